@@ -1,0 +1,52 @@
+# GNU make 3.81 (macOS) and a plain sh are enough. Paths are relative: a checkout's may hold spaces.
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check demo bench lock clean
+
+VENV := .venv/bin
+PYTEST_ARGS ?= -n auto --maxprocesses 4
+# For `make lock`: --upgrade takes the newest versions that pyproject.toml allows.
+LOCK_ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+# The last command of a recipe is run without a shell in between, so that a signal to make reaches
+# the service itself.
+run: ## Start the whole service on http://localhost:8000 (HOST, PORT); Ctrl-C stops it
+	@sh tools/environment.sh runtime
+	@$(VENV)/orders serve
+
+dev: ## The same, with a line in the log for everything that it does
+	@sh tools/environment.sh runtime
+	@env LOG_LEVEL=DEBUG $(VENV)/orders serve
+
+test: ## Run every test (PYTEST_ARGS="-x -k name" chooses)
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m pytest $(PYTEST_ARGS)
+
+check: ## Lint, format, types, import rules, unit coverage, locks, generated documents
+	@sh tools/environment.sh dev
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/deptry .
+	$(VENV)/python -m coverage run -m pytest tests/unit/domain tests/unit/application
+	$(VENV)/python -m coverage report
+	$(VENV)/python -m tools.check_locks
+	$(VENV)/python -m tools.check_generated
+
+demo: ## Walk through the API against a throw-away service
+	@sh tools/environment.sh runtime
+	@$(VENV)/python -m tools.demo
+
+bench: ## Measure the speed against the baseline and the floor
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tools.bench
+
+lock: ## Write the locks anew from pyproject.toml (LOCK_ARGS=--upgrade)
+	@sh tools/lock.sh $(LOCK_ARGS)
+
+clean: ## Remove what these targets made, but never the service's data (var/)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

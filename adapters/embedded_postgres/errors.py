@@ -1,0 +1,31 @@
+"""What goes wrong here, said to an operator in one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded PostgreSQL cannot be used: one sentence that an operator can act on."""
+
+
+class AlreadyServing(EmbeddedPostgresError):
+    """Another `serve` runs on the same DATA_DIR."""
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn the operating system's refusal (a full disk, a missing right) into a sentence.
+
+    Args:
+        doing: what was tried, such as "create the folder /srv/x".
+
+    Raises:
+        EmbeddedPostgresError: in place of any OSError of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = (
+            f" ({error.filename})" if error.filename and str(error.filename) not in doing else ""
+        )
+        raise EmbeddedPostgresError(f"Cannot {doing}: {error.strerror or error}{place}.") from error

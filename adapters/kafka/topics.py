@@ -1,0 +1,102 @@
+"""The topics that the service publishes to."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from adapters.kafka.connection import KafkaConnection, reach, reason_of
+from application.errors import BrokerUnavailable
+
+logger = logging.getLogger(__name__)
+
+#: How many partitions a topic is made with. Adding some later would move orders from one to
+#: another and with it lose their order, so there are enough for more consumers than we expect.
+PARTITIONS: Final[Mapping[str, int]] = {
+    "new_order": 6,
+    "order_status_changed": 6,
+    "order_processed": 6,
+    "new_order.dlq": 1,
+}
+_REPLICAS: Final = 3
+_TIMEOUT: Final = 5.0
+#: Looks for what was made, and the seconds between two of them.
+_LOOKS, _VISIBLE = 20, 0.05
+
+
+async def ensure_topics(connection: KafkaConnection) -> None:
+    """Make the topics that are missing, however many processes do so at once.
+
+    One that exists stays as it is. Where one may not be made, a sentence of the log says so.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer.
+    """
+    await reach(connection)
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            refusals = await _ensure(connection)
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(f"Kafka made no topics: {reason_of(error)}") from error
+    if refusals:
+        missing, why = ", ".join(refusals), next(iter(refusals.values()))
+        logger.warning("Kafka lacks %s, and we may not make it so: %s", missing, why)
+
+
+async def _ensure(connection: KafkaConnection) -> dict[str, str]:
+    timeout = round(_TIMEOUT * 1000)
+    admin = AIOKafkaAdminClient(**connection.arguments(), request_timeout_ms=timeout)
+    try:
+        await admin.start()
+        missing = await _missing(admin, connection)
+        if not missing:
+            return {}
+        brokers = len((await admin.describe_cluster())["brokers"])
+        answer = await admin.create_topics([_plan(connection, name, brokers) for name in missing])
+        refusals = _refusals(answer.topic_errors)
+        await _until_visible(admin, connection, refusals.keys())
+        return refusals
+    finally:
+        await admin.close()
+
+
+async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> list[str]:
+    # All are asked for: a question for one that is missing may make it, on some clusters.
+    there = set(await admin.list_topics())
+    return [name for name in PARTITIONS if connection.name(name) not in there]
+
+
+async def _until_visible(
+    admin: AIOKafkaAdminClient, connection: KafkaConnection, refused: Collection[str]
+) -> None:
+    """Wait a moment: brokers hear of what was made one after the other."""
+    for _ in range(_LOOKS):
+        missing = {connection.name(name) for name in await _missing(admin, connection)}
+        if missing <= set(refused):
+            return
+        await asyncio.sleep(_VISIBLE)
+
+
+def _plan(connection: KafkaConnection, name: str, brokers: int) -> NewTopic:
+    """One broker of three may be away, and what was acknowledged is still on two."""
+    replicas = min(_REPLICAS, brokers)
+    return NewTopic(
+        connection.name(name),
+        PARTITIONS[name],
+        replicas,
+        topic_configs={"min.insync.replicas": str(max(1, replicas - 1))},
+    )
+
+
+def _refusals(answers: Iterable[tuple[Any, ...]]) -> dict[str, str]:
+    refusals = {}
+    for topic, code, *message in answers:
+        error = for_code(code)
+        if error.retriable:
+            raise error(topic)
+        if code and error is not TopicAlreadyExistsError:
+            refusals[topic] = next(filter(None, message), error.__name__)
+    return refusals

@@ -1,0 +1,60 @@
+"""Accounts."""
+
+from dataclasses import replace
+
+from adapters.memory.storage import MemoryStorage
+from application.ports.accounts import Login
+from domain.actor import Role
+from domain.errors import EmailTaken
+from domain.ids import UserId
+from domain.user import User
+
+
+class MemoryAccounts:
+    """The accounts and the hashes of their passwords."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._logins = storage.logins
+        self._ids = storage.user_ids_by_email
+
+    async def add(self, user: User, password_hash: str) -> None:
+        """Store a new account.
+
+        Raises:
+            EmailTaken: there is an account with this address.
+        """
+        if user.email in self._ids:
+            raise EmailTaken
+        self._ids[user.email] = user.id
+        self._logins[user.id] = Login(user, password_hash)
+
+    async def login(self, email: str) -> Login | None:
+        """The account with this address, or None."""
+        user_id = self._ids.get(email)
+        return None if user_id is None else self._logins[user_id]
+
+    async def find(self, user_id: UserId) -> User | None:
+        """The account, or None."""
+        login = self._logins.get(user_id)
+        return login.user if login else None
+
+    async def update(
+        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+    ) -> User | None:
+        """Change what is given; the account as it is then, or None where there is none."""
+        login = await self.login(email)
+        if login is None:
+            return None
+        user = replace(
+            login.user,
+            role=login.user.role if role is None else role,
+            disabled=login.user.disabled if disabled is None else disabled,
+        )
+        self._logins[user.id] = replace(login, user=user)
+        return user
+
+    async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
+        """Replace `old_hash`, unless another has replaced it meanwhile."""
+        login = self._logins.get(user_id)
+        if login is not None and login.password_hash == old_hash:
+            self._logins[user_id] = replace(login, password_hash=new_hash)

@@ -1,0 +1,74 @@
+"""The message broker of a process that has no other."""
+
+import asyncio
+from asyncio import Queue
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from application.documents import Event
+from application.errors import BrokerUnavailable
+from application.messages import message_of
+from application.ports.events import Delivery
+from domain.ids import EventId
+
+CAPACITY: Final = 1_000
+#: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
+_PATIENCE: Final = 5.0
+
+
+class MemorySource:
+    """What one subscriber of one topic has not received yet."""
+
+    def __init__(self, capacity: int) -> None:
+        self._queue: Queue[Delivery] = Queue(capacity)
+
+    async def receive(self) -> Sequence[Delivery]:
+        """All messages that are there; waits for the first."""
+        deliveries = [await self._queue.get()]
+        while not self._queue.empty():
+            deliveries.append(self._queue.get_nowait())
+        return deliveries
+
+    async def commit(self) -> None:
+        """Nothing: a message ends with the process, and the sweeper sees to its order."""
+
+    async def put(self, delivery: Delivery) -> None:
+        """Let a message wait; waits itself while there are too many."""
+        await self._queue.put(delivery)
+
+
+class MemoryBus:
+    """Hands each event to all who subscribed to its topic; what nobody wants is dropped.
+
+    A subscriber that falls behind by more than `capacity` messages slows the publisher down.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._sources: defaultdict[str, list[MemorySource]] = defaultdict(list)
+
+    def subscribe(self, topic: str) -> MemorySource:
+        """A source of what is published on the topic from now on."""
+        source = MemorySource(self._capacity)
+        self._sources[topic].append(source)
+        return source
+
+    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+        """Hand over events; nothing is ever refused.
+
+        Raises:
+            BrokerUnavailable: a subscriber has fallen so far behind that there is no room.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                for event in events:
+                    await self._deliver(event)
+        except TimeoutError as error:
+            raise BrokerUnavailable("the in-process bus is full") from error
+        return {}
+
+    async def _deliver(self, event: Event) -> None:
+        delivery = message_of(event)
+        for source in self._sources.get(event.topic, ()):
+            await source.put(delivery)

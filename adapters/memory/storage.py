@@ -1,0 +1,48 @@
+"""What one database would hold."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.memory.dead_letters_table import DeadLettersTable
+from adapters.memory.inbox_table import InboxTable
+from adapters.memory.orders_table import OrdersTable
+from adapters.memory.outbox_table import OutboxTable
+from application.documents import Event
+from application.ports.accounts import Login
+from domain.events import Outcome
+from domain.ids import OrderId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One row of the ledger."""
+
+    order_id: OrderId
+    outcome: Outcome
+    at: datetime
+
+
+class MemoryStorage:
+    """The state that the adapters of this package share: whoever has the same one sees the same.
+
+    All of it changes between two awaits, so that nobody sees half a change.
+    """
+
+    def __init__(self) -> None:
+        self.orders = OrdersTable()
+        self.outbox = OutboxTable()
+        self.dead_letters = DeadLettersTable()
+        self.inbox = InboxTable()
+        self.ledger: list[Effect] = []
+        #: Orders that were announced and not processed; when each was last handed to somebody.
+        self.backlog: dict[OrderId, datetime] = {}
+        self.logins: dict[UserId, Login] = {}
+        self.user_ids_by_email: dict[str, UserId] = {}
+
+    def publish(self, event: Event, now: datetime) -> None:
+        """Turn a held event into a fact; a new order's begins the wait for its processing."""
+        self.outbox.publish(event, now)
+        order_id = OrderId(event.subject)
+        order = self.orders.find(order_id)
+        if event.revision == 1 and order is not None and order.record.processed_at is None:
+            self.backlog[order_id] = now

@@ -1,0 +1,128 @@
+"""Transactions: what is written waits for the commit, which looks whether it still fits."""
+
+from asyncio import Event, sleep
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from adapters.memory.storage import Effect, MemoryStorage
+from application.documents import OrderWrite
+from application.ports.orders import OrderRenderer
+from application.ports.transaction import Transaction
+from domain.actor import Actor
+from domain.errors import OrderNotFound
+from domain.events import Outcome
+from domain.ids import OrderId
+from domain.order import Order
+
+
+class _Orders:
+    """Orders inside one transaction; its own writes are seen after the commit."""
+
+    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
+        self._storage = storage
+        self._renderer = renderer
+        self._writes: list[OrderWrite] = []
+
+    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
+        """The order as the last committed write left it."""
+        await sleep(0)
+        stored = self._storage.orders.find(order_id)
+        if stored is None or not visible_to.may_see(stored.record.owner):
+            raise OrderNotFound
+        return self._renderer.restore(stored.record)
+
+    async def save(self, write: OrderWrite) -> None:
+        """Store the write, its step and its event, on commit."""
+        await sleep(0)
+        self._storage.orders.ensure_follows(write.record)
+        self._writes.append(write)
+
+    def check(self) -> None:
+        for write in self._writes:
+            self._storage.orders.ensure_follows(write.record)
+
+    def apply(self) -> None:
+        for write in self._writes:
+            self._storage.orders.replace(write)
+            self._storage.outbox.add(write.event)
+            if write.record.processed_at is not None:
+                self._storage.backlog.pop(write.record.id, None)
+        self._writes.clear()
+
+
+class _Inbox:
+    """The inbox inside one transaction."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+        self._added: set[OrderId] = set()
+        self._ended = Event()
+
+    async def admit(self, order_id: OrderId, now: datetime) -> bool:  # noqa: ARG002 - the port's
+        """Whether this transaction is the one to record it."""
+        await sleep(0)
+        is_new = await self._storage.inbox.add(order_id, self._ended)
+        if is_new:
+            self._added.add(order_id)
+        return is_new
+
+    def apply(self) -> None:
+        self._storage.inbox.commit(self._added)
+
+    def let_go(self) -> None:
+        self._storage.inbox.let_go(self._added)
+        self._ended.set()
+
+
+class _Ledger:
+    """The ledger of effects inside one transaction."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+        self._effects: list[Effect] = []
+
+    async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
+        """Add an effect."""
+        self._effects.append(Effect(order_id, outcome, now))
+
+    def apply(self) -> None:
+        self._storage.ledger.extend(self._effects)
+        self._effects.clear()
+
+
+class _Transaction:
+    """All or nothing."""
+
+    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
+        self.orders = _Orders(storage, renderer)
+        self.inbox = _Inbox(storage)
+        self.ledger = _Ledger(storage)
+
+    async def commit(self) -> None:
+        """Make everything visible to others.
+
+        Raises:
+            ConcurrentUpdate: another transaction got there first; nothing was stored.
+        """
+        await sleep(0)
+        self.orders.check()
+        for part in (self.orders, self.inbox, self.ledger):
+            part.apply()
+
+
+class MemoryUnitOfWork:
+    """Begins transactions."""
+
+    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
+        self._storage = storage
+        self._renderer = renderer
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Transaction]:
+        """A new transaction; leaving it without `commit` rolls everything back."""
+        transaction = _Transaction(self._storage, self._renderer)
+        try:
+            yield transaction
+        finally:
+            transaction.inbox.let_go()

@@ -1,0 +1,179 @@
+"""One pool of connections, and the translation of PostgreSQL's failures into the service's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from application.errors import Unavailable
+from application.patience import storage_deadline
+from domain.errors import EmailTaken, OrderServiceError, ReferenceTaken
+
+#: Seconds that whoever asks outside of a request waits for PostgreSQL, unless they say otherwise.
+PATIENCE: Final = 5.0
+_CONNECT_TIMEOUT: Final = 1.5
+
+#: What a broken rule means, by the name of the constraint that was broken.
+_MEANING: Final[dict[str, type[OrderServiceError]]] = {
+    "users_email_unique": EmailTaken,
+    "orders_reference_unique": ReferenceTaken,
+}
+
+_OUT_OF_REACH: Final = (
+    OSError,
+    TimeoutError,
+    PoolTimeout,
+    DisconnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, canceled by an operator
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,
+)
+
+
+class Database:
+    """PostgreSQL, seen from one process.
+
+    `url` is SQLAlchemy's or libpq's (`postgresql+asyncpg://`, `postgresql://`, `postgres://`) with
+    libpq's parameters; `pool_size` is the number of connections that are ever held at once.
+    """
+
+    def __init__(self, url: str, pool_size: int) -> None:
+        self.url = url
+        dsn = libpq_url(url)
+
+        async def connect() -> asyncpg.Connection:
+            return await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT)
+
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=connect,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_CONNECT_TIMEOUT,
+            # An order's lines are JSON text on both sides; nobody decodes them on the way.
+            json_serializer=str,
+            json_deserializer=str,
+        )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+
+    @asynccontextmanager
+    async def connection(self, patience: float = PATIENCE) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool, in a transaction that ends with the block.
+
+        Raises:
+            Unavailable: PostgreSQL is out of reach, or took longer than `patience` (seconds), or
+                than the deadline of the request that is being served.
+        """
+        until = asyncio.get_running_loop().time() + patience
+        until = min(until, storage_deadline.get() or until)
+        async with translated(), asyncio.timeout_at(until), self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def driver(self, patience: float = PATIENCE) -> AsyncIterator[asyncpg.Connection]:
+        """asyncpg's own connection, for the hot paths: one statement, one round trip.
+
+        Raises:
+            Unavailable: as `connection`.
+        """
+        async with self.connection(patience) as connection:
+            yield (await connection.get_raw_connection()).driver_connection
+
+    async def ping(self) -> None:
+        """Ask PostgreSQL for a sign of life.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        async with self.driver() as driver:
+            await driver.fetchval("SELECT 1")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn the failures of PostgreSQL and its driver into the service's own errors.
+
+    Raises:
+        Unavailable: it is out of reach.
+        EmailTaken, ReferenceTaken: the constraint of that meaning was broken.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        raise _meaning(error.orig) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise _meaning(error) from error
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig else None
+        if error.connection_invalidated or isinstance(cause, _OUT_OF_REACH):
+            raise Unavailable from error
+        raise
+    except _OUT_OF_REACH as error:
+        raise Unavailable from error
+
+
+def _meaning(error: BaseException | None) -> BaseException:
+    violation = (
+        error if isinstance(error, asyncpg.PostgresError) else getattr(error, "__cause__", None)
+    )
+    meaning = _MEANING.get(getattr(violation, "constraint_name", None) or "")
+    return meaning() if meaning else error or RuntimeError("a constraint without a name was broken")
+
+
+def _refuse_closed(dbapi_connection: Any, _record: object, _proxy: object) -> None:
+    # A restart of PostgreSQL closes every pooled connection; the pool opens another in its place.
+    if dbapi_connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def libpq_url(url: str) -> str:
+    """`url` as asyncpg reads it, which knows libpq's parameters but not all of their names.
+
+    Raises:
+        ValueError: it is no PostgreSQL URL.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"postgresql+asyncpg", "postgresql", "postgres"} or not rest:
+        raise ValueError("must be postgresql://user:password@host:5432/database")
+    parts = urlsplit(f"postgresql://{rest}")
+    _ = parts.port  # a port that is no number is refused here
+    query = [
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if name not in _NOT_ASYNCPGS
+    ]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+#: libpq's parameters that asyncpg would pass to the server as settings. The pool has its own
+#: timeouts, and what the others say is asyncpg's default.
+_NOT_ASYNCPGS: Final = frozenset(
+    {
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "fallback_application_name",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "load_balance_hosts",
+        "prepared_statement_cache_size",
+        "sslcompression",
+        "tcp_user_timeout",
+    }
+)

@@ -1,0 +1,137 @@
+"""Dead letters, and the events that announced orders."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from adapters.postgres.database import Database
+from adapters.postgres.records import event_of, values_of_event
+from application.documents import Event
+from application.ports.dead_letters import DeadLetter
+from domain.ids import OrderId
+
+_TOLD: Final = (
+    "subject",
+    "version",
+    "id",
+    "topic",
+    "type",
+    "payload",
+    "at",
+    "traceparent",
+    "original_key",
+    "original_headers",
+)
+# A letter and what is told of it are one statement: both or neither.
+_TELL: Final = """
+INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent,
+                    original_key, original_headers)
+SELECT $1, kept.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10::json FROM kept
+RETURNING revision
+"""
+_ADD: Final = f"""
+WITH kept AS (
+    INSERT INTO dead_letters (id, topic, key, value, headers, reason, attempts, order_id, at)
+    VALUES ($1, $11, $12, $13, $14::json, $15, $16, $17, $18)
+    ON CONFLICT ON CONSTRAINT dead_letters_pkey DO UPDATE
+        SET reason = excluded.reason, attempts = excluded.attempts, order_id = excluded.order_id,
+            at = excluded.at, replayed_at = NULL, revision = dead_letters.revision + 1
+        WHERE dead_letters.replayed_at IS NOT NULL
+    RETURNING revision
+)
+{_TELL}
+"""  # noqa: S608 - a text of our own
+_PUT_BACK: Final = f"""
+WITH kept AS (
+    UPDATE dead_letters SET replayed_at = $11, revision = revision + 1
+    WHERE id = $1 AND replayed_at IS NULL
+    RETURNING revision
+)
+{_TELL}
+"""  # noqa: S608 - a text of our own
+_WAITING: Final = """
+SELECT * FROM dead_letters WHERE replayed_at IS NULL AND at <= $1 ORDER BY at, id LIMIT $2
+"""
+_FIND: Final = "SELECT * FROM dead_letters WHERE id = ANY($1) ORDER BY at, id"
+_ANNOUNCED: Final = "SELECT * FROM outbox WHERE subject = $1 AND revision = 1"
+
+
+class PostgresDeadLetters:
+    """`DeadLetters` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, letter: DeadLetter, copy: Event) -> bool:
+        """Keep a letter and let its copy wait in the outbox."""
+        return await self._told(_ADD, *_event_values(copy), *_letter_values(letter))
+
+    async def waiting(self, buried_by: datetime, limit: int) -> Sequence[DeadLetter]:
+        """At most `limit` letters that were not put back, the oldest first."""
+        return await self._letters(_WAITING, buried_by, limit)
+
+    async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+        """Those of the letters that exist, the oldest first."""
+        return await self._letters(_FIND, list(letter_ids))
+
+    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
+        """Mark a letter as put back and let its message wait in the outbox."""
+        _, *rest = _event_values(again)
+        return await self._told(_PUT_BACK, letter_id, *rest, now)
+
+    async def _told(self, statement: str, *values: object) -> bool:
+        async with self._database.driver() as driver:
+            return await driver.fetchval(statement, *values) is not None
+
+    async def _letters(self, statement: str, *values: object) -> Sequence[DeadLetter]:
+        async with self._database.driver() as driver:
+            return [_letter(row) for row in await driver.fetch(statement, *values)]
+
+
+class PostgresAnnouncements:
+    """`Announcements` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, order_id: OrderId) -> Event | None:
+        """The order's first event, unless its payload was swept."""
+        async with self._database.driver() as driver:
+            row = await driver.fetchrow(_ANNOUNCED, order_id)
+        return event_of(row) if row and row["payload"] is not None else None
+
+
+def _event_values(event: Event) -> tuple[Any, ...]:
+    """The event's values, in the order of `_TOLD`."""
+    values = values_of_event(event)
+    return tuple(values[name] for name in _TOLD)
+
+
+def _letter_values(letter: DeadLetter) -> tuple[Any, ...]:
+    return (
+        letter.topic,
+        letter.key,
+        letter.value,
+        json.dumps(dict(letter.headers)),
+        letter.reason,
+        letter.attempts,
+        letter.order_id,
+        letter.at,
+    )
+
+
+def _letter(row: Any) -> DeadLetter:
+    return DeadLetter(
+        id=row["id"],
+        topic=row["topic"],
+        key=row["key"],
+        value=row["value"],
+        headers=json.loads(row["headers"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        order_id=row["order_id"],
+        at=row["at"],
+        replayed_at=row["replayed_at"],
+    )

@@ -1,0 +1,97 @@
+"""Rows of `orders` and of the outbox as values, and back: the mapping, apart from the domain."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from application.documents import Event, OrderRecord, Original
+from domain.ids import EventId, OrderId, UserId
+from domain.status import OrderStatus
+
+#: The columns of `orders`, in the order of `values_of`.
+COLUMNS: Final = (
+    "id",
+    "user_id",
+    "reference",
+    "items",
+    "total_price",
+    "currency",
+    "status",
+    "version",
+    "revision",
+    "created_at",
+    "updated_at",
+    "processed_at",
+)
+_STATUS: Final = {status.value: status for status in OrderStatus}
+
+
+def record_of(row: Mapping[Any, Any]) -> OrderRecord:
+    """The record in a row of `orders`."""
+    return OrderRecord(
+        id=OrderId(row["id"]),
+        owner=UserId(row["user_id"]),
+        reference=row["reference"],
+        items=row["items"],
+        total=row["total_price"],
+        currency=row["currency"],
+        status=_STATUS[row["status"]],
+        version=row["version"],
+        revision=row["revision"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        processed_at=row["processed_at"],
+    )
+
+
+def values_of(record: OrderRecord) -> tuple[Any, ...]:
+    """The record's values, in the order of `COLUMNS`."""
+    return (
+        record.id,
+        record.owner,
+        record.reference,
+        record.items,
+        record.total,
+        record.currency,
+        record.status.value,
+        record.version,
+        record.revision,
+        record.created_at,
+        record.updated_at,
+        record.processed_at,
+    )
+
+
+def event_of(row: Mapping[Any, Any]) -> Event:
+    """The event in a row of the outbox whose payload has not been swept."""
+    headers = row["original_headers"]
+    return Event(
+        id=EventId(row["id"]),
+        subject=row["subject"],
+        version=row["version"],
+        revision=row["revision"],
+        topic=row["topic"],
+        type=row["type"],
+        payload=row["payload"],
+        at=row["at"],
+        traceparent=row["traceparent"],
+        original=None if headers is None else Original(row["original_key"], json.loads(headers)),
+    )
+
+
+def values_of_event(event: Event) -> dict[str, Any]:
+    """The event as a row of the outbox."""
+    original = event.original
+    return {
+        "id": event.id,
+        "subject": event.subject,
+        "version": event.version,
+        "revision": event.revision,
+        "topic": event.topic,
+        "type": event.type,
+        "payload": event.payload,
+        "at": event.at,
+        "traceparent": event.traceparent,
+        "original_key": original.key if original else None,
+        "original_headers": json.dumps(dict(original.headers)) if original else None,
+    }

@@ -1,0 +1,174 @@
+"""The tables as SQLAlchemy sees them; `migrations/` makes them, a test compares the two."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column:  # type: ignore[type-arg]  # its type is TIMESTAMP's own
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    _moment("created_at"),
+    PrimaryKeyConstraint("id", name="users_pkey"),
+    UniqueConstraint("email", name="users_email_unique"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("reference", Text),
+    Column("items", JSON, nullable=False),
+    Column("total_price", Numeric, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    _moment("created_at"),
+    _moment("updated_at"),
+    _moment("processed_at", nullable=True),
+    PrimaryKeyConstraint("id", name="orders_pkey"),
+    ForeignKeyConstraint(["user_id"], ["users.id"], name="orders_user_exists"),
+)
+Index("orders_of_user", orders.c.user_id, orders.c.id)
+Index("orders_of_user_by_status", orders.c.user_id, orders.c.status, orders.c.id)
+Index("orders_by_status", orders.c.status, orders.c.id)
+_with_reference = orders.c.reference.is_not(None)
+Index(
+    "orders_reference_unique",
+    orders.c.user_id,
+    orders.c.reference,
+    unique=True,
+    postgresql_where=_with_reference,
+)
+Index("orders_by_reference", orders.c.reference, orders.c.id, postgresql_where=_with_reference)
+Index("orders_unprocessed", orders.c.id, postgresql_where=orders.c.processed_at.is_(None))
+
+order_history = Table(
+    "order_history",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor_id", Uuid),
+    Column("reason", Text),
+    _moment("at"),
+    PrimaryKeyConstraint("order_id", "version", name="order_history_pkey"),
+    ForeignKeyConstraint(["order_id"], ["orders.id"], name="order_history_order_exists"),
+)
+
+position = Sequence("outbox_position", metadata=metadata, data_type=BigInteger)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("subject", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", LargeBinary),
+    _moment("at"),
+    Column("traceparent", Text),
+    Column("original_key", LargeBinary),
+    Column("original_headers", JSON(none_as_null=True)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text),
+    _moment("retry_at", nullable=True),
+    Column("position", BigInteger),
+    _moment("published_at", nullable=True),
+    _moment("handed_over_at", nullable=True),
+    PrimaryKeyConstraint("subject", "revision", name="outbox_pkey"),
+    UniqueConstraint("position", name="outbox_position_unique"),
+)
+Index(
+    "outbox_unpublished",
+    outbox.c.subject,
+    outbox.c.revision,
+    postgresql_where=outbox.c.published_at.is_(None),
+)
+Index(
+    "outbox_to_sweep",
+    outbox.c.published_at,
+    postgresql_where=outbox.c.published_at.is_not(None) & outbox.c.payload.is_not(None),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    _moment("admitted_at"),
+    PrimaryKeyConstraint("order_id", name="inbox_pkey"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("outcome", Text, nullable=False),
+    _moment("at"),
+    PrimaryKeyConstraint("id", name="effects_pkey"),
+)
+Index("effects_of_order", effects.c.order_id)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("order_id", Uuid),
+    _moment("at"),
+    _moment("replayed_at", nullable=True),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    PrimaryKeyConstraint("id", name="dead_letters_pkey"),
+)
+_is_waiting = dead_letters.c.replayed_at.is_(None)
+Index(
+    "dead_letters_waiting",
+    dead_letters.c.at,
+    dead_letters.c.id,
+    postgresql_where=_is_waiting,
+)
+Index(
+    "dead_letters_of_order",
+    dead_letters.c.order_id,
+    postgresql_where=_is_waiting & dead_letters.c.order_id.is_not(None),
+)

@@ -1,0 +1,111 @@
+"""How often somebody may ask, over all processes together."""
+
+import logging
+from hashlib import blake2b
+from typing import Final
+
+from adapters.redis.errors import OutOfReach
+from adapters.redis.link import RedisLink
+from application.ports.limits import Allowance, Limit, RateLimiter
+
+logger = logging.getLogger(__name__)
+
+#: A bucket is how full it was and when. It is filled in microseconds multiplied by the limit's
+#: count, so that what one request fills and what a moment drains are whole numbers, which Lua
+#: keeps exactly up to 2^53; the clock is the server's, one for all processes.
+_BUCKET: Final = """
+local count, period = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000000
+local one, whole = period, period * count
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local filled, at = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (%d+)$')
+filled = tonumber(filled or 0)
+if filled > 0 then
+  filled = math.max(0, filled - math.max(0, now - tonumber(at)) * count)
+end
+
+local function keep()
+  if filled > 0 then
+    local ttl = math.ceil(filled / count / 1000) + 1
+    redis.call('SET', KEYS[1], string.format('%.0f %.0f', filled, now), 'PX',
+      string.format('%.0f', ttl))
+  else
+    redis.call('DEL', KEYS[1])
+  end
+end
+"""
+
+_TAKE: Final = (
+    _BUCKET
+    + """
+local function times(amount, part)
+  return (amount - math.fmod(amount, part)) / part
+end
+
+local function seconds(amount)
+  local second = count * 1000000
+  return times(amount + second - 1, second)
+end
+
+local allowed = 0
+if filled + one <= whole then
+  allowed, filled = 1, filled + one
+  keep()
+end
+return {allowed, times(whole - filled, one), seconds(filled),
+  seconds(math.max(filled + one - whole, 0))}
+"""
+)
+
+_GIVE_BACK: Final = (
+    _BUCKET
+    + """
+if filled > 0 then
+  filled = filled - one
+  keep()
+end
+"""
+)
+
+
+class RedisRateLimiter:
+    """GCRA (ITU-T I.371) in one script; while Redis is out of reach, `otherwise` counts instead.
+
+    What one of the two has counted the other does not know: a limit may be used twice when Redis
+    goes, or comes back, and no more than that.
+    """
+
+    def __init__(self, link: RedisLink, otherwise: RateLimiter) -> None:
+        self._link = link
+        self._otherwise = otherwise
+        self._take = link.script(_TAKE)
+        self._give_back = link.script(_GIVE_BACK)
+
+    async def take(self, limit: Limit, key: str) -> Allowance:
+        """Count one request of `key`; one that is not allowed is not counted."""
+        try:
+            allowed, remaining, reset, retry_after = await self._take(
+                [self._bucket(limit, key)], limit.count, limit.period
+            )
+        except OutOfReach:
+            return await self._otherwise.take(limit, key)
+        return Allowance(
+            limit=limit,
+            allowed=allowed == 1,
+            remaining=remaining,
+            reset=reset,
+            retry_after=retry_after,
+        )
+
+    async def give_back(self, limit: Limit, key: str) -> None:
+        """Uncount one request that `take` allowed."""
+        try:
+            await self._give_back([self._bucket(limit, key)], limit.count, limit.period)
+        except OutOfReach:
+            await self._otherwise.give_back(limit, key)
+
+    def _bucket(self, limit: Limit, key: str) -> str:
+        # A key holds what somebody typed as an address: of any length, and nobody else's business.
+        who = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+        return f"{self._link.prefix}limit:{limit.name}:{limit.count}/{limit.period}:{who}"

@@ -1,0 +1,200 @@
+"""This process's link to Redis, and its circuit breaker."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha1
+from random import uniform
+from typing import Any, Final
+
+from redis.asyncio import ConnectionPool
+from redis.exceptions import NoScriptError
+
+from adapters.redis.errors import OutOfReach
+from adapters.redis.wire import Connection, Wire, Word
+from application.patience import OF_A_REQUEST, patience
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a connection stands, or is given up.
+_CONNECT: Final = 2.0
+#: Seconds between two probes: at first, and at last.
+_FIRST, _LONGEST = 0.25, 2.0
+
+
+class RedisLink:
+    """Commands of one turn of the event loop share a round trip on a single connection.
+
+    The connection is the circuit breaker. It is dropped at the first error, and as soon as an
+    answer has kept somebody waiting for a request's whole patience; from then on every call fails
+    at once. A probe on a timer, which no request waits for, closes the circuit again.
+
+    A call waits for what is left of its request's patience; outside of a request, for `at_most`
+    seconds.
+
+    Raises:
+        ValueError: the URL says what redis does not understand.
+    """
+
+    def __init__(self, url: str, prefix: str = "", at_most: float = OF_A_REQUEST) -> None:
+        self.prefix = prefix
+        self._at_most = at_most
+        self._pool = ConnectionPool.from_url(url)
+        self._pool.connection_kwargs.update(
+            # Waiting is bounded here, and an idle connection waits for ever.
+            socket_timeout=None,
+            socket_connect_timeout=_CONNECT,
+            decode_responses=False,
+            # What the newer protocol adds costs more round trips for each connection.
+            protocol=2,
+            driver_info=None,
+        )
+        try:
+            self.new_connection()
+        except TypeError as error:
+            raise ValueError(f"the URL has an option that redis does not know: {error}") from None
+        self._wire: Wire | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+        self._served = False
+        self._complained = False
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether the circuit is closed, and calls go to Redis."""
+        return self._wire is not None and not self._wire.is_lost
+
+    async def open(self, at_most: float = _CONNECT) -> bool:
+        """Begin to keep a connection; whether the first attempt had reached Redis in time."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most):
+                await self._tried.wait()
+        return self.in_reach
+
+    async def close(self) -> None:
+        """Give up the connection, for good."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    async def call(self, *words: Word) -> Any:
+        """The answer to a command.
+
+        Raises:
+            OutOfReach: there is none in time, or it is a refusal.
+            NoScriptError: the server does not know the script.
+        """
+        allowance = patience.get()
+        if allowance is None:
+            return await self._call(words, self._at_most)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            return await self._call(words, allowance.left)
+        finally:
+            allowance.spend(loop.time() - begun)
+
+    async def _call(self, words: tuple[Word, ...], at_most: float) -> Any:
+        wire = self._wire or await self._first_wire(at_most)
+        return await wire.call(words, at_most)
+
+    async def _first_wire(self, at_most: float) -> Wire:
+        if self._keeper is None:
+            await self.open(at_most)
+        if self._wire is None:
+            raise OutOfReach("the circuit is open")
+        return self._wire
+
+    def tell(self, *words: Word) -> None:
+        """Send a command whose answer nobody waits for; while Redis is away, nothing happens."""
+        if self._wire is not None:
+            with suppress(OutOfReach):
+                self._wire.tell(words)
+
+    async def ping(self) -> None:
+        """See that Redis answers.
+
+        Raises:
+            OutOfReach: it does not.
+        """
+        await self.call("PING")
+
+    def script(self, source: str) -> "Script":
+        """A Lua script that runs on this link."""
+        return Script(self, source)
+
+    def new_connection(self) -> Connection:
+        """A connection of somebody's own, not yet open, with no timeouts when it waits."""
+        make: Callable[[], Connection] = self._pool.make_connection
+        return make()
+
+    async def _keep(self) -> None:
+        """Connect again and again: at once where the last connection was a good one."""
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while True:
+            begun = loop.time()
+            self._complain(await self._one_connection())
+            lasted = loop.time() - begun if self._served else 0.0
+            pause = 0.0 if lasted > _LONGEST else min(max(2 * pause, _FIRST), _LONGEST)
+            await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret
+
+    async def _one_connection(self) -> str:
+        """Serve every call over a new connection until it is lost; why it was."""
+        self._served = False
+        connection = self.new_connection()
+        try:
+            async with asyncio.timeout(_CONNECT):
+                await connection.connect()
+            return await self._serve(Wire(connection, self._at_most))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
+            return str(error) or type(error).__name__
+        finally:
+            self._tried.set()
+            await connection.disconnect(nowait=True)
+
+    async def _serve(self, wire: Wire) -> str:
+        running = asyncio.create_task(wire.run())
+        try:
+            await wire.call(("PING",), self._at_most)
+            self._wire, self._served = wire, True
+            self._tried.set()
+            self._rejoice()
+            return await running
+        finally:
+            self._wire = None
+            wire.lose("the link is closed")
+            await asyncio.gather(running)
+
+    def _complain(self, reason: str) -> None:
+        if not self._complained:
+            logger.warning("Redis is out of reach: %s", reason)
+        self._complained = True
+
+    def _rejoice(self) -> None:
+        if self._complained:
+            logger.warning("Redis is in reach again")
+        self._complained = False
+
+
+class Script:
+    """A Lua script, sent by its digest; a server that has forgotten it is told it again."""
+
+    def __init__(self, link: RedisLink, source: str) -> None:
+        self._link = link
+        self._source = source
+        self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[Word], *arguments: Word) -> Any:
+        """What the script returns.
+
+        Raises:
+            OutOfReach: nothing, in time.
+        """
+        try:
+            return await self._link.call("EVALSHA", self._digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._link.call("EVAL", self._source, len(keys), *keys, *arguments)

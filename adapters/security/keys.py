@@ -1,0 +1,44 @@
+"""The secrets: one that signs, and those before it, which still verify until they are dropped."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+#: As long as what HMAC-SHA256 puts out (RFC 7518, 3.2).
+MIN_SECRET_BYTES: Final = 32
+
+
+class SigningKeys:
+    """The key of today, and those that it replaced.
+
+    Raises:
+        ValueError: a secret is shorter than 32 bytes.
+    """
+
+    def __init__(self, secret: bytes, previous: Sequence[bytes] = ()) -> None:
+        self._keys = (secret, *previous)
+        if any(len(key) < MIN_SECRET_BYTES for key in self._keys):
+            raise ValueError(f"A signing secret has at least {MIN_SECRET_BYTES} bytes.")
+
+    @property
+    def signing(self) -> bytes:
+        """The one key that signs."""
+        return self._keys[0]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every key that verifies, the signing one first."""
+        return iter(self._keys)
+
+    def derived(self, label: bytes) -> "SigningKeys":
+        """Keys for another purpose, from which these cannot be learned (RFC 5869, expand)."""
+        first, *rest = (hmac.digest(key, label + b"\x01", "sha256") for key in self._keys)
+        return SigningKeys(first, rest)
+
+
+def key_id(key: bytes) -> str:
+    """A short public name of a key, the same in every process; it proves nothing.
+
+    Hashed twice, so that it is no part of a hash that anybody would derive a key with.
+    """
+    return hashlib.sha256(hashlib.sha256(key).digest()).hexdigest()[:8]

@@ -1,0 +1,121 @@
+"""An order as JSON: the bytes that HTTP, cache, storage, events and stored answers share."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application.documents import OrderDocument, OrderRecord
+from domain.attributes import NO_ATTRIBUTES, Attributes
+from domain.currency import Currency
+from domain.lines import OrderLine, OrderLines
+from domain.money import Money
+from domain.order import Order, OrderState
+from domain.status import OrderStatus
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    product_id: str | None = None
+    name: str | None = None
+    quantity: int = 0  # never: so that it is always written
+    price: Decimal | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class _Order(msgspec.Struct):
+    id: UUID
+    user_id: UUID
+    reference: str | msgspec.UnsetType
+    items: msgspec.Raw
+    total_price: Decimal
+    currency: str
+    status: OrderStatus
+    next_statuses: tuple[OrderStatus, ...]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    processed_at: datetime | None
+
+
+#: Amounts are written digit by digit, as numbers: `19.90`.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
+
+
+class JsonOrderRenderer:
+    """Renders orders as the API's contract describes them."""
+
+    def record(self, order: Order) -> OrderRecord:
+        """The order as it is stored."""
+        state = order.state
+        lines = [_line(line) for line in state.lines.lines]
+        return OrderRecord(
+            id=state.id,
+            owner=state.owner,
+            reference=state.reference,
+            items=_encoder.encode(lines).decode(),
+            total=state.lines.total.amount,
+            currency=state.lines.total.currency.code,
+            status=state.status,
+            version=state.version,
+            revision=state.revision,
+            created_at=state.created_at,
+            updated_at=state.updated_at,
+            processed_at=state.processed_at,
+        )
+
+    def restore(self, record: OrderRecord) -> Order:
+        """The aggregate again."""
+        currency = Currency.read(record.currency)
+        lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
+        return Order.restore(
+            OrderState(
+                id=record.id,
+                owner=record.owner,
+                reference=record.reference,
+                lines=OrderLines(lines, Money.of(record.total, currency)),
+                status=record.status,
+                version=record.version,
+                revision=record.revision,
+                created_at=record.created_at,
+                updated_at=record.updated_at,
+                processed_at=record.processed_at,
+            )
+        )
+
+    def document(self, record: OrderRecord) -> OrderDocument:
+        """The order as its readers see it; its tag says whether it is processed, too."""
+        body = _Order(
+            id=record.id,
+            user_id=record.owner,
+            reference=msgspec.UNSET if record.reference is None else record.reference,
+            items=msgspec.Raw(record.items.encode()),
+            total_price=record.total,
+            currency=record.currency,
+            status=record.status,
+            next_statuses=record.status.next,
+            version=record.version,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            processed_at=record.processed_at,
+        )
+        etag = f'"v{record.version}p"' if record.processed_at else f'"v{record.version}"'
+        return OrderDocument(record.owner, record.revision, etag, _encoder.encode(body))
+
+
+def _line(line: OrderLine) -> _Line:
+    return _Line(
+        line.product_id,
+        line.name,
+        line.quantity,
+        line.price.amount if line.price else None,
+        dict(line.attributes) or None,
+    )
+
+
+def _restored(line: _Line, currency: Currency) -> OrderLine:
+    price = None if line.price is None else Money.of(line.price, currency)
+    attributes: Attributes = line.attributes or NO_ATTRIBUTES
+    return OrderLine(line.product_id, line.name, line.quantity, price, attributes)

@@ -1,0 +1,52 @@
+"""Identities."""
+
+from datetime import UTC, datetime, timedelta
+from secrets import randbits
+from typing import Final
+from uuid import UUID
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+#: The bits of a UUID version 7 (RFC 9562, 5.7): time, version, 12 random, variant, 62 random.
+_TIME_AT: Final = 80
+_VERSION: Final = 7 << 76
+_HIGH_AT: Final = 64
+_VARIANT: Final = 0b10 << 62
+_LOW_BITS: Final = 62
+_LOW: Final = (1 << _LOW_BITS) - 1
+_RANDOM_BITS: Final = 12 + _LOW_BITS
+
+#: The random part may grow by this much at once: hard to guess, and it lasts for 2**41 ids.
+_STEP_BITS: Final = 32
+
+
+class Uuid7Generator:
+    """UUID version 7 in ascending order, also within a millisecond and when the clock steps back.
+
+    RFC 9562, 6.2, method 2: within one millisecond the random part grows by a random step, and
+    where it is full, or the clock is behind, ids run ahead of the clock. Hand-written, because
+    uuid-utils and Python 3.14 keep the order only for a time that they read themselves.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0  # milliseconds and random part in one number, as it grows
+
+    def new(self, now: datetime) -> UUID:
+        """A new id behind all earlier ones, with `now`'s milliseconds where that is possible."""
+        # One bit stays free, so that a full random part is a matter of centuries.
+        fresh = _milliseconds(now) << _RANDOM_BITS | randbits(_RANDOM_BITS - 1)
+        if fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
+            fresh = self._last + 1 + randbits(_STEP_BITS)
+        self._last = fresh
+        return _uuid(fresh)
+
+
+def _milliseconds(now: datetime) -> int:
+    return (now - _EPOCH) // _MILLISECOND
+
+
+def _uuid(number: int) -> UUID:
+    time = number >> _RANDOM_BITS << _TIME_AT
+    high = (number >> _LOW_BITS & 0xFFF) << _HIGH_AT
+    return UUID(int=time | _VERSION | high | _VARIANT | number & _LOW)

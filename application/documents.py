@@ -1,0 +1,78 @@
+"""An order in the shapes in which it leaves the process: stored, shown, told to others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain.history import Step
+from domain.ids import EventId, OrderId, UserId
+from domain.status import OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDocument:
+    """An order as its readers see it: ready bytes, and what must be known without decoding them."""
+
+    owner: UserId
+    revision: int  # rises at every write, processing included
+    etag: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An order as it is stored: flat, its lines already the JSON text that its readers see."""
+
+    id: OrderId
+    owner: UserId
+    reference: str | None
+    items: str
+    total: Decimal
+    currency: str
+    status: OrderStatus
+    version: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    processed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact as it is told to others: one row of the outbox, one message.
+
+    `subject` is the order that it tells of (or a dead letter, of its own copy), and `revision`
+    orders the events of one subject; `id` is the same at every delivery of this event. `original`
+    is set where the message is a copy of another, and is to look like it.
+    """
+
+    id: EventId
+    subject: UUID
+    version: int
+    revision: int
+    topic: str
+    type: str
+    payload: bytes
+    at: datetime
+    traceparent: str | None = None  # W3C Trace Context, of the request that caused it
+    original: "Original | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The key and the headers of a message that is copied."""
+
+    key: bytes | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWrite:
+    """All that one write of an order leaves behind; an adapter stores it whole or not at all."""
+
+    record: OrderRecord
+    document: OrderDocument
+    event: Event
+    step: Step | None

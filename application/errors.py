@@ -1,0 +1,56 @@
+"""Refusals that are no rule of the domain: who you are, how often you ask, what is out of reach."""
+
+from domain.errors import OrderServiceError
+
+
+class InvalidCredentials(OrderServiceError):
+    """The address or the password is wrong."""
+
+    code = "invalid-credentials"
+
+
+class NotAuthenticated(OrderServiceError):
+    """The request needs a valid access token."""
+
+    code = "not-authenticated"
+
+
+class NotYourOrders(OrderServiceError):
+    """Other people's orders are for staff alone."""
+
+    code = "not-your-orders"
+
+
+class NoSuchAccount(OrderServiceError):
+    """There is no account with this address."""
+
+    code = "no-such-account"
+
+
+class RateLimited(OrderServiceError):
+    """You have asked too often."""
+
+    code = "rate-limited"
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"Try again in {retry_after} s.")
+
+
+class Unavailable(OrderServiceError):
+    """The service cannot answer just now; nothing was changed."""
+
+    code = "unavailable"
+
+    #: Seconds after which trying again makes sense.
+    retry_after = 1
+
+
+class ConcurrentUpdate(OrderServiceError):
+    """Somebody else changed the order at the same moment."""
+
+    code = "concurrent-update"
+
+
+class BrokerUnavailable(Exception):
+    """The message broker does not answer; no caller of the service ever hears of it."""

@@ -1,0 +1,89 @@
+"""Dead letters and the messages that tell of them."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID, uuid5
+
+from application.documents import Event, Original
+from application.ports.dead_letters import DeadLetter
+from application.ports.events import Delivery
+from domain.ids import EventId, OrderId
+
+DLQ: Final = "new_order.dlq"
+REASON_HEADER: Final = "dlq_reason"
+ATTEMPTS_HEADER: Final = "dlq_attempts"
+#: The longest reason that is kept, in characters.
+LONGEST_REASON: Final = 1000
+
+#: Of all ids that are made here (random, once).
+_NAMESPACE: Final = UUID("6f1c2a3e-7d4b-4a53-9d0e-3b1f5c8a9e27")
+
+
+def letter_of(
+    message: Delivery,
+    topic: str,
+    reason: str,
+    attempts: int,
+    now: datetime,
+    order_id: OrderId | None = None,
+) -> DeadLetter:
+    """The letter of a message; the same message makes the same letter, however often it comes."""
+    return DeadLetter(
+        id=_identity(message, topic),
+        topic=topic,
+        key=message.key,
+        value=message.value,
+        headers=dict(message.headers),
+        reason=_storable(reason),
+        attempts=attempts,
+        order_id=order_id,
+        at=now,
+    )
+
+
+def copy_of(letter: DeadLetter, event_id: EventId) -> Event:
+    """The message on the dead letters' topic: as it came, with reason and attempts beside it."""
+    headers = {
+        **letter.headers,
+        REASON_HEADER: letter.reason,
+        ATTEMPTS_HEADER: str(letter.attempts),
+    }
+    return _told(letter, event_id, DLQ, Original(letter.key, headers), letter.at)
+
+
+def message_again(letter: DeadLetter, event_id: EventId, now: datetime) -> Event:
+    """The message once more, on the topic and with the headers that it came with."""
+    return _told(letter, event_id, letter.topic, Original(letter.key, letter.headers), now)
+
+
+def _told(
+    letter: DeadLetter, event_id: EventId, topic: str, original: Original, at: datetime
+) -> Event:
+    return Event(
+        id=event_id,
+        subject=letter.id,
+        version=1,
+        revision=1,
+        topic=topic,
+        type="dead_letter",
+        payload=letter.value,
+        at=at,
+        original=original,
+    )
+
+
+def _identity(message: Delivery, topic: str) -> UUID:
+    parts = (topic.encode(), message.key or b"", message.value, _event_id(message))
+    digest = sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
+    return uuid5(_NAMESPACE, digest.hexdigest())
+
+
+def _event_id(message: Delivery) -> bytes:
+    return message.headers.get("ce_id", "").encode(errors="replace")
+
+
+def _storable(reason: str) -> str:
+    # PostgreSQL keeps neither NUL nor half a character, and whoever failed may have said anything.
+    whole = reason.replace("\0", "\ufffd").encode(errors="replace").decode()
+    return whole[:LONGEST_REASON] or "unknown"

@@ -1,0 +1,76 @@
+"""Trading a password for a token."""
+
+from dataclasses import dataclass
+
+from application.errors import InvalidCredentials
+from application.login_limits import LoginLimits
+from application.ports.accounts import (
+    AccessToken,
+    Accounts,
+    Login,
+    PasswordHasher,
+    PasswordStore,
+    TokenIssuer,
+)
+from application.ports.system import Clock, IdGenerator
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What somebody says who wants to log in, and the address that they ask from."""
+
+    email: str
+    password: str
+    address: str
+
+
+class LogIn:
+    """Trade an address and a password for an access token.
+
+    The answer, and the time that it takes, is the same for an unknown account, a disabled one and
+    a wrong password.
+
+    Raises:
+        InvalidCredentials: no such account, wrong password, or a disabled account.
+        RateLimited: too many of these; the right password does not help either.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        store: PasswordStore,
+        passwords: PasswordHasher,
+        limits: LoginLimits,
+        tokens: TokenIssuer,
+        clock: Clock,
+        ids: IdGenerator,
+    ) -> None:
+        self._accounts = accounts
+        self._store = store
+        self._passwords = passwords
+        self._limits = limits
+        self._tokens = tokens
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(self, credentials: Credentials) -> AccessToken:
+        """Log in."""
+        await self._limits.take(credentials.email, credentials.address)
+        login = await self._check(credentials)
+        await self._limits.give_back(credentials.email, credentials.address)
+        if self._passwords.is_outdated(login.password_hash):
+            await self._rehash(login, credentials.password)
+        now = self._clock.now()
+        return self._tokens.issue(login.user.id, self._ids.new(now), self._ids.new(now), now)
+
+    async def _check(self, credentials: Credentials) -> Login:
+        login = await self._accounts.login(credentials.email)
+        stored = login.password_hash if login else None
+        right = await self._passwords.verify(stored, credentials.password)
+        if not right or login is None or login.user.disabled:
+            raise InvalidCredentials
+        return login
+
+    async def _rehash(self, login: Login, password: str) -> None:
+        new_hash = await self._passwords.hash(password)
+        await self._store.rehash(login.user.id, login.password_hash, new_hash)

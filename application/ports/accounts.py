@@ -1,0 +1,108 @@
+"""Accounts, their passwords and their tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.actor import Role
+from domain.ids import UserId
+from domain.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account and the hash that its password must match."""
+
+    user: User
+    password_hash: str
+
+
+class Accounts(Protocol):
+    """The accounts, by identity and by normalised address."""
+
+    async def add(self, user: User, password_hash: str) -> None:
+        """Store a new account; return when it is durable.
+
+        Raises:
+            EmailTaken: there is an account with this address.
+        """
+
+    async def login(self, email: str) -> Login | None:
+        """The account with this address, or None."""
+
+    async def find(self, user_id: UserId) -> User | None:
+        """The account, or None."""
+
+    async def update(
+        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+    ) -> User | None:
+        """Change what is given; the account as it is then, or None where there is none."""
+
+
+class PasswordStore(Protocol):
+    """Replacing the hash of a password."""
+
+    async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
+        """Replace `old_hash`, unless another has replaced it meanwhile."""
+
+
+class AccountStandings(Protocol):
+    """Accounts as they stood at most a second ago, for what every request asks."""
+
+    async def standing(self, user_id: UserId) -> User | None:
+        """The account, or None. While the storage is out of reach: as it was last known.
+
+        Raises:
+            Unavailable: the storage is out of reach, and the account was never read.
+        """
+
+
+class PasswordHasher(Protocol):
+    """argon2id, off the event loop, boundedly many at once."""
+
+    async def hash(self, password: str) -> str:
+        """A hash to store."""
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Whether the password is right; None (no such account) takes as long as a wrong one."""
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the hash was made with weaker parameters than today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a verified access token says: whose it is, and what revoking it will need."""
+
+    user_id: UserId
+    token_id: UUID
+    family: UUID
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A signed access token (RFC 6750) and its lifetime in seconds."""
+
+    text: str
+    expires_in: int
+
+
+class TokenIssuer(Protocol):
+    """Makes tokens."""
+
+    def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
+        """A token that proves who its bearer is, until it expires."""
+
+
+class TokenVerifier(Protocol):
+    """Reads tokens."""
+
+    def verify(self, token: str, now: datetime) -> AccessClaims:
+        """What the token says.
+
+        Raises:
+            NotAuthenticated: forged, expired, or no access token of this service.
+        """

@@ -1,0 +1,145 @@
+"""Writing and reading orders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from application.documents import Event, OrderDocument, OrderRecord, OrderWrite
+from domain.actor import Actor
+from domain.history import Step
+from domain.ids import EventId, OrderId, UserId
+from domain.order import Order
+from domain.status import OrderStatus
+
+
+class OrderRenderer(Protocol):
+    """The one serialisation of an order: HTTP, storage, cache, events and stored answers use it."""
+
+    def record(self, order: Order) -> OrderRecord:
+        """The order as it is stored."""
+
+    def restore(self, record: OrderRecord) -> Order:
+        """The aggregate again; `restore(record(order))` has the same state as `order`."""
+
+    def document(self, record: OrderRecord) -> OrderDocument:
+        """The order as its readers see it, without decoding its lines."""
+
+
+class EventRenderer(Protocol):
+    """Turns what an order's write recorded into the message that others receive."""
+
+    def event(self, order: Order, document: OrderDocument, event_id: EventId) -> Event:
+        """The message; `document` is the order after the write.
+
+        Raises:
+            ValueError: the order has recorded nothing.
+        """
+
+
+class NewOrders(Protocol):
+    """Where orders begin."""
+
+    async def add(self, write: OrderWrite) -> None:
+        """Store a new order with its first step and its event; return when all are durable.
+
+        Concurrent calls may share a transaction; one that is refused takes no other with it.
+
+        Raises:
+            ReferenceTaken: the owner has another order with this reference.
+            Unavailable: the storage is out of reach; whether the order was stored is not known.
+        """
+
+
+class OrderRepository(Protocol):
+    """Orders inside one transaction: read, decide, save."""
+
+    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
+        """The order as the last committed write left it.
+
+        Raises:
+            OrderNotFound: there is none, or `visible_to` may not see it.
+        """
+
+    async def save(self, write: OrderWrite) -> None:
+        """Store the write, its step and its event, on commit.
+
+        Raises:
+            ConcurrentUpdate: another write has come between `get` and here; nothing is stored.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """Which orders a list shows. None or empty: no such condition."""
+
+    owner: UserId | None = None
+    statuses: frozenset[OrderStatus] = frozenset()
+    reference: str | None = None
+    created_after: datetime | None = None  # inclusive
+    created_before: datetime | None = None  # exclusive
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Some orders, newest first, and the last one's id where there are more behind it."""
+
+    orders: Sequence[OrderDocument]
+    next_after: OrderId | None
+
+
+class OrderReader(Protocol):
+    """Orders as their readers see them, as the last committed write left them."""
+
+    async def find(self, order_id: OrderId) -> OrderDocument | None:
+        """The order, or None."""
+
+    async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
+        """Those of the orders that exist."""
+
+    async def revision(self, order_id: OrderId) -> int | None:
+        """The order's present revision, or None; cheaper than reading it."""
+
+    async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
+        """At most `limit` orders, newest first, behind `after`.
+
+        Its cost does not depend on how many orders there are, or on how deep the page lies.
+        """
+
+
+class HistoryReader(Protocol):
+    """The steps of orders' lifecycles."""
+
+    async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
+        """The order's owner and its steps, oldest first; None where there is no such order."""
+
+
+class CacheState(StrEnum):
+    """How the cache answered; the API shows it as `X-Cache`."""
+
+    HIT = "HIT"
+    MISS = "MISS"
+    BYPASS = "BYPASS"  # out of reach
+
+
+@dataclass(frozen=True, slots=True)
+class CacheAnswer:
+    """What the cache knows of an order; `document` is there on a HIT alone."""
+
+    state: CacheState
+    document: OrderDocument | None = None
+
+
+class OrderCache(Protocol):
+    """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
+
+    async def get(self, order_id: OrderId) -> CacheAnswer:
+        """The cached order. Never raises; BYPASS where the cache is out of reach."""
+
+    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
+        """Keep the order unless a newer revision is known.
+
+        False where the cache is out of reach, so that an older revision may still be in it.
+        Never raises.
+        """

@@ -1,0 +1,45 @@
+"""Reading one order."""
+
+from dataclasses import dataclass
+
+from application.documents import OrderDocument
+from application.ports.orders import CacheState, OrderCache, OrderReader
+from domain.actor import Actor
+from domain.errors import OrderNotFound
+from domain.ids import OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrder:
+    """An order, and whether the cache had it."""
+
+    document: OrderDocument
+    cache: CacheState
+
+
+class ReadOrder:
+    """Show an order to somebody who may see it, from the cache where it can.
+
+    Raises:
+        OrderNotFound: there is none, or it is not theirs to see: the two look alike.
+    """
+
+    def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
+        self._cache = cache
+        self._reader = reader
+
+    async def __call__(self, order_id: OrderId, reader: Actor) -> FoundOrder:
+        """Read the order."""
+        cached = await self._cache.get(order_id)
+        document = cached.document or await self._read_through(order_id, cached.state)
+        if not reader.may_see(document.owner):
+            raise OrderNotFound
+        return FoundOrder(document, cached.state)
+
+    async def _read_through(self, order_id: OrderId, state: CacheState) -> OrderDocument:
+        document = await self._reader.find(order_id)
+        if document is None:
+            raise OrderNotFound
+        if state is CacheState.MISS:
+            await self._cache.put(order_id, document)
+        return document

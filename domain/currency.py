@@ -1,0 +1,47 @@
+"""ISO 4217: the currencies that a price may be in, and how many minor digits each has."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from domain.errors import Invalid
+
+#: Active codes of ISO 4217 list one, by their number of minor digits.
+_CODES_BY_DIGITS: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD"
+        " CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP"
+        " GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK"
+        " LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO"
+        " NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS"
+        " SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST"
+        " XAD XCD XCG YER ZAR ZMW ZWG"
+    ),
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+#: Minor digits of every currency: USD 2, JPY 0, KWD 3.
+MINOR_DIGITS: Final = {
+    code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A currency of ISO 4217 and the number of digits behind its decimal point."""
+
+    code: str
+    digits: int
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        """The currency with this code.
+
+        Raises:
+            Invalid: ISO 4217 has no such code, in capitals.
+        """
+        digits = MINOR_DIGITS.get(value) if isinstance(value, str) else None
+        if digits is None:
+            raise Invalid.value("unknown-currency", "Must be an ISO 4217 code such as USD.")
+        return cls(str(value), digits)

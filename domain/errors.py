@@ -1,0 +1,109 @@
+"""Every refusal of the service descends from `OrderServiceError` and carries a stable code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from domain.status import OrderStatus
+
+#: Where in a document a value stands: the steps of an RFC 6901 pointer, unescaped.
+Path = tuple[str | int, ...]
+
+
+class OrderServiceError(Exception):
+    """A refusal that the service means: never a bug, always safe to show to the caller.
+
+    The first line of a subclass's docstring is its title; `code` is what clients may branch on.
+    """
+
+    code: ClassVar[str]
+
+    @classmethod
+    def title(cls) -> str:
+        """The refusal in a few words, the same for every occurrence (RFC 9457, `title`)."""
+        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
+
+    def __str__(self) -> str:
+        """What happened; where nobody said more, the title."""
+        return super().__str__() or f"{self.title()}."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with one value of an input."""
+
+    path: Path
+    code: str
+    detail: str
+
+    def under(self, *prefix: str | int) -> Self:
+        """The same fault, seen from a document that holds the value at `prefix`."""
+        return type(self)((*prefix, *self.path), self.code, self.detail)
+
+
+class Invalid(OrderServiceError):
+    """The request is well-formed, but what it says is not valid."""
+
+    code = "invalid-request"
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.detail for fault in self.faults))
+
+    @classmethod
+    def value(cls, code: str, detail: str) -> Self:
+        """One fault of the value at hand; whoever knows where it stands adds the path."""
+        return cls([Fault((), code, detail)])
+
+
+class TotalMismatch(Invalid):
+    """The total is not the sum of the lines."""
+
+    code = "total-mismatch"
+
+
+class OrderNotFound(OrderServiceError):
+    """There is no such order, or it is not yours to see."""
+
+    code = "order-not-found"
+
+
+class IllegalTransition(OrderServiceError):
+    """The order's lifecycle has no such step."""
+
+    code = "illegal-transition"
+
+    def __init__(
+        self, current: OrderStatus, wanted: OrderStatus, allowed: Iterable[OrderStatus]
+    ) -> None:
+        self.current = current
+        self.allowed = tuple(allowed)
+        choices = " or ".join(self.allowed) or "nothing: it is final"
+        super().__init__(f"An order that is {current} cannot become {wanted}; next is {choices}.")
+
+
+class VersionConflict(OrderServiceError):
+    """The order has moved on since you read it."""
+
+    code = "version-conflict"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"The order is at version {version}. Read it again, then decide.")
+
+
+class StatusForbidden(OrderServiceError):
+    """The status policy leaves this step to somebody else."""
+
+    code = "status-policy"
+
+
+class ReferenceTaken(OrderServiceError):
+    """You already have an order with this reference."""
+
+    code = "reference-taken"
+
+
+class EmailTaken(OrderServiceError):
+    """There is already an account with this address."""
+
+    code = "email-taken"

@@ -1,0 +1,56 @@
+"""`orders dlq`: what was given up, and putting it back."""
+
+import sys
+from collections.abc import Sequence
+from uuid import UUID
+
+from application.ports.dead_letters import DeadLetter, DeadLetters
+from application.ports.system import Clock
+from application.replay_dead_letters import ReplayDeadLetters
+from domain.errors import Invalid
+from entrypoints.composition.service import opened_container
+from entrypoints.settings import Settings
+
+
+async def show(settings: Settings, limit: int) -> int:
+    """Print the letters that wait, a line each, the oldest first; the exit status."""
+    async with opened_container(settings) as container:
+        letters = await container.get(DeadLetters)
+        clock = await container.get(Clock)
+        found = await letters.waiting(clock.now(), limit + 1)
+    for letter in found[:limit]:
+        sys.stdout.write(_line(letter))
+    if not found:
+        sys.stdout.write("No dead letter waits.\n")
+    if len(found) > limit:
+        sys.stdout.write(f"There are more than these {limit}: ask with a greater --limit.\n")
+    return 0
+
+
+async def replay(settings: Settings, letter_ids: Sequence[UUID], *, everything: bool) -> int:
+    """Put letters back, these or all that wait; the exit status.
+
+    Raises:
+        Invalid: it is not said which, or both are.
+    """
+    if bool(letter_ids) == everything:
+        raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")
+    async with opened_container(settings) as container:
+        put_back = await container.get(ReplayDeadLetters)
+        if everything:
+            sys.stdout.write(f"Put back: {await put_back.all()}.\n")
+            return 0
+        done = set(await put_back(letter_ids))
+    missed = [letter_id for letter_id in letter_ids if letter_id not in done]
+    sys.stdout.write(f"Put back: {len(done)}.\n")
+    for letter_id in missed:
+        sys.stdout.write(f"{letter_id} is no dead letter that waits.\n")
+    return 1 if missed else 0
+
+
+def _line(letter: DeadLetter) -> str:
+    about = f"order={letter.order_id}" if letter.order_id else f"key={letter.key!r}"
+    return (
+        f"{letter.id} {letter.at.isoformat()} topic={letter.topic} {about}"
+        f" attempts={letter.attempts} reason={letter.reason!r}\n"
+    )

@@ -1,0 +1,66 @@
+"""`orders relay`, `orders consume`, `orders work`: a role in a process of its own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Final
+
+from dishka import AsyncContainer
+
+from entrypoints.cli.server import listening, serving_beside
+from entrypoints.cli.signals import Stop
+from entrypoints.composition.http import http_services
+from entrypoints.composition.roles import running_consumer, running_relay, running_worker
+from entrypoints.composition.service import opened_container
+from entrypoints.http import operations
+from entrypoints.http.app import api
+from entrypoints.logs import logger
+from entrypoints.settings import BadSettings, Settings
+
+Role = Callable[[AsyncContainer], AbstractAsyncContextManager[None]]
+
+ROLES: Final[dict[str, Role]] = {
+    "relay": running_relay,
+    "consume": running_consumer,
+    "work": running_worker,
+}
+
+
+async def run_role(settings: Settings, name: str) -> int:
+    """Run a role until SIGINT or SIGTERM; the exit status.
+
+    Raises:
+        BadSettings: a backing service is missing: then `orders serve` runs every role itself.
+        CannotStart: something that the role needs is not to be had.
+    """
+    if settings.missing_services:
+        why = "must be set for a role of its own; without it `orders serve` runs every role"
+        raise BadSettings(dict.fromkeys(settings.missing_services, why))
+    stop, stopped = Stop(), asyncio.Event()
+    logger.info("starting", role=name, **settings.described)
+    try:
+        async with (
+            opened_container(settings) as container,
+            _admin(container, settings),
+            ROLES[name](container),
+        ):
+            stop.once_up(stopped.set)
+            sys.stdout.write(f"orders {name} is ready.\n")
+            sys.stdout.flush()
+            await stopped.wait()
+    except asyncio.CancelledError:
+        logger.info("stopped on the way up")
+    return 0
+
+
+@asynccontextmanager
+async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
+    """Liveness, readiness and metrics beside the role, where `ADMIN_PORT` is set."""
+    if settings.admin_port is None:
+        yield
+        return
+    app = api(nullcontext(await http_services(container)), routers=[operations.routes])
+    with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
+        async with serving_beside(app, listener):
+            yield

@@ -1,0 +1,43 @@
+"""`orders serve`: the API in this process, and every role that has no process of its own."""
+
+import asyncio
+import socket
+import sys
+from contextlib import nullcontext
+
+from entrypoints.cli.server import Server, announce, listening
+from entrypoints.cli.signals import Stop
+from entrypoints.composition.embedded import only_server
+from entrypoints.composition.service import running_service
+from entrypoints.http.app import api
+from entrypoints.logs import logger
+from entrypoints.settings import Settings
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status.
+
+    Raises:
+        CannotStart: the address is taken, or something that we need is not to be had.
+    """
+    stop = Stop()
+    try:
+        with (
+            listening(settings.host, settings.port, "HOST, PORT") as listener,
+            only_server(settings),
+        ):
+            logger.info("starting", role="serve", **settings.described)
+            async with running_service(settings) as services:
+                app = api(nullcontext(services), settings.cors_origins)
+                server = Server(app, when_ready=lambda: _announce(listener))
+                stop.once_up(server.come_down)
+                await server.serve(sockets=[listener])
+    except asyncio.CancelledError:
+        logger.info("stopped on the way up")
+    return 0
+
+
+def _announce(listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    sys.stdout.write(announce(host, port))
+    sys.stdout.flush()

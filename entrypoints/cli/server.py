@@ -1,0 +1,94 @@
+"""uvicorn, in a process whose signals and whose services are not its own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from entrypoints.composition.errors import CannotStart
+
+#: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
+_GRACE: Final = 8
+_BACKLOG: Final = 2048
+
+
+def options() -> dict[str, Any]:
+    """What uvicorn is told wherever it serves."""
+    return {
+        "http": "httptools",
+        "loop": "uvloop",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        # Whose word on the client's address counts is TRUSTED_PROXIES' to say.
+        "proxy_headers": False,
+        "backlog": _BACKLOG,
+        "timeout_graceful_shutdown": _GRACE,
+    }
+
+
+def announce(host: str, port: int) -> str:
+    """What is said once the service is ready."""
+    url = f"http://{_shown(host)}:{port}"
+    return f"The order service is ready.\n  API   {url}\n  Docs  {url}/docs\n"
+
+
+def _shown(host: str) -> str:
+    if host in {"127.0.0.1", "0.0.0.0", "::1", "::"}:  # noqa: S104 - shown, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+class Server(uvicorn.Server):
+    """Serves an app on sockets that are listening already; `when_ready` is called once it does."""
+
+    def __init__(self, app: ASGIApp, when_ready: Callable[[], None] = lambda: None) -> None:
+        self._when_ready = when_ready
+        super().__init__(uvicorn.Config(app, **options()))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to whoever runs the server."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        self._when_ready()
+
+    def come_down(self) -> None:
+        """Stop taking connections, and end when those that there are have ended."""
+        self.should_exit = True
+
+
+@contextmanager
+def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
+    """An address, taken before anything slow begins; `names` are the settings that give it.
+
+    Raises:
+        CannotStart: it is taken, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise CannotStart(f"Cannot listen on {host}:{port} ({names}): {error}.") from error
+    with listener:
+        yield listener
+
+
+@asynccontextmanager
+async def serving_beside(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an app beside the block."""
+    server = Server(app)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.come_down()
+        await task

@@ -1,0 +1,52 @@
+"""`orders serve` with `WORKERS` > 1: so many processes of the API behind one address."""
+
+import sys
+import threading
+import time
+from http.client import HTTPConnection, HTTPException
+from typing import Final
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from entrypoints.cli.server import announce, listening, options
+from entrypoints.logs import logger
+from entrypoints.settings import Settings
+
+#: Seconds between two looks whether a worker answers.
+_PERIOD: Final = 0.1
+
+
+def serve_with_workers(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; a worker that dies is replaced. The exit status.
+
+    Raises:
+        CannotStart: the address is taken.
+    """
+    with listening(settings.host, settings.port, "HOST, PORT") as listener:
+        logger.info("starting", role="serve", workers=settings.workers, **settings.described)
+        config = uvicorn.Config(
+            "entrypoints.http.app:create_app", factory=True, workers=settings.workers, **options()
+        )
+        host, port = listener.getsockname()[:2]
+        threading.Thread(target=_announce_once_up, args=(host, port), daemon=True).start()
+        Multiprocess(config, sockets=[listener]).run()
+    return 0
+
+
+def _announce_once_up(host: str, port: int) -> None:
+    while not _answers(host, port):
+        time.sleep(_PERIOD)
+    sys.stdout.write(announce(host, port))
+    sys.stdout.flush()
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=60)  # noqa: S104 - compared, not bound
+    try:
+        connection.request("GET", "/health/")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

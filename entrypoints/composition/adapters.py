@@ -1,0 +1,57 @@
+"""The adapters that do not depend on which backing services there are."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.fulfilment import SimulatedFulfilment
+from adapters.security.cursors import SignedCursors
+from adapters.security.keys import SigningKeys
+from adapters.security.passwords import Argon2Passwords
+from adapters.security.tokens import JwtTokens
+from adapters.serialisation.events import JsonEventRenderer
+from adapters.serialisation.orders import JsonOrderRenderer
+from adapters.system.clock import SystemClock
+from adapters.system.ids import Uuid7Generator
+from application.ports.accounts import PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.orders import EventRenderer, OrderRenderer
+from application.ports.paging import Cursors
+from application.ports.system import Clock, IdGenerator
+from application.ports.tasks import Fulfilment
+from entrypoints.settings import Settings
+
+
+class SystemProvider(Provider):
+    """Clock, ids, serialisation, fulfilment."""
+
+    scope = Scope.APP
+
+    clock = provide(SystemClock, provides=Clock)
+    ids = provide(Uuid7Generator, provides=IdGenerator)
+    orders = provide(JsonOrderRenderer, provides=OrderRenderer)
+    events = provide(JsonEventRenderer, provides=EventRenderer)
+
+    @provide
+    def fulfilment(self, settings: Settings) -> Fulfilment:
+        """The simulated fulfilment: a shop puts its own here."""
+        return SimulatedFulfilment(settings.processing_delay)
+
+
+class SecurityProvider(Provider):
+    """Passwords, tokens, cursors."""
+
+    scope = Scope.APP
+
+    cursors = provide(SignedCursors, provides=Cursors)
+
+    @provide
+    def tokens(self, keys: SigningKeys, settings: Settings) -> AnyOf[TokenIssuer, TokenVerifier]:
+        """Access tokens."""
+        return JwtTokens(keys, settings.access_token_ttl)
+
+    @provide
+    async def passwords(self) -> AsyncIterator[PasswordHasher]:
+        """Password hashes, made in a thread pool of their own."""
+        passwords = Argon2Passwords()
+        yield passwords
+        passwords.close()

@@ -1,0 +1,66 @@
+"""Which provider stands for which backing service, chosen by its setting."""
+
+from dishka import AsyncContainer, Provider, Scope, from_context, make_async_container, provide
+
+from adapters.security.keys import SigningKeys
+from entrypoints.composition.adapters import SecurityProvider, SystemProvider
+from entrypoints.composition.application import ApplicationProvider
+from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
+from entrypoints.composition.in_process import InProcessKafkaProvider, InProcessRedisProvider
+from entrypoints.composition.resources import Resources
+from entrypoints.composition.storage import PostgresProvider
+from entrypoints.readiness import Readiness
+from entrypoints.settings import Settings
+
+
+class SettingsProvider(Provider):
+    """What is known before anything is made."""
+
+    scope = Scope.APP
+
+    settings = from_context(Settings)
+    resources = from_context(Resources)
+
+    @provide
+    def readiness(self, storage: StorageChecks, cache: CacheChecks, bus: BusChecks) -> Readiness:
+        """The state of everything that the process depends on."""
+        return Readiness(storage, {**cache, **bus})
+
+    @provide
+    def keys(self, resources: Resources) -> SigningKeys:
+        """The keys that sign tokens and cursors."""
+        return resources.keys
+
+
+def make_container(settings: Settings, resources: Resources, *instead: Provider) -> AsyncContainer:
+    """Everything, put together but not yet made; providers `instead` replace what they provide."""
+    return make_async_container(
+        SettingsProvider(),
+        SystemProvider(),
+        SecurityProvider(),
+        PostgresProvider(),
+        _redis(settings),
+        _kafka(settings),
+        ApplicationProvider(),
+        *instead,
+        context={Settings: settings, Resources: resources},
+    )
+
+
+# What is not used is not imported either: it would cost the embedded service its memory.
+
+
+def _redis(settings: Settings) -> Provider:
+    if settings.redis_url is None:
+        return InProcessRedisProvider()
+    from entrypoints.composition.redis import RedisProvider  # noqa: PLC0415 - as above
+
+    return RedisProvider()
+
+
+def _kafka(settings: Settings) -> Provider:
+    if settings.kafka_bootstrap_servers is None:
+        return InProcessKafkaProvider()
+    from entrypoints.composition.kafka import KafkaProvider  # noqa: PLC0415 - as above
+
+    return KafkaProvider()

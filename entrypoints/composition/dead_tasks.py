@@ -1,0 +1,30 @@
+"""What becomes of a task that is given up: its order's message becomes a dead letter."""
+
+from uuid import UUID
+
+import msgspec
+
+from adapters.taskiq.failures import DeadTask, OnDead, log_dead
+from application.bury_order import BuryOrder
+from domain.ids import OrderId
+
+
+class _Task(msgspec.Struct):
+    """As much of taskiq's message as tells which order it is about."""
+
+    args: list[UUID]
+
+
+def burying(bury_order: BuryOrder) -> OnDead:
+    """Keeps dead tasks as dead letters; what tells of no order is kept in the log."""
+
+    async def bury(task: DeadTask) -> None:
+        try:
+            order_id = OrderId(msgspec.json.decode(task.payload, type=_Task).args[0])
+        except (msgspec.DecodeError, IndexError):
+            await log_dead(task)
+            return
+        if not await bury_order(order_id, task.reason, task.attempts):
+            await log_dead(task)
+
+    return bury

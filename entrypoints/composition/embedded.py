@@ -1,0 +1,94 @@
+"""What the settings leave out, made up: a PostgreSQL of our own, and a key to sign with."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.embedded_postgres import (
+    AlreadyServing,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    ServeLock,
+    choose_place,
+)
+from entrypoints.composition.errors import CannotStart
+from entrypoints.settings import Settings
+
+
+@contextmanager
+def only_server(settings: Settings) -> Iterator[None]:
+    """Be the one `serve` of this `DATA_DIR`, where there is one.
+
+    Raises:
+        CannotStart: another one is serving.
+    """
+    if settings.database_url is not None:
+        yield
+        return
+    with _sentences():
+        lock = ServeLock(choose_place(settings.data_dir).data_dir)
+        lock.__enter__()
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDatabase:
+    """A PostgreSQL, and how to start it again where it is our own and has died."""
+
+    url: str
+    revive: Callable[[], Awaitable[None]] | None
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncIterator[OpenedDatabase]:
+    """The PostgreSQL that the settings name, or else the embedded one, started where it is not.
+
+    Raises:
+        CannotStart: the embedded one cannot be started.
+    """
+    if settings.database_url is not None:
+        yield OpenedDatabase(settings.database_url, None)
+        return
+    with _sentences():
+        embedded = EmbeddedPostgres(choose_place(settings.data_dir))
+        url = await embedded.__aenter__()
+    try:
+        yield OpenedDatabase(url, embedded.revive)
+    finally:
+        await embedded.__aexit__(None, None, None)
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """The key that signs tokens: the settings', or one made at random for this `DATA_DIR`."""
+    if settings.secret is not None:
+        return settings.secret
+    path = choose_place(settings.data_dir).data_dir / "jwt-secret-key"
+    if not path.exists():
+        _make_secret(path)
+    return path.read_bytes().strip()
+
+
+def _make_secret(path: Path) -> None:
+    made = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(made, path)
+    made.unlink()
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except (AlreadyServing, EmbeddedPostgresError) as error:
+        raise CannotStart(str(error)) from error

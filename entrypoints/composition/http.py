@@ -1,0 +1,41 @@
+"""What the routes drive, put together."""
+
+from dishka import AsyncContainer
+
+from application.authenticate import Authenticate
+from application.change_order_status import ChangeOrderStatus
+from application.create_order import CreateOrder
+from application.list_orders import ListOrders
+from application.log_in import LogIn
+from application.ports.limits import RateLimiter
+from application.ports.paging import Cursors
+from application.read_history import ReadHistory
+from application.read_order import ReadOrder
+from application.register_user import RegisterUser
+from application.retrying import retrying
+from entrypoints.http.services import HttpLimits, Services
+from entrypoints.readiness import Readiness
+from entrypoints.settings import Settings
+
+
+async def http_services(container: AsyncContainer) -> Services:
+    """The services of the API."""
+    settings = await container.get(Settings)
+    return Services(
+        register=await container.get(RegisterUser),
+        log_in=await container.get(LogIn),
+        authenticate=await container.get(Authenticate),
+        create_order=await container.get(CreateOrder),
+        read_order=await container.get(ReadOrder),
+        change_status=retrying(await container.get(ChangeOrderStatus)),
+        list_orders=await container.get(ListOrders),
+        read_history=await container.get(ReadHistory),
+        readiness=await container.get(Readiness),
+        cursors=await container.get(Cursors),
+        limiter=await container.get(RateLimiter),
+        limits=HttpLimits(
+            settings.rate_limit_orders, settings.rate_limit_register, settings.rate_limit_default
+        ),
+        default_currency=settings.default_currency,
+        trusted_proxies=settings.trusted_proxies,
+    )

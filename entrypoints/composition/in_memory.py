@@ -1,0 +1,39 @@
+"""The adapters over memory alone: what tests and try-outs put in PostgreSQL's place."""
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.backlog import MemoryBacklog
+from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.storage import MemoryStorage
+from adapters.memory.transaction import MemoryUnitOfWork
+from application.ports.accounts import Accounts, PasswordStore
+from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.events import Outbox
+from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.tasks import Backlog
+from application.ports.transaction import UnitOfWork
+from entrypoints.composition.checks import StorageChecks
+
+
+class MemoryStorageProvider(Provider):
+    """Everything that is kept, for as long as the process lives."""
+
+    scope = Scope.APP
+
+    storage = provide(MemoryStorage)
+    new_orders = provide(MemoryNewOrders, provides=NewOrders)
+    reader = provide(MemoryOrderReader, provides=AnyOf[OrderReader, HistoryReader])
+    begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
+    outbox = provide(MemoryOutbox, provides=Outbox)
+    backlog = provide(MemoryBacklog, provides=Backlog)
+    dead_letters = provide(MemoryDeadLetters, provides=DeadLetters)
+    announcements = provide(MemoryAnnouncements, provides=Announcements)
+    accounts = provide(MemoryAccounts, provides=AnyOf[Accounts, PasswordStore])
+
+    @provide
+    def checks(self) -> StorageChecks:
+        """There is nothing to wait for."""
+        return StorageChecks({})

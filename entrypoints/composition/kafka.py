@@ -1,0 +1,61 @@
+"""The adapters over Kafka."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.publisher import KafkaPublisher
+from adapters.kafka.source import KafkaSource
+from application.ports.events import EventPublisher, EventSource
+from entrypoints.composition.checks import BusChecks
+from entrypoints.composition.errors import CannotStart
+from entrypoints.settings import Settings
+
+#: The consumer group that shares `new_order`.
+_GROUP = "order-processing"
+
+
+class KafkaProvider(Provider):
+    """Events, on Kafka."""
+
+    scope = Scope.APP
+
+    @provide
+    def connection(self, settings: Settings) -> KafkaConnection:
+        """How Kafka is reached."""
+        try:
+            return KafkaConnection(
+                settings.kafka_bootstrap_servers or "",
+                settings.kafka_security_protocol or "PLAINTEXT",
+                settings.kafka_sasl_mechanism,
+                settings.kafka_sasl_username,
+                settings.kafka_sasl_password,
+                settings.kafka_ssl_cafile,
+                settings.kafka_topic_prefix,
+            )
+        except ValueError as error:
+            raise CannotStart(f"The settings of Kafka do not fit together: {error}.") from error
+
+    @provide
+    async def publisher(
+        self, connection: KafkaConnection
+    ) -> AsyncIterator[AnyOf[EventPublisher, KafkaPublisher]]:
+        """The producer of this process, connected when there is something to publish."""
+        publisher = KafkaPublisher(connection)
+        yield publisher
+        await publisher.close()
+
+    @provide
+    async def source(
+        self, connection: KafkaConnection
+    ) -> AsyncIterator[AnyOf[EventSource, KafkaSource]]:
+        """What is announced on `new_order`."""
+        source = KafkaSource(connection, "new_order", _GROUP)
+        yield source
+        await source.close()
+
+    @provide
+    def checks(self, publisher: KafkaPublisher) -> BusChecks:
+        """Without Kafka a process is degraded."""
+        return BusChecks({"kafka": publisher.ping})

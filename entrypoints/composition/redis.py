@@ -1,0 +1,66 @@
+"""The adapters over Redis."""
+
+from collections.abc import AsyncIterator
+
+from dishka import Provider, Scope, provide
+from taskiq import AsyncBroker
+
+from adapters.memory.limits import MemoryRateLimiter
+from adapters.redis.bell import RedisOutboxBell
+from adapters.redis.cache import RedisOrderCache
+from adapters.redis.eviction import eviction_warning
+from adapters.redis.limits import RedisRateLimiter
+from adapters.redis.link import RedisLink
+from adapters.taskiq.queue import TaskiqQueue
+from adapters.taskiq.redis_streams import RedisStreamBroker
+from application.bury_order import BuryOrder
+from application.ports.events import OutboxBell
+from application.ports.limits import RateLimiter
+from application.ports.orders import OrderCache
+from application.ports.tasks import TaskQueue
+from entrypoints.composition.checks import CacheChecks
+from entrypoints.composition.dead_tasks import burying
+from entrypoints.logs import logger
+from entrypoints.settings import Settings
+
+
+class RedisProvider(Provider):
+    """Cache, limits, bell and tasks, shared by all processes."""
+
+    scope = Scope.APP
+
+    bell = provide(RedisOutboxBell, provides=OutboxBell)
+    tasks = provide(TaskiqQueue, provides=TaskQueue)
+
+    @provide
+    async def link(self, settings: Settings) -> AsyncIterator[RedisLink]:
+        """The link of this process; without Redis the process starts degraded."""
+        link = RedisLink(settings.redis_url or "", settings.redis_prefix)
+        if not await link.open():
+            logger.warning("Redis (REDIS_URL) does not answer; starting without it")
+        elif warning := await eviction_warning(link):
+            logger.warning(warning)
+        yield link
+        await link.close()
+
+    @provide
+    def cache(self, link: RedisLink, settings: Settings) -> OrderCache:
+        """The cache of all processes."""
+        return RedisOrderCache(link, settings.cache_ttl)
+
+    @provide
+    def limiter(self, link: RedisLink) -> RateLimiter:
+        """The limits of all processes; each keeps its own while Redis is away."""
+        return RedisRateLimiter(link, MemoryRateLimiter())
+
+    @provide
+    def broker(self, settings: Settings, bury_order: BuryOrder) -> AsyncBroker:
+        """The broker of the tasks; who runs them starts and stops it."""
+        return RedisStreamBroker(
+            settings.redis_url or "", settings.redis_prefix, on_dead=burying(bury_order)
+        )
+
+    @provide
+    def checks(self, link: RedisLink) -> CacheChecks:
+        """Without Redis a process is degraded."""
+        return CacheChecks({"redis": link.ping})

@@ -1,0 +1,134 @@
+"""The roles, put together: as loops of one process, or as processes of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from dishka import AsyncContainer
+from taskiq import AsyncBroker, InMemoryBroker
+
+from adapters.postgres.database import Database
+from application.bury_message import BuryMessage
+from application.ports.events import EventSource, OutboxBell
+from application.ports.orders import OrderReader
+from application.ports.tasks import TaskQueue
+from application.process_order import ProcessOrder
+from application.relay_outbox import RelayOutbox
+from application.retention import Retention
+from application.sweep import Sweep
+from entrypoints.composition.resources import Resources
+from entrypoints.logs import logger
+from entrypoints.roles.backoff import Backoff
+from entrypoints.roles.consumer import consume
+from entrypoints.roles.keeper import keep_alive
+from entrypoints.roles.relay import relay
+from entrypoints.roles.retention import retain_for_ever
+from entrypoints.roles.sweeper import sweep_for_ever, sweep_once
+from entrypoints.settings import Settings
+from entrypoints.tasks import register_tasks
+
+#: Tasks that a worker runs at once; the fulfilment mostly waits.
+TASKS_AT_ONCE: Final = 256
+#: Seconds that running tasks get to end when their process stops.
+DRAIN: Final = 5.0
+
+Loop = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def running_relay(container: AsyncContainer) -> AsyncIterator[None]:
+    """Outbox to broker, until the end of the block."""
+    relay_outbox = await container.get(RelayOutbox)
+    bell = await container.get(OutboxBell)
+    async with _running("relay", lambda: relay(relay_outbox, bell)):
+        yield
+
+
+@asynccontextmanager
+async def running_consumer(container: AsyncContainer) -> AsyncIterator[None]:
+    """`new_order` to the task queue, until the end of the block."""
+    source = await container.get(EventSource)
+    tasks = await container.get(TaskQueue)
+    orders = await container.get(OrderReader)
+    bury = await container.get(BuryMessage)
+    async with _running("consumer", lambda: consume(source, tasks, orders, bury)):
+        yield
+
+
+@asynccontextmanager
+async def running_worker(container: AsyncContainer) -> AsyncIterator[None]:
+    """`process_order_task`, and the sweeper, until the end of the block."""
+    settings = await container.get(Settings)
+    broker = await container.get(AsyncBroker)
+    sweep = await container.get(Sweep)
+    retention = await container.get(Retention)
+    register_tasks(broker, await container.get(ProcessOrder))
+    await _sweep_at_start(container, sweep)
+    async with (
+        _running_tasks(broker),
+        _running("sweeper", lambda: sweep_for_ever(sweep, settings.sweep_after)),
+        _running("retention", lambda: retain_for_ever(retention)),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def running_keeper(container: AsyncContainer) -> AsyncIterator[None]:
+    """Keeps a database of our own alive, until the end of the block."""
+    resources = await container.get(Resources)
+    database = await container.get(Database)
+    if resources.revive is None:
+        yield
+        return
+    revive = resources.revive
+    async with _running("keeper", lambda: keep_alive(database.ping, revive)):
+        yield
+
+
+async def _sweep_at_start(container: AsyncContainer, sweep: Sweep) -> None:
+    """Hand over at once what an earlier process left behind, where that is certain to be so.
+
+    Nobody else works on an embedded database; elsewhere what is under way may be another's.
+    """
+    if (await container.get(Resources)).revive is not None:
+        await sweep_once(sweep, after=timedelta())
+
+
+@asynccontextmanager
+async def _running_tasks(broker: AsyncBroker) -> AsyncIterator[None]:
+    if isinstance(broker, InMemoryBroker):
+        yield  # it runs what it is given, where it is given it
+        return
+    # It knows Redis, which a process without one need not load.
+    from adapters.taskiq.worker import work as run_tasks  # noqa: PLC0415 - as above
+
+    stop = asyncio.Event()
+    tasks = asyncio.create_task(run_tasks(broker, stop, TASKS_AT_ONCE, DRAIN))
+    try:
+        yield
+    finally:
+        stop.set()
+        await tasks
+
+
+@asynccontextmanager
+async def _running(name: str, loop: Loop) -> AsyncIterator[None]:
+    task = asyncio.create_task(_supervised(name, loop))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _supervised(name: str, loop: Loop) -> None:
+    """Run a role for ever: what it did not expect is logged, and it begins again."""
+    backoff = Backoff()
+    while True:
+        try:
+            await loop()
+        except Exception:  # noqa: BLE001 - a role outlives whatever one of its rounds met
+            logger.exception("a role failed and begins again", role=name)
+            await backoff.wait()

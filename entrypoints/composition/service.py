@@ -1,0 +1,57 @@
+"""The service in one process: the API, and the roles that have no process of their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from dishka import AsyncContainer, Provider
+
+from adapters.security.keys import SigningKeys
+from entrypoints.composition.container import make_container
+from entrypoints.composition.embedded import opened_database, signing_secret
+from entrypoints.composition.http import http_services
+from entrypoints.composition.resources import Resources
+from entrypoints.composition.roles import (
+    running_consumer,
+    running_keeper,
+    running_relay,
+    running_worker,
+)
+from entrypoints.composition.schema import bring_to_head, wait_for_head
+from entrypoints.http.services import Services
+from entrypoints.settings import Settings
+
+
+@asynccontextmanager
+async def running_service(settings: Settings, *instead: Provider) -> AsyncIterator[Services]:
+    """The API's services, with every role that has no process of its own running beside them.
+
+    Providers `instead` replace what they provide.
+    """
+    async with opened_container(settings, *instead) as container, AsyncExitStack() as roles:
+        if settings.missing_services:
+            for role in (running_keeper, running_worker, running_consumer, running_relay):
+                await roles.enter_async_context(role(container))
+        yield await http_services(container)
+
+
+@asynccontextmanager
+async def opened_container(settings: Settings, *instead: Provider) -> AsyncIterator[AsyncContainer]:
+    """Everything that a process may need, over a database at head; closed at the end.
+
+    Where services are missing this process stands for all of a release, its migration included.
+
+    Raises:
+        CannotStart: there is no database to be had, or nobody brings it to head.
+    """
+    async with opened_database(settings) as database:
+        if settings.missing_services:
+            await bring_to_head(database.url)
+        else:
+            await wait_for_head(database.url)
+        keys = SigningKeys(signing_secret(settings), settings.jwt_previous_secret_keys)
+        resources = Resources(database.url, keys, database.revive)
+        container = make_container(settings, resources, *instead)
+        try:
+            yield container
+        finally:
+            await container.close()

@@ -1,0 +1,57 @@
+"""The adapters over PostgreSQL."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.database import Database
+from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.transaction import PostgresUnitOfWork
+from adapters.postgres.upkeep import PostgresArchive, PostgresOutboxOffice
+from application.audit import Books
+from application.ports.accounts import Accounts, PasswordStore
+from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.events import Outbox
+from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.tasks import Backlog
+from application.ports.transaction import UnitOfWork
+from application.ports.upkeep import Archive, OutboxOffice
+from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.resources import Resources
+from entrypoints.settings import Settings
+
+
+class PostgresProvider(Provider):
+    """Everything that is kept."""
+
+    scope = Scope.APP
+
+    new_orders = provide(PostgresNewOrders, provides=NewOrders)
+    reader = provide(PostgresOrderReader, provides=OrderReader)
+    history = provide(PostgresHistoryReader, provides=HistoryReader)
+    begin = provide(PostgresUnitOfWork, provides=UnitOfWork)
+    outbox = provide(PostgresOutbox, provides=Outbox)
+    backlog = provide(PostgresBacklog, provides=Backlog)
+    dead_letters = provide(PostgresDeadLetters, provides=DeadLetters)
+    announcements = provide(PostgresAnnouncements, provides=Announcements)
+    books = provide(PostgresBooks, provides=Books)
+    office = provide(PostgresOutboxOffice, provides=OutboxOffice)
+    archive = provide(PostgresArchive, provides=Archive)
+    accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
+
+    @provide
+    def checks(self, database: Database) -> StorageChecks:
+        """Without PostgreSQL a process is down."""
+        return StorageChecks({"postgresql": database.ping})
+
+    @provide
+    async def database(self, resources: Resources, settings: Settings) -> AsyncIterator[Database]:
+        """The pool of this process."""
+        database = Database(resources.database_url, settings.db_pool_size)
+        yield database
+        await database.close()

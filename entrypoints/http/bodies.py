@@ -1,0 +1,188 @@
+"""Reading a request's body: fast where it is good, and naming all that is wrong where it is not."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from msgspec.inspect import ListType, StructType, type_info
+
+from domain.faults import Faults
+from entrypoints.http.errors import BodyTooLarge, MalformedBody, UnsupportedContentType
+from entrypoints.http.request import ApiRequest
+
+MAX_BODY: Final = 256 * 1024
+
+#: A text (its end may be missing), a number with a fraction or an exponent, or a whole one.
+_TOKEN: Final = re.compile(
+    rb'"(?:[^"\\]|\\.?)*"?|[0-9]+[.eE][0-9.eE+-]*|(?P<whole>[0-9]+)', re.DOTALL
+)
+
+T = TypeVar("T")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Generic[Shape]):
+    """A body in its shape, every value still to be judged, and what is wrong with the shape.
+
+    Where `faults` were found, `body` has the shape's attributes, but any JSON in them.
+    """
+
+    body: Shape
+    faults: Faults
+
+
+async def read_json(request: ApiRequest, shape: type[Shape]) -> Draft[Shape]:
+    """The request's JSON body.
+
+    Raises:
+        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+        Invalid: it is no JSON object.
+    """
+    _ensure_content_type(request, "application/json")
+    return decode(await _read(request), shape)
+
+
+async def read_form(request: ApiRequest) -> Mapping[str, str]:
+    """The request's form (RFC 6749, appendix B); of a repeated name the first value.
+
+    Raises:
+        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+    """
+    _ensure_content_type(request, "application/x-www-form-urlencoded")
+    try:
+        text = (await _read(request)).decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError as error:
+        raise MalformedBody("The form is not well-formed UTF-8.") from error
+    return dict(reversed(pairs))
+
+
+def decode(raw: bytes, shape: type[Shape]) -> Draft[Shape]:
+    """The JSON in `raw`; decoded straight into `shape` where it fits.
+
+    Raises:
+        MalformedBody: it is not well-formed JSON.
+        Invalid: it is no JSON object.
+    """
+    try:
+        return Draft(_decoded(_decoder(shape), raw), Faults())
+    except msgspec.ValidationError:
+        anything = _decode_anything(raw)
+    faults = Faults()
+    body = _loosen(anything, _shape_info(shape), faults)
+    if not isinstance(anything, dict):
+        faults.refuse()
+    return Draft(body, faults)
+
+
+def _decode_anything(raw: bytes) -> object:
+    try:
+        return _decoded(_anything, raw)
+    except msgspec.ValidationError:  # an integer of thousands of digits, which a Decimal can hold
+        return _decoded(_anything, _TOKEN.sub(_as_decimal, raw))
+
+
+def _as_decimal(token: re.Match[bytes]) -> bytes:
+    """A whole number as one that is read as a Decimal; anything else as it is."""
+    return token[0] + b"e0" if token["whole"] else token[0]
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
+    """What `decoder` makes of `raw`.
+
+    Raises:
+        MalformedBody: it is not well-formed JSON, as far as it was looked at.
+        msgspec.ValidationError: it is not what the decoder looks for.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(_sentence(error)) from error
+    except RecursionError as error:
+        raise MalformedBody("The JSON is nested too deeply.") from error
+
+
+def _loosen(value: object, shape: StructType, faults: Faults, *path: str | int) -> Any:
+    """`value` as an object with the attributes of `shape`, whatever is in them."""
+    if not isinstance(value, dict):
+        faults.note("wrong-type", "Must be an object.", *path)
+        return _loosen_object({}, shape, Faults())
+    return _loosen_object(value, shape, faults, *path)
+
+
+def _loosen_object(
+    value: dict[str, Any], shape: StructType, faults: Faults, *path: str | int
+) -> Any:
+    known = {field.encode_name: field for field in shape.fields}
+    for name in value.keys() - known.keys():
+        faults.note("unknown-field", "There is no such field.", *path, name)
+    loose = SimpleNamespace()
+    for name, field in known.items():
+        found = value.get(name, None if field.required else field.default)
+        if field.required and name not in value:
+            faults.note("missing", "Must be given.", *path, name)
+        if isinstance(field.type, ListType) and isinstance(found, list):
+            found = [
+                _loosen(each, _item_of(field.type), faults, *path, name, index)
+                for index, each in enumerate(found)
+            ]
+        setattr(loose, name, found)
+    return loose
+
+
+def _item_of(array: ListType) -> StructType:
+    if not isinstance(array.item_type, StructType):
+        raise TypeError("bodies hold arrays of objects only")
+    return array.item_type
+
+
+def _read_number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond even Decimal's
+        return Decimal("NaN")
+
+
+@cache
+def _decoder(shape: type[Shape]) -> "msgspec.json.Decoder[Shape]":
+    return msgspec.json.Decoder(shape, float_hook=_read_number)
+
+
+@cache
+def _shape_info(shape: type[msgspec.Struct]) -> StructType:
+    info = type_info(shape)
+    if not isinstance(info, StructType):
+        raise TypeError(f"{shape} is no struct")
+    return info
+
+
+_anything: Final = msgspec.json.Decoder(float_hook=_read_number)
+
+
+def _ensure_content_type(request: ApiRequest, wanted: str) -> None:
+    given, parameters = request.content_type
+    charset = parameters.get("charset", "utf-8").strip('"').lower()
+    if given.lower() != wanted or charset not in {"utf-8", "utf8", "us-ascii"}:
+        raise UnsupportedContentType(f"Send the body as {wanted} in UTF-8.")
+
+
+async def _read(request: ApiRequest) -> bytes:
+    try:
+        return await request.body()
+    except RequestEntityTooLarge as error:
+        raise BodyTooLarge(f"A body may have {MAX_BODY} bytes.") from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,93 @@
+"""The outermost layer of the API: what holds for every answer, whatever gave it."""
+
+import asyncio
+import re
+from time import perf_counter
+from typing import Any, Final
+from uuid import uuid4
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from application.allowances import allowances, least
+from application.patience import FOR_STORAGE, Patience, patience, storage_deadline
+from application.ports.limits import Allowance
+from entrypoints.logs import logger
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+class Edge:
+    """Gives every request an id and every answer its common headers; answers HEAD as GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        patience.set(Patience())
+        storage_deadline.set(asyncio.get_running_loop().time() + FOR_STORAGE)
+        with bound_contextvars(request_id=exchange.request_id.decode()):
+            await self._app(exchange.scope, receive, exchange.send)
+            exchange.log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._method = scope["method"]
+        self._is_head = self._method == "HEAD"
+        # The server keeps its own scope: it must know that it is not to send a body.
+        self.scope: Any = {**scope, "method": "GET"} if self._is_head else scope
+        self._path = scope["path"]
+        self._send = send
+        self._started = perf_counter()
+        self._status = 0
+        self._allowances: list[Allowance] = []
+        allowances.set(self._allowances)
+        self.request_id = _request_id(scope["headers"])
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on."""
+        if message["type"] == "http.response.start":
+            self._status = int(message["status"])
+            headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
+            allowance = least(self._allowances)
+            if allowance is not None:
+                headers += (
+                    (b"ratelimit-limit", b"%d" % allowance.limit.count),
+                    (b"ratelimit-remaining", b"%d" % allowance.remaining),
+                    (b"ratelimit-reset", b"%d" % allowance.reset),
+                )
+            message["headers"] = headers
+        elif self._is_head:
+            if message.get("more_body"):
+                return
+            message = _NO_BODY
+        await self._send(message)
+
+    def log(self) -> None:
+        """Write the request's line: changes and failures at INFO, mere reading at DEBUG."""
+        quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        (logger.debug if quiet else logger.info)(
+            "request",
+            method=self._method,
+            path=self._path,
+            status=self._status,
+            ms=round((perf_counter() - self._started) * 1000, 1),
+        )
+
+
+def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value
+    return uuid4().hex.encode()

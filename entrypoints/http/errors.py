@@ -1,0 +1,57 @@
+"""Refusals that only HTTP knows."""
+
+from dataclasses import dataclass
+
+from domain.errors import Fault, Invalid, OrderServiceError
+
+
+class NoSuchRoute(OrderServiceError):
+    """There is nothing at this address."""
+
+    code = "not-found"
+
+
+class MethodNotAllowed(OrderServiceError):
+    """This address does not know the method."""
+
+    code = "method-not-allowed"
+
+
+class MalformedBody(OrderServiceError):
+    """The body is not well-formed JSON."""
+
+    code = "malformed-json"
+
+
+class BodyTooLarge(OrderServiceError):
+    """The body is larger than the service accepts."""
+
+    code = "body-too-large"
+
+
+class UnsupportedContentType(OrderServiceError):
+    """The body's content type is not the one that this address reads."""
+
+    code = "unsupported-content-type"
+
+
+class InternalError(OrderServiceError):
+    """Something is wrong with the service, not with the request."""
+
+    code = "internal-error"
+
+
+class InvalidTokenRequest(Invalid):
+    """The form does not say what the token is to be made for."""
+
+    code = "invalid-request"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterFault(Fault):
+    """What is wrong with a parameter of the path, the query or the form."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFault(Fault):
+    """What is wrong with a header."""

@@ -1,0 +1,206 @@
+"""The OpenAPI document of the API, made from the table of operations.
+
+Litestar's own generation is off: the handlers read raw requests and answer ready bytes, and the
+document is to say exactly what is answered (`docs/adr/0004-one-table-of-operations.md`).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from inspect import cleandoc
+from typing import Any, Final
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from domain.errors import OrderServiceError
+from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute
+from entrypoints.http.openapi_examples import ADA, ORDER_ID
+from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
+from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
+from entrypoints.http.openapi_parameters import PARAMETERS
+from entrypoints.http.openapi_schemas import Schema, schemas_of
+from entrypoints.http.problems import MEDIA_TYPE, STATUS_OF, problem_of
+from entrypoints.http.shapes import Problem
+
+VERSION: Final = "1.0.0"
+
+_DESCRIPTION: Final = """\
+Accounts, orders with a strict lifecycle, and the events that follow from them.
+
+To try it here: `POST /register/`, then **Authorize** with that address and password.
+
+**Every path** works with and without its trailing slash, and answers `HEAD` as it answers `GET`,
+without the body. Any other method is `405` with `Allow`, any other path `404`, both with a problem.
+
+**Money** is a JSON number with exactly the currency's digits; it is read from a number or a decimal
+text by its exact value. **Moments** are RFC 3339 in UTC. **Ids** are UUIDs of version 7.
+
+**What goes wrong** is told as `application/problem+json` (RFC 9457). Branch on `code`; `type` leads
+to a page that explains it; `errors` names every invalid value, not just the first. Where several
+things are wrong, the first of these is told: the route, the limit of your address, the token, your
+own limit, the content type, the size, the syntax, the values, and then what the order says.
+
+**Limits**: the answers of limited routes tell in `RateLimit-*` how much is left. A limited request
+is `429` with `Retry-After`.
+"""
+
+_TAGS: Final = {
+    "Accounts": "Who you are.",
+    "Orders": "Placing, reading and changing orders.",
+    "Operations": "For those who run the service.",
+    "Documents": "What describes the API.",
+}
+
+_SECURITY: Final = {
+    "type": "oauth2",
+    "description": "Your e-mail address as the user name, and your password.",
+    "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
+}
+
+
+@cache
+def document_text() -> str:
+    """The document as JSON to be read by people too: the same text every time."""
+    return f"{json.dumps(document(), indent=2)}\n"
+
+
+def document() -> dict[str, Any]:
+    """The document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Order management service",
+            "version": VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {"account": _SECURITY},
+            "parameters": PARAMETERS,
+            "headers": HEADERS,
+            "responses": _of_any_address(),
+            "schemas": _schemas()[1],
+        },
+    }
+
+
+def _schema(shape: Any) -> Schema:
+    return _schemas()[0][shape]
+
+
+@cache
+def _schemas() -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    return schemas_of(_shapes())
+
+
+def _shapes() -> tuple[Any, ...]:
+    bodies = [operation.body.shape for operation in OPERATIONS if operation.body]
+    answers = [answer.shape for operation in OPERATIONS for answer in operation.answers]
+    return tuple(dict.fromkeys(shape for shape in (*bodies, *answers, Problem) if shape))
+
+
+def _paths() -> dict[str, Any]:
+    paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for operation in OPERATIONS:
+        paths[operation.path][operation.method.lower()] = _operation(operation)
+    return dict(paths)
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    summary = cleandoc(operation.handler.fn.__doc__ or "").partition("\n")[0].rstrip(".")
+    described: dict[str, Any] = {
+        "operationId": _name(operation.handler),
+        "tags": [operation.tag],
+        "summary": summary,
+        "parameters": [_ref("parameters", name) for name in (*operation.parameters, "RequestId")],
+        "responses": _responses(operation),
+        "security": [{"account": []}] if operation.needs_token else [],
+    }
+    if operation.more:
+        described["description"] = operation.more
+    if operation.body:
+        described["requestBody"] = _request_body(operation.body)
+    return described
+
+
+def _request_body(body: Body) -> dict[str, Any]:
+    content = {"schema": _schema(body.shape), "examples": _examples(body.examples)}
+    return {"required": True, "content": {body.media_type: content}}
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    common = (*COMMON, *(LIMITED if operation.is_limited else ()))
+    found = {each.status: _answer(each, common) for each in operation.answers}
+    refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
+    for refusal in operation.refusals:
+        refusals[STATUS_OF[type(refusal)]].append(refusal)
+    for status, errors in refusals.items():
+        found[status] = _problem(status, errors, _example_path(operation), common)
+    return {str(status): found[status] for status in sorted(found)}
+
+
+def _answer(answer: Answer, common: Iterable[str]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": answer.description,
+        "headers": _headers((*answer.headers, *common)),
+    }
+    if answer.shape:
+        content = {"schema": _schema(answer.shape)}
+        if answer.examples:
+            content["examples"] = _examples(answer.examples)
+        described["content"] = {answer.media_type: content}
+    if answer.links:
+        described["links"] = {_name(handler): _link(handler) for handler in answer.links}
+    return described
+
+
+def _problem(
+    status: int,
+    errors: Iterable[OrderServiceError],
+    path: str,
+    common: Iterable[str],
+) -> dict[str, Any]:
+    """What all the refusals with one status have in common, and an example of each of them."""
+    problems = {error.code: problem_of(error, path) for error in errors}
+    content = {"schema": _schema(Problem), "examples": _examples(problems)}
+    return {
+        "description": "\n\n".join(f"`{code}`: {each.title}." for code, each in problems.items()),
+        "headers": _headers((*OF_STATUS.get(status, ()), *OF_REFUSALS, *common)),
+        "content": {MEDIA_TYPE: content},
+    }
+
+
+def _of_any_address() -> dict[str, Any]:
+    """The refusals that belong to no operation: they are met where there is none."""
+    return {
+        type(error).__name__: _problem(STATUS_OF[type(error)], [error], path, COMMON)
+        for error, path in ((NoSuchRoute(), "/order/"), (MethodNotAllowed(), "/me/"))
+    }
+
+
+def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: {"value": msgspec.to_builtins(each)} for name, each in examples.items()}
+
+
+def _headers(names: Iterable[str]) -> dict[str, Any]:
+    return {name: _ref("headers", name) for name in names}
+
+
+def _link(handler: HTTPRouteHandler) -> dict[str, Any]:
+    return {"operationId": _name(handler), "parameters": {"order_id": "$response.body#/id"}}
+
+
+def _ref(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _name(handler: HTTPRouteHandler) -> str:
+    return handler.fn.__name__
+
+
+def _example_path(operation: Operation) -> str:
+    return operation.path.format(order_id=ORDER_ID, user_id=ADA, code="no-such-code")

@@ -1,0 +1,353 @@
+"""What the document tells of each route: the one table that it is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from application.errors import (
+    ConcurrentUpdate,
+    InvalidCredentials,
+    NotAuthenticated,
+    NotYourOrders,
+    RateLimited,
+    Unavailable,
+)
+from domain.errors import (
+    EmailTaken,
+    OrderNotFound,
+    OrderServiceError,
+    ReferenceTaken,
+    StatusForbidden,
+)
+from entrypoints.http import accounts, docs, operations, orders, shapes
+from entrypoints.http import openapi_examples as examples
+from entrypoints.http.errors import InternalError, NoSuchRoute
+from entrypoints.http.openapi_parameters import OF_LISTS
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+HTML: Final = "text/html"
+
+_TRY_AGAIN: Final = RateLimited(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request carries, and what may be wrong with it before anybody reads its values."""
+
+    shape: Any
+    examples: Mapping[str, Any]
+    media_type: str = JSON
+
+    @property
+    def refusals(self) -> tuple[OrderServiceError, ...]:
+        """What a body can be refused with, whatever it is about."""
+        unsupported = examples.NOT_JSON if self.media_type == JSON else examples.NOT_A_FORM
+        return (examples.BAD_BODY, examples.LARGE_BODY, unsupported)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. `headers` are those that only this answer has; no shape: no body.
+
+    `links` name the operations that its order's id leads to.
+    """
+
+    status: int
+    description: str
+    shape: Any = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+    media_type: str = JSON
+    links: tuple[HTTPRouteHandler, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path. `of_its_own` are the refusals that follow from nothing else here."""
+
+    tag: str
+    path: str
+    handler: HTTPRouteHandler
+    answers: tuple[Answer, ...]
+    more: str = ""
+    parameters: tuple[str, ...] = ()
+    body: Body | None = None
+    of_its_own: tuple[OrderServiceError, ...] = ()
+    needs_token: bool = False
+    is_limited: bool = True
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        (method,) = self.handler.http_methods
+        return method
+
+    @property
+    def refusals(self) -> tuple[OrderServiceError, ...]:
+        """An example of every refusal that can be met here."""
+        return (
+            *(self.body.refusals if self.body else ()),
+            *((NotAuthenticated(), Unavailable()) if self.needs_token else ()),
+            *((_TRY_AGAIN,) if self.is_limited else ()),
+            *self.of_its_own,
+            InternalError(),
+        )
+
+
+_REGISTER: Final = Operation(
+    tag="Accounts",
+    path="/register/",
+    handler=accounts.register,
+    body=Body(shapes.Registration, examples.REGISTRATIONS),
+    answers=(
+        Answer(
+            201,
+            "The account that was opened.",
+            shapes.Account,
+            {"ada": examples.ACCOUNT},
+            ("Cache-Control",),
+        ),
+    ),
+    of_its_own=(EmailTaken(), examples.BAD_REGISTRATION, Unavailable()),
+)
+_LOG_IN: Final = Operation(
+    tag="Accounts",
+    path="/token/",
+    handler=accounts.log_in,
+    more="Unknown fields of the form are ignored, `client_id` and an empty Basic header among it.",
+    body=Body(shapes.TokenForm, examples.TOKEN_FORMS, FORM),
+    answers=(
+        Answer(
+            200,
+            "A token: send it as `Authorization: Bearer ...`.",
+            shapes.Token,
+            {"token": examples.TOKEN},
+            ("Cache-Control",),
+        ),
+    ),
+    of_its_own=(InvalidCredentials(), examples.BAD_TOKEN_FORM, Unavailable()),
+)
+_READ_ACCOUNT: Final = Operation(
+    tag="Accounts",
+    path="/me/",
+    handler=accounts.read_account,
+    needs_token=True,
+    answers=(
+        Answer(200, "Your account.", shapes.Account, {"ada": examples.ACCOUNT}, ("Cache-Control",)),
+    ),
+)
+_CREATE_ORDER: Final = Operation(
+    tag="Orders",
+    path="/orders/",
+    handler=orders.create_order,
+    more=(
+        "Either every item has a price, and `total_price` is their exact sum, or none has, and"
+        " `total_price` stands as given. Amounts are read exactly, never through a binary float."
+    ),
+    needs_token=True,
+    body=Body(shapes.NewOrder, examples.NEW_ORDERS),
+    answers=(
+        Answer(
+            201,
+            "The order that was placed.",
+            shapes.Order,
+            {"pending": examples.PENDING_ORDER},
+            ("Location", "ETag", "Cache-Control"),
+            links=(orders.read_order, orders.change_status, orders.read_history),
+        ),
+    ),
+    of_its_own=(ReferenceTaken(), examples.BAD_ORDER, examples.BAD_TOTAL),
+)
+_LIST_ORDERS: Final = Operation(
+    tag="Orders",
+    path="/orders/",
+    handler=orders.list_orders,
+    more="Newest first, page by page: `Link` leads to the next one while there is more.",
+    needs_token=True,
+    parameters=(*OF_LISTS, "UserId"),
+    answers=(
+        Answer(
+            200,
+            "A page of orders.",
+            list[shapes.Order],
+            {"one": [examples.PENDING_ORDER], "none": []},
+            ("Link", "Cache-Control"),
+        ),
+    ),
+    of_its_own=(NotYourOrders(), examples.BAD_LIST),
+)
+_LIST_ORDERS_OF_USER: Final = Operation(
+    tag="Orders",
+    path="/orders/user/{user_id}/",
+    handler=orders.list_orders_of_user,
+    more="Newest first. Another user's orders, and those of an id that is nobody's, are for staff.",
+    needs_token=True,
+    parameters=("UserIdOfPath", *OF_LISTS),
+    answers=(
+        Answer(
+            200,
+            "A page of orders.",
+            list[shapes.Order],
+            {"one": [examples.PAID_ORDER], "none": []},
+            ("Link", "Cache-Control"),
+        ),
+    ),
+    of_its_own=(NotYourOrders(), examples.BAD_LIST),
+)
+_READ_ORDER: Final = Operation(
+    tag="Orders",
+    path="/orders/{order_id}/",
+    handler=orders.read_order,
+    more="An unknown id, one that is no UUID, and another user's order are all the same 404.",
+    needs_token=True,
+    parameters=("OrderId", "IfNoneMatch"),
+    answers=(
+        Answer(
+            200,
+            "The order.",
+            shapes.Order,
+            {"pending": examples.PENDING_ORDER, "processed": examples.PAID_ORDER},
+            ("ETag", "X-Cache", "Cache-Control"),
+        ),
+        Answer(
+            304,
+            "What you have is still good; there is no body.",
+            headers=("ETag", "X-Cache", "Cache-Control"),
+        ),
+    ),
+    of_its_own=(OrderNotFound(),),
+)
+_CHANGE_STATUS: Final = Operation(
+    tag="Orders",
+    path="/orders/{order_id}/",
+    handler=orders.change_status,
+    more=(
+        "The status that the order has already is no change: 200, and no event. `next_statuses`"
+        " of the order tells which are possible."
+    ),
+    needs_token=True,
+    parameters=("OrderId", "IfMatch"),
+    body=Body(shapes.StatusChange, examples.STATUS_CHANGES),
+    answers=(
+        Answer(
+            200,
+            "The order as it is now.",
+            shapes.Order,
+            {"paid": examples.PAID_ORDER},
+            ("ETag", "Cache-Control"),
+        ),
+    ),
+    of_its_own=(
+        StatusForbidden("Only staff may set SHIPPED; you may cancel your order."),
+        OrderNotFound(),
+        examples.NO_WAY_BACK,
+        examples.STALE,
+        examples.BAD_CHANGE,
+        ConcurrentUpdate(),
+    ),
+)
+_READ_HISTORY: Final = Operation(
+    tag="Orders",
+    path="/orders/{order_id}/history/",
+    handler=orders.read_history,
+    more="Oldest first, beginning with the order's creation.",
+    needs_token=True,
+    parameters=("OrderId",),
+    answers=(
+        Answer(
+            200,
+            "The steps, each with who took it and why.",
+            list[shapes.HistoryStep],
+            {"paid": examples.HISTORY},
+            ("Cache-Control",),
+        ),
+    ),
+    of_its_own=(OrderNotFound(),),
+)
+_IS_ALIVE: Final = Operation(
+    tag="Operations",
+    path="/health/",
+    handler=operations.is_alive,
+    is_limited=False,
+    answers=(Answer(200, "It serves.", shapes.Health, {"alive": examples.HEALTHY}),),
+)
+_IS_READY: Final = Operation(
+    tag="Operations",
+    path="/health/ready/",
+    handler=operations.is_ready,
+    more="Without Redis or Kafka the service is degraded: every route answers all the same.",
+    is_limited=False,
+    answers=(
+        Answer(
+            200,
+            "It can do its work, if degraded.",
+            shapes.Readiness,
+            {"ok": examples.READY, "degraded": examples.DEGRADED},
+        ),
+        Answer(
+            503,
+            "PostgreSQL is out of reach.",
+            shapes.Readiness,
+            {"down": examples.DOWN},
+            ("Retry-After",),
+        ),
+    ),
+)
+_READ_DOCUMENT: Final = Operation(
+    tag="Documents",
+    path="/openapi.json",
+    handler=docs.read_document,
+    answers=(Answer(200, "This document.", dict, headers=("Cache-Control",)),),
+)
+_READ_PAGE: Final = Operation(
+    tag="Documents",
+    path="/docs",
+    handler=docs.read_page,
+    is_limited=False,
+    answers=(
+        Answer(
+            200,
+            "The page.",
+            str,
+            headers=("Content-Security-Policy", "Referrer-Policy", "Cache-Control"),
+            media_type=HTML,
+        ),
+    ),
+)
+_READ_PROBLEM: Final = Operation(
+    tag="Documents",
+    path="/problems/{code}",
+    handler=docs.read_problem,
+    more="Every problem's `type` leads here.",
+    parameters=("ProblemCode",),
+    answers=(
+        Answer(
+            200,
+            "The page.",
+            str,
+            headers=("Content-Security-Policy", "Referrer-Policy", "Cache-Control"),
+            media_type=HTML,
+        ),
+    ),
+    of_its_own=(NoSuchRoute(),),
+)
+
+OPERATIONS: Final = (
+    _REGISTER,
+    _LOG_IN,
+    _READ_ACCOUNT,
+    _CREATE_ORDER,
+    _LIST_ORDERS,
+    _LIST_ORDERS_OF_USER,
+    _READ_ORDER,
+    _CHANGE_STATUS,
+    _READ_HISTORY,
+    _IS_ALIVE,
+    _IS_READY,
+    _READ_DOCUMENT,
+    _READ_PAGE,
+    _READ_PROBLEM,
+)

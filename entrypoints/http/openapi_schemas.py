@@ -1,0 +1,63 @@
+"""The schemas of bodies: msgspec's of the shapes, and what a Struct cannot say of itself."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from domain.actor import ActorKind, Role
+from domain.status import OrderStatus
+from entrypoints.http.shapes import Order, OrderItem, Problem, ProblemFault
+
+Schema = dict[str, Any]
+TEMPLATE: Final = "#/components/schemas/{name}"
+
+_NULL: Final = {"type": "null"}
+#: Enums in their own order: msgspec sorts them.
+_ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind)
+#: Shapes that leave out what is not there, and never write null for it.
+_WITHOUT_NULL: Final = (Order, OrderItem, Problem, ProblemFault)
+
+
+def _given(field: str) -> Schema:
+    return {"required": [field], "properties": {field: {"not": _NULL}}}
+
+
+def _each_item(schema: Schema) -> Schema:
+    return {"properties": {"items": {"items": schema}}}
+
+
+#: Rules over several fields at once.
+_RULES: Final[Mapping[str, Schema]] = {
+    "NewOrderItem": {"anyOf": [_given("product_id"), _given("name")]},
+    "NewOrder": {
+        "anyOf": [
+            _each_item(_given("price")),
+            _each_item({"properties": {"price": _NULL}}),
+        ]
+    },
+}
+
+
+def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """The schema of each shape, and the components that they refer to."""
+    shapes = tuple(shapes)
+    schemas, components = msgspec.json.schema_components(shapes, ref_template=TEMPLATE)
+    for enum in _ENUMS:
+        components[enum.__name__] |= {"type": "string", "enum": [each.value for each in enum]}
+    for shape in _WITHOUT_NULL:
+        _leave_out_null(shape, components[shape.__name__])
+    for name, rule in _RULES.items():
+        components[name] |= rule
+    return dict(zip(shapes, schemas, strict=True)), dict(sorted(components.items()))
+
+
+def _leave_out_null(shape: type[msgspec.Struct], component: Schema) -> None:
+    for field in msgspec.structs.fields(shape):
+        if field.default is None:
+            described = component["properties"][field.encode_name]
+            del described["default"]
+            described["anyOf"].remove(_NULL)
+            if len(described["anyOf"]) == 1:
+                described |= described.pop("anyOf")[0]

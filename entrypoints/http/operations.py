@@ -1,0 +1,33 @@
+"""The routes of those who run the service."""
+
+import msgspec
+from litestar import Response, Router, get
+
+from entrypoints.http.options import with_options
+from entrypoints.http.request import ApiRequest
+from entrypoints.http.shapes import Health
+
+_HEALTHY = msgspec.json.encode(Health("ok"))
+
+
+@get("/health")
+async def is_alive() -> Response[bytes]:
+    """Whether the process serves (liveness)."""
+    return Response(_HEALTHY, media_type="application/json")
+
+
+@get("/health/ready")
+async def is_ready(request: ApiRequest) -> Response[bytes]:
+    """Whether the service can do its work, and how each of its dependencies is (readiness)."""
+    report = await request.services.readiness()
+    status = 503 if report.status == "down" else 200
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return Response(
+        msgspec.json.encode(report),
+        status_code=status,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+routes = Router("/", route_handlers=with_options(is_alive, is_ready), tags=["Operations"])

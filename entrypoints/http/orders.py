@@ -1,0 +1,140 @@
+"""The routes of orders."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+import msgspec
+from litestar import Response, Router, get, patch, post
+from litestar.params import FromPath
+
+from application.change_order_status import ChangeStatus
+from application.create_order import PlaceOrder
+from application.documents import OrderDocument
+from application.list_orders import ListQuery
+from domain.errors import Invalid, OrderNotFound
+from domain.history import Step
+from domain.ids import OrderId, UserId
+from domain.lines import OrderLines
+from domain.order import read_reason, read_reference
+from entrypoints.http.access import for_users
+from entrypoints.http.bodies import read_json
+from entrypoints.http.conditions import accepted_versions, is_current
+from entrypoints.http.options import with_options
+from entrypoints.http.parameters import next_link, read_list_query, read_status, read_uuid
+from entrypoints.http.request import ApiRequest
+from entrypoints.http.shapes import HistoryActor, HistoryStep, NewOrder, StatusChange
+
+_JSON = "application/json"
+_PRIVATE = "private, no-cache"
+_NOBODY = UserId(UUID(int=0))
+
+
+@post("/orders", guards=[for_users(lambda limits: limits.orders)])
+async def create_order(request: ApiRequest) -> Response[bytes]:
+    """Place an order."""
+    services = request.services
+    draft = await read_json(request, NewOrder)
+    body, faults = draft.body, draft.faults
+    currency = services.default_currency if body.currency is None else body.currency
+    lines = faults.attempt(OrderLines.read, body.items, body.total_price, currency)
+    reference = faults.optional(read_reference, body.reference, "reference")
+    placed = await services.create_order(
+        PlaceOrder(request.user.id, faults.sound(lines), reference)
+    )
+    answer = _order(placed.document, status=HTTPStatus.CREATED)
+    answer.headers["Location"] = f"/orders/{placed.id}/"
+    return answer
+
+
+@get("/orders/{order_id:str}", guards=[for_users()])
+async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+    """Read an order."""
+    found = await request.services.read_order(_order_id(order_id), request.actor)
+    document = found.document
+    current = is_current(request.headers.get("if-none-match"), document.etag)
+    answer = _order(document, status=HTTPStatus.NOT_MODIFIED if current else HTTPStatus.OK)
+    answer.headers["X-Cache"] = found.cache.value
+    return answer
+
+
+@patch("/orders/{order_id:str}", guards=[for_users()])
+async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+    """Change an order's status."""
+    draft = await read_json(request, StatusChange)
+    body, faults = draft.body, draft.faults
+    status = faults.read(read_status, body.status, "status")
+    reason = faults.optional(read_reason, body.reason, "reason")
+    versions = faults.attempt(accepted_versions, _if_match(request))
+    wanted = faults.sound(status)
+    document = await request.services.change_status(
+        ChangeStatus(_order_id(order_id), wanted, request.actor, reason, versions)
+    )
+    return _order(document)
+
+
+@get("/orders", guards=[for_users()])
+async def list_orders(request: ApiRequest) -> Response[bytes]:
+    """List your own orders; staff: everybody's."""
+    return await _page(request, read_list_query(request, request.services.cursors, None))
+
+
+@get("/orders/user/{user_id:str}", guards=[for_users()])
+async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """List a user's orders."""
+    return await _page(request, read_list_query(request, request.services.cursors, _owner(user_id)))
+
+
+@get("/orders/{order_id:str}/history", guards=[for_users()])
+async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+    """Read the steps of an order's lifecycle."""
+    steps = await request.services.read_history(_order_id(order_id), request.actor)
+    body = msgspec.json.encode([_shown(step) for step in steps])
+    return Response(body, headers={"Cache-Control": _PRIVATE}, media_type=_JSON)
+
+
+async def _page(request: ApiRequest, query: ListQuery) -> Response[bytes]:
+    page = await request.services.list_orders(query)
+    headers = {"Cache-Control": _PRIVATE}
+    if page.next_after:
+        headers["Link"] = next_link(request, request.services.cursors.seal(page.next_after))
+    body = b"[%s]" % b",".join(document.body for document in page.orders)
+    return Response(body, headers=headers, media_type=_JSON)
+
+
+def _order(document: OrderDocument, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
+    headers = {"ETag": document.etag, "Cache-Control": _PRIVATE}
+    body = b"" if status is HTTPStatus.NOT_MODIFIED else document.body
+    return Response(body, status_code=status, headers=headers, media_type=_JSON)
+
+
+def _shown(step: Step) -> HistoryStep:
+    actor = HistoryActor(step.by.kind, step.by.id)
+    return HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
+
+
+def _order_id(text: str) -> OrderId:
+    try:
+        return OrderId(read_uuid(text))
+    except Invalid:
+        raise OrderNotFound from None
+
+
+def _owner(text: str) -> UserId:
+    try:
+        return UserId(read_uuid(text))
+    except Invalid:
+        return _NOBODY  # an id that is nobody's, as any other
+
+
+def _if_match(request: ApiRequest) -> str | None:
+    values = request.headers.getall("if-match", [])
+    return ", ".join(values) if values else None
+
+
+routes = Router(
+    "/",
+    route_handlers=with_options(
+        create_order, read_order, change_status, list_orders, list_orders_of_user, read_history
+    ),
+    tags=["Orders"],
+)

@@ -1,0 +1,133 @@
+"""Reading the parameters of a list of orders, naming every bad one."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+
+from application.list_orders import ListQuery
+from application.ports.orders import OrderFilter
+from application.ports.paging import Cursors
+from domain.errors import Invalid
+from domain.faults import Faults
+from domain.ids import OrderId, UserId
+from domain.order import read_reference
+from domain.status import OrderStatus
+from entrypoints.http.errors import ParameterFault
+from entrypoints.http.request import ApiRequest, asked_path
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+_LONGEST_NUMBER: Final = 9
+
+T = TypeVar("T")
+
+
+def read_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
+    """The page that a request asks for; `owner` is from its path, or else from `user_id`.
+
+    Raises:
+        Invalid: with a fault for each bad parameter.
+    """
+    faults = Faults()
+
+    def one(name: str, reader: Callable[[object], T]) -> T | None:
+        return faults.optional(reader, request.query_params.get(name), name)
+
+    statuses = request.query_params.getall("status", [])
+    wanted = OrderFilter(
+        owner=owner or one("user_id", read_user_id),
+        statuses=frozenset(
+            status for each in statuses if (status := faults.read(read_status, each, "status"))
+        ),
+        reference=one("reference", read_reference),
+        created_after=one("created_after", read_moment),
+        created_before=one("created_before", read_moment),
+    )
+    after: OrderId | None = one("cursor", cursors.open)
+    limit = one("limit", read_limit)
+    _refuse(faults)
+    return ListQuery(request.actor, wanted, after, limit or DEFAULT_LIMIT)
+
+
+def next_link(request: ApiRequest, cursor: str) -> str:
+    """`Link` (RFC 8288) to the next page: the same request with another cursor."""
+    parameters = [
+        (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
+    ]
+    query = urlencode([*parameters, ("cursor", cursor)])
+    return f'<{asked_path(request.scope)}?{query}>; rel="next"'
+
+
+def read_user_id(value: object) -> UserId:
+    """A user's id.
+
+    Raises:
+        Invalid: it is no UUID.
+    """
+    return UserId(read_uuid(value))
+
+
+def read_uuid(value: object) -> UUID:
+    """A UUID in its canonical form (RFC 9562, section 4), in either case.
+
+    Raises:
+        Invalid: it is not.
+    """
+    try:
+        return msgspec.convert(value, UUID)
+    except msgspec.ValidationError:
+        raise Invalid.value("not-a-uuid", "Must be a UUID.") from None
+
+
+def read_status(value: object) -> OrderStatus:
+    """A status by its name.
+
+    Raises:
+        Invalid: there is no such status.
+    """
+    if isinstance(value, str) and value in OrderStatus.__members__:
+        return OrderStatus[value]
+    raise Invalid.value("unknown-status", f"Must be one of {', '.join(OrderStatus)}.")
+
+
+def read_moment(value: object) -> datetime:
+    """A moment (RFC 3339) in UTC; its offset must be given.
+
+    Raises:
+        Invalid: it is not.
+    """
+    # In a query an unescaped "+" means a space: read it as what it was meant to be.
+    text = value.replace(" ", "+") if isinstance(value, str) else value
+    try:
+        moment = msgspec.convert(text, datetime)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        pass
+    raise Invalid.value("not-a-moment", "Must be a moment such as 2026-01-31T12:00:00Z.")
+
+
+def read_limit(value: object) -> int:
+    """The size of a page.
+
+    Raises:
+        Invalid: no whole number from 1 to `MAX_LIMIT`.
+    """
+    text = str(value)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
+    if not 1 <= number <= MAX_LIMIT:
+        raise Invalid.value("out-of-range", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+    return number
+
+
+def _refuse(faults: Faults) -> None:
+    try:
+        faults.refuse()
+    except Invalid as invalid:
+        raise Invalid(
+            ParameterFault(fault.path, fault.code, fault.detail) for fault in invalid.faults
+        ) from None

@@ -1,0 +1,1 @@
+"""The tests, from the rules alone to the whole service under faults."""

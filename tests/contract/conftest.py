@@ -1,0 +1,85 @@
+"""Every adapter of every port: a new one is a line in one of these tables."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final, TypeAlias, TypeVar
+
+import pytest
+
+from adapters.memory.bus import MemoryBus
+from adapters.memory.cache import MemoryOrderCache
+from adapters.memory.limits import MemoryRateLimiter
+from adapters.memory.outbox import MemoryOutboxBell
+from application.ports.events import EventSource, OutboxBell
+from tests.contract.bundles import TTL, Bus, Cache, Limiter
+from tests.contract.kafka_bundle import published_to_kafka
+from tests.support.adapters import Adapters, memory_adapters
+from tests.support.postgres import postgres_adapters
+from tests.support.time import MovableClock
+
+
+@asynccontextmanager
+async def _stored_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
+    # The real time of day, as a real server would have.
+    yield memory_adapters(MovableClock(datetime.now(UTC)))
+
+
+@asynccontextmanager
+async def _cached_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Cache]:
+    clock = MovableClock()
+    yield Cache(MemoryOrderCache(TTL, clock=clock.monotonic), clock.advance)
+
+
+@asynccontextmanager
+async def _limited_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
+    clock = MovableClock()
+    yield Limiter(MemoryRateLimiter(clock.monotonic), clock.advance)
+
+
+@asynccontextmanager
+async def _published_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    bus = MemoryBus()
+
+    async def listen(topic: str) -> EventSource:
+        return bus.subscribe(topic)
+
+    yield Bus(bus, listen)
+
+
+T = TypeVar("T")
+Makers: TypeAlias = Mapping[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[T]]]
+
+STORAGES: Final[Makers[Adapters]] = {"memory": _stored_in_memory, "postgres": postgres_adapters}
+CACHES: Final[Makers[Cache]] = {"memory": _cached_in_memory}
+LIMITERS: Final[Makers[Limiter]] = {"memory": _limited_in_memory}
+BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_to_kafka}
+
+
+@pytest.fixture(params=STORAGES)
+async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
+    async with STORAGES[request.param](request) as made:
+        yield made
+
+
+@pytest.fixture(params=CACHES)
+async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
+    async with CACHES[request.param](request) as made:
+        yield made
+
+
+@pytest.fixture(params=LIMITERS)
+async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
+    async with LIMITERS[request.param](request) as made:
+        yield made
+
+
+@pytest.fixture(params=BUSES)
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    async with BUSES[request.param](request) as made:
+        yield made
+
+
+@pytest.fixture
+def bell() -> OutboxBell:
+    return MemoryOutboxBell()

@@ -1,0 +1,31 @@
+"""Kafka's adapters for the suite, each test with topics and groups of its own on the shared one."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.publisher import KafkaPublisher
+from adapters.kafka.source import KafkaSource
+from application.ports.events import EventSource
+from tests.contract.bundles import Bus
+from tests.servers.plugin import Shared
+
+
+@asynccontextmanager
+async def published_to_kafka(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    server: Shared = request.getfixturevalue("kafka_server")
+    connection = KafkaConnection(server.bootstrap, topic_prefix=f"{uuid4().hex}.")
+    async with AsyncExitStack() as stack:
+        # What is right is judged here, not how fast: this machine may be busy with other tests.
+        publisher = KafkaPublisher(connection, at_most=20)
+        stack.push_async_callback(publisher.close)
+
+        async def listen(topic: str) -> EventSource:
+            source = KafkaSource(connection, topic, uuid4().hex)
+            stack.push_async_callback(source.close)
+            return source
+
+        yield Bus(publisher, listen)

@@ -1,0 +1,112 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from application.ports.accounts import Login
+from domain.actor import Role
+from domain.errors import EmailTaken
+from domain.user import User
+from tests.support.adapters import Adapters
+from tests.support.orders import a_user_id
+from tests.support.time import NOW
+
+EMAIL = "alice@example.com"
+
+
+def an_account(email: str = EMAIL, role: Role = Role.USER) -> User:
+    return User(id=a_user_id(), email=email, role=role, created_at=NOW)
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_an_account_is_found_by_its_address_and_by_its_id(
+    adapters: Adapters, role: Role
+) -> None:
+    alice = an_account(role=role)
+    await adapters.accounts.add(alice, "hash")
+    assert await adapters.accounts.login(EMAIL) == Login(alice, "hash")
+    assert await adapters.accounts.find(alice.id) == alice
+
+
+async def test_an_address_that_nobody_registered_is_nobodys(adapters: Adapters) -> None:
+    assert await adapters.accounts.login(EMAIL) is None
+    assert await adapters.accounts.find(a_user_id()) is None
+
+
+async def test_an_address_of_another_alphabet_is_found(adapters: Adapters) -> None:
+    email = "\u30c6\u30b9\u30c8@\u4f8b\u3048.jp"
+    alice = an_account(email)
+    await adapters.accounts.add(alice, "hash")
+    assert await adapters.accounts.login(email) == Login(alice, "hash")
+
+
+async def test_a_second_account_with_one_address_is_refused_and_changes_nothing(
+    adapters: Adapters,
+) -> None:
+    alice, impostor = an_account(), an_account()
+    await adapters.accounts.add(alice, "hash")
+    with pytest.raises(EmailTaken):
+        await adapters.accounts.add(impostor, "other")
+    assert await adapters.accounts.login(EMAIL) == Login(alice, "hash")
+    assert await adapters.accounts.find(impostor.id) is None
+
+
+async def test_of_accounts_that_come_at_once_with_one_address_exactly_one_is_stored(
+    adapters: Adapters,
+) -> None:
+    users = [an_account() for _ in range(8)]
+    answers = await asyncio.gather(
+        *(adapters.accounts.add(user, "hash") for user in users), return_exceptions=True
+    )
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, EmailTaken) for answer in answers) == 7
+    assert await adapters.accounts.login(EMAIL) == Login(users[answers.index(None)], "hash")
+
+
+async def test_the_role_changes_and_nothing_else(adapters: Adapters) -> None:
+    alice, bob = an_account(), an_account("bob@example.com")
+    for user in (alice, bob):
+        await adapters.accounts.add(user, "hash")
+    promoted = replace(alice, role=Role.STAFF)
+    assert await adapters.accounts.update(EMAIL, role=Role.STAFF) == promoted
+    assert await adapters.accounts.login(EMAIL) == Login(promoted, "hash")
+    assert await adapters.accounts.find(bob.id) == bob
+
+
+async def test_an_account_is_disabled_and_enabled_and_keeps_its_role(adapters: Adapters) -> None:
+    alice = an_account(role=Role.STAFF)
+    await adapters.accounts.add(alice, "hash")
+    disabled = replace(alice, disabled=True)
+    assert await adapters.accounts.update(EMAIL, disabled=True) == disabled
+    assert await adapters.accounts.find(alice.id) == disabled
+    assert await adapters.accounts.update(EMAIL, disabled=False) == alice
+
+
+async def test_role_and_standing_change_together(adapters: Adapters) -> None:
+    alice = an_account()
+    await adapters.accounts.add(alice, "hash")
+    changed = await adapters.accounts.update(EMAIL, role=Role.STAFF, disabled=True)
+    assert changed == replace(alice, role=Role.STAFF, disabled=True)
+
+
+async def test_there_is_nothing_to_change_where_there_is_no_account(adapters: Adapters) -> None:
+    assert await adapters.accounts.update(EMAIL, disabled=True) is None
+
+
+async def test_a_hash_is_replaced(adapters: Adapters) -> None:
+    alice = an_account()
+    await adapters.accounts.add(alice, "old")
+    await adapters.passwords.rehash(alice.id, "old", "new")
+    assert await adapters.accounts.login(EMAIL) == Login(alice, "new")
+
+
+async def test_a_hash_that_was_replaced_meanwhile_is_left_alone(adapters: Adapters) -> None:
+    alice = an_account()
+    await adapters.accounts.add(alice, "changed by its owner")
+    await adapters.passwords.rehash(alice.id, "old", "old, only stronger")
+    assert await adapters.accounts.login(EMAIL) == Login(alice, "changed by its owner")
+
+
+async def test_the_hash_of_nobody_is_not_replaced(adapters: Adapters) -> None:
+    await adapters.passwords.rehash(a_user_id(), "old", "new")
+    assert await adapters.accounts.login(EMAIL) is None

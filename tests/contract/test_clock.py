@@ -1,0 +1,10 @@
+from datetime import UTC, datetime, timedelta
+
+from adapters.system.clock import SystemClock
+
+
+def test_the_clock_tells_the_time_in_utc() -> None:
+    before = datetime.now(UTC)
+    now = SystemClock().now()
+    assert now.utcoffset() == timedelta()
+    assert before <= now <= datetime.now(UTC)

@@ -1,0 +1,190 @@
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from application.documents import Event, Original
+from application.letters import copy_of, letter_of, message_again
+from application.ports.dead_letters import DeadLetter
+from application.ports.events import Delivery
+from domain.ids import EventId, OrderId
+from tests.support.acts import place, process, publish, waiting
+from tests.support.adapters import Adapters
+from tests.support.orders import IDS, an_order_id
+from tests.support.time import HOUR, NOW
+
+MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", {"ce_id": "1", "odd\0": "\u2603"})
+
+
+def a_letter(
+    message: Delivery = MESSAGE, *, order_id: OrderId | None = None, at: datetime = NOW
+) -> DeadLetter:
+    return letter_of(message, "new_order", "no JSON", 1, at, order_id)
+
+
+def copy(letter: DeadLetter) -> Event:
+    return copy_of(letter, EventId(IDS.new(NOW)))
+
+
+def again(letter: DeadLetter) -> Event:
+    return message_again(letter, EventId(IDS.new(NOW)), NOW)
+
+
+async def bury(adapters: Adapters, letter: DeadLetter) -> bool:
+    return await adapters.dead_letters.add(letter, copy(letter))
+
+
+async def put_back(adapters: Adapters, letter: DeadLetter, at: datetime = NOW) -> bool:
+    return await adapters.dead_letters.put_back(letter.id, again(letter), at)
+
+
+async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
+    return list(await adapters.dead_letters.waiting(NOW + 100 * HOUR, 100))
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\x00\xff"])
+async def test_a_letter_is_kept_as_it_came(adapters: Adapters, key: bytes | None) -> None:
+    letter = a_letter(replace(MESSAGE, key=key), order_id=an_order_id())
+    assert await bury(adapters, letter)
+    assert await all_waiting(adapters) == [letter]
+    assert await adapters.dead_letters.find([letter.id, uuid4()]) == [letter]
+
+
+async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
+    letter = a_letter()
+    told = copy(letter)
+    await adapters.dead_letters.add(letter, told)
+    assert await publish(adapters.outbox) == [told]
+    headers = {**MESSAGE.headers, "dlq_reason": "no JSON", "dlq_attempts": "1"}
+    assert told.topic == "new_order.dlq"
+    assert (told.payload, told.original) == (MESSAGE.value, Original(MESSAGE.key, headers))
+
+
+async def test_a_message_that_comes_twice_is_one_letter_with_one_copy(adapters: Adapters) -> None:
+    assert await bury(adapters, a_letter())
+    assert not await bury(adapters, a_letter(at=NOW + HOUR))
+    assert len(await all_waiting(adapters)) == 1
+    assert len(await publish(adapters.outbox)) == 1
+    assert await publish(adapters.outbox) == []
+
+
+async def test_a_message_that_many_bury_at_once_is_one_letter_with_one_copy(
+    adapters: Adapters,
+) -> None:
+    outcomes = await asyncio.gather(*(bury(adapters, a_letter()) for _ in range(8)))
+    assert sorted(outcomes) == [False] * 7 + [True]
+    assert len(await publish(adapters.outbox)) == 1
+    assert await publish(adapters.outbox) == []
+
+
+async def test_the_oldest_letters_come_first_and_no_more_than_asked_for(
+    adapters: Adapters,
+) -> None:
+    letters = [
+        a_letter(replace(MESSAGE, value=b"%d" % hours), at=NOW - hours * HOUR) for hours in range(4)
+    ]
+    for letter in letters:
+        await bury(adapters, letter)
+    oldest = await adapters.dead_letters.waiting(NOW, 2)
+    assert list(oldest) == [letters[3], letters[2]]
+    assert list(await adapters.dead_letters.waiting(NOW - HOUR, 9)) == letters[:0:-1]
+
+
+async def test_a_letter_that_is_put_back_waits_no_more_and_its_message_goes_out_again(
+    adapters: Adapters,
+) -> None:
+    letter = a_letter()
+    await bury(adapters, letter)
+    assert await put_back(adapters, letter, NOW + HOUR)
+    assert await all_waiting(adapters) == []
+    [kept] = await adapters.dead_letters.find([letter.id])
+    assert kept == replace(letter, replayed_at=NOW + HOUR)
+    [first] = await publish(adapters.outbox)
+    [second] = await publish(adapters.outbox)
+    assert (first.topic, second.topic) == ("new_order.dlq", "new_order")
+    assert (second.subject, second.revision) == (letter.id, 2)
+    assert (second.payload, second.original) == (
+        MESSAGE.value,
+        Original(MESSAGE.key, MESSAGE.headers),
+    )
+
+
+async def test_a_letter_is_put_back_once(adapters: Adapters) -> None:
+    letter = a_letter()
+    await bury(adapters, letter)
+    outcomes = await asyncio.gather(*(put_back(adapters, letter) for _ in range(8)))
+    assert sorted(outcomes) == [False] * 7 + [True]
+    assert [len(await publish(adapters.outbox)) for _ in range(3)] == [1, 1, 0]
+
+
+async def test_a_letter_that_does_not_exist_is_not_put_back(adapters: Adapters) -> None:
+    assert not await put_back(adapters, a_letter())
+    assert await waiting(adapters.outbox) == []
+
+
+async def test_a_letter_that_was_put_back_and_dies_again_waits_again(adapters: Adapters) -> None:
+    letter = a_letter()
+    await bury(adapters, letter)
+    await put_back(adapters, letter)
+    worse = replace(letter, reason="still no JSON", attempts=5, at=NOW + HOUR)
+    assert await bury(adapters, worse)
+    assert await all_waiting(adapters) == [worse]
+    assert await put_back(adapters, worse)
+    topics = [(await publish(adapters.outbox))[0].topic for _ in range(4)]
+    assert topics == ["new_order.dlq", "new_order"] * 2
+
+
+async def claim(adapters: Adapters) -> list[OrderId]:
+    """Claim all that was announced; times are seen from now."""
+    now = datetime.now(UTC)
+    return list(await adapters.backlog.claim(now + HOUR, now, 100))
+
+
+async def test_an_order_that_is_a_dead_letter_is_not_claimed_until_it_is_put_back(
+    adapters: Adapters,
+) -> None:
+    dead, healthy = [(await place(adapters)).record.id for _ in range(2)]
+    await publish(adapters.outbox)
+    letter = a_letter(order_id=dead)
+    await bury(adapters, letter)
+    assert await claim(adapters) == [healthy]
+    await put_back(adapters, letter)
+    assert sorted(await claim(adapters)) == [dead, healthy]
+    await bury(adapters, letter)
+    assert await claim(adapters) == [healthy]
+
+
+async def test_a_message_that_nobody_could_read_keeps_no_order_from_being_claimed(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+    await publish(adapters.outbox)
+    await bury(adapters, a_letter(replace(MESSAGE, key=str(order_id).encode())))
+    assert await claim(adapters) == [order_id]
+
+
+async def test_an_orders_announcement_is_found_before_and_after_it_was_published(
+    adapters: Adapters,
+) -> None:
+    write = await place(adapters)
+    assert await adapters.announcements.of(write.record.id) == write.event
+    await publish(adapters.outbox)
+    await process(adapters, write.record.id)
+    assert await adapters.announcements.of(write.record.id) == write.event
+
+
+async def test_nothing_announced_an_order_that_does_not_exist(adapters: Adapters) -> None:
+    assert await adapters.announcements.of(an_order_id()) is None
+
+
+async def test_letters_of_different_messages_are_different() -> None:
+    messages = [
+        MESSAGE,
+        replace(MESSAGE, key=None),
+        replace(MESSAGE, value=b""),
+        replace(MESSAGE, headers={"ce_id": "2"}),
+    ]
+    assert len({a_letter(message).id for message in messages}) == 4
+    assert a_letter(at=NOW + timedelta(1)).id == a_letter().id

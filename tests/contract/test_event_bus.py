@@ -1,0 +1,134 @@
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from application.documents import Event, Original
+from application.ports.events import Delivery, EventSource
+from tests.contract.bundles import Bus
+from tests.support.orders import (
+    CANCELED,
+    STAFF,
+    a_placed_order,
+    a_user_id,
+    an_order_write,
+)
+from tests.support.time import NOW
+
+NEW_ORDER = "new_order"
+
+
+def new_orders(count: int) -> list[Event]:
+    return [an_order_write(a_placed_order(a_user_id())).event for _ in range(count)]
+
+
+async def received(source: EventSource, count: int) -> Sequence[Delivery]:
+    """So many deliveries, however many come at a time."""
+    deliveries: list[Delivery] = []
+    async with asyncio.timeout(10):
+        while len(deliveries) < count:
+            some = await source.receive()
+            assert some
+            deliveries += some
+            await source.commit()
+    return deliveries
+
+
+def ids(deliveries: Sequence[Delivery]) -> list[UUID]:
+    return [UUID(delivery.headers["ce_id"]) for delivery in deliveries]
+
+
+async def test_an_event_arrives_as_a_cloud_event_under_its_orders_key(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    [event] = new_orders(1)
+    assert await bus.publisher.publish([event]) == {}
+    [delivery] = await received(source, 1)
+    assert delivery.key == str(event.subject).encode()
+    assert delivery.value == event.payload
+    assert delivery.headers["ce_id"] == str(event.id)
+    assert delivery.headers["ce_type"] == "order.created"
+    assert delivery.headers["ce_subject"] == str(event.subject)
+    assert delivery.headers["ce_time"] == "2026-01-02T03:04:05.678901Z"
+    assert delivery.headers["content-type"] == "application/json"
+    assert delivery.headers["ce_source"]
+    assert "traceparent" not in delivery.headers
+
+
+async def test_the_trace_of_the_request_travels_with_the_event(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    await bus.publisher.publish([replace(new_orders(1)[0], traceparent=traceparent)])
+    [delivery] = await received(source, 1)
+    assert delivery.headers["traceparent"] == traceparent
+
+
+async def test_a_copy_looks_like_its_original(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    headers = {"ce_type": "of a stranger", "\N{SNOWMAN}": "\N{SNOWMAN}", "empty": ""}
+    copy = replace(new_orders(1)[0], payload=b"\xff\0", original=Original(None, headers))
+    assert await bus.publisher.publish([copy]) == {}
+    assert await received(source, 1) == [Delivery(None, b"\xff\0", headers)]
+
+
+async def test_every_event_arrives_and_those_of_one_order_in_order(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    events = [
+        replace(event, id=an_order_write(a_placed_order(a_user_id())).event.id, revision=revision)
+        for revision in (1, 2, 3)
+        for event in new_orders(1) * 2
+    ]
+    await bus.publisher.publish(events)
+    deliveries = await received(source, len(events))
+    assert sorted(ids(deliveries)) == sorted(event.id for event in events)
+    for key in {delivery.key for delivery in deliveries}:
+        of_one = [event.id for event in events if str(event.subject).encode() == key]
+        assert ids([delivery for delivery in deliveries if delivery.key == key]) == of_one
+
+
+async def test_a_topic_carries_its_own_events_alone(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    order = a_placed_order(a_user_id())
+    placed = an_order_write(order).event
+    stored = type(order).restore(order.state)
+    stored.move_to(CANCELED, STAFF, None, NOW)
+    canceled = an_order_write(stored).event
+    [last] = new_orders(1)
+    await bus.publisher.publish([canceled, placed, last])
+    assert sorted(ids(await received(source, 2))) == sorted([placed.id, last.id])
+
+
+async def test_receiving_waits_for_a_message(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    receiving = asyncio.create_task(received(source, 1))
+    await asyncio.sleep(0.05)
+    assert not receiving.done()
+    [event] = new_orders(1)
+    await bus.publisher.publish([event])
+    assert ids(await receiving) == [event.id]
+
+
+async def test_a_receiver_that_gives_up_waiting_takes_no_message_with_it(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    receiving = asyncio.create_task(source.receive())
+    await asyncio.sleep(0.05)
+    receiving.cancel()
+    await asyncio.wait([receiving])
+    [event] = new_orders(1)
+    await bus.publisher.publish([event])
+    assert ids(await received(source, 1)) == [event.id]
+
+
+async def test_an_event_that_is_published_again_arrives_again_with_the_same_id(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    [event] = new_orders(1)
+    for _ in range(2):
+        await bus.publisher.publish([event])
+    assert ids(await received(source, 2)) == [event.id] * 2
+
+
+async def test_an_event_that_nobody_listens_for_is_accepted(bus: Bus) -> None:
+    assert await bus.publisher.publish(new_orders(3)) == {}
+
+
+async def test_to_publish_nothing_is_fine(bus: Bus) -> None:
+    assert await bus.publisher.publish([]) == {}

@@ -1,0 +1,168 @@
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from application.documents import OrderWrite
+from domain.currency import Currency
+from domain.errors import ReferenceTaken
+from domain.history import Step
+from domain.ids import UserId
+from domain.lines import OrderLine, OrderLines
+from domain.money import Money
+from tests.support.acts import an_owner, order_in, place, waiting
+from tests.support.adapters import Adapters
+from tests.support.orders import (
+    PENDING,
+    a_placed_order,
+    an_order_write,
+    owner_of,
+    usd,
+)
+from tests.support.time import NOW
+
+
+def a_write(owner: UserId, reference: str | None = None) -> OrderWrite:
+    return an_order_write(a_placed_order(owner, reference=reference))
+
+
+async def assert_nothing_is_left_of(write: OrderWrite, adapters: Adapters) -> None:
+    assert await adapters.reader.find(write.record.id) is None
+    assert await adapters.history.steps(write.record.id) is None
+    assert write.event not in await waiting(adapters.outbox)
+
+
+async def test_a_new_order_is_there_when_add_returns(adapters: Adapters) -> None:
+    write = await place(adapters)
+    assert await adapters.reader.find(write.record.id) == write.document
+
+
+async def test_a_new_order_has_taken_its_first_step(adapters: Adapters) -> None:
+    order = a_placed_order(await an_owner(adapters))
+    await adapters.new_orders.add(an_order_write(order))
+    found = await adapters.history.steps(order.id)
+    assert found is not None
+    assert found[0] == order.state.owner
+    assert list(found[1]) == [Step(1, None, PENDING, owner_of(order), None, NOW)]
+
+
+async def test_a_new_orders_event_waits_for_the_relay_as_it_was_written(
+    adapters: Adapters,
+) -> None:
+    write = await place(adapters)
+    assert await waiting(adapters.outbox) == [write.event]
+
+
+async def test_an_owners_second_order_with_one_reference_is_refused_as_a_whole(
+    adapters: Adapters,
+) -> None:
+    owner = await an_owner(adapters)
+    first = await place(adapters, owner, reference="cart-1")
+    second = a_write(owner, "cart-1")
+    with pytest.raises(ReferenceTaken):
+        await adapters.new_orders.add(second)
+    await assert_nothing_is_left_of(second, adapters)
+    assert await adapters.reader.find(first.record.id) == first.document
+
+
+async def test_a_refused_order_may_come_again_with_another_reference(adapters: Adapters) -> None:
+    owner = await an_owner(adapters)
+    await place(adapters, owner, reference="cart-1")
+    refused = a_write(owner, "cart-1")
+    with pytest.raises(ReferenceTaken):
+        await adapters.new_orders.add(refused)
+    again = replace(refused, record=replace(refused.record, reference="cart-2"))
+    await adapters.new_orders.add(again)
+    assert await adapters.reader.revision(refused.record.id) == 1
+
+
+async def test_two_owners_may_use_the_same_reference(adapters: Adapters) -> None:
+    for _ in range(2):
+        write = await place(adapters, reference="cart-1")
+        assert await adapters.reader.find(write.record.id) == write.document
+
+
+async def test_references_differ_by_case_and_by_a_space(adapters: Adapters) -> None:
+    owner = await an_owner(adapters)
+    for reference in ("cart", "Cart", "cart ", " cart"):
+        await place(adapters, owner, reference=reference)
+
+
+async def test_orders_without_a_reference_do_not_get_in_each_others_way(
+    adapters: Adapters,
+) -> None:
+    owner = await an_owner(adapters)
+    for _ in range(2):
+        await place(adapters, owner)
+
+
+async def test_of_orders_that_come_at_once_with_one_reference_exactly_one_is_stored(
+    adapters: Adapters,
+) -> None:
+    owner = await an_owner(adapters)
+    writes = [a_write(owner, "cart-1") for _ in range(10)]
+    answers = await asyncio.gather(
+        *(adapters.new_orders.add(write) for write in writes), return_exceptions=True
+    )
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, ReferenceTaken) for answer in answers) == 9
+    stored = await adapters.reader.find_many([write.record.id for write in writes])
+    assert list(stored) == [writes[answers.index(None)].record.id]
+
+
+async def test_a_refused_order_takes_none_with_it_that_came_at_the_same_time(
+    adapters: Adapters,
+) -> None:
+    owner = await an_owner(adapters)
+    first = await place(adapters, owner, reference="taken")
+    writes = [a_write(owner, "taken" if n % 7 == 3 else f"cart-{n}") for n in range(100)]
+
+    async def added(write: OrderWrite) -> bool:
+        try:
+            await adapters.new_orders.add(write)
+        except ReferenceTaken:
+            return False
+        return True
+
+    answers = await asyncio.gather(*map(added, writes))
+    assert answers == [write.record.reference != "taken" for write in writes]
+    accepted = {write.record.id for write in writes if write.record.reference != "taken"}
+    assert set(await adapters.reader.find_many([write.record.id for write in writes])) == accepted
+    announced = {event.subject for event in await waiting(adapters.outbox, 200)}
+    assert announced - {first.record.id} == accepted
+
+
+AWKWARD = OrderLines(
+    (
+        OrderLine("0", "Tee \N{HOT BEVERAGE} \\ \" ' % $1 \u2028", 10_000, usd("0.00")),
+        OrderLine(None, "name only", 1, usd("0.10"), {"gift": True, "weight": Decimal("1.50")}),
+        OrderLine(
+            "x" * 64, None, 3, usd("33333.33"), {"\N{LATIN SMALL LETTER U WITH DIAERESIS}": ""}
+        ),
+    ),
+    usd("100000.09"),
+)
+BY_THE_HUNDRED = OrderLines((OrderLine("p", "n" * 200, 1, None),) * 100, usd("999999999.99"))
+YEN = OrderLines((OrderLine("p", None, 1, None),), Money.of(Decimal(7), Currency.read("JPY")))
+DINARS = OrderLines(
+    (OrderLine("p", None, 1, None),), Money.of(Decimal("0.125"), Currency.read("KWD"))
+)
+
+
+@pytest.mark.parametrize("lines", [AWKWARD, BY_THE_HUNDRED, YEN, DINARS])
+async def test_what_was_ordered_comes_back_byte_for_byte(
+    adapters: Adapters, lines: OrderLines
+) -> None:
+    order = a_placed_order(await an_owner(adapters), reference="\u00e9 \\ '", lines=lines)
+    write = an_order_write(order)
+    await adapters.new_orders.add(write)
+    assert await adapters.reader.find(order.id) == write.document
+    assert (await order_in(adapters, order.id)).state == order.state
+
+
+async def test_the_traceparent_of_an_event_survives(adapters: Adapters) -> None:
+    write = a_write(await an_owner(adapters))
+    traced = replace(write.event, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    await adapters.new_orders.add(replace(write, event=traced))
+    assert await waiting(adapters.outbox) == [traced]

@@ -1,0 +1,286 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from application.documents import OrderWrite
+from application.errors import ConcurrentUpdate
+from application.ports.transaction import Transaction
+from domain.actor import SYSTEM, Actor, Role
+from domain.errors import OrderNotFound
+from domain.events import Outcome
+from domain.ids import OrderId
+from domain.order import Order
+from domain.status import OrderStatus
+from tests.support.acts import an_owner, move, order_in, place, process, publish, waiting
+from tests.support.adapters import Adapters
+from tests.support.orders import (
+    CANCELED,
+    PAID,
+    PENDING,
+    RENDERER,
+    SHIPPED,
+    STAFF,
+    a_placed_order,
+    a_user_id,
+    an_order_id,
+    an_order_write,
+    owner_of,
+)
+from tests.support.time import NOW
+
+
+async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
+    """All that a transaction can write, short of committing it."""
+    assert await tx.inbox.admit(order_id, NOW)
+    await tx.ledger.record(order_id, Outcome.FULFILLED, NOW)
+    order = await tx.orders.get(order_id, STAFF)
+    order.move_to(PAID, STAFF, None, NOW)
+    await tx.orders.save(an_order_write(order))
+
+
+async def save_and_commit(tx: Transaction, order: Order) -> None:
+    """An adapter may see at either that another writer came first."""
+    await tx.orders.save(an_order_write(order))
+    await tx.commit()
+
+
+async def assert_unchanged(placed: OrderWrite, adapters: Adapters) -> None:
+    order_id = placed.record.id
+    assert await adapters.reader.find(order_id) == placed.document
+    found = await adapters.history.steps(order_id)
+    assert found is not None
+    assert list(found[1]) == [placed.step]
+    assert await waiting(adapters.outbox) == []
+    assert await adapters.books.effects(order_id) == []
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+
+
+async def test_an_order_comes_back_as_it_was_stored(adapters: Adapters) -> None:
+    order = a_placed_order(await an_owner(adapters), reference="cart-1")
+    await adapters.new_orders.add(an_order_write(order))
+    found = await order_in(adapters, order.id)
+    assert found.state == order.state
+    assert found.event is None
+
+
+async def test_an_order_that_nobody_placed_is_not_found(adapters: Adapters) -> None:
+    async with adapters.begin() as tx:
+        with pytest.raises(OrderNotFound):
+            await tx.orders.get(an_order_id(), SYSTEM)
+
+
+async def test_somebody_elses_order_looks_like_none(adapters: Adapters) -> None:
+    write = await place(adapters)
+    somebody = Actor.of_role(a_user_id(), Role.USER)
+    async with adapters.begin() as tx:
+        with pytest.raises(OrderNotFound):
+            await tx.orders.get(write.record.id, somebody)
+
+
+async def test_an_order_is_visible_to_its_owner_to_staff_and_to_the_service(
+    adapters: Adapters,
+) -> None:
+    order = a_placed_order(await an_owner(adapters))
+    await adapters.new_orders.add(an_order_write(order))
+    for actor in (owner_of(order), STAFF, SYSTEM):
+        async with adapters.begin() as tx:
+            assert (await tx.orders.get(order.id, actor)).id == order.id
+
+
+async def test_a_committed_write_is_seen_by_every_reader(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    order_id = placed.record.id
+    await publish(adapters.outbox)
+    paid = await move(adapters, order_id, PAID)
+    assert await adapters.reader.find(order_id) == paid.document
+    assert await adapters.reader.revision(order_id) == 2
+    found = await adapters.history.steps(order_id)
+    assert found is not None
+    assert list(found[1]) == [placed.step, paid.step]
+    assert await waiting(adapters.outbox) == [paid.event]
+    assert (await order_in(adapters, order_id)).state.status is PAID
+
+
+async def test_what_is_not_committed_never_was(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    await publish(adapters.outbox)
+    async with adapters.begin() as tx:
+        await pay_and_process(tx, placed.record.id)
+    await assert_unchanged(placed, adapters)
+
+
+async def test_what_ends_with_an_exception_never_was(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    await publish(adapters.outbox)
+
+    async def write_and_fail() -> None:
+        async with adapters.begin() as tx:
+            await pay_and_process(tx, placed.record.id)
+            raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        await write_and_fail()
+    await assert_unchanged(placed, adapters)
+
+
+async def test_what_is_cancelled_in_the_middle_never_was(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    await publish(adapters.outbox)
+    written = asyncio.Event()
+
+    async def write_and_linger() -> None:
+        async with adapters.begin() as tx:
+            await pay_and_process(tx, placed.record.id)
+            written.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(write_and_linger())
+    await written.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await assert_unchanged(placed, adapters)
+
+
+async def test_nobody_sees_a_write_before_its_commit(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    async with adapters.begin() as tx:
+        order = await tx.orders.get(placed.record.id, STAFF)
+        order.move_to(PAID, STAFF, None, NOW)
+        await tx.orders.save(an_order_write(order))
+        assert await adapters.reader.find(placed.record.id) == placed.document
+        assert (await order_in(adapters, placed.record.id)).state.status is PENDING
+        await tx.commit()
+    assert await adapters.reader.revision(placed.record.id) == 2
+
+
+async def test_a_transaction_reads_what_was_committed_after_it_began(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    async with adapters.begin() as tx:
+        await tx.orders.get(placed.record.id, STAFF)
+        await move(adapters, placed.record.id, PAID)
+        assert (await tx.orders.get(placed.record.id, STAFF)).state.status is PAID
+
+
+async def write_too_late(
+    adapters: Adapters, order_id: OrderId, meanwhile: Callable[[], Awaitable[object]]
+) -> None:
+    """Do all that processing does, but let something happen between reading and writing."""
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        order = await tx.orders.get(order_id, SYSTEM)
+        await meanwhile()
+        await tx.ledger.record(order_id, order.finish_processing(NOW), NOW)
+        await tx.orders.save(an_order_write(order))
+        await tx.commit()
+
+
+async def test_a_write_that_was_decided_on_by_an_older_revision_is_refused(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+    with pytest.raises(ConcurrentUpdate):
+        await write_too_late(adapters, order_id, lambda: move(adapters, order_id, PAID))
+    order = await order_in(adapters, order_id)
+    assert order.state.status is PAID
+    assert not order.is_processed
+
+
+async def test_processing_makes_an_older_revision_stale_though_the_version_is_the_same(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.begin() as tx:
+        order = await tx.orders.get(order_id, STAFF)
+        await process(adapters, order_id)
+        order.move_to(PAID, STAFF, None, NOW)
+        with pytest.raises(ConcurrentUpdate):
+            await tx.orders.save(an_order_write(order))
+    assert (await order_in(adapters, order_id)).state.status is PENDING
+
+
+async def test_a_refused_write_takes_the_rest_of_its_transaction_with_it(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+    with pytest.raises(ConcurrentUpdate):
+        await write_too_late(adapters, order_id, lambda: move(adapters, order_id, PAID))
+    assert await adapters.books.effects(order_id) == []
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+
+
+async def test_an_order_that_was_never_placed_cannot_be_changed(adapters: Adapters) -> None:
+    order = Order.restore(a_placed_order(await an_owner(adapters)).state)
+    order.move_to(PAID, STAFF, None, NOW)
+    async with adapters.begin() as tx:
+        with pytest.raises(ConcurrentUpdate):
+            await save_and_commit(tx, order)
+    assert await adapters.reader.find(order.id) is None
+
+
+async def test_of_two_writers_with_the_same_revision_one_is_refused(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    await publish(adapters.outbox)
+    both_have_read = asyncio.Barrier(2)
+
+    async def write(status: OrderStatus) -> OrderWrite | None:
+        try:
+            async with adapters.begin() as tx:
+                order = await tx.orders.get(placed.record.id, STAFF)
+                await both_have_read.wait()
+                order.move_to(status, STAFF, None, NOW)
+                written = an_order_write(order)
+                await tx.orders.save(written)
+                await tx.commit()
+        except ConcurrentUpdate:
+            return None
+        return written
+
+    answers = await asyncio.gather(write(PAID), write(CANCELED))
+    [winner] = [answer for answer in answers if answer]
+    assert await adapters.reader.find(placed.record.id) == winner.document
+    found = await adapters.history.steps(placed.record.id)
+    assert found is not None
+    assert list(found[1]) == [placed.step, winner.step]
+    assert await waiting(adapters.outbox) == [winner.event]
+
+
+async def test_many_writers_that_try_again_take_effect_one_after_the_other(
+    adapters: Adapters,
+) -> None:
+    placed = await place(adapters)
+    order_id = placed.record.id
+
+    async def until_done(act: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await act()
+            except ConcurrentUpdate:
+                continue
+            return
+
+    async def ship() -> None:
+        await until_done(lambda: move(adapters, order_id, PAID))
+        await until_done(lambda: move(adapters, order_id, SHIPPED))
+
+    await asyncio.gather(ship(), until_done(lambda: process(adapters, order_id)))
+    order = await order_in(adapters, order_id)
+    assert (order.state.status, order.state.version, order.state.revision) == (SHIPPED, 3, 4)
+    found = await adapters.history.steps(order_id)
+    assert found is not None
+    assert [step.after for step in found[1]] == [PENDING, PAID, SHIPPED]
+
+
+async def test_an_order_goes_its_whole_way_and_comes_back_the_same(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+
+    async def assert_stored(write: OrderWrite) -> None:
+        assert await adapters.reader.find(order_id) == write.document
+        assert RENDERER.record(await order_in(adapters, order_id)) == write.record
+
+    await assert_stored(await move(adapters, order_id, PAID))
+    await assert_stored(await process(adapters, order_id))
+    await assert_stored(await move(adapters, order_id, SHIPPED))

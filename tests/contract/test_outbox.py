@@ -1,0 +1,216 @@
+import asyncio
+from collections import defaultdict
+from uuid import UUID
+
+import pytest
+
+from application.documents import Event
+from application.ports.events import OutboxBatch
+from tests.support.acts import an_owner, move, place, process, publish, waiting
+from tests.support.adapters import Adapters
+from tests.support.orders import CANCELED, PAID, SHIPPED
+
+#: The longest that a refused event may wait, in seconds.
+LONGEST_WAIT = 60
+
+
+async def test_an_outbox_without_events_gives_an_empty_batch(adapters: Adapters) -> None:
+    assert await waiting(adapters.outbox) == []
+
+
+async def test_of_each_order_only_the_earliest_event_is_eligible(adapters: Adapters) -> None:
+    one, other = [await place(adapters) for _ in range(2)]
+    await move(adapters, one.record.id, PAID, SHIPPED)
+    assert await waiting(adapters.outbox) == [one.event, other.event]
+
+
+async def test_a_batch_is_no_larger_than_asked_for_and_begins_with_the_longest_waiting(
+    adapters: Adapters,
+) -> None:
+    events = [(await place(adapters)).event for _ in range(5)]
+    assert await waiting(adapters.outbox, 3) == events[:3]
+    assert await publish(adapters.outbox, 3) == events[:3]
+    assert await publish(adapters.outbox, 3) == events[3:]
+    assert await publish(adapters.outbox, 3) == []
+
+
+async def test_the_events_of_an_order_are_published_in_the_order_of_its_revisions(
+    adapters: Adapters,
+) -> None:
+    placed = await place(adapters)
+    paid = await move(adapters, placed.record.id, PAID)
+    processed = await process(adapters, placed.record.id)
+    canceled = await move(adapters, placed.record.id, CANCELED)
+    published = [await publish(adapters.outbox) for _ in range(5)]
+    assert published == [[placed.event], [paid.event], [processed.event], [canceled.event], []]
+
+
+async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(1) as first, adapters.outbox.batch(10) as second:
+        assert list(first.events) == [one]
+        assert list(second.events) == [other]
+
+
+async def test_while_an_event_is_held_no_later_one_of_its_order_is_eligible(
+    adapters: Adapters,
+) -> None:
+    placed = await place(adapters)
+    async with adapters.outbox.batch(10) as batch:
+        assert list(batch.events) == [placed.event]
+        paid = await move(adapters, placed.record.id, PAID)
+        assert await waiting(adapters.outbox) == []
+        await batch.published([placed.event.id])
+    assert await waiting(adapters.outbox) == [paid.event]
+
+
+async def test_what_a_relay_did_not_mark_comes_again(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published([other.id])
+    assert await waiting(adapters.outbox) == [one]
+
+
+async def mark_and_die(adapters: Adapters) -> None:
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published([batch.events[0].id])
+        await batch.refused({batch.events[1].id: "too large"})
+        raise RuntimeError("the relay dies")
+
+
+async def test_a_relay_that_dies_lets_go_and_has_marked_nothing(adapters: Adapters) -> None:
+    events = [(await place(adapters)).event for _ in range(3)]
+    with pytest.raises(RuntimeError, match="the relay dies"):
+        await mark_and_die(adapters)
+    assert await waiting(adapters.outbox) == events
+    assert await adapters.books.published() == []
+    assert await adapters.books.errors() == {}
+
+
+async def test_a_relay_that_is_cancelled_lets_go(adapters: Adapters) -> None:
+    event = (await place(adapters)).event
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with adapters.outbox.batch(10):
+            held.set()
+            await asyncio.sleep(60)
+
+    relay = asyncio.create_task(hold())
+    await held.wait()
+    assert await waiting(adapters.outbox) == []
+    relay.cancel()
+    await asyncio.wait([relay])
+    assert await waiting(adapters.outbox) == [event]
+
+
+async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> None:
+    owner = await an_owner(adapters)
+    one, two, three = [(await place(adapters, owner)).event.id for _ in range(3)]
+    async with adapters.outbox.batch(2) as batch:
+        await batch.published([two])
+        await batch.published([one])
+    await publish(adapters.outbox)
+    assert await adapters.books.published() == [two, one, three]
+
+
+async def refuse(adapters: Adapters, event: Event) -> None:
+    async with adapters.outbox.batch(10) as batch:
+        assert event in batch.events
+        await batch.refused({event.id: "too large"})
+
+
+async def test_a_refused_event_waits_and_no_later_one_of_its_order_passes_it(
+    adapters: Adapters,
+) -> None:
+    stubborn = await place(adapters)
+    await move(adapters, stubborn.record.id, PAID)
+    await refuse(adapters, stubborn.event)
+    assert await waiting(adapters.outbox) == []
+    assert await adapters.books.errors() == {stubborn.event.id: "too large"}
+    await adapters.pass_time(LONGEST_WAIT)
+    assert await waiting(adapters.outbox) == [stubborn.event]
+
+
+async def test_a_refused_event_holds_up_no_other_order(adapters: Adapters) -> None:
+    stubborn, other = [await place(adapters) for _ in range(2)]
+    await refuse(adapters, stubborn.event)
+    assert await waiting(adapters.outbox, 1) == [other.event]
+
+
+async def seconds_until_eligible(adapters: Adapters) -> float:
+    for half_seconds in range(2 * LONGEST_WAIT):
+        if await waiting(adapters.outbox):
+            return half_seconds / 2
+        await adapters.pass_time(0.5)
+    raise AssertionError("it waits too long")
+
+
+async def test_an_event_that_is_refused_again_waits_longer(adapters: Adapters) -> None:
+    stubborn = (await place(adapters)).event
+    waits = []
+    for _ in range(3):
+        await refuse(adapters, stubborn)
+        waits.append(await seconds_until_eligible(adapters))
+    assert 0 < waits[0] < waits[1] < waits[2]
+
+
+async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
+    adapters: Adapters,
+) -> None:
+    stubborn = (await place(adapters)).event
+    await refuse(adapters, stubborn)
+    await adapters.pass_time(LONGEST_WAIT)
+    assert await publish(adapters.outbox) == [stubborn]
+    assert await adapters.books.errors() == {}
+    assert await adapters.books.published() == [stubborn.id]
+
+
+async def test_a_postponed_batch_is_eligible_again_at_once_and_says_why(
+    adapters: Adapters,
+) -> None:
+    events = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(10) as batch:
+        await batch.postponed("nobody answers")
+    assert await waiting(adapters.outbox) == events
+    assert await adapters.books.errors() == {event.id: "nobody answers" for event in events}
+    assert await adapters.books.published() == []
+
+
+async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:
+    event = (await place(adapters)).event
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published([])
+        await batch.refused({})
+    assert await waiting(adapters.outbox) == [event]
+
+
+async def test_many_relays_publish_each_event_once_and_each_orders_in_order(
+    adapters: Adapters,
+) -> None:
+    owner = await an_owner(adapters)
+    for _ in range(8):
+        order_id = (await place(adapters, owner)).record.id
+        await move(adapters, order_id, PAID, SHIPPED)
+    sent: defaultdict[UUID, list[int]] = defaultdict(list)
+    left = 8 * 3
+
+    async def send(batch: OutboxBatch) -> int:
+        for event in batch.events:
+            sent[event.subject].append(event.revision)
+            await asyncio.sleep(0)
+        await batch.published([event.id for event in batch.events])
+        return len(batch.events)
+
+    async def relay() -> None:
+        nonlocal left
+        while left > 0:
+            async with adapters.outbox.batch(3) as batch:
+                count = await send(batch)
+            left -= count
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(relay() for _ in range(4)))
+    assert list(sent.values()) == [[1, 2, 3]] * 8
+    assert len(await adapters.books.published()) == 8 * 3

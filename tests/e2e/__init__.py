@@ -1,0 +1,1 @@
+"""The contract, kept by the real service: a process of its own, asked over HTTP."""

@@ -1,0 +1,360 @@
+"""Section 4 of the contract: accounts and tokens."""
+
+import base64
+import json
+import time
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from tests.e2e.answers import assert_problem, faults
+from tests.e2e.service import PASSWORD, Service, User, an_email, eventually
+
+# --- POST /register/
+
+
+def test_registering_answers_with_the_account_and_nothing_secret(service: Service) -> None:
+    email = an_email()
+    answer = service.http.post("/register/", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 201
+    account = answer.json()
+    assert account.keys() == {"id", "email", "role", "created_at"}
+    assert (account["email"], account["role"]) == (email, "user")
+
+
+@pytest.mark.parametrize("respell", [str, str.upper, str.title])
+def test_an_address_is_taken_however_it_is_spelled(
+    service: Service, ada: User, respell: Any
+) -> None:
+    registration = {"email": respell(ada.email), "password": PASSWORD}
+    answer = service.http.post("/register/", json=registration)
+    assert_problem(answer, 409, "email-taken")
+
+
+def test_an_address_that_is_spelled_in_two_unicode_forms_is_one_address(service: Service) -> None:
+    composed, decomposed = "\u00e9." + (email := an_email()), "e\u0301." + email
+    first = service.http.post("/register/", json={"email": composed, "password": PASSWORD})
+    assert first.status_code == 201
+    answer = service.http.post("/register/", json={"email": decomposed, "password": PASSWORD})
+    assert_problem(answer, 409, "email-taken")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "a",
+        "ada",
+        "@example.com",
+        "ada@",
+        "ada@example",
+        "ada @example.com",
+        "ada@exam ple.com",
+        "ada@example..com",
+        "ada@-example.com",
+        "a@b@example.com",
+        "ada@example.com ",
+        "Ada <ada@example.com>",
+        "ada@example.com\n",
+        "ada\0@example.com",
+        "x" * 65 + "@example.com",
+        "x@" + "y" * 64 + ".com",
+        "x@" + "y." * 130 + "com",
+        None,
+        7,
+        ["ada@example.com"],
+    ],
+)
+def test_what_is_no_address_is_422(service: Service, email: Any) -> None:
+    answer = service.http.post("/register/", json={"email": email, "password": PASSWORD})
+    assert_problem(answer, 422, "invalid-request")
+    assert {where for where, _ in faults(answer)} == {"/email"}
+
+
+@pytest.mark.parametrize(
+    ("password", "status"),
+    [
+        ("x" * 7, 422),
+        ("x" * 8, 201),
+        ("x" * 128, 201),
+        ("x" * 129, 422),
+        ("é" * 8, 201),
+        ("\U0001f511" * 128, 201),
+        ("        ", 201),
+        ("\0" * 8, 422),
+        (12345678, 422),
+        (None, 422),
+    ],
+    ids=lambda value: str(value)[:9],
+)
+def test_a_password_has_8_to_128_characters(service: Service, password: Any, status: int) -> None:
+    email = an_email()
+    answer = service.http.post("/register/", json={"email": email, "password": password})
+    assert answer.status_code == status
+    if status == 422:
+        assert {where for where, _ in faults(answer)} == {"/password"}
+    else:
+        form = {"username": email, "password": password}
+        assert service.http.post("/token/", data=form).status_code == 200
+
+
+def test_everything_that_is_wrong_with_a_registration_is_named(service: Service) -> None:
+    answer = service.http.post(
+        "/register/", json={"email": "ada", "password": "x", "role": "staff"}
+    )
+    assert {where for where, _ in faults(answer)} == {"/email", "/password", "/role"}
+    answer = service.http.post("/register/", json={})
+    assert faults(answer) == {("/email", "missing"), ("/password", "missing")}
+
+
+# --- POST /token/
+
+
+def test_a_password_buys_a_bearer_token(service: Service, ada: User) -> None:
+    form = {"username": ada.email, "password": PASSWORD}
+    answer = service.http.post("/token/", data=form)
+    assert answer.status_code == 200
+    token = answer.json()
+    assert (token["token_type"], token["expires_in"]) == ("bearer", 1800)
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    assert service.http.get("/me/", headers=headers).json()["id"] == ada.id
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"grant_type": "password"},
+        {"scope": ""},
+        {"scope": "orders"},
+        {"client_id": "swagger", "client_secret": ""},
+        {"grant_type": "password", "scope": "", "nonsense": "yes"},
+    ],
+    ids=str,
+)
+def test_a_form_may_say_more_than_the_service_needs(
+    service: Service, ada: User, more: dict[str, str]
+) -> None:
+    form = {"username": ada.email, "password": PASSWORD} | more
+    assert service.http.post("/token/", data=form).status_code == 200
+
+
+@pytest.mark.parametrize("basic", ["Basic Og==", "Basic " + base64.b64encode(b"id:x").decode()])
+def test_an_empty_basic_header_is_ignored(service: Service, ada: User, basic: str) -> None:
+    form = {"username": ada.email, "password": PASSWORD}
+    answer = service.http.post("/token/", data=form, headers={"Authorization": basic})
+    assert answer.status_code == 200
+
+
+def test_an_address_logs_in_however_it_is_spelled(service: Service, ada: User) -> None:
+    form = {"username": ada.email.upper(), "password": PASSWORD}
+    assert service.http.post("/token/", data=form).status_code == 200
+
+
+@pytest.mark.parametrize("form", [{"password": "wrong horse"}, {"username": "nobody@example.com"}])
+def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
+    service: Service, ada: User, form: dict[str, str]
+) -> None:
+    full = {"username": ada.email, "password": PASSWORD} | form
+    answer = service.http.post("/token/", data=full)
+    problem = assert_problem(answer, 401, "invalid-credentials")
+    assert problem["error"] == "invalid_grant"
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert problem["detail"] == "The address or the password is wrong."
+
+
+def test_and_they_take_the_same_time(service: Service, ada: User) -> None:
+    def seconds(username: str) -> float:
+        began = time.perf_counter()
+        service.http.post("/token/", data={"username": username, "password": "wrong"})
+        return time.perf_counter() - began
+
+    pairs = [(seconds(ada.email), seconds(an_email())) for _ in range(9)]
+    known, unknown = (median(each) for each in zip(*pairs, strict=True))
+    assert 0.6 < unknown / known < 1.7
+
+
+@pytest.mark.parametrize(
+    ("form", "wrong"),
+    [
+        ({}, ["password", "username"]),
+        ({"username": "ada@example.com"}, ["password"]),
+        ({"password": PASSWORD}, ["username"]),
+        ({"username": "", "password": ""}, ["password", "username"]),
+        ({"username": "a\0", "password": "x\0"}, ["password", "username"]),
+        ({"username": "a", "password": "x" * 129}, ["password"]),
+        ({"grant_type": "magic", "username": "a", "password": "x"}, ["grant_type"]),
+        ({"grant_type": "", "username": "a", "password": "x"}, ["grant_type"]),
+        ({"grant_type": "authorization_code"}, ["grant_type", "password", "username"]),
+    ],
+    ids=str,
+)
+def test_a_form_that_does_not_say_what_it_should_is_422(
+    service: Service, form: dict[str, str], wrong: list[str]
+) -> None:
+    content = "&".join(f"{name}={value}".replace("\0", "%00") for name, value in form.items())
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = service.http.post("/token/", content=content, headers=headers)
+    problem = assert_problem(answer, 422, "invalid-request")
+    assert problem["error"] == "invalid_request"
+    assert sorted(error["parameter"] for error in problem["errors"]) == wrong
+
+
+# --- GET /me/, and who may come in
+
+
+def test_me_is_the_account(ada: User) -> None:
+    account = ada.get("/me/").json()
+    assert account.keys() == {"id", "email", "role", "created_at"}
+    assert (account["id"], account["email"], account["role"]) == (ada.id, ada.email, "user")
+
+
+def test_staff_is_called_staff(staff: User) -> None:
+    assert staff.get("/me/").json()["role"] == "staff"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/me/"),
+        ("GET", "/orders/"),
+        ("POST", "/orders/"),
+        ("GET", "/orders/x/"),
+        ("PATCH", "/orders/x/"),
+        ("GET", "/orders/x/history/"),
+        ("GET", "/orders/user/x/"),
+    ],
+)
+def test_without_a_token_every_route_of_users_is_401(
+    service: Service, method: str, path: str
+) -> None:
+    answer = service.http.request(method, path)
+    assert_problem(answer, 401, "not-authenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def changed(service: Service, user: User, header: dict[str, Any], **claims: Any) -> str:
+    """The user's token with other claims, signed with the service's own key."""
+    key = (service.data_dir / "jwt-secret-key").read_text()
+    payload = jwt.decode(user.token, options={"verify_signature": False}) | claims
+    head = jwt.get_unverified_header(user.token) | header
+    return jwt.encode(payload, key, algorithm="HS256", headers=head)
+
+
+def test_a_token_that_is_signed_with_the_key_and_otherwise_unchanged_works(
+    service: Service, ada: User
+) -> None:
+    assert User(service, "", "", changed(service, ada, {}, jti=str(uuid4()))).get("/me").is_success
+
+
+@pytest.mark.parametrize(
+    ("header", "claims"),
+    [
+        ({}, {"exp": 1}),
+        ({}, {"exp": "tomorrow"}),
+        ({}, {"exp": 1e300}),
+        ({}, {"exp": None}),
+        ({}, {"sub": "01890a5d-ac96-774b-bcce-b302099a8057"}),
+        ({}, {"sub": "nobody"}),
+        ({}, {"sub": None}),
+        ({}, {"aud": "others"}),
+        ({}, {"iss": "others"}),
+        ({"typ": "JWT"}, {}),
+        ({"typ": "rt+jwt"}, {}),
+        ({"kid": "another"}, {}),
+    ],
+    ids=str,
+)
+def test_an_expired_or_wrong_type_of_token_is_401(
+    service: Service, ada: User, header: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    token = changed(service, ada, header, **claims)
+    answer = service.http.get("/me/", headers={"Authorization": f"Bearer {token}"})
+    assert_problem(answer, 401, "not-authenticated")
+
+
+def test_a_token_that_expired_a_moment_ago_is_401(service: Service, ada: User) -> None:
+    token = changed(service, ada, {}, exp=time.time() - 0.01)
+    answer = service.http.get("/me/", headers={"Authorization": f"Bearer {token}"})
+    assert_problem(answer, 401, "not-authenticated")
+
+
+def forgeries(token: str) -> list[str]:
+    header, payload, signature = token.split(".")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    nobody = base64.urlsafe_b64encode(json.dumps(claims | {"sub": str(uuid4())}).encode())
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').decode().rstrip("=")
+    return [
+        f"{header}.{payload}.{signature[:-2]}AA",
+        f"{header}.{payload}.",
+        f"{header}.{payload}",
+        f"{header}.{nobody.decode().rstrip('=')}.{signature}",
+        f"{none}.{payload}.",
+        f"{none}.{payload}.{signature}",
+        jwt.encode(claims, "x" * 32, headers=jwt.get_unverified_header(token)),
+        f"{token}=",
+        f"{token}x",
+        "..",
+        "x.y.z",
+        "x" * 20_000,
+        "\u00e9",
+    ]
+
+
+@pytest.mark.parametrize("number", range(13))
+def test_a_forged_token_is_401(service: Service, ada: User, number: int) -> None:
+    headers = {b"Authorization": f"Bearer {forgeries(ada.token)[number]}".encode()}
+    answer = service.http.get("/me/", headers=headers)
+    assert_problem(answer, 401, "not-authenticated")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic {}", "Token {}", "{}", "Bearer{}"])
+def test_a_header_that_is_no_bearers_is_401(service: Service, ada: User, header: str) -> None:
+    answer = service.http.get("/me/", headers={"Authorization": header.format(ada.token)})
+    assert_problem(answer, 401, "not-authenticated")
+
+
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer  {}"])
+def test_the_scheme_may_be_written_in_any_case(service: Service, ada: User, header: str) -> None:
+    answer = service.http.get("/me/", headers={"Authorization": header.format(ada.token)})
+    assert answer.status_code == 200
+
+
+def test_a_disabled_account_is_out_within_two_seconds_and_cannot_log_in_again(
+    service: Service,
+) -> None:
+    user = service.register()
+    assert service.run("users", "disable", user.email).returncode == 0
+    eventually(lambda: user.get("/me/").status_code == 401, within=2)
+    form = {"username": user.email, "password": PASSWORD}
+    answer = service.http.post("/token/", data=form)
+    assert_problem(answer, 401, "invalid-credentials")
+
+
+def test_a_granted_role_reaches_the_service_within_two_seconds(service: Service) -> None:
+    user = service.register()
+    assert service.run("users", "grant-role", user.email, "--role", "staff").returncode == 0
+    eventually(lambda: user.get("/me/").json()["role"] == "staff", within=2)
+
+
+# --- the operator's command
+
+
+@pytest.mark.parametrize(
+    ("command", "stdin", "said"),
+    [
+        (["create", "ada", "--password-stdin"], "x" * 8, "e-mail"),
+        (["create", "a@example.com", "--password-stdin"], "short", "8 to 128"),
+        (["disable", "nobody@example.com"], "", "no account"),
+        (["grant-role", "nobody@example.com", "--role", "staff"], "", "no account"),
+    ],
+)
+def test_an_operator_is_refused_in_one_sentence(
+    service: Service, command: list[str], stdin: str, said: str
+) -> None:
+    done = service.run("users", *command, stdin=stdin)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

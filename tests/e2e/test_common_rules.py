@@ -1,0 +1,264 @@
+"""Section 3 of the contract: what holds for every route."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.e2e.answers import assert_problem
+from tests.e2e.service import PASSWORD, TEA, Service, User, an_email
+
+READ = ["/me", "/orders", "/orders/{id}", "/orders/{id}/history", "/orders/user/{user_id}"]
+OPEN = ["/health", "/health/ready"]
+ELSEWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def order(ada: User) -> dict[str, Any]:
+    return ada.processed_order()
+
+
+@pytest.fixture
+def at(order: dict[str, Any]) -> Callable[[str], str]:
+    return lambda path: path.format(**order)
+
+
+# --- paths and methods
+
+
+@pytest.mark.parametrize("path", READ + OPEN)
+def test_every_path_works_with_and_without_its_trailing_slash_without_a_redirect(
+    ada: User, at: Callable[[str], str], path: str
+) -> None:
+    bare, slashed = ada.get(at(path)), ada.get(at(path) + "/")
+    assert bare.status_code == slashed.status_code == 200
+    assert bare.content == slashed.content
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_so_does_every_path_that_is_written_to(service: Service, ada: User, slash: str) -> None:
+    email = an_email()
+    registration = {"email": email, "password": PASSWORD}
+    assert service.http.post(f"/register{slash}", json=registration).status_code == 201
+    form = {"username": email, "password": PASSWORD}
+    assert service.http.post(f"/token{slash}", data=form).status_code == 200
+    answer = ada.ask("POST", f"/orders{slash}", json=TEA)
+    assert answer.status_code == 201
+    path = f"/orders/{answer.json()['id']}{slash}"
+    assert ada.ask("PATCH", path, json={"status": "PAID"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", [*READ, *OPEN, "/orders/nonsense", "/nowhere", "/register"])
+def test_head_works_wherever_get_does(ada: User, at: Callable[[str], str], path: str) -> None:
+    got, headed = ada.get(at(path)), ada.ask("HEAD", at(path))
+    assert headed.status_code == got.status_code
+    assert headed.content == b""
+    changing = {"date", "x-request-id"}
+    assert {(name, value) for name, value in headed.headers.items() if name not in changing} == {
+        (name, value) for name, value in got.headers.items() if name not in changing
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/register", "OPTIONS, POST"),
+        ("HEAD", "/token/", "OPTIONS, POST"),
+        ("POST", "/me/", "GET, HEAD, OPTIONS"),
+        ("PUT", "/orders/", "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", f"/orders/{ELSEWHERE}/", "GET, HEAD, OPTIONS, PATCH"),
+        ("POST", f"/orders/{ELSEWHERE}/history/", "GET, HEAD, OPTIONS"),
+        ("POST", f"/orders/user/{ELSEWHERE}/", "GET, HEAD, OPTIONS"),
+        ("POST", "/health/", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/health/ready/", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_method_that_a_path_does_not_know_is_405_and_allow_names_the_others(
+    service: Service, method: str, path: str, allowed: str
+) -> None:
+    answer = service.http.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    if method != "HEAD":
+        assert_problem(answer, 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/orders/a/b/c", "/me/x", "/health/x", "/%00"])
+def test_a_path_that_leads_nowhere_is_404(service: Service, path: str) -> None:
+    assert_problem(service.http.get(path), 404, "not-found")
+
+
+# --- values
+
+
+def test_timestamps_are_rfc_3339_in_utc_with_a_z(ada: User, order: dict[str, Any]) -> None:
+    step = ada.history(order)[0]
+    account = ada.get("/me/").json()
+    moments = [order[name] for name in ("created_at", "updated_at", "processed_at")]
+    for moment in [*moments, step["at"], account["created_at"]]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", moment)
+
+
+def test_ids_are_uuids_of_version_7(ada: User, order: dict[str, Any]) -> None:
+    assert UUID(order["id"]).version == UUID(ada.id).version == 7
+
+
+# --- the order of refusals
+
+BAD_TOKEN = {"Authorization": "Bearer nonsense"}
+NO_JSON = {"Content-Type": "text/plain"}
+HUGE = b" " * (256 * 1024 + 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "request_of", "status"),
+    [
+        ("GET", "/nowhere", {"headers": BAD_TOKEN}, 404),
+        ("PUT", "/orders/", {"headers": BAD_TOKEN}, 405),
+        ("POST", "/orders/", {"headers": BAD_TOKEN | NO_JSON, "content": HUGE}, 401),
+        ("POST", "/orders/", {"headers": NO_JSON, "content": HUGE}, 415),
+        ("POST", "/orders/", {"headers": JSON, "content": HUGE}, 413),
+        ("POST", "/orders/", {"headers": JSON, "content": b'{"x": 1'}, 400),
+        ("POST", "/orders/", {"json": {"x": 1}}, 422),
+        ("PATCH", "/orders/nonsense/", {"headers": NO_JSON, "content": HUGE}, 415),
+        ("PATCH", "/orders/nonsense/", {"headers": JSON, "content": HUGE}, 413),
+        ("PATCH", "/orders/nonsense/", {"headers": JSON, "content": b"{"}, 400),
+        ("PATCH", "/orders/nonsense/", {"json": {"status": "LOST"}}, 422),
+        (
+            "PATCH",
+            "/orders/nonsense/",
+            {"json": {"status": "PAID"}, "headers": {"If-Match": "nonsense"}},
+            422,
+        ),
+        (
+            "PATCH",
+            "/orders/nonsense/",
+            {"json": {"status": "PAID"}, "headers": {"If-Match": '"v7"'}},
+            404,
+        ),
+        ("GET", f"/orders/user/{ELSEWHERE}/?limit=0", {}, 422),
+        ("GET", "/orders/user/nonsense/?limit=0", {}, 422),
+        ("POST", "/register/", {"headers": NO_JSON, "content": HUGE}, 415),
+        ("POST", "/register/", {"headers": JSON, "content": HUGE}, 413),
+        ("POST", "/token/", {"headers": JSON, "content": HUGE}, 415),
+    ],
+)
+def test_where_several_refusals_apply_the_first_of_the_contracts_order_answers(
+    ada: User, method: str, path: str, request_of: dict[str, Any], status: int
+) -> None:
+    answer = ada.ask(method, path, **request_of)
+    assert answer.status_code == status, answer.text
+
+
+def test_a_stale_if_match_is_refused_before_an_illegal_transition(ada: User) -> None:
+    order = ada.order()
+    ada.patch(order, "PAID")
+    assert_problem(ada.patch(order, "PENDING", if_match='"v1"'), 412, "version-conflict")
+    assert_problem(ada.patch(order, "PENDING", if_match='"v2"'), 409, "illegal-transition")
+
+
+# --- problems
+
+
+def test_every_refusal_is_a_problem_whose_instance_is_the_path_that_was_asked(ada: User) -> None:
+    assert_problem(ada.get("/orders/nonsense"), 404, "order-not-found")
+    assert_problem(ada.get("/orders/nonsense/?x=1"), 404, "order-not-found")
+    assert_problem(ada.get("/orders/%C3%A9/"), 404, "order-not-found")
+
+
+# --- headers of every answer
+
+
+def every_kind_of_answer(ada: User) -> list[httpx.Response]:
+    http = ada.service.http
+    order = ada.order()
+    path = f"/orders/{order['id']}/"
+    return [
+        http.get("/health/"),
+        http.get("/nowhere"),
+        http.put("/orders/"),
+        http.get("/orders/"),
+        http.options("/orders/"),
+        http.head("/health/"),
+        http.post("/token/", data={}),
+        ada.get(path),
+        ada.get(path, headers={"If-None-Match": "*"}),
+        ada.post_text("{"),
+        ada.post_order(total_price=-1),
+        ada.patch(order, "SHIPPED"),
+    ]
+
+
+def test_every_answer_carries_a_request_id_and_nosniff(ada: User) -> None:
+    for answer in every_kind_of_answer(ada):
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", answer.headers["x-request-id"])
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_two_answers_have_two_request_ids(service: Service) -> None:
+    first, second = service.http.get("/health/"), service.http.get("/health/")
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("mine", ["a", "A-Z_a.z-09", "x" * 128])
+def test_a_well_formed_request_id_is_kept(service: Service, mine: str) -> None:
+    answer = service.http.get("/nowhere", headers={"X-Request-Id": mine})
+    assert answer.headers.get_list("x-request-id") == [mine]
+
+
+@pytest.mark.parametrize("mine", ["", "x" * 129, "a b", "a\tb", 'a"b', "a,b", "é", "a/b"])
+def test_an_ill_formed_request_id_is_replaced(service: Service, mine: str) -> None:
+    answer = service.http.get("/health/", headers={b"X-Request-Id": mine.encode()})
+    assert answer.headers["x-request-id"] not in {mine, ""}
+
+
+def test_accounts_and_tokens_are_never_stored_and_neither_is_a_refusal(
+    service: Service, ada: User
+) -> None:
+    registration = {"email": an_email(), "password": PASSWORD}
+    form = {"username": ada.email, "password": PASSWORD}
+    for answer in [
+        service.http.post("/register/", json=registration),
+        service.http.post("/register/", json=registration),
+        service.http.post("/register/", json={}),
+        service.http.post("/token/", data=form),
+        service.http.post("/token/", data=form | {"password": "wrong"}),
+        service.http.post("/token/", data={}),
+        service.http.get("/me/"),
+        ada.get("/me/"),
+    ]:
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_orders_are_private_and_checked_at_every_use(ada: User) -> None:
+    created = ada.post_order()
+    order = created.json()
+    path = f"/orders/{order['id']}/"
+    for answer in [
+        created,
+        ada.get(path),
+        ada.get(path, headers={"If-None-Match": "*"}),
+        ada.get("/orders/"),
+        ada.get(f"/orders/user/{ada.id}/"),
+        ada.get(f"{path}history/"),
+        ada.patch(order, "PAID"),
+    ]:
+        assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_cors_is_closed_by_default(service: Service) -> None:
+    origin = {"Origin": "https://shop.example.com", "Access-Control-Request-Method": "GET"}
+    for answer in [
+        service.http.get("/health/", headers=origin),
+        service.http.options("/health/", headers=origin),
+    ]:
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_options_names_every_method_of_its_path(service: Service) -> None:
+    assert service.http.options("/health/").headers["allow"] == "GET, HEAD, OPTIONS"
+    assert service.http.options("/orders/").headers["allow"] == "GET, HEAD, OPTIONS, POST"

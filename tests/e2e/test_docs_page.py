@@ -1,0 +1,249 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
+
+from domain.errors import OrderServiceError
+from entrypoints.http.problems import STATUS_OF
+from tests.e2e.answers import assert_problem
+from tests.e2e.service import PASSWORD, Service, an_email
+
+STRICT: Final = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_FLAGS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever it should ask for: no other host is there.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+)
+INSTALL_WITHIN: Final = 300.0
+
+
+def policy(header: str) -> dict[str, str]:
+    return dict(part.strip().split(" ", 1) for part in header.split(";"))
+
+
+# --- The pages, as they are sent
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/problems/order-not-found"])
+def test_a_page_loads_nothing_from_anywhere_else(service: Service, path: str) -> None:
+    answer = service.http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert policy(answer.headers["content-security-policy"]) == STRICT
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"(src|href)=\"(?!/)|<style|<script(?! defer src)", answer.text)
+
+
+def test_a_pages_files_are_kept_under_names_that_change_with_them(service: Service) -> None:
+    files = re.findall(
+        r'(?:src|href)="(/docs/[^"]+\?[0-9a-f]{12})"', service.http.get("/docs").text
+    )
+    assert len(files) == 5
+    for file in files:
+        answer = service.http.get(file)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        kind = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+        assert answer.headers["content-type"].startswith(
+            kind[file.partition("?")[0].rpartition(".")[2]]
+        )
+
+
+@pytest.mark.parametrize("path", ["/docs/nothing.js", "/docs/..%2Fdocs.py", "/problems/nothing"])
+def test_what_is_no_page_is_not_found(service: Service, path: str) -> None:
+    assert_problem(service.http.get(path), 404, "not-found")
+
+
+def test_the_document_is_served_and_is_the_one_that_the_command_prints(service: Service) -> None:
+    answer = service.http.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.text == service.run("openapi").stdout
+
+
+@pytest.mark.parametrize("error", STATUS_OF, ids=lambda error: error.__name__)
+def test_every_problem_has_a_page(service: Service, error: type[OrderServiceError]) -> None:
+    page = service.http.get(f"/problems/{error.code}")
+    assert page.status_code == 200
+    assert f"<code>{error.code}</code>" in page.text
+    assert str(STATUS_OF[error]) in page.text
+
+
+# --- A browser
+
+
+@contextmanager
+def a_browser() -> Iterator[Browser]:
+    """A headless browser with a profile of its own: the machine's Chromium or Chrome.
+
+    Without one this is a skip. In CI, where the machine is there for the tests alone, Debian's is
+    installed, and what cannot be had is a failure.
+    """
+    if os.environ.get("CI") and browser_here() is None:
+        install_browser()
+    with sync_playwright() as playwright:
+        try:
+            browser = launched(playwright)
+        except Error as error:
+            do_without(error.message.splitlines()[0])
+        with browser:
+            yield browser
+
+
+def browser_here() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def launched(playwright: Playwright) -> Browser:
+    if path := browser_here():
+        return playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+    return playwright.chromium.launch(channel="chrome", args=BROWSER_FLAGS)
+
+
+def install_browser() -> None:
+    """Install Debian's Chromium, where this is Debian and we may."""
+    if os.geteuid() or not shutil.which("apt-get"):
+        return
+    packages = ["chromium", "fonts-dejavu-core"]
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments],
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_WITHIN,
+            check=False,
+        )
+        if done.returncode:
+            do_without(f"apt-get: {done.stderr.strip().rpartition(chr(10))[2]}")
+
+
+def do_without(reason: str) -> NoReturn:
+    message = f"no browser to test against: install {BROWSERS[0]} ({reason})"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+# --- Swagger UI, in a browser
+
+
+class Visit:
+    """A page that somebody looks at, and what it asked and complained of meanwhile."""
+
+    def __init__(self, page: Page, home: str) -> None:
+        self.page = page
+        self.home = home
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._listen)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    @property
+    def strangers(self) -> list[str]:
+        """What was asked of another host."""
+        return [url for url in self.asked if not url.startswith((f"{self.home}/", "data:"))]
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.home}{path}")
+
+    def authorize(self, username: str, password: str) -> None:
+        """Log in by the page's own form, which sends what an OAuth2 client sends."""
+        self.page.get_by_role("button", name="Authorize", exact=True).click()
+        self.page.get_by_label("username:").fill(username)
+        self.page.get_by_label("password:").fill(password)
+        self.page.get_by_role("button", name="Apply given OAuth2 credentials").click()
+
+    def try_out(self, operation: str) -> Locator:
+        """Send an operation's example as it is; what was answered."""
+        place = self.page.locator(f"[id$='-{operation}']")
+        place.locator(".opblock-summary-control").click()
+        place.get_by_role("button", name="Try it out").click()
+        place.get_by_role("button", name="Execute").click()
+        return place.locator(".live-responses-table")
+
+
+@pytest.fixture
+def visit(service: Service) -> Iterator[Visit]:
+    with a_browser() as browser:
+        yield Visit(browser.new_page(), str(service.http.base_url).rstrip("/"))
+
+
+# One test: where there is no browser, there is one skip.
+def test_somebody_logs_in_and_places_an_order_on_the_page_and_no_other_host_hears_of_it(
+    service: Service, visit: Visit
+) -> None:
+    email = an_email()
+    registered = service.http.post("/register/", json={"email": email, "password": PASSWORD})
+    assert registered.status_code == 201
+
+    visit.open("/docs")
+    expect(visit.page).to_have_title("Order management service: the API")
+    expect(visit.page.locator(".opblock")).to_have_count(len(operations(service)))
+    visit.authorize(email, PASSWORD)
+    expect(visit.page.get_by_role("button", name="Remove authorization")).to_be_visible()
+    visit.page.get_by_role("button", name="Close").click()
+
+    placed = visit.try_out("create_order")
+    expect(placed.locator(".response-col_status").nth(1)).to_contain_text("201")
+    expect(placed).to_contain_text('"PENDING"')
+
+    visit.page.reload()
+    account = visit.try_out("read_account")
+    expect(account.locator(".response-col_status").nth(1)).to_contain_text("200")
+    expect(account).to_contain_text(email)
+
+    visit.open("/problems/illegal-transition")
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text(
+        "The order's lifecycle has no such step"
+    )
+    assert f"{visit.home}/token/" in visit.asked
+    assert f"{visit.home}/orders/" in visit.asked
+    assert visit.strangers == []
+    assert visit.complaints == []
+    # The silence means something: what the page is not allowed to do would have been heard.
+    visit.page.evaluate("fetch('http://stranger.example/').catch(() => null)")
+    assert any("Content Security Policy" in complaint for complaint in visit.complaints)
+
+
+def operations(service: Service) -> list[str]:
+    """The names of all operations in the document."""
+    paths = json.loads(service.http.get("/openapi.json").text)["paths"]
+    return [each["operationId"] for path in paths.values() for each in path.values()]

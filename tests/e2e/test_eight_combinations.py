@@ -1,0 +1,95 @@
+"""Each backing service is there or not: in every case an order gets to its end."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import product
+from subprocess import PIPE, Popen
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.service import (
+    NO_LIMITS,
+    environment,
+    eventually,
+    orders_command,
+    running_service,
+)
+from tests.servers.plugin import Shared
+
+SERVICES = {
+    "DATABASE_URL": "database",
+    "REDIS_URL": "redis_server",
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka_server",
+}
+COMBINATIONS = [
+    [name for name, wanted in zip(SERVICES, choice, strict=True) if wanted]
+    for choice in product([False, True], repeat=len(SERVICES))
+]
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
+    """A database of the test's own, without a table."""
+    from tests.servers.databases import create_database, drop_database  # noqa: PLC0415 - as asked
+    from tests.support.postgres import beside  # noqa: PLC0415 - as asked
+
+    server: Shared = request.getfixturevalue("postgres_server")
+    url = beside(create_database, server.url)
+    yield Shared(url)
+    beside(drop_database, server.url, url)
+
+
+@contextmanager
+def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
+    """A role in a process of its own, until the end of the block."""
+    with Popen(
+        [*orders_command(), name], stdout=PIPE, text=True, env=environment(settings)
+    ) as role:
+        try:
+            assert role.stdout is not None
+            assert role.stdout.readline() == f"orders {name} is ready.\n"
+            yield
+        finally:
+            role.terminate()
+            assert role.wait(15) == 0
+
+
+def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> None:
+    settings = {name: request.getfixturevalue(SERVICES[name]).url for name in SERVICES}
+    prefix = f"t{uuid4().hex[:8]}."
+    settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "WORKERS": "2"}
+    settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+    with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
+        assert migrated.wait(60) == 0
+    with running_service(**settings) as service:
+        user = service.register()
+        order = user.order()
+        for _ in range(20):  # a connection each, so that both answer
+            service.http.headers["Connection"] = "close"
+            assert user.get(f"/orders/{order['id']}/").headers["X-Cache"] == "HIT"
+
+
+@pytest.mark.parametrize("given", COMBINATIONS, ids=lambda given: " ".join(given) or "nothing")
+def test_an_order_is_processed_with(given: list[str], request: pytest.FixtureRequest) -> None:
+    settings = {name: request.getfixturevalue(SERVICES[name]).url for name in given}
+    prefix = f"t{uuid4().hex[:8]}."
+    settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "PROCESSING_DELAY": "0"}
+    settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+    with ExitStack() as processes:
+        if len(given) == len(SERVICES):
+            migrated = Popen([*orders_command(), "migrate"], env=environment(settings))
+            assert migrated.wait(60) == 0
+            for role in ("relay", "consume", "work"):
+                processes.enter_context(a_role(role, settings))
+        service = processes.enter_context(running_service(**settings))
+        user = service.register()
+        order = user.order()
+        path = f"/orders/{order['id']}/"
+        assert user.get(path).headers["X-Cache"] == "HIT"
+        assert user.ask("PATCH", path, json={"status": "PAID"}).status_code == 200
+        assert user.get(path).json()["status"] == "PAID"
+        eventually(lambda: user.get(path).json()["processed_at"], within=30)
+        assert user.get(path).headers["ETag"] == '"v2p"'
+        ready = service.http.get("/health/ready/").json()
+        assert set(ready["checks"].values()) == {"ok"}

@@ -1,0 +1,313 @@
+"""Section 5 of the contract: lists, their filters and their pages."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e.answers import assert_problem, faults
+from tests.e2e.service import User, eventually
+
+
+@pytest.fixture(scope="module")
+def shopper(ada: User) -> User:
+    """A user with five orders, which nobody adds to: PENDING, PAID, PAID, SHIPPED, CANCELED."""
+    user = ada.service.register()
+    for number, steps in enumerate([[], ["PAID"], ["PAID"], ["PAID", "SHIPPED"], ["CANCELED"]]):
+        order = user.order(reference=f"order {number}")
+        for status in steps:
+            user.patch(order, status)
+    return user
+
+
+@pytest.fixture(scope="module")
+def orders(shopper: User) -> list[dict[str, Any]]:
+    """Their orders, oldest first, as each is shown once all are processed."""
+    eventually(lambda: all(each["processed_at"] for each in shopper.get("/orders/").json()))
+    listed: list[dict[str, Any]] = shopper.get("/orders/").json()
+    return [shopper.get(f"/orders/{each['id']}/").json() for each in reversed(listed)]
+
+
+def references(answer: httpx.Response) -> list[int]:
+    assert answer.status_code == 200, answer.text
+    return [int(order["reference"].removeprefix("order ")) for order in answer.json()]
+
+
+@pytest.fixture(params=["/orders/", "/orders/user/{}/"])
+def path(request: pytest.FixtureRequest, shopper: User) -> str:
+    """Both ways to one's own orders."""
+    where: str = request.param.format(shopper.id)
+    return where
+
+
+# --- what is listed
+
+
+def test_a_list_is_an_array_of_orders_newest_first(
+    shopper: User, orders: list[dict[str, Any]], path: str
+) -> None:
+    answer = shopper.get(path)
+    assert answer.json() == list(reversed(orders))
+    assert "link" not in answer.headers
+
+
+def test_who_has_no_order_has_an_empty_list(newcomer: User) -> None:
+    for path in ("/orders/", f"/orders/user/{newcomer.id}/"):
+        assert newcomer.get(path).json() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("limit=2", [4, 3]),
+        ("limit=200", [4, 3, 2, 1, 0]),
+        ("status=PAID", [2, 1]),
+        ("status=PAID&status=CANCELED", [4, 2, 1]),
+        ("status=PAID&status=PAID", [2, 1]),
+        ("status=PAID&limit=1", [2]),
+        ("reference=order+3", [3]),
+        ("reference=order%203&status=SHIPPED", [3]),
+        ("reference=order+3&status=PAID", []),
+        ("reference=nobody%27s", []),
+        ("reference=%25", []),
+        ("nonsense=1", [4, 3, 2, 1, 0]),
+    ],
+)
+def test_a_list_shows_what_its_parameters_ask_for(
+    shopper: User, path: str, query: str, found: list[int]
+) -> None:
+    assert references(shopper.get(f"{path}?{query}")) == found
+
+
+def test_created_after_is_inclusive_and_created_before_is_exclusive(
+    shopper: User, orders: list[dict[str, Any]], path: str
+) -> None:
+    first, last = orders[1]["created_at"], orders[3]["created_at"]
+    assert references(shopper.get(path, params={"created_after": first})) == [4, 3, 2, 1]
+    assert references(shopper.get(path, params={"created_before": last})) == [2, 1, 0]
+    both = {"created_after": first, "created_before": last}
+    assert references(shopper.get(path, params=both)) == [2, 1]
+    assert (
+        references(shopper.get(path, params={"created_after": last, "created_before": last})) == []
+    )
+
+
+@pytest.mark.parametrize("offset", ["+00:00", "%2B00:00", "-00:00", "Z", "z"])
+def test_a_moment_may_have_any_offset_even_unescaped(
+    shopper: User, orders: list[dict[str, Any]], path: str, offset: str
+) -> None:
+    moment = orders[3]["created_at"].removesuffix("Z") + offset
+    assert references(shopper.get(f"{path}?created_after={moment}")) == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("limit=0", ("limit", "out-of-range")),
+        ("limit=201", ("limit", "out-of-range")),
+        ("limit=-1", ("limit", "out-of-range")),
+        ("limit=1.0", ("limit", "out-of-range")),
+        ("limit=", ("limit", "out-of-range")),
+        ("limit=x", ("limit", "out-of-range")),
+        ("limit=%D9%A1", ("limit", "out-of-range")),
+        ("limit=" + "9" * 5000, ("limit", "out-of-range")),
+        ("status=paid", ("status", "unknown-status")),
+        ("status=", ("status", "unknown-status")),
+        ("status=PAID&status=LOST", ("status", "unknown-status")),
+        ("reference=", ("reference", "wrong-length")),
+        ("reference=" + "x" * 65, ("reference", "wrong-length")),
+        ("reference=%00", ("reference", "nul-character")),
+        ("created_after=yesterday", ("created_after", "not-a-moment")),
+        ("created_after=2026-01-01", ("created_after", "not-a-moment")),
+        ("created_after=2026-01-01T00:00:00", ("created_after", "not-a-moment")),
+        ("created_after=2026-02-30T00:00:00Z", ("created_after", "not-a-moment")),
+        ("created_after=", ("created_after", "not-a-moment")),
+        ("created_before=0001-01-01T00:00:00%2B23:59", ("created_before", "not-a-moment")),
+        ("created_before=9999-12-31T23:59:59-23:59", ("created_before", "not-a-moment")),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_parameter_is_422_and_named(
+    shopper: User, path: str, query: str, fault: tuple[str, str]
+) -> None:
+    answer = shopper.get(f"{path}?{query}")
+    problem = assert_problem(answer, 422, "invalid-request")
+    assert faults(answer) == {fault}
+    assert "parameter" in problem["errors"][0]
+
+
+def test_every_bad_parameter_is_named(shopper: User, path: str) -> None:
+    query = "limit=0&status=LOST&reference=&created_after=x&created_before=y&cursor=z"
+    answer = shopper.get(f"{path}?{query}")
+    names = {"limit", "status", "reference", "created_after", "created_before", "cursor"}
+    assert {where for where, _ in faults(answer)} == names
+
+
+@pytest.mark.parametrize("bound", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_the_ends_of_time_are_moments_too(shopper: User, path: str, bound: str) -> None:
+    assert len(references(shopper.get(f"{path}?created_after={bound}"))) in {0, 5}
+
+
+# --- whose
+
+
+def test_another_users_list_is_403_and_so_is_an_id_that_is_nobodys(
+    shopper: User, bob: User
+) -> None:
+    for owner in (shopper.id, str(uuid4()), "nonsense"):
+        assert_problem(bob.get(f"/orders/user/{owner}/"), 403, "not-your-orders")
+    assert_problem(bob.get(f"/orders/?user_id={shopper.id}"), 403, "not-your-orders")
+
+
+def test_ones_own_user_id_is_fine(shopper: User) -> None:
+    assert len(shopper.get(f"/orders/?user_id={shopper.id}").json()) == 5
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "", "%00"])
+def test_a_user_id_that_is_no_uuid_is_422(shopper: User, staff: User, bad: str) -> None:
+    for user in (shopper, staff):
+        answer = user.get(f"/orders/?user_id={bad}")
+        assert faults(answer) == {("user_id", "not-a-uuid")}
+
+
+def test_staff_sees_everybodys_orders_and_anybodys(
+    shopper: User, bob: User, staff: User, orders: list[dict[str, Any]]
+) -> None:
+    bobs = bob.order()
+    newest = staff.get("/orders/?limit=200").json()
+    assert bobs["id"] in {order["id"] for order in newest}
+    assert len({order["user_id"] for order in newest}) > 1
+    for path in (f"/orders/?user_id={shopper.id}", f"/orders/user/{shopper.id}/"):
+        assert staff.get(path).json() == list(reversed(orders))
+
+
+def test_to_staff_the_list_of_an_id_that_is_nobodys_is_empty(staff: User) -> None:
+    for nobody in (uuid4(), "nonsense"):
+        answer = staff.get(f"/orders/user/{nobody}/")
+        assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_a_users_own_list_has_nothing_of_others(shopper: User, bob: User) -> None:
+    bob.order()
+    assert {order["user_id"] for order in shopper.get("/orders/").json()} == {shopper.id}
+
+
+# --- pages
+
+
+def pages(user: User, path: str) -> Iterator[list[dict[str, Any]]]:
+    """Page after page, following the links."""
+    following: str | None = path
+    while following:
+        answer = user.get(following)
+        assert answer.status_code == 200, answer.text
+        yield answer.json()
+        link = answer.headers.get("link")
+        following = link and next_of(link)
+
+
+def next_of(link: str) -> str:
+    match = re.fullmatch(r'<(/[^/>][^>]*)>; rel="next"', link)
+    assert match, link
+    return match[1]
+
+
+def test_the_link_is_a_relative_reference_that_keeps_the_other_parameters(
+    shopper: User, path: str
+) -> None:
+    first = shopper.get(f"{path}?limit=1&status=PAID&status=PENDING&reference=order+2")
+    assert "link" not in first.headers
+    first = shopper.get(f"{path}?limit=1&status=PAID&status=PENDING")
+    following = next_of(first.headers["link"])
+    assert following.startswith(f"{path}?")
+    assert references(shopper.get(following)) == [1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
+def test_following_the_links_shows_every_order_once(shopper: User, path: str, limit: int) -> None:
+    walked = list(pages(shopper, f"{path}?limit={limit}"))
+    assert [order["reference"][-1] for page in walked for order in page] == list("43210")
+    assert all(len(page) == limit for page in walked[:-1])
+    assert walked[-1]
+
+
+def test_the_default_page_has_50_orders(newcomer: User) -> None:
+    for _ in range(51):
+        newcomer.order()
+    assert [len(page) for page in pages(newcomer, "/orders/")] == [50, 1]
+
+
+@contextmanager
+def creating_orders(*users: User) -> Iterator[None]:
+    """While the block runs, somebody creates orders."""
+    done = threading.Event()
+
+    def create(user: User) -> None:
+        while not done.is_set():
+            user.order()
+
+    threads = [threading.Thread(target=create, args=[user]) for user in users]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("whose", ["/orders/user/{}/", "/orders/?user_id={}", "/orders/"])
+def test_paging_neither_skips_nor_repeats_while_orders_are_created(
+    newcomer: User, bob: User, staff: User, whose: str
+) -> None:
+    existed = [newcomer.order()["id"] for _ in range(20)]
+    path = whose.format(newcomer.id)
+    separator = "&" if "?" in path else "?"
+    reader = newcomer if path == "/orders/" else staff
+    with creating_orders(newcomer, newcomer, bob):
+        walked = [
+            order["id"] for page in pages(reader, f"{path}{separator}limit=3") for order in page
+        ]
+    assert len(walked) == len(set(walked))
+    assert [each for each in walked if each in existed] == list(reversed(existed))
+    assert walked == sorted(walked, reverse=True)
+
+
+def tampered(cursor: str) -> list[str]:
+    middle = len(cursor) // 2
+    return [
+        cursor[:-1],
+        cursor + "A",
+        cursor[:middle] + ("A" if cursor[middle] != "A" else "B") + cursor[middle + 1 :],
+        cursor.swapcase(),
+        "",
+        "x",
+        str(uuid4()),
+        "\0",
+        "é",
+        "A" * 5000,
+    ]
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_a_tampered_cursor_is_422(shopper: User, path: str, number: int) -> None:
+    link = next_of(shopper.get(f"{path}?limit=1").headers["link"])
+    cursor = tampered(link.partition("cursor=")[2])[number]
+    answer = shopper.get(f"{path}?cursor={quote(cursor)}")
+    assert {where for where, _ in faults(answer)} == {"cursor"}
+
+
+def test_somebody_elses_cursor_shows_nobody_elses_orders(shopper: User, bob: User) -> None:
+    bob.order()
+    link = next_of(shopper.get("/orders/?limit=1").headers["link"])
+    shown = bob.get(link)
+    assert shown.status_code in {200, 422}
+    if shown.status_code == 200:
+        assert {order["user_id"] for order in shown.json()} <= {bob.id}

@@ -1,0 +1,242 @@
+"""The process of the service: how it starts, how it ends, and what survives that."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.answers import at_once
+from tests.e2e.service import (
+    NO_LIMITS,
+    PASSWORD,
+    Service,
+    User,
+    a_data_dir,
+    a_service,
+    eventually,
+    lives,
+)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """One `DATA_DIR` after another's end: making a cluster takes longer than any of the tests."""
+    with a_data_dir() as folder:
+        yield folder
+
+
+@pytest.fixture
+def stopped(data_dir: Path) -> Iterator[Service]:
+    """A service that is not running yet."""
+    with a_service(data_dir, **NO_LIMITS, PROCESSING_DELAY="0") as service:
+        yield service
+
+
+def orders_of(user: User) -> list[dict[str, Any]]:
+    """Their orders, all of them processed."""
+    again = user.service.log_in(user.email)
+    eventually(lambda: all(each["processed_at"] for each in again.get("/orders/").json()))
+    orders: list[dict[str, Any]] = again.get("/orders/").json()
+    return orders
+
+
+def postgres_of(service: Service) -> int:
+    assert service.postgres is not None
+    return service.postgres
+
+
+# --- stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_with_0_and_leaves_no_process_and_no_secret(
+    stopped: Service, number: signal.Signals
+) -> None:
+    service = stopped.start()
+    user = service.register()
+    user.processed_order()
+    postgres = postgres_of(service)
+    service.stop(number)
+    assert service.postgres is None
+    assert not lives(postgres)
+    for unsaid in ("Traceback", user.token, PASSWORD):
+        assert unsaid not in service.log
+    assert (service.data_dir / "jwt-secret-key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.7])
+def test_a_signal_on_the_way_up_stops_it_too(stopped: Service, seconds: float) -> None:
+    stopped.spawn()
+    time.sleep(seconds)
+    stopped.process.send_signal(signal.SIGTERM)
+    assert stopped.process.wait(15) in {0, -signal.SIGTERM}
+    assert stopped.postgres is None
+    assert "Traceback" not in stopped.log
+
+
+def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_of_them(
+    stopped: Service,
+) -> None:
+    service = stopped.start()
+    user = service.register()
+    accepted: list[dict[str, Any]] = []
+    refused: list[int] = []
+
+    def create_until_it_is_gone() -> None:
+        while True:
+            try:
+                answer = user.post_order()
+            except httpx.TransportError:
+                return
+            if answer.is_success:
+                accepted.append(answer.json())
+            else:
+                refused.append(answer.status_code)
+
+    threads = [threading.Thread(target=create_until_it_is_gone) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(accepted) > 20)
+    service.stop()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    service.start()
+    for order in accepted:
+        shown = user.get(f"/orders/{order['id']}/").json()
+        moving = {"processed_at": None, "updated_at": None}
+        assert shown | moving == order | moving
+    service.stop()
+
+
+# --- kills
+
+
+def test_after_kill_9_of_its_group_the_next_start_has_every_order(stopped: Service) -> None:
+    service = stopped.start()
+    user = service.register()
+    placed = [answer.json()["id"] for answer in at_once([user.post_order] * 10)]
+    service.kill()
+    assert lives(postgres_of(service))
+    service.start()
+    assert {order["id"] for order in orders_of(user)} == set(placed)
+    service.stop()
+
+
+def test_after_kill_9_of_everything_the_next_start_has_every_order_and_processes_it(
+    data_dir: Path, stopped: Service
+) -> None:
+    with a_service(data_dir, **NO_LIMITS, PROCESSING_DELAY="600") as slow:
+        slow.start()
+        user = slow.register()
+        placed = [answer.json()["id"] for answer in at_once([user.post_order] * 10)]
+        assert not any(order["processed_at"] for order in user.get("/orders/").json())
+        slow.kill_everything()
+    stopped.start()
+    again = User(stopped, user.id, user.email, user.token)
+    assert {order["id"] for order in orders_of(again)} == set(placed)
+    stopped.stop()
+
+
+def test_while_postgresql_is_gone_the_answer_is_503_within_two_seconds(stopped: Service) -> None:
+    service = stopped.start()
+    user = service.register()
+    os.kill(postgres_of(service), signal.SIGKILL)
+    began = time.monotonic()
+    for answer in (user.get("/orders/"), user.post_order(), service.http.get("/health/ready/")):
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+    assert time.monotonic() - began < 3 * 2
+    assert service.http.get("/health/").status_code == 200
+    service.stop()
+
+
+def test_and_it_heals_by_itself(stopped: Service) -> None:
+    service = stopped.start()
+    user = service.register()
+    os.kill(postgres_of(service), signal.SIGKILL)
+    eventually(lambda: user.post_order().status_code == 201, within=3)
+    service.stop()
+
+
+# --- one at a time, and one sentence
+
+
+def assert_one_sentence(said: str) -> None:
+    [line] = [each for each in said.splitlines() if not each.startswith("{")]
+    assert line.startswith("orders: ")
+    assert "Traceback" not in said
+
+
+def test_a_second_serve_on_the_same_data_dir_is_refused_in_one_sentence(service: Service) -> None:
+    done = service.run("serve")
+    assert done.returncode == 1
+    assert_one_sentence(done.stdout + done.stderr)
+    assert service.http.get("/health/").status_code == 200
+
+
+def test_a_port_that_is_taken_is_one_sentence(stopped: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = stopped.run("serve", PORT=str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert_one_sentence(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["users", "disable", "a@example.com"]])
+def test_bad_settings_are_one_message_that_names_every_one_and_78(
+    stopped: Service, command: list[str]
+) -> None:
+    bad = {
+        "PORT": "http",
+        "WORKERS": "0",
+        "RATE_LIMIT_ORDERS": "many",
+        "STATUS_POLICY": "nobody",
+        "DEFAULT_CURRENCY": "EURO",
+        "TRUSTED_PROXIES": "10.0.0.0/99",
+        "JWT_SECRET_KEY": "short",
+        "DATABASE_URL": "mysql://somewhere",
+        "PROCESSING_DELAY": "-1",
+        "LOG_LEVEL": "LOUD",
+    }
+    done = stopped.run(*command, **bad)
+    assert done.returncode == 78
+    assert done.stdout == ""
+    named = [line.split(":")[0].strip() for line in done.stderr.splitlines()[1:]]
+    assert sorted(named) == sorted(bad)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_secret_that_is_missing_is_named_too(stopped: Service) -> None:
+    done = stopped.run("serve", DATABASE_URL="postgresql://ada@127.0.0.1:1/orders")
+    assert done.returncode == 78
+    assert "JWT_SECRET_KEY" in done.stderr
+
+
+# --- beside it
+
+
+def test_migrate_check_exits_with_1_where_the_schema_is_behind() -> None:
+    with a_data_dir() as folder, a_service(folder) as service:
+        steps = (("migrate", "--check"), ("migrate",), ("migrate", "--check"), ("migrate",))
+        assert [service.run(*step).returncode for step in steps] == [1, 0, 0, 0]
+
+
+def test_the_other_commands_work_beside_a_running_service_and_without_one(stopped: Service) -> None:
+    assert stopped.run("migrate").returncode == 0
+    assert stopped.run("migrate", "--check").returncode == 0
+    assert stopped.postgres is None
+    stopped.start()
+    staff = stopped.register_staff()
+    assert stopped.http.get("/health/ready/").json()["status"] == "ok"
+    stopped.stop()
+    taken = stopped.run("users", "create", staff.email, "--password-stdin", stdin=PASSWORD)
+    assert taken.returncode == 1
+    assert "already an account" in taken.stderr
+    assert stopped.postgres is None

@@ -1,0 +1,34 @@
+"""What the README promises, step by step: register, log in, order, read, pay, list, processed."""
+
+from tests.e2e.service import Service, an_email, eventually
+
+
+def test_register_log_in_create_read_pay_list_processed(service: Service) -> None:
+    http, email = service.http, an_email()
+    account = {"email": email, "password": "correct horse battery staple"}
+    assert http.post("/register/", json=account).status_code == 201
+
+    form = {"username": email, "password": account["password"]}
+    token = http.post("/token/", data=form).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    tea = {"product_id": "tea-250", "name": "Green tea", "quantity": 2, "price": 4.5}
+    body = {"items": [tea], "total_price": 9.0}
+    created = http.post("/orders/", json=body, headers=bearer)
+    assert (created.status_code, created.json()["status"]) == (201, "PENDING")
+    order = created.headers["location"]
+
+    read = http.get(order, headers=bearer)
+    assert (read.status_code, read.headers["x-cache"]) == (200, "HIT")
+    assert read.json() == created.json()
+
+    condition = {"If-Match": read.headers["etag"]}
+    paid = http.patch(order, json={"status": "PAID"}, headers=bearer | condition)
+    assert (paid.status_code, paid.json()["status"], paid.json()["version"]) == (200, "PAID", 2)
+
+    me = http.get("/me/", headers=bearer).json()["id"]
+    listed = http.get(f"/orders/user/{me}/", headers=bearer).json()
+    assert [each["id"] for each in listed] == [created.json()["id"]]
+
+    eventually(lambda: http.get(order, headers=bearer).json()["processed_at"])
+    assert f"Order {created.json()['id']} processed" in service.log

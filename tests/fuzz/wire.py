@@ -1,0 +1,85 @@
+"""Requests as bytes that no well-behaved client would send, and the answers to them."""
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+from typing import Final
+from urllib.parse import urlsplit
+
+#: Seconds after which a request counts as unanswered.
+PATIENCE: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it goes over the wire, but for the headers that frame its body."""
+
+    method: bytes
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    chunked: bool = False
+
+    def encoded(self) -> bytes:
+        """All of it; the body is framed well, or the server would wait for the rest of it."""
+        headers = [(b"host", b"fuzz"), *self.headers]
+        body = self.body
+        if self.chunked and body:
+            headers.append((b"transfer-encoding", b"chunked"))
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        else:
+            headers.append((b"content-length", b"%d" % len(body)))
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (self.method, self.target, head, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Connection:
+    """A connection that is kept open for as long as the server likes."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "localhost", parts.port or 80)
+        self._socket: socket.socket | None = None
+
+    def ask(self, request: Request) -> Answer | None:
+        """The answer; None where the server hung up, or kept silent."""
+        fresh = self._socket is None
+        answer = self._try(request)
+        # A server may close a connection at rest at any time (RFC 9112, 9.5): once more, then.
+        return answer if answer or fresh else self._try(request)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _try(self, request: Request) -> Answer | None:
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, PATIENCE)
+        with suppress(ConnectionError):  # it may answer before it has read all, and hang up
+            self._socket.sendall(request.encoded())
+        try:
+            answer = self._read(self._socket, request)
+        except (OSError, HTTPException):
+            answer = None
+        if answer is None or answer.headers.get("connection") == "close":
+            self.close()
+        return answer
+
+    @staticmethod
+    def _read(connection: socket.socket, request: Request) -> Answer:
+        with HTTPResponse(connection, method=request.method.decode("latin-1")) as response:
+            response.begin()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())

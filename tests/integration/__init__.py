@@ -1,0 +1,1 @@
+"""Adapters against the real thing: real servers, real processes, real signals."""

@@ -1,0 +1,185 @@
+"""What the tests of Kafka's adapters share."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.util import calc_crc32c
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.publisher import KafkaPublisher
+from adapters.kafka.source import KafkaSource
+from application.documents import Event
+from application.ports.events import Delivery
+from domain.ids import EventId
+from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
+from tests.support.time import NOW
+
+TOPIC = "new_order"
+
+
+def new_orders(count: int) -> list[Event]:
+    return [an_order_write(a_placed_order(a_user_id())).event for _ in range(count)]
+
+
+def next_of(event: Event) -> Event:
+    """A later event of the same order, on the same topic."""
+    revision = event.revision + 1
+    return replace(
+        event, id=EventId(IDS.new(NOW)), revision=revision, payload=event.payload + b" " * revision
+    )
+
+
+def under_a_prefix(bootstrap: str) -> KafkaConnection:
+    return KafkaConnection(bootstrap, topic_prefix=f"{uuid4().hex}.")
+
+
+@asynccontextmanager
+async def nothing_left_behind() -> AsyncIterator[None]:
+    """What is begun inside has ended, and no failure was left for nobody to see."""
+    complaints: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    before = _tasks()
+    yield
+    await until(lambda: _tasks() <= before, within=5)
+    gc.collect()
+    loop.set_exception_handler(None)
+    assert complaints == []
+
+
+async def until(ready: Callable[[], bool], within: float = 20) -> None:
+    """Wait until it is so."""
+    for _ in range(round(within / 0.05)):
+        if ready():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it was not so in time")
+
+
+def _tasks() -> set[asyncio.Task[Any]]:
+    """All that run, but for those that anyio runs the tests in."""
+    return {task for task in asyncio.all_tasks() if "TestRunner" not in repr(task.get_coro())}
+
+
+class Kafka:
+    """Adapters on one broker, closed at the end of the test."""
+
+    def __init__(self, connection: KafkaConnection, stack: AsyncExitStack) -> None:
+        self.connection = connection
+        self._stack = stack
+
+    def publisher(self, at_most: float = 10) -> KafkaPublisher:
+        publisher = KafkaPublisher(self.connection, at_most=at_most)
+        self._stack.push_async_callback(publisher.close)
+        return publisher
+
+    def source(self, group: str = "group") -> KafkaSource:
+        source = KafkaSource(self.connection, TOPIC, group)
+        self._stack.push_async_callback(source.close)
+        return source
+
+    async def make_topic(self, name: str, partitions: int, **settings: str) -> str:
+        topic = self.connection.name(name)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.connection.bootstrap_servers)
+        await admin.start()
+        try:
+            configs = {key.replace("_", "."): value for key, value in settings.items()}
+            await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+        finally:
+            await admin.close()
+        return topic
+
+    async def read(self, count: int, topic: str = TOPIC) -> list[Any]:
+        """The first messages of a topic, as a consumer of nobody's acquaintance sees them."""
+        consumer = AIOKafkaConsumer(
+            self.connection.name(topic),
+            bootstrap_servers=self.connection.bootstrap_servers,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            async with asyncio.timeout(15):
+                return [await consumer.getone() for _ in range(count)]
+        finally:
+            await consumer.stop()
+
+    async def read_all(self, topic: str = TOPIC) -> list[Any]:
+        """All messages of a topic, likewise."""
+        name = self.connection.name(topic)
+        async with AIOKafkaConsumer(
+            name,
+            bootstrap_servers=self.connection.bootstrap_servers,
+            auto_offset_reset="earliest",
+        ) as consumer:
+            partitions = [TopicPartition(name, n) for n in consumer.partitions_for_topic(name)]
+            count = sum((await consumer.end_offsets(partitions)).values())
+            return [await consumer.getone() for _ in range(count)]
+
+    async def write(self, *messages: dict[str, Any], topic: str = TOPIC) -> None:
+        """Messages of a stranger."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.connection.bootstrap_servers)
+        await producer.start()
+        try:
+            for message in messages:
+                await producer.send_and_wait(self.connection.name(topic), **message)
+        finally:
+            await producer.stop()
+
+    async def write_unreadable(self, topic: str = TOPIC) -> None:
+        """A message to partition 0 with a header whose name is no text."""
+        name = self.connection.name(topic)
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.connection.bootstrap_servers
+        ) as producer:
+            await producer.partitions_for(name)
+            batch = producer.create_batch()
+            batch.append(key=b"key", value=b"value", timestamp=None, headers=[("~name~", b"")])
+            content = bytearray(batch._build()).replace(b"~name~", b"\xffname\xff")
+            content[17:21] = calc_crc32c(content[21:]).to_bytes(4, "big")
+            node = producer.client.cluster.leader_for_partition(TopicPartition(name, 0))
+            [(_, [answer])] = (
+                await producer.client.send(
+                    node,
+                    ProduceRequest(
+                        transactional_id=None,
+                        required_acks=-1,
+                        timeout=5_000,
+                        topics=[(name, [(0, bytes(content))])],
+                    ),
+                )
+            ).topics
+            assert answer[1] == 0
+
+
+@asynccontextmanager
+async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
+    async with nothing_left_behind(), AsyncExitStack() as stack:
+        yield Kafka(under_a_prefix(bootstrap), stack)
+
+
+async def received(source: KafkaSource, count: int, *, within: float = 20) -> list[Delivery]:
+    """So many deliveries, none of them committed."""
+    deliveries: list[Delivery] = []
+    async with asyncio.timeout(within):
+        while len(deliveries) < count:
+            deliveries += await source.receive()
+    return deliveries
+
+
+async def nothing_comes(source: KafkaSource, *, for_: float = 0.7) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(for_):
+            raise AssertionError(await source.receive())
+
+
+def ids(messages: Sequence[Delivery]) -> set[str]:
+    return {message.headers["ce_id"] for message in messages}

@@ -1,0 +1,209 @@
+"""The audit: each way in which the books can be wrong turns its own count red, and no other."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.memory.outbox import MemoryOutboxBell
+from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.database import Database
+from adapters.postgres.upkeep import PostgresArchive
+from application.audit import NAMED, AuditReport
+from application.bury_message import BuryMessage
+from application.bury_order import BuryOrder
+from application.ports.events import Delivery
+from application.replay_dead_letters import ReplayDeadLetters
+from application.retention import PAYLOADS_KEPT, Retention
+from domain.ids import OrderId
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import Shared
+from tests.support.acts import move, place, process, publish
+from tests.support.adapters import Adapters
+from tests.support.orders import CANCELED, IDS, PAID, SHIPPED
+from tests.support.postgres import adapters_over
+from tests.support.time import NOW, MovableClock
+
+STUCK_AFTER = timedelta(minutes=5)
+LATER = NOW + STUCK_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop with orders at each place of their way, and its books."""
+
+    database: Database
+    stored: Adapters
+    pending: OrderId  # published
+    paid: OrderId  # processed
+    canceled: OrderId  # skipped
+
+    async def audit(self, now: datetime = NOW, *, broker_reachable: bool = True) -> AuditReport:
+        return await PostgresBooks(self.database).audit(
+            now, STUCK_AFTER, broker_reachable=broker_reachable, progress=lambda _seen, _all: None
+        )
+
+    async def change(self, statement: str, *values: object) -> None:
+        async with self.database.driver() as driver:
+            done: str = await driver.execute(statement, *values)
+        assert not done.endswith(" 0"), "the mutation changed nothing"
+
+    async def bury(self, order_id: OrderId) -> None:
+        bury = BuryOrder(
+            self.stored.announcements,
+            self.stored.dead_letters,
+            MemoryOutboxBell(),
+            MovableClock(),
+            IDS,
+        )
+        assert await bury(order_id, "no tea left", 5)
+
+    async def put_back_all(self) -> int:
+        letters = self.stored.dead_letters
+        return await ReplayDeadLetters(letters, MemoryOutboxBell(), MovableClock(), IDS).all()
+
+
+@pytest.fixture
+async def shop(postgres_server: Shared, migrated: str) -> AsyncIterator[Shop]:
+    async with fresh_database(postgres_server.url, migrated) as url:
+        database = Database(url, pool_size=2)
+        stored = adapters_over(database)
+        pending, paid, canceled = [(await place(stored)).record.id for _ in range(3)]
+        await move(stored, paid, PAID)
+        await process(stored, paid)
+        await move(stored, paid, SHIPPED)
+        await move(stored, canceled, CANCELED)
+        await process(stored, canceled)
+        while await publish(stored.outbox):
+            pass
+        yield Shop(database, stored, pending, paid, canceled)
+        await database.close()
+
+
+def wrong(report: AuditReport) -> dict[str, list[OrderId]]:
+    """What is wrong, and with which orders."""
+    bad = {"lost": report.lost, "duplicated": report.duplicated, "stuck": report.stuck}
+    assert all(each.count == len(each.ids) for each in bad.values())
+    return {name: sorted(each.ids) for name, each in bad.items() if each.count}
+
+
+async def test_nothing_is_wrong_with_a_healthy_shop(shop: Shop) -> None:
+    report = await shop.audit()
+    assert wrong(report) == {}
+    assert report.is_clean
+    counts = (report.orders, report.published, report.processed, report.pending)
+    assert counts == (3, 3, 2, 1)
+
+
+async def test_an_empty_shop_has_nothing_to_count(shop: Shop) -> None:
+    await shop.change("TRUNCATE orders, order_history, outbox, inbox, effects, dead_letters")
+    assert await shop.audit() == AuditReport()
+
+
+@pytest.mark.parametrize(
+    "deleted",
+    ["type = 'order.created'", "version = 2", "type = 'order.processed'", "version = 3", "true"],
+)
+async def test_an_order_without_one_of_its_facts_is_lost(shop: Shop, deleted: str) -> None:
+    await shop.change(f"DELETE FROM outbox WHERE subject = $1 AND {deleted}", shop.paid)  # noqa: S608 - the words above
+    assert wrong(await shop.audit()) == {"lost": [shop.paid]}
+
+
+@pytest.mark.parametrize("deleted", ["version = 2", "true"])
+async def test_an_order_without_its_history_is_lost(shop: Shop, deleted: str) -> None:
+    await shop.change(f"DELETE FROM order_history WHERE order_id = $1 AND {deleted}", shop.paid)  # noqa: S608 - as above
+    assert wrong(await shop.audit()) == {"lost": [shop.paid]}
+
+
+async def test_facts_without_their_order_are_lost(shop: Shop) -> None:
+    await shop.change("DELETE FROM order_history WHERE order_id = $1", shop.paid)
+    await shop.change("DELETE FROM orders WHERE id = $1", shop.paid)
+    report = await shop.audit()
+    assert wrong(report) == {"lost": [shop.paid]}
+    assert (report.orders, report.published, report.processed) == (2, 2, 1)
+
+
+async def test_a_fact_of_a_processing_that_never_was_is_lost(shop: Shop) -> None:
+    await shop.change(
+        "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at)"
+        " VALUES ($1, 2, 1, gen_random_uuid(), 'order_processed', 'order.processed', '', now())",
+        shop.pending,
+    )
+    assert wrong(await shop.audit()) == {"lost": [shop.pending]}
+
+
+async def test_an_order_with_two_effects_is_duplicated(shop: Shop) -> None:
+    await shop.change(
+        "INSERT INTO effects (order_id, outcome, at) VALUES ($1, 'fulfilled', now())", shop.paid
+    )
+    assert wrong(await shop.audit()) == {"duplicated": [shop.paid]}
+
+
+async def test_an_order_that_is_not_processed_becomes_stuck_with_its_age(shop: Shop) -> None:
+    assert (await shop.audit(LATER - timedelta(seconds=1))).pending == 1
+    report = await shop.audit(LATER)
+    assert wrong(report) == {"stuck": [shop.pending]}
+    assert report.pending == 0
+
+
+async def test_an_order_whose_event_waits_for_a_broker_out_of_reach_is_pending_at_any_age(
+    shop: Shop,
+) -> None:
+    waiting = (await place(shop.stored)).record.id
+    assert wrong(await shop.audit(LATER)) == {"stuck": [shop.pending, waiting]}
+    report = await shop.audit(LATER, broker_reachable=False)
+    assert wrong(report) == {"stuck": [shop.pending]}
+    assert (report.pending, report.published) == (1, 3)
+
+
+async def test_an_order_without_its_fact_does_not_wait_for_the_broker(shop: Shop) -> None:
+    await shop.change("DELETE FROM outbox WHERE subject = $1", shop.pending)
+    report = await shop.audit(LATER, broker_reachable=False)
+    assert wrong(report) == {"lost": [shop.pending], "stuck": [shop.pending]}
+
+
+async def test_a_dead_letter_is_stuck_until_it_is_put_back(shop: Shop) -> None:
+    await shop.bury(shop.pending)
+    assert wrong(await shop.audit()) == {"stuck": [shop.pending]}
+    assert wrong(await shop.audit(broker_reachable=False)) == {"stuck": [shop.pending]}
+    assert await shop.put_back_all() == 1
+    report = await shop.audit()
+    assert wrong(report) == {}
+    assert report.pending == 1
+
+
+async def test_an_order_that_was_processed_all_the_same_is_not_stuck(shop: Shop) -> None:
+    await shop.bury(shop.pending)
+    await process(shop.stored, shop.pending)
+    assert wrong(await shop.audit()) == {}
+
+
+async def test_a_message_that_nobody_could_read_is_no_orders_fault(shop: Shop) -> None:
+    bury = BuryMessage(shop.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
+    key = str(shop.pending).encode()
+    assert await bury(Delivery(key, b"?", {}), "new_order", "no JSON")
+    assert wrong(await shop.audit()) == {}
+
+
+async def test_retention_changes_nothing_of_what_the_audit_says(shop: Shop) -> None:
+    before = await shop.audit()
+    clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
+    swept = await Retention(PostgresArchive(shop.database), clock)()
+    assert swept.payloads > 0
+    assert await shop.audit() == before
+
+
+async def test_of_many_bad_orders_all_are_counted_and_the_first_are_named(shop: Shop) -> None:
+    for _ in range(NAMED + 2):
+        await place(shop.stored)
+    stuck = (await shop.audit(LATER)).stuck
+    assert (stuck.count, len(stuck.ids)) == (NAMED + 3, NAMED)
+
+
+async def test_progress_is_told_on_the_way(shop: Shop) -> None:
+    seen: list[tuple[int, int]] = []
+    await PostgresBooks(shop.database).audit(
+        NOW, STUCK_AFTER, broker_reachable=True, progress=lambda *so_far: seen.append(so_far)
+    )
+    assert seen == [(3, 3)]

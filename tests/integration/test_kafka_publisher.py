@@ -1,0 +1,179 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.publisher import KafkaPublisher
+from application.errors import BrokerUnavailable
+from tests.integration.kafka_tools import (
+    TOPIC,
+    Kafka,
+    kafka_at,
+    new_orders,
+    next_of,
+    nothing_left_behind,
+)
+from tests.servers.plugin import Shared
+from tests.servers.ports import HOST
+
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.fixture
+async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
+    async with kafka_at(kafka_server.bootstrap) as kafka:
+        yield kafka
+
+
+async def test_a_stranger_reads_what_the_contract_says(kafka: Kafka) -> None:
+    event = replace(new_orders(1)[0], traceparent=TRACE)
+    assert await kafka.publisher().publish([event]) == {}
+    [message] = await kafka.read(1)
+    assert message.topic == f"{kafka.connection.topic_prefix}new_order"
+    assert message.key == str(event.subject).encode()
+    assert message.value == event.payload
+    assert dict(message.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": str(event.id).encode(),
+        "ce_type": b"order.created",
+        "ce_source": b"/orders",
+        "ce_subject": str(event.subject).encode(),
+        "ce_time": b"2026-01-02T03:04:05.678901Z",
+        "content-type": b"application/json",
+        "traceparent": TRACE.encode(),
+    }
+
+
+async def test_a_large_event_is_refused_and_stops_no_other(kafka: Kafka) -> None:
+    before, large, after = new_orders(3)
+    large = replace(large, payload=b"x" * 2_000_000)
+    refused = await kafka.publisher().publish([before, large, after])
+    assert list(refused) == [large.id]
+    assert "larger than the maximum" in refused[large.id]
+    assert {m.value for m in await kafka.read(2)} == {before.payload, after.payload}
+
+
+async def test_the_brokers_refusal_meets_the_culprits_alone(kafka: Kafka) -> None:
+    # One partition: they all travel together, and leave a gap in its sequence together.
+    await kafka.make_topic(TOPIC, 1, max_message_bytes="5000")
+    publisher = kafka.publisher()
+    before = new_orders(2)
+    assert await publisher.publish(before) == {}
+    events = new_orders(6)
+    for culprit in (1, 4):
+        events[culprit] = replace(events[culprit], payload=b"x" * 6_000)
+    refused = await publisher.publish(events)
+    assert list(refused) == [events[1].id, events[4].id]
+    assert all("MessageSizeTooLarge" in reason for reason in refused.values())
+    more = new_orders(2)
+    assert await publisher.publish(more) == {}
+    arrived = [*before, *(events[n] for n in (0, 2, 3, 5)), *more]
+    assert [m.value for m in await kafka.read(8)] == [event.payload for event in arrived]
+
+
+async def test_what_follows_a_refused_event_of_its_order_waits(kafka: Kafka) -> None:
+    refused_one, other = new_orders(2)
+    refused_one = replace(refused_one, payload=b"x" * 2_000_000)
+    later = replace(next_of(refused_one), payload=b"small")
+    refused = await kafka.publisher().publish([refused_one, later, other, next_of(other)])
+    assert list(refused) == [refused_one.id, later.id]
+    assert "earlier" in refused[later.id]
+    messages = await kafka.read(2)
+    assert [m.value for m in messages] == [other.payload, next_of(other).payload]
+
+
+async def test_an_event_for_a_topic_that_is_not_there_is_refused(kafka: Kafka) -> None:
+    fine, lost = new_orders(2)
+    lost = replace(lost, topic="nowhere")
+    refused = await kafka.publisher().publish([lost, fine])
+    assert list(refused) == [lost.id]
+    assert "no topic" in refused[lost.id]
+    assert [m.value for m in await kafka.read(1)] == [fine.payload]
+
+
+async def test_a_batch_larger_than_a_request_arrives_in_order(kafka: Kafka) -> None:
+    [first] = new_orders(1)
+    events = [first]
+    for _ in range(30):
+        events.append(replace(next_of(events[-1]), payload=b"x" * 50_000))
+    assert await kafka.publisher().publish(events) == {}
+    sent = [str(event.id).encode() for event in events]
+    assert [dict(m.headers)["ce_id"] for m in await kafka.read(31)] == sent
+
+
+async def test_publishing_may_be_given_up_and_done_again(kafka: Kafka) -> None:
+    publisher = kafka.publisher()
+    [event] = new_orders(1)
+    publishing = asyncio.create_task(publisher.publish([event]))
+    await asyncio.sleep(0.05)
+    publishing.cancel()
+    await asyncio.wait([publishing])
+    assert await publisher.publish([event]) == {}
+
+
+async def test_the_publisher_may_be_closed_and_used_again(kafka: Kafka) -> None:
+    publisher = kafka.publisher()
+    await publisher.close()
+    for event in new_orders(2):
+        assert await publisher.publish([event]) == {}
+        await publisher.close()
+    assert len(await kafka.read(2)) == 2
+
+
+async def test_who_is_not_there_is_named_with_the_reason() -> None:
+    async with nothing_left_behind():
+        # Nobody listens on port 1 of this machine.
+        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"))
+        with pytest.raises(BrokerUnavailable, match=r":1: Connection refused"):
+            await publisher.publish(new_orders(1))
+        with pytest.raises(BrokerUnavailable, match="refused"):
+            await publisher.ping()
+        await publisher.close()
+
+
+async def test_a_broker_that_speaks_no_tls_is_not_reached_by_it(kafka: Kafka) -> None:
+    server = kafka.connection.bootstrap_servers
+    connection = KafkaConnection(server, security_protocol="SSL")
+    with pytest.raises(BrokerUnavailable):
+        await KafkaPublisher(connection).ping()
+
+
+async def test_one_of_several_bootstrap_servers_is_enough(kafka: Kafka) -> None:
+    await KafkaPublisher(KafkaConnection(f"{HOST}:1,{kafka.connection.bootstrap_servers}")).ping()
+
+
+def test_the_settings_reach_aiokafka_in_its_own_words() -> None:
+    assert KafkaConnection("b:9092").arguments() == {
+        "bootstrap_servers": "b:9092",
+        "security_protocol": "PLAINTEXT",
+        "ssl_context": None,
+    }
+    sasl = KafkaConnection("b:9092", "SASL_SSL", "SCRAM-SHA-512", "me", "secret")
+    arguments = sasl.arguments()
+    assert arguments.pop("ssl_context").check_hostname
+    assert arguments == {
+        "bootstrap_servers": "b:9092",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "me",
+        "sasl_plain_password": "secret",
+    }
+    assert "secret" not in repr(sasl)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"security_protocol": "TLS"}, "security protocol"),
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "GSSAPI"}, "mechanism"),
+        ({"security_protocol": "SASL_PLAINTEXT"}, "user name"),
+        ({"security_protocol": "SSL", "ssl_cafile": "no-such-file.pem"}, "no-such-file.pem"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_in_words(
+    arguments: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        KafkaConnection("b:9092", **arguments)

@@ -1,0 +1,262 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
+
+from application.ports.events import Delivery
+from tests.integration.kafka_tools import (
+    TOPIC,
+    Kafka,
+    ids,
+    kafka_at,
+    new_orders,
+    nothing_comes,
+    received,
+    until,
+)
+from tests.servers.plugin import Shared
+
+
+@pytest.fixture
+async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
+    async with kafka_at(kafka_server.bootstrap) as kafka:
+        yield kafka
+
+
+async def published(kafka: Kafka, count: int) -> set[str]:
+    """The ids of so many events that were just published."""
+    events = new_orders(count)
+    assert await kafka.publisher().publish(events) == {}
+    return {str(event.id) for event in events}
+
+
+async def committed(kafka: Kafka) -> int:
+    """How many messages the group has committed, over all partitions."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.connection.bootstrap_servers,
+        group_id=kafka.connection.name("group"),
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        topic = kafka.connection.name(TOPIC)
+        partitions = [TopicPartition(topic, n) for n in range(6)]
+        return sum([await consumer.committed(partition) or 0 for partition in partitions])
+    finally:
+        await consumer.stop()
+
+
+async def members(kafka: Kafka) -> list[Any]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.connection.bootstrap_servers)
+    await admin.start()
+    try:
+        [answer] = await admin.describe_consumer_groups([kafka.connection.name("group")])
+    finally:
+        await admin.close()
+    return [member[0] for member in answer.groups[0][5]]
+
+
+async def test_the_first_start_begins_with_the_first_message(kafka: Kafka) -> None:
+    sent = await published(kafka, 20)
+    assert ids(await received(kafka.source(), 20)) == sent
+
+
+async def test_what_was_committed_stays_away_and_the_rest_comes_again(kafka: Kafka) -> None:
+    first = await published(kafka, 10)
+    source = kafka.source()
+    assert ids(await received(source, 10)) == first
+    await source.commit()
+    second = await published(kafka, 10)
+    assert ids(await received(source, 10)) == second
+    await source.close()
+    assert await committed(kafka) == 10
+    again = kafka.source()
+    assert ids(await received(again, 10)) == second
+    await nothing_comes(again)
+
+
+async def test_a_closed_source_leaves_its_group_at_once(kafka: Kafka) -> None:
+    await published(kafka, 1)
+    source = kafka.source()
+    await received(source, 1)
+    assert len(await members(kafka)) == 1
+    await source.close()
+    assert await members(kafka) == []
+
+
+async def test_messages_of_strangers_are_handed_over_as_they_are(kafka: Kafka) -> None:
+    await kafka.make_topic(TOPIC, 1)
+    await kafka.write(
+        {"value": b"no key"},
+        {"key": b"tombstone", "value": None},
+        {"key": b"\xff", "value": b"\xff", "headers": [("odd", b"a\xffb"), ("none", None)]},
+    )
+    assert await received(kafka.source(), 3) == [
+        Delivery(None, b"no key", {}),
+        Delivery(b"tombstone", b"", {}),
+        Delivery(b"\xff", b"\xff", {"odd": "a\N{REPLACEMENT CHARACTER}b", "none": ""}),
+    ]
+
+
+async def test_a_message_that_cannot_be_read_blocks_no_other(kafka: Kafka) -> None:
+    await kafka.make_topic(TOPIC, 2)
+    for n in range(10):
+        await kafka.write({"value": b"before %d" % n, "partition": n % 2})
+    await kafka.write_unreadable()
+    await kafka.write({"value": b"after", "partition": 0}, {"value": b"after", "partition": 1})
+    source = kafka.source()
+    deliveries = await received(source, 13)
+    assert sorted(delivery.value for delivery in deliveries) == [
+        b"",
+        b"after",
+        b"after",
+        *(b"before %d" % n for n in range(10)),
+    ]
+    await source.commit()
+    assert await committed(kafka) == 13
+    await nothing_comes(source)
+
+
+async def test_members_share_the_partitions_and_one_takes_over_from_another(kafka: Kafka) -> None:
+    await kafka.make_topic(TOPIC, 3)
+    sources = [kafka.source(), kafka.source()]
+    got: list[list[Delivery]] = [[], []]
+
+    async def consume(n: int) -> None:
+        while True:
+            got[n] += await sources[n].receive()
+            await sources[n].commit()
+
+    tasks = [asyncio.create_task(consume(n)) for n in (0, 1)]
+    sent: set[str] = set()
+
+    async def publish_until(ready: Any) -> None:
+        async with asyncio.timeout(20):
+            while not ready():
+                sent.update(await published(kafka, 6))
+                await asyncio.sleep(0.05)
+
+    await publish_until(lambda: all(got))
+    tasks[0].cancel()
+    await asyncio.wait([tasks[0]])
+    await sources[0].close()
+    share = len(got[1])
+    await publish_until(lambda: len(got[1]) > share + 30)
+    await until(lambda: ids([*got[0], *got[1]]) == sent)
+    tasks[1].cancel()
+    await asyncio.wait([tasks[1]])
+
+
+async def test_what_was_lost_to_another_member_is_not_committed(kafka: Kafka) -> None:
+    await published(kafka, 30)
+    slow = kafka.source()
+    await received(slow, 30)
+    other = kafka.source()
+    await other.receive()
+    await slow.commit()
+    assert await committed(kafka) == 0
+
+
+async def test_what_two_members_received_after_a_rebalance_is_committed_by_each(
+    kafka: Kafka,
+) -> None:
+    sent = await published(kafka, 30)
+    sources = [kafka.source(), kafka.source()]
+    assert ids(await received(sources[0], 30)) == sent
+    got = ids(await sources[1].receive())
+    async with asyncio.timeout(20):
+        while got != sent:
+            receiving = [asyncio.create_task(source.receive()) for source in sources]
+            done, pending = await asyncio.wait(receiving, return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(receiving)
+            got.update(*(ids(task.result()) for task in done))
+    for source in sources:
+        await source.commit()
+    assert await committed(kafka) == 30
+
+
+async def test_a_commit_that_comes_too_late_costs_no_membership(kafka: Kafka) -> None:
+    await published(kafka, 1)
+    source = kafka.source()
+    await received(source, 1)
+    consumer = source._consumer
+    assert consumer
+
+    async def too_late(_: object) -> None:
+        raise CommitFailedError
+
+    consumer.commit = too_late
+    await source.commit()
+    assert source._consumer is consumer
+
+
+async def test_a_commit_that_hangs_ends_with_the_loss_of_the_partitions(kafka: Kafka) -> None:
+    await published(kafka, 10)
+    source = kafka.source()
+    await received(source, 10)
+    assert source._consumer
+    # As aiokafka does while it cannot send it; later the broker would believe it of any member.
+    source._consumer.commit = lambda _: asyncio.Event().wait()
+    committing = asyncio.create_task(source.commit())
+    await asyncio.sleep(0.1)
+    assert not committing.done()
+    other = kafka.source()
+    await other.receive()
+    async with asyncio.timeout(5):
+        await committing
+    assert await committed(kafka) == 0
+
+
+async def test_a_consumer_that_stops_fetching_is_replaced(kafka: Kafka) -> None:
+    sent = await published(kafka, 5)
+    source = kafka.source()
+    assert ids(await received(source, 5)) == sent
+    await source.commit()
+    assert source._consumer
+    source._consumer._fetcher._fetch_task.cancel()  # aiokafka #983: it ends, and nobody is told
+    for _ in range(3):
+        sent = await published(kafka, 5)
+        assert ids(await received(source, 5)) == sent
+        await source.commit()
+
+
+async def test_who_takes_long_over_its_messages_stays_in_the_group(kafka: Kafka) -> None:
+    await published(kafka, 5)
+    source = kafka.source()
+    await received(source, 5)
+    before = await members(kafka)
+    waiting = await published(kafka, 5)
+    await asyncio.sleep(2.5)
+    assert await members(kafka) == before
+    await source.commit()
+    assert await committed(kafka) == 5
+    assert ids(await received(source, 5)) == waiting
+
+
+async def test_the_lag_counts_what_is_not_committed(kafka: Kafka) -> None:
+    source = kafka.source()
+    assert await source.lag() == {}
+    await published(kafka, 20)
+    deliveries = await source.receive()
+    assert sum((await source.lag()).values()) == 20
+    await source.commit()
+    assert sum((await source.lag()).values()) == 20 - len(deliveries)
+    await received(source, 20 - len(deliveries))
+    await source.commit()
+    assert await source.lag() == dict.fromkeys(range(6), 0)
+
+
+async def test_to_commit_nothing_is_fine(kafka: Kafka) -> None:
+    source = kafka.source()
+    await source.commit()
+    await published(kafka, 1)
+    await received(source, 1)
+    await source.commit()
+    await source.commit()
+    assert await committed(kafka) == 1

@@ -1,0 +1,88 @@
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.topics import PARTITIONS, ensure_topics
+from application.errors import BrokerUnavailable
+from tests.integration.kafka_tools import TOPIC, kafka_at, nothing_left_behind, under_a_prefix
+from tests.servers.plugin import Shared
+from tests.servers.ports import HOST
+
+
+async def partitions_there(connection: KafkaConnection) -> dict[str, int]:
+    async with _admin(connection) as admin:
+        topics = await admin.describe_topics()
+    return {
+        topic["topic"].removeprefix(connection.topic_prefix): len(topic["partitions"])
+        for topic in topics
+        if topic["topic"].startswith(connection.topic_prefix)
+    }
+
+
+async def setting(connection: KafkaConnection, topic: str, name: str) -> str:
+    resource = ConfigResource(ConfigResourceType.TOPIC, connection.name(topic), {name: ""})
+    async with _admin(connection) as admin:
+        [answer] = await admin.describe_configs([resource])
+    [(_, value, *_)] = answer.resources[0][4]
+    return str(value)
+
+
+class _admin:  # noqa: N801 - used as a function would be
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._client = AIOKafkaAdminClient(**connection.arguments())
+
+    async def __aenter__(self) -> Any:
+        await self._client.start()
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+
+async def test_missing_topics_are_made_by_many_at_once(kafka_server: Shared) -> None:
+    connection = under_a_prefix(kafka_server.bootstrap)
+    async with nothing_left_behind():
+        await asyncio.gather(*(ensure_topics(connection) for _ in range(4)))
+        await ensure_topics(connection)
+    assert (
+        await partitions_there(connection)
+        == PARTITIONS
+        == {
+            "new_order": 6,
+            "order_status_changed": 6,
+            "order_processed": 6,
+            "new_order.dlq": 1,
+        }
+    )
+    assert await setting(connection, "new_order", "min.insync.replicas") == "1"
+
+
+async def test_a_topic_that_is_there_stays_as_it_is(kafka_server: Shared) -> None:
+    async with kafka_at(kafka_server.bootstrap) as kafka:
+        await kafka.make_topic(TOPIC, 2, retention_ms="12345")
+        await ensure_topics(kafka.connection)
+        assert await partitions_there(kafka.connection) == {**PARTITIONS, TOPIC: 2}
+        assert await setting(kafka.connection, TOPIC, "retention.ms") == "12345"
+
+
+async def test_what_may_not_be_made_is_said_in_one_sentence(
+    kafka_server: Shared, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "adapters.kafka")
+    connection = replace(under_a_prefix(kafka_server.bootstrap), topic_prefix="not allowed ")
+    await ensure_topics(connection)
+    [said] = [r.getMessage() for r in caplog.records if r.name.startswith("adapters.")]
+    assert all(connection.name(topic) in said for topic in PARTITIONS)
+    assert "contains one or more characters other than" in said
+
+
+async def test_without_a_broker_there_are_no_topics() -> None:
+    async with nothing_left_behind():
+        with pytest.raises(BrokerUnavailable, match="Connection refused"):
+            await ensure_topics(KafkaConnection(f"{HOST}:1"))

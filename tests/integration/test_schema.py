@@ -1,0 +1,232 @@
+"""The schema against its migrations, the domain's rules and the queries that it is made for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import product
+from uuid import UUID
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from adapters.postgres.database import Database
+from adapters.postgres.migrating import alembic_config, head, is_at_head, migrate
+from adapters.postgres.reading import page_query
+from adapters.postgres.tables import metadata
+from application.ports.orders import OrderFilter
+from domain.ids import OrderId, UserId
+from domain.status import TRANSITIONS, OrderStatus
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import Shared
+from tests.support.acts import an_owner, place
+from tests.support.postgres import adapters_over
+
+
+@pytest.fixture
+async def empty(postgres_server: Shared) -> AsyncIterator[Database]:
+    """A database without a table."""
+    async with fresh_database(postgres_server.url) as url:
+        database = Database(url, pool_size=10)
+        yield database
+        await database.close()
+
+
+@pytest.fixture
+async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
+    """A database with today's schema."""
+    async with fresh_database(postgres_server.url, migrated) as url:
+        database = Database(url, pool_size=10)
+        yield database
+        await database.close()
+
+
+async def test_every_migration_goes_up_down_and_up_again(empty: Database) -> None:
+    for revision in ("head", "base", "head"):
+        await _run(empty, revision)
+    assert await is_at_head(empty.engine)
+
+
+async def _run(database: Database, revision: str) -> None:
+    def step(connection: Connection) -> None:
+        move = command.downgrade if revision == "base" else command.upgrade
+        move(alembic_config(connection), revision)
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(step)
+
+
+def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [head()]
+
+
+async def test_a_schema_of_a_later_release_is_good_enough(at_head: Database) -> None:
+    async with at_head.driver() as driver:
+        await driver.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert await is_at_head(at_head.engine)
+    assert not await migrate(at_head.engine)
+
+
+async def test_many_processes_may_migrate_at_once(empty: Database) -> None:
+    others = [Database(empty.url, pool_size=1) for _ in range(6)]
+    changed = await asyncio.gather(*(migrate(other.engine) for other in others))
+    assert sorted(changed) == [False] * 5 + [True]
+    for other in others:
+        await other.close()
+
+
+async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(at_head: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    # Not the service's engine: reflection wants its JSON decoded.
+    engine = create_async_engine(at_head.url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(OrderStatus, OrderStatus)))
+async def test_the_databases_lifecycle_is_the_domains(
+    at_head: Database, before: OrderStatus, after: OrderStatus
+) -> None:
+    order_id = await _order_at(at_head, before)
+    legal = after is before or after in TRANSITIONS[before]
+    step = 0 if after is before else 1
+    async with at_head.driver() as driver:
+        change = driver.execute(
+            "UPDATE orders SET status = $2, version = version + $3, revision = revision + $3"
+            " WHERE id = $1",
+            order_id,
+            after.value,
+            step,
+        )
+        if legal:
+            assert await change == "UPDATE 1"
+        else:
+            with pytest.raises(asyncpg.CheckViolationError) as refusal:
+                await change
+            assert refusal.value.constraint_name == "orders_lifecycle"
+
+
+#: A shortest way to each status.
+_WAYS = {
+    OrderStatus.PENDING: [],
+    OrderStatus.PAID: [OrderStatus.PAID],
+    OrderStatus.SHIPPED: [OrderStatus.PAID, OrderStatus.SHIPPED],
+    OrderStatus.CANCELED: [OrderStatus.CANCELED],
+}
+
+
+async def _order_at(database: Database, status: OrderStatus) -> OrderId:
+    order_id = await _placed(database)
+    async with database.driver() as driver:
+        for step in _WAYS[status]:
+            await driver.execute(
+                "UPDATE orders SET status = $2, version = version + 1, revision = revision + 1"
+                " WHERE id = $1",
+                order_id,
+                step.value,
+            )
+    return order_id
+
+
+async def _placed(database: Database) -> OrderId:
+    adapters = adapters_over(database)
+    order = await place(adapters, await an_owner(adapters))
+    return order.record.id
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("total_price = total_price + 1", "orders_lifecycle"),
+        ("user_id = gen_random_uuid()", "orders_lifecycle"),
+        ("version = version + 1, revision = revision + 1", "orders_lifecycle"),
+        ("revision = 0", "orders_lifecycle"),
+        ("processed_at = now()", "orders_revision_counts_writes"),
+        ("reference = ''", "orders_reference_length"),
+        ("items = '[]'", "orders_items_count"),
+        ("status = 'LOST'", "orders_lifecycle"),
+    ],
+)
+async def test_nobody_can_write_past_the_rules(
+    at_head: Database, change: str, constraint: str
+) -> None:
+    order_id = await _placed(at_head)
+    async with at_head.driver() as driver:
+        with pytest.raises(asyncpg.CheckViolationError) as refusal:
+            await driver.execute(f"UPDATE orders SET {change} WHERE id = $1", order_id)  # noqa: S608 - the table's own rows above
+    assert refusal.value.constraint_name == constraint
+
+
+async def test_an_order_that_was_processed_is_never_unprocessed_again(at_head: Database) -> None:
+    order_id = await _placed(at_head)
+    async with at_head.driver() as driver:
+        await driver.execute(
+            "UPDATE orders SET processed_at = now(), revision = 2 WHERE id = $1", order_id
+        )
+        with pytest.raises(asyncpg.CheckViolationError):
+            await driver.execute("UPDATE orders SET processed_at = NULL WHERE id = $1", order_id)
+
+
+async def test_an_order_begins_at_the_beginning(at_head: Database) -> None:
+    order_id = await _placed(at_head)
+    async with at_head.driver() as driver:
+        with pytest.raises(asyncpg.CheckViolationError) as refusal:
+            await driver.execute(
+                "INSERT INTO orders SELECT gen_random_uuid(), user_id, NULL, items, total_price,"
+                " currency, 'PAID', 2, 2, created_at, updated_at, NULL FROM orders WHERE id = $1",
+                order_id,
+            )
+    assert refusal.value.constraint_name == "orders_lifecycle"
+
+
+_OWNER = UserId(UUID(int=1))
+_FILTERS = [
+    OrderFilter(owner=owner, statuses=statuses, reference=reference)
+    for owner in (None, _OWNER)
+    for statuses in (
+        frozenset[OrderStatus](),
+        frozenset({OrderStatus.PAID}),
+        frozenset({OrderStatus.PAID, OrderStatus.CANCELED}),
+    )
+    for reference in (None, "web-1")
+]
+
+
+@pytest.mark.parametrize("after", [None, OrderId(UUID(int=2**127))])
+@pytest.mark.parametrize("wanted", _FILTERS)
+async def test_no_page_is_scanned_for_or_sorted(
+    at_head: Database, wanted: OrderFilter, after: OrderId | None
+) -> None:
+    await _many_orders(at_head)
+    sql, parameters = page_query(wanted, after, 21)
+    async with at_head.driver() as driver:
+        # Tables this small would not be worth an index; tables that are large are what is meant.
+        await driver.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        rows = await driver.fetch(f"EXPLAIN {sql}", *parameters)
+        await driver.execute("RESET ALL")
+    plan = "\n".join(row[0] for row in rows)
+    assert "Seq Scan" not in plan, plan
+    if wanted.reference is None:  # an index leads to at most one order of each user: few to sort
+        assert "Sort" not in plan.replace("Sort Key", ""), plan
+
+
+async def _many_orders(database: Database) -> None:
+    async with database.driver() as driver:
+        await driver.execute(
+            "INSERT INTO users SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid,"
+            " n || '@example.com', 'hash', 'user', false, now() FROM generate_series(1, 20) AS n"
+        )
+        await driver.execute(
+            "INSERT INTO orders SELECT gen_random_uuid(),"
+            " ('00000000-0000-0000-0000-' || lpad((1 + n % 20)::text, 12, '0'))::uuid,"
+            " NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, now(), now(), NULL"
+            " FROM generate_series(1, 2000) AS n"
+        )
+        await driver.execute("ANALYZE orders")

@@ -1,0 +1,597 @@
+"""The task queue, in this process and on a real Redis that goes away at the worst moments."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+from taskiq import AsyncBroker
+
+from adapters.taskiq.failures import DeadTask, TaskFailures
+from adapters.taskiq.in_process import InProcessBroker
+from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
+from adapters.taskiq.redis_streams import RedisStreamBroker
+from adapters.taskiq.task_stream import TaskStream
+from adapters.taskiq.worker import work
+from application.errors import Unavailable
+from domain.ids import OrderId
+from tests.servers.plugin import NewServer, Shared
+from tests.servers.server import Server
+from tests.support.orders import an_order_id
+
+#: Seconds that something which will happen may take on a busy machine.
+SOON = 20.0
+#: Seconds after which a worker that shows no life counts as dead, in these tests.
+DEAD_AFTER = 2.0
+
+Act = Callable[[str], Awaitable[None]]
+
+
+async def until(happened: Callable[[], bool], within: float = SOON) -> None:
+    async with asyncio.timeout(within):
+        while not happened():  # noqa: ASYNC110 - whatever it is, it sets no event
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Log:
+    """What ran, and what was given up."""
+
+    runs: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    dead: list[DeadTask] = field(default_factory=list)
+    #: So often the next dead task cannot be kept.
+    refuses: int = 0
+
+    def task(self, act: Act) -> Callable[[str], Awaitable[None]]:
+        async def process_order_task(order_id: str) -> None:
+            self.runs.append(order_id)
+            try:
+                await act(order_id)
+            except asyncio.CancelledError:
+                self.stopped.append(order_id)
+                raise
+            self.done.append(order_id)
+
+        return process_order_task
+
+    def has_begun(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.runs) == count
+
+    def has_done(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.done) == count
+
+    async def bury(self, task: DeadTask) -> None:
+        if self.refuses:
+            self.refuses -= 1
+            raise Unavailable
+        self.dead.append(task)
+
+
+async def at_once(_: str) -> None:
+    """Be done."""
+
+
+def failing(times: int, error: Exception) -> Act:
+    left = times
+
+    async def act(_: str) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise error
+
+    return act
+
+
+def lasting(seconds: float) -> Act:
+    async def act(_: str) -> None:
+        await asyncio.sleep(seconds)
+
+    return act
+
+
+def failures(log: Log) -> TaskFailures:
+    return TaskFailures(log.bury, delay=lambda attempt: 0.01 * attempt, out_of_reach=0.01)
+
+
+@asynccontextmanager
+async def running(broker: RedisStreamBroker, patience: float = 5) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work(broker, stop, at_once=10, patience=patience))
+    try:
+        yield
+    finally:
+        stop.set()
+        async with asyncio.timeout(SOON):
+            await worker
+
+
+@asynccontextmanager
+async def bringing(url: str, prefix: str, longest: int = 1000) -> AsyncIterator[TaskiqQueue]:
+    """A queue whose process runs no task."""
+    broker = RedisStreamBroker(url, prefix, longest=longest)
+    try:
+        yield TaskiqQueue(broker)
+    finally:
+        await broker.shutdown()
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A queue of a test's own on a Redis, and a look behind the curtain."""
+
+    url: str
+    prefix: str
+    redis: Redis
+
+    @property
+    def stream(self) -> str:
+        return f"{self.prefix}tasks"
+
+    def worker(self, log: Log, act: Act = at_once, task: str = PROCESS_ORDER) -> RedisStreamBroker:
+        broker = RedisStreamBroker(
+            self.url, self.prefix, failures=failures(log), dead_after=DEAD_AFTER
+        )
+        broker.register_task(log.task(act), task_name=task)
+        return broker
+
+    def worker_to_be_killed(self, begun: Path) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "tests.integration.task_worker"]
+        return subprocess.Popen([*command, self.url, self.prefix, str(begun), "600"])
+
+    def queue(self, longest: int = 1000) -> Any:
+        return bringing(self.url, self.prefix, longest)
+
+    async def left(self) -> int:
+        """How many tasks are in it, whatever their state."""
+        waiting, delayed = self.redis.xlen(self.stream), self.redis.zcard(f"{self.stream}:delayed")
+        return int(await waiting) + int(await delayed)
+
+    async def empty(self) -> None:
+        async with asyncio.timeout(SOON):
+            while await self.left():  # noqa: ASYNC110 - whatever it is, it sets no event
+                await asyncio.sleep(0.02)
+
+    async def workers(self) -> set[str]:
+        found = await self.redis.xinfo_consumers(self.stream, "workers")
+        return {each["name"].decode() for each in found}
+
+
+@asynccontextmanager
+async def a_corner(url: str) -> AsyncIterator[Corner]:
+    redis: Redis = Redis.from_url(url, protocol=2)
+    try:
+        yield Corner(url, f"{uuid4().hex}:", redis)
+    finally:
+        await redis.aclose()
+
+
+@pytest.fixture
+async def corner(redis_server: Shared) -> AsyncIterator[Corner]:
+    async with a_corner(redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def server(new_redis: NewServer) -> Iterator[Server]:
+    with new_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def fragile(server: Server) -> AsyncIterator[Corner]:
+    async with a_corner(server.url) as made:
+        yield made
+
+
+Brokered = Callable[[Log, Act], Any]
+
+
+@pytest.fixture(params=["in process", "redis"])
+def brokered(request: pytest.FixtureRequest) -> Brokered:
+    """Makes a queue whose tasks are run."""
+
+    @asynccontextmanager
+    async def in_process(log: Log, act: Act) -> AsyncIterator[TaskiqQueue]:
+        broker = InProcessBroker(10, failures=failures(log))
+        broker.register_task(log.task(act), task_name=PROCESS_ORDER)
+        await broker.startup()
+        yield TaskiqQueue(broker)
+        await broker.drain(1)
+        await broker.shutdown()
+
+    @asynccontextmanager
+    async def on_redis(log: Log, act: Act) -> AsyncIterator[TaskiqQueue]:
+        url = request.getfixturevalue("redis_server").url
+        async with a_corner(url) as corner:
+            broker: AsyncBroker
+            async with corner.queue() as queue, running(broker := corner.worker(log, act)):
+                yield queue
+            assert broker.is_worker_process
+
+    return in_process if request.param == "in process" else on_redis
+
+
+async def test_what_is_handed_over_is_run(brokered: Brokered) -> None:
+    log, orders = Log(), [an_order_id() for _ in range(50)]
+    async with brokered(log, at_once) as queue:
+        for order_id in orders:
+            await queue.process_order(order_id)
+        await until(lambda: len(log.done) == len(orders))
+    assert sorted(log.runs) == sorted(map(str, orders))
+
+
+async def test_a_task_that_fails_runs_again(brokered: Brokered) -> None:
+    log, order_id = Log(), an_order_id()
+    async with brokered(log, failing(4, RuntimeError("bad luck"))) as queue:
+        await queue.process_order(order_id)
+        await until(lambda: bool(log.done))
+    assert log.runs == [str(order_id)] * 5
+    assert log.dead == []
+
+
+async def test_a_task_that_fails_five_times_is_given_up_with_its_reason(brokered: Brokered) -> None:
+    log, order_id, next_order = Log(), an_order_id(), an_order_id()
+
+    async def act(order: str) -> None:
+        if order == str(order_id):
+            raise RuntimeError("bad luck")
+
+    async with brokered(log, act) as queue:
+        await queue.process_order(order_id)
+        await until(lambda: bool(log.dead))
+        await queue.process_order(next_order)
+        await until(lambda: bool(log.done))
+    assert Counter(log.runs) == {str(order_id): 5, str(next_order): 1}
+    [dead] = log.dead
+    assert dead.attempts == 5
+    assert dead.reason == "RuntimeError: bad luck"
+    assert str(order_id).encode() in dead.payload
+
+
+async def test_a_server_out_of_reach_is_not_the_tasks_failure(brokered: Brokered) -> None:
+    log = Log()
+    async with brokered(log, failing(6, Unavailable())) as queue:
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(log.done))
+    assert len(log.runs) == 7
+    assert log.dead == []
+
+
+async def test_a_dead_task_that_nobody_can_keep_is_not_given_up(brokered: Brokered) -> None:
+    log = Log(refuses=2)
+    async with brokered(log, failing(99, RuntimeError("bad luck"))) as queue:
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(log.dead))
+    assert len(log.runs) == 7
+
+
+async def test_what_is_done_leaves_nothing_behind(corner: Corner) -> None:
+    log = Log()
+    async with corner.queue() as queue, running(corner.worker(log)):
+        for _ in range(200):
+            await queue.process_order(an_order_id())
+        await until(lambda: len(log.done) == 200)
+        await corner.empty()
+        pending = await corner.redis.xpending(corner.stream, "workers")
+        assert pending["pending"] == 0
+
+
+async def test_two_workers_share_the_tasks_and_run_each_once(corner: Corner) -> None:
+    one, other = Log(), Log()
+    async with corner.queue() as queue:
+        for _ in range(100):
+            await queue.process_order(an_order_id())
+        async with (
+            running(corner.worker(one, lasting(0.05))),
+            running(corner.worker(other, lasting(0.05))),
+        ):
+            await until(lambda: len(one.done) + len(other.done) == 100)
+            await corner.empty()
+    assert one.runs
+    assert other.runs
+    assert set(Counter(one.runs + other.runs).values()) == {1}
+
+
+async def test_delayed_tasks_run_when_they_are_due_and_in_that_order(corner: Corner) -> None:
+    log = Log()
+    broker = corner.worker(log)
+    late, early, now = (str(an_order_id()) for _ in range(3))
+    task = broker.find_task(PROCESS_ORDER)
+    assert task is not None
+    begun = monotonic()
+    await task.kicker().with_labels(delay=2.0).kiq(late)
+    await task.kicker().with_labels(delay=0.8).kiq(early)
+    await task.kicker().kiq(now)
+    async with running(broker):
+        await until(lambda: len(log.done) == 2)
+        assert monotonic() - begun >= 0.8
+        await until(lambda: len(log.done) == 3)
+        assert monotonic() - begun >= 2
+        await corner.empty()
+    assert log.runs == [now, early, late]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"task": "no JSON"},
+        {"task": '{"task_id": "1"}'},
+        {"task": '{"task_id":"1","task_name":"x","args":[],"kwargs":{},"labels":{"attempts":"x"}}'},
+        {"foreign": "entry"},
+    ],
+)
+async def test_what_cannot_be_read_is_given_up_and_blocks_nothing(
+    corner: Corner, fields: dict[str, str]
+) -> None:
+    log = Log(refuses=1)
+    await corner.redis.xadd(corner.stream, dict(fields.items()))
+    async with corner.queue() as queue, running(corner.worker(log)):
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(log.done and log.dead))
+        await corner.empty()
+    [dead] = log.dead
+    assert dead.attempts == 0
+    assert dead.reason.startswith("it cannot be read: ")
+    assert next(iter(fields.values())).encode() in dead.payload
+
+
+async def test_a_task_that_no_worker_here_knows_waits_for_one_that_does(corner: Corner) -> None:
+    old, new, order_id = Log(), Log(), an_order_id()
+    async with corner.queue() as queue:
+        async with running(corner.worker(old, task="another")):
+            await queue.process_order(order_id)
+            await asyncio.sleep(3)
+            assert await corner.left() == 1
+        async with running(corner.worker(new)):
+            await until(lambda: bool(new.done))
+            await corner.empty()
+    assert not old.runs
+    assert not old.dead
+    assert new.runs == [str(order_id)]
+
+
+async def test_a_full_queue_takes_no_more_until_there_is_room(corner: Corner) -> None:
+    log = Log()
+    async with corner.queue(longest=2) as queue:
+        await queue.process_order(an_order_id())
+        await queue.process_order(an_order_id())
+        with pytest.raises(Unavailable):
+            await queue.process_order(an_order_id())
+        bringing = asyncio.create_task(queue.process_order(an_order_id()))
+        async with running(corner.worker(log)):
+            await bringing
+            await until(lambda: len(log.done) == 3)
+
+
+async def test_a_long_task_of_a_living_worker_runs_once(corner: Corner) -> None:
+    one, other = Log(), Log()
+    act = lasting(2.5 * DEAD_AFTER)
+    async with (
+        corner.queue() as queue,
+        running(corner.worker(one, act)),
+        running(corner.worker(other, act)),
+    ):
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(one.done or other.done))
+    assert len(one.runs + other.runs) == 1
+
+
+async def test_a_worker_that_stops_gives_back_what_cannot_end_in_time(corner: Corner) -> None:
+    stopping, other, order_id = Log(), Log(), an_order_id()
+    async with corner.queue() as queue:
+        await queue.process_order(order_id)
+        # Oftener than a task may fail.
+        for times in range(1, 7):
+            async with running(corner.worker(stopping, lasting(600)), patience=0.1):
+                # Sooner than anybody is found dead.
+                await until(stopping.has_begun(times), within=DEAD_AFTER * 0.9)
+            assert await corner.workers() == set()
+        async with running(corner.worker(other)):
+            await until(lambda: bool(other.done), within=DEAD_AFTER * 0.9)
+            await corner.empty()
+    assert stopping.stopped == stopping.runs
+    assert not stopping.done
+    assert not stopping.dead
+    assert other.runs == [str(order_id)]
+
+
+async def test_a_worker_stops_whenever_it_is_told_to(corner: Corner) -> None:
+    """A cancellation must not be lost in whatever it is that the worker is just doing."""
+    for times in range(60):
+        async with running(corner.worker(Log())):
+            await asyncio.sleep(times * 0.0007)
+
+
+async def test_a_worker_that_stops_lets_a_task_end_that_can(corner: Corner) -> None:
+    log = Log()
+    async with corner.queue() as queue, running(corner.worker(log, lasting(0.5))):
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(log.runs))
+    assert log.done == log.runs
+    assert await corner.left() == 0
+
+
+async def test_the_task_of_a_killed_worker_is_taken_over_on_a_quiet_stream(
+    corner: Corner, tmp_path: Path
+) -> None:
+    log, order_id, begun = Log(), an_order_id(), tmp_path / "begun"
+    begun.touch()
+    doomed = corner.worker_to_be_killed(begun)
+    try:
+        async with corner.queue() as queue:
+            await queue.process_order(order_id)
+            await until(lambda: bool(begun.read_text()))
+            async with running(worker := corner.worker(log)):
+                doomed.kill()
+                await until(lambda: bool(log.done))
+                await corner.empty()
+                assert await corner.workers() == {worker.name}
+    finally:
+        doomed.kill()
+        doomed.wait()
+    assert log.runs == [str(order_id)]
+
+
+async def test_an_empty_redis_is_worked_on_like_the_one_before(fragile: Corner) -> None:
+    log = Log()
+    async with fragile.queue() as queue, running(fragile.worker(log)):
+        await queue.process_order(an_order_id())
+        await until(lambda: len(log.done) == 1)
+        for number in (2, 3):
+            await fragile.redis.flushall()
+            # Before the worker has noticed.
+            await queue.process_order(an_order_id())
+            await until(log.has_done(number))
+        await fragile.empty()
+
+
+async def test_a_redis_that_was_restarted_empty_is_worked_on(
+    fragile: Corner, server: Server
+) -> None:
+    log = Log()
+    async with fragile.queue() as queue, running(fragile.worker(log)):
+        await queue.process_order(an_order_id())
+        await until(lambda: len(log.done) == 1)
+        server.kill()
+        await asyncio.sleep(0.5)
+        server.start(empty=True)
+        await handed_over(queue, an_order_id())
+        await until(lambda: len(log.done) == 2)
+
+
+async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+    """As the consumer does it."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return await queue.process_order(order_id)
+            except Unavailable:
+                await asyncio.sleep(0.1)
+
+
+async def test_what_ends_while_redis_is_away_is_told_it_later(
+    fragile: Corner, server: Server
+) -> None:
+    log = Log()
+    async with fragile.queue() as queue, running(fragile.worker(log, lasting(1))):
+        await queue.process_order(an_order_id())
+        await until(lambda: bool(log.runs))
+        server.stop()
+        await until(lambda: bool(log.done))
+        server.start()
+        await fragile.empty()
+        await asyncio.sleep(1.5 * DEAD_AFTER)
+    assert len(log.runs) == 1
+
+
+async def test_workers_that_lost_redis_do_not_take_each_other_for_dead(
+    fragile: Corner, server: Server
+) -> None:
+    one, other = Log(), Log()
+    act = lasting(4 * DEAD_AFTER)
+    async with (
+        fragile.queue() as queue,
+        running(fragile.worker(one, act)),
+        running(fragile.worker(other, act)),
+    ):
+        for _ in range(20):
+            await queue.process_order(an_order_id())
+        await until(lambda: len(one.runs) + len(other.runs) == 20)
+        assert one.runs
+        assert other.runs
+        server.stop()
+        await asyncio.sleep(1.2 * DEAD_AFTER)
+        server.start()
+        await until(lambda: len(one.done) + len(other.done) == 20)
+        await fragile.empty()
+    assert set(Counter(one.runs + other.runs).values()) == {1}
+
+
+async def test_a_worker_that_was_cut_off_begins_nothing_twice(fragile: Corner) -> None:
+    log = Log()
+    async with fragile.queue() as queue, running(fragile.worker(log, lasting(3))):
+        for _ in range(4):
+            await queue.process_order(an_order_id())
+        await until(log.has_begun(4))
+        await fragile.redis.client_kill_filter(_type="normal", skipme=True)
+        await until(log.has_done(4))
+        await fragile.empty()
+    assert len(log.runs) == 4
+
+
+async def test_who_holds_a_task_no_more_puts_nothing_in_its_place(corner: Corner) -> None:
+    stream = TaskStream(corner.url, corner.prefix, "nobody", longest=9, dead_after=9)
+    try:
+        await stream.read()
+        await stream.settle("1-1", b"a task", 0)
+        await stream.settle("1-1", b"a task", 9)
+    finally:
+        await stream.close()
+    assert await corner.left() == 0
+
+
+async def test_a_delivery_that_was_lost_on_the_way_comes_again(fragile: Corner) -> None:
+    """Redis counts it as taken by a worker that has never heard of it, and lives."""
+    log, lost = Log(), an_order_id()
+    worker = fragile.worker(log)
+    async with fragile.queue() as queue, running(worker):
+        await queue.process_order(an_order_id())
+        await until(lambda: len(log.done) == 1)
+        async with fragile.redis.pipeline(transaction=True) as delivery:
+            delivery.xadd(fragile.stream, {"task": payload_of(worker, lost)})
+            delivery.xreadgroup("workers", worker.name, {fragile.stream: ">"})
+            await delivery.execute()
+        await asyncio.sleep(0.5)
+        assert len(log.runs) == 1
+        await fragile.redis.client_kill_filter(_type="normal", skipme=True)
+        await until(lambda: log.done[1:] == [str(lost)])
+        await fragile.empty()
+
+
+def payload_of(broker: RedisStreamBroker, order_id: OrderId) -> bytes:
+    task = broker.find_task(PROCESS_ORDER)
+    assert task is not None
+    return broker.formatter.dumps(task.kicker()._prepare_message(str(order_id))).message
+
+
+async def test_bringing_a_task_takes_no_longer_than_a_second_without_redis(
+    fragile: Corner, server: Server
+) -> None:
+    async with fragile.queue() as queue:
+        await queue.process_order(an_order_id())
+        server.pause()
+        begun = monotonic()
+        with pytest.raises(Unavailable):
+            await queue.process_order(an_order_id())
+        assert 0.5 < monotonic() - begun < 3
+        server.resume()
+        await handed_over(queue, an_order_id())
+        server.stop()
+        with pytest.raises(Unavailable):
+            await queue.process_order(an_order_id())
+
+
+async def test_a_hung_redis_makes_no_worker_give_up(fragile: Corner, server: Server) -> None:
+    log = Log()
+    async with fragile.queue() as queue, running(fragile.worker(log)):
+        await queue.process_order(an_order_id())
+        await until(lambda: len(log.done) == 1)
+        server.pause()
+        await asyncio.sleep(3)
+        server.resume()
+        await handed_over(queue, an_order_id())
+        await until(lambda: len(log.done) == 2)
+        await fragile.empty()
+    assert log.dead == []

@@ -1,0 +1,270 @@
+"""Servers in containers, where a Docker engine of this machine has their images or can have them.
+
+The port is the same inside and outside, on this machine's loopback alone, so that a container is
+started again where it was, and Kafka may advertise one address to itself and to the tests.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from docker import DockerClient as Engine  # type: ignore[import-untyped]
+from docker.errors import DockerException  # type: ignore[import-untyped]
+from docker.models.containers import Container  # type: ignore[import-untyped]
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.docker_client import DockerClient, get_docker_host
+from urllib3.exceptions import HTTPError
+
+from tests.servers import kafka, postgres
+from tests.servers.ports import HOST, Ports, kafka_answers, postgres_answers, redis_answers
+from tests.servers.server import Kind, Unavailable
+from tests.servers.watchdog import Watchdog
+
+IMAGES: Final[Mapping[Kind, str]] = {
+    Kind.POSTGRES: "postgres:18",
+    Kind.REDIS: "redis:8",
+    Kind.KAFKA: "apache/kafka:4.1.1",
+}
+ENGINE_ANSWERS_WITHIN = 3
+SILENCE_OF_A_REGISTRY = 20  # it says something as soon as it has been reached
+PULLED_WITHIN = 300.0
+START_WITHIN = 60.0
+STOP_WITHIN = 30
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one kind's container is run on a port, and what its clients are told."""
+
+    answers: Callable[[int], bool]
+    url: Callable[[int], str]
+    command: Callable[[int], list[str] | None]
+    environment: Callable[[int], dict[str, str]] = field(default=lambda _: {})
+
+
+def _postgres_command(port: int) -> list[str]:
+    inside = postgres.SETTINGS | {"listen_addresses": "*", "port": str(port)}
+    inside["unix_socket_directories"] = (
+        "/var/run/postgresql"  # the image's set-up speaks through it
+    )
+    return ["postgres", *(word for k, v in inside.items() for word in ("-c", f"{k}={v}"))]
+
+
+def _kafka_environment(port: int) -> dict[str, str]:
+    settings = kafka.SETTINGS | {
+        "listeners": f"PLAINTEXT://0.0.0.0:{port},CONTROLLER://127.0.0.1:9093",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "controller.quorum.voters": "1@127.0.0.1:9093",
+        "log.dirs": "/var/lib/kafka/data",
+    }
+    named = {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in settings.items()}
+    return named | {"KAFKA_HEAP_OPTS": "-Xms64m -Xmx384m", "CLUSTER_ID": kafka.CLUSTER}
+
+
+_KEEPING = ["--appendonly", "yes", "--save", "", "--protected-mode", "no"]
+
+RECIPES: Final[Mapping[Kind, Recipe]] = {
+    Kind.POSTGRES: Recipe(
+        answers=postgres_answers,
+        url=lambda port: f"postgresql://postgres:{postgres.PASSWORD}@{HOST}:{port}/postgres",
+        command=_postgres_command,
+        environment=lambda _: {
+            "POSTGRES_PASSWORD": postgres.PASSWORD,
+            "POSTGRES_INITDB_ARGS": " ".join(postgres.LOCALE),
+        },
+    ),
+    Kind.REDIS: Recipe(
+        answers=redis_answers,
+        url=lambda port: f"redis://{HOST}:{port}/0",
+        command=lambda port: ["redis-server", "--port", str(port), *_KEEPING],
+    ),
+    Kind.KAFKA: Recipe(
+        answers=kafka_answers,
+        url=lambda port: f"{HOST}:{port}",
+        command=lambda _: None,
+        environment=_kafka_environment,
+    ),
+}
+
+
+def check(kind: Kind) -> None:
+    """See, in bounded time, that there is an engine, and that it has the image.
+
+    Raises:
+        Unavailable: there is none, or it has not and cannot get it.
+    """
+    with _engine() as engine:
+        if not engine.images.list(name=_image(kind)):
+            _pull_once(_image(kind))
+
+
+def launch(kind: Kind) -> "ContainerServer":
+    """Make a server in a container; it is not started yet."""
+    return ContainerServer(kind)
+
+
+def _image(kind: Kind) -> str:
+    return testcontainers_config.hub_image_name_prefix + IMAGES[kind]
+
+
+@contextmanager
+def _engine(timeout: int = ENGINE_ANSWERS_WITHIN) -> Iterator[Engine]:
+    """The engine, once it has answered."""
+    _ensure_somebody_listens()
+    try:
+        engine = DockerClient(timeout=timeout).client
+    except DockerException as error:
+        raise Unavailable("no Docker engine answers") from error
+    try:
+        _ensure_it_is_not_around_us(engine)
+        yield engine
+    except (DockerException, HTTPError, OSError) as error:
+        raise Unavailable(f"the Docker engine failed: {error}") from error
+    finally:
+        engine.close()
+
+
+def _ensure_somebody_listens() -> None:
+    """See it without Docker's client, which forgets to close the socket that it fails to connect.
+
+    An engine elsewhere would open the port on its own loopback, where no test can reach it.
+    """
+    scheme, _, path = (get_docker_host() or "unix:///var/run/docker.sock").partition("://")
+    if scheme != "unix":
+        raise Unavailable("the Docker engine is another machine's")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise Unavailable("no Docker engine answers") from error
+
+
+def _ensure_it_is_not_around_us(engine: Engine) -> None:
+    """An engine whose socket was lent to the container that we run in is elsewhere, too."""
+    if Path("/.dockerenv").exists() and engine.info()["Name"] != socket.gethostname():
+        raise Unavailable("the Docker engine is another machine's")
+
+
+@cache
+def _unreachable() -> list[str]:
+    """Why no image can be pulled in this run: said once, not waited for again."""
+    return []
+
+
+def _pull_once(image: str) -> None:
+    if not _unreachable():
+        try:
+            _pull(image)
+        except Unavailable as error:
+            _unreachable().append(str(error))
+    if _unreachable():
+        raise Unavailable(f"{image} is not here and cannot be pulled: {_unreachable()[0]}")
+
+
+def _pull(image: str) -> None:
+    deadline = time.monotonic() + PULLED_WITHIN
+    repository, _, tag = image.rpartition(":")
+    with _engine(timeout=SILENCE_OF_A_REGISTRY) as engine:
+        for progress in engine.api.pull(repository, tag=tag, stream=True, decode=True):
+            if "error" in progress:
+                raise Unavailable(progress["error"])
+            if time.monotonic() > deadline:
+                raise Unavailable(f"it takes over {PULLED_WITHIN:.0f} s")
+
+
+class ContainerServer:
+    """A `Server` run in a container, which is kept while it is stopped."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._recipe = RECIPES[kind]
+        self._ports = Ports(1)
+        self._port = self._ports.numbers[0]
+        self._watchdog = Watchdog()
+        self._container: DockerContainer | None = None
+
+    @property
+    def url(self) -> str:
+        return self._recipe.url(self._port)
+
+    def start(self, *, empty: bool = False) -> None:
+        if empty:
+            self._remove()
+        try:
+            self._run()
+        except DockerException as error:
+            raise Unavailable(f"its container did not start: {error}") from error
+        self._wait_until_it_serves()
+
+    def _run(self) -> None:
+        if self._container:
+            self._running().start()
+        else:
+            self._container = self._described()
+            self._container.start()
+
+    def _described(self) -> DockerContainer:
+        # Our watchdog clears away as surely, and needs no image of its own. Whoever wants Ryuk
+        # as well says so by its own variable.
+        if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
+            testcontainers_config.ryuk_disabled = True
+        name = f"orders-{self._kind.lower()}-{uuid4().hex}"
+        self._watchdog.guard(container=name)
+        container = DockerContainer(IMAGES[self._kind]).with_name(name)
+        container.with_envs(**self._recipe.environment(self._port))
+        # Docker takes an address with the port; testcontainers hands on what its types rule out.
+        container.ports[f"{self._port}/tcp"] = (HOST, self._port)  # type: ignore[assignment]
+        if command := self._recipe.command(self._port):
+            container.with_command(command)
+        return container
+
+    def _wait_until_it_serves(self) -> None:
+        deadline = time.monotonic() + START_WITHIN
+        while not self._recipe.answers(self._port):
+            if self._status() == "exited" or time.monotonic() > deadline:
+                words = self._running().logs(tail=5).decode(errors="replace").splitlines()
+                raise Unavailable(f"its container did not start: {' | '.join(words)}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.resume()
+        self._running().stop(timeout=STOP_WITHIN)
+
+    def kill(self) -> None:
+        if self._status() in {"running", "paused"}:
+            self._running().kill()
+            self._running().wait()
+
+    def pause(self) -> None:
+        self._running().pause()
+
+    def resume(self) -> None:
+        if self._status() == "paused":
+            self._running().unpause()
+
+    def _running(self) -> Container:
+        if not self._container:
+            raise RuntimeError("it was never started")
+        return self._container.get_wrapped_container()
+
+    def _status(self) -> str:
+        self._running().reload()
+        return str(self._running().status)
+
+    def _remove(self) -> None:
+        if self._container:
+            self._container.stop()
+            self._container = None
+
+    def close(self) -> None:
+        self._remove()
+        self._watchdog.close()
+        self._ports.release()

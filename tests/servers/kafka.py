@@ -1,0 +1,148 @@
+"""Apache Kafka from its own jars: one node, broker and controller at once."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.servers.locks import FileLock
+from tests.servers.ports import HOST, kafka_answers
+from tests.servers.process import do
+from tests.servers.server import Unavailable
+
+VERSION = "4.4.0"
+OLDEST_JAVA = 17
+FETCH_WITHIN = 300.0
+
+#: What a broker alone needs to be told, in a container as on this machine.
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "delete.topic.enable": "true",
+    "group.initial.rebalance.delay.ms": "0",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # A broker that was killed is let in again only when its old session is over.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+}
+CLUSTER = "b3JkZXJzLW9ubHktdGVzdA"
+
+
+class Kafka:
+    """A small Kafka that starts fast: a storage formatted beforehand, a light compiler."""
+
+    name = "kafka"
+    ports = 2  # the controller has one too
+    stop_signal = signal.SIGTERM
+    account: pwd.struct_passwd | None = None
+
+    def __init__(self) -> None:
+        self._java = _java()
+        self._kit = _kit(self._java)
+
+    def lay_out(self, folder: Path) -> None:
+        shutil.copytree(self._kit / "storage", folder, dirs_exist_ok=True)
+
+    def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
+        properties = folder.parent / "server.properties"
+        properties.write_text(_properties(folder, ports))
+        machine = [
+            "-Xms64m",
+            "-Xmx384m",
+            f"-Djava.io.tmpdir={folder.parent}",  # what it unpacks goes with its folder
+        ]
+        return [*_run(self._java, self._kit / "jars", machine), "kafka.Kafka", str(properties)]
+
+    def answers(self, port: int) -> bool:
+        return kafka_answers(port)
+
+    def url(self, port: int) -> str:
+        return f"{HOST}:{port}"
+
+
+def _run(java: str, jars: Path, machine: Sequence[str] = ()) -> list[str]:
+    quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+    quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+    return [java, *quick, quiet, *machine, "-cp", f"{jars}/*"]
+
+
+def _properties(folder: Path, ports: Sequence[int]) -> str:
+    client, controller = (f"{HOST}:{port}" for port in ports)
+    settings = SETTINGS | {
+        "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{client}",
+        "controller.quorum.voters": f"1@{controller}",
+        "log.dirs": str(folder),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not java:
+        raise Unavailable(f"Kafka needs Java {OLDEST_JAVA} or newer, and there is none")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    major = re.search(r'version "(\d+)', said)
+    if not major or int(major[1]) < OLDEST_JAVA:
+        raise Unavailable(f"Kafka needs Java {OLDEST_JAVA} or newer, and {java} is not")
+    return java
+
+
+def _kit(java: str) -> Path:
+    """The jars and a formatted storage, made once for this user and this version."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    kit = cache / "order-management-service" / f"kafka-{VERSION}"
+    if not kit.exists():
+        kit.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(kit.with_name(f"{kit.name}.lock")):
+            if not kit.exists():
+                _make_kit(java, kit)
+    return kit
+
+
+def _make_kit(java: str, kit: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=kit.parent) as scrap:
+        draft = Path(scrap) / kit.name
+        _fetch(draft / "jars")
+        properties = Path(scrap) / "server.properties"
+        properties.write_text(_properties(draft / "storage", (1, 2)))
+        tool = [*_run(java, draft / "jars"), "kafka.tools.StorageTool", "format"]
+        do([*tool, "--cluster-id", CLUSTER, "--config", str(properties)])
+        draft.rename(kit)
+
+
+def _fetch(jars: Path) -> None:
+    if not (maven := shutil.which("mvn")):
+        raise Unavailable("Kafka's jars are fetched by mvn, and there is none")
+    do(
+        [
+            maven,
+            "--batch-mode",
+            "--quiet",
+            "-Dstyle.color=never",
+            f"--file={Path(__file__).with_name('kafka.pom.xml')}",
+            f"-Dkafka.version={VERSION}",
+            f"-DoutputDirectory={jars}",
+            "-Daether.connector.connectTimeout=10000",
+            "dependency:copy-dependencies",
+        ],
+        within=FETCH_WITHIN,
+        stdin=subprocess.DEVNULL,
+    )

@@ -1,0 +1,30 @@
+"""Servers run from packages on this machine."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.servers.kafka import Kafka
+from tests.servers.postgres import Postgres
+from tests.servers.process import LocalServer, Program
+from tests.servers.redis import Valkey
+from tests.servers.server import Kind
+
+PROGRAMS: Final[Mapping[Kind, Callable[[], Program]]] = {
+    Kind.POSTGRES: Postgres,
+    Kind.REDIS: Valkey,
+    Kind.KAFKA: Kafka,
+}
+
+
+def check(kind: Kind) -> None:
+    """See that the program is here; Kafka's is fetched the first time.
+
+    Raises:
+        Unavailable: it is not.
+    """
+    PROGRAMS[kind]()
+
+
+def launch(kind: Kind) -> LocalServer:
+    """Make a server of this machine's own; it is not started yet."""
+    return LocalServer(PROGRAMS[kind]())

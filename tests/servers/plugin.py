@@ -1,0 +1,118 @@
+"""The fixtures: `postgres_server`, `redis_server`, `kafka_server` are shared by the whole run, and
+`with new_postgres() as server`, `new_redis`, `new_kafka` give a test one of its own to hurt.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import pytest
+
+from tests.servers.found import Place, do_without, places, started
+from tests.servers.server import Kind, Server, Unavailable
+from tests.servers.shared import Follower, Leader, Servers
+
+NewServer: TypeAlias = Callable[[], AbstractContextManager[Server]]
+
+_SERVERS = pytest.StashKey[Servers]()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A server that all tests of a run use: to be talked to, not to be hurt."""
+
+    url: str
+
+    @property
+    def bootstrap(self) -> str:
+        """The same by Kafka's name for it."""
+        return self.url
+
+
+class Node(Protocol):
+    """A worker of pytest-xdist, which publishes no types."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    places(os.environ)  # a wrong setting ends the run before it begins
+    leader = getattr(config, "workerinput", {}).get("servers")
+    config.stash[_SERVERS] = Follower(*leader) if leader else Leader()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Node) -> None:
+    """Tell a worker of pytest-xdist where the leader is."""
+    if isinstance(leader := node.config.stash[_SERVERS], Leader):
+        node.workerinput["servers"] = leader.listen()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if isinstance(leader := config.stash.get(_SERVERS, None), Leader):
+        leader.close()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once what was missing, however many tests it took away, and however quiet the run."""
+    if isinstance(leader := config.stash[_SERVERS], Leader):
+        for kind, reason in leader.missing.items():
+            terminalreporter.write_line(f"not tested: no {kind}: {reason}", yellow=True)
+
+
+def _shared(request: pytest.FixtureRequest, kind: Kind) -> Shared:
+    try:
+        return Shared(request.config.stash[_SERVERS].shared(kind).get())
+    except Unavailable as missing:
+        do_without(kind, str(missing), os.environ)
+
+
+@contextmanager
+def _private(servers: Servers, kind: Kind) -> Iterator[Server]:
+    try:
+        server = started(kind, Place(servers.place(kind).get()))
+    except Unavailable as missing:
+        do_without(kind, str(missing), os.environ)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _new(request: pytest.FixtureRequest, kind: Kind) -> NewServer:
+    return lambda: _private(request.config.stash[_SERVERS], kind)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Shared:
+    return _shared(request, Kind.POSTGRES)
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Shared:
+    return _shared(request, Kind.REDIS)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(request: pytest.FixtureRequest) -> Shared:
+    return _shared(request, Kind.KAFKA)
+
+
+@pytest.fixture(scope="session")
+def new_postgres(request: pytest.FixtureRequest) -> NewServer:
+    return _new(request, Kind.POSTGRES)
+
+
+@pytest.fixture(scope="session")
+def new_redis(request: pytest.FixtureRequest) -> NewServer:
+    return _new(request, Kind.REDIS)
+
+
+@pytest.fixture(scope="session")
+def new_kafka(request: pytest.FixtureRequest) -> NewServer:
+    return _new(request, Kind.KAFKA)

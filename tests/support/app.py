@@ -1,0 +1,119 @@
+"""The whole API in this process, over the adapters of a test's choice, called without a socket."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import anyio.from_thread
+import httpx
+from anyio.from_thread import BlockingPortal
+from dishka import AsyncContainer, Provider, Scope, provide
+
+from adapters.security.keys import SigningKeys
+from application.ports.accounts import PasswordHasher
+from application.process_order import ProcessOrder
+from domain.ids import OrderId
+from entrypoints.composition.container import make_container
+from entrypoints.composition.http import http_services
+from entrypoints.composition.resources import Resources
+from entrypoints.http.app import api
+from entrypoints.settings import load_settings
+from tests.support.accounts import PlainPasswords
+
+KEYS = SigningKeys(b"a key of thirty-two bytes or more")
+UNLIMITED = {
+    "RATE_LIMIT_ORDERS": "off",
+    "RATE_LIMIT_LOGIN": "off",
+    "RATE_LIMIT_REGISTER": "off",
+    "RATE_LIMIT_DEFAULT": "off",
+    "PROCESSING_DELAY": "0",
+}
+
+
+class PlainPasswordsProvider(Provider):
+    """Passwords without their cost."""
+
+    scope = Scope.APP
+
+    @provide
+    def passwords(self) -> PasswordHasher:
+        return PlainPasswords()
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The API, and what stands behind it."""
+
+    client: httpx.AsyncClient
+    container: AsyncContainer
+
+
+@asynccontextmanager
+async def running_app(database_url: str, *instead: Provider, **settings: str) -> AsyncIterator[App]:
+    """The API over PostgreSQL, or over what providers put `instead`; no role runs beside it."""
+    container = make_container(
+        load_settings(UNLIMITED | settings),
+        Resources(database_url, KEYS),
+        PlainPasswordsProvider(),
+        *instead,
+    )
+    app = api(nullcontext(await http_services(container)))
+    async with _started(app):
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield App(client, container)
+    await container.close()
+
+
+@asynccontextmanager
+async def _started(app: Any) -> AsyncIterator[None]:
+    """The application between its ASGI lifespan's start-up and shutdown."""
+    said: list[str] = []
+    to_app = anyio.create_memory_object_stream[dict[str, str]](2)
+    from_app = anyio.create_memory_object_stream[dict[str, str]](2)
+    with to_app[0], to_app[1], from_app[0], from_app[1]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                app, {"type": "lifespan", "asgi": {}}, to_app[1].receive, from_app[0].send
+            )
+            for phase in ("startup", "shutdown"):
+                await to_app[0].send({"type": f"lifespan.{phase}"})
+                said.append((await from_app[1].receive())["type"])
+                if phase == "startup":
+                    yield
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+class Caller:
+    """Calls the API from a thread that has no event loop."""
+
+    def __init__(self, portal: BlockingPortal, app: App) -> None:
+        self._portal = portal
+        self._app = app
+
+    def __call__(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            return await self._app.client.request(method, path, **arguments)
+
+        return self._portal.call(send)
+
+    def process(self, order_id: str) -> None:
+        """Process an order, as the worker would."""
+
+        async def work() -> None:
+            process_order = await self._app.container.get(ProcessOrder)
+            await process_order(OrderId(UUID(order_id)))
+
+        self._portal.call(work)
+
+
+@contextmanager
+def calling(database_url: str, *instead: Provider) -> Iterator[Caller]:
+    """The same, for tests that are not async."""
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(running_app(database_url, *instead)) as app,
+    ):
+        yield Caller(portal, app)

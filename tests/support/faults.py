@@ -1,0 +1,116 @@
+"""What is out of reach, refuses, or comes between."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.cache import MemoryOrderCache
+from application.documents import Event, OrderDocument, OrderWrite
+from application.errors import BrokerUnavailable, Unavailable
+from application.ports.orders import CacheAnswer, CacheState, OrderRepository
+from application.ports.transaction import Inbox, Ledger, Transaction, UnitOfWork
+from domain.actor import Actor
+from domain.ids import EventId, OrderId, UserId
+from domain.order import Order
+from domain.user import User
+
+
+class UnreachableCache:
+    """`OrderCache` that nobody can talk to; `tried` is how often somebody wanted to write."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    async def get(self, _order_id: OrderId) -> CacheAnswer:
+        return CacheAnswer(CacheState.BYPASS)
+
+    async def put(self, _order_id: OrderId, _document: OrderDocument) -> bool:
+        self.tried += 1
+        return False
+
+
+class FlickeringCache:
+    """`OrderCache` in memory that can be put out of reach, with all that is in it."""
+
+    def __init__(self) -> None:
+        self.is_reachable = True
+        self._cache = MemoryOrderCache(300)
+
+    async def get(self, order_id: OrderId) -> CacheAnswer:
+        return await (self._cache if self.is_reachable else UnreachableCache()).get(order_id)
+
+    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
+        cache = self._cache if self.is_reachable else UnreachableCache()
+        return await cache.put(order_id, document)
+
+
+class Broker:
+    """`EventPublisher` that notes what arrived, refuses what it is told to, and may go away.
+
+    `goes_away_after` so many more events, it does not answer.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: list[Event] = []
+        self.refuses: set[EventId] = set()
+        self.goes_away_after: int | None = None
+
+    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+        accepted = [event for event in events if event.id not in self.refuses]
+        if self.goes_away_after is not None and len(accepted) > self.goes_away_after:
+            self.arrived += accepted[: self.goes_away_after]
+            raise BrokerUnavailable("no broker answers")
+        self.arrived += accepted
+        return {event.id: "too large" for event in events if event.id in self.refuses}
+
+
+class UncertainAccounts(MemoryAccounts):
+    """Accounts whose storage may be out of reach; counts how often it was asked."""
+
+    reachable = True
+    asked = 0
+
+    async def find(self, user_id: UserId) -> User | None:
+        self.asked += 1
+        if not self.reachable:
+            raise Unavailable
+        return await super().find(user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _InterruptedOrders:
+    orders: OrderRepository
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
+        return await self.orders.get(order_id, visible_to)
+
+    async def save(self, write: OrderWrite) -> None:
+        await self.meanwhile()
+        await self.orders.save(write)
+
+
+@dataclass(frozen=True, slots=True)
+class _InterruptedTransaction:
+    orders: OrderRepository
+    inbox: Inbox
+    ledger: Ledger
+    interrupted: Transaction
+
+    async def commit(self) -> None:
+        await self.interrupted.commit()
+
+
+class Interrupted:
+    """`UnitOfWork` in which something happens between each transaction's reading and writing."""
+
+    def __init__(self, begin: UnitOfWork, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._begin = begin
+        self._meanwhile = meanwhile
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Transaction]:
+        async with self._begin() as tx:
+            orders = _InterruptedOrders(tx.orders, self._meanwhile)
+            yield _InterruptedTransaction(orders, tx.inbox, tx.ledger, tx)

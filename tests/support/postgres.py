@@ -1,0 +1,113 @@
+"""The same ports on a real PostgreSQL, each test in a database of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.database import Database
+from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.migrating import migrate
+from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.transaction import PostgresUnitOfWork
+from domain.events import Outcome
+from domain.ids import EventId, OrderId
+from tests.servers.databases import create_database, drop_database, fresh_database
+from tests.servers.plugin import Shared
+from tests.support.adapters import Adapters
+from tests.support.orders import RENDERER
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: Shared) -> Iterator[str]:
+    """A database at head that nobody is connected to: the template of every other."""
+    url = beside(_made, postgres_server.url)
+    yield urlsplit(url).path.removeprefix("/")
+    beside(drop_database, postgres_server.url, url)
+
+
+def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
+    """What a coroutine returns, run in a thread of its own."""
+    # Some test's loop may be running in this thread already.
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: asyncio.run(work(*values))).result()
+
+
+async def _made(server_url: str) -> str:
+    url = await create_database(server_url)
+    database = Database(url, pool_size=1)
+    await migrate(database.engine)
+    await database.close()
+    return url
+
+
+class PostgresBooks:
+    """`Books` of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def published(self) -> Sequence[EventId]:
+        async with self._database.driver() as driver:
+            rows = await driver.fetch(
+                "SELECT id FROM outbox WHERE published_at IS NOT NULL ORDER BY position"
+            )
+        return [EventId(row["id"]) for row in rows]
+
+    async def errors(self) -> Mapping[EventId, str]:
+        async with self._database.driver() as driver:
+            rows = await driver.fetch("SELECT id, last_error FROM outbox WHERE last_error <> ''")
+        return {EventId(row["id"]): row["last_error"] for row in rows}
+
+    async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
+        async with self._database.driver() as driver:
+            rows = await driver.fetch("SELECT outcome FROM effects WHERE order_id = $1", order_id)
+        return [Outcome(row["outcome"]) for row in rows]
+
+
+@asynccontextmanager
+async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
+    """All of them in a database of their own, with nothing stored yet."""
+    server: Shared = request.getfixturevalue("postgres_server")
+    template: str = request.getfixturevalue("migrated")
+    async with fresh_database(server.url, template) as url:
+        database = Database(url, pool_size=10)
+        try:
+            yield adapters_over(database)
+        finally:
+            await database.close()
+
+
+def adapters_over(database: Database) -> Adapters:
+    """All of them over one database."""
+
+    async def pass_time(seconds: float) -> None:
+        async with database.driver() as driver:
+            await driver.execute(
+                "UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second'", seconds
+            )
+
+    accounts = PostgresAccounts(database)
+    return Adapters(
+        new_orders=PostgresNewOrders(database),
+        begin=PostgresUnitOfWork(database, RENDERER),
+        reader=PostgresOrderReader(database, RENDERER),
+        history=PostgresHistoryReader(database),
+        outbox=PostgresOutbox(database),
+        backlog=PostgresBacklog(database),
+        dead_letters=PostgresDeadLetters(database),
+        announcements=PostgresAnnouncements(database),
+        accounts=accounts,
+        passwords=accounts,
+        books=PostgresBooks(database),
+        pass_time=pass_time,
+    )

@@ -1,0 +1,1 @@
+"""Rules and use cases alone: no server, no file, no network."""

@@ -1,0 +1,83 @@
+import base64
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.security.cursors import SignedCursors
+from adapters.security.keys import SigningKeys
+from domain.errors import Invalid
+from domain.ids import OrderId
+
+OLD, NEW = b"o" * 32, b"n" * 32
+BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+cursors = SignedCursors(SigningKeys(OLD))
+
+
+def assert_refused(text: object, by: SignedCursors = cursors) -> None:
+    with pytest.raises(Invalid) as refusal:
+        by.open(text)
+    assert [fault.code for fault in refusal.value.faults] == ["bad-cursor"]
+
+
+@given(st.uuids())
+def test_a_cursor_opens_to_the_order_that_it_was_made_for(order_id: UUID) -> None:
+    text = cursors.seal(OrderId(order_id))
+    assert cursors.open(text) == order_id
+    assert len(text) == 43
+    assert set(text) <= set(BASE64URL)
+
+
+@given(st.uuids(), st.integers(0, 42), st.sampled_from(BASE64URL))
+def test_a_cursor_with_any_one_character_changed_is_refused(
+    order_id: UUID, at: int, character: str
+) -> None:
+    text = cursors.seal(OrderId(order_id))
+    changed = text[:at] + character + text[at + 1 :]
+    if changed != text:
+        assert_refused(changed)
+
+
+def test_every_second_spelling_of_the_same_bytes_is_refused() -> None:
+    text = cursors.seal(OrderId(uuid4()))
+    twins = [text[:-1] + last for last in BASE64URL if last != text[-1]]
+    same_bytes = [
+        twin
+        for twin in twins
+        if base64.urlsafe_b64decode(f"{twin}=") == base64.urlsafe_b64decode(f"{text}=")
+    ]
+    assert len(same_bytes) == 3
+    for twin in [*same_bytes, f"{text}=", f" {text}", f"{text}\n", f"{text[:-1]}="]:
+        assert_refused(twin)
+
+
+@given(
+    st.none()
+    | st.text()
+    | st.text(BASE64URL, min_size=43, max_size=43)
+    | st.text(st.characters(max_codepoint=0x7F), min_size=43, max_size=43)
+    | st.text(min_size=43, max_size=43)
+    | st.binary()
+    | st.integers()
+)
+def test_whatever_else_is_offered_as_a_cursor_is_refused(text: object) -> None:
+    assert_refused(text)
+
+
+def test_a_lone_surrogate_is_refused_like_anything_else() -> None:
+    assert_refused("\ud800" * 43)
+
+
+def test_cursors_outlive_the_change_of_the_secret_until_the_old_one_is_dropped() -> None:
+    order_id = OrderId(uuid4())
+    text = cursors.seal(order_id)
+    rotated = SignedCursors(SigningKeys(NEW, [OLD]))
+    assert rotated.open(text) == order_id
+    assert rotated.seal(order_id) != text
+    assert_refused(text, SignedCursors(SigningKeys(NEW)))
+
+
+def test_a_cursor_of_another_secret_is_refused() -> None:
+    assert_refused(SignedCursors(SigningKeys(NEW)).seal(OrderId(uuid4())))

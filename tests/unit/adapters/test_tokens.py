@@ -1,0 +1,260 @@
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.security.keys import SigningKeys
+from adapters.security.token_memory import TokenMemory
+from adapters.security.tokens import JwtTokens
+from application.errors import NotAuthenticated
+from application.ports.accounts import AccessClaims
+from domain.ids import UserId
+
+OLD, NEW = b"o" * 32, b"n" * 32
+NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
+LIFETIME = 1800
+
+USER, TOKEN, FAMILY = UserId(uuid4()), uuid4(), uuid4()
+
+
+def tokens(secret: bytes = OLD, *previous: bytes, remembered: int = 10_000) -> JwtTokens:
+    return JwtTokens(SigningKeys(secret, previous), LIFETIME, remembered)
+
+
+def issued(by: JwtTokens, now: datetime = NOW) -> str:
+    return by.issue(USER, TOKEN, FAMILY, now).text
+
+
+def forged(
+    key: bytes = OLD,
+    algorithm: str | None = "HS256",
+    header: Mapping[str, Any] | None = None,
+    without: str | None = None,
+    **changed: object,
+) -> str:
+    """A token as the service makes them, but for what is `changed` or left out."""
+    text = issued(tokens())
+    right = jwt.decode(text, options={"verify_signature": False})
+    claims = {name: value for name, value in (right | changed).items() if name != without}
+    kept = {**jwt.get_unverified_header(text), "alg": algorithm or "none", **(header or {})}
+    if kept["kid"] is None:
+        del kept["kid"]
+    return jwt.encode(claims, key if algorithm else "", algorithm=algorithm, headers=kept)
+
+
+def assert_refused(token: str, by: JwtTokens | None = None, now: datetime = NOW) -> None:
+    with pytest.raises(NotAuthenticated):
+        (by or tokens()).verify(token, now)
+
+
+def base64url(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.integers(1, 10**8),
+)
+def test_a_token_says_what_it_was_issued_with_to_the_microsecond(
+    now: datetime, lifetime: int
+) -> None:
+    by = JwtTokens(SigningKeys(OLD), lifetime)
+    token = by.issue(USER, TOKEN, FAMILY, now)
+    assert token.expires_in == lifetime
+    expires_at = now + timedelta(seconds=lifetime)
+    assert by.verify(token.text, now) == AccessClaims(USER, TOKEN, FAMILY, now, expires_at)
+
+
+def test_the_header_names_the_type_and_the_key_and_gives_away_neither_secret_nor_its_hash() -> None:
+    name = hashlib.sha256(hashlib.sha256(OLD).digest()).hexdigest()[:8]
+    header = jwt.get_unverified_header(issued(tokens()))
+    assert header == {"alg": "HS256", "typ": "at+jwt", "kid": name}
+
+
+def test_a_forger_who_changes_nothing_is_believed() -> None:
+    assert tokens().verify(forged(), NOW).user_id == USER
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(forged(key=NEW), id="another secret"),
+        pytest.param(forged(algorithm=None), id="alg none"),
+        pytest.param(forged(algorithm="HS512", key=OLD * 2), id="another algorithm"),
+        pytest.param(forged(algorithm="HS384", key=OLD * 2), id="yet another"),
+        pytest.param(forged(header={"typ": "JWT"}), id="no access token"),
+        pytest.param(forged(header={"typ": "rt+jwt"}), id="refresh token"),
+        pytest.param(forged(header={"typ": None}), id="no type"),
+        pytest.param(forged(header={"kid": "00000000"}), id="unknown key"),
+        pytest.param(forged(header={"kid": None}), id="no key"),
+        pytest.param(forged(header={"crit": ["exp"]}), id="an extension we do not know"),
+        pytest.param(forged(iss="somebody-else"), id="another issuer"),
+        pytest.param(forged(aud="somebody-else"), id="for somebody else"),
+        pytest.param(forged(aud=["order-management-service", "x"]), id="for others too"),
+        pytest.param(forged(sub="admin"), id="no user id"),
+        pytest.param(forged(jti="1"), id="no token id"),
+        pytest.param(forged(fam=7), id="no family"),
+        pytest.param(forged(iat="now"), id="no time"),
+        pytest.param(forged(exp=float("inf")), id="for ever"),
+        pytest.param(forged(exp=float("nan")), id="until no time"),
+        pytest.param(forged(exp=10**30), id="nearly for ever"),
+        *(
+            pytest.param(forged(without=claim), id=f"without {claim}")
+            for claim in ("iss", "aud", "sub", "jti", "fam", "iat", "exp")
+        ),
+    ],
+)
+def test_a_token_that_is_not_exactly_ours_is_refused(token: str) -> None:
+    assert_refused(token)
+
+
+def test_a_token_ends_at_the_very_microsecond_remembered_or_not() -> None:
+    by, end = tokens(), NOW + timedelta(seconds=LIFETIME)
+    token = issued(by)
+    by.verify(token, end - timedelta(microseconds=1))
+    assert_refused(token, by, end)
+    assert_refused(token, tokens(), end)
+
+
+def test_a_token_of_a_clock_that_is_ahead_is_taken() -> None:
+    assert tokens().verify(issued(tokens(), NOW + timedelta(seconds=5)), NOW).user_id == USER
+
+
+def test_tokens_outlive_the_change_of_the_secret_until_the_old_one_is_dropped() -> None:
+    rotated = tokens(NEW, OLD)
+    assert rotated.verify(issued(tokens(OLD)), NOW).user_id == USER
+    assert_refused(issued(rotated), tokens(OLD))
+    assert_refused(issued(tokens(OLD)), tokens(NEW))
+
+
+@pytest.mark.parametrize("secrets", [(b"s" * 31,), (b"",), (OLD, b"s" * 31)])
+def test_a_secret_under_32_bytes_is_refused(secrets: tuple[bytes, ...]) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        tokens(*secrets)
+
+
+@given(st.text() | st.builds(".".join, st.lists(st.text("AZaz09-_=.{}\"'"), max_size=5)))
+def test_garbage_is_refused(text: str) -> None:
+    assert_refused(text)
+
+
+@given(st.integers(0, 2000), st.characters())
+def test_a_token_with_any_one_character_changed_is_refused(at: int, character: str) -> None:
+    token = issued(tokens())
+    at %= len(token)
+    changed = token[:at] + character + token[at + 1 :]
+    if changed != token:
+        assert_refused(changed)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 5000,
+        b'{"a":' * 1000,
+        b"1" * 5000,
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"alg":"HS256","typ":"at+jwt","kid":["x"]}',
+        b'{"alg":["HS256"],"typ":{},"kid":{}}',
+        b'{"alg":"HS256","typ":"at+jwt","kid":"\\ud800"}',
+    ],
+)
+def test_a_hostile_header_is_refused(header: bytes) -> None:
+    assert_refused(f"{base64url(header)}.{base64url(b'{}')}.{base64url(b'x' * 32)}")
+
+
+@pytest.mark.parametrize(
+    "token", ["\ud800", "\ud800.a.b", "a.b", "..", "...", "", "a" * 9000, "a." * 4096]
+)
+def test_what_is_no_token_at_all_is_refused(token: str) -> None:
+    assert_refused(token)
+
+
+def test_a_signed_token_over_8_kib_is_refused_unread() -> None:
+    assert_refused(forged(padding="x" * 8192))
+
+
+def test_an_endless_text_is_refused_without_being_read() -> None:
+    endless, by = "a." * 5_000_000, tokens()
+    before = perf_counter()
+    assert_refused(endless, by)
+    # Looking it up hashes it once; nothing else may touch it.
+    assert perf_counter() - before < 0.5
+
+
+def test_one_token_has_one_spelling() -> None:
+    token = issued(tokens())
+    assert_refused(f"{token}=")
+    assert_refused(token.replace(".", "=.", 1))
+
+
+def test_a_token_that_comes_again_is_found_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = tokens()
+    token = issued(by)
+    first = by.verify(token, NOW)
+    monkeypatch.setattr(jwt, "decode", None)
+    assert by.verify(json.loads(json.dumps(token)), NOW) is first
+
+
+def test_a_token_that_was_refused_is_not_remembered() -> None:
+    by = tokens()
+    assert_refused(issued(by), by, NOW + timedelta(days=1))
+    assert_refused(forged(key=NEW), by)
+    assert not by._memory._claims
+
+
+def test_what_is_forgotten_is_read_anew() -> None:
+    by = tokens()
+    token = issued(by)
+    first = by.verify(token, NOW)
+    by.forget(TOKEN)
+    by.forget(uuid4())
+    second = by.verify(token, NOW)
+    by.forget_all()
+    third = by.verify(token, NOW)
+    assert first == second == third
+    assert len({id(first), id(second), id(third)}) == 3
+
+
+def claims(token_id: UUID) -> AccessClaims:
+    return AccessClaims(USER, token_id, FAMILY, NOW, NOW)
+
+
+def test_the_memory_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
+    memory = TokenMemory(2)
+    ids = {text: uuid4() for text in "abc"}
+    memory.put("a", claims(ids["a"]))
+    memory.put("b", claims(ids["b"]))
+    assert memory.get("a")
+    memory.put("c", claims(ids["c"]))
+    assert [bool(memory.get(text)) for text in "abc"] == [True, False, True]
+    memory.forget(ids["b"])
+    memory.forget(ids["a"])
+    assert [bool(memory.get(text)) for text in "abc"] == [False, False, True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans())))
+def test_the_memory_never_holds_more_than_it_may_and_its_two_halves_agree(
+    steps: list[tuple[int, int, bool]],
+) -> None:
+    memory = TokenMemory(3)
+    for text, token, forget in steps:
+        if forget:
+            memory.forget(UUID(int=token))
+        else:
+            memory.put(f"{token}.{text}", claims(UUID(int=token)))
+        assert {t: c.token_id for t, c in memory._claims.items()} == {
+            t: token_id for token_id, t in memory._texts.items()
+        }
+        assert len(memory._claims) <= 3

@@ -1,0 +1,52 @@
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from application.change_account import DisableAccount, GrantRole
+from application.errors import NoSuchAccount
+from domain.actor import Role
+from domain.user import User
+from tests.support.adapters import Adapters, memory_adapters
+from tests.support.orders import a_user_id
+from tests.support.time import NOW, MovableClock
+
+EMAIL = "alice@example.com"
+
+
+@pytest.fixture
+def stored() -> Adapters:
+    return memory_adapters(MovableClock())
+
+
+@pytest.fixture
+async def alice(stored: Adapters) -> User:
+    user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
+    await stored.accounts.add(user, "hash")
+    return user
+
+
+async def test_a_role_is_granted_and_taken_back(stored: Adapters, alice: User) -> None:
+    for role in (Role.STAFF, Role.USER):
+        changed = await GrantRole(stored.accounts)(EMAIL, role)
+        assert changed.role is role
+        assert await stored.accounts.find(alice.id) == changed
+
+
+async def test_an_account_is_disabled(stored: Adapters, alice: User) -> None:
+    changed = await DisableAccount(stored.accounts)(EMAIL)
+    assert changed.disabled
+    assert await stored.accounts.find(alice.id) == changed
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda stored: GrantRole(stored.accounts)(EMAIL, Role.STAFF),
+        lambda stored: DisableAccount(stored.accounts)(EMAIL),
+    ],
+)
+async def test_an_account_that_nobody_opened_cannot_be_changed(
+    stored: Adapters, act: Callable[[Adapters], Awaitable[User]]
+) -> None:
+    with pytest.raises(NoSuchAccount):
+        await act(stored)

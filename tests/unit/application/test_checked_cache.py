@@ -1,0 +1,51 @@
+from adapters.memory.cache import MemoryOrderCache
+from application.checked_cache import CheckedOrderCache
+from application.ports.orders import CacheAnswer, CacheState
+from tests.support.acts import move, place, process
+from tests.support.adapters import Adapters, memory_adapters
+from tests.support.orders import PAID, a_placed_order, a_user_id, an_order_write
+from tests.support.time import MovableClock
+
+MISS = CacheAnswer(CacheState.MISS)
+
+
+def a_process_of_many() -> tuple[Adapters, CheckedOrderCache]:
+    stored = memory_adapters(MovableClock())
+    return stored, CheckedOrderCache(MemoryOrderCache(300), stored.reader)
+
+
+async def test_an_order_that_is_not_cached_is_a_miss() -> None:
+    stored, cache = a_process_of_many()
+    assert await cache.get((await place(stored)).record.id) == MISS
+
+
+async def test_an_order_that_nobody_has_written_since_is_a_hit() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    assert await cache.put(write.record.id, write.document)
+    assert await cache.get(write.record.id) == CacheAnswer(CacheState.HIT, write.document)
+
+
+async def test_an_order_that_another_process_has_changed_is_a_miss() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    await cache.put(write.record.id, write.document)
+    paid = await move(stored, write.record.id, PAID)
+    assert await cache.get(write.record.id) == MISS
+    await cache.put(write.record.id, paid.document)
+    assert await cache.get(write.record.id) == CacheAnswer(CacheState.HIT, paid.document)
+
+
+async def test_an_order_that_another_process_has_processed_is_a_miss() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    await cache.put(write.record.id, write.document)
+    await process(stored, write.record.id)
+    assert await cache.get(write.record.id) == MISS
+
+
+async def test_an_order_that_is_not_stored_is_a_miss_though_it_is_cached() -> None:
+    _, cache = a_process_of_many()
+    write = an_order_write(a_placed_order(a_user_id()))
+    await cache.put(write.record.id, write.document)
+    assert await cache.get(write.record.id) == MISS

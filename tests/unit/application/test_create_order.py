@@ -1,0 +1,80 @@
+import pytest
+
+from adapters.system.ids import Uuid7Generator
+from application.create_order import CreateOrder, PlaceOrder
+from application.ports.orders import CacheAnswer, CacheState
+from domain.actor import Actor, ActorKind
+from domain.errors import ReferenceTaken
+from domain.status import OrderStatus
+from tests.support.acts import an_owner, order_in, waiting
+from tests.support.faults import UnreachableCache
+from tests.support.orders import tea
+from tests.support.service import Service
+from tests.support.time import NOW
+
+
+async def test_a_new_order_is_stored_as_it_is_answered(service: Service) -> None:
+    owner = await an_owner(service.stored)
+    placed = await service.create(PlaceOrder(owner, tea(3), "cart-1"))
+    assert await service.stored.reader.find(placed.id) == placed.document
+    state = (await order_in(service.stored, placed.id)).state
+    assert (state.owner, state.lines, state.reference) == (owner, tea(3), "cart-1")
+    assert (state.status, state.version, state.created_at) == (OrderStatus.PENDING, 1, NOW)
+
+
+async def test_a_new_order_is_cached_when_it_is_answered(service: Service) -> None:
+    placed = await service.placed()
+    assert await service.cache.get(placed.id) == CacheAnswer(CacheState.HIT, placed.document)
+
+
+async def test_a_new_order_is_announced_and_the_relay_woken(service: Service) -> None:
+    owner = await an_owner(service.stored)
+    placed = await service.create(PlaceOrder(owner, tea()))
+    [event] = await waiting(service.stored.outbox)
+    assert (event.subject, event.type, event.payload) == (
+        placed.id,
+        "order.created",
+        placed.document.body,
+    )
+    assert service.bell_rang
+
+
+async def test_a_new_orders_first_step_is_its_owners(service: Service) -> None:
+    placed = await service.placed()
+    found = await service.stored.history.steps(placed.id)
+    assert found is not None
+    [step] = found[1]
+    assert step.by == Actor(ActorKind.USER, placed.document.owner)
+
+
+async def test_a_new_orders_id_carries_its_time(service: Service) -> None:
+    await service.clock.advance(3600)
+    # Its own generator: the shared one never goes back behind what other tests have made.
+    create = CreateOrder(
+        service.stored.new_orders,
+        service.cache,
+        service.writer,
+        service.bell,
+        service.clock,
+        Uuid7Generator(),
+    )
+    placed = await create(PlaceOrder(await an_owner(service.stored), tea()))
+    assert placed.id.int >> 80 == int(service.clock.now().timestamp() * 1000)
+
+
+async def test_a_second_order_with_one_reference_is_refused_and_leaves_nothing(
+    service: Service,
+) -> None:
+    owner = await an_owner(service.stored)
+    first = await service.create(PlaceOrder(owner, tea(), "cart-1"))
+    await service.bell.wait(0)
+    with pytest.raises(ReferenceTaken):
+        await service.create(PlaceOrder(owner, tea(), "cart-1"))
+    assert not service.bell_rang
+    assert [event.subject for event in await waiting(service.stored.outbox)] == [first.id]
+
+
+async def test_an_order_is_placed_without_the_cache() -> None:
+    service = Service(cache=UnreachableCache())
+    placed = await service.placed()
+    assert await service.stored.reader.find(placed.id) == placed.document

@@ -1,0 +1,207 @@
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from adapters.memory.limits import MemoryRateLimiter
+from application.errors import InvalidCredentials, RateLimited
+from application.log_in import Credentials, LogIn
+from application.login_limits import LoginLimits
+from application.ports.accounts import AccessToken
+from application.ports.limits import Limit
+from domain.user import User
+from tests.support.accounts import PlainPasswords, PlainTokens
+from tests.support.adapters import Adapters, memory_adapters
+from tests.support.orders import IDS, a_user_id
+from tests.support.time import NOW, MovableClock
+
+EMAIL, PASSWORD, HOME = "alice@example.com", "correct horse", "192.0.2.1"
+LIMIT = Limit("login", 10, 60)
+
+
+@dataclass
+class Gate:
+    """Where people log in."""
+
+    limit: Limit | None = LIMIT
+    passwords: PlainPasswords = field(default_factory=PlainPasswords)
+    clock: MovableClock = field(default_factory=MovableClock)
+
+    def __post_init__(self) -> None:
+        self.stored: Adapters = memory_adapters(self.clock)
+        self.tokens = PlainTokens()
+        self.log_in = LogIn(
+            self.stored.accounts,
+            self.stored.passwords,
+            self.passwords,
+            LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit),
+            self.tokens,
+            self.clock,
+            IDS,
+        )
+
+    async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> User:
+        user = User(id=a_user_id(), email=email, created_at=NOW)
+        await self.stored.accounts.add(user, password_hash or f"strong:{PASSWORD}")
+        return user
+
+    async def attempt(
+        self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME
+    ) -> AccessToken:
+        return await self.log_in(Credentials(email, password, address))
+
+    async def fail(self, times: int, email: str = EMAIL, address: str = HOME) -> None:
+        for _ in range(times):
+            with pytest.raises(InvalidCredentials):
+                await self.attempt("wrong", email, address)
+
+
+@pytest.fixture
+async def gate() -> Gate:
+    gate = Gate()
+    await gate.open_account()
+    return gate
+
+
+async def test_the_right_password_is_traded_for_a_token_of_the_account() -> None:
+    gate = Gate()
+    alice = await gate.open_account()
+    token = await gate.attempt()
+    assert token.expires_in == 1800
+    claims = gate.tokens.verify(token.text, NOW)
+    assert (claims.user_id, claims.issued_at) == (alice.id, NOW)
+    assert claims.token_id != claims.family
+
+
+async def test_each_login_gets_a_token_and_a_family_of_its_own(gate: Gate) -> None:
+    claims = [gate.tokens.verify((await gate.attempt()).text, NOW) for _ in range(2)]
+    assert len({each for claim in claims for each in (claim.token_id, claim.family)}) == 4
+
+
+async def test_a_wrong_password_is_refused(gate: Gate) -> None:
+    await gate.fail(1)
+
+
+async def test_an_unknown_account_is_refused_alike_and_takes_the_hashers_time(gate: Gate) -> None:
+    await gate.fail(1, email="nobody@example.com")
+    assert gate.passwords.asked == [None]
+
+
+async def test_a_disabled_account_is_refused_alike_though_the_password_is_right(
+    gate: Gate,
+) -> None:
+    await gate.stored.accounts.update(EMAIL, disabled=True)
+    with pytest.raises(InvalidCredentials):
+        await gate.attempt()
+    assert gate.passwords.asked == [f"strong:{PASSWORD}"]
+
+
+async def test_a_hash_of_weaker_days_is_replaced_at_login() -> None:
+    gate = Gate()
+    await gate.open_account(password_hash=f"weak:{PASSWORD}")
+    await gate.attempt()
+    login = await gate.stored.accounts.login(EMAIL)
+    assert login is not None
+    assert login.password_hash == f"strong:{PASSWORD}"
+
+
+async def test_a_hash_is_not_replaced_for_a_wrong_password() -> None:
+    gate = Gate()
+    await gate.open_account(password_hash=f"weak:{PASSWORD}")
+    await gate.fail(1)
+    login = await gate.stored.accounts.login(EMAIL)
+    assert login is not None
+    assert login.password_hash == f"weak:{PASSWORD}"
+
+
+async def test_after_ten_failures_the_right_password_is_refused_too_and_not_looked_at(
+    gate: Gate,
+) -> None:
+    await gate.fail(10)
+    gate.passwords.asked.clear()
+    with pytest.raises(RateLimited) as refused:
+        await gate.attempt()
+    assert refused.value.retry_after == 6
+    assert gate.passwords.asked == []
+
+
+async def test_after_a_while_the_right_password_is_right_again(gate: Gate) -> None:
+    await gate.fail(10)
+    await gate.clock.advance(6)
+    await gate.attempt()
+
+
+async def test_right_passwords_are_not_counted(gate: Gate) -> None:
+    for _ in range(200):
+        await gate.attempt()
+    await gate.fail(10)
+
+
+async def test_failures_of_one_address_do_not_lock_the_account_out_from_another(
+    gate: Gate,
+) -> None:
+    await gate.fail(10)
+    await gate.attempt(address="198.51.100.7")
+
+
+async def test_failures_of_one_account_do_not_lock_others_out_from_the_same_address(
+    gate: Gate,
+) -> None:
+    await gate.open_account("bob@example.com")
+    await gate.fail(10)
+    await gate.attempt(email="bob@example.com")
+
+
+async def test_one_account_may_fail_ten_times_as_often_over_all_addresses(gate: Gate) -> None:
+    for n in range(10):
+        await gate.fail(10, address=f"192.0.2.{n}")
+    with pytest.raises(RateLimited):
+        await gate.attempt(address="198.51.100.7")
+
+
+async def test_one_address_may_fail_ten_times_as_often_over_all_accounts(gate: Gate) -> None:
+    for n in range(10):
+        await gate.fail(10, email=f"user{n}@example.com")
+    with pytest.raises(RateLimited):
+        await gate.attempt()
+    await gate.attempt(address="198.51.100.7")
+
+
+async def test_an_attempt_that_was_refused_counts_nowhere(gate: Gate) -> None:
+    await gate.fail(10)
+    for _ in range(500):
+        with pytest.raises(RateLimited):
+            await gate.attempt("wrong")
+    # The account's limit over all, and the address's, have 90 left each.
+    for n in range(9):
+        await gate.fail(10, address=f"198.51.100.{n}")
+        await gate.fail(10, email=f"user{n}@example.com")
+
+
+async def test_an_attempt_that_the_last_limit_refuses_is_given_back_to_the_others() -> None:
+    gate = Gate()
+    await gate.open_account()
+    for n in range(10):
+        await gate.fail(10, email=f"user{n}@example.com")
+    for _ in range(50):
+        with pytest.raises(RateLimited):
+            await gate.attempt("wrong")
+    # The address may fail ten times again; the account from there would have one attempt left.
+    await gate.clock.advance(6)
+    await gate.fail(10)
+
+
+async def test_a_thousand_guesses_at_once_are_a_thousand_counted_guesses(gate: Gate) -> None:
+    answers = await asyncio.gather(
+        *(gate.attempt(f"guess {n}") for n in range(1_000)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, InvalidCredentials) for answer in answers) == 10
+    assert sum(isinstance(answer, RateLimited) for answer in answers) == 990
+    assert len(gate.passwords.asked) == 10
+
+
+async def test_where_the_limit_is_off_nobody_is_limited() -> None:
+    gate = Gate(limit=None)
+    await gate.open_account()
+    await gate.fail(200)
+    await gate.attempt()

@@ -1,0 +1,152 @@
+import asyncio
+
+import pytest
+
+from application.errors import ConcurrentUpdate
+from domain.errors import OrderNotFound
+from domain.events import Outcome
+from tests.support.acts import move, order_in, publish, waiting
+from tests.support.faults import Interrupted, UnreachableCache
+from tests.support.orders import CANCELED, PAID, SHIPPED, an_order_id
+from tests.support.service import Service, nothing
+
+
+async def test_an_order_is_fulfilled_and_that_is_recorded(service: Service) -> None:
+    placed = await service.placed()
+    await service.clock.advance(5)
+    assert await service.process(placed.id) is Outcome.FULFILLED
+    assert service.shop.fulfilled == [placed.id]
+    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    state = (await order_in(service.stored, placed.id)).state
+    assert (state.processed_at, state.version) == (service.clock.now(), 1)
+
+
+async def test_processing_is_cached_announced_and_wakes_the_relay(service: Service) -> None:
+    placed = await service.placed()
+    await publish(service.stored.outbox)
+    await service.process(placed.id)
+    document = await service.cached(placed.id)
+    assert document is not None
+    assert document.etag == '"v1p"'
+    assert document == await service.stored.reader.find(placed.id)
+    [event] = await waiting(service.stored.outbox)
+    assert event.type == "order.processed"
+    assert service.bell_rang
+
+
+async def test_an_order_that_was_processed_is_left_alone(service: Service) -> None:
+    placed = await service.placed()
+    await service.process(placed.id)
+    await service.bell.wait(0)
+    assert await service.process(placed.id) is None
+    assert service.shop.fulfilled == [placed.id]
+    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert not service.bell_rang
+
+
+async def test_an_order_that_is_processed_ten_times_at_once_has_one_effect(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+    await publish(service.stored.outbox)
+    outcomes = await asyncio.gather(*(service.process(placed.id) for _ in range(10)))
+    assert sorted(outcomes, key=str) == [None] * 9 + [Outcome.FULFILLED]
+    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert [event.type for event in await publish(service.stored.outbox)] == ["order.processed"]
+    assert await waiting(service.stored.outbox) == []
+
+
+async def test_an_order_that_was_canceled_before_is_skipped_and_not_fulfilled(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+    await move(service.stored, placed.id, CANCELED)
+    assert await service.process(placed.id) is Outcome.SKIPPED
+    assert service.shop.fulfilled == []
+    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+
+
+async def test_an_order_that_is_canceled_during_its_fulfilment_is_skipped(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+    service.shop.meanwhile = lambda: move(service.stored, placed.id, CANCELED)
+    assert await service.process(placed.id) is Outcome.SKIPPED
+    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+    state = (await order_in(service.stored, placed.id)).state
+    assert (state.status, state.version, state.revision) == (CANCELED, 2, 3)
+
+
+async def test_losing_a_race_to_a_change_of_status_does_not_fulfil_the_order_again(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+    steps = [PAID, SHIPPED]
+
+    async def another_writer() -> None:
+        if steps:
+            await move(service.stored, placed.id, steps.pop(0))
+
+    process = service.processing(Interrupted(service.stored.begin, another_writer))
+    assert await process(placed.id) is Outcome.FULFILLED
+    assert service.shop.fulfilled == [placed.id]
+    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert (await order_in(service.stored, placed.id)).state.status is SHIPPED
+
+
+async def test_a_cancellation_that_comes_between_reading_and_recording_makes_it_a_skip(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+    steps = [CANCELED]
+
+    async def another_writer() -> None:
+        if steps:
+            await move(service.stored, placed.id, steps.pop())
+
+    process = service.processing(Interrupted(service.stored.begin, another_writer))
+    assert await process(placed.id) is Outcome.SKIPPED
+    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+
+
+async def test_a_fulfilment_that_fails_records_nothing_and_may_be_tried_again(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+
+    async def break_down() -> None:
+        raise ConnectionError("the shop is closed")
+
+    service.shop.meanwhile = break_down
+    with pytest.raises(ConnectionError):
+        await service.process(placed.id)
+    assert await service.stored.books.effects(placed.id) == []
+    service.shop.meanwhile = nothing
+    assert await service.process(placed.id) is Outcome.FULFILLED
+
+
+async def test_a_race_that_is_lost_again_and_again_is_given_up_and_records_nothing(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+
+    async def lose() -> None:
+        raise ConcurrentUpdate
+
+    process = service.processing(Interrupted(service.stored.begin, lose))
+    with pytest.raises(ConcurrentUpdate):
+        await process(placed.id)
+    assert await service.stored.books.effects(placed.id) == []
+    assert await service.process(placed.id) is Outcome.FULFILLED
+
+
+async def test_an_order_that_nobody_placed_is_not_found(service: Service) -> None:
+    with pytest.raises(OrderNotFound):
+        await service.process(an_order_id())
+    assert service.shop.fulfilled == []
+
+
+async def test_an_order_is_processed_without_the_cache() -> None:
+    service = Service(cache=UnreachableCache())
+    placed = await service.placed()
+    assert await service.process(placed.id) is Outcome.FULFILLED

@@ -1,0 +1,32 @@
+import pytest
+
+from application.read_history import ReadHistory
+from domain.actor import Actor, ActorKind, Role
+from domain.errors import OrderNotFound
+from tests.support.acts import move
+from tests.support.orders import PAID, STAFF, a_user_id, an_order_id
+from tests.support.service import Service
+
+
+@pytest.mark.parametrize("reader", [None, STAFF])
+async def test_owner_and_staff_see_the_steps_of_an_order(
+    service: Service, reader: Actor | None
+) -> None:
+    placed = await service.placed()
+    paid = await move(service.stored, placed.id, PAID)
+    owner = Actor(ActorKind.USER, placed.document.owner)
+    steps = await ReadHistory(service.stored.history)(placed.id, reader or owner)
+    assert [step.version for step in steps] == [1, 2]
+    assert steps[1] == paid.step
+
+
+async def test_somebody_else_does_not(service: Service) -> None:
+    placed = await service.placed()
+    somebody = Actor.of_role(a_user_id(), Role.USER)
+    with pytest.raises(OrderNotFound):
+        await ReadHistory(service.stored.history)(placed.id, somebody)
+
+
+async def test_an_order_that_nobody_placed_has_no_history(service: Service) -> None:
+    with pytest.raises(OrderNotFound):
+        await ReadHistory(service.stored.history)(an_order_id(), STAFF)

@@ -1,0 +1,55 @@
+import pytest
+
+from application.ports.orders import CacheState
+from application.read_order import FoundOrder
+from domain.actor import SYSTEM, Actor, ActorKind, Role
+from domain.errors import OrderNotFound
+from tests.support.acts import place
+from tests.support.faults import UnreachableCache
+from tests.support.orders import STAFF, a_user_id, an_order_id
+from tests.support.service import Service
+
+SOMEBODY = Actor.of_role(a_user_id(), Role.USER)
+
+
+async def test_an_order_that_the_cache_does_not_have_is_read_and_cached(service: Service) -> None:
+    write = await place(service.stored)
+    owner = Actor(ActorKind.USER, write.record.owner)
+    first = await service.read(write.record.id, owner)
+    assert first == FoundOrder(write.document, CacheState.MISS)
+    second = await service.read(write.record.id, owner)
+    assert second == FoundOrder(write.document, CacheState.HIT)
+
+
+async def test_a_new_order_is_a_hit_at_its_first_reading(service: Service) -> None:
+    placed = await service.placed()
+    found = await service.read(placed.id, SYSTEM)
+    assert found == FoundOrder(placed.document, CacheState.HIT)
+
+
+async def test_somebody_elses_order_looks_like_none_cached_or_not(service: Service) -> None:
+    write = await place(service.stored)
+    for _ in ("read from the storage, and cached", "read from the cache"):
+        with pytest.raises(OrderNotFound):
+            await service.read(write.record.id, SOMEBODY)
+        assert await service.cached(write.record.id) == write.document
+
+
+@pytest.mark.parametrize("actor", [STAFF, SYSTEM])
+async def test_staff_and_the_service_read_anybodys_order(service: Service, actor: Actor) -> None:
+    placed = await service.placed()
+    assert (await service.read(placed.id, actor)).document == placed.document
+
+
+async def test_an_order_that_nobody_placed_is_not_found(service: Service) -> None:
+    with pytest.raises(OrderNotFound):
+        await service.read(an_order_id(), STAFF)
+
+
+async def test_without_the_cache_an_order_is_read_past_it() -> None:
+    cache = UnreachableCache()
+    service = Service(cache=cache)
+    write = await place(service.stored)
+    found = await service.read(write.record.id, STAFF)
+    assert found == FoundOrder(write.document, CacheState.BYPASS)
+    assert cache.tried == 0

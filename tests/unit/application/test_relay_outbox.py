@@ -1,0 +1,209 @@
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from adapters.memory.cache import MemoryOrderCache
+from application.documents import Event, OrderDocument
+from application.errors import BrokerUnavailable
+from application.relay_outbox import BATCH
+from domain.ids import EventId, OrderId
+from tests.support.acts import move, process, waiting
+from tests.support.faults import Broker, FlickeringCache, UnreachableCache
+from tests.support.orders import PAID, SHIPPED
+from tests.support.service import Service
+
+
+async def relay_everything(service: Service) -> int:
+    published = 0
+    while count := await service.relay():
+        published += count
+    return published
+
+
+async def test_an_empty_outbox_publishes_nothing(service: Service) -> None:
+    assert await service.relay() == 0
+    assert service.broker.arrived == []
+
+
+async def test_what_was_stored_is_published_and_marked(service: Service) -> None:
+    placed = [await service.placed() for _ in range(3)]
+    assert await service.relay() == 3
+    assert [event.subject for event in service.broker.arrived] == [order.id for order in placed]
+    assert await service.relay() == 0
+    assert len(service.broker.arrived) == 3
+
+
+async def test_each_orders_events_are_published_in_the_order_of_its_revisions(
+    service: Service,
+) -> None:
+    orders = [(await service.placed()).id for _ in range(3)]
+    for order_id in orders:
+        await move(service.stored, order_id, PAID)
+        await process(service.stored, order_id)
+        await move(service.stored, order_id, SHIPPED)
+    assert await relay_everything(service) == 12
+    for order_id in orders:
+        of_one = [event for event in service.broker.arrived if event.subject == order_id]
+        assert [event.revision for event in of_one] == [1, 2, 3, 4]
+
+
+async def test_a_batch_has_its_bound_and_the_next_one_goes_on(service: Service) -> None:
+    for _ in range(BATCH + 1):
+        await service.placed()
+    assert await service.relay() == BATCH
+    assert await service.relay() == 1
+
+
+async def test_an_event_that_the_broker_refuses_stays_and_holds_up_its_order_alone(
+    service: Service,
+) -> None:
+    stubborn, other = (await service.placed()).id, (await service.placed()).id
+    for order_id in (stubborn, other):
+        await move(service.stored, order_id, PAID)
+    [refused] = [e for e in await waiting(service.stored.outbox) if e.subject == stubborn]
+    service.broker.refuses.add(refused.id)
+    assert await relay_everything(service) == 2
+    assert {event.subject for event in service.broker.arrived} == {other}
+    assert await service.stored.books.errors() == {refused.id: "too large"}
+
+
+async def test_an_event_that_was_refused_goes_out_first_once_the_broker_takes_it(
+    service: Service,
+) -> None:
+    order_id = (await service.placed()).id
+    await move(service.stored, order_id, PAID)
+    [refused] = await waiting(service.stored.outbox)
+    service.broker.refuses.add(refused.id)
+    assert await service.relay() == 0
+    service.broker.refuses.clear()
+    await service.stored.pass_time(60)
+    assert await relay_everything(service) == 2
+    assert [event.revision for event in service.broker.arrived] == [1, 2]
+
+
+async def test_a_broker_that_is_away_is_reported_and_nothing_is_marked(service: Service) -> None:
+    placed = await service.placed()
+    service.broker.goes_away_after = 0
+    with pytest.raises(BrokerUnavailable):
+        await service.relay()
+    [event] = await waiting(service.stored.outbox)
+    assert event.subject == placed.id
+    assert await service.stored.books.published() == []
+    assert await service.stored.books.errors() == {event.id: "no broker answers"}
+
+
+async def test_a_broker_that_goes_away_in_the_middle_gets_all_again_and_in_order(
+    service: Service,
+) -> None:
+    orders = [(await service.placed()).id for _ in range(4)]
+    for order_id in orders:
+        await move(service.stored, order_id, PAID)
+    service.broker.goes_away_after = 2
+    with pytest.raises(BrokerUnavailable):
+        await service.relay()
+    assert await service.stored.books.published() == []
+    service.broker.goes_away_after = None
+    assert await relay_everything(service) == 8
+    for order_id in orders:
+        of_one = [e.revision for e in service.broker.arrived if e.subject == order_id]
+        first = [of_one.index(revision) for revision in (1, 2)]
+        assert first == sorted(first)
+
+
+async def test_an_old_order_in_the_cache_is_replaced(service: Service) -> None:
+    placed = await service.placed()
+    # As a process leaves it that dies between its commit and its cache write.
+    paid = await move(service.stored, placed.id, PAID)
+    assert await service.cached(placed.id) == placed.document
+    await service.relay()
+    assert await service.cached(placed.id) == paid.document
+
+
+class Journal:
+    """Who did what, in order: the broker, the cache, and how much was marked by then."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, int]] = []
+        self.service: Service | None = None
+
+    async def note(self, what: str) -> None:
+        assert self.service is not None
+        self.lines.append((what, len(await self.service.stored.books.published())))
+
+
+class NotedBroker(Broker):
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+        await self._journal.note("published")
+        return await super().publish(events)
+
+
+class NotedCache(MemoryOrderCache):
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(300)
+        self._journal = journal
+
+    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
+        await self._journal.note("cached")
+        return await super().put(order_id, document)
+
+
+async def test_the_cache_is_brought_up_to_date_between_publishing_and_marking() -> None:
+    journal = Journal()
+    journal.service = service = Service(cache=NotedCache(journal), broker=NotedBroker(journal))
+    await service.placed()
+    journal.lines.clear()
+    await service.relay()
+    assert journal.lines == [("published", 0), ("cached", 0)]
+    assert len(await service.stored.books.published()) == 1
+
+
+async def test_the_cache_is_left_alone_while_the_broker_is_away(service: Service) -> None:
+    placed = await service.placed()
+    await move(service.stored, placed.id, PAID)
+    service.broker.goes_away_after = 0
+    with pytest.raises(BrokerUnavailable):
+        await service.relay()
+    assert await service.cached(placed.id) == placed.document
+
+
+async def test_events_go_out_without_the_cache() -> None:
+    service = Service(cache=UnreachableCache())
+    await service.placed()
+    assert await service.relay() == 1
+
+
+async def test_a_cache_that_was_out_of_reach_is_told_once_it_is_back() -> None:
+    cache = FlickeringCache()
+    service = Service(cache=cache)
+    order_id = (await service.placed()).id
+    cache.is_reachable = False
+    await move(service.stored, order_id, PAID)
+    assert await relay_everything(service) == 2
+    await service.relay.refresh()
+    cache.is_reachable = True
+    assert await cached_revision(cache, order_id) == 1  # what the process left that was cut off
+    await service.relay.refresh()
+    assert await cached_revision(cache, order_id) == 2
+
+
+async def test_a_cache_that_was_told_is_not_told_again() -> None:
+    cache = UnreachableCache()
+    service = Service(cache=cache)
+    await service.placed()
+    await relay_everything(service)
+    tried = cache.tried
+    await service.relay.refresh()
+    assert cache.tried == tried + 1
+    told = Service()
+    await told.placed()
+    await relay_everything(told)
+    await told.relay.refresh()
+
+
+async def cached_revision(cache: FlickeringCache, order_id: OrderId) -> int | None:
+    document = (await cache.get(order_id)).document
+    return document.revision if document else None

@@ -1,0 +1,1 @@
+"""The rules, one file of tests for each of their modules."""

@@ -1,0 +1,63 @@
+"""What the tests of the domain are made of: an order, who acts on it, and what a refusal says."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import pytest
+
+from domain.actor import Actor, ActorKind
+from domain.currency import Currency
+from domain.errors import Fault, Invalid
+from domain.ids import OrderId, UserId
+from domain.lines import OrderLine, OrderLines
+from domain.money import Money
+from domain.order import Order, OrderState
+from domain.status import OrderStatus
+
+NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER: Final = NOW + timedelta(hours=1)
+
+ALICE: Final = UserId(UUID(int=1))
+BOB: Final = UserId(UUID(int=2))
+OWNER: Final = Actor(ActorKind.USER, ALICE)
+STAFF: Final = Actor(ActorKind.STAFF, BOB)
+
+USD: Final = Currency.read("USD")
+ORDER_ID: Final = OrderId(UUID(int=3))
+LINES: Final = OrderLines((OrderLine("tea", None, 2, None),), Money.read("19.90", USD))
+
+
+def a_new_order() -> Order:
+    """Alice's order, just placed and not yet saved."""
+    return Order.place(ORDER_ID, ALICE, LINES, "her-1", NOW)
+
+
+def an_order(status: OrderStatus = OrderStatus.PENDING, *, processed: bool = False) -> Order:
+    """Alice's order, as it comes from storage."""
+    return Order.restore(
+        OrderState(
+            id=ORDER_ID,
+            owner=ALICE,
+            reference="her-1",
+            lines=LINES,
+            status=status,
+            created_at=NOW,
+            updated_at=NOW,
+            processed_at=NOW if processed else None,
+        )
+    )
+
+
+def saved(order: Order) -> Order:
+    """The order as its next reader gets it from storage."""
+    return Order.restore(order.state)
+
+
+def refusal(reader: Callable[[object], object], value: object) -> Fault:
+    """The one thing that `reader` says is wrong with `value`."""
+    with pytest.raises(Invalid) as refused:
+        reader(value)
+    [fault] = refused.value.faults
+    return fault

@@ -1,0 +1,33 @@
+import pytest
+
+from domain.actor import SYSTEM, Actor, ActorKind, Role
+from tests.unit.domain.orders import ALICE, BOB
+
+
+@pytest.mark.parametrize(
+    ("actor", "sees_alices", "sees_everything"),
+    [
+        (Actor(ActorKind.USER, ALICE), True, False),
+        (Actor(ActorKind.USER, BOB), False, False),
+        (Actor(ActorKind.STAFF, ALICE), True, True),
+        (Actor(ActorKind.STAFF, BOB), True, True),
+        (SYSTEM, True, True),
+    ],
+)
+def test_a_user_sees_their_own_orders_and_everybody_else_sees_all(
+    actor: Actor, *, sees_alices: bool, sees_everything: bool
+) -> None:
+    assert actor.may_see(ALICE) is sees_alices
+    assert actor.sees_everything is sees_everything
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"), [(Role.USER, ActorKind.USER), (Role.STAFF, ActorKind.STAFF)]
+)
+def test_an_account_acts_in_the_capacity_of_its_role(role: Role, kind: ActorKind) -> None:
+    assert Actor.of_role(ALICE, role) == Actor(kind, ALICE)
+
+
+def test_no_account_can_act_as_the_system() -> None:
+    assert ActorKind.SYSTEM not in {Actor.of_role(ALICE, role).kind for role in Role}
+    assert SYSTEM.id is None

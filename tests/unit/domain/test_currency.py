@@ -1,0 +1,38 @@
+import re
+from typing import Final
+
+import pytest
+
+from domain.currency import MINOR_DIGITS, Currency
+from tests.unit.domain.orders import refusal
+
+NO_CODES: Final = ["usd", "US", "USD ", "", "XYZ", "DEM", "HRK", "SLL", "XAU", "XXX", "\uff35SD"]
+
+
+@pytest.mark.parametrize(
+    ("digits", "codes"),
+    [
+        (0, "JPY KRW CLP ISK VND XAF XOF XPF PYG UGX UYI"),
+        (2, "USD EUR GBP CHF CNY INR BRL HUF IDR MGA MRU SLE VED XCG ZWG COP CRC"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    ],
+)
+def test_a_currency_has_the_digits_that_iso_4217_gives_it(digits: int, codes: str) -> None:
+    for code in codes.split():
+        assert Currency.read(code) == Currency(code, digits)
+
+
+def test_every_code_is_three_capitals_and_stands_once() -> None:
+    assert all(re.fullmatch("[A-Z]{3}", code) for code in MINOR_DIGITS)
+    assert set(MINOR_DIGITS.values()) == {0, 2, 3, 4}
+    # The tables by digits are joined into one: a code in two of them would be missing here.
+    assert len(MINOR_DIGITS) == 17 + 139 + 7 + 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [*NO_CODES, None, 840, b"USD", ["USD"], {}],
+)
+def test_nothing_else_is_a_currency(value: object) -> None:
+    assert refusal(Currency.read, value).code == "unknown-currency"

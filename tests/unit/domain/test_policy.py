@@ -1,0 +1,41 @@
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from itertools import product
+from typing import Final
+
+import pytest
+
+from domain.actor import SYSTEM, Actor
+from domain.errors import StatusForbidden
+from domain.policy import StatusPolicy
+from domain.status import OrderStatus
+from tests.unit.domain.orders import OWNER, STAFF, an_order
+
+PENDING, PAID, SHIPPED, CANCELED = OrderStatus
+
+#: What the owner may ask for under `STATUS_POLICY=staff`; anything goes everywhere else.
+LEFT_TO_OWNERS: Final[Mapping[OrderStatus, set[OrderStatus]]] = {
+    PENDING: {PENDING, CANCELED},
+    PAID: {PAID, CANCELED},
+    SHIPPED: {SHIPPED, CANCELED},
+    CANCELED: {CANCELED},
+}
+
+
+@pytest.mark.parametrize("actor", [OWNER, STAFF, SYSTEM], ids=lambda actor: str(actor.kind))
+@pytest.mark.parametrize("policy", StatusPolicy)
+def test_only_owners_under_the_staff_policy_are_held_to_canceling(
+    policy: StatusPolicy, actor: Actor
+) -> None:
+    held = policy is StatusPolicy.STAFF and actor is OWNER
+    for current, wanted in product(OrderStatus, repeat=2):
+        fine = not held or wanted in LEFT_TO_OWNERS[current]
+        expected: AbstractContextManager[object] = (
+            nullcontext() if fine else pytest.raises(StatusForbidden, match=f"Only staff.*{wanted}")
+        )
+        with expected:
+            policy.ensure_may(actor, an_order(current), wanted)
+
+
+def test_the_policies_are_called_as_the_setting_spells_them() -> None:
+    assert [str(policy) for policy in StatusPolicy] == ["owner", "staff"]

@@ -1,0 +1,59 @@
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from domain.lines import read_name, read_product_id
+from domain.order import read_reason, read_reference
+from domain.user import read_password
+from tests.unit.domain.orders import refusal
+
+Reader = Callable[[object], str]
+
+#: Every text that is taken as it stands, with the least and the most characters that it may have.
+TEXTS: Final = [
+    pytest.param(read_name, 1, 200, id="name"),
+    pytest.param(read_product_id, 1, 64, id="product_id"),
+    pytest.param(read_reference, 1, 64, id="reference"),
+    pytest.param(read_reason, 1, 500, id="reason"),
+    pytest.param(read_password, 8, 128, id="password"),
+]
+
+
+@pytest.mark.parametrize(("read", "least", "most"), TEXTS)
+@pytest.mark.parametrize("character", ["a", " ", "\u00e9", "\u540d", "\U0001f375"])
+def test_a_text_is_measured_in_characters_not_in_bytes(
+    read: Reader, least: int, most: int, character: str
+) -> None:
+    for length in (least, most):
+        assert read(character * length) == character * length
+    for length in (least - 1, most + 1):
+        assert refusal(read, character * length).code == "wrong-length"
+
+
+@pytest.mark.parametrize(("read", "least", "most"), TEXTS)
+@pytest.mark.parametrize("where", ["\0{}", "{}\0{}", "{}\0"])
+def test_a_text_never_holds_nul(read: Reader, least: int, most: int, where: str) -> None:
+    text = where.format(*["a" * least] * 2)
+    assert len(text) <= most
+    assert refusal(read, text).code == "nul-character"
+
+
+@pytest.mark.parametrize(("read", "least", "most"), TEXTS)
+@pytest.mark.parametrize("half", ["\ud83c"])
+def test_a_text_never_holds_half_a_character(
+    read: Reader, least: int, most: int, half: str
+) -> None:
+    del most
+    assert refusal(read, "a" * least + half).code == "lone-surrogate"
+
+
+@pytest.mark.parametrize(("read", "least", "most"), TEXTS)
+@pytest.mark.parametrize("value", [None, True, b"12345678", ["12345678"], {"a": 1}, 12345678.5])
+def test_nothing_else_passes_for_a_text(read: Reader, least: int, most: int, value: object) -> None:
+    del least, most
+    assert refusal(read, value).code == "wrong-type"
+
+
+def test_a_refused_length_says_what_was_wanted_and_what_came() -> None:
+    assert refusal(read_reference, "").detail == "Must have 1 to 64 characters; it has 0."

@@ -1,0 +1,1 @@
+"""The HTTP layer alone: its documents, its readers, its problems."""

@@ -1,0 +1,297 @@
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import pytest
+import schemathesis
+from jsonschema_rs import Draft202012Validator
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from application.errors import NoSuchAccount
+from entrypoints.http.app import api
+from entrypoints.http.described import ADVICE
+from entrypoints.http.edge import Edge
+from entrypoints.http.openapi import VERSION, document_text
+from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED
+from entrypoints.http.openapi_operations import OPERATIONS, Operation
+from entrypoints.http.openapi_parameters import PARAMETERS
+from entrypoints.http.problems import STATUS_OF, refuse
+from entrypoints.http.services import Services
+
+ROOT: Final = Path(__file__).parents[3]
+DOCUMENT: Final[dict[str, Any]] = json.loads(document_text())
+
+#: Refusals that no request can meet: they are the command line's.
+OF_THE_COMMAND_LINE: Final = {NoSuchAccount}
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in the document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from nodes(each)
+
+
+def contents() -> list[dict[str, Any]]:
+    """Every body with examples."""
+    return [node for node in nodes(DOCUMENT) if "schema" in node and "examples" in node]
+
+
+def valid(instance: object, schema: dict[str, Any]) -> bool:
+    components = {"components": DOCUMENT["components"]}
+    return Draft202012Validator({**schema, **components}).is_valid(instance)
+
+
+def fits(instance: object, name: str) -> bool:
+    return valid(instance, {"$ref": f"#/components/schemas/{name}"})
+
+
+def order(**changes: object) -> dict[str, object]:
+    return {"items": [{"name": "tea"}], "total_price": 1, **changes}
+
+
+def item(**changes: object) -> dict[str, object]:
+    return order(items=[{"name": "tea", **changes}])
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every method of every route, but for the files that pages are made of and OPTIONS."""
+    app = cast(Litestar, cast(Edge, api(nullcontext(cast(Services, None))))._app)
+    return {
+        (method, route.path_format)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if method != "OPTIONS" and handler.include_in_schema is not False
+    }
+
+
+# --- The document as a whole
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    document = deepcopy(DOCUMENT)
+    # The specification lets a URL be relative; the schema of schemathesis does not know.
+    flows = document["components"]["securitySchemes"]["account"]["flows"]
+    flows["password"]["tokenUrl"] = "https://api.example.com/token/"
+    assert document["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
+    committed = (ROOT / "docs/openapi.json").read_text(encoding="utf-8")
+    assert committed == document_text(), "run: orders openapi > docs/openapi.json"
+
+
+def test_it_is_ascii_whatever_the_terminal_is() -> None:
+    assert document_text().isascii()
+    assert document_text().endswith("}\n")
+
+
+def test_its_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    assert references
+    for reference in references:
+        found = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+
+
+def test_every_component_is_used() -> None:
+    text = document_text()
+    for kind in ("parameters", "headers", "schemas"):
+        unused = {
+            name
+            for name in DOCUMENT["components"][kind]
+            if f'"#/components/{kind}/{name}"' not in text
+        }
+        assert unused == set()
+    assert set(PARAMETERS) == set(DOCUMENT["components"]["parameters"])
+    assert set(HEADERS) == set(DOCUMENT["components"]["headers"])
+
+
+def test_it_names_no_host() -> None:
+    assert not re.search(r"https?://", document_text())
+    flow = DOCUMENT["components"]["securitySchemes"]["account"]["flows"]["password"]
+    assert flow["tokenUrl"] == "/token/"
+
+
+# --- Routes and refusals
+
+
+# Litestar would have the parameters of paths declared in another way.
+@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
+def test_every_route_is_in_the_document_and_the_reverse() -> None:
+    documented = {
+        (method.upper(), path.rstrip("/"))
+        for path, methods in DOCUMENT["paths"].items()
+        for method in methods
+    }
+    assert documented == routes()
+
+
+def test_no_operation_has_the_name_of_another() -> None:
+    names = [each["operationId"] for path in DOCUMENT["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names)) == len(OPERATIONS)
+
+
+def test_every_refusal_has_an_example_somewhere() -> None:
+    codes = {error.code for error in STATUS_OF if error not in OF_THE_COMMAND_LINE}
+    exemplified = {name for content in contents() for name in content["examples"]}
+    assert codes <= exemplified
+    assert not {error.code for error in OF_THE_COMMAND_LINE} & exemplified
+
+
+def test_every_refusal_is_explained_by_the_page_that_its_type_leads_to() -> None:
+    assert {error.code for error in ADVICE} == {error.code for error in STATUS_OF}
+    assert len({error.code for error in ADVICE}) == len(ADVICE)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
+def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> None:
+    responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    for refusal in operation.refusals:
+        request: Any = SimpleNamespace(scope={"path": operation.path})
+        answer = refuse(request, refusal)
+        response = responses[str(answer.status_code)]
+        assert set(response["content"]) == {answer.media_type}
+        examples = response["content"][answer.media_type]["examples"]
+        shown = {**examples[refusal.code]["value"], "instance": operation.path}
+        assert json.loads(answer.content) == shown
+        assert set(answer.headers) == set(response["headers"]) - {*COMMON, *LIMITED}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
+def test_who_needs_a_token_can_be_told_so(operation: Operation) -> None:
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    assert described["security"] == ([{"account": []}] if operation.needs_token else [])
+    assert bool(operation.needs_token) <= ("401" in described["responses"])
+    assert ("429" in described["responses"]) == operation.is_limited
+    assert "500" in described["responses"]
+
+
+# --- Examples
+
+
+def test_every_example_of_a_body_is_one() -> None:
+    assert len(contents()) > 50
+    for content in contents():
+        for name, example in content["examples"].items():
+            assert valid(example["value"], content["schema"]), name
+
+
+def test_every_example_of_a_header_or_parameter_is_one() -> None:
+    for node in nodes(DOCUMENT):
+        if "schema" in node and "example" in node:
+            assert valid(node["example"], node["schema"]), node
+
+
+def test_every_example_in_a_schema_is_one() -> None:
+    for node in nodes(DOCUMENT["components"]["schemas"]):
+        if isinstance(node.get("examples"), list):
+            assert all(valid(example, node) for example in node["examples"]), node
+
+
+# --- What the schemas of requests say
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        order(),
+        order(total_price="9.95", currency=None, reference=None),
+        order(items=[{"product_id": 7, "price": 1}, {"product_id": "7", "price": "2.50"}]),
+        order(items=[{"name": "tea", "price": None}, {"name": "mug"}]),
+        item(product_id=None, attributes=None),
+        item(attributes={"gift": True, "grams": 250, "ratio": -0.5, "none": 0, "text": ""}),
+        item(quantity=10_000),
+    ],
+)
+def test_an_order_that_may_be_placed_fits(body: object) -> None:
+    assert fits(body, "NewOrder")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"items": [{"name": "tea"}]},
+        order(coupon="TEA"),
+        order(items=[]),
+        order(items=[{"name": "tea"}] * 101),
+        order(items=[{"name": "tea", "price": 1}, {"name": "mug"}]),
+        order(items=[{"quantity": 1}]),
+        order(items=[{"product_id": None, "name": None}]),
+        order(total_price=None),
+        order(total_price=-1),
+        order(total_price=1_000_000_000),
+        order(total_price="1,000"),
+        order(total_price="\u0661"),
+        order(currency="XXX"),
+        order(reference=""),
+        order(reference="a\0b"),
+        item(colour="green"),
+        item(quantity=None),
+        item(quantity=0),
+        item(quantity=1.5),
+        item(name=""),
+        item(name="x" * 201),
+        item(product_id=True),
+        item(attributes={"": 1}),
+        item(attributes={"nothing": None}),
+        item(attributes={"nested": {}}),
+        item(attributes={"huge": 1e308}),
+        item(attributes={"tiny": 5e-324}),
+        item(attributes={str(number): 1 for number in range(21)}),
+    ],
+)
+def test_an_order_that_would_be_refused_does_not_fit(body: object) -> None:
+    assert not fits(body, "NewOrder")
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "\u00e9va+tea@caf\u00e9.example.org"])
+def test_an_account_that_may_be_opened_fits(email: str) -> None:
+    assert fits({"email": email, "password": "x" * 8}, "Registration")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email": "ada"},
+        {"email": "ada@localhost"},
+        {"email": "a..b@example.com"},
+        {"email": "ada@-.com"},
+        {"email": None},
+        {"password": "x" * 7},
+        {"password": "x" * 129},
+        {"password": "\0" * 8},
+        {"role": "staff"},
+    ],
+)
+def test_an_account_that_would_be_refused_does_not_fit(change: dict[str, object]) -> None:
+    account = {"email": "ada@example.com", "password": "x" * 8, **change}
+    assert not fits(account, "Registration")
+
+
+def test_what_is_never_null_in_an_answer_is_not_said_to_be() -> None:
+    (pending,) = DOCUMENT["paths"]["/orders/"]["post"]["responses"]["201"]["content"].values()
+    shown = pending["examples"]["pending"]["value"]
+    assert fits(shown, "Order")
+    assert not fits({**shown, "reference": None}, "Order")
+    assert fits({**shown, "processed_at": None}, "Order")

@@ -1,0 +1,172 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from adapters.memory.outbox import MemoryOutboxBell
+from application.bury_message import BuryMessage
+from application.documents import OrderDocument
+from application.errors import Unavailable
+from application.messages import message_of
+from application.ports.events import Delivery
+from application.ports.orders import OrderReader
+from domain.ids import OrderId
+from entrypoints.roles.consumer import Unreadable, announced_order, consume
+from tests.support.acts import place, publish
+from tests.support.adapters import memory_adapters
+from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
+from tests.support.time import NOW, MovableClock
+
+
+class Source:
+    """`EventSource` of some batches; says when all of them were committed."""
+
+    def __init__(self, *batches: Sequence[Delivery]) -> None:
+        self.batches = list(batches)
+        self.done = asyncio.Event()
+
+    async def receive(self) -> Sequence[Delivery]:
+        if not self.batches:
+            await asyncio.sleep(60)
+        return self.batches[0]
+
+    async def commit(self) -> None:
+        del self.batches[0]
+        if not self.batches:
+            self.done.set()
+
+
+@dataclass
+class Tasks:
+    """`TaskQueue` that notes what it was given, and is out of reach for some calls."""
+
+    orders: list[OrderId] = field(default_factory=list)
+    away_for: int = 0
+
+    async def process_order(self, order_id: OrderId) -> None:
+        if self.away_for:
+            self.away_for -= 1
+            raise Unavailable
+        self.orders.append(order_id)
+
+
+class Reader:
+    """`OrderReader.find_many` of a storage that is out of reach for one call."""
+
+    def __init__(self, reader: OrderReader) -> None:
+        self._reader = reader
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._reader, name)
+
+    async def find_many(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderDocument]:
+        self.asked += 1
+        if self.asked == 1:
+            raise Unavailable
+        return await self._reader.find_many(order_ids)
+
+
+class Consumer:
+    """A consumer over a storage in memory."""
+
+    def __init__(self) -> None:
+        self.stored = memory_adapters(MovableClock())
+        self.tasks = Tasks()
+        self.bury = BuryMessage(self.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
+
+    async def receives(self, *batches: Sequence[Delivery], reader: object = None) -> Source:
+        source = Source(*batches)
+        orders: OrderReader = reader or self.stored.reader  # type: ignore[assignment]
+        consumer = asyncio.create_task(consume(source, self.tasks, orders, self.bury))
+        try:
+            await asyncio.wait_for(source.done.wait(), 5)
+        finally:
+            consumer.cancel()
+        return source
+
+    async def buried(self) -> list[str]:
+        return [letter.reason for letter in await self.stored.dead_letters.waiting(NOW, 100)]
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    return Consumer()
+
+
+def announcement() -> Delivery:
+    return message_of(an_order_write(a_placed_order(a_user_id())).event)
+
+
+def with_headers(delivery: Delivery, **headers: str) -> Delivery:
+    return replace(delivery, headers={**delivery.headers, **headers})
+
+
+BAD = {
+    "no key": replace(announcement(), key=None),
+    "a key that is no UUID": replace(announcement(), key=b"order 1"),
+    "a key that is no text": replace(announcement(), key=b"\xff\x00"),
+    "a key in braces": replace(announcement(), key=b"{%s}" % announcement().key),
+    "another's key": replace(announcement(), key=announcement().key),
+    "another type": with_headers(announcement(), ce_type="order.processed"),
+    "no type": replace(announcement(), headers={}),
+    "no value": replace(announcement(), value=b""),
+    "no JSON": replace(announcement(), value=b"\xff{"),
+    "half of a character": replace(announcement(), value=b'{"id": "\\ud800"}'),
+    "no object": replace(announcement(), value=b"[]"),
+    "no id": replace(announcement(), value=b"{}"),
+    "an id that is no UUID": replace(announcement(), value=b'{"id": 1}'),
+    "deep brackets": replace(announcement(), value=b'{"x": ' + b"[" * 100_000),
+}
+
+
+def test_an_announcement_is_read() -> None:
+    write = an_order_write(a_placed_order(a_user_id()))
+    assert announced_order(message_of(write.event)) == write.record.id
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_message_says_what_is_wrong_with_it(what: str) -> None:
+    with pytest.raises(Unreadable, match=r".+"):
+        announced_order(BAD[what])
+
+
+async def test_bad_messages_are_buried_and_hold_up_nothing(consumer: Consumer) -> None:
+    good = (await place(consumer.stored)).event
+    await publish(consumer.stored.outbox)
+    await consumer.receives([*BAD.values(), message_of(good)], [*BAD.values()])
+    assert consumer.tasks.orders == [good.subject]
+    assert len(await consumer.buried()) == len(BAD)
+    copies = await publish(consumer.stored.outbox)
+    assert {copy.topic for copy in copies} == {"new_order.dlq"}
+    assert len(copies) == len(BAD)
+
+
+async def test_an_order_that_nobody_knows_is_buried(consumer: Consumer) -> None:
+    unknown = announcement()
+    await consumer.receives([unknown])
+    assert consumer.tasks.orders == []
+    [reason] = await consumer.buried()
+    assert reason == f"there is no order {(unknown.key or b'').decode()}"
+
+
+async def test_orders_are_handed_over_as_they_come_twice_where_they_come_twice(
+    consumer: Consumer,
+) -> None:
+    one, two = [message_of((await place(consumer.stored)).event) for _ in range(2)]
+    await consumer.receives([one, two], [one])
+    keys = [str(order_id).encode() for order_id in consumer.tasks.orders]
+    assert keys == [one.key, two.key, one.key]
+
+
+async def test_a_server_out_of_reach_is_waited_for_and_no_message_is_buried(
+    consumer: Consumer,
+) -> None:
+    good = (await place(consumer.stored)).event
+    consumer.tasks.away_for = 2
+    reader = Reader(consumer.stored.reader)
+    await consumer.receives([message_of(good)], reader=reader)
+    assert consumer.tasks.orders == [good.subject]
+    assert reader.asked == 2
+    assert await consumer.buried() == []

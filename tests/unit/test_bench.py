@@ -1,0 +1,135 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from tools.bench.__main__ import options_of
+from tools.bench.contestants import BASELINE, CREATE, FLOOR, SERVICE
+from tools.bench.errors import BenchError
+from tools.bench.figures import (
+    alone_figures,
+    growth_figure,
+    median_of,
+    memory_figure,
+    ratio,
+    spread,
+    throughput_rows,
+    throughput_table,
+)
+from tools.bench.wrk import Measured, Work, figures_of, script_of
+
+ROUNDS = {
+    CREATE: {
+        BASELINE: [Measured(200, 150, 300)],
+        FLOOR: [Measured(2000, 15, 40)],
+        SERVICE: [Measured(2600, 12, 30), Measured(3000, 10, 20), Measured(2400, 14, 90)],
+    }
+}
+
+
+def printed(**changes: int) -> str:
+    seen = {"requests": 9000, "us": 3_000_000, "p50": 1500, "p99": 20_250}
+    seen |= {"refused": 0, "broken": 0, **changes}
+    fields = ",".join(f'"{name}":{value}' for name, value in seen.items())
+    return f"Running 3s test @ http://127.0.0.1:1\n  1 threads\n\nfigures {{{fields}}}\n"
+
+
+def test_wrk_output_is_read() -> None:
+    assert figures_of(printed()) == Measured(per_second=3000, p50=1.5, p99=20.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"refused": 3}, "3 were refused"),
+        ({"broken": 2}, "2 connections broke"),
+        ({"requests": 0}, "not one request was answered"),
+    ],
+)
+def test_a_run_with_failures_is_no_measurement(changes: dict[str, int], complaint: str) -> None:
+    with pytest.raises(BenchError, match=complaint):
+        figures_of(printed(**changes))
+
+
+def test_output_without_figures_is_shown() -> None:
+    with pytest.raises(BenchError, match="unable to connect"):
+        figures_of("unable to connect to 127.0.0.1:1")
+
+
+def test_the_script_says_what_to_send() -> None:
+    work = Work(
+        "http://127.0.0.1:1",
+        ["/orders/1/", "/orders/2/"],
+        "POST",
+        {"Authorization": "Bearer abc"},
+        '{"name": "чай\n"}',
+    )
+    script = script_of(work)
+    assert 'local paths = {"/orders/1/","/orders/2/"}' in script
+    assert '"POST", path, {["Authorization"]="Bearer abc"}' in script
+    # Quotes, line ends and what is beyond ASCII are numbers.
+    assert r'"{\034name\034: \034\209\135\208\176\208\185\010\034}"' in script
+    assert "%" + "%" not in script
+
+
+def test_a_script_without_a_body_sends_none() -> None:
+    assert 'wrk.format("GET", path, {}, nil)' in script_of(Work("http://127.0.0.1:1", ["/"]))
+
+
+def test_the_median_of_each_measure() -> None:
+    assert median_of(ROUNDS[CREATE][SERVICE]) == Measured(2600, 12, 30)
+
+
+def test_the_spread_is_half_the_range() -> None:
+    assert spread(ROUNDS[CREATE][SERVICE]) == "12%"
+    assert spread(ROUNDS[CREATE][FLOOR]) == "?"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "shown"), [(26, 20, "1.30x"), (1, 4, "0.25x"), (2600, 200, "13.0x")]
+)
+def test_a_ratio(mine: float, theirs: float, shown: str) -> None:
+    assert ratio(mine, theirs) == shown
+
+
+def test_the_service_is_shown_beside_its_targets() -> None:
+    assert throughput_rows(ROUNDS) == [
+        (CREATE, BASELINE, "200", "?", "150.0", "300.0", "", ""),
+        ("", FLOOR, "2,000", "?", "15.0", "40.0", "", ""),
+        ("", SERVICE, "2,600", "12%", "12.0", "30.0", "13.0x (≥ 12)", "1.30x (≥ 1.3)"),
+    ]
+
+
+def test_the_table_fits_a_terminal() -> None:
+    text = StringIO()
+    Console(file=text, width=116).print(throughput_table(ROUNDS, "title"))
+    assert "13.0x (≥ 12)" in text.getvalue()
+    assert "…" not in text.getvalue()
+
+
+def test_a_request_alone_is_compared_with_the_floor() -> None:
+    (figure,) = alone_figures(ROUNDS)
+    assert (figure.value, figure.target) == ("12.00 ms, 0.80x the floor's", "≤ 1.3x")
+
+
+def test_growth_compares_costs() -> None:
+    figure = growth_figure("read", (1000, Measured(1100, 1, 1)), (100_000, Measured(1000, 1, 1)))
+    assert figure.name == "read among 100,000 orders"
+    assert (figure.value, figure.target) == ("1.10x the cost among 1,000", "0.8-1.2x")
+
+
+def test_memory_may_not_be_to_be_had() -> None:
+    assert memory_figure(87.4).value == "87 MiB"
+    assert "/proc" in memory_figure(None).value
+
+
+def test_quick_is_one_round() -> None:
+    options = options_of(["--quick", "--rounds", "7"])
+    assert (options.seconds, options.rounds, options.large) == (2, 1, False)
+
+
+@pytest.mark.parametrize("option", ["--seconds", "--rounds"])
+def test_nothing_cannot_be_measured(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options_of([option, "0"])
+    assert "at least 1" in capsys.readouterr().err

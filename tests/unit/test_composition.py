@@ -1,0 +1,79 @@
+"""What each combination of settings puts together, for each role."""
+
+from itertools import product
+
+import pytest
+from dishka import AsyncContainer
+from taskiq import AsyncBroker
+
+from adapters.kafka.publisher import KafkaPublisher
+from adapters.memory.bus import MemoryBus
+from adapters.postgres.database import Database
+from adapters.redis.cache import RedisOrderCache
+from adapters.security.keys import SigningKeys
+from adapters.taskiq.in_process import InProcessBroker
+from adapters.taskiq.redis_streams import RedisStreamBroker
+from application.checked_cache import CheckedOrderCache
+from application.ports.accounts import Accounts
+from application.ports.events import EventPublisher, EventSource, OutboxBell
+from application.ports.orders import OrderCache
+from application.ports.tasks import TaskQueue
+from application.process_order import ProcessOrder
+from application.relay_outbox import RelayOutbox
+from application.sweep import Sweep
+from entrypoints.composition.container import make_container
+from entrypoints.composition.http import http_services
+from entrypoints.composition.in_memory import MemoryStorageProvider
+from entrypoints.composition.resources import Resources
+from entrypoints.settings import load_settings
+
+#: Nobody listens there: what is put together must not need to be connected.
+NOWHERE = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "JWT_SECRET_KEY": "a key of thirty-two bytes or more",
+}
+SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
+ROLES = {
+    "relay": (RelayOutbox, OutboxBell),
+    "consume": (EventSource, TaskQueue),
+    "work": (AsyncBroker, ProcessOrder, Sweep, Database),
+}
+
+
+def a_container(*given: str) -> AsyncContainer:
+    settings = {name: NOWHERE[name] for name in (*given, "JWT_SECRET_KEY")}
+    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    return make_container(load_settings(settings), resources)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [name for name, wanted in zip(SERVICES, choice, strict=True) if wanted]
+        for choice in product([False, True], repeat=3)
+    ],
+    ids=lambda given: " ".join(given) or "nothing",
+)
+async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
+    container = a_container(*given)
+    for needs in ROLES.values():
+        for need in needs:
+            assert await container.get(need) is not None
+    assert (await http_services(container)).create_order is not None
+    publisher = await container.get(EventPublisher)
+    assert isinstance(publisher, KafkaPublisher if SERVICES[2] in given else MemoryBus)
+    broker = await container.get(AsyncBroker)
+    assert isinstance(broker, RedisStreamBroker if SERVICES[1] in given else InProcessBroker)
+    cache = await container.get(OrderCache)
+    assert isinstance(cache, RedisOrderCache if SERVICES[1] in given else CheckedOrderCache)
+    await container.close()
+
+
+async def test_what_a_test_puts_instead_replaces_the_real_thing() -> None:
+    resources = Resources("", SigningKeys(b"x" * 32))
+    container = make_container(load_settings({}), resources, MemoryStorageProvider())
+    assert type(await container.get(Accounts)).__name__ == "MemoryAccounts"
+    assert (await http_services(container)).create_order is not None
+    await container.close()

@@ -1,0 +1,44 @@
+"""What the README says, against what the service does."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from domain.status import TRANSITIONS
+from entrypoints.settings import Settings, load_settings
+from tools.settings_table import settings_table
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_settings_is_the_one_that_the_service_reads() -> None:
+    assert settings_table() in README
+
+
+def test_the_picture_of_the_lifecycle_is_the_transition_table() -> None:
+    picture = re.search(r"stateDiagram-v2\n(.*?)```", README, re.DOTALL)
+    assert picture is not None
+    drawn = set(re.findall(r"(\w+) --> (\w+)", picture[1]))
+    assert drawn == {(str(a), str(b)) for a, after in TRANSITIONS.items() for b in after}
+
+
+def test_the_example_environment_names_every_setting_with_its_default() -> None:
+    lines = re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    named = dict(lines)
+    for each in fields(Settings):
+        assert named.get(each.name.upper()) == each.metadata["default"], each.name
+
+
+def test_the_example_environment_with_everything_uncommented_is_read() -> None:
+    lines = re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert load_settings(dict(lines)) == load_settings({})
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_both_readmes_begin_with_the_two_commands(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+    assert "make run" in text
+    assert "make test" in text

@@ -1,0 +1,105 @@
+"""Reading the settings: every fault at once, by name."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from application.ports.limits import Limit
+from domain.policy import StatusPolicy
+from entrypoints.settings import BadSettings, Settings, load_settings
+
+SECRET = "a key of thirty-two bytes or more"
+
+BAD = {
+    "DATABASE_URL": ["mysql://a/b", "postgresql://a:port/b", "postgres:/a", "localhost"],
+    "REDIS_URL": ["http://a", "redis://", "redis://a:x"],
+    "KAFKA_BOOTSTRAP_SERVERS": ["a", "a:", ":1", "a:99999", "a:1,b"],
+    "KAFKA_SECURITY_PROTOCOL": ["TLS"],
+    "KAFKA_SASL_MECHANISM": ["MAGIC"],
+    "KAFKA_TOPIC_PREFIX": ["my shop", "shop/", "x" * 201],
+    "JWT_SECRET_KEY": ["short"],
+    "JWT_SECRET_KEY_FILE": ["/nowhere/at/all"],
+    "JWT_PREVIOUS_SECRET_KEYS": [f"{SECRET},short"],
+    "PORT": ["-1", "65536", "http", "\uff18\uff10"],
+    "WORKERS": ["0", "many", "2"],
+    "ADMIN_PORT": ["0", "x"],
+    "ACCESS_TOKEN_TTL": ["0", "1.5"],
+    "CACHE_TTL": ["0"],
+    "RATE_LIMIT_ORDERS": ["60", "0/minute", "60/fortnight", "-1/day", "many/hour", "no"],
+    "STATUS_POLICY": ["anybody"],
+    "PROCESSING_DELAY": ["-1", "soon", "nan"],
+    "SWEEP_AFTER": ["-1"],
+    "DB_POOL_SIZE": ["1"],
+    "TRUSTED_PROXIES": ["10.0.0.0/99", "proxy"],
+    "DEFAULT_CURRENCY": ["usd", "XXX"],
+    "LOG_LEVEL": ["LOUD"],
+    "LOG_FORMAT": ["xml"],
+}
+
+
+def faults_of(**environment: str) -> dict[str, str]:
+    with pytest.raises(BadSettings) as refusal:
+        load_settings(environment)
+    return refusal.value.faults
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name in BAD for text in BAD[name]])
+def test_a_bad_value_is_named(name: str, text: str) -> None:
+    settings = {"JWT_SECRET_KEY": SECRET} | {name: text}
+    if name.startswith("JWT_SECRET_KEY_"):
+        del settings["JWT_SECRET_KEY"]
+    assert name in faults_of(**settings)
+
+
+def test_every_fault_is_named_at_once_and_in_one_message() -> None:
+    environment = {name: texts[0] for name, texts in BAD.items()}
+    with pytest.raises(BadSettings) as refusal:
+        load_settings(environment)
+    assert set(refusal.value.faults) == set(BAD)
+    for name in BAD:
+        assert f"  {name}: " in str(refusal.value)
+
+
+def test_nothing_set_is_the_embedded_service() -> None:
+    settings = load_settings({})
+    assert settings.missing_services == ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.rate_limit_orders == Limit("orders", 60, 60)
+    assert settings.status_policy is StatusPolicy.OWNER
+    assert settings.processing_delay == timedelta(seconds=2)
+    assert settings.secret is None
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    empty = dict.fromkeys(BAD, "")
+    assert load_settings(empty) == load_settings({})
+
+
+def test_a_database_wants_a_secret() -> None:
+    assert "JWT_SECRET_KEY" in faults_of(DATABASE_URL="postgresql://a/b")
+    settings = load_settings({"DATABASE_URL": "postgres://a/b", "JWT_SECRET_KEY": SECRET})
+    assert settings.secret == SECRET.encode()
+
+
+def test_a_secret_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    assert load_settings({"JWT_SECRET_KEY_FILE": str(file)}).secret == SECRET.encode()
+    both = {"JWT_SECRET_KEY_FILE": str(file), "JWT_SECRET_KEY": SECRET}
+    assert "JWT_SECRET_KEY_FILE" in faults_of(**both)
+
+
+def test_several_workers_need_all_three_services() -> None:
+    fault = faults_of(WORKERS="2", REDIS_URL="redis://a")["WORKERS"]
+    assert "DATABASE_URL" in fault
+    assert "KAFKA_BOOTSTRAP_SERVERS" in fault
+    assert "REDIS_URL" not in fault
+
+
+def test_what_is_said_of_the_settings_holds_no_address_and_no_password() -> None:
+    settings: Settings = load_settings(
+        {"DATABASE_URL": "postgresql://ada:hush@db/orders", "JWT_SECRET_KEY": SECRET}
+    )
+    assert "hush" not in str(settings.described)
+    assert settings.described["postgresql"] == "external"

@@ -1,0 +1,329 @@
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Final
+
+import pytest
+from packaging.requirements import Requirement
+
+from tools import check_generated, check_locks, environment
+from tools.check_locks import Lock, Pin, apart, read_lock, requirements, unhashed, unmet
+
+ROOT: Final = Path(__file__).parents[2]
+SH: Final = shutil.which("sh") or "/bin/sh"
+HASH: Final = f"    --hash=sha256:{'0' * 64}"
+
+USABLE: Final = "exit 0"
+UNUSABLE: Final = "exit 1"
+
+
+def run(*command: str | Path, at: Path = ROOT, path: str | None = None) -> CompletedProcess[str]:
+    env = dict(os.environ) if path is None else {"PATH": path}
+    return subprocess.run(command, cwd=at, env=env, capture_output=True, text=True, check=False)
+
+
+def executable(path: Path, script: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{SH}\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+# --- The Makefile
+
+
+def test_help_is_what_make_shows_and_it_lists_every_target() -> None:
+    shown = run("make", "--no-print-directory")
+    text = (ROOT / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert targets
+    listed = [line.split()[1] for line in shown.stdout.splitlines()]
+    assert listed == targets[1].split()
+    assert set(listed) >= {"run", "dev", "test", "check", "demo", "bench", "lock", "clean", "help"}
+
+
+def test_nothing_in_the_tools_needs_bash_or_an_absolute_place() -> None:
+    for script in ROOT.glob("tools/*.sh"):
+        assert script.read_text().startswith("#!/bin/sh\n")
+        assert run(SH, "-n", script).returncode == 0
+        assert str(Path.home()) not in script.read_text()
+
+
+def test_ci_runs_the_checks_and_then_the_tests_and_nothing_else() -> None:
+    script = (ROOT / ".ci/run").read_text()
+    assert [line for line in script.splitlines() if line.startswith("make")] == [
+        "make check",
+        "make test",
+    ]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+# --- Which Python
+
+
+def found(*folders: Path) -> CompletedProcess[str]:
+    return run(SH, "tools/python.sh", path=":".join(map(str, folders)))
+
+
+def test_the_newest_python_wins_wherever_it_stands_on_the_path(tmp_path: Path) -> None:
+    executable(tmp_path / "a/python3.11", USABLE)
+    executable(tmp_path / "a/python3", USABLE)
+    newest = executable(tmp_path / "b c/python3.13", USABLE)
+    assert found(tmp_path / "a", tmp_path / "b c").stdout == f"{newest}\n"
+
+
+def test_a_python_without_venv_or_a_version_managers_stand_in_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    executable(tmp_path / "shims/python3.14", UNUSABLE)
+    executable(tmp_path / "shims/python3.12", "exit 127")
+    real = executable(tmp_path / "bin/python3.12", USABLE)
+    assert found(tmp_path / "shims", tmp_path / "bin").stdout == f"{real}\n"
+
+
+def test_an_unnumbered_python_is_the_last_resort(tmp_path: Path) -> None:
+    only = executable(tmp_path / "python3", USABLE)
+    assert found(tmp_path).stdout == f"{only}\n"
+
+
+def test_the_running_python_is_usable_by_the_very_question_that_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "python3").symlink_to(sys.executable)
+    assert found(tmp_path).stdout == f"{tmp_path / 'python3'}\n"
+
+
+@pytest.mark.parametrize("script", [None, UNUSABLE])
+def test_without_a_python_one_sentence_says_what_to_install(
+    tmp_path: Path, script: str | None
+) -> None:
+    if script:
+        executable(tmp_path / "python3.12", script)
+    answer = found(tmp_path)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert len(answer.stderr.splitlines()) == 1
+    assert "install" in answer.stderr
+    assert "3.11 to 3.14" in answer.stderr
+
+
+def test_the_range_of_pythons_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == ">=3.11,<3.15"
+    assert "(3, 11) <= sys.version_info[:2] < (3, 15)" in (ROOT / "tools/python.sh").read_text()
+
+
+# --- The environment
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in a folder with a space in its name, and a Python that only notes its orders."""
+    root = tmp_path / "a checkout"
+    (root / "tools").mkdir(parents=True)
+    for name in ("environment.sh", "environment.py", "python.sh"):
+        shutil.copy(ROOT / "tools" / name, root / "tools")
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+        (root / name).write_text(name)
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(environment, "_run", lambda *command: noted(root, *command))
+    return root
+
+
+def noted(root: Path, *command: str) -> None:
+    with (root / "orders").open("a") as orders:
+        orders.write(f"{command[-1]}\n")
+    if command[-1] == ".venv":
+        shutil.rmtree(root / ".venv", ignore_errors=True)
+        executable(root / ".venv/bin/python", USABLE)
+
+
+def carried_out(checkout: Path) -> list[str]:
+    orders = checkout / "orders"
+    lines = orders.read_text().splitlines() if orders.exists() else []
+    orders.unlink(missing_ok=True)
+    return lines
+
+
+def is_fresh(checkout: Path, level: str) -> bool:
+    """Whether the shell's short way finds nothing to do; there is no Python for the long one."""
+    tools = ":".join({str(Path(shutil.which(name) or "").parent) for name in ("cmp", "cat")})
+    (checkout / "tools/python.sh").write_text("exit 9")
+    answer = run(SH, "tools/environment.sh", level, at=checkout, path=tools)
+    assert answer.returncode in {0, 9}
+    return answer.returncode == 0
+
+
+def test_an_environment_is_made_once_and_then_only_compared(checkout: Path) -> None:
+    assert not is_fresh(checkout, "runtime")
+    environment.main("runtime")
+    assert carried_out(checkout) == [".venv", "requirements.lock", "."]
+    assert is_fresh(checkout, "runtime")
+    environment.main("runtime")
+    assert carried_out(checkout) == []
+
+
+def test_the_tests_packages_are_added_to_what_the_service_has(checkout: Path) -> None:
+    environment.main("runtime")
+    carried_out(checkout)
+    assert not is_fresh(checkout, "dev")
+    environment.main("dev")
+    assert carried_out(checkout) == ["requirements-dev.lock"]
+    assert is_fresh(checkout, "dev")
+    assert is_fresh(checkout, "runtime")
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_that_changed_is_installed_from_nothing(checkout: Path, lock: str) -> None:
+    environment.main("dev")
+    carried_out(checkout)
+    (checkout / lock).write_text("changed")
+    assert not is_fresh(checkout, "dev")
+    environment.main("dev")
+    assert carried_out(checkout) == [".venv", "requirements-dev.lock", "."]
+
+
+def test_a_changed_project_file_installs_the_project_alone(checkout: Path) -> None:
+    environment.main("dev")
+    carried_out(checkout)
+    (checkout / "pyproject.toml").write_text("changed")
+    assert not is_fresh(checkout, "runtime")
+    environment.main("runtime")
+    assert carried_out(checkout) == ["."]
+
+
+def test_a_checkout_that_was_moved_begins_again(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.main("runtime")
+    moved = checkout.rename(checkout.with_name("moved"))
+    monkeypatch.chdir(moved)
+    monkeypatch.setattr(environment, "_run", lambda *command: noted(moved, *command))
+    carried_out(moved)
+    assert not is_fresh(moved, "runtime")
+    environment.main("runtime")
+    assert carried_out(moved) == [".venv", "requirements.lock", "."]
+
+
+@pytest.mark.parametrize("step", ["requirements-dev.lock", "."])
+def test_an_installation_that_was_interrupted_begins_again(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupted(*command: str) -> None:
+        if command[-1] == step:
+            raise KeyboardInterrupt
+        noted(checkout, *command)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "_run", interrupted)
+        with pytest.raises(SystemExit) as ended:
+            environment.main("dev")
+    assert ended.value.code == 130
+    assert not is_fresh(checkout, "dev")
+    carried_out(checkout)
+    environment.main("dev")
+    assert carried_out(checkout) == [".venv", "requirements-dev.lock", "."]
+
+
+def test_a_failed_installation_is_one_sentence_and_no_traceback(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*command: str) -> None:
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(environment, "_run", failing)
+    with pytest.raises(SystemExit, match="could not be made"):
+        environment.main("runtime")
+    assert not is_fresh(checkout, "runtime")
+
+
+# --- The locks
+
+
+def lock(name: str) -> Lock:
+    return read_lock((ROOT / name).read_text())
+
+
+def test_both_locks_are_fresh_whole_and_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    check_locks.main()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_no_address_and_no_place(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert not re.search(r"://|\bfile:|--find-links|--index|/opt/|/root/|/tmp/", text)
+    assert len(lock(name)) > 50
+
+
+def test_a_lock_is_read_with_its_markers_and_its_hashes() -> None:
+    text = f"# made by\nA_b==1.0 ; sys_platform == 'win32' \\\n{HASH} \\\n{HASH}\n    # via c\n"
+    assert read_lock(text) == {"a-b": Pin("1.0", "sys_platform == 'win32'", 2)}
+
+
+@pytest.mark.parametrize(
+    "line", ["--index-url https://example.org/simple", "a @ https://example.org/a.whl", "a==1.0"]
+)
+def test_a_lock_with_an_address_or_an_unhashed_pin_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="not a pin"):
+        read_lock(line)
+
+
+@pytest.mark.parametrize(
+    ("pins", "fault"),
+    [
+        ({}, "litestar is not in it"),
+        ({"litestar": Pin("2.24.9", None, 1)}, "litestar is 2.24.9, not ~=2.25"),
+        ({"litestar": Pin("2.26.0", None, 1)}, None),
+    ],
+)
+def test_a_lock_that_does_not_follow_the_project_is_named(
+    pins: Mapping[str, Pin], fault: str | None
+) -> None:
+    faults = list(unmet(iter([Requirement("litestar~=2.25")]), pins))
+    assert faults == ([fault] if fault else [])
+
+
+def test_a_package_without_a_hash_or_tested_in_another_version_is_named() -> None:
+    one, two = Pin("1", None, 1), Pin("2", None, 0)
+    assert list(unhashed({"a": one, "b": two})) == ["b has no hash"]
+    assert list(apart({"a": one}, {"a": two})) == ["a is not what requirements.lock says"]
+    assert list(apart({"a": one}, {"a": one, "b": two})) == []
+
+
+def test_a_group_that_includes_another_asks_for_both() -> None:
+    project = {
+        "project": {"dependencies": ["a"]},
+        "build-system": {"requires": ["b"]},
+        "dependency-groups": {"one": ["c"], "two": ["d", {"include-group": "one"}]},
+    }
+    assert [wanted.name for wanted in requirements(project, "two")] == ["a", "b", "d", "c"]
+
+
+# --- The generated documents
+
+
+def test_a_document_that_drifted_is_named_with_the_command_that_renews_it(tmp_path: Path) -> None:
+    orders = executable(tmp_path / "orders", "echo '{}'")
+    same, other = tmp_path / "same.json", tmp_path / "other.json"
+    same.write_text("{}\n")
+    other.write_text("{ }\n")
+    documents = {
+        str(path): (str(orders), path.stem) for path in (same, other, tmp_path / "absent.json")
+    }
+    (fault,) = check_generated.drifted(documents)
+    assert fault == f"{other} is out of date: .venv/bin/orders other > {other}"
+
+
+# --- What is given along
+
+
+def test_the_example_settings_are_all_commented_out_and_named_once() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert all(line.startswith("#") for line in lines if line)
+    names = [line[1:].partition("=")[0] for line in lines if re.match(r"#[A-Z_]+=", line)]
+    assert len(names) == len(set(names)) > 30

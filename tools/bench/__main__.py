@@ -1,0 +1,159 @@
+"""`python -m tools.bench`: measure, and print a table."""
+
+import os
+import platform
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from tests.servers.server import Unavailable
+from tools.bench.contestants import (
+    FLOOR,
+    SERVICE,
+    WORKS,
+    Contestant,
+    baseline,
+    floor,
+    make_baseline_environment,
+    service,
+)
+from tools.bench.errors import BenchError
+from tools.bench.figures import Rounds, alone_figures, figures_table, throughput_table
+from tools.bench.rest import growth, memory
+from tools.bench.storage import Backlog, Storage, holds_anything, private_storage
+from tools.bench.wrk import Measured, ensure_wrk, measure
+
+_MANY, _VERY_MANY = 100_000, 1_000_000
+_WIDTH = 116
+
+
+class Bench:
+    """One run, with its options, its servers and its folder."""
+
+    def __init__(self, options: Namespace, storage: Storage, folder: Path, status: Status) -> None:
+        self._options = options
+        self._storage = storage
+        self._folder = folder
+        self._status = status
+        self._console = Console(highlight=False)
+        # In a pipe it would be 80 columns, and the figures would be cut off.
+        self._console.width = max(self._console.width, _WIDTH)
+        self._backlogs: list[Backlog] = []
+        self._redis_in_use = False
+
+    def run(self) -> None:
+        """Measure everything, and print it."""
+        with self._contestants() as contestants:
+            rounds = self._rounds(contestants, self._options.rounds, 32)
+            by_name = [each for each in contestants if each.name in {FLOOR, SERVICE}]
+            alone = self._rounds(by_name, 1, 1)
+            self._redis_in_use = holds_anything(self._storage.redis_number(3))
+        figures = alone_figures(alone)
+        self._say("growth")
+        many = _VERY_MANY if self._options.large else _MANY
+        database = self._storage.database("growth")
+        figures += growth(database, self._folder, many, self._options.seconds)
+        self._say("memory")
+        figures.append(memory(self._folder))
+        self._status.stop()
+        self._console.print(throughput_table(rounds, self._title()))
+        self._console.print(figures_table(figures))
+        self._console.print(*self._notes(), sep="\n")
+
+    @contextmanager
+    def _contestants(self) -> Iterator[Sequence[Contestant]]:
+        self._say("installing the baseline's dependencies")
+        python = make_baseline_environment(self._folder / "baseline-venv")
+        self._say("starting")
+        database = self._storage.database(SERVICE)
+        redis = self._storage.redis_number(3)
+        with ExitStack() as stack:
+            yield (
+                stack.enter_context(baseline(self._storage, self._folder, python)),
+                stack.enter_context(floor(self._storage, self._folder)),
+                stack.enter_context(service(database, redis, self._folder)),
+            )
+
+    def _rounds(self, contestants: Sequence[Contestant], rounds: int, connections: int) -> Rounds:
+        """Every contestant with every work, in turns, so that a noisy minute hits them all."""
+        seen: dict[str, dict[str, list[Measured]]] = {work: {} for work in WORKS}
+        for number in range(rounds):
+            for work in WORKS:
+                for each in contestants:
+                    self._say(f"round {number + 1}/{rounds} -c{connections}: {work}, {each.name}")
+                    measured = self._measure(each, work, connections)
+                    seen[work].setdefault(each.name, []).append(measured)
+        return seen
+
+    def _measure(self, contestant: Contestant, work: str, connections: int) -> Measured:
+        try:
+            measured = measure(
+                contestant.works[work], self._folder, self._options.seconds, connections
+            )
+        except BenchError as error:
+            raise BenchError(f"{contestant.name}, {work}: {error}") from error
+        self._backlogs.append(contestant.settle())
+        return measured
+
+    def _say(self, what: str) -> None:
+        self._status.update(f"bench: {what}")
+
+    def _title(self) -> str:
+        options = self._options
+        return f"wrk -t1 -c32, {options.seconds} s, median of {options.rounds} interleaved rounds"
+
+    def _notes(self) -> Iterator[str]:
+        load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+        yield f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load}."
+        waiting = max(each.at_first for each in self._backlogs)
+        yield f"Orders that waited to be processed when creating ended: at most {waiting:,}."
+        if stuck := max(each.at_last for each in self._backlogs):
+            yield f"The processing stood still for half a minute, with {stuck:,} orders waiting."
+        if not self._redis_in_use:
+            yield "The service kept nothing in Redis: its cache and its limits were in-process."
+        yield "Not measured: create to processed through Kafka."
+
+
+def options_of(arguments: Sequence[str]) -> Namespace:
+    """What the command line asks for."""
+    parser = ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4, help="length of a measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds")
+    parser.add_argument("--large", action="store_true", help="growth up to 1,000,000 orders")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.seconds, options.rounds = 2, 1
+    if options.seconds < 1 or options.rounds < 1:
+        parser.error("--seconds and --rounds are at least 1")
+    return options
+
+
+def main() -> None:
+    """Run the benchmark; what is in its way is one sentence."""
+    options = options_of(sys.argv[1:])
+    status = Console(stderr=True).status("bench")
+    try:
+        ensure_wrk()
+        with (
+            tempfile.TemporaryDirectory(prefix="orders-bench-", ignore_cleanup_errors=True) as name,
+            private_storage() as storage,
+            status,
+        ):
+            folder = Path(name)
+            folder.chmod(0o755)  # the embedded database's own user must reach what is its own
+            Bench(options, storage, folder, status).run()
+    except (BenchError, Unavailable) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The three that are measured: how each is started, and what is asked of it."""
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tools.bench.errors import BenchError
+from tools.bench.floor import ORDER, USER
+from tools.bench.processes import Running, serving
+from tools.bench.storage import Backlog, Storage, drain
+from tools.bench.wrk import Work
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
+_UVICORN: Final = ("-m", "uvicorn", "--port", "{port}", "--loop", "uvloop", "--http", "httptools")
+_QUIET: Final = ("--no-access-log", "--log-level", "warning")
+_JSON: Final = {"Content-Type": "application/json"}
+_ENDLESS: Final = "1000000000/minute"
+
+#: Orders of the reader, asked for in turn; orders of the one whose list is asked for.
+_READ: Final = 100
+_LISTED: Final = 20
+_BODY: Final = json.dumps(
+    {
+        "items": [
+            {"name": "Green tea", "quantity": 2, "price": 9.95},
+            {"name": "Cup", "quantity": 1, "price": 4.1},
+        ],
+        "total_price": 24.0,
+    }
+)
+
+CREATE, READ, LIST = "POST /orders/", "GET /orders/{id}/ cached", "GET /orders/user/{id}/, 20"
+WORKS: Final = (CREATE, READ, LIST)
+BASELINE, FLOOR, SERVICE = "baseline", "floor", "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A server that is ready to be measured.
+
+    `settle` waits for what creating orders has left to do, and says how much that was.
+    """
+
+    name: str
+    works: Mapping[str, Work]
+    settle: Callable[[], Backlog] = Backlog
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of a server."""
+
+    id: str
+    client: httpx.Client
+
+    def place(self, count: int) -> list[str]:
+        """Place orders; their ids."""
+        answers = (self.client.post("/orders/", content=_BODY) for _ in range(count))
+        return [answer.raise_for_status().json()["id"] for answer in answers]
+
+
+def open_account(url: str) -> Account:
+    """Register and log in at a server."""
+    client = httpx.Client(base_url=url, trust_env=False, timeout=30, headers=_JSON)
+    email, password = f"{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
+    opened = client.post("/register/", json={"email": email, "password": password})
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = {"username": email, "password": password}
+    token = client.post("/token/", data=form, headers=kind).raise_for_status().json()
+    client.headers["Authorization"] = f"Bearer {token['access_token']}"
+    return Account(opened.raise_for_status().json()["id"], client)
+
+
+def work_of(account: Account, *paths: str) -> Work:
+    """Reading with an account's token."""
+    headers = {"Authorization": account.client.headers["Authorization"]}
+    return Work(str(account.client.base_url), paths, headers=headers)
+
+
+def works_of(url: str) -> dict[str, Work]:
+    """The three works for a server with accounts: one user reads and writes, one has 20 orders."""
+    user, lister = open_account(url), open_account(url)
+    with closing(user.client), closing(lister.client):
+        lister.place(_LISTED)
+        read = work_of(user, *(f"/orders/{order}/" for order in user.place(_READ)))
+    create = Work(url, ["/orders/"], "POST", {**read.headers, **_JSON}, _BODY)
+    return {CREATE: create, READ: read, LIST: work_of(lister, f"/orders/user/{lister.id}/")}
+
+
+def make_baseline_environment(folder: Path) -> Path:
+    """A throw-away environment with what the baseline stands on; its Python.
+
+    Raises:
+        BenchError: pip could not fill it.
+    """
+    python = folder / "bin" / "python"
+    pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--no-deps", "--no-input"]
+    for words in (
+        [sys.executable, "-I", "-m", "venv", str(folder)],
+        [*pip, "--disable-pip-version-check", "--requirement", str(_REQUIREMENTS)],
+    ):
+        done = subprocess.run(words, check=False, capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            raise BenchError(f"no environment for the baseline: {done.stderr.strip()}")
+    return python
+
+
+@contextmanager
+def baseline(storage: Storage, folder: Path, python: Path) -> Iterator[Contestant]:
+    """The original design."""
+    url = storage.database(BASELINE).replace("postgresql://", "postgresql+asyncpg://")
+    settings = {
+        "BASELINE_DATABASE_URL": url,
+        "BASELINE_REDIS_URL": storage.redis_number(1),
+    }
+    command = (python, *_UVICORN, *_QUIET, "tools.bench.baseline:app")
+    with serving(command, _ROOT, folder / "baseline.log", settings) as running:
+        yield Contestant(BASELINE, works_of(running.url))
+
+
+@contextmanager
+def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
+    """The bare framework on the same server."""
+    settings = {
+        "FLOOR_DATABASE_URL": storage.database(FLOOR),
+        "FLOOR_REDIS_URL": storage.redis_number(2),
+    }
+    command = (sys.executable, *_UVICORN, *_QUIET, "tools.bench.floor:app")
+    with serving(command, _ROOT, folder / "floor.log", settings) as running:
+        works = {
+            CREATE: Work(running.url, ["/orders/"], "POST", _JSON, _BODY),
+            READ: Work(running.url, [f"/orders/{ORDER}/"]),
+            LIST: Work(running.url, [f"/orders/user/{USER}/"]),
+        }
+        yield Contestant(FLOOR, works)
+
+
+@contextmanager
+def service(database: str, redis: str, folder: Path) -> Iterator[Contestant]:
+    """This service on a real PostgreSQL and Redis, every role of it in the one process."""
+    settings = {**external(database), "REDIS_URL": redis}
+    with orders_serve(folder, SERVICE, settings) as running:
+        yield Contestant(SERVICE, works_of(running.url), lambda: drain(database))
+
+
+def external(database: str) -> dict[str, str]:
+    """The settings of a service on this database."""
+    return {"DATABASE_URL": database, "JWT_SECRET_KEY": secrets.token_urlsafe(32)}
+
+
+@contextmanager
+def orders_serve(folder: Path, name: str, settings: Mapping[str, str]) -> Iterator[Running]:
+    """`orders serve`, as an operator starts it, with limits that are counted and never reached."""
+    limits = {f"RATE_LIMIT_{each}": _ENDLESS for each in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")}
+    common = {
+        "PORT": "{port}",
+        "PROCESSING_DELAY": "0",
+        "ACCESS_TOKEN_TTL": "86400",
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": "json",
+    }
+    # Beside no `.env`: the working directory is the bench's own.
+    command = (Path(sys.executable).with_name("orders"), "serve")
+    log = folder / f"{name}.log"
+    with serving(command, folder, log, {**common, **limits, **settings}) as running:
+        yield running

@@ -1,0 +1,144 @@
+"""What was measured, put together: medians, ratios, and the table that shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from rich.table import Table
+
+from tools.bench.contestants import BASELINE, CREATE, FLOOR, LIST, READ, SERVICE
+from tools.bench.wrk import Measured
+
+#: By work, then by contestant: every round.
+Rounds = Mapping[str, Mapping[str, Sequence[Measured]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """At least these ratios, against the baseline and against the floor."""
+
+    baseline: float
+    floor: float
+
+
+#: Section 9 of the contract.
+TARGETS: Final = {CREATE: Target(12, 1.3), READ: Target(15, 1.3), LIST: Target(10, 0.8)}
+ALONE_AT_MOST: Final = 1.3
+GROWTH_WITHIN: Final = 0.2
+MEMORY_BELOW: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measure beside its target."""
+
+    name: str
+    value: str
+    target: str
+
+
+def median_of(rounds: Sequence[Measured]) -> Measured:
+    """The median of each measure over the rounds."""
+    return Measured(
+        median(each.per_second for each in rounds),
+        median(each.p50 for each in rounds),
+        median(each.p99 for each in rounds),
+    )
+
+
+def ratio(mine: float, theirs: float) -> str:
+    """How many times the other's a value is."""
+    return f"{mine / theirs:.2f}x" if mine / theirs < 10 else f"{mine / theirs:.1f}x"
+
+
+def spread(rounds: Sequence[Measured]) -> str:
+    """How far the rounds are apart: half the range, in percent of the median."""
+    if len(rounds) < 2:
+        return "?"
+    rates = [each.per_second for each in rounds]
+    return f"{(max(rates) - min(rates)) / 2 / median(rates):.0%}"
+
+
+def throughput_rows(rounds: Rounds) -> list[tuple[str, ...]]:
+    """A row for each work and contestant."""
+    rows: list[tuple[str, ...]] = []
+    for work, by_name in rounds.items():
+        medians = {name: median_of(each) for name, each in by_name.items()}
+        for name, seen in medians.items():
+            rows.append(
+                (
+                    work if name == BASELINE else "",
+                    name,
+                    f"{seen.per_second:,.0f}",
+                    spread(by_name[name]),
+                    f"{seen.p50:.1f}",
+                    f"{seen.p99:.1f}",
+                    *(_ratios(work, medians) if name == SERVICE else ("", "")),
+                )
+            )
+    return rows
+
+
+def _ratios(work: str, medians: Mapping[str, Measured]) -> tuple[str, str]:
+    mine = medians[SERVICE].per_second
+    against_baseline = ratio(mine, medians[BASELINE].per_second)
+    against_floor = ratio(mine, medians[FLOOR].per_second)
+    target = TARGETS[work]
+    return (
+        f"{against_baseline} (≥ {target.baseline:g})",
+        f"{against_floor} (≥ {target.floor:g})",
+    )
+
+
+def throughput_table(rounds: Rounds, title: str) -> Table:
+    """Requests, latencies and ratios."""
+    table = Table(title=title)
+    table.add_column("work", no_wrap=True)
+    table.add_column("server")
+    for name in ("requests/s", "±", "p50 ms", "p99 ms", "/ baseline", "/ floor"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in throughput_rows(rounds):
+        table.add_row(*row, end_section=row[1] == SERVICE)
+    return table
+
+
+def alone_figures(rounds: Rounds) -> list[Figure]:
+    """How long a request takes that has the server to itself, against the floor's."""
+    figures = []
+    for work, by_name in rounds.items():
+        mine, floor = (median_of(by_name[name]).p50 for name in (SERVICE, FLOOR))
+        figures.append(
+            Figure(
+                f"one connection, {work}",
+                f"{mine:.2f} ms, {ratio(mine, floor)} the floor's",
+                f"≤ {ALONE_AT_MOST:g}x",
+            )
+        )
+    return figures
+
+
+def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measured]) -> Figure:
+    """What a work costs among many orders, against what it costs among few."""
+    cost = few[1].per_second / many[1].per_second
+    return Figure(
+        f"{work} among {many[0]:,} orders",
+        f"{cost:.2f}x the cost among {few[0]:,}",
+        f"{1 - GROWTH_WITHIN:g}-{1 + GROWTH_WITHIN:g}x",
+    )
+
+
+def memory_figure(mib: float | None) -> Figure:
+    """What the embedded service's Python process holds."""
+    value = "not to be had here: no /proc" if mib is None else f"{mib:.0f} MiB"
+    return Figure("embedded service at rest, after 1,000 orders", value, f"< {MEMORY_BELOW:g} MiB")
+
+
+def figures_table(figures: Sequence[Figure]) -> Table:
+    """Everything that is no throughput."""
+    table = Table()
+    for name in ("measure", "value", "target"):
+        table.add_column(name)
+    for figure in figures:
+        table.add_row(figure.name, figure.value, figure.target)
+    return table

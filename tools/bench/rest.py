@@ -1,0 +1,62 @@
+"""What is measured of the service alone: growth with its data, and memory at rest."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from tools.bench.contestants import (
+    Account,
+    external,
+    open_account,
+    orders_serve,
+    work_of,
+)
+from tools.bench.figures import Figure, growth_figure, memory_figure
+from tools.bench.processes import resident_mib
+from tools.bench.storage import drain, grow, some_orders
+from tools.bench.wrk import Measured, measure
+
+_FEW: Final = 1000
+#: Orders, from all over the table, that are asked for in turn.
+_SAMPLE: Final = 1000
+_REST: Final = 3.0
+
+
+def growth(database: str, folder: Path, many: int, seconds: int) -> list[Figure]:
+    """Reading and listing among few orders of one user, and among many.
+
+    Without Redis, so that every read asks PostgreSQL for the order by its key.
+    """
+    with orders_serve(folder, "growth", external(database)) as running:
+        account = open_account(running.url)
+        with closing(account.client):
+            template = account.place(1)[0]
+            drain(database)
+            seen = []
+            for first, last in ((2, _FEW), (_FEW + 1, many)):
+                grow(database, template, first, last)
+                seen.append(_read_and_list(account, database, folder, seconds))
+    few, many_seen = seen
+    return [growth_figure(work, (_FEW, few[work]), (many, many_seen[work])) for work in few]
+
+
+def _read_and_list(
+    account: Account, database: str, folder: Path, seconds: int
+) -> dict[str, Measured]:
+    paths = [f"/orders/{order}/" for order in some_orders(database, _SAMPLE)]
+    works = {
+        "read": work_of(account, *paths),
+        "list of 20": work_of(account, f"/orders/user/{account.id}/?limit=20"),
+    }
+    return {name: measure(work, folder, seconds) for name, work in works.items()}
+
+
+def memory(folder: Path, orders: int = 1000) -> Figure:
+    """What the Python process of a service without any backing service holds after some orders."""
+    with orders_serve(folder, "embedded", {"DATA_DIR": str(folder / "var")}) as running:
+        account = open_account(running.url)
+        with closing(account.client):
+            account.place(orders)
+        time.sleep(_REST)
+        return memory_figure(resident_mib(running.pid))

@@ -1,0 +1,146 @@
+"""The bench's PostgreSQL and Redis, and what is asked of them behind the servers' backs."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+from redis import Redis
+
+from tests.servers.local import launch
+from tests.servers.server import Kind
+
+#: Seconds without an order processed after which we wait no longer.
+_STUCK_AFTER: Final = 30.0
+
+# Copies of one order that is processed already, with its history; a copy's id is a UUIDv7 as the
+# service makes them, so that the newest is at the end of every index. The triggers that make an
+# order begin as PENDING are not asked: the copies are past that.
+_COPIES: Final = """
+WITH made AS (
+    SELECT (lpad(to_hex(1600000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+            || '8' || substr(md5(n::text), 4, 15))::uuid AS id
+    FROM generate_series($2::bigint, $3::bigint) AS n
+), placed AS (
+    INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
+                        created_at, updated_at, processed_at)
+    SELECT made.id, o.user_id, o.items, o.total_price, o.currency, o.status, o.version,
+           o.revision, o.created_at, o.updated_at, o.processed_at
+    FROM made, orders AS o WHERE o.id = $1
+)
+INSERT INTO order_history (order_id, version, to_status, actor_kind, actor_id, at)
+SELECT made.id, h.version, h.to_status, h.actor_kind, h.actor_id, h.at
+FROM made, order_history AS h WHERE h.order_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where the servers of this run store."""
+
+    postgres: str
+    redis: str
+
+    def database(self, name: str) -> str:
+        """The URL of an empty database of this name."""
+        asyncio.run(_execute(self.postgres, f"CREATE DATABASE {name}"))
+        return urlsplit(self.postgres)._replace(path=f"/{name}").geturl()
+
+    def redis_number(self, number: int) -> str:
+        """The URL of one of Redis's numbered databases."""
+        return urlsplit(self.redis)._replace(path=f"/{number}").geturl()
+
+
+@contextmanager
+def private_storage() -> Iterator[Storage]:
+    """A PostgreSQL and a Redis of this run's own."""
+    with ExitStack() as stack:
+        servers = {kind: launch(kind) for kind in (Kind.POSTGRES, Kind.REDIS)}
+        for server in servers.values():
+            stack.callback(server.close)
+        for server in servers.values():
+            server.start()
+        yield Storage(servers[Kind.POSTGRES].url, servers[Kind.REDIS].url)
+
+
+def holds_anything(redis_url: str) -> bool:
+    """Whether somebody has written to this Redis database."""
+    with Redis.from_url(redis_url) as redis:
+        return bool(redis.dbsize())
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Orders that were not processed: when a load ended, and when we stopped waiting for them."""
+
+    at_first: int = 0
+    at_last: int = 0
+
+
+def drain(database: str) -> Backlog:
+    """Wait until every order is processed, or until they get no fewer any more."""
+    return asyncio.run(_drain(database))
+
+
+async def _drain(database: str) -> Backlog:
+    connection = await asyncpg.connect(database)
+    try:
+        left = at_first = await _unprocessed(connection)
+        give_up = time.monotonic() + _STUCK_AFTER
+        while left and time.monotonic() < give_up:
+            await asyncio.sleep(0.2)
+            before, left = left, await _unprocessed(connection)
+            if left < before:
+                give_up = time.monotonic() + _STUCK_AFTER
+    finally:
+        await connection.close()
+    return Backlog(at_first, left)
+
+
+async def _unprocessed(connection: Any) -> int:
+    count: int = await connection.fetchval("SELECT count(*) FROM orders WHERE processed_at IS NULL")
+    return count
+
+
+def grow(database: str, template: str, first: int, last: int) -> None:
+    """Add copies of the order `template`, numbered `first` to `last`."""
+    asyncio.run(_grow(database, template, first, last))
+
+
+async def _grow(database: str, template: str, first: int, last: int) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(_COPIES, template, first, last, timeout=1800)
+        await connection.execute("VACUUM (ANALYZE) orders", timeout=1800)
+        await connection.execute("CHECKPOINT", timeout=600)
+    finally:
+        await connection.close()
+
+
+def some_orders(database: str, count: int) -> list[str]:
+    """The ids of orders from all over the table."""
+    return asyncio.run(_some_orders(database, count))
+
+
+async def _some_orders(database: str, count: int) -> list[str]:
+    connection = await asyncpg.connect(database)
+    try:
+        rows = await connection.fetch(
+            "SELECT id FROM orders ORDER BY md5(id::text) LIMIT $1", count
+        )
+    finally:
+        await connection.close()
+    return [str(row["id"]) for row in rows]
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,43 @@
+"""Whether the committed documents are those that the code makes: `python -m tools.check_generated`.
+
+A document that is not there yet is not asked for.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+ORDERS: Final = str(Path(sys.executable).with_name("orders"))
+
+#: Each document, and the command that prints it.
+DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "docs/openapi.json": (ORDERS, "openapi"),
+    "docs/asyncapi.json": (ORDERS, "asyncapi"),
+}
+
+
+def drifted(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """How to refresh each of the documents that is not what its command prints.
+
+    Raises:
+        subprocess.CalledProcessError: a command failed.
+    """
+    for path, command in documents.items():
+        if Path(path).exists() and Path(path).read_bytes() != _printed(command):
+            yield f"{path} is out of date: {' '.join(('.venv/bin/orders', *command[1:]))} > {path}"
+
+
+def _printed(command: tuple[str, ...]) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - the table's
+
+
+def main() -> None:
+    """Print nothing and exit 0, or every document that drifted and 1."""
+    if faults := list(drifted(DOCUMENTS)):
+        sys.exit("\n".join(faults))
+
+
+if __name__ == "__main__":
+    main()

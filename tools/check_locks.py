@@ -1,0 +1,110 @@
+"""Whether the locks still say what pyproject.toml asks for: `python -m tools.check_locks`, offline.
+
+It cannot see that something newer is out; `make lock LOCK_ARGS=--upgrade` can.
+"""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+RUNTIME: Final = Path("requirements.lock")
+DEV: Final = Path("requirements-dev.lock")
+PROJECT: Final = Path("pyproject.toml")
+
+_PIN: Final = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>[^\\]+?))? \\")
+_HASH: Final = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One version of one package, where it is installed, and how many hashes allow it."""
+
+    version: str
+    marker: str | None
+    hashes: int
+
+
+#: By normalised name.
+Lock = Mapping[str, Pin]
+
+
+def read_lock(text: str) -> Lock:
+    """The pins of a lock.
+
+    Raises:
+        ValueError: a line is no pin, no hash and no comment; an address, for instance.
+    """
+    pins: dict[str, Pin] = {}
+    name = ""
+    for line in text.splitlines():
+        if pin := _PIN.fullmatch(line):
+            name = canonicalize_name(pin["name"])
+            pins[name] = Pin(pin["version"], pin["marker"], 0)
+        elif _HASH.fullmatch(line):
+            pins[name] = Pin(pins[name].version, pins[name].marker, pins[name].hashes + 1)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            raise ValueError(f"not a pin and not a hash: {line}")
+    return pins
+
+
+def requirements(project: Mapping[str, Any], *groups: str) -> Iterator[Requirement]:
+    """What pyproject.toml asks for itself, and in these dependency groups (PEP 735)."""
+    yield from map(Requirement, project["project"]["dependencies"])
+    yield from map(Requirement, project["build-system"]["requires"])
+    for group in groups:
+        yield from _group(project["dependency-groups"], group)
+
+
+def _group(groups: Mapping[str, Any], name: str) -> Iterator[Requirement]:
+    for entry in groups[name]:
+        if isinstance(entry, str):
+            yield Requirement(entry)
+        else:
+            yield from _group(groups, entry["include-group"])
+
+
+def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
+    """One sentence for each requirement that the lock does not meet."""
+    for requirement in wanted:
+        pin = lock.get(canonicalize_name(requirement.name))
+        if pin is None:
+            yield f"{requirement.name} is not in it"
+        elif not requirement.specifier.contains(pin.version, prereleases=True):
+            yield f"{requirement.name} is {pin.version}, not {requirement.specifier}"
+
+
+def unhashed(lock: Lock) -> Iterator[str]:
+    """One sentence for each package that anybody could replace."""
+    return (f"{name} has no hash" for name, pin in lock.items() if not pin.hashes)
+
+
+def apart(runtime: Lock, dev: Lock) -> Iterator[str]:
+    """One sentence for each package that would be tested in another version than it runs in."""
+    return (
+        f"{name} is not what {RUNTIME} says"
+        for name, pin in runtime.items()
+        if dev.get(name) != pin
+    )
+
+
+def main() -> None:
+    """Print nothing and exit 0, or every fault and 1."""
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+    runtime, dev = (read_lock(path.read_text(encoding="utf-8")) for path in (RUNTIME, DEV))
+    faults = [f"{RUNTIME}: {fault}" for fault in unmet(requirements(project, "build"), runtime)]
+    faults += [f"{RUNTIME}: {fault}" for fault in unhashed(runtime)]
+    faults += [f"{DEV}: {fault}" for fault in unmet(requirements(project, "dev"), dev)]
+    faults += [f"{DEV}: {fault}" for fault in (*unhashed(dev), *apart(runtime, dev))]
+    if faults:
+        sys.exit("\n".join([*faults, "Run `make lock`."]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Brings .venv to what the locks say: `environment.sh runtime` or `environment.sh dev`.
+# Where it is there already, a few comparisons of files are all that happens.
+set -eu
+
+# As environment.py leaves it: what was installed, and where, for a moved .venv is a broken one.
+fresh() {
+  [ -x .venv/bin/python ] && [ "$(cat .venv/place 2>/dev/null)" = "$(pwd -P)" ] || return 1
+  for file in "$@"; do
+    cmp -s "$file" ".venv/$file" || return 1
+  done
+}
+
+case $1 in
+  runtime) fresh pyproject.toml requirements.lock && exit 0 ;;
+  dev) fresh pyproject.toml requirements.lock requirements-dev.lock && exit 0 ;;
+esac
+
+python=$(sh tools/python.sh)
+exec "$python" -I tools/environment.py "$1"
