@@ -8,9 +8,9 @@ from uuid import UUID, uuid5
 from application.documents import Event, Original
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
+from application.topics import DEAD_LETTERS
 from domain.ids import EventId, OrderId
 
-DLQ: Final = "new_order.dlq"
 REASON_HEADER: Final = "dlq_reason"
 ATTEMPTS_HEADER: Final = "dlq_attempts"
 #: The longest reason that is kept, in characters.
@@ -49,7 +49,7 @@ def copy_of(letter: DeadLetter, event_id: EventId) -> Event:
         REASON_HEADER: letter.reason,
         ATTEMPTS_HEADER: str(letter.attempts),
     }
-    return _told(letter, event_id, DLQ, Original(letter.key, headers), letter.at)
+    return _told(letter, event_id, DEAD_LETTERS, Original(letter.key, headers), letter.at)
 
 
 def message_again(letter: DeadLetter, event_id: EventId, now: datetime) -> Event:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,17 +10,10 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of
 from application.errors import BrokerUnavailable
+from application.topics import PARTITIONS
 
 logger = logging.getLogger(__name__)
 
-#: How many partitions a topic is made with. Adding some later would move orders from one to
-#: another and with it lose their order, so there are enough for more consumers than we expect.
-PARTITIONS: Final[Mapping[str, int]] = {
-    "new_order": 6,
-    "order_status_changed": 6,
-    "order_processed": 6,
-    "new_order.dlq": 1,
-}
 _REPLICAS: Final = 3
 _TIMEOUT: Final = 5.0
 #: Looks for what was made, and the seconds between two of them.

@@ -6,6 +6,7 @@ from typing import assert_never
 import msgspec
 
 from application.documents import Event, OrderDocument
+from application.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from domain.actor import Actor
 from domain.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
 from domain.ids import EventId
@@ -37,29 +38,29 @@ class JsonEventRenderer:
         Raises:
             ValueError: it has recorded nothing.
         """
-        topic, kind, payload, at = _told(order, msgspec.Raw(document.body))
+        topic, payload, at = _told(order, msgspec.Raw(document.body))
         return Event(
             id=event_id,
             subject=order.id,
             version=order.state.version,
             revision=order.state.revision,
             topic=topic,
-            type=kind,
+            type=TYPES[topic],
             payload=payload,
             at=at,
         )
 
 
-def _told(order: Order, body: msgspec.Raw) -> tuple[str, str, bytes, datetime]:
+def _told(order: Order, body: msgspec.Raw) -> tuple[str, bytes, datetime]:
     match order.event:
         case OrderPlaced(_, at):
-            return "new_order", "order.created", bytes(body), at
+            return NEW_ORDER, bytes(body), at
         case OrderStatusChanged(before, after, by, reason, at):
             changed = _StatusChanged(body, before, after, by, reason, at)
-            return "order_status_changed", "order.status_changed", msgspec.json.encode(changed), at
+            return STATUS_CHANGED, msgspec.json.encode(changed), at
         case OrderProcessed(outcome, at):
             processed = _Processed(body, outcome, at)
-            return "order_processed", "order.processed", msgspec.json.encode(processed), at
+            return PROCESSED, msgspec.json.encode(processed), at
         case None:
             raise ValueError(f"order {order.id} has recorded nothing to tell")
         case unknown:

@@ -17,6 +17,7 @@ from application.ports.events import EventPublisher, EventSource, OutboxBell
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache, OrderReader
 from application.ports.tasks import TaskQueue
+from application.topics import NEW_ORDER
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import burying
 from entrypoints.composition.roles import DRAIN, TASKS_AT_ONCE
@@ -74,4 +75,4 @@ class InProcessKafkaProvider(Provider):
     @provide
     def source(self, bus: MemoryBus) -> EventSource:
         """What is announced on `new_order`."""
-        return bus.subscribe("new_order")
+        return bus.subscribe(NEW_ORDER)

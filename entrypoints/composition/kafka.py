@@ -8,12 +8,10 @@ from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
 from application.ports.events import EventPublisher, EventSource
+from application.topics import NEW_ORDER, PROCESSING_GROUP
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
 from entrypoints.settings import Settings
-
-#: The consumer group that shares `new_order`.
-_GROUP = "order-processing"
 
 
 class KafkaProvider(Provider):
@@ -51,7 +49,7 @@ class KafkaProvider(Provider):
         self, connection: KafkaConnection
     ) -> AsyncIterator[AnyOf[EventSource, KafkaSource]]:
         """What is announced on `new_order`."""
-        source = KafkaSource(connection, "new_order", _GROUP)
+        source = KafkaSource(connection, NEW_ORDER, PROCESSING_GROUP)
         yield source
         await source.close()
 

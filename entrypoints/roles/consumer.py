@@ -11,12 +11,12 @@ from application.errors import Unavailable
 from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
+from application.topics import NEW_ORDER, TYPES
 from domain.ids import OrderId
 from entrypoints.logs import logger
 from entrypoints.roles.backoff import Backoff
 
-TOPIC: Final = "new_order"
-_TYPE: Final = "order.created"
+_TYPE: Final = TYPES[NEW_ORDER]
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ def _read(delivery: Delivery) -> OrderId | Unreadable:
 
 async def _bury(delivery: Delivery, reason: str, bury: BuryMessage) -> None:
     logger.error("a message announces no order", key=repr(delivery.key), reason=reason)
-    await _patiently("PostgreSQL", lambda: bury(delivery, TOPIC, reason))
+    await _patiently("PostgreSQL", lambda: bury(delivery, NEW_ORDER, reason))
 
 
 async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
