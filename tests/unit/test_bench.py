@@ -8,14 +8,17 @@ from tools.bench.contestants import BASELINE, CREATE, FLOOR, SERVICE
 from tools.bench.errors import BenchError
 from tools.bench.figures import (
     alone_figures,
+    backlog_figure,
     growth_figure,
     median_of,
     memory_figure,
+    processing_figure,
     ratio,
     spread,
     throughput_rows,
     throughput_table,
 )
+from tools.bench.storage import Backlog, Processing
 from tools.bench.wrk import Measured, Work, figures_of, script_of
 
 ROUNDS = {
@@ -76,6 +79,11 @@ def test_a_script_without_a_body_sends_none() -> None:
     assert 'wrk.format("GET", path, {}, nil)' in script_of(Work("http://127.0.0.1:1", ["/"]))
 
 
+def test_only_a_work_with_pauses_is_paced() -> None:
+    assert "function delay" not in script_of(Work("http://127.0.0.1:1", ["/"]))
+    assert "math.random(0, 2 * 150)" in script_of(Work("http://127.0.0.1:1", ["/"], pause=150))
+
+
 def test_the_median_of_each_measure() -> None:
     assert median_of(ROUNDS[CREATE][SERVICE]) == Measured(2600, 12, 30)
 
@@ -116,6 +124,16 @@ def test_growth_compares_costs() -> None:
     figure = growth_figure("read", (1000, Measured(1100, 1, 1)), (100_000, Measured(1000, 1, 1)))
     assert figure.name == "read among 100,000 orders"
     assert (figure.value, figure.target) == ("1.10x the cost among 1,000", "0.8-1.2x")
+
+
+def test_processing_is_shown_with_its_rate() -> None:
+    figure = processing_figure(203.4, Processing(800, 31.4, 120.2))
+    assert figure.name == "create → processed through Kafka, 203 orders/s"
+    assert (figure.value, figure.target) == ("p50 31 ms, p99 120 ms", "< 50 ms, < 250 ms")
+
+
+def test_a_backlog_is_worked_off_at_a_rate() -> None:
+    assert backlog_figure(Backlog(9000, 30)).value == "300 orders/s"
 
 
 def test_memory_may_not_be_to_be_had() -> None:

@@ -14,6 +14,7 @@ from rich.status import Status
 
 from tests.servers.server import Unavailable
 from tools.bench.contestants import (
+    CREATE,
     FLOOR,
     SERVICE,
     WORKS,
@@ -21,12 +22,22 @@ from tools.bench.contestants import (
     baseline,
     floor,
     make_baseline_environment,
+    orders,
+    production,
+    roles,
     service,
 )
 from tools.bench.errors import BenchError
-from tools.bench.figures import Rounds, alone_figures, figures_table, throughput_table
-from tools.bench.rest import growth, memory
-from tools.bench.storage import Backlog, Storage, holds_anything, private_storage
+from tools.bench.figures import (
+    Figure,
+    Rounds,
+    alone_figures,
+    backlog_figure,
+    figures_table,
+    throughput_table,
+)
+from tools.bench.rest import growth, memory, processing
+from tools.bench.storage import Storage, drain, holds_anything, private_storage
 from tools.bench.wrk import Measured, ensure_wrk, measure
 
 _MANY, _VERY_MANY = 100_000, 1_000_000
@@ -44,17 +55,16 @@ class Bench:
         self._console = Console(highlight=False)
         # In a pipe it would be 80 columns, and the figures would be cut off.
         self._console.width = max(self._console.width, _WIDTH)
-        self._backlogs: list[Backlog] = []
-        self._redis_in_use = False
+        self._settings = production(storage)
+        self._audit = ""
 
     def run(self) -> None:
         """Measure everything, and print it."""
         with self._contestants() as contestants:
             rounds = self._rounds(contestants, self._options.rounds, 32)
             by_name = [each for each in contestants if each.name in {FLOOR, SERVICE}]
-            alone = self._rounds(by_name, 1, 1)
-            self._redis_in_use = holds_anything(self._storage.redis_number(3))
-        figures = alone_figures(alone)
+            figures = alone_figures(self._rounds(by_name, 1, 1))
+            figures += self._processed(contestants[-1])
         self._say("growth")
         many = _VERY_MANY if self._options.large else _MANY
         database = self._storage.database("growth")
@@ -71,13 +81,11 @@ class Bench:
         self._say("installing the baseline's dependencies")
         python = make_baseline_environment(self._folder / "baseline-venv")
         self._say("starting")
-        database = self._storage.database(SERVICE)
-        redis = self._storage.redis_number(3)
         with ExitStack() as stack:
             yield (
                 stack.enter_context(baseline(self._storage, self._folder, python)),
                 stack.enter_context(floor(self._storage, self._folder)),
-                stack.enter_context(service(database, redis, self._folder)),
+                stack.enter_context(service(self._settings, self._folder)),
             )
 
     def _rounds(self, contestants: Sequence[Contestant], rounds: int, connections: int) -> Rounds:
@@ -93,13 +101,22 @@ class Bench:
 
     def _measure(self, contestant: Contestant, work: str, connections: int) -> Measured:
         try:
-            measured = measure(
-                contestant.works[work], self._folder, self._options.seconds, connections
-            )
+            return measure(contestant.works[work], self._folder, self._options.seconds, connections)
         except BenchError as error:
             raise BenchError(f"{contestant.name}, {work}: {error}") from error
-        self._backlogs.append(contestant.settle())
-        return measured
+
+    def _processed(self, contestant: Contestant) -> Iterator[Figure]:
+        """Only now comes who empties the outbox: of all that was created nothing may be lost."""
+        database = self._settings["DATABASE_URL"]
+        with roles(self._settings, self._folder):
+            self._say("processing what was created")
+            yield backlog_figure(drain(database))
+            self._say("create to processed")
+            create = contestant.works[CREATE]
+            yield processing(database, create, self._folder, self._options.seconds)
+        self._audit = orders("audit", self._folder, self._settings)
+        if not holds_anything(self._settings["REDIS_URL"]):
+            raise BenchError("the service kept nothing in Redis: it was not what was measured")
 
     def _say(self, what: str) -> None:
         self._status.update(f"bench: {what}")
@@ -111,13 +128,7 @@ class Bench:
     def _notes(self) -> Iterator[str]:
         load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
         yield f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load}."
-        waiting = max(each.at_first for each in self._backlogs)
-        yield f"Orders that waited to be processed when creating ended: at most {waiting:,}."
-        if stuck := max(each.at_last for each in self._backlogs):
-            yield f"The processing stood still for half a minute, with {stuck:,} orders waiting."
-        if not self._redis_in_use:
-            yield "The service kept nothing in Redis: its cache and its limits were in-process."
-        yield "Not measured: create to processed through Kafka."
+        yield f"orders audit: {self._audit}"
 
 
 def options_of(arguments: Sequence[str]) -> Namespace:

@@ -4,8 +4,8 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,8 @@ import httpx
 
 from tools.bench.errors import BenchError
 from tools.bench.floor import ORDER, USER
-from tools.bench.processes import Running, serving
-from tools.bench.storage import Backlog, Storage, drain
+from tools.bench.processes import Running, program_environment, serving
+from tools.bench.storage import Storage
 from tools.bench.wrk import Work
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -24,6 +24,13 @@ _UVICORN: Final = ("-m", "uvicorn", "--port", "{port}", "--loop", "uvloop", "--h
 _QUIET: Final = ("--no-access-log", "--log-level", "warning")
 _JSON: Final = {"Content-Type": "application/json"}
 _ENDLESS: Final = "1000000000/minute"
+_ORDERS: Final = Path(sys.executable).with_name("orders")
+_COMMON: Final = {
+    "PROCESSING_DELAY": "0",
+    "ACCESS_TOKEN_TTL": "86400",
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "json",
+}
 
 #: Orders of the reader, asked for in turn; orders of the one whose list is asked for.
 _READ: Final = 100
@@ -45,14 +52,10 @@ BASELINE, FLOOR, SERVICE = "baseline", "floor", "service"
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server that is ready to be measured.
-
-    `settle` waits for what creating orders has left to do, and says how much that was.
-    """
+    """A server that is ready to be measured."""
 
     name: str
     works: Mapping[str, Work]
-    settle: Callable[[], Backlog] = Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,13 @@ def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
         yield Contestant(FLOOR, works)
 
 
-@contextmanager
-def service(database: str, redis: str, folder: Path) -> Iterator[Contestant]:
-    """This service on a real PostgreSQL and Redis, every role of it in the one process."""
-    settings = {**external(database), "REDIS_URL": redis}
-    with orders_serve(folder, SERVICE, settings) as running:
-        yield Contestant(SERVICE, works_of(running.url), lambda: drain(database))
+def production(storage: Storage) -> dict[str, str]:
+    """The settings of a service whose every role is a process of its own."""
+    return {
+        **external(storage.database(SERVICE)),
+        "REDIS_URL": storage.redis_number(3),
+        "KAFKA_BOOTSTRAP_SERVERS": storage.kafka,
+    }
 
 
 def external(database: str) -> dict[str, str]:
@@ -158,18 +162,49 @@ def external(database: str) -> dict[str, str]:
 
 
 @contextmanager
+def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
+    """The API of this service, in the process that it has to itself in production."""
+    orders("migrate", folder, settings)
+    with orders_serve(folder, SERVICE, settings) as running:
+        yield Contestant(SERVICE, works_of(running.url))
+
+
+@contextmanager
+def roles(settings: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """The relay, the consumer and the worker beside it."""
+    with ExitStack() as stack:
+        for role in ("relay", "consume", "work"):
+            answering = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
+            running = serving((_ORDERS, role), folder, folder / f"{role}.log", answering)
+            stack.enter_context(running)
+        yield
+
+
+@contextmanager
 def orders_serve(folder: Path, name: str, settings: Mapping[str, str]) -> Iterator[Running]:
     """`orders serve`, as an operator starts it, with limits that are counted and never reached."""
     limits = {f"RATE_LIMIT_{each}": _ENDLESS for each in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")}
-    common = {
-        "PORT": "{port}",
-        "PROCESSING_DELAY": "0",
-        "ACCESS_TOKEN_TTL": "86400",
-        "LOG_LEVEL": "INFO",
-        "LOG_FORMAT": "json",
-    }
-    # Beside no `.env`: the working directory is the bench's own.
-    command = (Path(sys.executable).with_name("orders"), "serve")
     log = folder / f"{name}.log"
-    with serving(command, folder, log, {**common, **limits, **settings}) as running:
+    told = {**_COMMON, **limits, **settings, "PORT": "{port}"}
+    # Beside no `.env`: the working directory is the bench's own.
+    with serving((_ORDERS, "serve"), folder, log, told) as running:
         yield running
+
+
+def orders(command: str, folder: Path, settings: Mapping[str, str]) -> str:
+    """What an operator's command prints.
+
+    Raises:
+        BenchError: it fails.
+    """
+    done = subprocess.run(  # noqa: S603 - our own words
+        [_ORDERS, command],
+        cwd=folder,
+        env={**program_environment(), **_COMMON, **settings},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise BenchError(f"orders {command}: {(done.stdout + done.stderr).strip()}")
+    return done.stdout.strip()

@@ -8,6 +8,7 @@ from typing import Final
 from rich.table import Table
 
 from tools.bench.contestants import BASELINE, CREATE, FLOOR, LIST, READ, SERVICE
+from tools.bench.storage import Backlog, Processing
 from tools.bench.wrk import Measured
 
 #: By work, then by contestant: every round.
@@ -27,6 +28,9 @@ TARGETS: Final = {CREATE: Target(12, 1.3), READ: Target(15, 1.3), LIST: Target(1
 ALONE_AT_MOST: Final = 1.3
 GROWTH_WITHIN: Final = 0.2
 MEMORY_BELOW: Final = 120.0
+#: Milliseconds from creation to effect.
+PROCESSED_P50_BELOW: Final = 50.0
+PROCESSED_P99_BELOW: Final = 250.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,21 @@ def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measure
         f"{cost:.2f}x the cost among {few[0]:,}",
         f"{1 - GROWTH_WITHIN:g}-{1 + GROWTH_WITHIN:g}x",
     )
+
+
+def processing_figure(per_second: float, seen: Processing) -> Figure:
+    """How long orders take through outbox, Kafka and task queue to their effect."""
+    return Figure(
+        f"create → processed through Kafka, {per_second:.0f} orders/s",
+        f"p50 {seen.p50:.0f} ms, p99 {seen.p99:.0f} ms",
+        f"< {PROCESSED_P50_BELOW:g} ms, < {PROCESSED_P99_BELOW:g} ms",
+    )
+
+
+def backlog_figure(backlog: Backlog) -> Figure:
+    """How fast orders that have piled up go the same way."""
+    rate = backlog.orders / backlog.seconds if backlog.seconds else 0.0
+    return Figure(f"backlog of {backlog.orders:,} orders, processed", f"{rate:,.0f} orders/s", "")
 
 
 def memory_figure(mib: float | None) -> Figure:

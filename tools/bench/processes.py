@@ -42,7 +42,7 @@ def serving(
     """
     ports = Ports(1)
     port = str(ports.numbers[0])
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = program_environment()
     environment |= {name: value.replace("{port}", port) for name, value in settings.items()}
     words = [str(word).replace("{port}", port) for word in command]
     with log.open("wb") as output:
@@ -61,6 +61,11 @@ def serving(
     finally:
         _stop(process)
         ports.release()
+
+
+def program_environment() -> dict[str, str]:
+    """The environment of a program that is told everything else."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def _wait_until_it_serves(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -1,7 +1,9 @@
-"""What is measured of the service alone: growth with its data, and memory at rest."""
+"""What is measured of the service alone: processing, growth with its data, memory at rest."""
 
 import time
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +14,26 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
-from tools.bench.figures import Figure, growth_figure, memory_figure
+from tools.bench.figures import Figure, growth_figure, memory_figure, processing_figure
 from tools.bench.processes import resident_mib
-from tools.bench.storage import drain, grow, some_orders
-from tools.bench.wrk import Measured, measure
+from tools.bench.storage import drain, grow, processing_since, some_orders
+from tools.bench.wrk import Measured, Work, measure
 
 _FEW: Final = 1000
 #: Orders, from all over the table, that are asked for in turn.
 _SAMPLE: Final = 1000
 _REST: Final = 3.0
+#: Milliseconds that each of 32 connections pauses: 32 / 0.15 s, less what the answers take.
+_PAUSE: Final = 150
+
+
+def processing(database: str, create: Work, folder: Path, seconds: int) -> Figure:
+    """From creation to effect, at about 200 orders a second, by PostgreSQL's word."""
+    paced = replace(create, pause=_PAUSE)
+    since = datetime.now(UTC)
+    seen = measure(paced, folder, seconds)
+    drain(database)
+    return processing_figure(seen.per_second, processing_since(database, since))
 
 
 def growth(database: str, folder: Path, many: int, seconds: int) -> list[Figure]:

@@ -1,10 +1,11 @@
-"""The bench's PostgreSQL and Redis, and what is asked of them behind the servers' backs."""
+"""The bench's PostgreSQL, Redis and Kafka, and what is asked of them behind the servers' backs."""
 
 import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from redis import Redis
 
 from tests.servers.local import launch
 from tests.servers.server import Kind
+from tools.bench.errors import BenchError
 
 #: Seconds without an order processed after which we wait no longer.
 _STUCK_AFTER: Final = 30.0
@@ -37,6 +39,13 @@ SELECT made.id, h.version, h.to_status, h.actor_kind, h.actor_id, h.at
 FROM made, order_history AS h WHERE h.order_id = $1
 """
 
+_PROCESSING: Final = """
+SELECT count(*) AS orders,
+       percentile_cont(ARRAY[0.5, 0.99])
+           WITHIN GROUP (ORDER BY extract(epoch FROM processed_at - created_at)) AS seconds
+FROM orders WHERE created_at >= $1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -44,6 +53,7 @@ class Storage:
 
     postgres: str
     redis: str
+    kafka: str
 
     def database(self, name: str) -> str:
         """The URL of an empty database of this name."""
@@ -57,14 +67,14 @@ class Storage:
 
 @contextmanager
 def private_storage() -> Iterator[Storage]:
-    """A PostgreSQL and a Redis of this run's own."""
+    """A PostgreSQL, a Redis and a Kafka of this run's own."""
     with ExitStack() as stack:
-        servers = {kind: launch(kind) for kind in (Kind.POSTGRES, Kind.REDIS)}
+        servers = {kind: launch(kind) for kind in Kind}
         for server in servers.values():
             stack.callback(server.close)
         for server in servers.values():
             server.start()
-        yield Storage(servers[Kind.POSTGRES].url, servers[Kind.REDIS].url)
+        yield Storage(*(servers[kind].url for kind in (Kind.POSTGRES, Kind.REDIS, Kind.KAFKA)))
 
 
 def holds_anything(redis_url: str) -> bool:
@@ -75,14 +85,18 @@ def holds_anything(redis_url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Orders that were not processed: when a load ended, and when we stopped waiting for them."""
+    """Orders that were not processed, and in how many seconds they were."""
 
-    at_first: int = 0
-    at_last: int = 0
+    orders: int
+    seconds: float
 
 
 def drain(database: str) -> Backlog:
-    """Wait until every order is processed, or until they get no fewer any more."""
+    """Wait until every order is processed.
+
+    Raises:
+        BenchError: they get no fewer any more.
+    """
     return asyncio.run(_drain(database))
 
 
@@ -90,15 +104,40 @@ async def _drain(database: str) -> Backlog:
     connection = await asyncpg.connect(database)
     try:
         left = at_first = await _unprocessed(connection)
-        give_up = time.monotonic() + _STUCK_AFTER
-        while left and time.monotonic() < give_up:
+        begun = moved = time.monotonic()
+        while left:
             await asyncio.sleep(0.2)
             before, left = left, await _unprocessed(connection)
             if left < before:
-                give_up = time.monotonic() + _STUCK_AFTER
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _STUCK_AFTER:
+                raise BenchError(f"the processing stands still, with {left} orders waiting")
     finally:
         await connection.close()
-    return Backlog(at_first, left)
+    return Backlog(at_first, time.monotonic() - begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """How long it took orders from their creation to their effect, in milliseconds."""
+
+    orders: int
+    p50: float
+    p99: float
+
+
+def processing_since(database: str, moment: datetime) -> Processing:
+    """What PostgreSQL says of the orders created since: `processed_at` less `created_at`."""
+    return asyncio.run(_processing_since(database, moment))
+
+
+async def _processing_since(database: str, moment: datetime) -> Processing:
+    connection = await asyncpg.connect(database)
+    try:
+        row = await connection.fetchrow(_PROCESSING, moment)
+    finally:
+        await connection.close()
+    return Processing(row["orders"], *(1000 * float(each) for each in row["seconds"]))
 
 
 async def _unprocessed(connection: Any) -> int:

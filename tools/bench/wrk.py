@@ -32,7 +32,7 @@ function request()
   turn = turn %% #ready + 1
   return ready[turn]
 end
-
+%(delay)s
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
@@ -43,15 +43,27 @@ end
 """
 
 
+# Pauses of equal length would keep all connections in step.
+_DELAY: Final = """
+function delay()
+  return math.random(0, 2 * %d)
+end
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is sent over and over: one method and body, to each of the paths in turn."""
+    """What is sent over and over: one method and body, to each of the paths in turn.
+
+    Before each request a connection pauses for so many milliseconds on the average.
+    """
 
     url: str
     paths: Sequence[str]
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    pause: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,7 @@ def script_of(work: Work) -> str:
         "method": _lua(work.method),
         "headers": ",".join(headers),
         "body": _lua(work.body) if work.body else "nil",
+        "delay": _DELAY % work.pause if work.pause else "",
         "mark": _MARK,
     }
 
