@@ -8,15 +8,17 @@ from application.process_order import ProcessOrder
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from entrypoints.logs import logger
+from entrypoints.metrics.tasks import counting
 
 
 def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
     """Make the tasks known to the broker, by their names."""
+    process = counting(process_order)
 
     async def process_order_task(order_id: str) -> None:
         """Process an order whose `new_order` event has come in."""
         try:
-            outcome = await process_order(OrderId(UUID(order_id)))
+            outcome = await process(OrderId(UUID(order_id)))
         except OrderNotFound:
             logger.error("there is no such order to process", order_id=order_id)
             return

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from application.errors import Unavailable
 from application.patience import storage_deadline
@@ -96,6 +97,11 @@ class Database:
         """
         async with self.driver() as driver:
             await driver.fetchval("SELECT 1")
+
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many are idle."""
+        pool = cast(QueuePool, self.engine.sync_engine.pool)
+        return pool.checkedout(), pool.checkedin()
 
     async def close(self) -> None:
         """Close every connection."""

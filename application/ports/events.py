@@ -80,3 +80,6 @@ class EventSource(Protocol):
 
     async def commit(self) -> None:
         """Say that all that was received is dealt with, and need not come again."""
+
+    async def lag(self) -> Mapping[int, int]:
+        """By partition of ours, how many messages are not committed; none while that is unknown."""

@@ -11,6 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
 from entrypoints.logs import logger
+from entrypoints.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
 
 #: Seconds between two looks whether a worker answers.
@@ -30,8 +31,23 @@ def serve_with_workers(settings: Settings) -> int:
         )
         host, port = listener.getsockname()[:2]
         threading.Thread(target=_announce_once_up, args=(host, port), daemon=True).start()
-        Multiprocess(config, sockets=[listener]).run()
+        with counting_together():
+            _Workers(config, sockets=[listener]).run()
     return 0
+
+
+class _Workers(Multiprocess):
+    """uvicorn's, which takes a worker that has ended out of the gauges."""
+
+    _known: frozenset[int] = frozenset()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace what has died; called twice a second, also after other ways to end a worker."""
+        super().keep_subprocess_alive()
+        running = frozenset(process.pid for process in self.processes if process.pid)
+        for pid in self._known - running:
+            forget_worker(pid)
+        self._known = running
 
 
 def _announce_once_up(host: str, port: int) -> None:

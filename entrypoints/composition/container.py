@@ -7,6 +7,7 @@ from entrypoints.composition.adapters import SecurityProvider, SystemProvider
 from entrypoints.composition.application import ApplicationProvider
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
 from entrypoints.composition.in_process import InProcessKafkaProvider, InProcessRedisProvider
+from entrypoints.composition.metrics import MetricsProvider
 from entrypoints.composition.resources import Resources
 from entrypoints.composition.storage import PostgresProvider
 from entrypoints.readiness import Readiness
@@ -42,6 +43,7 @@ def make_container(settings: Settings, resources: Resources, *instead: Provider)
         _redis(settings),
         _kafka(settings),
         ApplicationProvider(),
+        MetricsProvider(),
         *instead,
         context={Settings: settings, Resources: resources},
     )

@@ -7,6 +7,7 @@ import msgspec
 from adapters.taskiq.failures import DeadTask, OnDead, log_dead
 from application.bury_order import BuryOrder
 from domain.ids import OrderId
+from entrypoints.metrics.tasks import TaskResult, count_task
 
 
 class _Task(msgspec.Struct):
@@ -27,4 +28,8 @@ def burying(bury_order: BuryOrder) -> OnDead:
         if not await bury_order(order_id, task.reason, task.attempts):
             await log_dead(task)
 
-    return bury
+    async def counted(task: DeadTask) -> None:
+        await bury(task)
+        count_task(TaskResult.DEAD)
+
+    return counted

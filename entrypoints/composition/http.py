@@ -14,6 +14,7 @@ from application.read_order import ReadOrder
 from application.register_user import RegisterUser
 from application.retrying import retrying
 from entrypoints.http.services import HttpLimits, Services
+from entrypoints.metrics.scrape import Metrics
 from entrypoints.readiness import Readiness
 from entrypoints.settings import Settings
 
@@ -31,6 +32,7 @@ async def http_services(container: AsyncContainer) -> Services:
         list_orders=await container.get(ListOrders),
         read_history=await container.get(ReadHistory),
         readiness=await container.get(Readiness),
+        metrics=await container.get(Metrics),
         cursors=await container.get(Cursors),
         limiter=await container.get(RateLimiter),
         limits=HttpLimits(

@@ -16,6 +16,7 @@ from application.ports.orders import HistoryReader, NewOrders, OrderReader
 from application.ports.tasks import Backlog
 from application.ports.transaction import UnitOfWork
 from entrypoints.composition.checks import StorageChecks
+from entrypoints.metrics.scrape import StorageGauges
 
 
 class MemoryStorageProvider(Provider):
@@ -37,3 +38,8 @@ class MemoryStorageProvider(Provider):
     def checks(self) -> StorageChecks:
         """There is nothing to wait for."""
         return StorageChecks({})
+
+    @provide
+    def gauges(self) -> StorageGauges:
+        """There is nothing to ask."""
+        return StorageGauges()

@@ -21,6 +21,7 @@ from application.topics import NEW_ORDER
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import burying
 from entrypoints.composition.roles import DRAIN, TASKS_AT_ONCE
+from entrypoints.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 
 
@@ -76,3 +77,8 @@ class InProcessKafkaProvider(Provider):
     def source(self, bus: MemoryBus) -> EventSource:
         """What is announced on `new_order`."""
         return bus.subscribe(NEW_ORDER)
+
+    @provide
+    def gauges(self, source: EventSource) -> BusGauges:
+        """What waits to be handed over."""
+        return BusGauges(source.lag)

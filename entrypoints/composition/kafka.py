@@ -11,6 +11,7 @@ from application.ports.events import EventPublisher, EventSource
 from application.topics import NEW_ORDER, PROCESSING_GROUP
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
+from entrypoints.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 
 
@@ -52,6 +53,11 @@ class KafkaProvider(Provider):
         source = KafkaSource(connection, NEW_ORDER, PROCESSING_GROUP)
         yield source
         await source.close()
+
+    @provide
+    def gauges(self, source: EventSource) -> BusGauges:
+        """The lag of this process; none where it is no consumer."""
+        return BusGauges(source.lag)
 
     @provide
     def checks(self, publisher: KafkaPublisher) -> BusChecks:

@@ -20,6 +20,8 @@ from application.retention import Retention
 from application.sweep import Sweep
 from entrypoints.composition.resources import Resources
 from entrypoints.logs import logger
+from entrypoints.metrics.scrape import Metrics
+from entrypoints.metrics.table import IS_SHARED
 from entrypoints.roles.backoff import Backoff
 from entrypoints.roles.consumer import consume
 from entrypoints.roles.keeper import keep_alive
@@ -84,6 +86,17 @@ async def running_keeper(container: AsyncContainer) -> AsyncIterator[None]:
         return
     revive = resources.revive
     async with _running("keeper", lambda: keep_alive(database.ping, revive)):
+        yield
+
+
+@asynccontextmanager
+async def running_watch(container: AsyncContainer) -> AsyncIterator[None]:
+    """Tells the other workers of the service about this one, until the end of the block."""
+    if not IS_SHARED:
+        yield
+        return
+    metrics = await container.get(Metrics)
+    async with _running("watch", metrics.watch):
         yield
 
 

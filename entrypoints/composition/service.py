@@ -14,6 +14,7 @@ from entrypoints.composition.roles import (
     running_consumer,
     running_keeper,
     running_relay,
+    running_watch,
     running_worker,
 )
 from entrypoints.composition.schema import bring_to_head, wait_for_head
@@ -28,6 +29,7 @@ async def running_service(settings: Settings, *instead: Provider) -> AsyncIterat
     Providers `instead` replace what they provide.
     """
     async with opened_container(settings, *instead) as container, AsyncExitStack() as roles:
+        await roles.enter_async_context(running_watch(container))
         if settings.missing_services:
             for role in (running_keeper, running_worker, running_consumer, running_relay):
                 await roles.enter_async_context(role(container))

@@ -23,6 +23,7 @@ from application.ports.transaction import UnitOfWork
 from application.ports.upkeep import Archive, OutboxOffice
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.composition.resources import Resources
+from entrypoints.metrics.scrape import PoolUse, StorageGauges
 from entrypoints.settings import Settings
 
 
@@ -48,6 +49,15 @@ class PostgresProvider(Provider):
     def checks(self, database: Database) -> StorageChecks:
         """Without PostgreSQL a process is down."""
         return StorageChecks({"postgresql": database.ping})
+
+    @provide
+    def gauges(self, office: OutboxOffice, database: Database, settings: Settings) -> StorageGauges:
+        """The outbox of the service, and the pool of this process."""
+
+        def pool() -> PoolUse:
+            return PoolUse(*database.connections(), size=settings.db_pool_size)
+
+        return StorageGauges(office.state, pool)
 
     @provide
     async def database(self, resources: Resources, settings: Settings) -> AsyncIterator[Database]:

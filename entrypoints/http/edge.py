@@ -14,6 +14,7 @@ from application.allowances import allowances, least
 from application.patience import FOR_STORAGE, Patience, patience, storage_deadline
 from application.ports.limits import Allowance
 from entrypoints.logs import logger
+from entrypoints.metrics.requests import count_request
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
@@ -36,7 +37,7 @@ class Edge:
         storage_deadline.set(asyncio.get_running_loop().time() + FOR_STORAGE)
         with bound_contextvars(request_id=exchange.request_id.decode()):
             await self._app(exchange.scope, receive, exchange.send)
-            exchange.log()
+            exchange.note()
 
 
 class _Exchange:
@@ -74,15 +75,17 @@ class _Exchange:
             message = _NO_BODY
         await self._send(message)
 
-    def log(self) -> None:
-        """Write the request's line: changes and failures at INFO, mere reading at DEBUG."""
+    def note(self) -> None:
+        """Count the request, and write its line: changes and failures at INFO, reading at DEBUG."""
+        seconds = perf_counter() - self._started
+        count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
         (logger.debug if quiet else logger.info)(
             "request",
             method=self._method,
             path=self._path,
             status=self._status,
-            ms=round((perf_counter() - self._started) * 1000, 1),
+            ms=round(seconds * 1000, 1),
         )
 
 

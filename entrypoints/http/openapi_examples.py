@@ -83,6 +83,11 @@ HEALTHY: Final = Health("ok")
 READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"})
 DEGRADED: Final = Readiness("degraded", {"postgresql": "ok", "redis": "down", "kafka": "ok"})
 DOWN: Final = Readiness("down", {"postgresql": "down", "redis": "ok", "kafka": "ok"})
+METRICS: Final = """\
+# HELP orders_outbox_unpublished Events in the outbox that wait to be published.
+# TYPE orders_outbox_unpublished gauge
+orders_outbox_unpublished 3.0
+"""
 
 #: Bodies of requests, by the name of their example.
 NEW_ORDERS: Final[Mapping[str, Any]] = {

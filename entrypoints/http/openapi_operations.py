@@ -29,6 +29,7 @@ from entrypoints.http.openapi_parameters import OF_LISTS
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 HTML: Final = "text/html"
+TEXT: Final = "text/plain"
 
 _TRY_AGAIN: Final = RateLimited(12)
 
@@ -296,6 +297,26 @@ _IS_READY: Final = Operation(
         ),
     ),
 )
+_READ_METRICS: Final = Operation(
+    tag="Operations",
+    path="/metrics",
+    handler=operations.read_metrics,
+    more=(
+        "Prometheus's text format, version 0.0.4. What cannot be asked within a second is left"
+        " out; with several workers their counts are added up."
+    ),
+    is_limited=False,
+    answers=(
+        Answer(
+            200,
+            "The metrics.",
+            str,
+            {"some": examples.METRICS},
+            ("Cache-Control",),
+            media_type=TEXT,
+        ),
+    ),
+)
 _READ_DOCUMENT: Final = Operation(
     tag="Documents",
     path="/openapi.json",
@@ -347,6 +368,7 @@ OPERATIONS: Final = (
     _READ_HISTORY,
     _IS_ALIVE,
     _IS_READY,
+    _READ_METRICS,
     _READ_DOCUMENT,
     _READ_PAGE,
     _READ_PROBLEM,

@@ -1,5 +1,7 @@
 """The routes of those who run the service."""
 
+from typing import Final
+
 import msgspec
 from litestar import Response, Router, get
 
@@ -8,6 +10,8 @@ from entrypoints.http.request import ApiRequest
 from entrypoints.http.shapes import Health
 
 _HEALTHY = msgspec.json.encode(Health("ok"))
+#: What every Prometheus reads, whatever it would rather have.
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @get("/health")
@@ -30,4 +34,13 @@ async def is_ready(request: ApiRequest) -> Response[bytes]:
     )
 
 
-routes = Router("/", route_handlers=with_options(is_alive, is_ready), tags=["Operations"])
+@get("/metrics")
+async def read_metrics(request: ApiRequest) -> Response[bytes]:
+    """Read the metrics of the process, for Prometheus."""
+    page = await request.services.metrics()
+    return Response(page, headers={"Content-Type": _PROMETHEUS, "Cache-Control": "no-store"})
+
+
+routes = Router(
+    "/", route_handlers=with_options(is_alive, is_ready, read_metrics), tags=["Operations"]
+)

@@ -17,6 +17,7 @@ from application.read_history import ReadHistory
 from application.read_order import ReadOrder
 from application.register_user import Registration
 from domain.user import User
+from entrypoints.metrics.scrape import Metrics
 from entrypoints.readiness import Readiness
 
 
@@ -42,6 +43,7 @@ class Services:
     list_orders: ListOrders
     read_history: ReadHistory
     readiness: Readiness
+    metrics: Metrics
     cursors: Cursors
     limiter: RateLimiter
     limits: HttpLimits

@@ -107,6 +107,18 @@ async def test_receiving_waits_for_a_message(bus: Bus) -> None:
     assert ids(await receiving) == [event.id]
 
 
+async def test_the_lag_is_what_was_not_committed(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    await bus.publisher.publish(new_orders(3))
+    async with asyncio.timeout(20):
+        await source.receive()
+        assert sum((await source.lag()).values()) == 3
+        await source.commit()
+        while sum((await source.lag()).values()):
+            await source.receive()
+            await source.commit()
+
+
 async def test_a_receiver_that_gives_up_waiting_takes_no_message_with_it(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     receiving = asyncio.create_task(source.receive())

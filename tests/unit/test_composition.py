@@ -25,6 +25,7 @@ from entrypoints.composition.container import make_container
 from entrypoints.composition.http import http_services
 from entrypoints.composition.in_memory import MemoryStorageProvider
 from entrypoints.composition.resources import Resources
+from entrypoints.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
 
 #: Nobody listens there: what is put together must not need to be connected.
@@ -67,7 +68,9 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
     broker = await container.get(AsyncBroker)
     assert isinstance(broker, RedisStreamBroker if SERVICES[1] in given else InProcessBroker)
     cache = await container.get(OrderCache)
-    assert isinstance(cache, RedisOrderCache if SERVICES[1] in given else CheckedOrderCache)
+    assert isinstance(cache, CountedOrderCache)
+    kept = RedisOrderCache if SERVICES[1] in given else CheckedOrderCache
+    assert isinstance(cache.counted, kept)
     await container.close()
 
 

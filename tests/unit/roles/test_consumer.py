@@ -36,6 +36,9 @@ class Source:
         if not self.batches:
             self.done.set()
 
+    async def lag(self) -> Mapping[int, int]:
+        return {0: sum(len(batch) for batch in self.batches)}
+
 
 @dataclass
 class Tasks:

@@ -1,0 +1,27 @@
+"""Counting what the cache answers."""
+
+from typing import Final
+
+from application.documents import OrderDocument
+from application.ports.orders import CacheAnswer, CacheState, OrderCache
+from domain.ids import OrderId
+from entrypoints.metrics.table import CACHE_READS
+
+_READS: Final = {state: CACHE_READS.labels(state.lower()) for state in CacheState}
+
+
+class CountedOrderCache:
+    """`OrderCache` whose answers are counted."""
+
+    def __init__(self, cache: OrderCache) -> None:
+        self.counted = cache
+
+    async def get(self, order_id: OrderId) -> CacheAnswer:
+        """The cached order."""
+        answer = await self.counted.get(order_id)
+        _READS[answer.state].inc()
+        return answer
+
+    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
+        """Keep the order unless a newer revision is known."""
+        return await self.counted.put(order_id, document)

@@ -1,0 +1,143 @@
+"""The page that Prometheus reads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from application.ports.system import Clock
+from application.ports.upkeep import OutboxState
+from entrypoints.metrics.table import (
+    CONSUMER_LAG,
+    COUNTED,
+    IS_SHARED,
+    OUTBOX_OLDEST_AGE,
+    OUTBOX_UNPUBLISHED,
+    POOL_CONNECTIONS,
+    POOL_SIZE,
+)
+
+#: Seconds that a question may take: the page is there, whatever is not.
+_PATIENCE: Final = 1.0
+#: Seconds after which a worker tells the others again how its pool is used.
+_PERIOD: Final = 1.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """How a pool of connections is used."""
+
+    in_use: int
+    idle: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageGauges:
+    """What a storage can be asked; None: it has no such thing."""
+
+    outbox: Callable[[], Awaitable[OutboxState]] | None = None
+    pool: Callable[[], PoolUse] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusGauges:
+    """What a broker of events can be asked."""
+
+    lag: Callable[[], Awaitable[Mapping[int, int]]]
+
+
+class Metrics:
+    """Everything that this process knows; where it is one of several workers, what all of them do.
+
+    What is not known within a second is left out, so that a scrape tells of an outage too.
+    """
+
+    def __init__(self, storage: StorageGauges, bus: BusGauges, clock: Clock) -> None:
+        self._outbox = _Question(storage.outbox) if storage.outbox else None
+        self._lag = _Question(bus.lag)
+        self._pool = storage.pool
+        self._clock = clock
+        self._counted: Collector = _counted_by_all() if IS_SHARED else COUNTED
+
+    async def __call__(self) -> bytes:
+        """The page, in Prometheus's text format 0.0.4."""
+        outbox, lag = await asyncio.gather(self._ask_outbox(), self._lag())
+        self._note_pool()
+        asked = [*self._of_outbox(outbox), *_of_lag(lag)]
+        # Beside the event loop: with many workers there is much to add up.
+        return await asyncio.to_thread(generate_latest, _Page(self._counted, asked))
+
+    async def watch(self) -> None:
+        """Let the other workers know how the pool is used here, for ever."""
+        while True:
+            self._note_pool()
+            await asyncio.sleep(_PERIOD)
+
+    async def _ask_outbox(self) -> OutboxState | None:
+        return await self._outbox() if self._outbox else None
+
+    def _note_pool(self) -> None:
+        if self._pool is not None:
+            use = self._pool()
+            POOL_CONNECTIONS.labels("in_use").set(use.in_use)
+            POOL_CONNECTIONS.labels("idle").set(use.idle)
+            POOL_SIZE.set(use.size)
+
+    def _of_outbox(self, state: OutboxState | None) -> Iterator[Metric]:
+        if state is not None:
+            age = (self._clock.now() - state.oldest).total_seconds() if state.oldest else 0
+            yield OUTBOX_UNPUBLISHED.showing({(): state.unpublished})
+            yield OUTBOX_OLDEST_AGE.showing({(): max(0, age)})
+
+
+def _counted_by_all() -> Collector:
+    return MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+
+
+def _of_lag(lag: Mapping[int, int] | None) -> Iterator[Metric]:
+    if lag:
+        yield CONSUMER_LAG.showing({(str(partition),): lag[partition] for partition in sorted(lag)})
+
+
+class _Question(Generic[T]):
+    """A question that is asked once at a time: who comes meanwhile hears the same answer.
+
+    Nothing limits how often the page is asked for, and an answer costs PostgreSQL a statement.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[T | None] | None = None
+
+    async def __call__(self) -> T | None:
+        """The answer; None where there is none in time."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._answer())
+        return await asyncio.shield(self._asking)
+
+    async def _answer(self) -> T | None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._ask()
+        except Exception:  # noqa: BLE001 - whatever keeps it from answering, the page goes without
+            return None
+
+
+class _Page:
+    """What was counted, and what was asked."""
+
+    def __init__(self, counted: Collector, asked: Iterable[Metric]) -> None:
+        self._counted = counted
+        self._asked = asked
+
+    def collect(self) -> Iterator[Metric]:
+        """All of it."""
+        yield from self._counted.collect()
+        yield from self._asked

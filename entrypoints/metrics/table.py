@@ -1,0 +1,104 @@
+"""The one table of metrics: what each is called, what it means, and what it is told apart by.
+
+What each is good for, and which alerts are worth having, stands in docs/metrics.md.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily
+
+#: Names a folder in which the workers of one service count together; prometheus_client looks at it
+#: when it is imported.
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+IS_SHARED: Final = SHARED_FOLDER in os.environ
+
+# Beside each series the moment it began: half of the page, and nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+#: What this process counts.
+COUNTED: Final = CollectorRegistry()
+if not IS_SHARED:  # the memory of one worker says nothing of them all
+    for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+        COUNTED.register(_collector)
+
+REQUESTS: Final = Counter(
+    "orders_http_requests_total",
+    "Requests that were answered.",
+    ("method", "route", "status"),
+    registry=COUNTED,
+)
+REQUEST_SECONDS: Final = Histogram(
+    "orders_http_request_duration_seconds",
+    "Seconds from a request's arrival to the end of its answer.",
+    ("method", "route"),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=COUNTED,
+)
+CACHE_READS: Final = Counter(
+    "orders_cache_reads_total",
+    "Orders asked of the cache: hit, miss, or bypass where it was out of reach.",
+    ("result",),
+    registry=COUNTED,
+)
+TASKS: Final = Counter(
+    "orders_tasks_total",
+    "Runs of process_order_task, by what they came to; and tasks that were given up: dead.",
+    ("result",),
+    registry=COUNTED,
+)
+POOL_CONNECTIONS: Final = Gauge(
+    "orders_db_pool_connections",
+    "Connections to PostgreSQL that are in use, and idle ones.",
+    ("state",),
+    multiprocess_mode="livesum",
+    registry=COUNTED,
+)
+POOL_SIZE: Final = Gauge(
+    "orders_db_pool_size",
+    "Connections to PostgreSQL that may be open at once (DB_POOL_SIZE).",
+    multiprocess_mode="livesum",
+    registry=COUNTED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A gauge that is asked for when Prometheus asks; where nobody answers, it is not there."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+    def showing(self, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+        """The gauge with a value for each of its labels' values."""
+        family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
+        for labels, value in values.items():
+            family.add_metric(labels, value)
+        return family
+
+
+OUTBOX_UNPUBLISHED: Final = Asked(
+    "orders_outbox_unpublished", "Events in the outbox that wait to be published."
+)
+OUTBOX_OLDEST_AGE: Final = Asked(
+    "orders_outbox_oldest_age_seconds",
+    "Seconds for which the oldest of them has waited; 0 where none does.",
+)
+CONSUMER_LAG: Final = Asked(
+    "orders_consumer_lag",
+    "Messages of new_order that are not dealt with, by partition of this consumer.",
+    ("partition",),
+)

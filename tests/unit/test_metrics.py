@@ -1,0 +1,263 @@
+"""What Prometheus is told, and what it is not."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.parser import text_string_to_metric_families
+
+from adapters.memory.cache import MemoryOrderCache
+from adapters.taskiq.failures import DeadTask
+from application.bury_order import BuryOrder
+from application.errors import Unavailable
+from application.ports.upkeep import OutboxState
+from domain.errors import OrderNotFound
+from domain.events import Outcome
+from domain.ids import OrderId
+from entrypoints.composition.dead_tasks import burying
+from entrypoints.http.openapi_operations import OPERATIONS
+from entrypoints.metrics import table
+from entrypoints.metrics.cache import CountedOrderCache
+from entrypoints.metrics.requests import count_request, named
+from entrypoints.metrics.scrape import BusGauges, Metrics, PoolUse, StorageGauges
+from entrypoints.metrics.tasks import TaskResult, counting
+from tests.support.faults import UnreachableCache
+from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
+from tests.support.time import NOW, MovableClock
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+Page = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+async def no_lag() -> Mapping[int, int]:
+    return {}
+
+
+async def a_page(
+    outbox: Callable[[], Awaitable[OutboxState]] | None = None,
+    lag: Callable[[], Awaitable[Mapping[int, int]]] = no_lag,
+    pool: Callable[[], PoolUse] | None = None,
+) -> Page:
+    metrics = Metrics(StorageGauges(outbox, pool), BusGauges(lag), MovableClock())
+    return read(await metrics())
+
+
+def read(page: bytes) -> Page:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
+
+
+def value(page: Page, name: str, **labels: str) -> float | None:
+    return page.get((name, frozenset(labels.items())))
+
+
+async def counted(name: str, **labels: str) -> float:
+    return value(await a_page(), name, **labels) or 0
+
+
+# --- The table
+
+
+def described() -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Each metric of the table, with its labels and its meaning."""
+    for each in vars(table).values():
+        if isinstance(each, table.Asked):
+            yield each.name, each.labels, each.meaning
+        elif isinstance(each, Counter | Gauge | Histogram):
+            [family] = each.describe()
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            yield name, tuple(each._labelnames), family.documentation
+
+
+def test_the_document_explains_every_metric_and_no_other() -> None:
+    rows = re.search(
+        r"<!-- metrics.*?-->\n.*?\n.*?\n(.*?)<!-- end", DOCUMENT.read_text(), re.DOTALL
+    )
+    assert rows is not None
+    explained = set()
+    for row in rows[1].splitlines():
+        name, labels, _, tells = (cell.strip() for cell in row.strip("|").split("|"))
+        explained.add((name.strip("`"), tuple(re.findall(r"`(\w+)`", labels)), tells))
+    assert explained == set(described())
+    assert len(explained) == 9
+
+
+# --- Requests
+
+
+def test_a_route_is_named_as_the_document_names_it() -> None:
+    for operation in OPERATIONS:
+        assert named(operation.path.rstrip("/")) == operation.path
+
+
+async def test_a_request_is_counted_by_its_route_and_status() -> None:
+    name, labels = "orders_http_requests_total", {"method": "GET", "route": "/a/{b}/"}
+    seconds = "orders_http_request_duration_seconds_bucket"
+    before = await counted(name, **labels, status="200")
+    for spent in (0.002, 0.2):
+        count_request("GET", "/a/{b}", 200, spent)
+    count_request("GET", "/a/{b}", 404, 0.002)
+    page = await a_page()
+    assert value(page, name, **labels, status="200") == before + 2
+    assert value(page, seconds, **labels, le="0.0025") == 2
+    assert value(page, seconds, **labels, le="+Inf") == 3
+
+
+async def test_no_word_of_a_client_makes_a_series() -> None:
+    count_request("BREW", None, 405, 0.001)
+    page = await a_page()
+    name = "orders_http_requests_total"
+    assert value(page, name, method="other", route="unmatched", status="405")
+    assert "BREW" not in str(page)
+
+
+# --- Cache and tasks
+
+
+async def test_what_the_cache_answers_is_counted() -> None:
+    name = "orders_cache_reads_total"
+    results = ("hit", "miss", "bypass")
+    before = [await counted(name, result=result) for result in results]
+    cache = CountedOrderCache(MemoryOrderCache(300))
+    write = an_order_write(a_placed_order(a_user_id()))
+    order_id = OrderId(write.event.subject)
+    await cache.get(order_id)
+    assert await cache.put(order_id, write.document)
+    for _ in range(2):
+        assert (await cache.get(order_id)).document == write.document
+    await CountedOrderCache(UnreachableCache()).get(order_id)
+    after = [await counted(name, result=result) for result in results]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result"),
+    [
+        (Outcome.FULFILLED, TaskResult.FULFILLED),
+        (Outcome.SKIPPED, TaskResult.SKIPPED),
+        (None, TaskResult.REPEATED),
+        (OrderNotFound(), TaskResult.UNKNOWN),
+        (Unavailable(), TaskResult.POSTPONED),
+        (asyncio.CancelledError(), TaskResult.POSTPONED),
+        (ZeroDivisionError(), TaskResult.FAILED),
+    ],
+)
+async def test_a_run_of_the_task_is_counted_by_what_it_came_to(
+    outcome: Outcome | BaseException | None, result: TaskResult
+) -> None:
+    async def process(_: OrderId) -> Outcome | None:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    before = await counted_tasks()
+    if isinstance(outcome, BaseException):
+        with pytest.raises(type(outcome)):
+            await counting(process)(an_order_id())
+    else:
+        assert await counting(process)(an_order_id()) is outcome
+    assert await counted_tasks() == before | {result: before[result] + 1}
+
+
+async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_letter() -> None:
+    async def bury(*_: object) -> bool:
+        raise Unavailable
+
+    task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
+    before = await counted_tasks()
+    with pytest.raises(Unavailable):
+        await burying(cast(BuryOrder, bury))(task)
+    assert await counted_tasks() == before
+    await burying(cast(BuryOrder, bury))(DeadTask(b"?", "why", 0))
+    assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
+
+
+async def counted_tasks() -> dict[TaskResult, float]:
+    page = await a_page()
+    return {each: value(page, "orders_tasks_total", result=each.value) or 0 for each in TaskResult}
+
+
+# --- What is asked
+
+
+async def test_the_outbox_is_told_with_the_age_of_its_oldest() -> None:
+    async def outbox() -> OutboxState:
+        return OutboxState(3, NOW - timedelta(seconds=90), None)
+
+    page = await a_page(outbox)
+    assert value(page, "orders_outbox_unpublished") == 3
+    assert value(page, "orders_outbox_oldest_age_seconds") == 90
+
+
+async def test_an_empty_outbox_has_no_age() -> None:
+    async def outbox() -> OutboxState:
+        return OutboxState(0, None, None)
+
+    page = await a_page(outbox)
+    assert value(page, "orders_outbox_unpublished") == 0
+    assert value(page, "orders_outbox_oldest_age_seconds") == 0
+
+
+async def test_the_lag_is_told_by_partition() -> None:
+    async def lag() -> Mapping[int, int]:
+        return {4: 0, 2: 7}
+
+    page = await a_page(lag=lag)
+    assert value(page, "orders_consumer_lag", partition="2") == 7
+    assert value(page, "orders_consumer_lag", partition="4") == 0
+
+
+async def test_the_pool_is_told_as_it_is() -> None:
+    page = await a_page(pool=lambda: PoolUse(2, 3, 10))
+    assert value(page, "orders_db_pool_connections", state="in_use") == 2
+    assert value(page, "orders_db_pool_connections", state="idle") == 3
+    assert value(page, "orders_db_pool_size") == 10
+
+
+async def out_of_reach() -> OutboxState:
+    raise Unavailable
+
+
+async def hanging() -> OutboxState:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize("outbox", [out_of_reach, hanging])
+async def test_what_cannot_be_asked_is_left_out(
+    outbox: Callable[[], Awaitable[OutboxState]],
+) -> None:
+    async with asyncio.timeout(10):
+        page = await a_page(outbox)
+    assert value(page, "orders_outbox_unpublished") is None
+    assert value(page, "orders_outbox_oldest_age_seconds") is None
+    assert value(page, "orders_cache_reads_total", result="hit") is not None
+
+
+async def test_who_asks_at_the_same_time_shares_one_question() -> None:
+    asked = 0
+    answered = asyncio.Event()
+
+    async def outbox() -> OutboxState:
+        nonlocal asked
+        asked += 1
+        await answered.wait()
+        return OutboxState(asked, None, None)
+
+    metrics = Metrics(StorageGauges(outbox), BusGauges(no_lag), MovableClock())
+    scrapes = [asyncio.create_task(metrics()) for _ in range(3)]
+    await asyncio.sleep(0)
+    scrapes[0].cancel()
+    answered.set()
+    pages = [read(await scrape) for scrape in scrapes[1:]]
+    assert [value(page, "orders_outbox_unpublished") for page in pages] == [1, 1]
+    assert value(read(await metrics()), "orders_outbox_unpublished") == 2
