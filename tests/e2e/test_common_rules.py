@@ -103,7 +103,7 @@ def test_a_path_that_leads_nowhere_is_404(service: Service, path: str) -> None:
 
 def test_timestamps_are_rfc_3339_in_utc_with_a_z(eve: User, order: dict[str, Any]) -> None:
     step = eve.history(order)[0]
-    account = ada.get("/me/").json()
+    account = eve.get("/me/").json()
     moments = [order[name] for name in ("created_at", "updated_at", "processed_at")]
     for moment in [*moments, step["at"], account["created_at"]]:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", moment)
