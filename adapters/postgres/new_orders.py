@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from contextvars import Context
 from typing import Any, Final
 
-from adapters.postgres.database import Database
+from adapters.postgres.database import Database, translated
 from adapters.postgres.records import values_of
 from application.documents import OrderWrite
+from application.patience import FOR_STORAGE, storage_deadline
 from domain.errors import OrderServiceError
 
 #: The largest group, and how many groups may be on their way at once: while PostgreSQL flushes one
@@ -45,7 +46,11 @@ class PostgresNewOrders:
         self._groups: set[asyncio.Task[None]] = set()
 
     async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event; return when all are durable."""
+        """Store a new order with its first step and its event; return when all are durable.
+
+        Raises:
+            Unavailable: that took longer than the request may; what had not left yet never does.
+        """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((write, done))
         if len(self._groups) < _GROUPS:
@@ -53,14 +58,17 @@ class PostgresNewOrders:
             task = asyncio.create_task(self._store_groups(), context=Context())
             self._groups.add(task)
             task.add_done_callback(self._groups.discard)
-        await done
+        async with translated(), asyncio.timeout_at(storage_deadline.get()):
+            await done
 
     async def _store_groups(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
-            await self._store(group)
+            await self._store([one for one in group if not one[1].done()])
 
     async def _store(self, group: Sequence[_Waiting]) -> None:
+        if not group:
+            return  # all of them have given up
         try:
             await self._insert([write for write, _ in group])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
@@ -75,7 +83,7 @@ class PostgresNewOrders:
 
     async def _insert(self, writes: Sequence[OrderWrite]) -> None:
         columns = zip(*map(_parameters, writes), strict=True)
-        async with self._database.driver() as driver:
+        async with self._database.driver(FOR_STORAGE) as driver:
             await driver.execute(_INSERT, *map(list, columns))
 
 
