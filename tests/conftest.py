@@ -14,6 +14,9 @@ def anyio_backend() -> str:
 
 #: What takes longest begins first, so that no worker is left alone with it at the end.
 _SLOWEST: Final = (
+    "test_two_of_each",
+    "test_backing_services",
+    "test_stops_and_kills",
     "test_schemathesis",
     "test_task_queue",
     "test_eight_combinations",

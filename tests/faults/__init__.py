@@ -1,0 +1,1 @@
+"""The production shape in real processes, while servers go away and processes are killed."""

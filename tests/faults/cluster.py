@@ -1,0 +1,272 @@
+"""The production shape on one machine: each role in processes of its own, some of each."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+from uuid import uuid4
+
+import asyncpg
+
+from adapters.kafka.connection import KafkaConnection
+from tests.e2e.service import (
+    NO_LIMITS,
+    Service,
+    User,
+    a_data_dir,
+    environment,
+    eventually,
+    orders_command,
+)
+from tests.integration.kafka_tools import Kafka
+from tests.servers.databases import create_database, drop_database
+from tests.support.postgres import beside
+
+SECRET: Final = "a key of thirty-two bytes or more"
+_START_WITHIN: Final = 60.0
+_STOP_WITHIN: Final = 15.0
+#: Seconds in which a backlog drains, also on a busy machine.
+_DRAIN_WITHIN: Final = 90.0
+_UNPROCESSED: Final = "SELECT count(*) FROM orders WHERE processed_at IS NULL"
+#: Characters of each process's log that a failure is told with.
+_LAST_WORDS: Final = 3_000
+
+
+class Found(Protocol):
+    """A server, whoever it belongs to."""
+
+    @property
+    def url(self) -> str: ...
+
+
+class Role:
+    """`orders relay`, `orders consume` or `orders work` as a process."""
+
+    def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
+        self.name = name
+        self.settings = dict(settings)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process, which was started."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def log(self) -> str:
+        """Everything that it has said."""
+        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
+
+    def start(self) -> Self:
+        """Start it, and wait until it is ready."""
+        said = len(self.log)
+        self.spawn()
+        deadline = time.monotonic() + _START_WITHIN
+        while f"orders {self.name} is ready.\n" not in self.log[said:]:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+        return self
+
+    def spawn(self) -> None:
+        """Start it, and wait for nothing."""
+        self._process = subprocess.Popen(
+            [*orders_command(), self.name],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=self._folder,
+            env=environment(self.settings),
+            start_new_session=True,
+        )
+
+    def stop(self) -> None:
+        """Ask it to stop, as an operator does: it exits with 0, in time."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(_STOP_WITHIN) == 0, self.log
+
+    def kill(self) -> None:
+        """Kill -9."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        """Hang it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End a pause."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End what still runs, and forget it."""
+        if self._process is not None:
+            self.kill()
+        self._log.close()
+
+
+class Cluster:
+    """So many APIs, relays, consumers and workers over one database, one Redis and one Kafka."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], each: int) -> None:
+        self.settings = dict(settings)
+        self._folder = folder
+        self.apis = [Service(folder, settings) for _ in range(each)]
+        self.relays = [self.role("relay") for _ in range(each)]
+        self.consumers = [self.role("consume") for _ in range(each)]
+        self.workers = [self.role("work") for _ in range(each)]
+
+    @property
+    def processes(self) -> Sequence[Service | Role]:
+        """All of them."""
+        return [*self.apis, *self.relays, *self.consumers, *self.workers]
+
+    @property
+    def api(self) -> Service:
+        """The first of the APIs."""
+        return self.apis[0]
+
+    def role(self, name: str, **settings: str) -> Role:
+        """One more process, not started and not the cluster's to end."""
+        return Role(name, self._folder, self.settings | settings)
+
+    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run another command beside it."""
+        return self.api.run(*command, **settings)
+
+    def audit(self, **settings: str) -> dict[str, Any]:
+        """What `orders audit` says; it exits with 1 where something is wrong, and only there."""
+        done = self.run("audit", "--json", **settings)
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == any(report[bad] for bad in ("lost", "duplicated", "stuck"))
+        return report
+
+    def drained(self, orders: int) -> None:
+        """Wait until all that was placed is processed: so many orders, each exactly once.
+
+        None of them is a dead letter.
+        """
+        eventually(lambda: not self.unprocessed(), within=_DRAIN_WITHIN)
+        report = self.audit()
+        clean = {"pending": 0, "lost": 0, "duplicated": 0, "stuck": 0}
+        done = dict.fromkeys(("orders", "published", "processed"), orders)
+        assert {name: report[name] for name in done | clean} == done | clean, report
+        assert self.run("dlq", "list").stdout == "No dead letter waits.\n"
+
+    def unprocessed(self) -> int:
+        """How many orders are not processed, for who asks too often for an audit."""
+        return beside(_unprocessed, self.settings["DATABASE_URL"])
+
+    def seen(self, topic: str) -> list[Any]:
+        """All messages of a topic, as a consumer of nobody's acquaintance sees them."""
+        connection = KafkaConnection(
+            self.settings["KAFKA_BOOTSTRAP_SERVERS"],
+            topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
+        )
+
+        async def read() -> list[Any]:
+            async with AsyncExitStack() as stack:
+                return await Kafka(connection, stack).read_all(topic)
+
+        return beside(read)
+
+    def send(self, topic: str, *messages: dict[str, Any]) -> None:
+        """Messages of a stranger."""
+        connection = KafkaConnection(
+            self.settings["KAFKA_BOOTSTRAP_SERVERS"],
+            topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
+        )
+
+        async def write() -> None:
+            async with AsyncExitStack() as stack:
+                await Kafka(connection, stack).write(*messages, topic=topic)
+
+        beside(write)
+
+    def last_words(self) -> str:
+        """The end of what each process said."""
+        return "\n\n".join(
+            f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_LAST_WORDS:]}"
+            for each in self.processes
+        )
+
+
+@contextmanager
+def a_cluster(
+    postgres: Found, redis: Found, kafka: Found, each: int = 1, **settings: str
+) -> Iterator[Cluster]:
+    """A cluster that serves, with nobody else's data, stopped in order at the end.
+
+    A failure is told with what its processes said last; nothing of it is left running.
+    """
+    prefix = f"t{uuid4().hex[:8]}."
+    with ExitStack() as stack:
+        database = stack.enter_context(_a_database(postgres.url))
+        cluster = Cluster(
+            stack.enter_context(a_data_dir()),
+            {
+                "DATABASE_URL": database,
+                "REDIS_URL": redis.url,
+                "KAFKA_BOOTSTRAP_SERVERS": kafka.url,
+                "KAFKA_TOPIC_PREFIX": prefix,
+                "REDIS_PREFIX": prefix,
+                "JWT_SECRET_KEY": SECRET,
+                "PROCESSING_DELAY": "0",
+                **NO_LIMITS,
+                **settings,
+            },
+            each,
+        )
+        for process in cluster.processes:
+            stack.callback(process.close)
+        try:
+            assert cluster.run("migrate").returncode == 0
+            together(process.start for process in cluster.processes)
+            yield cluster
+            together(process.stop for process in cluster.processes)
+        except BaseException as error:
+            error.add_note(cluster.last_words())
+            raise
+
+
+async def _unprocessed(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        count: int = await connection.fetchval(_UNPROCESSED)
+        return count
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _a_database(server_url: str) -> Iterator[str]:
+    url = beside(create_database, server_url)
+    try:
+        yield url
+    finally:
+        with suppress(OSError):  # a test that failed may have left its server away
+            beside(drop_database, server_url, url)
+
+
+def together(acts: Iterable[Callable[[], object]]) -> None:
+    """Do all of it at the same time; the first failure is raised when all have ended."""
+    with ThreadPoolExecutor(16) as pool:
+        done = [pool.submit(act) for act in acts]
+    for each in done:
+        each.result()
+
+
+def through(api: Service, user: User) -> User:
+    """The same user at another API."""
+    return User(api, user.id, user.email, user.token)

@@ -1,0 +1,55 @@
+"""Two processes of each role, and two thousand orders."""
+
+from tests.faults.cluster import a_cluster
+from tests.faults.customers import buy_together
+from tests.faults.events import first_deliveries
+from tests.servers.plugin import Shared
+
+ORDERS = 2_000
+MOVING = {"status", "next_statuses", "version", "updated_at", "processed_at"}
+
+
+def test_two_of_each_role_process_two_thousand_orders_once_each_and_in_order(
+    postgres_server: Shared, redis_server: Shared, kafka_server: Shared
+) -> None:
+    with a_cluster(postgres_server, redis_server, kafka_server, each=2) as cluster:
+        journal = buy_together(cluster, cluster.api.register(), ORDERS)
+        assert (journal.refused, journal.broken) == ([], [])
+        assert len(journal.placed) == ORDERS
+        cluster.drained(ORDERS)
+        records = {
+            topic: cluster.seen(topic)
+            for topic in ("new_order", "order_status_changed", "order_processed")
+        }
+        assert cluster.seen("new_order.dlq") == []
+
+    events = {topic: first_deliveries(topic, found) for topic, found in records.items()}
+    assert len({record.partition for record in records["new_order"]}) >= 3
+    assert events["new_order"] == {id_: [order] for id_, order in journal.placed.items()}
+
+    assert len(events["order_status_changed"]) == len(journal.changed) == ORDERS / 2
+    for order, asked in journal.changed:
+        [event] = events["order_status_changed"][order["id"]]
+        assert event == {
+            "order": order,
+            "from": "PENDING",
+            "to": asked["status"],
+            "actor": {"kind": "user", "id": order["user_id"]},
+            "reason": asked["reason"],
+            "at": order["updated_at"],
+        }
+
+    assert events["order_processed"].keys() == journal.placed.keys()
+    canceled = {order["id"] for order, asked in journal.changed if asked["status"] == "CANCELED"}
+    for order_id, [event] in events["order_processed"].items():
+        order = event["order"]
+        assert event == {
+            "order": order,
+            "outcome": "skipped" if order["status"] == "CANCELED" else "fulfilled",
+            "at": order["processed_at"],
+        }
+        assert order["status"] != "CANCELED" or order_id in canceled
+        placed = journal.placed[order_id]
+        assert {k: v for k, v in order.items() if k not in MOVING} == {
+            k: v for k, v in placed.items() if k not in MOVING
+        }
