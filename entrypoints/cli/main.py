@@ -155,6 +155,14 @@ def openapi() -> None:
     sys.stdout.write(document_text())
 
 
+@app.command
+def asyncapi() -> None:
+    """Print the AsyncAPI document of the events on Kafka."""
+    from entrypoints.asyncapi.document import document_text  # noqa: PLC0415 - as above
+
+    sys.stdout.write(document_text())
+
+
 @users.command
 def create(
     email: str,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.actor import ActorKind, Role
+from domain.events import Outcome
 from domain.status import OrderStatus
 from entrypoints.http.shapes import Order, OrderItem, Problem, ProblemFault
 
@@ -15,7 +16,7 @@ TEMPLATE: Final = "#/components/schemas/{name}"
 
 _NULL: Final = {"type": "null"}
 #: Enums in their own order: msgspec sorts them.
-_ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind)
+_ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
 #: Shapes that leave out what is not there, and never write null for it.
 _WITHOUT_NULL: Final = (Order, OrderItem, Problem, ProblemFault)
 
@@ -45,11 +46,14 @@ def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Sche
     shapes = tuple(shapes)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=TEMPLATE)
     for enum in _ENUMS:
-        components[enum.__name__] |= {"type": "string", "enum": [each.value for each in enum]}
+        if component := components.get(enum.__name__):
+            component |= {"type": "string", "enum": [each.value for each in enum]}
     for shape in _WITHOUT_NULL:
-        _leave_out_null(shape, components[shape.__name__])
+        if component := components.get(shape.__name__):
+            _leave_out_null(shape, component)
     for name, rule in _RULES.items():
-        components[name] |= rule
+        if component := components.get(name):
+            component |= rule
     return dict(zip(shapes, schemas, strict=True)), dict(sorted(components.items()))
 
 

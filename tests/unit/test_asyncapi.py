@@ -1,0 +1,279 @@
+"""The AsyncAPI document, against the messages that the service makes."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import pytest
+from jsonschema_rs import Draft7Validator
+
+from application.documents import Event
+from application.letters import copy_of, letter_of
+from application.messages import message_of
+from application.ports.dead_letters import DeadLetter
+from application.ports.events import Delivery
+from application.topics import DEAD_LETTERS, NEW_ORDER, PARTITIONS, PROCESSED, TYPES
+from domain.actor import SYSTEM
+from domain.events import OrderEvent, Outcome
+from domain.ids import EventId
+from domain.lines import OrderLine, OrderLines
+from domain.order import Order
+from domain.status import TRANSITIONS, OrderStatus
+from entrypoints.asyncapi.document import document_text
+from entrypoints.asyncapi.messages import MESSAGES, Message
+from entrypoints.http import openapi
+from tests.support.orders import (
+    IDS,
+    STAFF,
+    a_placed_order,
+    a_user_id,
+    an_order_write,
+    owner_of,
+    tea,
+    usd,
+)
+from tests.support.time import NOW
+
+ROOT: Final = Path(__file__).parents[2]
+DOCUMENT: Final[dict[str, Any]] = json.loads(document_text())
+MESSAGE_OF: Final = {
+    message.topic: DOCUMENT["components"]["messages"][message.id] for message in MESSAGES
+}
+
+EVERYTHING: Final = OrderLines(
+    (
+        OrderLine(
+            "tea",
+            "Tea",
+            2,
+            usd("4.50"),
+            {"gift": True, "grams": 250, "ratio": Decimal("0.5"), "to": "Ada"},
+        ),
+    ),
+    usd("9.00"),
+)
+UNPRICED: Final = OrderLines(
+    (OrderLine(None, "Basket", 1, None), OrderLine("1207", None, 3, None)), usd("0.00")
+)
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in the document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from nodes(each)
+
+
+def at(reference: str) -> Any:
+    found: Any = DOCUMENT
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def strict(value: Any) -> Any:
+    """The schema, but refusing what it does not name: nothing is sent that is not described."""
+    if isinstance(value, list):
+        return [strict(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    tightened = {name: strict(each) for name, each in value.items()}
+    if value.get("type") == "object" and "properties" in value:
+        tightened.setdefault("additionalProperties", False)
+    return tightened
+
+
+def is_an_id(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
+def complaints(instance: object, schema: dict[str, Any]) -> list[str]:
+    whole = strict({**schema, "components": {"schemas": DOCUMENT["components"]["schemas"]}})
+    validator = Draft7Validator(whole, validate_formats=True, formats={"uuid": is_an_id})
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def told(order: Order) -> Event:
+    """What is told of the order's last change."""
+    return an_order_write(order).event
+
+
+def placed(status: OrderStatus, lines: OrderLines, reference: str | None = None) -> Order:
+    """A stored order that was placed and then moved as far as this."""
+    order = a_placed_order(a_user_id(), lines=lines, reference=reference)
+    for step in _way_to(status):
+        order = Order.restore(order.state)
+        order.move_to(step, owner_of(order), None, NOW)
+    return Order.restore(order.state)
+
+
+def _way_to(status: OrderStatus) -> list[OrderStatus]:
+    if status is OrderStatus.PENDING:
+        return []
+    before = next(each for each, after in TRANSITIONS.items() if status in after)
+    return [*_way_to(before), status]
+
+
+def placements() -> Iterator[Order]:
+    for lines in (tea(), EVERYTHING, UNPRICED):
+        yield a_placed_order(a_user_id(), lines=lines)
+    yield a_placed_order(a_user_id(), reference="web-1042")
+
+
+def steps() -> Iterator[Order]:
+    for before, afterwards in TRANSITIONS.items():
+        for after in afterwards:
+            for reason in (None, "because"):
+                order = placed(before, EVERYTHING, "web-1042")
+                for by in (owner_of(order), STAFF, SYSTEM):
+                    moved = Order.restore(order.state)
+                    moved.move_to(after, by, reason, NOW)
+                    yield moved
+
+
+def processings() -> Iterator[Order]:
+    for status in OrderStatus:
+        order = placed(status, tea())
+        order.finish_processing(NOW)
+        yield order
+
+
+ORDERS: Final = [*placements(), *steps(), *processings()]
+EVENTS: Final = [told(order) for order in ORDERS]
+FAILED: Final = letter_of(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
+FOREIGN: Final = letter_of(Delivery(None, b"\xff", {"who": "a script"}), NEW_ORDER, "?", 1, NOW)
+
+
+# --- The document as a whole
+
+
+def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
+    committed = (ROOT / "docs/asyncapi.json").read_text(encoding="utf-8")
+    assert committed == document_text(), "run: orders asyncapi > docs/asyncapi.json"
+
+
+def test_it_has_the_parts_of_an_asyncapi_3_document_and_no_others() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert set(DOCUMENT) == {
+        *("asyncapi", "info", "defaultContentType", "servers"),
+        *("channels", "operations", "components"),
+    }
+    for channel in DOCUMENT["channels"].values():
+        assert set(channel) == {
+            *("address", "title", "description", "servers", "messages", "bindings"),
+        }
+    for operation in DOCUMENT["operations"].values():
+        assert operation["action"] in {"send", "receive"}
+        assert set(operation) >= {"action", "channel", "summary", "messages"}
+    for message in DOCUMENT["components"]["messages"].values():
+        assert set(message) >= {"name", "title", "description", "headers", "payload", "examples"}
+
+
+def test_its_version_is_that_of_the_http_api() -> None:
+    assert DOCUMENT["info"]["version"] == openapi.VERSION
+
+
+def test_it_is_ascii_and_names_no_host() -> None:
+    assert document_text().isascii()
+    assert document_text().endswith("}\n")
+    assert not re.search(r"https?://", document_text())
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
+    references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    assert all(at(reference) for reference in references)
+    for kind, components in DOCUMENT["components"].items():
+        assert {f"#/components/{kind}/{name}" for name in components} <= references
+
+
+def test_every_schema_is_one_that_asyncapi_reads() -> None:
+    for message in MESSAGE_OF.values():
+        for schema in (message["headers"], message["payload"], message["bindings"]["kafka"]["key"]):
+            Draft7Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def test_an_order_is_described_as_http_describes_it() -> None:
+    ours, theirs = DOCUMENT["components"]["schemas"], openapi.document()["components"]["schemas"]
+    shared = ours.keys() & theirs.keys()
+    assert shared >= {"Order", "OrderItem", "OrderStatus", "HistoryActor"}
+    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
+
+
+# --- Topics
+
+
+def test_every_topic_is_a_channel_with_its_partitions() -> None:
+    kafka = {each["address"]: each["bindings"]["kafka"] for each in DOCUMENT["channels"].values()}
+    assert {topic: each["partitions"] for topic, each in kafka.items()} == PARTITIONS
+    assert all(topic == each["topic"] for topic, each in kafka.items())
+
+
+def test_all_that_is_told_is_sent_and_new_orders_are_received_too() -> None:
+    ways = [(each["action"], each["channel"]["$ref"]) for each in DOCUMENT["operations"].values()]
+    sent = [("send", f"#/channels/{topic}") for topic in PARTITIONS]
+    assert sorted(ways) == sorted([*sent, ("receive", f"#/channels/{NEW_ORDER}")])
+
+
+# --- What the service makes, against what is written
+
+
+def test_these_tests_see_every_event_that_there_is() -> None:
+    assert {type(order.event) for order in ORDERS} == set(get_args(OrderEvent))
+    assert {(event.topic, event.type) for event in EVENTS} == set(TYPES.items())
+    outcomes = {json.loads(event.payload).get("outcome") for event in EVENTS}
+    assert outcomes - {None} == set(Outcome)
+    assert {event.topic for event in EVENTS} | {DEAD_LETTERS} == set(MESSAGE_OF)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_an_event_is_as_it_is_described(event: Event) -> None:
+    described = MESSAGE_OF[event.topic]
+    assert described["name"] == event.type
+    assert complaints(json.loads(event.payload), described["payload"]) == []
+
+
+@pytest.mark.parametrize("traceparent", [None, f"00-{'a' * 32}-{'b' * 16}-01"])
+@pytest.mark.parametrize("topic", TYPES)
+def test_the_headers_and_the_key_are_as_they_are_described(
+    topic: str, traceparent: str | None
+) -> None:
+    event = next(event for event in EVENTS if event.topic == topic)
+    message = message_of(replace(event, traceparent=traceparent))
+    described = MESSAGE_OF[topic]
+    assert complaints(dict(message.headers), described["headers"]) == []
+    assert set(message.headers) <= set(at("#/components/schemas/CloudEvent")["properties"])
+    assert complaints((message.key or b"").decode(), described["bindings"]["kafka"]["key"]) == []
+
+
+def test_the_headers_of_one_type_are_not_those_of_another() -> None:
+    headers = dict(message_of(EVENTS[0]).headers)
+    assert complaints(headers, MESSAGE_OF[PROCESSED]["headers"])
+    assert complaints({**headers, "ce_id": "1"}, MESSAGE_OF[NEW_ORDER]["headers"])
+    del headers["ce_time"]
+    assert complaints(headers, MESSAGE_OF[NEW_ORDER]["headers"])
+
+
+@pytest.mark.parametrize("letter", [FAILED, FOREIGN], ids=["failed", "foreign"])
+def test_a_dead_letter_is_as_it_is_described(letter: DeadLetter) -> None:
+    message = message_of(copy_of(letter, EventId(IDS.new(NOW))))
+    described = MESSAGE_OF[DEAD_LETTERS]
+    assert complaints(dict(message.headers), described["headers"]) == []
+    assert complaints(dict(letter.headers), described["headers"])
+    key = message.key.decode() if message.key else None
+    assert complaints(key, described["bindings"]["kafka"]["key"]) == []
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.id)
+def test_every_example_is_one(message: Message) -> None:
+    described = MESSAGE_OF[message.topic]
+    assert described["examples"]
+    for example in described["examples"]:
+        assert complaints(example["headers"], described["headers"]) == []
+        assert complaints(example["payload"], described["payload"]) == []
