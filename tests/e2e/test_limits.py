@@ -193,11 +193,12 @@ def test_a_valid_token_is_not_refused_for_what_others_do_from_its_address(
     assert user.get("/me/", headers=elsewhere).status_code == 200
 
 
-def test_health_is_not_limited_and_says_nothing_of_limits(
-    limited_service: Service, elsewhere: dict[str, str]
+@pytest.mark.parametrize("path", ["/health/", "/metrics"])
+def test_what_operators_ask_is_not_limited_and_says_nothing_of_limits(
+    limited_service: Service, elsewhere: dict[str, str], path: str
 ) -> None:
     for _ in range(45):
-        answer = limited_service.http.get("/health/", headers=elsewhere)
+        answer = limited_service.http.get(path, headers=elsewhere)
         assert answer.status_code == 200
         assert "ratelimit-limit" not in answer.headers
 

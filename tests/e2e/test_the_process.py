@@ -154,7 +154,8 @@ def test_while_postgresql_is_gone_the_answer_is_503_within_two_seconds(stopped: 
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
     assert time.monotonic() - began < 3 * 2
-    assert service.http.get("/health/").status_code == 200
+    for path in ("/health/", "/metrics"):
+        assert service.http.get(path).status_code == 200
     service.stop()
 
 

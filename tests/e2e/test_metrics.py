@@ -1,0 +1,255 @@
+"""`/metrics`: what Prometheus sees of the service (section 6 of the contract, docs/metrics.md)."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import Popen
+from uuid import uuid4
+
+import httpx
+import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
+
+from entrypoints.http.openapi_operations import OPERATIONS
+from tests.e2e.answers import assert_problem
+from tests.e2e.service import (
+    NO_LIMITS,
+    Service,
+    User,
+    a_data_dir,
+    a_service,
+    environment,
+    eventually,
+    orders_command,
+)
+from tests.e2e.test_eight_combinations import SERVICES, a_role
+from tests.e2e.test_eight_combinations import database as database  # noqa: PLC0414 - a fixture
+from tests.servers.ports import HOST, Ports
+
+REQUESTS = "orders_http_requests_total"
+SECONDS = "orders_http_request_duration_seconds_count"
+CACHE = "orders_cache_reads_total"
+TASKS = "orders_tasks_total"
+OUTBOX = ("orders_outbox_unpublished", "orders_outbox_oldest_age_seconds")
+LAG = "orders_consumer_lag"
+POOL = "orders_db_pool_connections"
+POOL_SIZE = "orders_db_pool_size"
+
+
+class Page:
+    """What `/metrics` said once."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        self.samples = [
+            sample
+            for family in text_string_to_metric_families(answer.text)
+            for sample in family.samples
+        ]
+
+    def __call__(self, name: str, **labels: str) -> float | None:
+        """The sum of the series with these labels, whatever others they have; None: none has."""
+        values = [
+            each.value
+            for each in self.samples
+            if each.name == name and labels.items() <= each.labels.items()
+        ]
+        return sum(values) if values else None
+
+    def count(self, name: str, **labels: str) -> float:
+        """The same of a counter that may not have begun."""
+        return self(name, **labels) or 0.0
+
+
+def page_of(service: Service) -> Page:
+    return Page(service.http.get("/metrics"))
+
+
+# --- The embedded service
+
+
+def test_the_embedded_service_tells_everything(service: Service, ada: User) -> None:
+    ada.processed_order()
+    page = page_of(service)
+    for name in (REQUESTS, SECONDS, CACHE, TASKS, *OUTBOX, LAG, POOL, POOL_SIZE):
+        assert page(name) is not None, name
+    assert page(POOL_SIZE) == 10
+    assert page.count(POOL) > 0
+    assert page.count("process_resident_memory_bytes") > 0
+
+
+def test_it_needs_no_token_and_no_slash_and_answers_head(service: Service) -> None:
+    for path in ("/metrics", "/metrics/"):
+        assert Page(service.http.get(path)).samples
+        head = service.http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+def test_a_request_is_counted_by_method_route_and_status(service: Service, ada: User) -> None:
+    order = ada.order()
+    route = {"route": "/orders/{order_id}/"}
+    before = page_of(service)
+    assert ada.get(f"/orders/{order['id']}/").status_code == 200
+    assert ada.get(f"/orders/{order['id']}").status_code == 200
+    assert ada.ask("HEAD", f"/orders/{order['id']}/").status_code == 200
+    assert ada.get(f"/orders/{uuid4()}/").status_code == 404
+    assert ada.patch(order, "SHIPPED").status_code == 409
+    after = page_of(service)
+    for method, status, more in (("GET", "200", 2), ("HEAD", "200", 1), ("GET", "404", 1)):
+        labels = {"method": method, "status": status, **route}
+        assert after.count(REQUESTS, **labels) - before.count(REQUESTS, **labels) == more
+    assert after.count(SECONDS, **route) - before.count(SECONDS, **route) == 5
+    labels = {"method": "PATCH", "status": "409", **route}
+    assert after.count(REQUESTS, **labels) - before.count(REQUESTS, **labels) == 1
+
+
+def test_what_has_no_route_has_one_name(service: Service) -> None:
+    before = page_of(service).count(REQUESTS, route="unmatched")
+    assert_problem(service.http.get(f"/nowhere/{uuid4()}"), 404, "not-found")
+    assert service.http.request("BREW", "/me/").status_code in {400, 405}
+    assert service.http.put("/me/").status_code == 405
+    after = page_of(service)
+    assert after.count(REQUESTS, route="unmatched", status="404") >= 1
+    assert after.count(REQUESTS, route="unmatched") - before >= 2
+
+
+def test_no_label_says_what_a_client_wrote(service: Service, ada: User) -> None:
+    order = ada.order()
+    ada.get(f"/orders/{order['id']}/history/")
+    ada.get(f"/orders/user/{ada.id}/")
+    ada.get(f"/problems/{order['id']}")
+    service.http.get(f"/docs/{order['id']}")
+    service.http.get(f"/{order['id']}/", params={"q": order["id"]})
+    page = page_of(service)
+    labels = {text for sample in page.samples for text in sample.labels.values()}
+    assert not [text for text in labels if re.search("[0-9a-f]{8}-", text)]
+    routes = {sample.labels["route"] for sample in page.samples if "route" in sample.labels}
+    known = {operation.path for operation in OPERATIONS} | {"/docs/{name}", "unmatched"}
+    assert routes <= known
+
+
+def test_a_cached_read_is_a_hit(service: Service, ada: User) -> None:
+    order = ada.processed_order()
+    before = page_of(service)
+    assert ada.get(f"/orders/{order['id']}/").headers["X-Cache"] == "HIT"
+    assert ada.get(f"/orders/{uuid4()}/").status_code == 404
+    after = page_of(service)
+    for result in ("hit", "miss"):
+        assert after.count(CACHE, result=result) - before.count(CACHE, result=result) == 1
+
+
+def test_a_task_is_counted_by_what_it_came_to(service: Service, ada: User) -> None:
+    before = page_of(service)
+    ada.processed_order()
+    canceled = ada.order()
+    assert ada.patch(canceled, "CANCELED").status_code == 200
+
+    def since(result: str) -> float:
+        return page_of(service).count(TASKS, result=result) - before.count(TASKS, result=result)
+
+    eventually(lambda: since("fulfilled") >= 1 and since("skipped") >= 1)
+    assert since("failed") == since("dead") == 0
+    eventually(lambda: page_of(service)(OUTBOX[0]) == page_of(service)(OUTBOX[1]) == 0)
+    eventually(lambda: page_of(service)(LAG) == 0)
+
+
+# --- The production shape
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """All three services, prepared."""
+    settings = {name: request.getfixturevalue(SERVICES[name]).url for name in SERVICES}
+    prefix = f"t{uuid4().hex[:8]}."
+    settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "PROCESSING_DELAY": "0"}
+    settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+    with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
+        assert migrated.wait(60) == 0
+    return settings
+
+
+@pytest.fixture
+def workers(settings: Mapping[str, str]) -> Iterator[Service]:
+    """Two processes of the API; each request is a connection of its own, to whichever."""
+    with a_data_dir() as folder:
+        more = {"WORKERS": "2", "DB_POOL_SIZE": "7", "TMPDIR": str(folder)}
+        with a_service(folder, **settings, **more) as service:
+            service.start()
+            service.http.headers["Connection"] = "close"
+            yield service
+            service.stop()
+        assert not list(folder.glob("orders-metrics-*"))
+
+
+def told(folder: Path) -> set[int]:
+    """The workers whose gauges count."""
+    files = folder.glob("orders-metrics-*/gauge_livesum_*.db")
+    return {int(file.stem.rpartition("_")[2]) for file in files}
+
+
+def told_of_pools(folder: Path) -> float:
+    """The size of all pools, as far as workers have told it without being asked."""
+    [shared] = folder.glob("orders-metrics-*")
+    told = MultiProcessCollector(None, str(shared)).collect()  # type: ignore[no-untyped-call]
+    sizes = [each.value for family in told for each in family.samples if each.name == POOL_SIZE]
+    return float(sum(sizes))
+
+
+def test_every_worker_tells_the_sum_over_all_of_them(workers: Service) -> None:
+    eventually(lambda: told_of_pools(workers.data_dir) == 2 * 7)
+    assert page_of(workers)(POOL_SIZE) == 2 * 7
+    for _ in range(40):
+        assert workers.http.get("/me/").status_code == 401
+    counts = {page_of(workers)(REQUESTS, route="/me/", status="401") for _ in range(10)}
+    assert counts == {40}
+    page = page_of(workers)
+    assert page(SECONDS, route="/me/") == 40
+    assert page(OUTBOX[0]) == 0
+    assert page("process_resident_memory_bytes") is None
+
+
+def test_a_worker_that_died_is_out_of_the_gauges_and_its_counts_stay(workers: Service) -> None:
+    for _ in range(20):
+        assert workers.http.get("/me/").status_code == 401
+    eventually(lambda: len(told(workers.data_dir)) == 2)
+    victim, survivor = told(workers.data_dir)
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: len(told(workers.data_dir) - {victim, survivor}) == 1)
+    eventually(lambda: victim not in told(workers.data_dir))
+    eventually(lambda: page_of(workers)(POOL_SIZE) == 2 * 7)
+    assert page_of(workers)(REQUESTS, route="/me/", status="401") == 20
+
+
+def test_each_role_tells_its_part_on_its_admin_port(settings: Mapping[str, str]) -> None:
+    names = ("relay", "consume", "work")
+    ports = Ports(len(names))
+    with ExitStack() as processes, a_data_dir() as folder:
+        processes.callback(ports.release)
+        roles = {}
+        for name, port in zip(names, ports.numbers, strict=True):
+            own = {**settings, "ADMIN_PORT": str(port)}
+            processes.enter_context(a_role(name, own))
+            base_url = f"http://{HOST}:{port}"
+            roles[name] = processes.enter_context(httpx.Client(base_url=base_url, timeout=30))
+        service = processes.enter_context(a_service(folder, **settings)).start()
+        service.register().processed_order()
+
+        def page(role: str) -> Page:
+            return Page(roles[role].get("/metrics"))
+
+        eventually(lambda: page("work")(TASKS, result="fulfilled") == 1)
+        eventually(lambda: page("relay")(OUTBOX[0]) == page("relay")(OUTBOX[1]) == 0)
+        eventually(lambda: page("consume")(LAG) == 0)
+        assert page("relay")(LAG) is page("work")(LAG) is page_of(service)(LAG) is None
+        assert page("consume").count(TASKS) == page_of(service).count(TASKS) == 0
+        for name in names:
+            assert page(name)(POOL_SIZE) == 10
+            assert roles[name].get("/health/ready/").json()["status"] == "ok"
+            assert roles[name].get("/orders/").status_code == 404
+        service.stop()
