@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 
 from dishka import AnyOf, Provider, Scope, provide
 
-from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.connection import KafkaConnection, reach
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
+from application.errors import BrokerUnavailable
 from application.ports.events import EventPublisher, EventSource
 from application.topics import NEW_ORDER, PROCESSING_GROUP
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
+from entrypoints.logs import logger
 from entrypoints.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 
@@ -21,10 +23,10 @@ class KafkaProvider(Provider):
     scope = Scope.APP
 
     @provide
-    def connection(self, settings: Settings) -> KafkaConnection:
-        """How Kafka is reached."""
+    async def connection(self, settings: Settings) -> KafkaConnection:
+        """How Kafka is reached; without Kafka the process starts degraded."""
         try:
-            return KafkaConnection(
+            connection = KafkaConnection(
                 settings.kafka_bootstrap_servers or "",
                 settings.kafka_security_protocol or "PLAINTEXT",
                 settings.kafka_sasl_mechanism,
@@ -35,6 +37,11 @@ class KafkaProvider(Provider):
             )
         except ValueError as error:
             raise CannotStart(f"The settings of Kafka do not fit together: {error}.") from error
+        try:
+            await reach(connection)
+        except BrokerUnavailable:
+            logger.warning("Kafka (KAFKA_BOOTSTRAP_SERVERS) does not answer; starting without it")
+        return connection
 
     @provide
     async def publisher(
