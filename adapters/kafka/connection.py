@@ -3,9 +3,9 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
@@ -15,8 +15,12 @@ from application.errors import BrokerUnavailable
 
 #: Seconds until a broker must have said hello.
 _GREETING: Final = 2.0
+#: Seconds that the making of a client gets to end by itself when it is no longer wanted.
+_UNHURRIED: Final = 1.0
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,22 @@ async def reach(connection: KafkaConnection) -> None:
             task.cancel()
         await asyncio.gather(*greetings, return_exceptions=True)
     raise BrokerUnavailable("; ".join(reasons))
+
+
+async def unhurried(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, which a cancellation waits for a moment before it ends it.
+
+    aiokafka leaves a connection open whose making is canceled, and while it closes a client it
+    keeps a cancellation to itself.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=_UNHURRIED)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 async def _greet(host: str, port: int, arguments: Mapping[str, Any]) -> str | None:

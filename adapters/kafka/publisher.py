@@ -18,7 +18,7 @@ from aiokafka.errors import (
     UnknownError,
 )
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
 from adapters.kafka.producer import Producer
 from adapters.kafka.topics import ensure_topics
 from application.documents import Event
@@ -177,12 +177,16 @@ class KafkaPublisher:
     async def _connected(self) -> Producer:
         async with self._connecting:
             if self._producer is None:
-                await reach(self._connection)
-                if self._prepare is not None:
-                    await self._prepare(self._connection)
-                    self._prepare = None
-                self._producer = await Producer.started(self._connection)
+                return await unhurried(self._connect())
             return self._producer
+
+    async def _connect(self) -> Producer:
+        await reach(self._connection)
+        if self._prepare is not None:
+            await self._prepare(self._connection)
+            self._prepare = None
+        self._producer = await Producer.started(self._connection)
+        return self._producer
 
     def _give_up(self, producer: Producer | None) -> None:
         if producer is not None:

@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
 from adapters.kafka.consumer import Records, dismiss, joined, poll, poll_one_by_one
 from adapters.kafka.topics import ensure_topics
+from application.cancellation import heed_cancellation
 from application.ports.events import Delivery
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class KafkaSource:
     async def receive(self) -> Sequence[Delivery]:
         """The next messages, at least one; waits for them, also while the broker is away."""
         while True:
+            heed_cancellation()
             try:
                 records = await self._poll(await self._member())
             except Exception as error:  # noqa: BLE001 - whatever broke it, a fresh one is made
@@ -107,14 +109,14 @@ class KafkaSource:
             await dismiss(consumer)
 
     async def _member(self) -> AIOKafkaConsumer:
-        if self._consumer is None:
-            await reach(self._connection)
-            if self._prepare is not None:
-                await self._prepare(self._connection)
-                self._prepare = None
-            self._consumer = await joined(
-                self._connection, self._topic, self._group, self._received
-            )
+        return self._consumer or await unhurried(self._join())
+
+    async def _join(self) -> AIOKafkaConsumer:
+        await reach(self._connection)
+        if self._prepare is not None:
+            await self._prepare(self._connection)
+            self._prepare = None
+        self._consumer = await joined(self._connection, self._topic, self._group, self._received)
         return self._consumer
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Records:

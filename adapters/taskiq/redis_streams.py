@@ -24,6 +24,7 @@ from adapters.taskiq.failures import (
     verdict,
 )
 from adapters.taskiq.task_stream import Entry, TaskStream
+from application.cancellation import heed_cancellation
 from application.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class RedisStreamBroker(AsyncBroker):
         try:
             async with asyncio.timeout(_KICK):
                 while not await self._stream.add(message.message, delay):
-                    _heed_cancellation()
+                    heed_cancellation()
                     await asyncio.sleep(_FULL)
         except (RedisError, OSError) as error:
             raise Unavailable("the task queue is out of reach, or full") from error
@@ -116,7 +117,7 @@ class RedisStreamBroker(AsyncBroker):
     async def _next(self) -> "list[Entry]":
         pause = _FIRST
         while True:
-            _heed_cancellation()
+            heed_cancellation()
             try:
                 return [each for each in await self._stream.read() if each.id not in self._held]
             except (RedisError, OSError) as error:
@@ -198,15 +199,5 @@ class RedisStreamBroker(AsyncBroker):
                 calm_at = clock() + self._dead_after
             except Exception:
                 logger.exception("a worker without signs of life counts as dead")
-            _heed_cancellation()
+            heed_cancellation()
             await asyncio.sleep(_TICK)
-
-
-def _heed_cancellation() -> None:
-    """Take note of a cancellation that was lost on the way.
-
-    Before Python 3.12 `asyncio.wait_for`, which redis calls, may swallow one.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -65,6 +65,18 @@ async def test_the_first_start_begins_with_the_first_message(kafka: Kafka) -> No
     assert ids(await received(kafka.source(), 20)) == sent
 
 
+async def test_a_receiver_can_be_told_to_end_at_any_moment_of_its_joining(kafka: Kafka) -> None:
+    # aiokafka's own `close` may swallow the cancellation: who then polled on would never end.
+    for moment in range(0, 150, 3):
+        source = kafka.source()
+        receiving = asyncio.create_task(source.receive())
+        await asyncio.sleep(moment / 1000)
+        receiving.cancel()
+        ended, _ = await asyncio.wait([receiving], timeout=10)
+        assert ended
+        await source.close()
+
+
 async def test_what_was_committed_stays_away_and_the_rest_comes_again(kafka: Kafka) -> None:
     first = await published(kafka, 10)
     source = kafka.source()
