@@ -7,6 +7,7 @@ import msgspec
 
 from application.documents import Event, OrderDocument
 from application.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
+from application.tracing import traceparent_of
 from domain.actor import Actor
 from domain.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
 from domain.ids import EventId
@@ -48,6 +49,7 @@ class JsonEventRenderer:
             type=TYPES[topic],
             payload=payload,
             at=at,
+            traceparent=traceparent_of(event_id),
         )
 
 

@@ -48,7 +48,7 @@ def _event(number: int, topic: str, told: Any, at: datetime) -> Delivery:
         type=TYPES[topic],
         payload=msgspec.json.encode(told),
         at=at,
-        traceparent=_TRACE if topic != PROCESSED else None,
+        traceparent=_TRACE,
     )
     return message_of(event)
 

@@ -31,7 +31,9 @@ CLOUD_EVENT: Final[Schema] = {
         "traceparent": {
             "type": "string",
             "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-            "description": "W3C Trace Context of the request behind the event, where it had one.",
+            "description": (
+                "W3C Trace Context: of the trace of the request behind the event, or of a new one."
+            ),
         },
     },
     "required": [
@@ -42,6 +44,7 @@ CLOUD_EVENT: Final[Schema] = {
         "ce_subject",
         "ce_time",
         "content-type",
+        "traceparent",
     ],
 }
 

@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from application.allowances import allowances, least
 from application.patience import FOR_STORAGE, Patience, patience, storage_deadline
 from application.ports.limits import Allowance
+from application.tracing import caused_by
 from entrypoints.logs import logger
 from entrypoints.metrics.requests import count_request
 
@@ -35,6 +36,7 @@ class Edge:
         exchange = _Exchange(scope, send)
         patience.set(Patience())
         storage_deadline.set(asyncio.get_running_loop().time() + FOR_STORAGE)
+        caused_by.set(exchange.trace)
         with bound_contextvars(request_id=exchange.request_id.decode()):
             await self._app(exchange.scope, receive, exchange.send)
             exchange.note()
@@ -54,7 +56,9 @@ class _Exchange:
         self._status = 0
         self._allowances: list[Allowance] = []
         allowances.set(self._allowances)
-        self.request_id = _request_id(scope["headers"])
+        headers = dict(scope["headers"])
+        self.request_id = _request_id(headers.get(b"x-request-id", b""))
+        self.trace = headers.get(b"traceparent", b"").decode("latin-1")
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on."""
@@ -89,8 +93,5 @@ class _Exchange:
         )
 
 
-def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
-    for name, value in headers:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value
-    return uuid4().hex.encode()
+def _request_id(asked_for: bytes) -> bytes:
+    return asked_for if _REQUEST_ID.fullmatch(asked_for) else uuid4().hex.encode()

@@ -12,6 +12,7 @@ from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
 from application.topics import NEW_ORDER, TYPES
+from application.tracing import caused_by
 from domain.ids import OrderId
 from entrypoints.logs import logger
 from entrypoints.roles.backoff import Backoff
@@ -86,6 +87,7 @@ async def _deal_with(
         elif verdict not in known:
             await _bury(delivery, f"there is no order {verdict}", bury)
         else:
+            caused_by.set(delivery.headers.get("traceparent"))
             await _hand_over(verdict, tasks)
 
 

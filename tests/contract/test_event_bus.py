@@ -51,7 +51,7 @@ async def test_an_event_arrives_as_a_cloud_event_under_its_orders_key(bus: Bus) 
     assert delivery.headers["ce_time"] == "2026-01-02T03:04:05.678901Z"
     assert delivery.headers["content-type"] == "application/json"
     assert delivery.headers["ce_source"]
-    assert "traceparent" not in delivery.headers
+    assert delivery.headers["traceparent"] == event.traceparent
 
 
 async def test_the_trace_of_the_request_travels_with_the_event(bus: Bus) -> None:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from tests.e2e.service import TEA, Service, User, eventually
 from tests.faults.cluster import Cluster
+
+TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
+#: What a customer's own tracing says of the request that places an order.
+PARENT: Final = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 @dataclass
@@ -49,7 +53,8 @@ class Customer:
         Raises:
             TransportError: there was no answer.
         """
-        answer = shop.post("/orders/", json={**TEA, "items": [{"name": f"tea {number}"}]})
+        order = {**TEA, "items": [{"name": f"tea {number}"}]}
+        answer = shop.post("/orders/", json=order, headers={"traceparent": PARENT})
         if answer.status_code != 201:
             self._journal.refused.append(answer)
             return

@@ -1,6 +1,7 @@
 """What the topics hold, judged against section 7 of the contract."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ _HEADERS: Final = {
     "ce_subject",
     "ce_time",
     "content-type",
+    "traceparent",
 }
 
 
@@ -46,7 +48,7 @@ def first_deliveries(topic: str, records: Sequence[Any]) -> Mapping[str, list[di
 def _judge_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]]) -> None:
     headers = {name: value.decode() for name, value in pairs}
     assert len(headers) == len(pairs)
-    assert headers.keys() - {"traceparent"} == _HEADERS
+    assert headers.keys() == _HEADERS
     assert headers["ce_specversion"] == "1.0"
     assert UUID(headers["ce_id"]).version == 7
     assert headers["ce_type"] == TYPES[topic]
@@ -55,3 +57,10 @@ def _judge_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]]
     assert headers["ce_time"].endswith("Z")
     assert datetime.fromisoformat(headers["ce_time"]).tzinfo
     assert headers["content-type"] == "application/json"
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", headers["traceparent"])
+
+
+def trace_of(record: Any) -> str:
+    """The trace that a message belongs to."""
+    headers: dict[str, bytes] = dict(record.headers)
+    return headers["traceparent"].decode().split("-")[1]

@@ -1,8 +1,8 @@
 """Two processes of each role, and two thousand orders."""
 
 from tests.faults.cluster import a_cluster
-from tests.faults.customers import buy_together
-from tests.faults.events import first_deliveries
+from tests.faults.customers import TRACE, buy_together
+from tests.faults.events import first_deliveries, trace_of
 from tests.servers.plugin import Shared
 
 ORDERS = 2_000
@@ -25,6 +25,8 @@ def test_two_of_each_role_process_two_thousand_orders_once_each_and_in_order(
 
     events = {topic: first_deliveries(topic, found) for topic, found in records.items()}
     assert len({record.partition for record in records["new_order"]}) >= 3
+    assert {trace_of(record) for record in records["new_order"]} == {TRACE}
+    assert TRACE in {trace_of(record) for record in records["order_processed"]}
     assert events["new_order"] == {id_: [order] for id_, order in journal.placed.items()}
 
     assert len(events["order_status_changed"]) == len(journal.changed) == ORDERS / 2

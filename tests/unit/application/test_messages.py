@@ -24,12 +24,14 @@ def test_an_event_is_a_cloud_event_under_the_key_of_what_it_tells_of(event: Even
         "ce_subject": str(event.subject),
         "ce_time": "2026-01-02T03:04:05.678901Z",
         "content-type": "application/json",
+        "traceparent": event.traceparent,
     }
 
 
 def test_the_trace_of_the_request_travels_with_the_event(event: Event) -> None:
     message = message_of(replace(event, traceparent="00-a-b-01"))
     assert message.headers["traceparent"] == "00-a-b-01"
+    assert "traceparent" not in message_of(replace(event, traceparent=None)).headers
 
 
 @pytest.mark.parametrize("key", [b"whatever came", None])
