@@ -48,7 +48,7 @@ class Invalid(OrderServiceError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("; ".join(fault.detail for fault in self.faults))
+        super().__init__(" ".join(dict.fromkeys(fault.detail for fault in self.faults)))
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:

@@ -53,12 +53,16 @@ async def read_account(request: ApiRequest) -> Response[bytes]:
 
 def _credentials(form: Mapping[str, str], address: str) -> Credentials:
     faults = []
-    if form.get("grant_type", "password") != "password":
+    # What is sent without a value counts as left out (RFC 6749, section 3.2).
+    if form.get("grant_type") not in {None, "", "password"}:
         faults.append(ParameterFault(("grant_type",), "unknown-grant-type", "Must be password."))
     texts = []
     for name, longest in (("username", MAX_EMAIL), ("password", MAX_PASSWORD)):
+        if not form.get(name):
+            faults.append(ParameterFault((name,), "missing", "Must be given."))
+            continue
         try:
-            texts.append(read_text(form.get(name, ""), 1, longest))
+            texts.append(read_text(form[name], 1, longest))
         except Invalid as invalid:
             faults += [ParameterFault((name,), each.code, each.detail) for each in invalid.faults]
     if faults:

@@ -15,9 +15,12 @@ from msgspec.inspect import ListType, StructType, type_info
 
 from domain.faults import Faults
 from entrypoints.http.errors import BodyTooLarge, MalformedBody, UnsupportedContentType
+from entrypoints.http.repetition import may_repeat, repeated
 from entrypoints.http.request import ApiRequest
 
 MAX_BODY: Final = 256 * 1024
+_MAX_FORM_FIELDS: Final = 1000
+_TOO_DEEP: Final = "The JSON is nested too deeply."
 
 #: A text (its end may be missing), a number with a fraction or an exponent, or a whole one.
 _TOKEN: Final = re.compile(
@@ -57,10 +60,12 @@ async def read_form(request: ApiRequest) -> Mapping[str, str]:
         UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
     """
     _ensure_content_type(request, "application/x-www-form-urlencoded")
+    raw = await _read(request)
+    if raw.count(b"&") >= _MAX_FORM_FIELDS:
+        raise MalformedBody(f"A form may have {_MAX_FORM_FIELDS} fields.")
     try:
-        text = (await _read(request)).decode()
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError as error:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError as error:
         raise MalformedBody("The form is not well-formed UTF-8.") from error
     return dict(reversed(pairs))
 
@@ -72,15 +77,28 @@ def decode(raw: bytes, shape: type[Shape]) -> Draft[Shape]:
         MalformedBody: it is not well-formed JSON.
         Invalid: it is no JSON object.
     """
+    faults = Faults()
     try:
-        return Draft(_decoded(_decoder(shape), raw), Faults())
+        fitting = _decoded(_decoder(shape), raw)
     except msgspec.ValidationError:
         anything = _decode_anything(raw)
-    faults = Faults()
+    else:
+        if may_repeat(raw, fitting):
+            _note_repeated(raw, faults)
+        return Draft(fitting, faults)
+    _note_repeated(raw, faults)
     body = _loosen(anything, _shape_info(shape), faults)
     if not isinstance(anything, dict):
         faults.refuse()
     return Draft(body, faults)
+
+
+def _note_repeated(raw: bytes, faults: Faults) -> None:
+    try:
+        for path in repeated(raw):
+            faults.note("repeated-field", "Must be given once.", *path)
+    except RecursionError as error:
+        raise MalformedBody(_TOO_DEEP) from error
 
 
 def _decode_anything(raw: bytes) -> object:
@@ -106,10 +124,12 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The JSON is not well-formed UTF-8.") from error
+    except msgspec.DecodeError as error:
         raise MalformedBody(_sentence(error)) from error
     except RecursionError as error:
-        raise MalformedBody("The JSON is nested too deeply.") from error
+        raise MalformedBody(_TOO_DEEP) from error
 
 
 def _loosen(value: object, shape: StructType, faults: Faults, *path: str | int) -> Any:
@@ -124,7 +144,7 @@ def _loosen_object(
     value: dict[str, Any], shape: StructType, faults: Faults, *path: str | int
 ) -> Any:
     known = {field.encode_name: field for field in shape.fields}
-    for name in value.keys() - known.keys():
+    for name in (name for name in value if name not in known):
         faults.note("unknown-field", "There is no such field.", *path, name)
     loose = SimpleNamespace()
     for name, field in known.items():

@@ -6,8 +6,11 @@ from typing import Final
 from domain.errors import Invalid
 from entrypoints.http.errors import HeaderFault
 
-#: One member of a list of entity tags (RFC 9110, section 8.8.3).
-_TAG: Final = re.compile(r'\s*(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+#: One member of a list of entity tags (RFC 9110, section 8.8.3), and the empty ones around it
+#: (section 5.6.1.2).
+_TAG: Final = re.compile(
+    r'[\s,]*(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,[\s,]*|$)'
+)
 _VERSION: Final = re.compile(r'"v(?P<version>[1-9][0-9]{0,8})p?"')
 
 

@@ -10,6 +10,9 @@ class NoSuchRoute(OrderServiceError):
 
     code = "not-found"
 
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this address; /docs shows all that there is.")
+
 
 class MethodNotAllowed(OrderServiceError):
     """This address does not know the method."""
@@ -18,7 +21,7 @@ class MethodNotAllowed(OrderServiceError):
 
 
 class MalformedBody(OrderServiceError):
-    """The body is not well-formed JSON."""
+    """The body is not well-formed."""
 
     code = "malformed-json"
 

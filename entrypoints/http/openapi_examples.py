@@ -137,7 +137,7 @@ BAD_REGISTRATION: Final = Invalid(
     ]
 )
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
-    [ParameterFault(("username",), "wrong-length", "Must have 1 to 254 characters; it has 0.")]
+    [ParameterFault(("username",), "missing", "Must be given.")]
 )
 BAD_ORDER: Final = Invalid(
     [

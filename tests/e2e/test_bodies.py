@@ -64,6 +64,12 @@ def test_a_form_that_is_not_utf_8_is_400(service: Service, form: bytes) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_form_of_more_than_1000_fields_is_400_and_says_so(service: Service) -> None:
+    form = {f"f{number}": "x" for number in range(1001)}
+    problem = assert_problem(service.http.post("/token/", data=form), 400, "malformed-json")
+    assert problem["detail"] == "A form may have 1000 fields."
+
+
 # --- 413
 
 
@@ -230,6 +236,25 @@ def test_an_invalid_field_of_an_order_is_named(
     answer = ada.post_order(**change)
     assert_problem(answer, 422, "invalid-request")
     assert faults(answer) == {fault}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ('{"items": [{"name": "tea"}], "total_price": 1, "total_price": 2}', "/total_price"),
+        ('{"items": [{"name": "tea", "name": "x"}], "total_price": 1}', "/items/0/name"),
+        (
+            '{"items": [{"name": "tea", "attributes": {"a": 1, "\\u0061": 2}}], "total_price": 1}',
+            "/items/0/attributes/a",
+        ),
+    ],
+)
+def test_of_a_field_that_is_given_twice_neither_is_dropped_in_silence(
+    ada: User, body: str, pointer: str
+) -> None:
+    answer = ada.post_text(body)
+    assert_problem(answer, 422, "invalid-request")
+    assert faults(answer) == {(pointer, "repeated-field")}
 
 
 @pytest.mark.parametrize("missing", ["items", "total_price"])

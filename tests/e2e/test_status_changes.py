@@ -97,7 +97,17 @@ def test_an_order_that_was_canceled_before_its_processing_is_processed_as_cancel
 
 # --- If-Match
 
-CURRENT = ['"v1"', '"v1p"', "*", '"v9", "v1"', '"v1","v9"', 'W/"v9", "v1"', '"x",\t"v1p"']
+CURRENT = [
+    '"v1"',
+    '"v1p"',
+    "*",
+    ',"v1"',
+    '"v9", ,"v1",',
+    '"v9", "v1"',
+    '"v1","v9"',
+    'W/"v9", "v1"',
+    '"x",\t"v1p"',
+]
 STALE = ['"v2"', '"v9p"', 'W/"v1"', 'W/"v1p"', '"x"', '"v01"', '"V1"', '""']
 
 

@@ -44,7 +44,7 @@ def test_the_title_is_the_first_line_of_the_docstring_without_its_full_stop() ->
 
 def test_an_invalid_input_says_all_that_is_wrong_with_it() -> None:
     invalid = Invalid([Fault(("a",), "one", "First."), Fault(("b",), "two", "Second.")])
-    assert str(invalid) == "First.; Second."
+    assert str(invalid) == "First. Second."
     assert [fault.path for fault in invalid.faults] == [("a",), ("b",)]
 
 
