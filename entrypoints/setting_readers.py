@@ -16,6 +16,7 @@ from application.ports.limits import Limit
 from domain.currency import MINOR_DIGITS
 
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}")
+_ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 _PERIODS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -122,6 +123,14 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def texts(text: str) -> tuple[str, ...]:
     """Texts, separated by commas."""
     return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers write them (RFC 6454, section 6.1), separated by commas, or `*`."""
+    found = texts(text)
+    if not all(_ORIGIN.fullmatch(each) for each in found):
+        raise ValueError("must be origins such as https://shop.example.com, without a path")
+    return found
 
 
 def secret(text: str) -> bytes:

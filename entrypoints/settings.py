@@ -100,6 +100,9 @@ class Settings:
     access_token_ttl: int = _setting(
         read.whole(1, 31_536_000), "1800", "Seconds for which an access token is valid"
     )
+    refresh_token_ttl: int = _setting(
+        read.whole(1, 315_360_000), "2592000", "Seconds for which a refresh token is valid"
+    )
     cache_ttl: int = _setting(
         read.whole(1, 31_536_000), "300", "Seconds for which an order is cached"
     )
@@ -143,7 +146,7 @@ class Settings:
         read.networks, "", "Networks whose `X-Forwarded-For` is believed, separated by commas"
     )
     cors_origins: tuple[str, ...] = _setting(
-        read.texts, "", "Origins whose pages may call the API, separated by commas"
+        read.origins, "", "Origins whose pages may call the API, separated by commas"
     )
     default_currency: str = _setting(read.currency, "USD", "ISO 4217, where an order names none")
     log_level: str = _setting(

@@ -33,7 +33,7 @@ for group in (users, outbox, dlq):
 
 @app.command
 def serve() -> None:
-    """Serve the HTTP API, and every role that has no process of its own."""
+    """Serve the HTTP API and every role without its own process."""
     from entrypoints.cli.serve import serve as run  # noqa: PLC0415 - `--help` need not load it
 
     settings = _settings()
@@ -58,13 +58,13 @@ def consume() -> None:
 
 @app.command
 def work() -> None:
-    """Process orders from the task queue; sweep up what was forgotten."""
+    """Process orders from the task queue; sweep up the forgotten."""
     _run_role("work")
 
 
 @app.command
 def migrate(*, check: bool = False) -> None:
-    """Bring the database's schema to its newest revision; safe in many processes at once.
+    """Bring the schema to its newest revision; safe in N replicas.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def audit(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
 
 @outbox.command
 def status() -> None:
-    """Print what is unpublished, the age of its oldest event, and the last error."""
+    """Print what is unpublished, its age, and its last error."""
     from entrypoints.cli.outbox import status as run  # noqa: PLC0415 - as above
 
     _run(run(_settings()))
@@ -117,7 +117,7 @@ def replay_outbox(order_id: UUID | None = None, /, *, all_since: datetime | None
 
 @dlq.command(name="list")
 def list_letters(*, limit: int = 100) -> None:
-    """List the dead letters that wait, the oldest first, with reason and attempts.
+    """List the dead letters that wait, with reason and attempts.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def list_letters(*, limit: int = 100) -> None:
 def replay_letters(
     *letter_ids: UUID, everything: Annotated[bool, Parameter(name="--all", negative="")] = False
 ) -> None:
-    """Put dead letters back: their messages are published again, as they came.
+    """Put dead letters back: publish their messages as they came.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def create(
     role: Role = Role.USER,
     password_stdin: Annotated[bool, Parameter(negative="", required=True)],
 ) -> None:
-    """Open an account; its password is read from standard input.
+    """Open an account; the password comes from standard input.
 
     Parameters
     ----------

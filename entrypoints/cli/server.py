@@ -1,6 +1,7 @@
 """uvicorn, in a process whose signals and whose services are not its own."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -77,7 +78,10 @@ def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
-        raise CannotStart(f"Cannot listen on {host}:{port} ({names}): {error}.") from error
+        # The error's own words repeat the address; a failed look-up has a number below 0.
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else error
+        raise CannotStart(f"Cannot listen on {host}:{port} ({names}): {reason}.") from error
     with listener:
         yield listener
 

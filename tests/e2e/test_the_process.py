@@ -185,9 +185,12 @@ def test_a_second_serve_on_the_same_data_dir_is_refused_in_one_sentence(service:
 
 def test_a_port_that_is_taken_is_one_sentence(stopped: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = stopped.run("serve", PORT=str(taken.getsockname()[1]))
+        port = str(taken.getsockname()[1])
+        done = stopped.run("serve", PORT=port)
     assert done.returncode == 1
     assert_one_sentence(done.stdout + done.stderr)
+    sentence = f"Cannot listen on 127.0.0.1:{port} (HOST, PORT): Address already in use."
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize("command", [["serve"], ["users", "disable", "a@example.com"]])
