@@ -14,7 +14,7 @@ UP_WITHIN: Final = 600
 
 
 class Stack:
-    """`docker compose` for one project; `COMPOSE_FILE` may add files: how to build here, for one."""
+    """`docker compose` for one project; `COMPOSE_FILE` may add files, such as how to build."""
 
     def __init__(self) -> None:
         self._ports = Ports(1)
