@@ -42,7 +42,6 @@ Order = Mapping[str, Any]
 _REST: Final = {
     "JWT_SECRET_KEY": "the drill's key, of thirty-two bytes or more",
     "PROCESSING_DELAY": "0",
-    "SWEEP_AFTER": "2",
     "LOG_LEVEL": "WARNING",
 }
 
@@ -297,9 +296,14 @@ def _restore(shop: Shop) -> None:
     name = url.path.removeprefix("/")
     shop.program("createdb", f"--maintenance-db={server}", name, shown="orders")
     file = shop.api.data_dir / "orders.dump"
-    shown = "--exit-on-error --dbname=$DATABASE_URL orders.dump"
+    shown = "--exit-on-error --no-owner --dbname=$DATABASE_URL orders.dump"
     shop.program(
-        "pg_restore", "--exit-on-error", f"--dbname={url.geturl()}", str(file), shown=shown
+        "pg_restore",
+        "--exit-on-error",
+        "--no-owner",
+        f"--dbname={url.geturl()}",
+        str(file),
+        shown=shown,
     )
 
 

@@ -1,0 +1,46 @@
+"""What the operator's manual names, against what there is."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from application.topics import NEW_ORDER, PARTITIONS
+from entrypoints.cli.main import app
+from entrypoints.settings import Settings
+
+ROOT: Final = Path(__file__).parents[2]
+MANUAL: Final = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
+
+
+def test_every_metric_in_it_is_in_the_table_of_metrics() -> None:
+    named = set(re.findall(r"\borders_[a-z_]+", MANUAL))
+    table = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    assert named
+    assert {metric for metric in named if f"`{metric}`" not in table} == set()
+
+
+def test_every_command_in_it_is_one() -> None:
+    named = {tuple(words.split()) for words in re.findall(r"`orders ([a-z]+(?: [a-z]+)?)", MANUAL)}
+    assert named
+    for words in named:
+        command = app
+        for word in words:
+            command = command[word]  # KeyError: there is none
+
+
+def test_every_setting_in_it_is_one() -> None:
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b", MANUAL))
+    assert len(named) > 10
+    assert named <= SETTINGS
+
+
+def test_it_knows_how_many_consumers_can_share_the_work() -> None:
+    assert f"up to **{PARTITIONS[NEW_ORDER]}**, the partitions of `{NEW_ORDER}`" in MANUAL
+
+
+def test_every_file_that_it_leads_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", MANUAL)
+    assert links
+    assert all((ROOT / "docs" / link).exists() for link in links)
