@@ -17,6 +17,7 @@ from application.login_limits import LoginLimits
 from application.ports.accounts import Accounts, AccountStandings
 from application.ports.limits import RateLimiter
 from application.process_order import ProcessOrder
+from application.read_account import ReadAccount
 from application.read_history import ReadHistory
 from application.read_order import ReadOrder
 from application.register_user import RegisterUser
@@ -50,6 +51,7 @@ class ApplicationProvider(Provider):
     register = provide(RegisterUser)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)
+    read_account = provide(ReadAccount)
     grant_role = provide(GrantRole)
     disable = provide(DisableAccount)
 

@@ -9,6 +9,7 @@ from application.list_orders import ListOrders
 from application.log_in import LogIn
 from application.ports.limits import RateLimiter
 from application.ports.paging import Cursors
+from application.read_account import ReadAccount
 from application.read_history import ReadHistory
 from application.read_order import ReadOrder
 from application.register_user import RegisterUser
@@ -26,6 +27,7 @@ async def http_services(container: AsyncContainer) -> Services:
         register=await container.get(RegisterUser),
         log_in=await container.get(LogIn),
         authenticate=await container.get(Authenticate),
+        read_account=await container.get(ReadAccount),
         create_order=await container.get(CreateOrder),
         read_order=await container.get(ReadOrder),
         change_status=retrying(await container.get(ChangeOrderStatus)),

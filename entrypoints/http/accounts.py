@@ -48,7 +48,8 @@ async def log_in(request: ApiRequest) -> Response[bytes]:
 @get("/me", guards=[for_users()])
 async def read_account(request: ApiRequest) -> Response[bytes]:
     """Read your account."""
-    return _account(request.user, HTTPStatus.OK)
+    user = await request.services.read_account(request.user.id)
+    return _account(user, HTTPStatus.OK)
 
 
 def _credentials(form: Mapping[str, str], address: str) -> Credentials:

@@ -13,6 +13,7 @@ from application.log_in import Credentials
 from application.ports.accounts import AccessToken
 from application.ports.limits import Limit, RateLimiter
 from application.ports.paging import Cursors
+from application.read_account import ReadAccount
 from application.read_history import ReadHistory
 from application.read_order import ReadOrder
 from application.register_user import Registration
@@ -37,6 +38,7 @@ class Services:
     register: Callable[[Registration], Awaitable[User]]
     log_in: Callable[[Credentials], Awaitable[AccessToken]]
     authenticate: Authenticate
+    read_account: ReadAccount
     create_order: Callable[[PlaceOrder], Awaitable[PlacedOrder]]
     read_order: ReadOrder
     change_status: Callable[[ChangeStatus], Awaitable[OrderDocument]]

@@ -1,0 +1,29 @@
+import pytest
+
+from application.change_account import DisableAccount, GrantRole
+from application.errors import NotAuthenticated
+from application.read_account import ReadAccount
+from domain.actor import Role
+from domain.user import User
+from tests.support.adapters import memory_adapters
+from tests.support.orders import a_user_id
+from tests.support.time import NOW, MovableClock
+
+EMAIL = "alice@example.com"
+
+
+async def test_an_account_is_shown_as_it_is_now() -> None:
+    accounts = memory_adapters(MovableClock()).accounts
+    user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
+    await accounts.add(user, "hash")
+    assert await ReadAccount(accounts)(user.id) == user
+    await GrantRole(accounts)(EMAIL, Role.STAFF)
+    assert (await ReadAccount(accounts)(user.id)).role is Role.STAFF
+    await DisableAccount(accounts)(EMAIL)
+    with pytest.raises(NotAuthenticated):
+        await ReadAccount(accounts)(user.id)
+
+
+async def test_an_account_that_has_gone_lets_nobody_in() -> None:
+    with pytest.raises(NotAuthenticated):
+        await ReadAccount(memory_adapters(MovableClock()).accounts)(a_user_id())
