@@ -5,7 +5,6 @@ from uuid import UUID
 from taskiq import AsyncBroker
 
 from application.process_order import ProcessOrder
-from application.tracing import caused_by
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from entrypoints.logs import logger
@@ -16,9 +15,8 @@ def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
     """Make the tasks known to the broker, by their names."""
     process = counting(process_order)
 
-    async def process_order_task(order_id: str, trace: str | None = None) -> None:
-        """Process an order whose `new_order` event, of this trace, has come in."""
-        caused_by.set(trace)
+    async def process_order_task(order_id: str) -> None:
+        """Process an order whose `new_order` event has come in."""
         try:
             outcome = await process(OrderId(UUID(order_id)))
         except OrderNotFound:

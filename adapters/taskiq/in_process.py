@@ -8,6 +8,7 @@ from typing import Any
 from taskiq import AckableMessage, BrokerMessage, InMemoryBroker
 
 from adapters.taskiq.failures import Again, OnDead, TaskFailures, log_dead, verdict
+from adapters.taskiq.traces import TaskTraces
 
 
 class InProcessBroker(InMemoryBroker):
@@ -20,7 +21,7 @@ class InProcessBroker(InMemoryBroker):
         self, at_once: int, on_dead: OnDead = log_dead, failures: TaskFailures | None = None
     ) -> None:
         super().__init__(max_stored_results=1, propagate_exceptions=False)
-        self.add_middlewares(failures or TaskFailures(on_dead))
+        self.add_middlewares(TaskTraces(), failures or TaskFailures(on_dead))
         self._free = asyncio.Semaphore(at_once)
         self._running: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[None]] = set()

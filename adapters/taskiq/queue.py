@@ -7,7 +7,6 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
 from application.errors import Unavailable
-from application.tracing import caused_by
 from domain.ids import OrderId
 
 PROCESS_ORDER: Final = "process_order_task"
@@ -17,12 +16,12 @@ class TaskiqQueue:
     """`TaskQueue` on any of taskiq's brokers."""
 
     def __init__(self, broker: AsyncBroker) -> None:
-        self._process_order: AsyncKicker[..., None] = AsyncKicker(PROCESS_ORDER, broker, {})
+        self._process_order: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, broker, {})
 
     async def process_order(self, order_id: OrderId) -> None:
         """Have the order processed, once at least; waits while the queue is full."""
         try:
-            await self._process_order.kiq(str(order_id), trace=caused_by.get())
+            await self._process_order.kiq(str(order_id))
         except SendTaskError as error:
             if isinstance(error.__cause__, Unavailable):
                 raise error.__cause__ from error

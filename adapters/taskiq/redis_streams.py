@@ -24,6 +24,7 @@ from adapters.taskiq.failures import (
     verdict,
 )
 from adapters.taskiq.task_stream import Entry, TaskStream
+from adapters.taskiq.traces import TaskTraces
 from application.cancellation import heed_cancellation
 from application.errors import Unavailable
 
@@ -70,7 +71,7 @@ class RedisStreamBroker(AsyncBroker):
         self.name = f"{gethostname()}-{getpid()}-{uuid4().hex[:8]}"
         self._stream = TaskStream(url, prefix, self.name, longest, dead_after)
         self._failures = failures or TaskFailures(on_dead)
-        self.add_middlewares(self._failures)
+        self.add_middlewares(TaskTraces(), self._failures)
         self._dead_after = dead_after
         self._held: set[str] = set()
         self._unsettled: dict[str, Again | None] = {}

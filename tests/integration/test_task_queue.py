@@ -23,6 +23,7 @@ from adapters.taskiq.redis_streams import RedisStreamBroker
 from adapters.taskiq.task_stream import TaskStream
 from adapters.taskiq.worker import work
 from application.errors import Unavailable
+from application.tracing import caused_by
 from domain.ids import OrderId
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
@@ -230,6 +231,25 @@ async def test_what_is_handed_over_is_run(brokered: Brokered) -> None:
             await queue.process_order(order_id)
         await until(lambda: len(log.done) == len(orders))
     assert sorted(log.runs) == sorted(map(str, orders))
+
+
+async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_it_runs(
+    brokered: Brokered,
+) -> None:
+    log, causes, fails = Log(), list[str | None](), failing(1, RuntimeError("bad luck"))
+
+    async def act(order_id: str) -> None:
+        causes.append(caused_by.get())
+        await fails(order_id)
+
+    async with brokered(log, act) as queue:
+        for cause in ("one trace", None):
+            token = caused_by.set(cause)
+            await queue.process_order(an_order_id())
+            caused_by.reset(token)
+            done = len(log.done) + 1
+            await until(log.has_done(done))
+    assert causes == ["one trace", "one trace", None]
 
 
 async def test_a_task_that_fails_runs_again(brokered: Brokered) -> None:
