@@ -10,6 +10,7 @@ from typing import Any, Final
 import uvicorn
 from litestar.types import ASGIApp
 
+from entrypoints.cli.http_protocol import OneWriteProtocol
 from entrypoints.composition.errors import CannotStart
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
@@ -20,7 +21,7 @@ _BACKLOG: Final = 2048
 def options() -> dict[str, Any]:
     """What uvicorn is told wherever it serves."""
     return {
-        "http": "httptools",
+        "http": OneWriteProtocol,
         "loop": "uvloop",
         "lifespan": "on",
         "log_config": None,
