@@ -1,19 +1,20 @@
-"""Who may ask, and how often: the guards of the routes, in the order of their refusals."""
+"""Who may ask, and how often: what stands before each route, in the order of its refusals.
 
-from collections.abc import Callable
+Each is a route's `before_request`: to every guard Litestar gives a fresh copy of the whole route.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
-from litestar.types import Guard
 
 from application.allowances import note
 from application.errors import NotAuthenticated, RateLimited
 from application.ports.limits import Limit
 from entrypoints.http.client_address import client_address
-from entrypoints.http.services import HttpLimits, Services
+from entrypoints.http.request import ApiRequest
+from entrypoints.http.services import HttpLimits
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+#: Of an `ApiRequest`; Litestar's hooks are typed for requests of any kind.
+Guard = Callable[[Any], Awaitable[None]]
 WhichLimit = Callable[[HttpLimits], Limit | None]
 
 
@@ -25,8 +26,8 @@ def default_limit(limits: HttpLimits) -> Limit | None:
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
     """A guard that lets everybody in, as often as the limit of their address allows."""
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
-        await _take(connection, which, address_of(connection))
+    async def guard(request: ApiRequest) -> None:
+        await _take(request, which, address_of(request))
 
     return guard
 
@@ -37,28 +38,27 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
     Who has no valid token is refused by the limit of their address before they are by the token.
     """
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
-        services = _services(connection)
+    async def guard(request: ApiRequest) -> None:
         try:
-            user = await services.authenticate(_bearer_token(connection))
+            user = await request.services.authenticate(_bearer_token(request))
         except NotAuthenticated:
-            await _take(connection, default_limit, address_of(connection))
+            await _take(request, default_limit, address_of(request))
             raise
-        connection.scope["user"] = user
-        await _take(connection, which, str(user.id))
+        request.scope["user"] = user
+        await _take(request, which, str(user.id))
 
     return guard
 
 
-def address_of(connection: Connection) -> str:
+def address_of(request: ApiRequest) -> str:
     """The address that a request comes from."""
-    peer = connection.client.host if connection.client else ""
-    forwarded_for = ",".join(connection.headers.getall("x-forwarded-for", []))
-    return client_address(peer, forwarded_for, _services(connection).trusted_proxies)
+    peer = request.client.host if request.client else ""
+    forwarded_for = ",".join(request.headers.getall("x-forwarded-for", []))
+    return client_address(peer, forwarded_for, request.services.trusted_proxies)
 
 
-async def _take(connection: Connection, which: WhichLimit, key: str) -> None:
-    services = _services(connection)
+async def _take(request: ApiRequest, which: WhichLimit, key: str) -> None:
+    services = request.services
     limit = which(services.limits)
     if limit is None:
         return
@@ -68,13 +68,8 @@ async def _take(connection: Connection, which: WhichLimit, key: str) -> None:
         raise RateLimited(allowance.retry_after)
 
 
-def _bearer_token(connection: Connection) -> str:
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+def _bearer_token(request: ApiRequest) -> str:
+    scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticated
     return token.strip()
-
-
-def _services(connection: Connection) -> Services:
-    services: Services = connection.scope["litestar_app"].state.services
-    return services

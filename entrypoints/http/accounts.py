@@ -21,7 +21,7 @@ from entrypoints.http.request import ApiRequest
 _SECRET = {"Cache-Control": "no-store"}
 
 
-@post("/register", guards=[open_to_all(lambda limits: limits.register)])
+@post("/register", before_request=open_to_all(lambda limits: limits.register))
 async def register(request: ApiRequest) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
@@ -34,7 +34,7 @@ async def register(request: ApiRequest) -> Response[bytes]:
     return _account(user, HTTPStatus.CREATED)
 
 
-@post("/token", guards=[open_to_all()])
+@post("/token", before_request=open_to_all())
 async def log_in(request: ApiRequest) -> Response[bytes]:
     """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
     credentials = _credentials(await read_form(request), address_of(request))
@@ -45,7 +45,7 @@ async def log_in(request: ApiRequest) -> Response[bytes]:
     )
 
 
-@get("/me", guards=[for_users()])
+@get("/me", before_request=for_users())
 async def read_account(request: ApiRequest) -> Response[bytes]:
     """Read your account."""
     user = await request.services.read_account(request.user.id)

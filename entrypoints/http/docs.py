@@ -54,7 +54,7 @@ _ASSETS: Final[Mapping[str, _Asset]] = {
 _BY_CODE: Final = {error.code: error for error in ADVICE}
 
 
-@get("/openapi.json", guards=[open_to_all()])
+@get("/openapi.json", before_request=open_to_all())
 async def read_document() -> Response[bytes]:
     """Read the OpenAPI document of this API."""
     # The document describes this route as well, so neither module can be there before the other.
@@ -78,7 +78,7 @@ async def read_asset(name: FromPath[str]) -> Response[bytes]:
     return Response(_content(name), headers=_KEPT, media_type=_ASSETS[name].media_type)
 
 
-@get("/problems/{code:str}", guards=[open_to_all()])
+@get("/problems/{code:str}", before_request=open_to_all())
 async def read_problem(code: FromPath[str]) -> Response[bytes]:
     """Read what a problem means, and what to do about it."""
     error = _BY_CODE.get(code)

@@ -1,10 +1,9 @@
 """The routes of orders."""
 
-from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, get, patch, post
+from litestar import Router, get, patch, post
 from litestar.params import FromPath
 
 from application.change_order_status import ChangeStatus
@@ -17,6 +16,7 @@ from domain.ids import OrderId, UserId
 from domain.lines import OrderLines
 from domain.order import read_reason, read_reference
 from entrypoints.http.access import for_users
+from entrypoints.http.answer import Answer, Header
 from entrypoints.http.bodies import read_json
 from entrypoints.http.conditions import accepted_versions, is_current
 from entrypoints.http.options import with_options
@@ -24,13 +24,12 @@ from entrypoints.http.parameters import next_link, read_list_query, read_status,
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.shapes import HistoryActor, HistoryStep, NewOrder, StatusChange
 
-_JSON = "application/json"
-_PRIVATE = "private, no-cache"
+_PRIVATE = (b"cache-control", b"private, no-cache")
 _NOBODY = UserId(UUID(int=0))
 
 
-@post("/orders", guards=[for_users(lambda limits: limits.orders)])
-async def create_order(request: ApiRequest) -> Response[bytes]:
+@post("/orders", before_request=for_users(lambda limits: limits.orders))
+async def create_order(request: ApiRequest) -> Answer:
     """Place an order."""
     services = request.services
     draft = await read_json(request, NewOrder)
@@ -41,24 +40,23 @@ async def create_order(request: ApiRequest) -> Response[bytes]:
     placed = await services.create_order(
         PlaceOrder(request.user.id, faults.sound(lines), reference)
     )
-    answer = _order(placed.document, status=HTTPStatus.CREATED)
-    answer.headers["Location"] = f"/orders/{placed.id}/"
-    return answer
+    location = (b"location", b"/orders/%b/" % str(placed.id).encode())
+    return _order(placed.document, location, status=201)
 
 
-@get("/orders/{order_id:str}", guards=[for_users()])
-async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+@get("/orders/{order_id:str}", before_request=for_users())
+async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Read an order."""
     found = await request.services.read_order(_order_id(order_id), request.actor)
     document = found.document
-    current = is_current(request.headers.get("if-none-match"), document.etag)
-    answer = _order(document, status=HTTPStatus.NOT_MODIFIED if current else HTTPStatus.OK)
-    answer.headers["X-Cache"] = found.cache.value
-    return answer
+    cache = (b"x-cache", found.cache.value.encode())
+    if is_current(request.header(b"if-none-match"), document.etag):
+        return Answer.not_modified([_etag(document), _PRIVATE, cache])
+    return _order(document, cache)
 
 
-@patch("/orders/{order_id:str}", guards=[for_users()])
-async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+@patch("/orders/{order_id:str}", before_request=for_users())
+async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Change an order's status."""
     draft = await read_json(request, StatusChange)
     body, faults = draft.body, draft.faults
@@ -72,39 +70,42 @@ async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Respons
     return _order(document)
 
 
-@get("/orders", guards=[for_users()])
-async def list_orders(request: ApiRequest) -> Response[bytes]:
+@get("/orders", before_request=for_users())
+async def list_orders(request: ApiRequest) -> Answer:
     """List your own orders; staff: everybody's."""
     return await _page(request, read_list_query(request, request.services.cursors, None))
 
 
-@get("/orders/user/{user_id:str}", guards=[for_users()])
-async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Response[bytes]:
+@get("/orders/user/{user_id:str}", before_request=for_users())
+async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Answer:
     """List a user's orders."""
     return await _page(request, read_list_query(request, request.services.cursors, _owner(user_id)))
 
 
-@get("/orders/{order_id:str}/history", guards=[for_users()])
-async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Response[bytes]:
+@get("/orders/{order_id:str}/history", before_request=for_users())
+async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Read the steps of an order's lifecycle."""
     steps = await request.services.read_history(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
-    return Response(body, headers={"Cache-Control": _PRIVATE}, media_type=_JSON)
+    return Answer(body, headers=[_PRIVATE])
 
 
-async def _page(request: ApiRequest, query: ListQuery) -> Response[bytes]:
+async def _page(request: ApiRequest, query: ListQuery) -> Answer:
     page = await request.services.list_orders(query)
-    headers = {"Cache-Control": _PRIVATE}
+    headers = [_PRIVATE]
     if page.next_after:
-        headers["Link"] = next_link(request, request.services.cursors.seal(page.next_after))
+        link = next_link(request, request.services.cursors.seal(page.next_after))
+        headers.append((b"link", link.encode()))
     body = b"[%s]" % b",".join(document.body for document in page.orders)
-    return Response(body, headers=headers, media_type=_JSON)
+    return Answer(body, headers=headers)
 
 
-def _order(document: OrderDocument, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
-    headers = {"ETag": document.etag, "Cache-Control": _PRIVATE}
-    body = b"" if status is HTTPStatus.NOT_MODIFIED else document.body
-    return Response(body, status_code=status, headers=headers, media_type=_JSON)
+def _order(document: OrderDocument, *headers: Header, status: int = 200) -> Answer:
+    return Answer(document.body, status, [_etag(document), _PRIVATE, *headers])
+
+
+def _etag(document: OrderDocument) -> Header:
+    return (b"etag", document.etag.encode())
 
 
 def _shown(step: Step) -> HistoryStep:

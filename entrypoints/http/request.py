@@ -25,6 +25,12 @@ class ApiRequest(Request[User, Any, State]):
         services: Services = self.scope["litestar_app"].state.services
         return services
 
+    def header(self, name: bytes) -> str | None:
+        """The first header of this name (lower case), without reading all the others."""
+        return next(
+            (value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None
+        )
+
     @property
     def actor(self) -> Actor:
         """Who asks."""
