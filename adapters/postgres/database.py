@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import greenlet_spawn
 
 from application.errors import Unavailable
 from application.patience import storage_deadline
@@ -89,9 +90,7 @@ class Database:
             Unavailable: PostgreSQL is out of reach, or took longer than `patience` (seconds), or
                 than the deadline of the request that is being served.
         """
-        until = asyncio.get_running_loop().time() + patience
-        until = min(until, storage_deadline.get() or until)
-        async with translated(), asyncio.timeout_at(until), self.engine.connect() as connection:
+        async with translated(), _in_time(patience), self.engine.connect() as connection:
             try:
                 yield connection
             except asyncio.CancelledError:
@@ -103,11 +102,20 @@ class Database:
     async def driver(self, patience: float = PATIENCE) -> AsyncIterator[asyncpg.Connection]:
         """asyncpg's own connection, for the hot paths: one statement, one round trip.
 
+        It is in no transaction, and must be in none when it is given back.
+
         Raises:
             Unavailable: as `connection`.
         """
-        async with self.connection(patience) as connection:
-            yield (await connection.get_raw_connection()).driver_connection
+        async with translated(), _in_time(patience):
+            pooled = await self.engine.raw_connection()
+            try:
+                yield pooled.driver_connection
+            except asyncio.CancelledError:
+                await greenlet_spawn(pooled.invalidate)  # as above
+                raise
+            finally:
+                pooled.close()
 
     async def ping(self) -> None:
         """Ask PostgreSQL for a sign of life.
@@ -126,6 +134,12 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _in_time(patience: float) -> asyncio.Timeout:
+    """So many seconds, or until the deadline of the request that is being served."""
+    until = asyncio.get_running_loop().time() + patience
+    return asyncio.timeout_at(min(until, storage_deadline.get() or until))
 
 
 @asynccontextmanager

@@ -1,112 +1,133 @@
 """One transaction over an order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_not
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
 from adapters.postgres.database import Database
-from adapters.postgres.records import COLUMNS, record_of, values_of, values_of_event
-from adapters.postgres.tables import effects, inbox, order_history, orders, outbox
+from adapters.postgres.records import record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
 from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.events import Outcome
-from domain.history import Step
 from domain.ids import OrderId
 from domain.order import Order
+
+# Another writer's row lock is waited for; its revision then tells who was first. One statement is
+# one round trip: the order, its step and its event, or none of them.
+_SAVE: Final = """
+WITH saved AS (
+    UPDATE orders SET status = $2::text, version = $3::int, revision = $4::int,
+                      updated_at = $5::timestamptz, processed_at = $6::timestamptz
+    WHERE id = $1::uuid AND revision = $4::int - 1
+    RETURNING id
+), stepped AS (
+    INSERT INTO order_history (order_id, version, from_status, to_status, actor_kind, actor_id,
+                               reason, at)
+    SELECT id, $3::int, $7::text, $2::text, $8::text, $9::uuid, $10::text, $11::timestamptz
+    FROM saved WHERE $8::text IS NOT NULL
+), told AS (
+    INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent)
+    SELECT id, $4::int, $3::int, $12::uuid, $13::text, $14::text, $15::bytea, $16::timestamptz,
+           $17::text
+    FROM saved
+)
+SELECT count(*) FROM saved
+"""
+# Only the inbox's own key may say "done"; any other failure is a failure.
+_ADMIT: Final = """
+INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
+RETURNING true
+"""
+_RECORD: Final = "INSERT INTO effects (order_id, outcome, at) VALUES ($1, $2, $3)"
+_NO_STEP: Final = (None,) * 5
 
 
 class PostgresOrderRepository:
     """`OrderRepository` within a transaction of PostgreSQL."""
 
-    def __init__(self, connection: AsyncConnection, renderer: OrderRenderer) -> None:
-        self._connection = connection
+    def __init__(self, driver: asyncpg.Connection, renderer: OrderRenderer) -> None:
+        self._driver = driver
         self._renderer = renderer
 
     async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
         """The order as the last committed write left it."""
-        found = await self._connection.execute(select(orders).where(orders.c.id == order_id))
-        row = found.mappings().one_or_none()
+        row = await self._driver.fetchrow("SELECT * FROM orders WHERE id = $1", order_id)
         if row is None or not visible_to.may_see(row["user_id"]):
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
         """Store the write, its step and its event, on commit."""
-        record = write.record
-        # Another writer's row lock is waited for here; its revision then tells who was first.
-        saved = await self._connection.execute(
-            update(orders)
-            .where(orders.c.id == record.id, orders.c.revision == record.revision - 1)
-            .values(dict(zip(COLUMNS, values_of(record), strict=True)))
-        )
-        if saved.rowcount != 1:
+        if not await self._driver.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
-        if write.step is not None:
-            await self._connection.execute(insert(order_history), _step(record.id, write.step))
-        await self._connection.execute(insert(outbox), values_of_event(write.event))
 
 
-def _step(order_id: OrderId, step: Step) -> dict[str, object]:
-    return {
-        "order_id": order_id,
-        "version": step.version,
-        "from_status": step.before,
-        "to_status": step.after,
-        "actor_kind": step.by.kind,
-        "actor_id": step.by.id,
-        "reason": step.reason,
-        "at": step.at,
-    }
+def _values(write: OrderWrite) -> tuple[Any, ...]:
+    """All that a write changes, in the order of `_SAVE`."""
+    record, step, event = write.record, write.step, write.event
+    return (
+        record.id,
+        record.status,
+        record.version,
+        record.revision,
+        record.updated_at,
+        record.processed_at,
+        *(
+            _NO_STEP
+            if step is None
+            else (step.before, step.by.kind, step.by.id, step.reason, step.at)
+        ),
+        event.id,
+        event.topic,
+        event.type,
+        event.payload,
+        event.at,
+        event.traceparent,
+    )
 
 
 class PostgresInbox:
     """`Inbox` within a transaction of PostgreSQL."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, driver: asyncpg.Connection) -> None:
+        self._driver = driver
 
     async def admit(self, order_id: OrderId, now: datetime) -> bool:
         """Whether this transaction is the one to record the order's processing."""
-        # Only the inbox's own key may say "done"; any other failure is a failure.
-        statement = insert_or_not(inbox).on_conflict_do_nothing(constraint="inbox_pkey")
-        admitted = await self._connection.execute(
-            statement, {"order_id": order_id, "admitted_at": now}
-        )
-        return admitted.rowcount == 1
+        return bool(await self._driver.fetchval(_ADMIT, order_id, now))
 
 
 class PostgresLedger:
     """`Ledger` within a transaction of PostgreSQL."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, driver: asyncpg.Connection) -> None:
+        self._driver = driver
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
-        await self._connection.execute(
-            insert(effects), {"order_id": order_id, "outcome": outcome, "at": now}
-        )
+        await self._driver.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
     """`Transaction` on one connection of PostgreSQL."""
 
-    def __init__(self, connection: AsyncConnection, renderer: OrderRenderer) -> None:
-        self._connection = connection
-        self.orders = PostgresOrderRepository(connection, renderer)
-        self.inbox = PostgresInbox(connection)
-        self.ledger = PostgresLedger(connection)
+    def __init__(self, driver: asyncpg.Connection, renderer: OrderRenderer) -> None:
+        self._driver = driver
+        self.orders = PostgresOrderRepository(driver, renderer)
+        self.inbox = PostgresInbox(driver)
+        self.ledger = PostgresLedger(driver)
 
     async def commit(self) -> None:
         """Make everything durable."""
-        await self._connection.commit()
+        await self._driver.execute("COMMIT")
 
 
 class PostgresUnitOfWork:
@@ -119,5 +140,19 @@ class PostgresUnitOfWork:
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
         """A new transaction; leaving it without `commit` rolls it back."""
-        async with self._database.connection() as connection:
-            yield PostgresTransaction(connection, self._renderer)
+        async with self._database.driver() as driver:
+            await driver.execute("BEGIN")
+            try:
+                yield PostgresTransaction(driver, self._renderer)
+            except asyncio.CancelledError:
+                raise  # the connection goes, and with it the transaction
+            except BaseException:
+                await _roll_back(driver)
+                raise
+            await _roll_back(driver)
+
+
+async def _roll_back(driver: asyncpg.Connection) -> None:
+    """End the transaction where it was not committed."""
+    if driver.is_in_transaction():
+        await driver.execute("ROLLBACK")
