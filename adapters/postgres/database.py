@@ -81,6 +81,8 @@ class Database:
             json_deserializer=str,
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        # The pool gives what comes back to whoever asks first, and those who wait are the last to.
+        self._turns = asyncio.Semaphore(pool_size)
 
     @asynccontextmanager
     async def connection(self, patience: float = PATIENCE) -> AsyncIterator[AsyncConnection]:
@@ -90,7 +92,12 @@ class Database:
             Unavailable: PostgreSQL is out of reach, or took longer than `patience` (seconds), or
                 than the deadline of the request that is being served.
         """
-        async with translated(), _in_time(patience), self.engine.connect() as connection:
+        async with (
+            translated(),
+            _in_time(patience),
+            self._turns,
+            self.engine.connect() as connection,
+        ):
             try:
                 yield connection
             except asyncio.CancelledError:
@@ -107,7 +114,7 @@ class Database:
         Raises:
             Unavailable: as `connection`.
         """
-        async with translated(), _in_time(patience):
+        async with translated(), _in_time(patience), self._turns:
             pooled = await self.engine.raw_connection()
             try:
                 yield pooled.driver_connection

@@ -1,6 +1,7 @@
 """uvicorn, in a process whose signals and whose services are not its own."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -61,6 +62,10 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
+        # What was made on the way up lives as long as the process: the collector need not look at
+        # all of it again and again, with every request waiting meanwhile.
+        gc.collect()
+        gc.freeze()
         self._when_ready()
 
     def come_down(self) -> None:
