@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from msgspec.inspect import ListType, StructType, type_info
 
@@ -201,6 +202,8 @@ async def _read(request: ApiRequest) -> bytes:
         return await request.body()
     except RequestEntityTooLarge as error:
         raise BodyTooLarge(f"A body may have {MAX_BODY} bytes.") from error
+    except InternalServerException as error:  # litestar's, where the client has gone away
+        raise MalformedBody("The body broke off.") from error
 
 
 def _sentence(error: Exception) -> str:

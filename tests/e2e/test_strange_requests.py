@@ -1,6 +1,9 @@
 """A small run of the fuzzer (docs/fuzzing.md)."""
 
-from tests.e2e.service import Service
+import socket
+from urllib.parse import urlsplit
+
+from tests.e2e.service import Service, eventually
 from tests.fuzz.fuzz_http import fuzz
 
 
@@ -10,3 +13,19 @@ def test_five_hundred_strange_requests_get_answers_that_are_documented_and_in_fo
     report = fuzz(service, range(500), seed=2)
     assert not report.complaints, str(report)
     assert len(report.statuses) > 6
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_bug_of_ours(
+    service: Service,
+) -> None:
+    url = urlsplit(str(service.http.base_url))
+    request_id = "gone-in-the-middle"
+    head = (
+        "POST /register/ HTTP/1.1\r\nHost: orders\r\nContent-Type: application/json\r\n"
+        f"X-Request-Id: {request_id}\r\nContent-Length: 100\r\n\r\n"
+    )
+    with socket.create_connection((url.hostname, url.port)) as client:
+        client.sendall(head.encode() + b'{"email": ')
+    eventually(lambda: request_id in service.log)
+    [line] = [line for line in service.log.splitlines() if request_id in line]
+    assert '"status":400' in line.replace(" ", "")
