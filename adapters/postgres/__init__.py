@@ -1,4 +1,4 @@
-"""Orders, accounts, the outbox and their transactions on PostgreSQL, by SQLAlchemy's pool and tables.
+"""Orders, accounts, the outbox, their transactions: PostgreSQL, by SQLAlchemy's pool and tables.
 
 The hot paths are SQL of our own on asyncpg (ADR 5): one statement, one round trip.
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -39,6 +40,8 @@ _OUT_OF_REACH: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, canceled by an operator
     asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # the operator's to put right, as is
+    asyncpg.InvalidCatalogNameError,  # a database that is not there yet
     asyncpg.InternalClientError,
 )
 
@@ -166,6 +169,10 @@ async def translated() -> AsyncIterator[None]:
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig else None
         if error.connection_invalidated or isinstance(cause, _OUT_OF_REACH):
+            raise Unavailable from error
+        raise
+    except AsyncAdapt_asyncpg_dbapi.Error as error:  # the pool's, of a connection that it made
+        if isinstance(error.__cause__, _OUT_OF_REACH):
             raise Unavailable from error
         raise
     except _OUT_OF_REACH as error:

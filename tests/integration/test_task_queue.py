@@ -243,11 +243,10 @@ async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_i
         await fails(order_id)
 
     async with brokered(log, act) as queue:
-        for cause in ("one trace", None):
+        for done, cause in enumerate(("one trace", None), start=1):
             token = caused_by.set(cause)
             await queue.process_order(an_order_id())
             caused_by.reset(token)
-            done = len(log.done) + 1
             await until(log.has_done(done))
     assert causes == ["one trace", "one trace", None]
 
