@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import asyncpg
 import pytest
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
@@ -5,6 +7,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from adapters.postgres.database import translated
 from application.errors import Unavailable
 
+FROM_THE_POOL: Callable[[str], Exception] = AsyncAdapt_asyncpg_dbapi.Error
 OUT_OF_REACH = [
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.AdminShutdownError("terminating connection"),
@@ -23,11 +26,11 @@ async def test_a_server_that_lets_nobody_in_is_out_of_reach_whoever_says_so(
             raise failure
     with pytest.raises(Unavailable):
         async with translated():
-            raise AsyncAdapt_asyncpg_dbapi.Error("from the pool") from failure
+            raise FROM_THE_POOL("it says") from failure
 
 
 async def test_a_statement_that_is_wrong_is_not() -> None:
     failure = asyncpg.PostgresSyntaxError("syntax error")
     with pytest.raises(AsyncAdapt_asyncpg_dbapi.Error):
         async with translated():
-            raise AsyncAdapt_asyncpg_dbapi.Error("from the pool") from failure
+            raise FROM_THE_POOL("it says") from failure
