@@ -17,6 +17,7 @@ SERVERS = ("postgres", "redis", "kafka")
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     stack = Stack()
+    volumes = _volumes()
     try:
         stack.up("--build")
         yield stack
@@ -26,6 +27,11 @@ def stack() -> Iterator[Stack]:
             of_ours = f"label=com.docker.compose.project={stack.name}"
             left = docker(kind, "ls", "--quiet", "--filter", of_ours)
             assert left == "", f"{kind}s were left behind"
+        assert _volumes() <= volumes  # a nameless one bears no label
+
+
+def _volumes() -> set[str]:
+    return set(docker("volume", "ls", "--quiet").split())
 
 
 @pytest.fixture(scope="module")
