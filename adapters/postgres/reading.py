@@ -1,18 +1,16 @@
 """Reading orders and their history: one indexed query, and rows to bytes without an ORM."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from adapters.postgres.database import Database
-from adapters.postgres.records import COLUMNS, record_of
+from adapters.postgres.records import SELECT, record_of
 from application.documents import OrderDocument
 from application.ports.orders import OrderFilter, OrderPage, OrderRenderer
 from domain.actor import Actor, ActorKind
 from domain.history import Step
 from domain.ids import OrderId, UserId
 from domain.status import OrderStatus
-
-_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - names of our own
 
 
 class PostgresOrderReader:
@@ -25,13 +23,13 @@ class PostgresOrderReader:
     async def find(self, order_id: OrderId) -> OrderDocument | None:
         """The order, or None."""
         async with self._database.driver() as driver:
-            row = await driver.fetchrow(f"{_SELECT} WHERE id = $1", order_id)
+            row = await driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         return self._renderer.document(record_of(row)) if row else None
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
         """Those of the orders that exist."""
         async with self._database.driver() as driver:
-            rows = await driver.fetch(f"{_SELECT} WHERE id = ANY($1)", list(order_ids))
+            rows = await driver.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
         return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
 
     async def revision(self, order_id: OrderId) -> int | None:
@@ -68,12 +66,12 @@ def page_query(wanted: OrderFilter, after: OrderId | None, limit: int) -> tuple[
     size = bound(limit, "int")
     order = f"ORDER BY id DESC LIMIT {size}"
     walks = [
-        f"({_SELECT} WHERE {where} AND status = {bound(status.value, 'text')} {order})"
+        f"({SELECT} WHERE {where} AND status = {bound(status.value, 'text')} {order})"
         for status in sorted(wanted.statuses)
     ]
     match walks:
         case []:
-            return f"{_SELECT} WHERE {where} {order}", parameters
+            return f"{SELECT} WHERE {where} {order}", parameters
         case [walk]:
             return walk, parameters
         case _:

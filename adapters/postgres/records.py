@@ -23,6 +23,8 @@ COLUMNS: Final = (
     "updated_at",
     "processed_at",
 )
+#: Every reader's statement begins so; a column that a later release adds changes nothing here.
+SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - names of our own
 _STATUS: Final = {status.value: status for status in OrderStatus}
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from adapters.postgres.database import Database
-from adapters.postgres.records import record_of
+from adapters.postgres.records import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
@@ -59,7 +59,7 @@ class PostgresOrderRepository:
 
     async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
         """The order as the last committed write left it."""
-        row = await self._driver.fetchrow("SELECT * FROM orders WHERE id = $1", order_id)
+        row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         if row is None or not visible_to.may_see(row["user_id"]):
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
