@@ -43,13 +43,13 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"} | settings
 
 
-class Service:
-    """`orders serve` over a `DATA_DIR`; it can be stopped, killed, and started again."""
+class OrdersProcess:
+    """An `orders` command as a process that runs until it is told to stop; it keeps its log."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
-        self.data_dir = data_dir
-        self.settings = {"PORT": "0", "DATA_DIR": str(data_dir), **settings}
-        self.http = httpx.Client()
+    def __init__(self, command: str, folder: Path, settings: Mapping[str, str]) -> None:
+        self.settings = dict(settings)
+        self._command = command
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
 
@@ -64,6 +64,43 @@ class Service:
         """Everything that it has said."""
         return os.pread(self._log.fileno(), 1 << 24, 0).decode()
 
+    def spawn(self) -> None:
+        """Start it, and wait for nothing."""
+        self._process = subprocess.Popen(
+            [*orders_command(), self._command],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=self._folder,
+            env=environment(self.settings),
+            start_new_session=True,
+        )
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ask it to stop, as an operator or Ctrl-C does: it exits with 0."""
+        self.process.send_signal(number)
+        assert self.process.wait(_STOP_WITHIN) == 0, self.log
+
+    def kill(self) -> None:
+        """Kill -9 its process group; an embedded PostgreSQL is in a session of its own."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def close(self) -> None:
+        """End what still runs, and forget it."""
+        if self._process is not None:
+            self.kill()
+        self._log.close()
+
+
+class Service(OrdersProcess):
+    """`orders serve` over a `DATA_DIR`; it can be stopped, killed, and started again."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+        super().__init__("serve", data_dir, {"PORT": "0", "DATA_DIR": str(data_dir), **settings})
+        self.data_dir = data_dir
+        self.http = httpx.Client()
+
     def start(self) -> Self:
         """Start it, and wait until it says where it is to be found."""
         said = len(self.log)
@@ -73,17 +110,6 @@ class Service:
         self.http = httpx.Client(base_url=url, timeout=30)
         return self
 
-    def spawn(self) -> None:
-        """Start it, and wait for nothing."""
-        self._process = subprocess.Popen(
-            [*orders_command(), "serve"],
-            stdout=self._log,
-            stderr=self._log,
-            cwd=self.data_dir,
-            env=environment(self.settings),
-            start_new_session=True,
-        )
-
     def _announced_url(self, said: int) -> str:
         deadline = time.monotonic() + _START_WITHIN
         while not (found := re.search(r"ready\.\n  API   (http://\S+)\n.*\n", self.log[said:])):
@@ -91,17 +117,6 @@ class Service:
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
         return found[1]
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ask it to stop, as an operator or Ctrl-C does: it exits with 0."""
-        self.process.send_signal(number)
-        assert self.process.wait(_STOP_WITHIN) == 0, self.log
-
-    def kill(self) -> None:
-        """Kill -9 its process group; PostgreSQL is in a session of its own."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
     def kill_everything(self) -> None:
         """Kill -9 PostgreSQL too."""
@@ -117,7 +132,7 @@ class Service:
         if self._process is not None:
             self.kill_everything()
         self.http.close()
-        self._log.close()
+        super().close()
 
     @property
     def postgres(self) -> int | None:

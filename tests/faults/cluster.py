@@ -1,10 +1,8 @@
 """The production shape on one machine: each role in processes of its own, some of each."""
 
 import json
-import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +16,11 @@ import asyncpg
 from adapters.kafka.connection import KafkaConnection
 from tests.e2e.service import (
     NO_LIMITS,
+    OrdersProcess,
     Service,
     User,
     a_data_dir,
-    environment,
     eventually,
-    orders_command,
 )
 from tests.integration.kafka_tools import Kafka
 from tests.servers.databases import create_database, drop_database
@@ -46,26 +43,12 @@ class Found(Protocol):
     def url(self) -> str: ...
 
 
-class Role:
+class Role(OrdersProcess):
     """`orders relay`, `orders consume` or `orders work` as a process."""
 
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
+        super().__init__(name, folder, settings)
         self.name = name
-        self.settings = dict(settings)
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The process, which was started."""
-        assert self._process is not None
-        return self._process
-
-    @property
-    def log(self) -> str:
-        """Everything that it has said."""
-        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
 
     def start(self) -> Self:
         """Start it, and wait until it is ready."""
@@ -78,28 +61,6 @@ class Role:
             time.sleep(0.02)
         return self
 
-    def spawn(self) -> None:
-        """Start it, and wait for nothing."""
-        self._process = subprocess.Popen(
-            [*orders_command(), self.name],
-            stdout=self._log,
-            stderr=self._log,
-            cwd=self._folder,
-            env=environment(self.settings),
-            start_new_session=True,
-        )
-
-    def stop(self) -> None:
-        """Ask it to stop, as an operator does: it exits with 0, in time."""
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(_STOP_WITHIN) == 0, self.log
-
-    def kill(self) -> None:
-        """Kill -9."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-
     def pause(self) -> None:
         """Hang it."""
         self.process.send_signal(signal.SIGSTOP)
@@ -107,12 +68,6 @@ class Role:
     def resume(self) -> None:
         """End a pause."""
         self.process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """End what still runs, and forget it."""
-        if self._process is not None:
-            self.kill()
-        self._log.close()
 
 
 class Cluster:
