@@ -1,8 +1,10 @@
 """The page that Prometheus reads."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import Metric, generate_latest
@@ -19,6 +21,7 @@ from entrypoints.metrics.table import (
     OUTBOX_UNPUBLISHED,
     POOL_CONNECTIONS,
     POOL_SIZE,
+    SHARED_FOLDER,
 )
 
 #: Seconds that a question may take: the page is there, whatever is not.
@@ -64,7 +67,7 @@ class Metrics:
         self._lag = _Question(bus.lag)
         self._pool = storage.pool
         self._clock = clock
-        self._counted: Collector = _counted_by_all() if IS_SHARED else COUNTED
+        self._counted: Collector = CountedByAll(os.environ[SHARED_FOLDER]) if IS_SHARED else COUNTED
 
     async def __call__(self) -> bytes:
         """The page, in Prometheus's text format 0.0.4."""
@@ -97,8 +100,25 @@ class Metrics:
             yield OUTBOX_OLDEST_AGE.showing({(): max(0, age)})
 
 
-def _counted_by_all() -> Collector:
-    return MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+class CountedByAll(Collector):
+    """What the workers of one service have counted in their folder, added up."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+
+    def collect(self) -> Iterable[Metric]:
+        """All of it, but for what a worker that is starting has not filled yet."""
+        files = [str(file) for file in self._folder.glob("*.db") if _is_filled(file)]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _is_filled(file: Path) -> bool:
+    # prometheus_client makes a file and then its room, and fails where it finds one in between.
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # a gauge of a worker that has just ended
+        return False
 
 
 def _of_lag(lag: Mapping[int, int] | None) -> Iterator[Metric]:

@@ -21,10 +21,10 @@ from domain.events import Outcome
 from domain.ids import OrderId
 from entrypoints.composition.dead_tasks import burying
 from entrypoints.http.openapi_operations import OPERATIONS
-from entrypoints.metrics import table
+from entrypoints.metrics import scrape, table
 from entrypoints.metrics.cache import CountedOrderCache
 from entrypoints.metrics.requests import count_request, named
-from entrypoints.metrics.scrape import BusGauges, Metrics, PoolUse, StorageGauges
+from entrypoints.metrics.scrape import BusGauges, CountedByAll, Metrics, PoolUse, StorageGauges
 from entrypoints.metrics.tasks import TaskResult, counting
 from tests.support.faults import UnreachableCache
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
@@ -62,6 +62,14 @@ def value(page: Page, name: str, **labels: str) -> float | None:
 
 async def counted(name: str, **labels: str) -> float:
     return value(await a_page(), name, **labels) or 0
+
+
+# --- Several workers
+
+
+def test_a_worker_that_is_starting_keeps_nobody_from_the_page(tmp_path: Path) -> None:
+    (tmp_path / "counter_17.db").touch()
+    assert list(CountedByAll(str(tmp_path)).collect()) == []
 
 
 # --- The table
@@ -234,16 +242,20 @@ async def hanging() -> OutboxState:
 
 @pytest.mark.parametrize("outbox", [out_of_reach, hanging])
 async def test_what_cannot_be_asked_is_left_out(
-    outbox: Callable[[], Awaitable[OutboxState]],
+    outbox: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with asyncio.timeout(10):
+    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    async with asyncio.timeout(60):
         page = await a_page(outbox)
     assert value(page, "orders_outbox_unpublished") is None
     assert value(page, "orders_outbox_oldest_age_seconds") is None
     assert value(page, "orders_cache_reads_total", result="hit") is not None
 
 
-async def test_who_asks_at_the_same_time_shares_one_question() -> None:
+async def test_who_asks_at_the_same_time_shares_one_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
     asked = 0
     answered = asyncio.Event()
 

@@ -1,8 +1,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
-from statistics import median
+from collections.abc import Callable, Iterator
 
 import argon2
 import pytest
@@ -12,6 +11,9 @@ from hypothesis import strategies as st
 from adapters.security.passwords import Argon2Passwords
 
 WEAK = argon2.PasswordHasher(1, 8 * 1024, 1).hash("correct horse")
+
+#: Seconds, for what never comes where something is broken.
+LONG = 60.0
 
 BROKEN = [
     "",
@@ -54,24 +56,31 @@ class Most:
             self._now -= 1
 
 
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Most:
-    """Makes hashing take 50 ms, and says how often it was done."""
+def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> Most:
+    """Puts something else in the place of hashing, and says how often it was done."""
     most = Most()
 
-    def hash_slowly(_hasher: argon2.PasswordHasher, _password: bytes) -> str:
+    def hashed(_hasher: argon2.PasswordHasher, _password: bytes) -> str:
         with most:
-            time.sleep(0.05)
+            work()
         return "hashed"
 
-    monkeypatch.setattr(argon2.PasswordHasher, "hash", hash_slowly)
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", hashed)
     return most
 
 
-async def seconds(passwords: Argon2Passwords, stored: str | None) -> float:
-    before = time.perf_counter()
-    assert not await passwords.verify(stored, "a wrong password")
-    return time.perf_counter() - before
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[argon2.Parameters]:
+    """With which parameters each password was looked at."""
+    parameters: list[argon2.Parameters] = []
+    verify = argon2.PasswordHasher.verify
+
+    def noted(hasher: argon2.PasswordHasher, stored: str, password: bytes) -> bool:
+        parameters.append(argon2.extract_parameters(stored))
+        return verify(hasher, stored, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", noted)
+    return parameters
 
 
 def test_the_parameters_are_owasps_and_stand_in_the_hash(passwords: Argon2Passwords) -> None:
@@ -99,20 +108,24 @@ def test_one_password_never_gives_the_same_hash_twice(passwords: Argon2Passwords
     assert first != second
 
 
-def test_an_unknown_account_has_no_right_password_and_takes_as_long_as_a_wrong_one(
-    passwords: Argon2Passwords,
+def test_an_unknown_account_has_no_right_password_and_takes_the_work_of_a_wrong_one(
+    passwords: Argon2Passwords, verified: list[argon2.Parameters]
 ) -> None:
-    async def scenario() -> tuple[float, float]:
-        stored = await passwords.hash("correct horse")
-        await seconds(passwords, None)  # the one that also makes nobody's hash
-        known, unknown = [], []
-        for _ in range(15):
-            known.append(await seconds(passwords, stored))
-            unknown.append(await seconds(passwords, None))
-        return median(known), median(unknown)
+    stored = asyncio.run(passwords.hash("correct horse"))
+    for account in (stored, None):
+        assert not asyncio.run(passwords.verify(account, "a wrong password"))
+    known, unknown = verified
+    assert known == unknown
 
-    known, unknown = asyncio.run(scenario())
-    assert 0.5 < unknown / known < 2
+
+@pytest.mark.parametrize("first", [WEAK, None], ids=["known", "unknown"])
+def test_nobodys_hash_is_made_before_the_first_answer_of_either_kind_and_never_again(
+    passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch, first: str | None
+) -> None:
+    most = hashing_is(monkeypatch, lambda: None)
+    for account in (first, WEAK, None):
+        assert not asyncio.run(passwords.verify(account, "a wrong password"))
+        assert most.calls == 1
 
 
 @pytest.mark.parametrize("stored", BROKEN)
@@ -138,21 +151,34 @@ def test_no_stored_text_makes_the_question_whether_it_is_outdated_fail(stored: s
     assert passwords.is_outdated(f"$argon2id$v=19$m=19456,t=2,p=1{stored}")
 
 
-def test_the_event_loop_goes_on_while_passwords_are_hashed(passwords: Argon2Passwords) -> None:
-    async def scenario() -> int:
-        turns = 0
-        hashing = asyncio.gather(*(passwords.hash("x") for _ in range(8)))
-        while not hashing.done():
-            await asyncio.sleep(0.001)
-            turns += 1
+def test_the_event_loop_goes_on_while_passwords_are_hashed(
+    passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    the_loop_goes_on = threading.Event()
+    went_on: list[bool] = []
+    hashing_is(monkeypatch, lambda: went_on.append(the_loop_goes_on.wait(LONG)))
+
+    async def scenario() -> None:
+        hashing = asyncio.ensure_future(passwords.hash("x"))
+        await asyncio.sleep(0)
+        the_loop_goes_on.set()
         await hashing
-        return turns
 
-    assert asyncio.run(scenario()) > 8
+    asyncio.run(scenario())
+    assert went_on == [True]
 
 
-def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(slow: Most) -> None:
+def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     passwords = Argon2Passwords(at_once=2)
+    two = threading.Barrier(2, timeout=LONG)
+
+    def wait_for_another() -> None:
+        two.wait()
+        time.sleep(0.05)  # where there is room for a third one, it gets here meanwhile
+
+    slow = hashing_is(monkeypatch, wait_for_another)
 
     async def scenario() -> None:
         await asyncio.gather(*(passwords.hash("x") for _ in range(10)))
@@ -162,15 +188,21 @@ def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(slow: Mo
     assert (slow.seen, slow.calls) == (2, 10)
 
 
-def test_one_that_is_cancelled_while_it_waits_is_never_begun_and_takes_no_place(slow: Most) -> None:
+def test_one_that_is_cancelled_while_it_waits_is_never_begun_and_takes_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     passwords = Argon2Passwords(at_once=1)
+    cancelled = threading.Event()
+    slow = hashing_is(monkeypatch, lambda: cancelled.wait(LONG))
 
     async def scenario() -> None:
         waiting = [asyncio.ensure_future(passwords.hash("x")) for _ in range(10)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         for task in waiting[1:]:
             task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.gather(*waiting[1:], return_exceptions=True)
+        cancelled.set()
+        await waiting[0]
         assert await passwords.hash("x") == "hashed"
 
     asyncio.run(scenario())

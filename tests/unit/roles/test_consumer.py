@@ -28,7 +28,7 @@ class Source:
 
     async def receive(self) -> Sequence[Delivery]:
         if not self.batches:
-            await asyncio.sleep(60)
+            await asyncio.sleep(3_600)
         return self.batches[0]
 
     async def commit(self) -> None:
@@ -84,7 +84,7 @@ class Consumer:
         orders: OrderReader = reader or self.stored.reader  # type: ignore[assignment]
         consumer = asyncio.create_task(consume(source, self.tasks, orders, self.bury))
         try:
-            await asyncio.wait_for(source.done.wait(), 5)
+            await asyncio.wait_for(source.done.wait(), 60)
         finally:
             consumer.cancel()
         return source
