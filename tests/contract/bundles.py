@@ -8,8 +8,9 @@ from application.ports.events import EventPublisher, EventSource
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 
-#: How long the caches of these suites keep an order, in seconds.
-TTL: Final = 2.0
+#: How long the caches of these suites keep an order, in seconds: so long that what really passes
+#: meanwhile is nothing.
+TTL: Final = 3_600.0
 
 PassTime = Callable[[float], Awaitable[None]]
 

@@ -56,6 +56,11 @@ LIMITERS: Final[Makers[Limiter]] = {"memory": _limited_in_memory}
 BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_to_kafka}
 
 
+@pytest.fixture(autouse=True)
+def _without_hurry(unhurried: None) -> None:
+    """Every suite judges what is right, and none how fast."""
+
+
 @pytest.fixture(params=STORAGES)
 async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
     async with STORAGES[request.param](request) as made:

@@ -12,6 +12,7 @@ from adapters.kafka.source import KafkaSource
 from application.ports.events import EventSource
 from tests.contract.bundles import Bus
 from tests.servers.plugin import Shared
+from tests.support.patience import LONG
 
 
 @asynccontextmanager
@@ -19,8 +20,7 @@ async def published_to_kafka(request: pytest.FixtureRequest) -> AsyncIterator[Bu
     server: Shared = request.getfixturevalue("kafka_server")
     connection = KafkaConnection(server.bootstrap, topic_prefix=f"{uuid4().hex}.")
     async with AsyncExitStack() as stack:
-        # What is right is judged here, not how fast: this machine may be busy with other tests.
-        publisher = KafkaPublisher(connection, at_most=20)
+        publisher = KafkaPublisher(connection, at_most=LONG)
         stack.push_async_callback(publisher.close)
 
         async def listen(topic: str) -> EventSource:

@@ -1,7 +1,8 @@
 """Redis's adapters for the suites, each with a corner of the shared server to itself.
 
-Waiting would take a minute. Time passes here by making everything stored older: it has so much
-less time to live, and what a bucket holds was poured in so much earlier.
+Waiting would take a minute, and a machine that is busy for a moment must change nothing. So time
+passes when a test says so: what is cached has so much less time to live, and the limiter's script
+reads another clock than the server's own.
 """
 
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.redis import limits
 from adapters.redis.bell import RedisOutboxBell
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
@@ -19,6 +21,9 @@ from application.ports.events import OutboxBell
 from application.ports.limits import Allowance, Limit
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
+from tests.support.patience import LONG
+from tests.support.redis import reached
+from tests.support.time import MovableClock
 
 _AGE: Final = """
 local ms = tonumber(ARGV[2])
@@ -27,23 +32,22 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
   if ttl <= ms then
     redis.call('DEL', key)
   else
-    local value = redis.call('GET', key)
-    local filled, at = string.match(value, '^(%d+) (%d+)$')
-    if at then value = string.format('%s %.0f', filled, at - ms * 1000) end
-    redis.call('SET', key, value, 'PX', ttl - ms)
+    redis.call('SET', key, redis.call('GET', key), 'PX', ttl - ms)
   end
 end
 """
+
+_SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
 @asynccontextmanager
 async def linked(request: pytest.FixtureRequest) -> AsyncIterator[RedisLink]:
     """A link to the shared server, under a prefix that nobody else has."""
     server: Shared = request.getfixturevalue("redis_server")
-    # What is right is judged here, not how fast: this machine may be busy with other tests.
-    link = RedisLink(server.url, f"{uuid4().hex}:", at_most=10)
-    assert await link.open(10)
+    link = RedisLink(server.url, f"{uuid4().hex}:", at_most=LONG)
+    await link.open()
     try:
+        await reached(link)
         yield link
     finally:
         await link.close()
@@ -58,7 +62,24 @@ async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache
 @asynccontextmanager
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
     async with linked(request) as link:
-        yield Limiter(RedisRateLimiter(link, otherwise=Nobody()), _ageing(link))
+        clock = MovableClock()
+        hand = f"{link.prefix}clock"
+
+        async def pass_time(seconds: float) -> None:
+            await clock.advance(seconds)
+            now = clock.now()
+            await link.call("SET", f"{hand}:s", int(now.timestamp()))
+            await link.call("SET", f"{hand}:us", now.microsecond)
+
+        await pass_time(0)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("_TAKE", "_GIVE_BACK"):
+                source: str = getattr(limits, name)
+                assert source.count(_SERVERS_CLOCK) == 1
+                ours = f"redis.call('MGET', '{hand}:s', '{hand}:us')"
+                patch.setattr(limits, name, source.replace(_SERVERS_CLOCK, ours))
+            limiter = RedisRateLimiter(link, otherwise=Nobody())
+        yield Limiter(limiter, pass_time)
 
 
 class Nobody:
@@ -74,9 +95,10 @@ class Nobody:
 class DistantBell:
     """Rings in one process and is heard in another."""
 
-    def __init__(self, here: OutboxBell, there: OutboxBell) -> None:
+    def __init__(self, here: OutboxBell, there: RedisOutboxBell) -> None:
         self.ring = here.ring
         self.wait = there.wait
+        self._rung = there._rung
 
 
 @asynccontextmanager
@@ -93,8 +115,10 @@ async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterat
 
 @asynccontextmanager
 async def _listening(bell: RedisOutboxBell) -> AsyncIterator[RedisOutboxBell]:
-    assert await bell.open(10)
     try:
+        assert await bell.open(LONG)
+        # A subscription that came at the second attempt has rung, to be on the safe side.
+        await bell.wait(0)
         yield bell
     finally:
         await bell.close()

@@ -13,6 +13,7 @@ from tests.support.orders import (
     a_user_id,
     an_order_write,
 )
+from tests.support.patience import LONG
 from tests.support.time import NOW
 
 NEW_ORDER = "new_order"
@@ -25,7 +26,7 @@ def new_orders(count: int) -> list[Event]:
 async def received(source: EventSource, count: int) -> Sequence[Delivery]:
     """So many deliveries, however many come at a time."""
     deliveries: list[Delivery] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG):
         while len(deliveries) < count:
             some = await source.receive()
             assert some
@@ -110,7 +111,7 @@ async def test_receiving_waits_for_a_message(bus: Bus) -> None:
 async def test_the_lag_is_what_was_not_committed(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     await bus.publisher.publish(new_orders(3))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG):
         await source.receive()
         assert sum((await source.lag()).values()) == 3
         await source.commit()

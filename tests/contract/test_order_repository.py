@@ -134,7 +134,7 @@ async def test_what_is_cancelled_in_the_middle_never_was(adapters: Adapters) -> 
         async with adapters.begin() as tx:
             await pay_and_process(tx, placed.record.id)
             written.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     task = asyncio.create_task(write_and_linger())
     await written.wait()

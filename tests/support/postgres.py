@@ -23,6 +23,7 @@ from tests.servers.databases import create_database, drop_database, fresh_databa
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.orders import RENDERER
+from tests.support.patience import no_hurry
 
 T = TypeVar("T")
 
@@ -44,9 +45,10 @@ def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
 
 async def _made(server_url: str) -> str:
     url = await create_database(server_url)
-    database = Database(url, pool_size=1)
-    await migrate(database.engine)
-    await database.close()
+    with no_hurry():
+        database = Database(url, pool_size=1)
+        await migrate(database.engine)
+        await database.close()
     return url
 
 
