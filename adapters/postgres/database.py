@@ -16,12 +16,13 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 from application.errors import Unavailable
-from application.patience import storage_deadline
+from application.patience import FOR_STORAGE, storage_deadline
 from domain.errors import EmailTaken, OrderServiceError, ReferenceTaken
 
 #: Seconds that whoever asks outside of a request waits for PostgreSQL, unless they say otherwise.
 PATIENCE: Final = 5.0
-_CONNECT_TIMEOUT: Final = 1.5
+#: Seconds until a connection stands, or is given up while its request can still be told.
+_CONNECT_TIMEOUT: Final = FOR_STORAGE - 0.2
 #: Seconds that PostgreSQL has to answer to a goodbye.
 _FAREWELL: Final = 0.1
 

@@ -59,8 +59,8 @@ def test_so_does_every_path_that_is_written_to(service: Service, ada: User, slas
 
 
 @pytest.mark.parametrize("path", [*READ, *OPEN, "/orders/nonsense", "/nowhere", "/register"])
-def test_head_works_wherever_get_does(ada: User, at: Callable[[str], str], path: str) -> None:
-    got, headed = ada.get(at(path)), ada.ask("HEAD", at(path))
+def test_head_works_wherever_get_does(eve: User, at: Callable[[str], str], path: str) -> None:
+    got, headed = eve.get(at(path)), eve.ask("HEAD", at(path))
     assert headed.status_code == got.status_code
     assert headed.content == b""
     changing = {"date", "x-request-id"}

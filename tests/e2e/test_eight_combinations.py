@@ -10,9 +10,12 @@ import pytest
 
 from tests.e2e.service import (
     NO_LIMITS,
+    START_WITHIN,
+    STOP_WITHIN,
     environment,
     eventually,
     orders_command,
+    patient_command,
     running_service,
 )
 from tests.servers.plugin import Shared
@@ -44,7 +47,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
 def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
     """A role in a process of its own, until the end of the block."""
     with Popen(
-        [*orders_command(), name], stdout=PIPE, text=True, env=environment(settings)
+        [*patient_command(), name], stdout=PIPE, text=True, env=environment(settings)
     ) as role:
         try:
             assert role.stdout is not None
@@ -52,7 +55,7 @@ def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             role.terminate()
-            assert role.wait(15) == 0
+            assert role.wait(STOP_WITHIN) == 0
 
 
 def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> None:
@@ -61,13 +64,16 @@ def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> No
     settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "WORKERS": "2"}
     settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
     with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(60) == 0
+        assert migrated.wait(START_WITHIN) == 0
     with running_service(**settings) as service:
         user = service.register()
         order = user.order()
-        for _ in range(20):  # a connection each, so that both answer
-            service.http.headers["Connection"] = "close"
-            assert user.get(f"/orders/{order['id']}/").headers["X-Cache"] == "HIT"
+        service.http.headers["Connection"] = "close"  # one for each request, so that both answer
+
+        def states() -> set[str]:
+            return {user.get(f"/orders/{order['id']}/").headers["X-Cache"] for _ in range(20)}
+
+        eventually(lambda: states() == {"HIT"})
 
 
 @pytest.mark.parametrize("given", COMBINATIONS, ids=lambda given: " ".join(given) or "nothing")
@@ -79,17 +85,17 @@ def test_an_order_is_processed_with(given: list[str], request: pytest.FixtureReq
     with ExitStack() as processes:
         if len(given) == len(SERVICES):
             migrated = Popen([*orders_command(), "migrate"], env=environment(settings))
-            assert migrated.wait(60) == 0
+            assert migrated.wait(START_WITHIN) == 0
             for role in ("relay", "consume", "work"):
                 processes.enter_context(a_role(role, settings))
         service = processes.enter_context(running_service(**settings))
         user = service.register()
         order = user.order()
         path = f"/orders/{order['id']}/"
-        assert user.get(path).headers["X-Cache"] == "HIT"
+        # It is processed at once: what is cached may be a revision behind, and is not shown then.
+        eventually(lambda: user.get(path).headers["X-Cache"] == "HIT")
         assert user.ask("PATCH", path, json={"status": "PAID"}).status_code == 200
         assert user.get(path).json()["status"] == "PAID"
-        eventually(lambda: user.get(path).json()["processed_at"], within=30)
+        eventually(lambda: user.get(path).json()["processed_at"])
         assert user.get(path).headers["ETag"] == '"v2p"'
-        ready = service.http.get("/health/ready/").json()
-        assert set(ready["checks"].values()) == {"ok"}
+        eventually(lambda: service.http.get("/health/ready/").json()["status"] == "ok")

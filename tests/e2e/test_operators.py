@@ -31,9 +31,10 @@ def test_the_audit_of_a_healthy_service_is_one_line_and_exits_with_0(
 
 def test_an_orders_events_are_published_again(shop: tuple[Service, str]) -> None:
     service, order_id = shop
+    clean = "unpublished=0 oldest=0s last_error=-\n"
+    eventually(lambda: service.run("outbox", "status").stdout == clean)
     replayed = service.run("outbox", "replay", order_id)
     assert (replayed.returncode, replayed.stdout) == (0, "Waiting to be published again: 2.\n")
-    clean = "unpublished=0 oldest=0s last_error=-\n"
     eventually(lambda: service.run("outbox", "status").stdout == clean)
     eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
 

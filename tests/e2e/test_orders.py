@@ -94,9 +94,10 @@ def test_orders_that_are_placed_at_once_are_all_there_and_all_different(newcomer
 # --- GET /orders/{id}/
 
 
-def test_creation_fills_the_cache_so_the_first_read_is_a_hit(ada: User) -> None:
-    created = ada.post_order()
-    read = ada.get(created.headers["location"])
+def test_creation_fills_the_cache_so_the_first_read_is_a_hit(staffed_service: Service) -> None:
+    customer = staffed_service.register()
+    created = customer.post_order()
+    read = customer.get(created.headers["location"])
     assert (read.status_code, read.headers["x-cache"]) == (200, "HIT")
     assert read.content == created.content
     assert read.headers["etag"] == '"v1"'

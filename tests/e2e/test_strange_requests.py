@@ -26,6 +26,10 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_bug_of_ours(
     )
     with socket.create_connection((url.hostname, url.port)) as client:
         client.sendall(head.encode() + b'{"email": ')
-    eventually(lambda: request_id in service.log)
-    [line] = [line for line in service.log.splitlines() if request_id in line]
+
+    def lines() -> list[str]:
+        return [line for line in service.log.splitlines(keepends=True) if request_id in line]
+
+    eventually(lambda: any(line.endswith("\n") for line in lines()))
+    [line] = lines()
     assert '"status":400' in line.replace(" ", "")

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 #: Seconds after which a request counts as unanswered.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
