@@ -39,6 +39,14 @@ def asked(user: User, order_id: str) -> dict[str, httpx.Response]:
 SERVED: Final = [201, 200, 200, 201, 200, 404, 200, 200, 200]
 
 
+def all_served(user: User, order_id: str) -> bool:
+    """Whether no route is refused for want of PostgreSQL; each answers as it should."""
+    statuses = [answer.status_code for answer in asked(user, order_id).values()]
+    expected = [(status, 503) for status in SERVED]
+    assert all(each in both for each, both in zip(statuses, expected, strict=True)), statuses
+    return statuses == SERVED
+
+
 def serves(user: User, order_id: str) -> str:
     """See that every route answers as it should, the order being paid; the order that is new."""
     answers = asked(user, order_id)

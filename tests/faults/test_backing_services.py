@@ -1,28 +1,18 @@
 """Section 8 of the contract, row by row: what keeps working while a server is away."""
 
 import time
+from functools import partial
 from typing import Any
 
-import httpx
 from redis import Redis
 
 from tests.e2e.service import PASSWORD, User, eventually
-from tests.faults.cluster import Cluster, a_cluster, together
+from tests.faults.cluster import a_cluster, together
 from tests.faults.customers import customers_of
 from tests.faults.events import first_deliveries
-from tests.faults.routes import refuses, serves
+from tests.faults.routes import all_served, refuses, serves
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
-
-#: Seconds that a request may take, whoever is away: many times what is promised.
-PATIENCE = 10.0
-
-
-def newcomer(cluster: Cluster) -> User:
-    """A user who waits for no answer for ever."""
-    user = cluster.api.register()
-    user.service.http.timeout = httpx.Timeout(PATIENCE)
-    return user
 
 
 def is_ready(user: User, status: str, **down: str) -> bool:
@@ -39,6 +29,10 @@ def cache_says(user: User, order_id: str) -> str:
     answer = user.get(f"/orders/{order_id}/")
     assert answer.status_code == 200, answer.text
     return answer.headers["X-Cache"]
+
+
+def cached(user: User, order_id: str) -> bool:
+    return cache_says(user, order_id) == "HIT"
 
 
 def status_of(user: User, order_id: str) -> str:
@@ -75,21 +69,27 @@ def test_redis_may_stop_hang_and_forget(
     with (
         new_redis() as redis,
         a_cluster(
-            postgres_server, redis, kafka_server, RATE_LIMIT_LOGIN="3/hour", SWEEP_AFTER="2"
+            postgres_server,
+            redis,
+            kafka_server,
+            HURT="REDIS_URL",
+            RATE_LIMIT_LOGIN="3/day",
+            SWEEP_AFTER="2",
         ) as cluster,
     ):
-        user = newcomer(cluster)
+        user = cluster.api.register()
         placed = without_redis(redis, "stop", "start", user)
         placed += without_redis(redis, "pause", "resume", user)
         cluster.drained(len(placed))
 
         # Handed over while nobody works, they are forgotten with all the rest.
         [worker] = cluster.workers
-        worker.pause()
-        placed += [user.order()["id"] for _ in range(20)]
+        stream = f"{cluster.settings['REDIS_PREFIX']}tasks"
         with Redis.from_url(redis.url) as client:
-            stream = f"{cluster.settings['REDIS_PREFIX']}tasks"
-            eventually(lambda: client.xlen(stream) == 20)
+            eventually(lambda: client.xlen(stream) == 0)
+            worker.pause()
+            placed += [user.order()["id"] for _ in range(20)]
+            eventually(lambda: client.xlen(stream) >= 20)
         redis.stop()
         redis.start(empty=True)
         worker.resume()
@@ -99,16 +99,20 @@ def test_redis_may_stop_hang_and_forget(
 def test_kafka_may_stop(
     new_kafka: NewServer, postgres_server: Shared, redis_server: Shared
 ) -> None:
-    with new_kafka() as kafka, a_cluster(postgres_server, redis_server, kafka) as cluster:
-        user = newcomer(cluster)
+    with (
+        new_kafka() as kafka,
+        a_cluster(postgres_server, redis_server, kafka, HURT="KAFKA_BOOTSTRAP_SERVERS") as cluster,
+    ):
+        user = cluster.api.register()
         early = user.processed_order()
+        cluster.finishes()
         kafka.stop()
         eventually(lambda: is_ready(user, "degraded", kafka="down"))
         orders = [user.order() for _ in range(10)]
         for order in orders[1:]:
             assert user.patch(order, "PAID").status_code == 200
             assert user.patch(order, "SHIPPED").status_code == 200
-            assert cache_says(user, order["id"]) == "HIT"
+            eventually(partial(cached, user, order["id"]))
         late = serves(user, orders[0]["id"])
         assert user.patch(orders[0], "SHIPPED").status_code == 200
 
@@ -131,7 +135,7 @@ def test_kafka_may_stop(
         for order in orders:
             assert [event["to"] for event in changes[order["id"]]] == ["PAID", "SHIPPED"]
         copies = [each for each in cluster.seen("new_order") if each.key == early["id"].encode()]
-        assert len(copies) == 2
+        assert len(copies) >= 2
 
 
 def test_postgresql_may_stop_die_and_hang(
@@ -139,9 +143,11 @@ def test_postgresql_may_stop_die_and_hang(
 ) -> None:
     with (
         new_postgres() as postgres,
-        a_cluster(postgres, redis_server, kafka_server, SWEEP_AFTER="2") as cluster,
+        a_cluster(
+            postgres, redis_server, kafka_server, HURT="DATABASE_URL", SWEEP_AFTER="2"
+        ) as cluster,
     ):
-        user = newcomer(cluster)
+        user = cluster.api.register()
         order = user.order()["id"]
         with customers_of(cluster, user) as journal:
             for begin, end in (("stop", "start"), ("kill", "start"), ("pause", "resume")):
@@ -149,14 +155,15 @@ def test_postgresql_may_stop_die_and_hang(
                 getattr(postgres, begin)()
                 # What was looked up a moment ago is believed for a moment.
                 eventually(lambda: refuses(user, order))
-                assert is_ready(user, "down", postgresql="down")
+                eventually(lambda: is_ready(user, "down", postgresql="down"))
                 getattr(postgres, end)()
                 eventually(lambda: is_ready(user, "ok"))
-                serves(user, order)
+                # Whoever asks it while it is away for a moment only is refused as well.
+                eventually(lambda: all_served(user, order))
         assert {each.status_code for each in journal.refused} == {503}
         assert all(each.headers["Retry-After"].isdigit() for each in journal.refused)
         assert journal.broken == []
-        eventually(lambda: not cluster.unprocessed(), within=60)
+        cluster.finishes()
         report = cluster.audit()
         assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
         created = first_deliveries("new_order", cluster.seen("new_order"))

@@ -81,6 +81,7 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
             times = 3 if message is UNKNOWN else 2
             assert again[as_sent(message)] == times
 
+        cluster.finishes()
         report = cluster.audit()
         assert (report["orders"], report["processed"]) == (7, 7)
         assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)

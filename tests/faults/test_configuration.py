@@ -8,7 +8,15 @@ import pytest
 
 from entrypoints.composition import schema
 from entrypoints.composition.errors import CannotStart
-from tests.e2e.service import a_data_dir, environment, eventually, orders_command, running_service
+from tests.e2e.service import (
+    START_WITHIN,
+    Service,
+    a_data_dir,
+    environment,
+    eventually,
+    orders_command,
+    running_service,
+)
 from tests.faults.cluster import SECRET, Role
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import NewServer, Shared
@@ -31,7 +39,7 @@ def run(*command: str, folder: Path, settings: dict[str, str]) -> subprocess.Com
         check=False,
         cwd=folder,
         env=environment(settings),
-        timeout=60,
+        timeout=START_WITHIN,
     )
 
 
@@ -98,6 +106,12 @@ def test_who_waits_in_vain_for_postgresql_says_so_in_one_sentence(
         beside(schema.wait_for_head, ALL["DATABASE_URL"])
 
 
+def readiness(service: Service) -> tuple[int, str, dict[str, str]]:
+    answer = service.http.get("/health/ready/")
+    report = answer.json()
+    return answer.status_code, report["status"], report["checks"]
+
+
 def test_without_redis_and_kafka_every_process_starts_and_says_so_once(
     postgres_server: Shared, migrated: str
 ) -> None:
@@ -116,7 +130,8 @@ def test_without_redis_and_kafka_every_process_starts_and_says_so_once(
             for role in roles:
                 role.start()
             with running_service(**settings) as service:
-                ready = service.http.get("/health/ready/")
+                without = {"postgresql": "ok", "redis": "down", "kafka": "down"}
+                eventually(lambda: readiness(service) == (200, "degraded", without))
                 user = service.register()
                 order = user.order()
                 assert user.get(f"/orders/{order['id']}/").headers["X-Cache"] == "BYPASS"
@@ -128,11 +143,6 @@ def test_without_redis_and_kafka_every_process_starts_and_says_so_once(
                 role.close()
             ports.release()
             beside(drop_database, postgres_server.url, url)
-    assert ready.status_code == 200
-    assert ready.json() == {
-        "status": "degraded",
-        "checks": {"postgresql": "ok", "redis": "down", "kafka": "down"},
-    }
     for log, name in zip(logs, ("serve", "relay", "consume", "work"), strict=True):
         unheard = ["REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"]
         for setting in unheard[:1] if name == "work" else unheard:  # a worker needs no Kafka

@@ -6,7 +6,7 @@ from http.client import HTTPConnection
 import httpx
 from redis import Redis
 
-from tests.e2e.service import Service, User, eventually
+from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, User, eventually
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.customers import Journal, customers_of
 from tests.faults.events import first_deliveries
@@ -16,15 +16,21 @@ BODY = b'{"items": [{"name": "tea"}], "total_price": 4.5}'
 
 
 def stopped_under_load(cluster: Cluster, journal: Journal) -> None:
-    """One process of each role after the other is stopped and started; no request fails."""
+    """One process of each role after the other is stopped and started."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
         journal.more(5)
         process.stop()
         journal.more(5)
         process.start()
+
+
+def nobody_was_thrown_out(cluster: Cluster, journal: Journal) -> None:
+    """No accepted request failed: of every step that was taken, somebody was told.
+
+    A connection at rest may be closed at any time, and what knocks at a closed door is not let in.
+    """
     assert journal.refused == []
-    # Whoever knocks at a door that is closed is not let in; nobody is thrown out.
-    assert {type(error) for error in journal.broken} <= {httpx.ConnectError}
+    assert cluster.steps() == len(journal.placed) + len(journal.changed)
 
 
 def killed_under_load(cluster: Cluster, journal: Journal) -> None:
@@ -41,7 +47,7 @@ def killed_under_load(cluster: Cluster, journal: Journal) -> None:
 def a_request_under_way_ends_well(api: Service, user: User) -> None:
     """Half of a request is sent before the process is told to stop, and half after that."""
     host, port = api.http.base_url.host, api.http.base_url.port
-    connection = HTTPConnection(host, port or 80, timeout=10)
+    connection = HTTPConnection(host, port or 80, timeout=ANSWER_WITHIN)
     connection.putrequest("POST", "/orders/")
     connection.putheader("Authorization", f"Bearer {user.token}")
     connection.putheader("Content-Type", "application/json")
@@ -54,13 +60,13 @@ def a_request_under_way_ends_well(api: Service, user: User) -> None:
     assert (answer.status, answer.headers["Connection"]) == (201, "close")
     assert answer.read()
     connection.close()
-    assert api.process.wait(15) == 0
+    assert api.process.wait(STOP_WITHIN) == 0
 
 
 def takes_connections(api: Service) -> bool:
     try:
-        httpx.get(api.http.base_url.join("/health/"))
-    except httpx.TransportError:
+        httpx.get(api.http.base_url.join("/health/"), timeout=ANSWER_WITHIN)
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
         return False
     return True
 
@@ -76,7 +82,7 @@ def a_task_is_given_back(cluster: Cluster, user: User) -> None:
         order = user.order()
         tasks = f"{cluster.settings['REDIS_PREFIX']}tasks"
         with Redis.from_url(cluster.settings["REDIS_URL"]) as redis:
-            eventually(lambda: redis.xpending(tasks, "workers")["pending"] == 1)
+            eventually(lambda: redis.xpending(tasks, "workers")["pending"])
         cluster.workers[0].start()
         slow.stop()
         eventually(lambda: user.get(f"/orders/{order['id']}/").json()["processed_at"])
@@ -97,22 +103,24 @@ def test_each_role_may_be_stopped_and_killed_at_any_moment(
         SWEEP_AFTER="3",
     ) as cluster:
         user = cluster.api.register()
-        with customers_of(cluster, user) as journal:
-            stopped_under_load(cluster, journal)
-            killed_under_load(cluster, journal)
-        eventually(lambda: not cluster.unprocessed(), within=90)
+        with customers_of(cluster, user) as stopped:
+            stopped_under_load(cluster, stopped)
+        nobody_was_thrown_out(cluster, stopped)
+        with customers_of(cluster, user) as killed:
+            killed_under_load(cluster, killed)
+        cluster.finishes()
         a_task_is_given_back(cluster, User(cluster.api, user.id, user.email, user.token))
         a_request_under_way_ends_well(cluster.apis[1], user)
-        eventually(lambda: not cluster.unprocessed(), within=90)
+        cluster.finishes()
 
         # Who was cut off may have an order that nobody told them of, and nobody has lost one.
         orders = cluster.audit()["orders"]
         cluster.drained(orders)
         created = first_deliveries("new_order", cluster.seen("new_order"))
-        assert created.keys() >= journal.placed.keys()
+        assert created.keys() >= stopped.placed.keys() | killed.placed.keys()
         processed = first_deliveries("order_processed", cluster.seen("order_processed"))
         assert processed.keys() == created.keys()
         assert {len(events) for events in processed.values()} == {1}
         changed = first_deliveries("order_status_changed", cluster.seen("order_status_changed"))
-        assert changed.keys() >= {order["id"] for order, _ in journal.changed}
+        assert changed.keys() >= {order["id"] for order, _ in stopped.changed + killed.changed}
         assert len(created) == orders
