@@ -5,24 +5,26 @@ import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
 from litestar.types import ASGIApp
 
-from entrypoints.cli.http_protocol import OneWriteProtocol
+from entrypoints.cli.http_protocol import OrderlyProtocol
 from entrypoints.composition.errors import CannotStart
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
 _GRACE: Final = 8
 _BACKLOG: Final = 2048
+#: Seconds in which a connection that was accepted has become one.
+_SOON: Final = 0.05
 
 
 def options() -> dict[str, Any]:
     """What uvicorn is told wherever it serves."""
     return {
-        "http": OneWriteProtocol,
+        "http": OrderlyProtocol,
         "loop": "uvloop",
         "lifespan": "on",
         "log_config": None,
@@ -67,6 +69,35 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         self._when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take in whom the kernel has let in already, then nobody; return when all have ended."""
+        last = [each for listener in sockets or [] for each in self._close_the_door(listener)]
+        for known in list(self.server_state.connections):
+            known.shutdown()
+        loop = asyncio.get_running_loop()
+        for connection in last:
+            await loop.connect_accepted_socket(self._new_protocol, connection)
+        # Whoever was let in a moment ago is known only some turns of the event loop later.
+        await asyncio.sleep(_SOON)
+        await super().shutdown(sockets)
+
+    def _close_the_door(self, listener: socket.socket) -> list[socket.socket]:
+        # Whoever waits in the kernel's queue takes themselves for connected, and would be thrown
+        # out of it with the listener. There is no event loop's turn between the last and its end.
+        last = []
+        with listener.dup() as door:
+            for server in self.servers:
+                server.close()
+            listener.close()
+            door.settimeout(0)
+            with suppress(BlockingIOError):
+                while True:
+                    last.append(door.accept()[0])
+        return last
+
+    def _new_protocol(self) -> OrderlyProtocol:
+        return OrderlyProtocol(self.config, self.server_state, self.lifespan.state)
 
     def come_down(self) -> None:
         """Stop taking connections, and end when those that there are have ended."""

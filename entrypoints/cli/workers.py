@@ -41,6 +41,12 @@ class _Workers(Multiprocess):
 
     _known: frozenset[int] = frozenset()
 
+    def terminate_all(self) -> None:
+        """End the workers; whoever comes now is refused, and does not wait for nobody."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
     def keep_subprocess_alive(self) -> None:
         """Replace what has died; called twice a second, also after other ways to end a worker."""
         super().keep_subprocess_alive()

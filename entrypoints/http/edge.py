@@ -40,7 +40,6 @@ class Edge:
         # All four are the request's: a server runs each in a context of its own.
         bind_contextvars(request_id=exchange.request_id.decode())
         await self._app(exchange.scope, receive, exchange.send)
-        exchange.note()
 
 
 class _Exchange:
@@ -74,13 +73,15 @@ class _Exchange:
                     (b"ratelimit-reset", b"%d" % allowance.reset),
                 )
             message["headers"] = headers
+        elif not message.get("more_body"):
+            # Before the last byte leaves: whoever has an answer finds it counted, on every process.
+            self._note()
+            message = _NO_BODY if self._is_head else message
         elif self._is_head:
-            if message.get("more_body"):
-                return
-            message = _NO_BODY
+            return
         await self._send(message)
 
-    def note(self) -> None:
+    def _note(self) -> None:
         """Count the request, and write its line: changes and failures at INFO, reading at DEBUG."""
         seconds = perf_counter() - self._started
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
