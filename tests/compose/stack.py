@@ -10,7 +10,7 @@ from uuid import uuid4
 from tests.servers.ports import HOST, Ports
 
 ROOT: Final = Path(__file__).parents[2]
-UP_WITHIN: Final = 600
+UP_WITHIN: Final = 1800
 
 
 class Stack:

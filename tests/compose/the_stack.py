@@ -36,7 +36,7 @@ def _volumes() -> set[str]:
 
 @pytest.fixture(scope="module")
 def http(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.url, timeout=30) as client:
+    with httpx.Client(base_url=stack.url, timeout=120) as client:
         account = {"email": an_email(), "password": PASSWORD}
         assert client.post("/register/", json=account).status_code == 201
         form = {"username": account["email"], "password": PASSWORD}
@@ -57,7 +57,7 @@ def place_and_see_processed(http: httpx.Client) -> str:
         assert placed[-1].status_code in {201, 503}, placed[-1].text
         return placed[-1].status_code == 201
 
-    eventually(accepted, within=90)
+    eventually(accepted, within=180)
     path = placed[-1].headers["location"]
     eventually(lambda: _is_processed(http.get(path)), within=180)
     return str(placed[-1].json()["id"])
@@ -69,10 +69,10 @@ def _is_processed(answer: httpx.Response) -> bool:
 
 def test_an_order_goes_through_redis_and_kafka_to_its_end(stack: Stack, http: httpx.Client) -> None:
     order = place_and_see_processed(http)
-    assert http.get(f"/orders/{order}/").headers["x-cache"] == "HIT"
+    eventually(lambda: http.get(f"/orders/{order}/").headers["x-cache"] == "HIT")
     assert order in stack.compose("exec", "-T", "redis", "redis-cli", "--scan")
     offsets = "/opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server localhost:9092"
-    read = f"{offsets} --topic new_order --from-beginning --timeout-ms 10000 || true"
+    read = f"{offsets} --topic new_order --from-beginning --timeout-ms 30000 || true"
     assert order in stack.compose("exec", "-T", "kafka", "bash", "-c", read)
 
 

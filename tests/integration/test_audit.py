@@ -25,6 +25,8 @@ from tests.support.orders import CANCELED, IDS, PAID, SHIPPED
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 STUCK_AFTER = timedelta(minutes=5)
 LATER = NOW + STUCK_AFTER
 

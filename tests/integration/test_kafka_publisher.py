@@ -18,6 +18,8 @@ from tests.integration.kafka_tools import (
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
 

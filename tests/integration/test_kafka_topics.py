@@ -15,6 +15,8 @@ from tests.integration.kafka_tools import TOPIC, kafka_at, nothing_left_behind, 
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 async def partitions_there(connection: KafkaConnection) -> dict[str, int]:
     async with _admin(connection) as admin:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,6 +23,8 @@ from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import Shared
 from tests.support.app import Caller, calling
 from tests.support.postgres import beside
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 
 @dataclass(eq=False)

@@ -26,6 +26,8 @@ from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place
 from tests.support.postgres import adapters_over
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 @pytest.fixture
 async def empty(postgres_server: Shared) -> AsyncIterator[Database]:

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
-from typing import Any
+from time import monotonic, time
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from taskiq import AsyncBroker
 
+from adapters.taskiq import redis_streams, task_stream
 from adapters.taskiq.failures import DeadTask, TaskFailures
 from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
@@ -28,18 +30,27 @@ from domain.ids import OrderId
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
 from tests.support.orders import an_order_id
+from tests.support.patience import LONG
 
-#: Seconds that something which will happen may take on a busy machine.
-SOON = 20.0
-#: Seconds after which a worker that shows no life counts as dead, in these tests.
-DEAD_AFTER = 2.0
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+#: Seconds after which a worker that shows no life counts as dead: in most tests no pause of this
+#: machine makes it so, and in those of its death it does not have to be waited for.
+DEAD_AFTER: Final = 10 * LONG
+DEAD_SOON: Final = 1.0
 
 Act = Callable[[str], Awaitable[None]]
 
 
-async def until(happened: Callable[[], bool], within: float = SOON) -> None:
-    async with asyncio.timeout(within):
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LONG):
         while not happened():  # noqa: ASYNC110 - whatever it is, it sets no event
+            await asyncio.sleep(0.02)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(LONG):
+        while not await holds():  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.02)
 
 
@@ -67,10 +78,10 @@ class Log:
         return process_order_task
 
     def has_begun(self, count: int) -> Callable[[], bool]:
-        return lambda: len(self.runs) == count
+        return lambda: len(self.runs) >= count
 
     def has_done(self, count: int) -> Callable[[], bool]:
-        return lambda: len(self.done) == count
+        return lambda: len(self.done) >= count
 
     async def bury(self, task: DeadTask) -> None:
         if self.refuses:
@@ -102,19 +113,30 @@ def lasting(seconds: float) -> Act:
     return act
 
 
+class Held:
+    """A task that lasts until it is released."""
+
+    def __init__(self) -> None:
+        self._released = asyncio.Event()
+        self.release = self._released.set
+
+    async def __call__(self, _: str) -> None:
+        await self._released.wait()
+
+
 def failures(log: Log) -> TaskFailures:
     return TaskFailures(log.bury, delay=lambda attempt: 0.01 * attempt, out_of_reach=0.01)
 
 
 @asynccontextmanager
-async def running(broker: RedisStreamBroker, patience: float = 5) -> AsyncIterator[None]:
+async def running(broker: RedisStreamBroker, patience: float = LONG) -> AsyncIterator[None]:
     stop = asyncio.Event()
     worker = asyncio.create_task(work(broker, stop, at_once=10, patience=patience))
     try:
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(2 * LONG):
             await worker
 
 
@@ -140,9 +162,15 @@ class Corner:
     def stream(self) -> str:
         return f"{self.prefix}tasks"
 
-    def worker(self, log: Log, act: Act = at_once, task: str = PROCESS_ORDER) -> RedisStreamBroker:
+    def worker(
+        self,
+        log: Log,
+        act: Act = at_once,
+        task: str = PROCESS_ORDER,
+        dead_after: float = DEAD_AFTER,
+    ) -> RedisStreamBroker:
         broker = RedisStreamBroker(
-            self.url, self.prefix, failures=failures(log), dead_after=DEAD_AFTER
+            self.url, self.prefix, failures=failures(log), dead_after=dead_after
         )
         broker.register_task(log.task(act), task_name=task)
         return broker
@@ -156,13 +184,24 @@ class Corner:
 
     async def left(self) -> int:
         """How many tasks are in it, whatever their state."""
-        waiting, delayed = self.redis.xlen(self.stream), self.redis.zcard(f"{self.stream}:delayed")
-        return int(await waiting) + int(await delayed)
+        async with self.redis.pipeline(transaction=True) as both:  # tasks go from one to the other
+            both.xlen(self.stream)
+            both.zcard(f"{self.stream}:delayed")
+            return sum(map(int, await both.execute()))
+
+    async def is_delayed(self) -> bool:
+        return bool(await self.redis.zcard(f"{self.stream}:delayed"))
+
+    async def signs_of_life(self) -> dict[str, float]:
+        """When each worker last showed that it lives."""
+        shown: Any = await self.redis.zrange(f"{self.stream}:workers", 0, -1, withscores=True)
+        return {name.decode(): at for name, at in shown}
 
     async def empty(self) -> None:
-        async with asyncio.timeout(SOON):
-            while await self.left():  # noqa: ASYNC110 - whatever it is, it sets no event
-                await asyncio.sleep(0.02)
+        await eventually(self.is_empty)
+
+    async def is_empty(self) -> bool:
+        return await self.left() == 0
 
     async def workers(self) -> set[str]:
         found = await self.redis.xinfo_consumers(self.stream, "workers")
@@ -209,7 +248,7 @@ def brokered(request: pytest.FixtureRequest) -> Brokered:
         broker.register_task(log.task(act), task_name=PROCESS_ORDER)
         await broker.startup()
         yield TaskiqQueue(broker)
-        await broker.drain(1)
+        await broker.drain(LONG)
         await broker.shutdown()
 
     @asynccontextmanager
@@ -229,7 +268,7 @@ async def test_what_is_handed_over_is_run(brokered: Brokered) -> None:
     async with brokered(log, at_once) as queue:
         for order_id in orders:
             await queue.process_order(order_id)
-        await until(lambda: len(log.done) == len(orders))
+        await until(log.has_done(len(orders)))
     assert sorted(log.runs) == sorted(map(str, orders))
 
 
@@ -301,25 +340,22 @@ async def test_what_is_done_leaves_nothing_behind(corner: Corner) -> None:
     async with corner.queue() as queue, running(corner.worker(log)):
         for _ in range(200):
             await queue.process_order(an_order_id())
-        await until(lambda: len(log.done) == 200)
+        await until(log.has_done(200))
         await corner.empty()
         pending = await corner.redis.xpending(corner.stream, "workers")
         assert pending["pending"] == 0
 
 
 async def test_two_workers_share_the_tasks_and_run_each_once(corner: Corner) -> None:
-    one, other = Log(), Log()
+    one, other, held = Log(), Log(), Held()
     async with corner.queue() as queue:
         for _ in range(100):
             await queue.process_order(an_order_id())
-        async with (
-            running(corner.worker(one, lasting(0.05))),
-            running(corner.worker(other, lasting(0.05))),
-        ):
-            await until(lambda: len(one.done) + len(other.done) == 100)
+        async with running(corner.worker(one, held)), running(corner.worker(other, held)):
+            await until(lambda: bool(one.runs and other.runs))
+            held.release()
+            await until(lambda: len(one.done) + len(other.done) >= 100)
             await corner.empty()
-    assert one.runs
-    assert other.runs
     assert set(Counter(one.runs + other.runs).values()) == {1}
 
 
@@ -334,10 +370,10 @@ async def test_delayed_tasks_run_when_they_are_due_and_in_that_order(corner: Cor
     await task.kicker().with_labels(delay=0.8).kiq(early)
     await task.kicker().kiq(now)
     async with running(broker):
-        await until(lambda: len(log.done) == 2)
-        assert monotonic() - begun >= 0.8
-        await until(lambda: len(log.done) == 3)
-        assert monotonic() - begun >= 2
+        await until(log.has_done(2))
+        assert monotonic() - begun >= 0.7
+        await until(log.has_done(3))
+        assert monotonic() - begun >= 1.9
         await corner.empty()
     assert log.runs == [now, early, late]
 
@@ -371,7 +407,7 @@ async def test_a_task_that_no_worker_here_knows_waits_for_one_that_does(corner: 
     async with corner.queue() as queue:
         async with running(corner.worker(old, task="another")):
             await queue.process_order(order_id)
-            await asyncio.sleep(3)
+            await eventually(corner.is_delayed)
             assert await corner.left() == 1
         async with running(corner.worker(new)):
             await until(lambda: bool(new.done))
@@ -381,44 +417,49 @@ async def test_a_task_that_no_worker_here_knows_waits_for_one_that_does(corner: 
     assert new.runs == [str(order_id)]
 
 
-async def test_a_full_queue_takes_no_more_until_there_is_room(corner: Corner) -> None:
+async def test_a_full_queue_takes_no_more_until_there_is_room(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = Log()
     async with corner.queue(longest=2) as queue:
         await queue.process_order(an_order_id())
         await queue.process_order(an_order_id())
-        with pytest.raises(Unavailable):
-            await queue.process_order(an_order_id())
+        with monkeypatch.context() as impatient:
+            impatient.setattr(redis_streams, "_KICK", 0.3)
+            with pytest.raises(Unavailable):
+                await queue.process_order(an_order_id())
         bringing = asyncio.create_task(queue.process_order(an_order_id()))
         async with running(corner.worker(log)):
             await bringing
-            await until(lambda: len(log.done) == 3)
+            await until(log.has_done(3))
 
 
-async def test_a_long_task_of_a_living_worker_runs_once(corner: Corner) -> None:
-    one, other = Log(), Log()
-    act = lasting(2.5 * DEAD_AFTER)
-    async with (
-        corner.queue() as queue,
-        running(corner.worker(one, act)),
-        running(corner.worker(other, act)),
-    ):
+async def test_a_worker_shows_that_it_lives_while_a_long_task_runs(corner: Corner) -> None:
+    log, held = Log(), Held()
+    async with corner.queue() as queue, running(worker := corner.worker(log, held)):
         await queue.process_order(an_order_id())
-        await until(lambda: bool(one.done or other.done))
-    assert len(one.runs + other.runs) == 1
+        await until(log.has_begun(1))
+        begun = (await corner.signs_of_life())[worker.name]
+
+        async def shows_it() -> bool:
+            return (await corner.signs_of_life())[worker.name] > begun + 1_000
+
+        await eventually(shows_it)
+        held.release()
+    assert len(log.runs) == 1
 
 
 async def test_a_worker_that_stops_gives_back_what_cannot_end_in_time(corner: Corner) -> None:
     stopping, other, order_id = Log(), Log(), an_order_id()
     async with corner.queue() as queue:
         await queue.process_order(order_id)
-        # Oftener than a task may fail.
+        # Oftener than a task may fail, and sooner than anybody is found dead.
         for times in range(1, 7):
-            async with running(corner.worker(stopping, lasting(600)), patience=0.1):
-                # Sooner than anybody is found dead.
-                await until(stopping.has_begun(times), within=DEAD_AFTER * 0.9)
+            async with running(corner.worker(stopping, Held()), patience=0.1):
+                await until(stopping.has_begun(times))
             assert await corner.workers() == set()
         async with running(corner.worker(other)):
-            await until(lambda: bool(other.done), within=DEAD_AFTER * 0.9)
+            await until(other.has_done(1))
             await corner.empty()
     assert stopping.stopped == stopping.runs
     assert not stopping.done
@@ -452,11 +493,16 @@ async def test_the_task_of_a_killed_worker_is_taken_over_on_a_quiet_stream(
         async with corner.queue() as queue:
             await queue.process_order(order_id)
             await until(lambda: bool(begun.read_text()))
-            async with running(worker := corner.worker(log)):
+            async with running(worker := corner.worker(log, dead_after=DEAD_SOON)):
                 doomed.kill()
+                doomed.wait()
                 await until(lambda: bool(log.done))
                 await corner.empty()
-                assert await corner.workers() == {worker.name}
+
+                async def is_alone() -> bool:
+                    return await corner.workers() == {worker.name}
+
+                await eventually(is_alone)
     finally:
         doomed.kill()
         doomed.wait()
@@ -467,7 +513,7 @@ async def test_an_empty_redis_is_worked_on_like_the_one_before(fragile: Corner) 
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
         await queue.process_order(an_order_id())
-        await until(lambda: len(log.done) == 1)
+        await until(log.has_done(1))
         for number in (2, 3):
             await fragile.redis.flushall()
             # Before the worker has noticed.
@@ -482,17 +528,17 @@ async def test_a_redis_that_was_restarted_empty_is_worked_on(
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
         await queue.process_order(an_order_id())
-        await until(lambda: len(log.done) == 1)
+        await until(log.has_done(1))
         server.kill()
         await asyncio.sleep(0.5)
         server.start(empty=True)
         await handed_over(queue, an_order_id())
-        await until(lambda: len(log.done) == 2)
+        await until(log.has_done(2))
 
 
 async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
     """As the consumer does it."""
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(LONG):
         while True:
             try:
                 return await queue.process_order(order_id)
@@ -503,39 +549,63 @@ async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
 async def test_what_ends_while_redis_is_away_is_told_it_later(
     fragile: Corner, server: Server
 ) -> None:
-    log = Log()
-    async with fragile.queue() as queue, running(fragile.worker(log, lasting(1))):
+    log, held = Log(), Held()
+    async with fragile.queue() as queue, running(fragile.worker(log, held)):
         await queue.process_order(an_order_id())
-        await until(lambda: bool(log.runs))
+        await until(log.has_begun(1))
         server.stop()
-        await until(lambda: bool(log.done))
+        held.release()
+        await until(log.has_done(1))
         server.start()
         await fragile.empty()
-        await asyncio.sleep(1.5 * DEAD_AFTER)
     assert len(log.runs) == 1
 
 
 async def test_workers_that_lost_redis_do_not_take_each_other_for_dead(
     fragile: Corner, server: Server
 ) -> None:
-    one, other = Log(), Log()
-    act = lasting(4 * DEAD_AFTER)
-    async with (
-        fragile.queue() as queue,
-        running(fragile.worker(one, act)),
-        running(fragile.worker(other, act)),
-    ):
-        for _ in range(20):
+    one, other, held = Log(), Log(), Held()
+    workers = fragile.worker(one, held), fragile.worker(other, held)
+    missed = [missing_signs_of_life(worker) for worker in workers]
+    for worker in workers:
+        worker._dead_after = 0  # as if they had been calm for long
+    async with fragile.queue() as queue, running(workers[0]), running(workers[1]):
+        for _ in range(40):  # more than one takes at a time
             await queue.process_order(an_order_id())
-        await until(lambda: len(one.runs) + len(other.runs) == 20)
-        assert one.runs
-        assert other.runs
+        await until(lambda: bool(one.runs and other.runs))
+        for worker in workers:
+            worker._dead_after = DEAD_AFTER
         server.stop()
-        await asyncio.sleep(1.2 * DEAD_AFTER)
+        await until(lambda: all(missed))
         server.start()
-        await until(lambda: len(one.done) + len(other.done) == 20)
+        # Before either has noticed: so long was nobody heard of.
+        with BlockingRedis.from_url(server.url) as redis:
+            for worker in workers:
+                redis.zincrby(f"{fragile.stream}:workers", -2_000 * DEAD_AFTER, worker.name)
+
+        async def both_show_that_they_live() -> bool:
+            return min((await fragile.signs_of_life()).values()) > (time() - LONG) * 1_000
+
+        await eventually(both_show_that_they_live)
+        held.release()
+        await until(lambda: len(one.done) + len(other.done) >= 40)
         await fragile.empty()
     assert set(Counter(one.runs + other.runs).values()) == {1}
+
+
+def missing_signs_of_life(worker: RedisStreamBroker) -> list[Exception]:
+    """Why the worker could not show that it lives, each time."""
+    tick, missed = worker._stream.tick, list[Exception]()
+
+    async def watched(*, bury: bool) -> None:
+        try:
+            await tick(bury=bury)
+        except Exception as error:
+            missed.append(error)
+            raise
+
+    vars(worker._stream)["tick"] = watched
+    return missed
 
 
 async def test_a_worker_that_was_cut_off_begins_nothing_twice(fragile: Corner) -> None:
@@ -567,7 +637,7 @@ async def test_a_delivery_that_was_lost_on_the_way_comes_again(fragile: Corner) 
     worker = fragile.worker(log)
     async with fragile.queue() as queue, running(worker):
         await queue.process_order(an_order_id())
-        await until(lambda: len(log.done) == 1)
+        await until(log.has_done(1))
         async with fragile.redis.pipeline(transaction=True) as delivery:
             delivery.xadd(fragile.stream, {"task": payload_of(worker, lost)})
             delivery.xreadgroup("workers", worker.name, {fragile.stream: ">"})
@@ -585,16 +655,17 @@ def payload_of(broker: RedisStreamBroker, order_id: OrderId) -> bytes:
     return broker.formatter.dumps(task.kicker()._prepare_message(str(order_id))).message
 
 
-async def test_bringing_a_task_takes_no_longer_than_a_second_without_redis(
-    fragile: Corner, server: Server
+async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
+    fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(redis_streams, "_KICK", 1.0)
+    monkeypatch.setattr(task_stream, "_ANSWER", 10 * LONG)
     async with fragile.queue() as queue:
-        await queue.process_order(an_order_id())
+        await handed_over(queue, an_order_id())
         server.pause()
-        begun = monotonic()
-        with pytest.raises(Unavailable):
-            await queue.process_order(an_order_id())
-        assert 0.5 < monotonic() - begun < 3
+        async with asyncio.timeout(LONG):
+            with pytest.raises(Unavailable):
+                await queue.process_order(an_order_id())
         server.resume()
         await handed_over(queue, an_order_id())
         server.stop()
@@ -602,15 +673,18 @@ async def test_bringing_a_task_takes_no_longer_than_a_second_without_redis(
             await queue.process_order(an_order_id())
 
 
-async def test_a_hung_redis_makes_no_worker_give_up(fragile: Corner, server: Server) -> None:
+async def test_a_hung_redis_makes_no_worker_give_up(
+    fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_stream, "_ANSWER", 1.0)
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
-        await queue.process_order(an_order_id())
-        await until(lambda: len(log.done) == 1)
+        await handed_over(queue, an_order_id())
+        await until(log.has_done(1))
         server.pause()
-        await asyncio.sleep(3)
+        await asyncio.sleep(2)
         server.resume()
         await handed_over(queue, an_order_id())
-        await until(lambda: len(log.done) == 2)
+        await until(log.has_done(2))
         await fragile.empty()
     assert log.dead == []

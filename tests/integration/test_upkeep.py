@@ -22,6 +22,8 @@ from tests.support.orders import IDS, PAID, an_order_id
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 MESSAGE = Delivery(b"key", b"value", {"ce_id": "1"})
 
 

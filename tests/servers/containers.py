@@ -33,11 +33,11 @@ IMAGES: Final[Mapping[Kind, str]] = {
     Kind.REDIS: "redis:8",
     Kind.KAFKA: "apache/kafka:4.1.1",
 }
-ENGINE_ANSWERS_WITHIN = 3
-SILENCE_OF_A_REGISTRY = 20  # it says something as soon as it has been reached
-PULLED_WITHIN = 300.0
-START_WITHIN = 60.0
-STOP_WITHIN = 30
+ENGINE_ANSWERS_WITHIN = 30
+SILENCE_OF_A_REGISTRY = 30  # it says something as soon as it has been reached
+PULLED_WITHIN = 900.0
+START_WITHIN = 300.0
+STOP_WITHIN = 120
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+
+from tests.support.patience import LONG
 
 
 def _with(url: str, database: str | None = None) -> str:
@@ -22,23 +24,29 @@ async def create_database(server_url: str, template: str | None = None) -> str:
     Nobody may be connected to the template meanwhile.
     """
     name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(_with(server_url))
-    try:
-        # Without fsync, copying files beats writing them to the log.
-        await connection.execute(
-            f'CREATE DATABASE {name} TEMPLATE "{template or "template0"}" STRATEGY file_copy'
-        )
-    finally:
-        await connection.close()
+    # Without fsync, copying files beats writing them to the log.
+    await _once_nobody_uses_it(
+        server_url,
+        f'CREATE DATABASE {name} TEMPLATE "{template or "template0"}" STRATEGY file_copy',
+    )
     return _with(server_url, name)
 
 
 async def drop_database(server_url: str, url: str) -> None:
     """Drop it, whoever is connected."""
     name = urlsplit(url).path.removeprefix("/")
-    connection = await asyncpg.connect(_with(server_url))
+    await _once_nobody_uses_it(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+async def _once_nobody_uses_it(server_url: str, statement: str) -> None:
+    """Run a statement for which PostgreSQL waits a few seconds for sessions to end, no more."""
+    connection = await asyncpg.connect(_with(server_url), timeout=LONG)
     try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        async with asyncio.timeout(LONG):
+            while True:
+                with suppress(asyncpg.ObjectInUseError):
+                    await connection.execute(statement)
+                    return
     finally:
         await connection.close()
 

@@ -81,6 +81,13 @@ def started(kind: Kind, place: Place) -> Server:
     """
     there = way(place)
     there.check(kind)
+    try:
+        return _launched(there, kind)
+    except Unavailable:
+        return _launched(there, kind)  # somebody may have taken its port before it did
+
+
+def _launched(there: Way, kind: Kind) -> Server:
     server = there.launch(kind)
     try:
         server.start()

@@ -17,7 +17,7 @@ from tests.servers.server import Unavailable
 
 VERSION = "4.4.0"
 OLDEST_JAVA = 17
-FETCH_WITHIN = 300.0
+FETCH_WITHIN = 900.0
 
 #: What a broker alone needs to be told, in a container as on this machine.
 SETTINGS = {
@@ -131,18 +131,19 @@ def _make_kit(java: str, kit: Path) -> None:
 def _fetch(jars: Path) -> None:
     if not (maven := shutil.which("mvn")):
         raise Unavailable("Kafka's jars are fetched by mvn, and there is none")
-    do(
-        [
-            maven,
-            "--batch-mode",
-            "--quiet",
-            "-Dstyle.color=never",
-            f"--file={Path(__file__).with_name('kafka.pom.xml')}",
-            f"-Dkafka.version={VERSION}",
-            f"-DoutputDirectory={jars}",
-            "-Daether.connector.connectTimeout=10000",
-            "dependency:copy-dependencies",
-        ],
-        within=FETCH_WITHIN,
-        stdin=subprocess.DEVNULL,
-    )
+    command = [
+        maven,
+        "--batch-mode",
+        "--quiet",
+        "-Dstyle.color=never",
+        f"--file={Path(__file__).with_name('kafka.pom.xml')}",
+        f"-Dkafka.version={VERSION}",
+        f"-DoutputDirectory={jars}",
+        "-Daether.connector.connectTimeout=10000",
+        "dependency:copy-dependencies",
+    ]
+    try:
+        do(command, within=FETCH_WITHIN, stdin=subprocess.DEVNULL)
+    except Unavailable:
+        # A registry may fail once, and Maven would take its word for a day.
+        do([*command, "--update-snapshots"], within=FETCH_WITHIN, stdin=subprocess.DEVNULL)
