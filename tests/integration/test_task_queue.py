@@ -426,8 +426,9 @@ async def test_a_full_queue_takes_no_more_until_there_is_room(
         await queue.process_order(an_order_id())
         with monkeypatch.context() as impatient:
             impatient.setattr(redis_streams, "_KICK", 0.3)
-            with pytest.raises(Unavailable):
-                await queue.process_order(an_order_id())
+            async with asyncio.timeout(LONG):
+                with pytest.raises(Unavailable):
+                    await queue.process_order(an_order_id())
         bringing = asyncio.create_task(queue.process_order(an_order_id()))
         async with running(corner.worker(log)):
             await bringing
