@@ -3,33 +3,39 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
-from hiredis import pack_command
-from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, ResponseError
+from hiredis import ProtocolError, Reader, ReplyError, pack_command
+from redis.exceptions import NoScriptError
 
 from adapters.redis.errors import OutOfReach
 
 Word = str | bytes | int
-Answer = asyncio.Future[Any]
 
 #: The stub of hiredis knows of commands of one word alone.
 _pack: Final[Callable[[tuple[Word, ...]], bytes]] = cast("Any", pack_command)
+#: What a reader says where no whole answer has arrived; RESP2 knows no booleans.
+_NOTHING: Final = False
 
 #: A timer that fires so many seconds late tells of a busy event loop, not of a slow Redis,
 _LATE: Final = 0.01
 #: which then gets so many more.
 _GRACE: Final = 0.02
-#: What has arrived is read one turn of the event loop after the timers have fired, parsed in the
-#: next and told in a third. Until then nobody can know that there is no answer.
+#: What has arrived is read one turn of the event loop after the timers have fired, and told in the
+#: next. Until then nobody can know that there is no answer.
 _TURNS: Final = 3
 
-#: Answers of a server that is no longer, or not yet, the one to talk to.
-_NOT_THIS_SERVER: Final = (ReadOnlyError, ClusterDownError)
+_UNKNOWN_SCRIPT: Final = "NOSCRIPT"
+#: How a server refuses that is no longer, or not yet, the one to talk to.
+_NOT_THIS_SERVER: Final = ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOAUTH")
 
 
 class Connection(Protocol):
     """What is used of redis's own connection, which publishes no types for it."""
+
+    #: The stream that it writes to; None before it is connected.
+    _writer: asyncio.StreamWriter | None
 
     async def connect(self) -> None:
         """Connect, authenticate, select the database."""
@@ -40,133 +46,177 @@ class Connection(Protocol):
     async def send_command(self, *words: Word) -> None:
         """Write one command."""
 
-    async def send_packed_command(self, command: list[bytes], *, check_health: bool) -> None:
-        """Write."""
-
     async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - redis's
         """The next answer; with a timeout, None where none comes in time."""
 
 
-class Wire:
+@dataclass(slots=True)
+class _Asked:
+    """A command that is on its way, and who waits for its answer until when (the loop's clock)."""
+
+    answer: "asyncio.Future[Any] | None"
+    at: float
+    due: float
+
+
+class Wire(asyncio.Protocol):
     """Carries what is asked in one turn of the event loop in one write; answers come in order.
 
     An answer that nobody waits for any more is still read, and thrown away in its turn: nobody
     ever gets another's. Whoever waits for `too_long` seconds takes the wire down with them; once
     lost, a wire stays lost.
+
+    redis connects, authenticates and selects the database; from then on the bytes come here, to
+    hiredis, without the streams and tasks in between, which cost more than Redis does.
     """
 
     def __init__(self, connection: Connection, too_long: float) -> None:
-        self._connection = connection
         self._too_long = too_long
         self._loop = asyncio.get_running_loop()
+        self._reader = Reader()
         self._unsent: list[bytes] = []
-        self._asked: deque[tuple[Answer | None, float]] = deque()
-        self._wanted = asyncio.Event()
-        self._lost = asyncio.Event()
-        self._reason: str | None = None
+        self._asked: deque[_Asked] = deque()
+        self._watched: float | None = None  # when the timer fires, if it is set
+        self._watcher: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+        self._lost: asyncio.Future[str] = self._loop.create_future()
+        writer = connection._writer  # noqa: SLF001 - redis shows it to nobody
+        if writer is None:
+            raise OutOfReach("there is no connection")
+        self._transport = writer.transport
+        self._transport.set_protocol(self)
 
     @property
     def is_lost(self) -> bool:
         """Whether nobody is answered any more."""
-        return self._reason is not None
+        return self._lost.done()
 
-    async def run(self) -> str:
-        """Carry until the connection is lost; the reason why."""
-        pumps = [asyncio.create_task(pump) for pump in (self._send(), self._receive())]
-        for pump in pumps:
-            pump.add_done_callback(self._pump_ended)
-        try:
-            await self._lost.wait()
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            await self._connection.disconnect(nowait=True)
-        return self._reason or ""
+    async def lost(self) -> str:
+        """Return when the connection is lost, with the reason."""
+        return await asyncio.shield(self._lost)
 
-    async def call(self, words: tuple[Word, ...], at_most: float) -> Any:
-        """The answer to a command, waited for at most so many seconds.
+    def ask(self, words: tuple[Word, ...], at_most: float) -> "asyncio.Future[Any]":
+        """Send a command; its answer, for whoever waits, is there within so many seconds.
 
-        Raises:
+        The answer may be an error instead:
             OutOfReach: there is none, or it is a refusal.
             NoScriptError: the server does not know the script.
+
+        Raises:
+            OutOfReach: the wire is lost.
         """
-        answer: Answer = self._loop.create_future()
-        self._ask(words, answer)
+        answer = self._loop.create_future()
         due = self._loop.time() + at_most
-        timer = self._loop.call_at(due, self._ran_out, answer, due)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
+        self._send(words, answer, due)
+        self._watch(due)
+        return answer
 
     def tell(self, words: tuple[Word, ...]) -> None:
-        """Send a command whose answer nobody waits for."""
-        self._ask(words, None)
+        """Send a command whose answer nobody waits for.
 
-    def _ask(self, words: tuple[Word, ...], answer: Answer | None) -> None:
-        if self._reason is not None:
-            raise OutOfReach(self._reason)
-        self._unsent.append(_pack(words))
-        self._asked.append((answer, self._loop.time()))
-        self._wanted.set()
-
-    async def _send(self) -> None:
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            unsent, self._unsent = self._unsent, []
-            await self._connection.send_packed_command(unsent, check_health=False)
-
-    async def _receive(self) -> None:
-        while True:
-            try:
-                said = await self._connection.read_response()
-            except ResponseError as refusal:
-                self._refused(refusal)
-            else:
-                answer, _ = self._asked.popleft()
-                if answer is not None and not answer.done():
-                    answer.set_result(said)
-
-    def _refused(self, refusal: ResponseError) -> None:
-        answer, _ = self._asked.popleft()
-        if answer is not None and not answer.done():
-            unknown_script = isinstance(refusal, NoScriptError)
-            answer.set_exception(refusal if unknown_script else OutOfReach(str(refusal)))
-        if isinstance(refusal, _NOT_THIS_SERVER):
-            self.lose(str(refusal))
-
-    def _ran_out(self, answer: Answer, due: float) -> None:
-        if self._loop.time() - due > _LATE:
-            self._loop.call_later(_GRACE, self._look_again, answer, _TURNS)
-        else:
-            self._look_again(answer, _TURNS)
-
-    def _look_again(self, answer: Answer, turns: int) -> None:
-        if answer.done():
-            return
-        if turns:
-            self._loop.call_soon(self._look_again, answer, turns - 1)
-            return
-        answer.set_exception(OutOfReach("no answer in time"))
-        # Whoever had less patience left than that gives up alone.
-        _, asked_at = self._asked[0]
-        if self._loop.time() - asked_at > self._too_long - _LATE:
-            self.lose("no answer in time")
-
-    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
-        if not pump.cancelled():
-            error = pump.exception()
-            self.lose(str(error) or type(error).__name__)
+        Raises:
+            OutOfReach: the wire is lost.
+        """
+        self._send(words, None, 0.0)
 
     def lose(self, reason: str) -> None:
         """Answer nobody any more: who waits hears it at once."""
-        if self._reason is not None:
+        if self._lost.done():
             return
-        self._reason = reason
-        self._lost.set()
+        self._lost.set_result(reason)
+        self._transport.abort()
+        for timer in (self._watcher, self._stuck):
+            if timer is not None:
+                timer.cancel()
         while self._asked:
-            answer, _ = self._asked.popleft()
+            _refuse(self._asked.popleft().answer, OutOfReach(reason))
+
+    # --- Writing
+
+    def _send(
+        self, words: tuple[Word, ...], answer: "asyncio.Future[Any] | None", due: float
+    ) -> None:
+        if self._lost.done():
+            raise OutOfReach(self._lost.result())
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(_pack(words))
+        self._asked.append(_Asked(answer, self._loop.time(), due))
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        self._transport.write(b"".join(unsent))
+
+    def pause_writing(self) -> None:
+        """Redis does not read: where nobody waits for an answer, nobody else would notice."""
+        self._stuck = self._loop.call_later(self._too_long, self.lose, "it does not read")
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        if self._stuck is not None:
+            self._stuck.cancel()
+
+    # --- Reading
+
+    def data_received(self, data: bytes) -> None:
+        """Tell what has arrived to those who asked, in the order in which they did."""
+        try:
+            self._reader.feed(data)
+            while (said := self._reader.gets()) is not _NOTHING:
+                self._tell(said)
+        except (ProtocolError, IndexError) as error:
+            self.lose(f"this is not how Redis answers: {error}")
+
+    def _tell(self, said: Any) -> None:
+        answer = self._asked.popleft().answer
+        if not isinstance(said, ReplyError):
             if answer is not None and not answer.done():
-                answer.set_exception(OutOfReach(reason))
+                answer.set_result(said)
+            return
+        kind = str(said).partition(" ")[0]
+        _refuse(answer, (NoScriptError if kind == _UNKNOWN_SCRIPT else OutOfReach)(str(said)))
+        if kind in _NOT_THIS_SERVER:
+            self.lose(str(said))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is no connection any more."""
+        self.lose(str(exc or "the connection was closed"))
+
+    # --- Watching: one timer for all who wait, for next to nobody waits until it fires
+
+    def _watch(self, due: float) -> None:
+        if self._watched is None or due < self._watched:
+            if self._watcher is not None:
+                self._watcher.cancel()
+            self._watched = due
+            self._watcher = self._loop.call_at(due, self._ran_out, due)
+
+    def _ran_out(self, due: float) -> None:
+        if self._loop.time() - due > _LATE:
+            self._watcher = self._loop.call_later(_GRACE, self._look, due, _TURNS)
+        else:
+            self._look(due, _TURNS)
+
+    def _look(self, due: float, turns: int) -> None:
+        if turns:
+            self._loop.call_soon(self._look, due, turns - 1)
+            return
+        self._watched = None
+        for each in self._asked:
+            if each.due <= due:
+                _refuse(each.answer, OutOfReach("no answer in time"))
+        # Whoever had less patience left than that gives up alone.
+        if self._asked and self._loop.time() - self._asked[0].at > self._too_long - _LATE:
+            self.lose("no answer in time")
+        waiting = [each.due for each in self._asked if _is_awaited(each.answer)]
+        if waiting:
+            self._watch(min(waiting))
+
+
+def _is_awaited(answer: "asyncio.Future[Any] | None") -> bool:
+    return answer is not None and not answer.done()
+
+
+def _refuse(answer: "asyncio.Future[Any] | None", error: Exception) -> None:
+    if answer is not None and not answer.done():
+        answer.set_exception(error)
