@@ -1,8 +1,8 @@
 """One pool of connections, and the translation of PostgreSQL's failures into the service's."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 from application.errors import Unavailable
@@ -74,7 +74,7 @@ class Database:
                 dsn, timeout=_CONNECT_TIMEOUT, connection_class=_Connection
             )
 
-        self.engine: AsyncEngine = create_async_engine(
+        self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
             pool_size=pool_size,
@@ -84,9 +84,18 @@ class Database:
             json_serializer=str,
             json_deserializer=str,
         )
-        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
         # The pool gives what comes back to whoever asks first, and those who wait are the last to.
         self._turns = asyncio.Semaphore(pool_size)
+        #: Taken from the pool and not given back: the way there and back costs as much as a query.
+        self._at_hand: list[PoolProxiedConnection] = []
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """SQLAlchemy's engine, with all that is at hand given back to its pool."""
+        while self._at_hand:
+            self._at_hand.pop().close()
+        return self._engine
 
     @asynccontextmanager
     async def connection(self, patience: float = PATIENCE) -> AsyncIterator[AsyncConnection]:
@@ -96,18 +105,14 @@ class Database:
             Unavailable: PostgreSQL is out of reach, or took longer than `patience` (seconds), or
                 than the deadline of the request that is being served.
         """
-        async with (
-            translated(),
-            _in_time(patience),
-            self._turns,
-            self.engine.connect() as connection,
-        ):
-            try:
-                yield connection
-            except asyncio.CancelledError:
-                # Cut off in the middle of a statement, it is of no use to the next one.
-                await connection.invalidate()
-                raise
+        with translated():
+            async with _in_time(patience), self._turns, self.engine.connect() as connection:
+                try:
+                    yield connection
+                except asyncio.CancelledError:
+                    # Cut off in the middle of a statement, it is of no use to the next one.
+                    await connection.invalidate()
+                    raise
 
     @asynccontextmanager
     async def driver(self, patience: float = PATIENCE) -> AsyncIterator[asyncpg.Connection]:
@@ -118,15 +123,25 @@ class Database:
         Raises:
             Unavailable: as `connection`.
         """
-        async with translated(), _in_time(patience), self._turns:
-            pooled = await self.engine.raw_connection()
-            try:
-                yield pooled.driver_connection
-            except asyncio.CancelledError:
-                await greenlet_spawn(pooled.invalidate)  # as above
-                raise
-            finally:
-                pooled.close()
+        with translated():
+            async with _in_time(patience), self._turns:
+                pooled = self._known_to_be_open() or await self._engine.raw_connection()
+                try:
+                    yield pooled.driver_connection
+                except BaseException as error:
+                    if isinstance(error, asyncio.CancelledError):
+                        await greenlet_spawn(pooled.invalidate)  # as above
+                    pooled.close()
+                    raise
+                self._at_hand.append(pooled)
+
+    def _known_to_be_open(self) -> PoolProxiedConnection | None:
+        while self._at_hand:
+            pooled = self._at_hand.pop()
+            if not _is_closed(pooled):
+                return pooled
+            pooled.close()  # the pool opens another in its place
+        return None
 
     async def ping(self) -> None:
         """Ask PostgreSQL for a sign of life.
@@ -139,8 +154,8 @@ class Database:
 
     def connections(self) -> tuple[int, int]:
         """How many connections are in use, and how many are idle."""
-        pool = cast(QueuePool, self.engine.sync_engine.pool)
-        return pool.checkedout(), pool.checkedin()
+        pool, at_hand = cast(QueuePool, self._engine.sync_engine.pool), len(self._at_hand)
+        return pool.checkedout() - at_hand, pool.checkedin() + at_hand
 
     async def close(self) -> None:
         """Close every connection."""
@@ -153,8 +168,8 @@ def _in_time(patience: float) -> asyncio.Timeout:
     return asyncio.timeout_at(min(until, storage_deadline.get() or until))
 
 
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+@contextmanager
+def translated() -> Iterator[None]:
     """Turn the failures of PostgreSQL and its driver into the service's own errors.
 
     Raises:
@@ -190,8 +205,12 @@ def _meaning(error: BaseException | None) -> BaseException:
 
 def _refuse_closed(dbapi_connection: Any, _record: object, _proxy: object) -> None:
     # A restart of PostgreSQL closes every pooled connection; the pool opens another in its place.
-    if dbapi_connection.driver_connection.is_closed():
+    if _is_closed(dbapi_connection):
         raise DisconnectionError
+
+
+def _is_closed(connection: Any) -> bool:
+    return bool(connection.driver_connection.is_closed())
 
 
 def libpq_url(url: str) -> str:

@@ -1,14 +1,14 @@
 """Rows of `orders` and of the outbox as values, and back: the mapping, apart from the domain."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from application.documents import Event, OrderRecord, Original
-from domain.ids import EventId, OrderId, UserId
+from domain.ids import EventId
 from domain.status import OrderStatus
 
-#: The columns of `orders`, in the order of `values_of`.
+#: The columns of `orders`, in the order of an `OrderRecord`'s values.
 COLUMNS: Final = (
     "id",
     "user_id",
@@ -28,40 +28,10 @@ SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - names
 _STATUS: Final = {status.value: status for status in OrderStatus}
 
 
-def record_of(row: Mapping[Any, Any]) -> OrderRecord:
-    """The record in a row of `orders`."""
-    return OrderRecord(
-        id=OrderId(row["id"]),
-        owner=UserId(row["user_id"]),
-        reference=row["reference"],
-        items=row["items"],
-        total=row["total_price"],
-        currency=row["currency"],
-        status=_STATUS[row["status"]],
-        version=row["version"],
-        revision=row["revision"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        processed_at=row["processed_at"],
-    )
-
-
-def values_of(record: OrderRecord) -> tuple[Any, ...]:
-    """The record's values, in the order of `COLUMNS`."""
-    return (
-        record.id,
-        record.owner,
-        record.reference,
-        record.items,
-        record.total,
-        record.currency,
-        record.status.value,
-        record.version,
-        record.revision,
-        record.created_at,
-        record.updated_at,
-        record.processed_at,
-    )
+def record_of(row: Sequence[Any]) -> OrderRecord:
+    """The record in a row of `orders`, whose values are in the order of `COLUMNS`."""
+    order_id, owner, reference, items, total, currency, status, *rest = row
+    return OrderRecord(order_id, owner, reference, items, total, currency, _STATUS[status], *rest)
 
 
 def event_of(row: Mapping[Any, Any]) -> Event:

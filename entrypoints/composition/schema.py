@@ -66,7 +66,7 @@ async def _wait_for(database: Database) -> None:
     deadline = monotonic() + _PATIENCE
     while True:
         try:
-            async with translated():
+            with translated():
                 await database.ping()
         except Unavailable as error:
             if monotonic() > deadline:

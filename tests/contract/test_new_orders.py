@@ -72,7 +72,7 @@ async def test_a_refused_order_may_come_again_with_another_reference(adapters: A
     refused = a_write(owner, "cart-1")
     with pytest.raises(ReferenceTaken):
         await adapters.new_orders.add(refused)
-    again = replace(refused, record=replace(refused.record, reference="cart-2"))
+    again = replace(refused, record=refused.record._replace(reference="cart-2"))
     await adapters.new_orders.add(again)
     assert await adapters.reader.revision(refused.record.id) == 1
 

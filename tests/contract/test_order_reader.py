@@ -58,6 +58,27 @@ async def test_a_page_shows_the_newest_first(adapters: Adapters) -> None:
     assert page.next_after is None
 
 
+async def test_whoever_asks_at_the_same_moment_sees_their_own(adapters: Adapters) -> None:
+    owners = [await an_owner(adapters) for _ in range(3)]
+    placed = [await place(adapters, owner) for _ in range(4) for owner in owners]
+    behind = (None, placed[6].record.id, placed[0].record.id)
+    asked = list(product([*owners, a_user_id()], (1, 3, 4, 60), behind))
+    pages = await asyncio.gather(
+        *(adapters.reader.page(OrderFilter(owner=o), after, limit) for o, limit, after in asked)
+    )
+    for (owner, limit, after), page in zip(asked, pages, strict=True):
+        theirs = [
+            write.document
+            for write in reversed(placed)
+            if write.record.owner == owner and (after is None or write.record.id < after)
+        ]
+        assert list(page.orders) == theirs[:limit]
+        assert (page.next_after is not None) == (len(theirs) > limit)
+    ids = [placed[5].record.id, an_order_id(), placed[2].record.id, placed[5].record.id]
+    found = await asyncio.gather(*map(adapters.reader.find, ids))
+    assert found == [placed[5].document, None, placed[2].document, placed[5].document]
+
+
 async def test_newest_is_the_last_one_made_whatever_its_time_says(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     first = await place(adapters, owner, at=NOW)

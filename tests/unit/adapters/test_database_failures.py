@@ -21,16 +21,13 @@ OUT_OF_REACH = [
 async def test_a_server_that_lets_nobody_in_is_out_of_reach_whoever_says_so(
     failure: Exception,
 ) -> None:
-    with pytest.raises(Unavailable):
-        async with translated():
-            raise failure
-    with pytest.raises(Unavailable):
-        async with translated():
-            raise FROM_THE_POOL("it says") from failure
+    with pytest.raises(Unavailable), translated():
+        raise failure
+    with pytest.raises(Unavailable), translated():
+        raise FROM_THE_POOL("it says") from failure
 
 
 async def test_a_statement_that_is_wrong_is_not() -> None:
     failure = asyncpg.PostgresSyntaxError("syntax error")
-    with pytest.raises(AsyncAdapt_asyncpg_dbapi.Error):
-        async with translated():
-            raise FROM_THE_POOL("it says") from failure
+    with pytest.raises(AsyncAdapt_asyncpg_dbapi.Error), translated():
+        raise FROM_THE_POOL("it says") from failure

@@ -1,0 +1,94 @@
+"""Calls that share a statement: one round trip, and one commit, for all who ask in one moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from adapters.postgres.database import translated
+from application.errors import Unavailable
+from application.patience import storage_deadline
+from domain.errors import OrderServiceError
+
+#: How many statements may be on their way at once: while PostgreSQL works on one, the next is
+#: gathered and sent.
+_AT_ONCE: Final = 2
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Asked, Told]):
+    asked: Asked
+    told: "asyncio.Future[Told]"
+
+
+class Shared(Generic[Asked, Told]):
+    """Gathers the calls that come while earlier ones are on their way, `most` to a statement.
+
+    `statement` tells, in their order, what each of those who ask is to be told. A call that comes
+    alone finds nobody before it and leaves at once: nobody waits for company.
+    """
+
+    def __init__(
+        self, statement: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]], most: int
+    ) -> None:
+        self._statement = statement
+        self._most = most
+        self._waiting: list[_Waiting[Asked, Told]] = []
+        self._groups: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, asked: Asked) -> Told:
+        """What the statement tells of this one.
+
+        Raises:
+            Unavailable: that took longer than the request may; what had not left yet never does.
+        """
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(asked, told))
+        if len(self._groups) < _AT_ONCE:
+            # In a context of its own: no group is bound by the deadline of the one who began it.
+            group = asyncio.create_task(self._carry(), context=Context())
+            self._groups.add(group)
+            group.add_done_callback(self._groups.discard)
+        with translated():
+            async with asyncio.timeout_at(storage_deadline.get()):
+                return await told
+
+    async def _carry(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            await self._ask([one for one in group if not one.told.done()])
+
+    async def _ask(self, group: Sequence[_Waiting[Asked, Told]]) -> None:
+        if not group:
+            return  # all of them have given up
+        try:
+            answers = await self._statement([one.asked for one in group])
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            if len(group) > 1 and _is_about_one_of_them(error):
+                for one in group:
+                    await self._ask([one])
+            else:
+                _refuse(group, error)
+        else:
+            for one, answer in zip(group, answers, strict=True):
+                if not one.told.done():  # else its caller has gone away
+                    one.told.set_result(answer)
+
+
+def _is_about_one_of_them(error: Exception) -> bool:
+    """Whether one was refused, and took the others with it.
+
+    Not where PostgreSQL went out of reach: it may have done what it was told, and must not be told
+    a second time.
+    """
+    return isinstance(error, OrderServiceError) and not isinstance(error, Unavailable)
+
+
+def _refuse(group: Sequence[_Waiting[Asked, Told]], error: Exception) -> None:
+    for one in group:
+        if not one.told.done():
+            one.told.set_exception(error)

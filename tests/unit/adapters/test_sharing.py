@@ -1,0 +1,90 @@
+"""Calls that share a statement: who is asked together, and what a failure means to the others."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from adapters.postgres.sharing import Shared
+from application.errors import Unavailable
+from domain.errors import ReferenceTaken
+
+
+class Statement:
+    """Doubles what it is asked, and notes who asked together; goes on when it may."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.refuses: dict[int, Exception] = {}
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def __call__(self, asked: Sequence[int]) -> Sequence[int]:
+        self.groups.append(list(asked))
+        await self.may_go_on.wait()
+        for each in asked:
+            if each in self.refuses:
+                raise self.refuses[each]
+        return [2 * each for each in asked]
+
+
+async def test_whoever_asks_in_one_moment_is_asked_for_together_and_told_their_own() -> None:
+    statement = Statement()
+    shared = Shared(statement, most=64)
+    assert await asyncio.gather(*map(shared, range(10))) == [2 * each for each in range(10)]
+    assert statement.groups == [list(range(10))]
+
+
+async def test_whoever_comes_alone_leaves_at_once() -> None:
+    statement = Statement()
+    shared = Shared(statement, most=64)
+    assert [await shared(each) for each in range(3)] == [0, 2, 4]
+    assert statement.groups == [[0], [1], [2]]
+
+
+async def test_while_two_are_on_their_way_the_next_are_gathered_and_none_is_too_large() -> None:
+    statement = Statement()
+    shared = Shared(statement, most=3)
+    statement.may_go_on.clear()
+    calls = []
+    for each in range(7):
+        calls.append(asyncio.create_task(shared(each)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert statement.groups == [[0], [1]]
+    statement.may_go_on.set()
+    assert await asyncio.gather(*calls) == [2 * each for each in range(7)]
+    assert statement.groups == [[0], [1], [2, 3, 4], [5, 6]]
+
+
+async def test_one_that_is_refused_takes_no_other_with_it() -> None:
+    statement = Statement()
+    statement.refuses[1] = ReferenceTaken()
+    shared = Shared(statement, most=64)
+    told = await asyncio.gather(*map(shared, range(3)), return_exceptions=True)
+    assert told == [0, statement.refuses[1], 4]
+    assert statement.groups == [[0, 1, 2], [0], [1], [2]]
+
+
+@pytest.mark.parametrize("failure", [Unavailable(), RuntimeError("a bug")])
+async def test_what_may_have_been_done_is_not_asked_for_again(failure: Exception) -> None:
+    statement = Statement()
+    statement.refuses[1] = failure
+    shared = Shared(statement, most=64)
+    told = await asyncio.gather(*map(shared, range(3)), return_exceptions=True)
+    assert told == [failure] * 3
+    assert statement.groups == [[0, 1, 2]]
+
+
+async def test_for_whoever_has_gone_away_nobody_asks_any_more() -> None:
+    statement = Statement()
+    shared = Shared(statement, most=1)
+    statement.may_go_on.clear()
+    calls = [asyncio.create_task(shared(each)) for each in range(4)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    calls[2].cancel()
+    await asyncio.gather(calls[2], return_exceptions=True)
+    statement.may_go_on.set()
+    assert await asyncio.gather(*calls[:2], calls[3]) == [0, 2, 6]
+    assert [2] not in statement.groups
