@@ -1,7 +1,7 @@
 """Identities."""
 
 from datetime import UTC, datetime, timedelta
-from secrets import randbits
+from secrets import token_bytes
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,8 @@ _RANDOM_BITS: Final = 12 + _LOW_BITS
 
 #: The random part may grow by this much at once: hard to guess, and it lasts for 2**41 ids.
 _STEP_BITS: Final = 32
+#: Random bytes that are taken at once.
+_BLOCK: Final = 4096
 
 
 class Uuid7Generator:
@@ -31,15 +33,33 @@ class Uuid7Generator:
 
     def __init__(self) -> None:
         self._last = 0  # milliseconds and random part in one number, as it grows
+        self._random = _Randomness()
 
     def new(self, now: datetime) -> UUID:
         """A new id behind all earlier ones, with `now`'s milliseconds where that is possible."""
         # One bit stays free, so that a full random part is a matter of centuries.
-        fresh = _milliseconds(now) << _RANDOM_BITS | randbits(_RANDOM_BITS - 1)
+        fresh = _milliseconds(now) << _RANDOM_BITS | self._random.bits(_RANDOM_BITS - 1)
         if fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
-            fresh = self._last + 1 + randbits(_STEP_BITS)
+            fresh = self._last + 1 + self._random.bits(_STEP_BITS)
         self._last = fresh
         return _uuid(fresh)
+
+
+class _Randomness:
+    """The system's random bytes, taken many at a time: each taking is a system call."""
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._used = 0
+
+    def bits(self, count: int) -> int:
+        """A number of so many random bits, which nobody else has seen."""
+        size = (count + 7) // 8
+        if self._used + size > len(self._block):
+            self._block, self._used = token_bytes(_BLOCK), 0
+        number = int.from_bytes(self._block[self._used : self._used + size])
+        self._used += size
+        return number >> (8 * size - count)
 
 
 def _milliseconds(now: datetime) -> int:

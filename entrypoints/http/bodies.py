@@ -191,6 +191,8 @@ _anything: Final = msgspec.json.Decoder(float_hook=_read_number)
 
 
 def _ensure_content_type(request: ApiRequest, wanted: str) -> None:
+    if request.header(b"content-type") == wanted:  # as nearly all write it
+        return
     given, parameters = request.content_type
     charset = parameters.get("charset", "utf-8").strip('"').lower()
     if given.lower() != wanted or charset not in {"utf-8", "utf8", "us-ascii"}:

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from msgspec.inspect import ListType, StructType, type_info
+from msgspec.inspect import Field, ListType, StructType, type_info
 
 #: The attributes of an item: what is deeper is refused for being there at all.
 _DEEPEST: Final = 3
@@ -21,12 +22,22 @@ def may_repeat(raw: bytes, body: msgspec.Struct) -> bool:
     A quick look with false alarms and no other mistakes: most bodies need no second reading.
     """
     names = _names_of(type(body))
-    elements = sum(len(getattr(body, name)) for name in names.lists)
-    return (
-        b"\\" in raw  # a name may be spelled in two ways
-        or raw.count(b"{") > 1 + elements  # members that the shape does not know
-        or any(raw.count(name) > 1 for name in names.members)
-    )
+    objects = 1 + sum(len(getattr(body, name)) for name in names.lists)
+    # A name may be spelled in two ways, and braces may be a text's or of members that the shape
+    # does not know.
+    if b"\\" in raw or not raw.count(b"{") == raw.count(b"}") == objects:
+        return True
+    _, around, *elements = raw.split(b"{")
+    for element in elements:
+        inside, _, behind = element.partition(b"}")
+        if _repeats(inside, names.of_elements):
+            return True
+        around += behind
+    return _repeats(around, names.of_body)
+
+
+def _repeats(text: bytes, names: tuple[bytes, ...]) -> bool:
+    return any(text.count(name) > 1 for name in names)
 
 
 def repeated(raw: bytes) -> list[Path]:
@@ -73,7 +84,8 @@ def _collect(value: object, path: Path, found: list[Path]) -> None:
 class _Names:
     """The members of a shape and of the elements of its lists, as JSON writes them."""
 
-    members: tuple[bytes, ...]
+    of_body: tuple[bytes, ...]
+    of_elements: tuple[bytes, ...]
     lists: tuple[str, ...]
 
 
@@ -82,8 +94,15 @@ def _names_of(shape: type[msgspec.Struct]) -> _Names:
     fields = _struct(type_info(shape)).fields
     lists = {each.name: each.type for each in fields if isinstance(each.type, ListType)}
     elements = [_struct(each.item_type) for each in lists.values()]
-    members = [*fields, *(each for element in elements for each in element.fields)]
-    return _Names(tuple(b'"%s"' % each.encode_name.encode() for each in members), tuple(lists))
+    return _Names(
+        _written(fields),
+        _written(each for element in elements for each in element.fields),
+        tuple(lists),
+    )
+
+
+def _written(fields: Iterable[Field]) -> tuple[bytes, ...]:
+    return tuple(b'"%s"' % each.encode_name.encode() for each in fields)
 
 
 def _struct(info: object) -> StructType:
