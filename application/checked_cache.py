@@ -28,3 +28,7 @@ class CheckedOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Keep the order unless a newer revision is known."""
         return await self._cache.put(order_id, document)
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        """Keep a new order."""
+        self._cache.offer(order_id, document)

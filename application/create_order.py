@@ -60,5 +60,5 @@ class CreateOrder:
         write = self._writer.write(order)
         await self._new_orders.add(write)
         self._bell.ring()
-        await self._cache.put(order.id, write.document)
+        self._cache.offer(order.id, write.document)
         return PlacedOrder(order.id, write.document)

@@ -1,5 +1,6 @@
 """Reading one order."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
@@ -28,9 +29,19 @@ class ReadOrder:
         self._cache = cache
         self._reader = reader
 
-    async def __call__(self, order_id: OrderId, reader: Actor) -> FoundOrder:
-        """Read the order."""
-        cached = await self._cache.get(order_id)
+    async def __call__(
+        self, order_id: OrderId, reader: Actor, admission: Awaitable[None] | None = None
+    ) -> FoundOrder:
+        """Read the order.
+
+        `admission` says whether the reader may ask at all. The cache may be asked meanwhile, for
+        that is as cheap; the storage may not, and nothing is told before.
+        """
+        try:
+            cached = await self._cache.get(order_id)
+        finally:
+            if admission is not None:
+                await admission
         document = cached.document or await self._read_through(order_id, cached.state)
         if not reader.may_see(document.owner):
             raise OrderNotFound

@@ -44,10 +44,14 @@ class MemoryOrderCache:
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Keep the order unless a newer revision is known; this cache is always in reach."""
+        self.offer(order_id, document)
+        return True
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        """The same, as far as this cache is concerned."""
         known = self._entries.get(order_id)
         if known is None or known.document.revision <= document.revision:
             self._entries[order_id] = _Entry(document, self._clock() + self._ttl)
             self._entries.move_to_end(order_id)
             if len(self._entries) > self._bound:
                 self._entries.popitem(last=False)
-        return True

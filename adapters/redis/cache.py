@@ -44,8 +44,12 @@ class RedisOrderCache:
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Keep the order unless a newer revision is known; False where Redis is out of reach."""
-        header = f"{document.revision} {document.owner} {document.etag}\n".encode()
-        return await self._keep(order_id, document.revision, header + document.body)
+        return await self._keep(order_id, document.revision, _kept(document))
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        """Keep the new order: what is asked on this link afterwards is answered afterwards."""
+        place = f"{self._place}{order_id}"
+        self._put.tell([place], document.revision, _kept(document), self._ttl)
 
     async def forget(self, order_id: OrderId, revision: int) -> bool:
         """Leave a tombstone, which no reader slower than `revision` can fill over.
@@ -60,6 +64,11 @@ class RedisOrderCache:
         except OutOfReach:
             return False
         return True
+
+
+def _kept(document: OrderDocument) -> bytes:
+    header = f"{document.revision} {document.owner} {document.etag}\n".encode()
+    return header + document.body
 
 
 def _answer(kept: bytes) -> CacheAnswer:

@@ -1,8 +1,9 @@
 """How often somebody may ask, over all processes together."""
 
 import logging
+from collections.abc import Awaitable
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from adapters.redis.errors import OutOfReach
 from adapters.redis.link import RedisLink
@@ -82,12 +83,14 @@ class RedisRateLimiter:
         self._take = link.script(_TAKE)
         self._give_back = link.script(_GIVE_BACK)
 
-    async def take(self, limit: Limit, key: str) -> Allowance:
+    def take(self, limit: Limit, key: str) -> Awaitable[Allowance]:
         """Count one request of `key`; one that is not allowed is not counted."""
+        asked = self._take.begin([self._bucket(limit, key)], limit.count, limit.period)
+        return self._answer(limit, key, asked)
+
+    async def _answer(self, limit: Limit, key: str, asked: Awaitable[Any]) -> Allowance:
         try:
-            allowed, remaining, reset, retry_after = await self._take(
-                [self._bucket(limit, key)], limit.count, limit.period
-            )
+            allowed, remaining, reset, retry_after = await asked
         except OutOfReach:
             return await self._otherwise.take(limit, key)
         return Allowance(

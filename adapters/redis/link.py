@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from random import uniform
@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError
 
 from adapters.redis.errors import OutOfReach
 from adapters.redis.wire import Connection, Wire, Word
-from application.patience import OF_A_REQUEST, patience
+from application.patience import OF_A_REQUEST, Patience, patience
 
 logger = logging.getLogger(__name__)
 
@@ -87,19 +87,29 @@ class RedisLink:
             OutOfReach: there is none in time, or it is a refusal.
             NoScriptError: the server does not know the script.
         """
+        return await self.begin(*words)
+
+    def begin(self, *words: Word) -> Awaitable[Any]:
+        """As `call`, on its way when this returns, with what is asked next; to be awaited."""
         allowance = patience.get()
-        if allowance is None:
-            return await self._call(words, self._at_most)
+        at_most = self._at_most if allowance is None else allowance.left
+        asked = self.ask(*words, at_most=at_most)
+        return self._answer(words, asked, at_most, allowance)
+
+    async def _answer(
+        self,
+        words: tuple[Word, ...],
+        asked: asyncio.Future[Any] | None,
+        at_most: float,
+        allowance: Patience | None,
+    ) -> Any:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            return await self._call(words, allowance.left)
+            return await (asked or (await self._first_wire(at_most)).ask(words, at_most))
         finally:
-            allowance.spend(loop.time() - begun)
-
-    async def _call(self, words: tuple[Word, ...], at_most: float) -> Any:
-        wire = self._wire or await self._first_wire(at_most)
-        return await wire.call(words, at_most)
+            if allowance is not None:
+                allowance.spend(loop.time() - begun)
 
     async def _first_wire(self, at_most: float) -> Wire:
         if self._keeper is None:
@@ -107,6 +117,12 @@ class RedisLink:
         if self._wire is None:
             raise OutOfReach("the circuit is open")
         return self._wire
+
+    def ask(self, *words: Word, at_most: float | None = None) -> asyncio.Future[Any] | None:
+        """Send a command, and wait for nothing; None while Redis is away."""
+        if self._wire is None or self._wire.is_lost:
+            return None
+        return self._wire.ask(words, self._at_most if at_most is None else at_most)
 
     def tell(self, *words: Word) -> None:
         """Send a command whose answer nobody waits for; while Redis is away, nothing happens."""
@@ -157,17 +173,15 @@ class RedisLink:
             await connection.disconnect(nowait=True)
 
     async def _serve(self, wire: Wire) -> str:
-        running = asyncio.create_task(wire.run())
         try:
-            await wire.call(("PING",), self._at_most)
+            await wire.ask(("PING",), self._at_most)
             self._wire, self._served = wire, True
             self._tried.set()
             self._rejoice()
-            return await running
+            return await wire.lost()
         finally:
             self._wire = None
             wire.lose("the link is closed")
-            await asyncio.gather(running)
 
     def _complain(self, reason: str) -> None:
         if not self._complained:
@@ -194,7 +208,28 @@ class Script:
         Raises:
             OutOfReach: nothing, in time.
         """
+        return await self.begin(keys, *arguments)
+
+    def begin(self, keys: Sequence[Word], *arguments: Word) -> Awaitable[Any]:
+        """The same, on its way when this returns; to be awaited."""
+        asked = self._link.begin("EVALSHA", self._digest, len(keys), *keys, *arguments)
+        return self._result(asked, keys, arguments)
+
+    async def _result(
+        self, asked: Awaitable[Any], keys: Sequence[Word], arguments: Sequence[Word]
+    ) -> Any:
         try:
-            return await self._link.call("EVALSHA", self._digest, len(keys), *keys, *arguments)
+            return await asked
         except NoScriptError:
             return await self._link.call("EVAL", self._source, len(keys), *keys, *arguments)
+
+    def tell(self, keys: Sequence[Word], *arguments: Word) -> None:
+        """Run it, and wait for nothing; while Redis is away, nothing happens."""
+
+        def heard(answer: asyncio.Future[Any]) -> None:
+            if isinstance(answer.exception(), NoScriptError):
+                self._link.tell("EVAL", self._source, len(keys), *keys, *arguments)
+
+        answer = self._link.ask("EVALSHA", self._digest, len(keys), *keys, *arguments)
+        if answer is not None:
+            answer.add_done_callback(heard)

@@ -1,5 +1,6 @@
 """How often somebody may ask."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,8 +31,11 @@ class Allowance:
 class RateLimiter(Protocol):
     """GCRA (ITU-T I.371): a steady rate with bursts up to the whole count."""
 
-    async def take(self, limit: Limit, key: str) -> Allowance:
-        """Count one request of `key`; one that is not allowed is not counted. Never raises."""
+    def take(self, limit: Limit, key: str) -> Awaitable[Allowance]:
+        """Count one request of `key`; one that is not allowed is not counted. Never raises.
+
+        The question may be on its way before anybody awaits the answer; somebody must.
+        """
 
     async def give_back(self, limit: Limit, key: str) -> None:
         """Uncount one request that `take` allowed. Never raises."""

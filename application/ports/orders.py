@@ -143,3 +143,9 @@ class OrderCache(Protocol):
         False where the cache is out of reach, so that an older revision may still be in it.
         Never raises.
         """
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        """As `put`, for a new order, of which nothing older can be known: nobody waits for it.
+
+        Whoever asks this cache afterwards finds it there, or the cache out of reach.
+        """

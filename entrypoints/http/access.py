@@ -8,7 +8,8 @@ from typing import Any
 
 from application.allowances import note
 from application.errors import NotAuthenticated, RateLimited
-from application.ports.limits import Limit
+from application.ports.limits import Allowance, Limit
+from domain.user import User
 from entrypoints.http.client_address import client_address
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.services import HttpLimits
@@ -27,7 +28,7 @@ def open_to_all(which: WhichLimit = default_limit) -> Guard:
     """A guard that lets everybody in, as often as the limit of their address allows."""
 
     async def guard(request: ApiRequest) -> None:
-        await _take(request, which, address_of(request))
+        await _taken(request, which, address_of(request))
 
     return guard
 
@@ -39,13 +40,21 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
     """
 
     async def guard(request: ApiRequest) -> None:
-        try:
-            user = await request.services.authenticate(_bearer_token(request))
-        except NotAuthenticated:
-            await _take(request, default_limit, address_of(request))
-            raise
-        request.scope["user"] = user
-        await _take(request, which, str(user.id))
+        request.scope["user"] = user = await _authenticated(request)
+        await _taken(request, which, str(user.id))
+
+    return guard
+
+
+def for_readers() -> Guard:
+    """As `for_users`, for a route that asks the cache while the limit is being asked.
+
+    The route awaits `request.admission` before it tells anything.
+    """
+
+    async def guard(request: ApiRequest) -> None:
+        request.scope["user"] = user = await _authenticated(request)
+        request.admission = _taken(request, default_limit, str(user.id))
 
     return guard
 
@@ -57,12 +66,24 @@ def address_of(request: ApiRequest) -> str:
     return client_address(peer, forwarded_for, request.services.trusted_proxies)
 
 
-async def _take(request: ApiRequest, which: WhichLimit, key: str) -> None:
+async def _authenticated(request: ApiRequest) -> User:
+    try:
+        return await request.services.authenticate(_bearer_token(request))
+    except NotAuthenticated:
+        await _taken(request, default_limit, address_of(request))
+        raise
+
+
+def _taken(request: ApiRequest, which: WhichLimit, key: str) -> Awaitable[None]:
     services = request.services
     limit = which(services.limits)
-    if limit is None:
+    return _judged(services.limiter.take(limit, key) if limit else None)
+
+
+async def _judged(asked: Awaitable[Allowance] | None) -> None:
+    if asked is None:
         return
-    allowance = await services.limiter.take(limit, key)
+    allowance = await asked
     note(allowance)
     if not allowance.allowed:
         raise RateLimited(allowance.retry_after)

@@ -15,7 +15,7 @@ from domain.history import Step
 from domain.ids import OrderId, UserId
 from domain.lines import OrderLines
 from domain.order import read_reason, read_reference
-from entrypoints.http.access import for_users
+from entrypoints.http.access import for_readers, for_users
 from entrypoints.http.answer import Answer, Header
 from entrypoints.http.bodies import read_json
 from entrypoints.http.conditions import accepted_versions, is_current
@@ -44,10 +44,16 @@ async def create_order(request: ApiRequest) -> Answer:
     return _order(placed.document, location, status=201)
 
 
-@get("/orders/{order_id:str}", before_request=for_users())
+@get("/orders/{order_id:str}", before_request=for_readers())
 async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Read an order."""
-    found = await request.services.read_order(_order_id(order_id), request.actor)
+    admission = request.admission
+    try:
+        wanted = _order_id(order_id)
+    except OrderNotFound:
+        await admission
+        raise
+    found = await request.services.read_order(wanted, request.actor, admission)
     document = found.document
     cache = (b"x-cache", found.cache.value.encode())
     if is_current(request.header(b"if-none-match"), document.etag):

@@ -1,6 +1,7 @@
 """A request to this API: whose it is, and what serves it."""
 
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from litestar import Request
 from litestar.datastructures import State
@@ -30,6 +31,16 @@ class ApiRequest(Request[User, Any, State]):
         return next(
             (value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None
         )
+
+    @property
+    def admission(self) -> Awaitable[None]:
+        """Whether its user may ask so often; behind `for_readers` alone, to be awaited once."""
+        asked: Awaitable[None] = cast("Any", self.scope)["admission"]
+        return asked
+
+    @admission.setter
+    def admission(self, asked: Awaitable[None]) -> None:
+        cast("Any", self.scope)["admission"] = asked
 
     @property
     def actor(self) -> Actor:

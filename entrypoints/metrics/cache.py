@@ -25,3 +25,7 @@ class CountedOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Keep the order unless a newer revision is known."""
         return await self.counted.put(order_id, document)
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        """Keep a new order."""
+        self.counted.offer(order_id, document)

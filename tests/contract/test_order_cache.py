@@ -50,6 +50,15 @@ async def test_an_order_that_was_put_is_a_hit_byte_for_byte(cache: Cache) -> Non
     assert await cache.orders.get(write.record.id) == hit(write.document)
 
 
+async def test_a_new_order_that_was_offered_is_a_hit_for_whoever_asks_next(cache: Cache) -> None:
+    for _ in range(2):  # the first of a Redis that does not know the script, and the next
+        write = a_write()
+        assert await cache.orders.get(write.record.id) == MISS
+        cache.orders.offer(write.record.id, write.document)
+        await cache.orders.get(an_order_id())
+        assert await cache.orders.get(write.record.id) == hit(write.document)
+
+
 async def test_each_order_has_a_place_of_its_own(cache: Cache) -> None:
     one, other = a_write(), a_write()
     await cache.orders.put(one.record.id, one.document)

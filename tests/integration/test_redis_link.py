@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from socket import AF_INET
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -492,8 +491,8 @@ class TestBusyEventLoop:
 
 def block_until_answered(link: RedisLink) -> None:
     """Keep the event loop from everything until Redis's answer is there to be read."""
-    connection: Any = link._wire and link._wire._connection
-    socket = connection._writer.get_extra_info("socket")
+    assert link._wire is not None
+    socket = link._wire._transport.get_extra_info("socket")
     arrived, _, _ = select.select([socket], [], [], LONG)
     assert arrived
 

@@ -29,6 +29,9 @@ class UnreachableCache:
         self.tried += 1
         return False
 
+    def offer(self, _order_id: OrderId, _document: OrderDocument) -> None:
+        self.tried += 1
+
 
 class FlickeringCache:
     """`OrderCache` in memory that can be put out of reach, with all that is in it."""
@@ -43,6 +46,10 @@ class FlickeringCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         cache = self._cache if self.is_reachable else UnreachableCache()
         return await cache.put(order_id, document)
+
+    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
+        if self.is_reachable:
+            self._cache.offer(order_id, document)
 
 
 class Broker:
