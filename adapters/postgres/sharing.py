@@ -46,16 +46,24 @@ class Shared(Generic[Asked, Told]):
         Raises:
             Unavailable: that took longer than the request may; what had not left yet never does.
         """
-        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(asked, told))
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Told] = loop.create_future()
+        call = _Waiting(asked, told)
+        self._waiting.append(call)
         if len(self._groups) < _AT_ONCE:
             # In a context of its own: no group is bound by the deadline of the one who began it.
             group = asyncio.create_task(self._carry(), context=Context())
             self._groups.add(group)
             group.add_done_callback(self._groups.discard)
-        with translated():
-            async with asyncio.timeout_at(storage_deadline.get()):
+        deadline = storage_deadline.get()
+        # Cheaper than a timeout, and all that is needed where one future is waited for.
+        timer = deadline and loop.call_at(deadline, _refuse, [call], TimeoutError())
+        try:
+            with translated():
                 return await told
+        finally:
+            if timer:
+                timer.cancel()
 
     async def _carry(self) -> None:
         while self._waiting:

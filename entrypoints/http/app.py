@@ -11,7 +11,6 @@ from litestar.types import ASGIApp
 
 from entrypoints.composition.service import running_service
 from entrypoints.http import accounts, docs, operations, orders
-from entrypoints.http.bodies import MAX_BODY
 from entrypoints.http.edge import Edge
 from entrypoints.http.problems import refuse
 from entrypoints.http.request import ApiRequest
@@ -69,7 +68,6 @@ def api(
         lifespan=[lifespan],
         request_class=ApiRequest,
         exception_handlers={Exception: refuse},
-        request_max_body_size=MAX_BODY,
         openapi_config=None,
         cors_config=_cors(cors_origins),
         # The handlers answer with ready bytes; nothing is to be guessed, cached or logged here.

@@ -11,7 +11,6 @@ from litestar.exceptions import (
     MethodNotAllowedException,
     NotFoundException,
 )
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from application.errors import (
     ConcurrentUpdate,
@@ -156,8 +155,6 @@ def _refusal(error: Exception) -> OrderServiceError:
             return NoSuchRoute()
         case MethodNotAllowedException():
             return MethodNotAllowed()
-        case RequestEntityTooLarge():
-            return BodyTooLarge()
         case HTTPException() if error.status_code < 500:
             return MalformedBody(error.detail)
         case _:

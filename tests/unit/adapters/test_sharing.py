@@ -7,6 +7,7 @@ import pytest
 
 from adapters.postgres.sharing import Shared
 from application.errors import Unavailable
+from application.patience import storage_deadline
 from domain.errors import ReferenceTaken
 
 
@@ -88,3 +89,16 @@ async def test_for_whoever_has_gone_away_nobody_asks_any_more() -> None:
     statement.may_go_on.set()
     assert await asyncio.gather(*calls[:2], calls[3]) == [0, 2, 6]
     assert [2] not in statement.groups
+
+
+async def test_whoever_may_wait_no_longer_is_told_so() -> None:
+    statement = Statement()
+    shared = Shared(statement, most=64)
+    statement.may_go_on.clear()
+    patient = asyncio.create_task(shared(1))
+    token = storage_deadline.set(asyncio.get_running_loop().time())
+    with pytest.raises(Unavailable):
+        await shared(2)
+    storage_deadline.reset(token)
+    statement.may_go_on.set()
+    assert await patient == 2
