@@ -26,6 +26,9 @@ _GRACE: Final = 0.02
 #: next. Until then nobody can know that there is no answer.
 _TURNS: Final = 3
 
+#: Seconds in which Redis may read nothing of what is written to it.
+_STUCK: Final = 1.0
+
 _UNKNOWN_SCRIPT: Final = "NOSCRIPT"
 #: How a server refuses that is no longer, or not yet, the one to talk to.
 _NOT_THIS_SERVER: Final = ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOAUTH")
@@ -121,7 +124,7 @@ class Wire(asyncio.Protocol):
 
     def lose(self, reason: str) -> None:
         """Answer nobody any more: who waits hears it at once."""
-        if self._lost.done():
+        if self.is_lost:
             return
         self._lost.set_result(reason)
         self._transport.abort()
@@ -136,7 +139,7 @@ class Wire(asyncio.Protocol):
     def _send(
         self, words: tuple[Word, ...], answer: "asyncio.Future[Any] | None", due: float
     ) -> None:
-        if self._lost.done():
+        if self.is_lost:
             raise OutOfReach(self._lost.result())
         if not self._unsent:
             self._loop.call_soon(self._flush)
@@ -145,11 +148,12 @@ class Wire(asyncio.Protocol):
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
-        self._transport.write(b"".join(unsent))
+        if not self.is_lost:
+            self._transport.write(b"".join(unsent))
 
     def pause_writing(self) -> None:
         """Redis does not read: where nobody waits for an answer, nobody else would notice."""
-        self._stuck = self._loop.call_later(self._too_long, self.lose, "it does not read")
+        self._stuck = self._loop.call_later(_STUCK, self.lose, "it does not read")
 
     def resume_writing(self) -> None:
         """It does again."""

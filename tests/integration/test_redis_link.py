@@ -149,6 +149,17 @@ class TestHung:
         server.resume()
         await reached(prompt)
 
+    async def test_it_is_left_also_where_nobody_waits_for_an_answer(
+        self, server: Server, link: RedisLink
+    ) -> None:
+        server.pause()
+        async with asyncio.timeout(LONG):
+            while link.in_reach:
+                link.tell("SET", "key", bytes(200_000))
+                await asyncio.sleep(0.05)
+        server.resume()
+        await reached(link)
+
     async def test_a_link_that_begins_while_redis_hangs_heals_too(self, server: Server) -> None:
         server.pause()
         async with linked(server.url, OF_A_REQUEST) as link:
