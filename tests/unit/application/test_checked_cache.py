@@ -26,6 +26,13 @@ async def test_an_order_that_nobody_has_written_since_is_a_hit() -> None:
     assert await cache.get(write.record.id) == CacheAnswer(CacheState.HIT, write.document)
 
 
+async def test_a_new_order_that_was_offered_is_a_hit_too() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    cache.offer(write.record.id, write.document)
+    assert await cache.get(write.record.id) == CacheAnswer(CacheState.HIT, write.document)
+
+
 async def test_an_order_that_another_process_has_changed_is_a_miss() -> None:
     stored, cache = a_process_of_many()
     write = await place(stored)
