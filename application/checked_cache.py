@@ -8,6 +8,8 @@ from domain.ids import OrderId
 class CheckedOrderCache:
     """Asks the storage for the order's revision before it trusts a cache of this process alone."""
 
+    asks_storage = True
+
     def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
         self._cache = cache
         self._reader = reader

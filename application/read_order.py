@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
-from application.ports.orders import CacheState, OrderCache, OrderReader
+from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderReader
 from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
@@ -37,15 +37,20 @@ class ReadOrder:
         `admission` says whether the reader may ask at all. The cache may be asked meanwhile, for
         that is as cheap; the storage may not, and nothing is told before.
         """
-        try:
-            cached = await self._cache.get(order_id)
-        finally:
-            if admission is not None:
-                await admission
+        cached = await self._look_up(order_id, admission or _let_in())
         document = cached.document or await self._read_through(order_id, cached.state)
         if not reader.may_see(document.owner):
             raise OrderNotFound
         return FoundOrder(document, cached.state)
+
+    async def _look_up(self, order_id: OrderId, admission: Awaitable[None]) -> CacheAnswer:
+        if self._cache.asks_storage:
+            await admission
+            return await self._cache.get(order_id)
+        try:
+            return await self._cache.get(order_id)
+        finally:
+            await admission
 
     async def _read_through(self, order_id: OrderId, state: CacheState) -> OrderDocument:
         document = await self._reader.find(order_id)
@@ -54,3 +59,7 @@ class ReadOrder:
         if state is CacheState.MISS:
             await self._cache.put(order_id, document)
         return document
+
+
+async def _let_in() -> None:
+    """Ask nobody: there is no limit."""

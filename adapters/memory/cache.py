@@ -26,6 +26,8 @@ class MemoryOrderCache:
     reader cannot put an older revision behind its back.
     """
 
+    asks_storage = False
+
     def __init__(
         self, ttl: float, bound: int = BOUND, clock: Callable[[], float] = monotonic
     ) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from asyncpg import Connection
+
 from adapters.postgres.database import Database
 from adapters.postgres.sharing import Shared
 from application.documents import OrderWrite
-from application.patience import FOR_STORAGE
 
 #: The largest group.
 _GROUP: Final = 64
@@ -34,8 +35,7 @@ class PostgresNewOrders:
     """`NewOrders` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._insert = Shared(self._insert_together, _GROUP)
+        self._insert = Shared(database, _insert_together, _GROUP)
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event; return when all are durable.
@@ -45,11 +45,13 @@ class PostgresNewOrders:
         """
         await self._insert(write)
 
-    async def _insert_together(self, writes: Sequence[OrderWrite]) -> Sequence[None]:
-        columns = zip(*map(_parameters, writes), strict=True)
-        async with self._database.driver(FOR_STORAGE) as driver:
-            await driver.execute(_INSERT, *map(list, columns))
-        return [None] * len(writes)
+
+async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
+    if not writes:
+        return []
+    columns = zip(*map(_parameters, writes), strict=True)
+    await driver.execute(_INSERT, *map(list, columns))
+    return [None] * len(writes)
 
 
 def _parameters(write: OrderWrite) -> tuple[Any, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from asyncpg import Connection
+
 from adapters.postgres.database import Database
 from adapters.postgres.records import SELECT, record_of
 from adapters.postgres.sharing import Shared
 from application.documents import OrderDocument, OrderRecord
-from application.patience import FOR_STORAGE
 from application.ports.orders import OrderFilter, OrderPage, OrderRenderer
 from domain.actor import Actor, ActorKind
 from domain.history import Step
@@ -45,8 +46,8 @@ class PostgresOrderReader:
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
         self._database = database
         self._renderer = renderer
-        self._shared_find = Shared(self._find_each, _PAGES)
-        self._shared_page = Shared(self._pages, _PAGES)
+        self._shared_find = Shared(database, self._find_each, _PAGES)
+        self._shared_page = Shared(database, _pages, _PAGES)
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
         """The order, or None."""
@@ -55,8 +56,7 @@ class PostgresOrderReader:
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
         """Those of the orders that exist."""
         async with self._database.driver() as driver:
-            rows = await driver.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
-        return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
+            return await self._find_on(driver, order_ids)
 
     async def revision(self, order_id: OrderId) -> int | None:
         """The order's present revision, or None."""
@@ -76,21 +76,31 @@ class PostgresOrderReader:
         documents = [self._renderer.document(record) for record in records[:limit]]
         return OrderPage(documents, records[limit - 1].id if len(records) > limit else None)
 
-    async def _find_each(self, order_ids: Sequence[OrderId]) -> Sequence[OrderDocument | None]:
-        found = await self.find_many(order_ids)
+    async def _find_each(
+        self, driver: Connection, order_ids: Sequence[OrderId]
+    ) -> Sequence[OrderDocument | None]:
+        found = await self._find_on(driver, order_ids)
         return [found.get(order_id) for order_id in order_ids]
+
+    async def _find_on(
+        self, driver: Connection, order_ids: Sequence[OrderId]
+    ) -> dict[OrderId, OrderDocument]:
+        rows = await driver.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
+        return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
 
     async def _page(self, sql: str, parameters: Sequence[Any]) -> Sequence[OrderRecord]:
         async with self._database.driver() as driver:
             return [record_of(row) for row in await driver.fetch(sql, *parameters)]
 
-    async def _pages(self, asked: Sequence[Page]) -> Sequence[Sequence[OrderRecord]]:
-        async with self._database.driver(FOR_STORAGE) as driver:
-            rows = await driver.fetch(PAGES, *page_parameters(asked))
-        pages: list[list[OrderRecord]] = [[] for _ in asked]
-        for turn, *values in rows:
-            pages[turn].append(record_of(values))
-        return pages
+
+async def _pages(driver: Connection, asked: Sequence[Page]) -> Sequence[Sequence[OrderRecord]]:
+    if not asked:
+        return []
+    rows = await driver.fetch(PAGES, *page_parameters(asked))
+    pages: list[list[OrderRecord]] = [[] for _ in asked]
+    for turn, *values in rows:
+        pages[turn].append(record_of(values))
+    return pages
 
 
 def page_parameters(asked: Sequence[Page]) -> list[list[Any]]:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
-from adapters.postgres.database import translated
+from asyncpg import Connection
+
+from adapters.postgres.database import Database, translated
 from application.errors import Unavailable
-from application.patience import storage_deadline
+from application.patience import FOR_STORAGE, storage_deadline
 from domain.errors import OrderServiceError
 
 #: How many statements may be on their way at once: while PostgreSQL works on one, the next is
@@ -28,13 +30,18 @@ class _Waiting(Generic[Asked, Told]):
 class Shared(Generic[Asked, Told]):
     """Gathers the calls that come while earlier ones are on their way, `most` to a statement.
 
-    `statement` tells, in their order, what each of those who ask is to be told. A call that comes
+    `statement` tells, in their order, what each of those who ask is to be told; nobody may be left
+    by the time when it is asked. A call that comes
     alone finds nobody before it and leaves at once: nobody waits for company.
     """
 
     def __init__(
-        self, statement: Callable[[Sequence[Asked]], Awaitable[Sequence[Told]]], most: int
+        self,
+        database: Database,
+        statement: Callable[[Connection, Sequence[Asked]], Awaitable[Sequence[Told]]],
+        most: int,
     ) -> None:
+        self._database = database
         self._statement = statement
         self._most = most
         self._waiting: list[_Waiting[Asked, Told]] = []
@@ -54,7 +61,6 @@ class Shared(Generic[Asked, Told]):
             # In a context of its own: no group is bound by the deadline of the one who began it.
             group = asyncio.create_task(self._carry(), context=Context())
             self._groups.add(group)
-            group.add_done_callback(self._groups.discard)
         deadline = storage_deadline.get()
         # Cheaper than a timeout, and all that is needed where one future is waited for.
         timer = deadline and loop.call_at(deadline, _refuse, [call], TimeoutError())
@@ -68,13 +74,19 @@ class Shared(Generic[Asked, Told]):
     async def _carry(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            await self._ask([one for one in group if not one.told.done()])
+            await self._ask(group)
+        # In the turn in which nobody waits any more: whoever comes next must not count on it.
+        self._groups.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _ask(self, group: Sequence[_Waiting[Asked, Told]]) -> None:
+        group = _still_waiting(group)
         if not group:
-            return  # all of them have given up
+            return
         try:
-            answers = await self._statement([one.asked for one in group])
+            async with self._database.driver(FOR_STORAGE) as driver:
+                # Once more: it may have been long until there was a connection.
+                group = _still_waiting(group)
+                answers = await self._statement(driver, [each.asked for each in group])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             if len(group) > 1 and _is_about_one_of_them(error):
                 for one in group:
@@ -85,6 +97,10 @@ class Shared(Generic[Asked, Told]):
             for one, answer in zip(group, answers, strict=True):
                 if not one.told.done():  # else its caller has gone away
                     one.told.set_result(answer)
+
+
+def _still_waiting(group: Sequence[_Waiting[Asked, Told]]) -> Sequence[_Waiting[Asked, Told]]:
+    return [one for one in group if not one.told.done()]
 
 
 def _is_about_one_of_them(error: Exception) -> bool:

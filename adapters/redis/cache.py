@@ -28,6 +28,8 @@ class RedisOrderCache:
     One script compares revisions and writes, so that of any two writers the newer one wins.
     """
 
+    asks_storage = False
+
     def __init__(self, link: RedisLink, ttl: float) -> None:
         self._link = link
         self._ttl = max(1, round(ttl * 1000))

@@ -134,6 +134,10 @@ class CacheAnswer:
 class OrderCache(Protocol):
     """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
 
+    @property
+    def asks_storage(self) -> bool:
+        """Whether `get` asks the storage too."""
+
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """The cached order. Never raises; BYPASS where the cache is out of reach."""
 

@@ -77,7 +77,8 @@ class Server(uvicorn.Server):
             known.shutdown()
         loop = asyncio.get_running_loop()
         for connection in last:
-            await loop.connect_accepted_socket(self._new_protocol, connection)
+            with suppress(OSError):  # whoever has gone away again
+                await loop.connect_accepted_socket(self._new_protocol, connection)
         # Whoever was let in a moment ago is known only some turns of the event loop later.
         await asyncio.sleep(_SOON)
         await super().shutdown(sockets)
@@ -85,13 +86,14 @@ class Server(uvicorn.Server):
     def _close_the_door(self, listener: socket.socket) -> list[socket.socket]:
         # Whoever waits in the kernel's queue takes themselves for connected, and would be thrown
         # out of it with the listener. There is no event loop's turn between the last and its end.
-        last = []
-        with listener.dup() as door:
-            for server in self.servers:
-                server.close()
-            listener.close()
-            door.settimeout(0)
-            with suppress(BlockingIOError):
+        last: list[socket.socket] = []
+        with suppress(OSError):  # none is left, or this process may open no more
+            door = listener.dup()
+            with door:
+                for server in self.servers:
+                    server.close()
+                listener.close()
+                door.settimeout(0)
                 while True:
                     last.append(door.accept()[0])
         return last

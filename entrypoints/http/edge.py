@@ -74,17 +74,22 @@ class _Exchange:
                 )
             message["headers"] = headers
         elif not message.get("more_body"):
-            # Before the last byte leaves: whoever has an answer finds it counted, on every process.
-            self._note()
-            message = _NO_BODY if self._is_head else message
+            await self._end(_NO_BODY if self._is_head else message)
+            return
         elif self._is_head:
             return
         await self._send(message)
 
-    def _note(self) -> None:
-        """Count the request, and write its line: changes and failures at INFO, reading at DEBUG."""
+    async def _end(self, message: Message) -> None:
         seconds = perf_counter() - self._started
+        # Before the last byte leaves: whoever has an answer finds it counted, on every process.
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
+        await self._send(message)
+        # After it: a log that cannot be written costs nobody their answer.
+        self._log(seconds)
+
+    def _log(self, seconds: float) -> None:
+        """Write the request's line: changes and failures at INFO, reading at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
         (logger.debug if quiet else logger.info)(
             "request",

@@ -16,6 +16,11 @@ class CountedOrderCache:
     def __init__(self, cache: OrderCache) -> None:
         self.counted = cache
 
+    @property
+    def asks_storage(self) -> bool:
+        """Whether that cache asks the storage too."""
+        return self.counted.asks_storage
+
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """The cached order."""
         answer = await self.counted.get(order_id)

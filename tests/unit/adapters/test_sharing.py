@@ -1,7 +1,9 @@
 """Calls that share a statement: who is asked together, and what a failure means to the others."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ class Statement:
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
-    async def __call__(self, asked: Sequence[int]) -> Sequence[int]:
+    async def __call__(self, _: object, asked: Sequence[int]) -> Sequence[int]:
         self.groups.append(list(asked))
         await self.may_go_on.wait()
         for each in asked:
@@ -29,29 +31,53 @@ class Statement:
         return [2 * each for each in asked]
 
 
+class Connections:
+    """A `Database` that has a connection when it may."""
+
+    def __init__(self) -> None:
+        self.there_is_one = asyncio.Event()
+        self.there_is_one.set()
+
+    @asynccontextmanager
+    async def driver(self, _patience: float) -> AsyncIterator[None]:
+        await self.there_is_one.wait()
+        yield
+
+
+def sharing(
+    statement: Statement, most: int, connections: Connections | None = None
+) -> Shared[int, int]:
+    database: Any = connections or Connections()
+    return Shared(database, statement, most)
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def test_whoever_asks_in_one_moment_is_asked_for_together_and_told_their_own() -> None:
     statement = Statement()
-    shared = Shared(statement, most=64)
+    shared = sharing(statement, most=64)
     assert await asyncio.gather(*map(shared, range(10))) == [2 * each for each in range(10)]
     assert statement.groups == [list(range(10))]
 
 
 async def test_whoever_comes_alone_leaves_at_once() -> None:
     statement = Statement()
-    shared = Shared(statement, most=64)
+    shared = sharing(statement, most=64)
     assert [await shared(each) for each in range(3)] == [0, 2, 4]
     assert statement.groups == [[0], [1], [2]]
 
 
 async def test_while_two_are_on_their_way_the_next_are_gathered_and_none_is_too_large() -> None:
     statement = Statement()
-    shared = Shared(statement, most=3)
+    shared = sharing(statement, most=3)
     statement.may_go_on.clear()
     calls = []
     for each in range(7):
         calls.append(asyncio.create_task(shared(each)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await turns()
     assert statement.groups == [[0], [1]]
     statement.may_go_on.set()
     assert await asyncio.gather(*calls) == [2 * each for each in range(7)]
@@ -61,7 +87,7 @@ async def test_while_two_are_on_their_way_the_next_are_gathered_and_none_is_too_
 async def test_one_that_is_refused_takes_no_other_with_it() -> None:
     statement = Statement()
     statement.refuses[1] = ReferenceTaken()
-    shared = Shared(statement, most=64)
+    shared = sharing(statement, most=64)
     told = await asyncio.gather(*map(shared, range(3)), return_exceptions=True)
     assert told == [0, statement.refuses[1], 4]
     assert statement.groups == [[0, 1, 2], [0], [1], [2]]
@@ -71,7 +97,7 @@ async def test_one_that_is_refused_takes_no_other_with_it() -> None:
 async def test_what_may_have_been_done_is_not_asked_for_again(failure: Exception) -> None:
     statement = Statement()
     statement.refuses[1] = failure
-    shared = Shared(statement, most=64)
+    shared = sharing(statement, most=64)
     told = await asyncio.gather(*map(shared, range(3)), return_exceptions=True)
     assert told == [failure] * 3
     assert statement.groups == [[0, 1, 2]]
@@ -79,11 +105,10 @@ async def test_what_may_have_been_done_is_not_asked_for_again(failure: Exception
 
 async def test_for_whoever_has_gone_away_nobody_asks_any_more() -> None:
     statement = Statement()
-    shared = Shared(statement, most=1)
+    shared = sharing(statement, most=1)
     statement.may_go_on.clear()
     calls = [asyncio.create_task(shared(each)) for each in range(4)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns()
     calls[2].cancel()
     await asyncio.gather(calls[2], return_exceptions=True)
     statement.may_go_on.set()
@@ -93,7 +118,7 @@ async def test_for_whoever_has_gone_away_nobody_asks_any_more() -> None:
 
 async def test_whoever_may_wait_no_longer_is_told_so() -> None:
     statement = Statement()
-    shared = Shared(statement, most=64)
+    shared = sharing(statement, most=64)
     statement.may_go_on.clear()
     patient = asyncio.create_task(shared(1))
     token = storage_deadline.set(asyncio.get_running_loop().time())
@@ -102,3 +127,49 @@ async def test_whoever_may_wait_no_longer_is_told_so() -> None:
     storage_deadline.reset(token)
     statement.may_go_on.set()
     assert await patient == 2
+
+
+@pytest.mark.parametrize("later", range(6))
+async def test_whoever_comes_while_the_last_are_being_answered_is_not_left_behind(
+    later: int,
+) -> None:
+    statement = Statement()
+    shared = sharing(statement, most=64)
+    statement.may_go_on.clear()
+    calls = []
+    for each in range(2):
+        calls.append(asyncio.create_task(shared(each)))
+        await turns()
+    statement.may_go_on.set()
+    await turns(later)
+    async with asyncio.timeout(60):
+        assert await shared(2) == 4
+        assert await asyncio.gather(*calls) == [0, 2]
+
+
+async def test_whoever_goes_away_before_there_is_a_connection_is_not_asked_for() -> None:
+    statement, connections = Statement(), Connections()
+    shared = sharing(statement, 64, connections)
+    connections.there_is_one.clear()
+    calls = [asyncio.create_task(shared(each)) for each in range(3)]
+    await turns()
+    calls[1].cancel()
+    await turns()
+    connections.there_is_one.set()
+    assert [await calls[0], await calls[2]] == [0, 4]
+    assert statement.groups == [[0, 2]]
+
+
+async def test_whoever_has_gone_away_is_not_asked_for_after_a_refusal_either() -> None:
+    statement = Statement()
+    statement.refuses[0] = ReferenceTaken()
+    shared = sharing(statement, most=64)
+    statement.may_go_on.clear()
+    calls = [asyncio.create_task(shared(each)) for each in range(3)]
+    await turns()
+    calls[1].cancel()
+    await turns()
+    statement.may_go_on.set()
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    assert (told[0], told[2]) == (statement.refuses[0], 4)
+    assert statement.groups == [[0, 1, 2], [0], [2]]

@@ -1,5 +1,6 @@
 import pytest
 
+from adapters.memory.cache import MemoryOrderCache
 from application.errors import RateLimited, Unavailable
 from application.ports.orders import CacheAnswer, CacheState
 from application.read_order import FoundOrder
@@ -64,6 +65,25 @@ async def test_whoever_is_not_is_told_nothing_and_costs_the_storage_nothing(
         with pytest.raises(RateLimited):
             await service.read(order_id, STAFF, refused())
     assert await service.cached(unknown) is None
+
+
+async def test_where_the_cache_asks_the_storage_it_is_asked_by_those_who_are_let_in_alone() -> None:
+    class Asking(MemoryOrderCache):
+        asks_storage = True
+        asked = 0
+
+        async def get(self, order_id: OrderId) -> CacheAnswer:
+            self.asked += 1
+            return await super().get(order_id)
+
+    cache = Asking(300)
+    service = Service(cache=cache)
+    placed = await service.placed()
+    with pytest.raises(RateLimited):
+        await service.read(placed.id, STAFF, refused())
+    assert cache.asked == 0
+    assert (await service.read(placed.id, STAFF, admitted())).cache is CacheState.HIT
+    assert cache.asked == 1
 
 
 async def test_whoever_is_not_is_refused_also_where_the_cache_cannot_be_asked() -> None:
