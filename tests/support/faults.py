@@ -19,6 +19,8 @@ from domain.user import User
 class UnreachableCache:
     """`OrderCache` that nobody can talk to; `tried` is how often somebody wanted to write."""
 
+    asks_storage = False
+
     def __init__(self) -> None:
         self.tried = 0
 
@@ -35,6 +37,8 @@ class UnreachableCache:
 
 class FlickeringCache:
     """`OrderCache` in memory that can be put out of reach, with all that is in it."""
+
+    asks_storage = False
 
     def __init__(self) -> None:
         self.is_reachable = True
