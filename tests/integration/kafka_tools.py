@@ -54,7 +54,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     await until(lambda: _tasks() <= before)
     gc.collect()
     loop.set_exception_handler(None)
-    assert complaints == []
+    assert not complaints, complaints
 
 
 async def until(ready: Callable[[], bool]) -> None:

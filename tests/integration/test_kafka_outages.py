@@ -85,7 +85,8 @@ async def leave(publisher: KafkaPublisher, source: KafkaSource) -> None:
     async with asyncio.timeout(LONG):
         for task in (publishing, receiving):
             task.cancel()
-        await asyncio.wait([publishing, receiving])
+        # On a busy machine they may have given up by themselves.
+        await asyncio.gather(publishing, receiving, return_exceptions=True)
         await asyncio.gather(publisher.close(), source.close())
 
 
