@@ -93,8 +93,9 @@ class RedisLink:
         """As `call`, on its way when this returns, with what is asked next; to be awaited."""
         allowance = patience.get()
         at_most = self._at_most if allowance is None else allowance.left
+        begun = asyncio.get_running_loop().time()
         asked = self.ask(*words, at_most=at_most)
-        return self._answer(words, asked, at_most, allowance)
+        return self._answer(words, asked, at_most, allowance, begun)
 
     async def _answer(
         self,
@@ -102,14 +103,15 @@ class RedisLink:
         asked: asyncio.Future[Any] | None,
         at_most: float,
         allowance: Patience | None,
+        begun: float,
     ) -> Any:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         try:
             return await (asked or (await self._first_wire(at_most)).ask(words, at_most))
         finally:
             if allowance is not None:
-                allowance.spend(loop.time() - begun)
+                # What another wait has spent since then is spent already.
+                passed = asyncio.get_running_loop().time() - begun
+                allowance.spend(max(0.0, passed - (at_most - allowance.left)))
 
     async def _first_wire(self, at_most: float) -> Wire:
         if self._keeper is None:
