@@ -29,7 +29,7 @@ WHERE published_at IS NULL
         AND earlier.subject = waiting.subject
         AND earlier.revision < waiting.revision
   )
-ORDER BY subject
+ORDER BY at, subject, revision
 LIMIT $1
 FOR UPDATE SKIP LOCKED
 """

@@ -110,14 +110,27 @@ outbox = Table(
     Column("position", BigInteger),
     _moment("published_at", nullable=True),
     _moment("handed_over_at", nullable=True),
+    Column("broker_partition", Integer),
+    Column("broker_offset", BigInteger),
+    _moment("parked_at", nullable=True),
+    _moment("replay_requested_at", nullable=True),
+    Column("payload_is_null", Boolean, nullable=False, server_default="false"),
     PrimaryKeyConstraint("subject", "revision", name="outbox_pkey"),
     UniqueConstraint("position", name="outbox_position_unique"),
 )
 Index(
     "outbox_unpublished",
+    outbox.c.at,
     outbox.c.subject,
     outbox.c.revision,
     postgresql_where=outbox.c.published_at.is_(None),
+)
+Index(
+    "outbox_replays",
+    outbox.c.replay_requested_at,
+    outbox.c.subject,
+    outbox.c.revision,
+    postgresql_where=outbox.c.replay_requested_at.is_not(None),
 )
 Index(
     "outbox_to_sweep",
@@ -150,7 +163,7 @@ dead_letters = Table(
     Column("id", Uuid, nullable=False),
     Column("topic", Text, nullable=False),
     Column("key", LargeBinary),
-    Column("value", LargeBinary, nullable=False),
+    Column("value", LargeBinary),
     Column("headers", JSON, nullable=False),
     Column("reason", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -171,4 +184,22 @@ Index(
     "dead_letters_of_order",
     dead_letters.c.order_id,
     postgresql_where=_is_waiting & dead_letters.c.order_id.is_not(None),
+)
+
+cache_debts = Table(
+    "cache_debts",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    _moment("owed_at"),
+    PrimaryKeyConstraint("order_id", name="cache_debts_pkey"),
+)
+Index("cache_debts_by_age", cache_debts.c.owed_at)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    _moment("expires_at"),
+    PrimaryKeyConstraint("name", name="leases_pkey"),
 )

@@ -1,0 +1,89 @@
+"""Replays, parked events, cache debts, leases, and dead letters kept byte for byte."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_UPGRADE = (
+    # Where the broker stored the first delivery. `parked_at`: the broker refused the event too
+    # often, so that it waits for an operator. `replay_requested_at`: a published event that is to
+    # be sent again; its first publication stays as it was. `payload_is_null`: the message is a
+    # tombstone, whereas a NULL payload without it was purged.
+    """
+ALTER TABLE outbox
+    ADD COLUMN broker_partition integer,
+    ADD COLUMN broker_offset bigint,
+    ADD COLUMN parked_at timestamptz,
+    ADD COLUMN replay_requested_at timestamptz,
+    ADD COLUMN payload_is_null boolean NOT NULL DEFAULT false,
+    DROP CONSTRAINT outbox_unpublished_has_payload,
+    ADD CONSTRAINT outbox_unpublished_has_payload
+        CHECK (payload IS NOT NULL OR payload_is_null OR published_at IS NOT NULL),
+    ADD CONSTRAINT outbox_null_has_no_payload CHECK (NOT payload_is_null OR payload IS NULL),
+    ADD CONSTRAINT outbox_replayed_was_published
+        CHECK (replay_requested_at IS NULL OR published_at IS NOT NULL),
+    ADD CONSTRAINT outbox_parked_is_unpublished
+        CHECK (parked_at IS NULL OR published_at IS NULL)
+""",
+    # By age: the oldest unpublished event is found without counting the others.
+    "DROP INDEX outbox_unpublished",
+    """
+CREATE INDEX outbox_unpublished ON outbox (at, subject, revision) WHERE published_at IS NULL
+""",
+    """
+CREATE INDEX outbox_replays ON outbox (replay_requested_at, subject, revision)
+    WHERE replay_requested_at IS NOT NULL
+""",
+    "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
+    # Orders whose cached copy may be stale, because the cache was unavailable when their event
+    # was published.
+    """
+CREATE TABLE cache_debts (
+    order_id uuid NOT NULL,
+    owed_at timestamptz NOT NULL,
+    CONSTRAINT cache_debts_pkey PRIMARY KEY (order_id)
+)
+""",
+    "CREATE INDEX cache_debts_by_age ON cache_debts (owed_at)",
+    # Work that one process at a time does for all of them.
+    """
+CREATE TABLE leases (
+    name text NOT NULL,
+    holder text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT leases_pkey PRIMARY KEY (name)
+)
+""",
+)
+
+_DOWNGRADE = (
+    "DROP TABLE leases, cache_debts",
+    "UPDATE dead_letters SET value = '' WHERE value IS NULL",
+    "ALTER TABLE dead_letters ALTER COLUMN value SET NOT NULL",
+    "DROP INDEX outbox_replays, outbox_unpublished",
+    "CREATE INDEX outbox_unpublished ON outbox (subject, revision) WHERE published_at IS NULL",
+    "UPDATE outbox SET payload = '' WHERE payload_is_null",
+    """
+ALTER TABLE outbox
+    DROP CONSTRAINT outbox_unpublished_has_payload,
+    DROP CONSTRAINT outbox_null_has_no_payload,
+    DROP COLUMN broker_partition,
+    DROP COLUMN broker_offset,
+    DROP COLUMN parked_at,
+    DROP COLUMN replay_requested_at,
+    DROP COLUMN payload_is_null,
+    ADD CONSTRAINT outbox_unpublished_has_payload
+        CHECK (payload IS NOT NULL OR published_at IS NOT NULL)
+""",
+)
+
+
+def upgrade() -> None:
+    for statement in _UPGRADE:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for statement in _DOWNGRADE:
+        op.execute(statement)

@@ -1,0 +1,210 @@
+"""A TCP proxy on loopback that hurts the connections it carries.
+
+Stand it between the service and a server to imitate what networks do: a reset (RST, not FIN), a
+half-open connection, a path that drops everything, latency, a refused connection.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+HOST: Final = "127.0.0.1"
+_CHUNK_BYTES: Final = 64 * 1024
+#: Closing a socket with this option sends RST and drops unsent data (SO_LINGER, zero seconds).
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+T = TypeVar("T")
+
+
+class Way(Enum):
+    """A direction of traffic."""
+
+    TO_SERVER = "to the server"
+    TO_CLIENT = "to the client"
+
+
+BOTH: Final = frozenset(Way)
+
+
+@dataclass(eq=False)
+class _Pair:
+    """One client connection and its connection to the server."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    silent: set[Way] = field(default_factory=set)
+
+    def reset(self) -> None:
+        for writer in (self.client, self.server):
+            raw: socket.socket = writer.get_extra_info("socket")
+            with suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            writer.transport.abort()
+
+
+class FaultProxy:
+    """Forward TCP connections to `host:port`, until told to hurt them.
+
+    It runs an event loop in a thread of its own, so tests of any kind can use it. Every method
+    returns when its effect holds. Use it as a context manager.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._upstream = (host, port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self._pairs: set[_Pair] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._silent: frozenset[Way] = frozenset()
+        self._delay_seconds = 0.0
+        self._refuses = False
+        self.port = 0
+        #: How many connections clients have opened so far.
+        self.accepted = 0
+
+    @classmethod
+    def to(cls, url: str) -> Self:
+        """Make a proxy to the server of a URL, or of Kafka's `host:port`."""
+        parts = urlsplit(url if "://" in url else f"tcp://{url}")
+        return cls(parts.hostname or HOST, parts.port or 0)
+
+    def through(self, url: str) -> str:
+        """Return `url` with the proxy's address in place of the server's."""
+        if "://" not in url:
+            return f"{HOST}:{self.port}"
+        parts = urlsplit(url)
+        login, at, _ = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{login}{at}{HOST}:{self.port}").geturl()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # --- Faults
+
+    def reset(self) -> int:
+        """Reset every open connection with RST; return how many there were."""
+
+        async def reset_all() -> int:
+            pairs = list(self._pairs)
+            for pair in pairs:
+                pair.reset()
+            return len(pairs)
+
+        return self._run(reset_all())
+
+    def forget(self, ways: frozenset[Way] = BOTH) -> int:
+        """Drop all further bytes of the open connections, as a NAT that forgot them does.
+
+        New connections work. Return how many connections were forgotten.
+        """
+
+        async def forget_all() -> int:
+            for pair in self._pairs:
+                pair.silent |= ways
+            return len(self._pairs)
+
+        return self._run(forget_all())
+
+    def silence(self, ways: frozenset[Way] = BOTH) -> None:
+        """Accept connections and drop all bytes, of old and new ones, until `heal`."""
+        self._silent = ways
+
+    def delay(self, seconds: float) -> None:
+        """Hold every chunk of data for so many seconds, each way, until `heal`."""
+        self._delay_seconds = seconds
+
+    def refuse(self) -> None:
+        """Reset open connections, and each new one at once, until `heal`."""
+        self._refuses = True
+        self.reset()
+
+    def heal(self) -> None:
+        """End `silence`, `delay` and `refuse`. Dropped bytes and connections stay lost."""
+        self._silent = frozenset()
+        self._delay_seconds = 0.0
+        self._refuses = False
+
+    @property
+    def open_connections(self) -> int:
+        """How many client connections are open."""
+        return len(self._pairs)
+
+    # --- Inside the loop
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for pair in list(self._pairs):
+            pair.reset()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = self._loop.create_task(self._carry(client_reader, client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(
+        self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter
+    ) -> None:
+        try:
+            server_reader, server = await asyncio.open_connection(*self._upstream)
+        except OSError:
+            _Pair(client, client).reset()
+            return
+        pair = _Pair(client, server)
+        if self._refuses:
+            pair.reset()
+            return
+        self._pairs.add(pair)
+        try:
+            await asyncio.gather(
+                self._pump(pair, Way.TO_SERVER, client_reader, server),
+                self._pump(pair, Way.TO_CLIENT, server_reader, client),
+            )
+        except OSError:
+            pair.reset()
+        finally:
+            self._pairs.discard(pair)
+            for writer in (client, server):
+                writer.close()
+
+    async def _pump(
+        self, pair: _Pair, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(_CHUNK_BYTES):
+            if self._delay_seconds:
+                await asyncio.sleep(self._delay_seconds)
+            if way in self._silent or way in pair.silent:
+                continue
+            writer.write(data)
+            await writer.drain()
+        if way in self._silent or way in pair.silent:
+            await asyncio.Event().wait()  # a forgotten connection delivers no FIN either
+        if writer.can_write_eof():
+            writer.write_eof()
