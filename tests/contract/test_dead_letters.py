@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -136,33 +136,33 @@ async def test_a_letter_that_was_put_back_and_dies_again_waits_again(adapters: A
     assert topics == ["new_order.dlq", "new_order"] * 2
 
 
-async def claim(adapters: Adapters) -> list[OrderId]:
-    """Claim all that was announced; times are seen from now."""
-    now = datetime.now(UTC)
-    return list(await adapters.backlog.claim(now + HOUR, now, 100))
+async def stalled(adapters: Adapters) -> list[OrderId]:
+    """The orders that would be requeued now."""
+    now = await adapters.unprocessed.now()
+    return list((await adapters.unprocessed.stalled(now + HOUR, None, 100)).orders)
 
 
-async def test_an_order_that_is_a_dead_letter_is_not_claimed_until_it_is_put_back(
+async def test_an_order_that_is_a_dead_letter_is_not_requeued_until_it_is_put_back(
     adapters: Adapters,
 ) -> None:
     dead, healthy = [(await place(adapters)).record.id for _ in range(2)]
     await publish(adapters.outbox)
     letter = a_letter(order_id=dead)
     await bury(adapters, letter)
-    assert await claim(adapters) == [healthy]
+    assert await stalled(adapters) == [healthy]
     await put_back(adapters, letter)
-    assert sorted(await claim(adapters)) == [dead, healthy]
+    assert sorted(await stalled(adapters)) == [dead, healthy]
     await bury(adapters, letter)
-    assert await claim(adapters) == [healthy]
+    assert await stalled(adapters) == [healthy]
 
 
-async def test_a_message_that_nobody_could_read_keeps_no_order_from_being_claimed(
+async def test_a_message_that_nobody_could_read_keeps_no_order_from_being_requeued(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
     await publish(adapters.outbox)
     await bury(adapters, a_letter(replace(MESSAGE, key=str(order_id).encode())))
-    assert await claim(adapters) == [order_id]
+    assert await stalled(adapters) == [order_id]
 
 
 async def test_an_orders_announcement_is_found_before_and_after_it_was_published(

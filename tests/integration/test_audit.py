@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryOutboxBell
 from adapters.postgres.audit import PostgresBooks
 from adapters.postgres.database import Database
-from adapters.postgres.upkeep import PostgresArchive
+from adapters.postgres.retention import PostgresRetentionStore
 from application.audit import NAMED, AuditReport
 from application.bury_message import BuryMessage
 from application.bury_order import BuryOrder
@@ -191,8 +192,10 @@ async def test_a_message_that_nobody_could_read_is_no_orders_fault(shop: Shop) -
 async def test_retention_changes_nothing_of_what_the_audit_says(shop: Shop) -> None:
     before = await shop.audit()
     clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
-    swept = await Retention(PostgresArchive(shop.database), clock)()
-    assert swept.payloads > 0
+    store = PostgresRetentionStore(shop.database)
+    purged = await Retention(store, MemoryLeases(clock), clock, IDS)()
+    assert purged is not None
+    assert purged.payloads > 0
     assert await shop.audit() == before
 
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
-from adapters.memory.backlog import MemoryBacklog
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
+from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import Accounts, PasswordStore
 from application.ports.dead_letters import Announcements, DeadLetters
 from application.ports.events import Outbox
+from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
-from application.ports.tasks import Backlog
+from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
@@ -45,7 +47,8 @@ class Adapters:
     reader: OrderReader
     history: HistoryReader
     outbox: Outbox
-    backlog: Backlog
+    unprocessed: UnprocessedOrders
+    leases: Leases
     dead_letters: DeadLetters
     announcements: Announcements
     accounts: Accounts
@@ -83,7 +86,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),
-        backlog=MemoryBacklog(storage),
+        unprocessed=MemoryUnprocessedOrders(storage, clock),
+        leases=MemoryLeases(clock),
         dead_letters=MemoryDeadLetters(storage),
         announcements=MemoryAnnouncements(storage),
         accounts=accounts,
