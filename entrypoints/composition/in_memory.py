@@ -11,7 +11,7 @@ from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
@@ -33,7 +33,7 @@ class MemoryStorageProvider(Provider):
     outbox = provide(MemoryOutbox, provides=Outbox)
     unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(MemoryLeases, provides=Leases)
-    dead_letters = provide(MemoryDeadLetters, provides=DeadLetters)
+    dead_letters = provide(MemoryDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     accounts = provide(MemoryAccounts, provides=AnyOf[Accounts, PasswordStore])
 

@@ -18,7 +18,7 @@ from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from adapters.postgres.upkeep import PostgresOutboxOffice
 from application.audit import Books
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
@@ -44,7 +44,7 @@ class PostgresProvider(Provider):
     outbox = provide(PostgresOutbox, provides=Outbox)
     unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(PostgresLeases, provides=Leases)
-    dead_letters = provide(PostgresDeadLetters, provides=DeadLetters)
+    dead_letters = provide(PostgresDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
     announcements = provide(PostgresAnnouncements, provides=Announcements)
     books = provide(PostgresBooks, provides=Books)
     office = provide(PostgresOutboxOffice, provides=OutboxOffice)

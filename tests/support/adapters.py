@@ -12,8 +12,9 @@ from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
+from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
@@ -49,7 +50,7 @@ class Adapters:
     outbox: Outbox
     unprocessed: UnprocessedOrders
     leases: Leases
-    dead_letters: DeadLetters
+    dead_letters: MemoryDeadLetters | PostgresDeadLetters
     announcements: Announcements
     accounts: Accounts
     passwords: PasswordStore
