@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.postgres.accounts import PostgresAccounts
-from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
@@ -16,7 +16,7 @@ from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from adapters.postgres.upkeep import PostgresOutboxOffice
-from application.audit import Books
+from application.audit import AuditReader
 from application.ports.accounts import Accounts, PasswordStore
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
@@ -46,7 +46,7 @@ class PostgresProvider(Provider):
     leases = provide(PostgresLeases, provides=Leases)
     dead_letters = provide(PostgresDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
     announcements = provide(PostgresAnnouncements, provides=Announcements)
-    books = provide(PostgresBooks, provides=Books)
+    audit = provide(PostgresAuditReader, provides=AuditReader)
     office = provide(PostgresOutboxOffice, provides=OutboxOffice)
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
