@@ -56,6 +56,10 @@ class House:
         assert purged is not None
         return purged
 
+    async def change(self, statement: str) -> None:
+        async with self.database.driver() as driver:
+            await driver.execute(statement)
+
     async def payloads(self) -> int:
         async with self.database.driver() as driver:
             count: int = await driver.fetchval("SELECT count(payload) FROM outbox")
@@ -139,6 +143,40 @@ async def test_payloads_stay_of_orders_that_are_not_processed_and_events_that_wa
     await process(house.stored, write.record.id)
     assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
     assert await house.payloads() == 3
+
+
+async def test_event_that_waits_for_its_replay_keeps_its_payload(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    await house.publish_all()
+    await house.change("UPDATE outbox SET replay_requested_at = now() WHERE revision = 1")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    await house.change("UPDATE outbox SET replay_requested_at = NULL")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+
+
+async def test_parked_event_keeps_its_payload(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    await house.change("UPDATE outbox SET parked_at = now(), attempts = 20")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.payloads() == 2
+
+
+@pytest.mark.parametrize(
+    "waits",
+    ["replay_requested_at = now()", "published_at = NULL, position = NULL, parked_at = now()"],
+)
+async def test_letter_whose_message_waits_for_an_operator_or_a_replay_is_kept(
+    house: House, waits: str
+) -> None:
+    await house.bury()
+    await house.put_back_all()
+    await house.publish_all()
+    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - the words above
+    assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
+    async with house.database.driver() as driver:
+        assert await driver.fetchval("SELECT payload FROM outbox WHERE revision = 2") is not None
 
 
 async def many_copies(house: House, count: int) -> None:
