@@ -1,4 +1,4 @@
-"""What operators and retention do to what is stored."""
+"""What operators do to what is stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,19 +35,3 @@ class OutboxOffice(Protocol):
 
     async def publish_again_since(self, since: datetime) -> Republished:
         """Let every event that was published at `since` or later wait once more."""
-
-
-class Archive(Protocol):
-    """What has served, and may go. Facts stay: which event, of which version, published when."""
-
-    async def sweep_letters(self, before: datetime, limit: int) -> int:
-        """Remove at most `limit` dead letters that were put back before; how many went.
-
-        A letter goes with what was told of it, and only when all of that was published.
-        """
-
-    async def sweep_payloads(self, before: datetime, limit: int) -> int:
-        """Remove at most `limit` payloads of events published before; how many went.
-
-        Never one of an order that was not processed before then, too.
-        """

@@ -12,11 +12,13 @@ import pytest
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrating import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
-from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
+from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
 from tests.servers.databases import create_database, drop_database, fresh_database
@@ -26,6 +28,16 @@ from tests.support.orders import RENDERER
 from tests.support.patience import no_hurry
 
 T = TypeVar("T")
+
+#: Makes everything that waits older by so many seconds.
+_AGE = (
+    """
+UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
+                  published_at = published_at - $1 * interval '1 second',
+                  handed_over_at = handed_over_at - $1 * interval '1 second'
+""",
+    "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
+)
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +106,8 @@ def adapters_over(database: Database) -> Adapters:
 
     async def pass_time(seconds: float) -> None:
         async with database.driver() as driver:
-            await driver.execute(
-                "UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second'", seconds
-            )
+            for statement in _AGE:
+                await driver.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
     return Adapters(
@@ -105,7 +116,8 @@ def adapters_over(database: Database) -> Adapters:
         reader=PostgresOrderReader(database, RENDERER),
         history=PostgresHistoryReader(database),
         outbox=PostgresOutbox(database),
-        backlog=PostgresBacklog(database),
+        unprocessed=PostgresUnprocessedOrders(database),
+        leases=PostgresLeases(database),
         dead_letters=PostgresDeadLetters(database),
         announcements=PostgresAnnouncements(database),
         accounts=accounts,
