@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from asyncpg import Connection
-
+from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.records import SELECT, record_of
 from adapters.postgres.sharing import Shared
