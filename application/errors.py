@@ -1,5 +1,7 @@
 """Refusals that are no rule of the domain: who you are, how often you ask, what is out of reach."""
 
+from typing import Final
+
 from domain.errors import OrderServiceError
 
 
@@ -37,8 +39,16 @@ class RateLimited(OrderServiceError):
         super().__init__(f"Try again in {retry_after} s.")
 
 
+#: What `Unavailable` says of a change that had not left the process, or was rolled back.
+NOTHING_CHANGED: Final = "The service cannot answer just now; nothing was changed."
+#: What it says of a change that was sent and not answered.
+OUTCOME_UNKNOWN: Final = (
+    "It may or may not have been done. Look for it, or repeat the request with the same reference."
+)
+
+
 class Unavailable(OrderServiceError):
-    """The service cannot answer just now; nothing was changed."""
+    """The service cannot answer just now."""
 
     code = "unavailable"
 
@@ -46,8 +56,8 @@ class Unavailable(OrderServiceError):
     retry_after = 1
 
 
-class ConcurrentUpdate(OrderServiceError):
-    """Somebody else changed the order at the same moment."""
+class ConcurrentUpdate(Unavailable):
+    """Another change came first; nothing was changed."""
 
     code = "concurrent-update"
 

@@ -79,12 +79,13 @@ def limit(name: str) -> Callable[[str], Limit | None]:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL of one of these schemes."""
+    """A URL of one of these schemes; it may name several hosts, separated by commas."""
 
     def read(text: str) -> str:
         scheme, separator, rest = text.partition("://")
         try:
-            _ = urlsplit(f"//{rest}").port
+            _, _, hosts = urlsplit(f"//{rest}").netloc.rpartition("@")
+            _ = [urlsplit(f"//{host}").port for host in hosts.split(",")]
         except ValueError:
             separator = ""
         if scheme not in schemes or not separator or not rest:

@@ -38,7 +38,8 @@ class Settings:
         read.optional(read.url("postgresql+asyncpg", "postgresql", "postgres")),
         "",
         "PostgreSQL: `postgresql+asyncpg://user:password@host:5432/orders`, libpq's parameters"
-        " too. Unset: a real PostgreSQL of our own, its data under `DATA_DIR`",
+        " and several hosts (`host1:5432,host2:5432`) too. Unset: a real PostgreSQL of our own, its"
+        " data under `DATA_DIR`",
     )
     redis_url: str | None = _setting(
         read.optional(read.url("redis", "rediss")),

@@ -1,8 +1,9 @@
-"""Accounts."""
+"""Accounts: statements by SQLAlchemy, run by the driver like all others."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import users
@@ -10,6 +11,41 @@ from application.ports.accounts import Login
 from domain.actor import Role
 from domain.ids import UserId
 from domain.user import User
+
+
+class _Statement:
+    """A statement as text, with the places of its parameters."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
+        self.text = str(compiled)
+        self._names: list[str] = compiled.positiontup  # type: ignore[attr-defined]
+
+    def parameters(self, values: dict[str, Any]) -> list[Any]:
+        """Return the parameters in the order of their places."""
+        return [values[name] for name in self._names]
+
+
+_ADD: Final = _Statement(insert(users))
+_BY_EMAIL: Final = _Statement(select(users).where(users.c.email == bindparam("the_email")))
+_BY_ID: Final = _Statement(select(users).where(users.c.id == bindparam("the_id")))
+# What is not given stays as it is.
+_UPDATE: Final = _Statement(
+    update(users)
+    .where(users.c.email == bindparam("the_email"))
+    .values(
+        role=func.coalesce(bindparam("new_role", type_=users.c.role.type), users.c.role),
+        disabled=func.coalesce(
+            bindparam("new_disabled", type_=users.c.disabled.type), users.c.disabled
+        ),
+    )
+    .returning(users)
+)
+_REHASH: Final = _Statement(
+    update(users)
+    .where(users.c.id == bindparam("the_id"), users.c.password_hash == bindparam("old_hash"))
+    .values(password_hash=bindparam("new_hash"))
+)
 
 
 class PostgresAccounts:
@@ -20,61 +56,43 @@ class PostgresAccounts:
 
     async def add(self, user: User, password_hash: str) -> None:
         """Store a new account; return when it is durable."""
-        row = {
-            "id": user.id,
-            "email": user.email,
-            "password_hash": password_hash,
-            "role": user.role,
-            "disabled": user.disabled,
-            "created_at": user.created_at,
-        }
-        async with self._database.connection() as connection:
-            await connection.execute(insert(users), row)
-            await connection.commit()
+        await self._one(
+            _ADD,
+            id=user.id,
+            email=user.email,
+            password_hash=password_hash,
+            role=user.role,
+            disabled=user.disabled,
+            created_at=user.created_at,
+        )
 
     async def login(self, email: str) -> Login | None:
         """The account with this address, or None."""
-        row = await self._one(users.c.email == email)
+        row = await self._one(_BY_EMAIL, the_email=email)
         return Login(_user(row), row["password_hash"]) if row else None
 
     async def find(self, user_id: UserId) -> User | None:
         """The account, or None."""
-        row = await self._one(users.c.id == user_id)
+        row = await self._one(_BY_ID, the_id=user_id)
         return _user(row) if row else None
 
     async def update(
         self, email: str, *, role: Role | None = None, disabled: bool | None = None
     ) -> User | None:
-        """Change what is given; the account as it is then, or None where there is none."""
-        changes = {
-            name: value
-            for name, value in {"role": role, "disabled": disabled}.items()
-            if value is not None
-        }
-        statement = update(users).where(users.c.email == email).values(**changes).returning(users)
-        async with self._database.connection() as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
-            await connection.commit()
+        """Change what is given; the account as it is then, or None if there is none."""
+        row = await self._one(_UPDATE, the_email=email, new_role=role, new_disabled=disabled)
         return _user(row) if row else None
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another has replaced it meanwhile."""
-        statement = (
-            update(users)
-            .where(users.c.id == user_id, users.c.password_hash == old_hash)
-            .values(password_hash=new_hash)
-        )
-        async with self._database.connection() as connection:
-            await connection.execute(statement)
-            await connection.commit()
+        await self._one(_REHASH, the_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
-    async def _one(self, condition: Any) -> RowMapping | None:
-        async with self._database.connection() as connection:
-            found = await connection.execute(select(users).where(condition))
-            return found.mappings().one_or_none()
+    async def _one(self, statement: _Statement, **values: Any) -> Any:
+        async with self._database.driver() as driver:
+            return await driver.fetchrow(statement.text, *statement.parameters(values))
 
 
-def _user(row: RowMapping) -> User:
+def _user(row: Any) -> User:
     return User(
         id=UserId(row["id"]),
         email=row["email"],

@@ -1,10 +1,18 @@
 """Bringing the schema to its newest revision, in any number of processes at once."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from adapters.postgres.connection import Connection as Session
+from adapters.postgres.connection import Server
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -12,51 +20,123 @@ if TYPE_CHECKING:
 #: Of this service's migrations, among all advisory locks of the database ("orders" in ASCII).
 _LOCK: Final = 0x6F7264657273
 _STEPS: Final = Path(__file__).parents[2] / "migrations"
+_PAUSE_SECONDS: Final = 0.5
+#: Seconds that a migration's transaction waits for a table: readers and writers queue up behind it.
+_TABLE_LOCK_TIMEOUT_SECONDS: Final = 2
+#: How often a migration is tried that found a table locked: for about ten minutes.
+_ATTEMPTS: Final = 240
+#: SQLSTATE of a lock that was not to be had in time.
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
-async def migrate(engine: AsyncEngine) -> bool:
+async def migrate(url: str, steps: Path = _STEPS) -> bool:
     """Bring the schema to head; whether there was anything to do.
 
-    Whoever comes second waits for the first, then finds the work done.
+    One process at a time does the work; the others wait for it, then find the work done. Each
+    migration is a transaction of its own: if one fails, those before it stay, and the next run
+    goes on from there.
+
+    Raises:
+        Unavailable: PostgreSQL went out of reach.
     """
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        return await connection.run_sync(_upgrade)
+    async with _session(url) as session, _lock(session):
+        if await _is_at_head(session, steps):
+            return False
+        async with _engine(url) as engine:
+            await _upgrade(engine, steps)
+        return True
 
 
-async def is_at_head(engine: AsyncEngine) -> bool:
-    """Whether the schema is at its newest revision, or at one of a later release."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_is_at_head)
+async def is_at_head(url: str) -> bool:
+    """Whether the schema is at its newest revision, or at one of a later release.
+
+    Raises:
+        Unavailable: PostgreSQL went out of reach.
+    """
+    async with _session(url) as session:
+        return await _is_at_head(session, _STEPS)
 
 
-def head() -> str:
+def head(steps: Path = _STEPS) -> str:
     """The newest revision: the number that the last migration's file begins with."""
-    return max(step.name.partition("_")[0] for step in _STEPS.glob("versions/[0-9]*.py"))
+    return max(step.name.partition("_")[0] for step in steps.glob("versions/[0-9]*.py"))
 
 
-def alembic_config(connection: Connection | None = None) -> "Config":
-    """Alembic's configuration for this service, over an open connection."""
-    # Imported where there is something to do: it would cost every warm start its time and memory.
+def alembic_config(connection: Connection | None = None, steps: Path = _STEPS) -> "Config":
+    """Alembic's configuration for this service, over an open connection in no transaction."""
+    # Imported if there is something to do: it would cost every warm start its time and memory.
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
-    config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
+    config.set_main_option("script_location", str(steps).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def _upgrade(connection: Connection) -> bool:
-    if _is_at_head(connection):
+@asynccontextmanager
+async def _session(url: str) -> AsyncIterator[Session]:
+    session = await Server(url).connect()
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+@asynccontextmanager
+async def _lock(session: Session) -> AsyncIterator[None]:
+    """Hold the lock of all migrations, in a session of its own.
+
+    It is tried again and again, not waited for: a statement that waits holds a snapshot, and
+    `CREATE INDEX CONCURRENTLY` in the process that has the lock would wait for that snapshot.
+    """
+    while not await session.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - another process has it
+        await asyncio.sleep(_PAUSE_SECONDS)
+    yield  # it ends with the session
+
+
+async def _is_at_head(session: Session, steps: Path) -> bool:
+    if await session.fetchval("SELECT to_regclass('alembic_version')") is None:
         return False
+    current = await session.fetchval("SELECT version_num FROM alembic_version")
+    return current is not None and str(current) >= head(steps)
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    server = Server(url)
+
+    async def connect() -> Session:
+        session = await server.connect()
+        await session.execute("SET lock_timeout = 0")  # for indexes that are built concurrently
+        return session
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    event.listen(engine.sync_engine, "begin", _wait_briefly)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _wait_briefly(connection: Connection) -> None:
+    """Bound the waits of a migration's transaction; of no effect outside of one."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_TIMEOUT_SECONDS}s'")
+
+
+async def _upgrade(engine: AsyncEngine, steps: Path) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_upgrade_to_head, steps)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or attempt == _ATTEMPTS:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _upgrade_to_head(connection: Connection, steps: Path) -> None:
     from alembic import command  # noqa: PLC0415 - as above
 
-    command.upgrade(alembic_config(connection), "head")
-    return True
-
-
-def _is_at_head(connection: Connection) -> bool:
-    if not inspect(connection).has_table("alembic_version"):
-        return False
-    current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return current is not None and current >= head()
+    command.upgrade(alembic_config(connection, steps), "head")

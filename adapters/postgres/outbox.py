@@ -13,7 +13,7 @@ from domain.ids import EventId
 
 #: Seconds for which a relay may hold a batch; a frozen one loses its locks, and what it holds may
 #: then be published twice, never skipped.
-_HOLD: Final = 30
+_HOLD: Final = 8
 
 # A lock alone would let a second relay take an order's third event while the first holds the
 # second; an event whose order has an earlier one unpublished is nobody's to take.

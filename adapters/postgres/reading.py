@@ -1,16 +1,17 @@
 """Reading orders and their history: one indexed query, and rows to bytes without an ORM."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from asyncpg import Connection
-
+from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.records import SELECT, record_of
 from adapters.postgres.sharing import Shared
 from application.documents import OrderDocument, OrderRecord
 from application.ports.orders import OrderFilter, OrderPage, OrderRenderer
+from application.ports.system import MAX_ID_LEAD_MS
 from domain.actor import Actor, ActorKind
 from domain.history import Step
 from domain.ids import OrderId, UserId
@@ -28,6 +29,10 @@ ORDER BY asked.turn, page.id DESC
 """  # noqa: S608 - names of our own
 #: Behind every order.
 _END: Final = OrderId(UUID(int=2**128 - 1))
+#: Where the milliseconds since 1970 stand in a UUID version 7 (RFC 9562, 5.7).
+_TIME_AT: Final = 80
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 #: How many pages share a statement, of at most how many rows: nobody waits for a long one.
 _PAGES, _ROWS = 32, 51
 
@@ -147,10 +152,19 @@ def _conditions(
         yield f"reference = {bound(wanted.reference, 'text')}"
     if after is not None:
         yield f"id < {bound(after, 'uuid')}"
+    # An order's id begins with the milliseconds of its creation, so the walk along the index may
+    # begin and end there; the exact bound is the column's.
     if wanted.created_after is not None:
+        yield f"id >= {bound(_least_id(wanted.created_after), 'uuid')}"
         yield f"created_at >= {bound(wanted.created_after, 'timestamptz')}"
     if wanted.created_before is not None:
+        yield f"id < {bound(_least_id(wanted.created_before, MAX_ID_LEAD_MS + 1), 'uuid')}"
         yield f"created_at < {bound(wanted.created_before, 'timestamptz')}"
+
+
+def _least_id(moment: datetime, later_ms: int = 0) -> UUID:
+    """The least UUID version 7 of a moment, or of so many milliseconds later."""
+    return UUID(int=max(0, (moment - _EPOCH) // _MILLISECOND + later_ms) << _TIME_AT)
 
 
 class PostgresHistoryReader:

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
-
+from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.records import SELECT, record_of
 from application.documents import OrderWrite
@@ -53,7 +52,7 @@ _NO_STEP: Final = (None,) * 5
 class PostgresOrderRepository:
     """`OrderRepository` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: asyncpg.Connection, renderer: OrderRenderer) -> None:
+    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
         self._driver = driver
         self._renderer = renderer
 
@@ -97,7 +96,7 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
 class PostgresInbox:
     """`Inbox` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: asyncpg.Connection) -> None:
+    def __init__(self, driver: Connection) -> None:
         self._driver = driver
 
     async def admit(self, order_id: OrderId, now: datetime) -> bool:
@@ -108,7 +107,7 @@ class PostgresInbox:
 class PostgresLedger:
     """`Ledger` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: asyncpg.Connection) -> None:
+    def __init__(self, driver: Connection) -> None:
         self._driver = driver
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
@@ -119,7 +118,7 @@ class PostgresLedger:
 class PostgresTransaction:
     """`Transaction` on one connection of PostgreSQL."""
 
-    def __init__(self, driver: asyncpg.Connection, renderer: OrderRenderer) -> None:
+    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
         self._driver = driver
         self.orders = PostgresOrderRepository(driver, renderer)
         self.inbox = PostgresInbox(driver)
@@ -141,7 +140,7 @@ class PostgresUnitOfWork:
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
         """A new transaction; leaving it without `commit` rolls it back."""
         async with self._database.driver() as driver:
-            await driver.execute("BEGIN")
+            await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield PostgresTransaction(driver, self._renderer)
             except asyncio.CancelledError:
@@ -152,7 +151,7 @@ class PostgresUnitOfWork:
             await _roll_back(driver)
 
 
-async def _roll_back(driver: asyncpg.Connection) -> None:
+async def _roll_back(driver: Connection) -> None:
     """End the transaction where it was not committed."""
     if driver.is_in_transaction():
         await driver.execute("ROLLBACK")

@@ -5,6 +5,8 @@ from secrets import token_bytes
 from typing import Final
 from uuid import UUID
 
+from application.ports.system import MAX_ID_LEAD_MS
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -27,7 +29,7 @@ class Uuid7Generator:
     """UUID version 7 in ascending order, also within a millisecond and when the clock steps back.
 
     RFC 9562, 6.2, method 2: within one millisecond the random part grows by a random step, and
-    where it is full, or the clock is behind, ids run ahead of the clock. Hand-written, because
+    if it is full, or the clock is a little behind, ids run ahead of it. Hand-written, because
     uuid-utils and Python 3.14 keep the order only for a time that they read themselves.
     """
 
@@ -36,10 +38,10 @@ class Uuid7Generator:
         self._random = _Randomness()
 
     def new(self, now: datetime) -> UUID:
-        """A new id behind all earlier ones, with `now`'s milliseconds where that is possible."""
+        """A new id behind all earlier ones, with `now`'s milliseconds if that is possible."""
         # One bit stays free, so that a full random part is a matter of centuries.
         fresh = _milliseconds(now) << _RANDOM_BITS | self._random.bits(_RANDOM_BITS - 1)
-        if fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
+        if 0 <= (self._last >> _RANDOM_BITS) - (fresh >> _RANDOM_BITS) <= MAX_ID_LEAD_MS:
             fresh = self._last + 1 + self._random.bits(_STEP_BITS)
         self._last = fresh
         return _uuid(fresh)

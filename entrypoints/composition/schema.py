@@ -1,12 +1,10 @@
 """The schema of the database that a process is given."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
-from adapters.postgres.database import Database, translated
+from adapters.postgres.database import Database
 from adapters.postgres.migrating import is_at_head, migrate
 from application.errors import Unavailable
 from entrypoints.composition.errors import CannotStart
@@ -23,8 +21,8 @@ async def bring_to_head(url: str) -> bool:
     Raises:
         CannotStart: PostgreSQL does not answer in time.
     """
-    async with _answering(url) as database:
-        return await migrate(database.engine)
+    await _wait_for_postgresql(url)
+    return await migrate(url)
 
 
 async def schema_is_at_head(url: str) -> bool:
@@ -33,8 +31,8 @@ async def schema_is_at_head(url: str) -> bool:
     Raises:
         CannotStart: PostgreSQL does not answer in time.
     """
-    async with _answering(url) as database:
-        return await is_at_head(database.engine)
+    await _wait_for_postgresql(url)
+    return await is_at_head(url)
 
 
 async def wait_for_head(url: str) -> None:
@@ -51,28 +49,26 @@ async def wait_for_head(url: str) -> None:
         await asyncio.sleep(2 * _PAUSE)
 
 
-@asynccontextmanager
-async def _answering(url: str) -> AsyncIterator[Database]:
-    """A database that answers, for the time of the block."""
+async def _wait_for_postgresql(url: str) -> None:
     database = Database(url, pool_size=1)
+    deadline = monotonic() + _PATIENCE
     try:
-        await _wait_for(database)
-        yield database
+        while True:
+            try:
+                await database.ping()
+            except Unavailable as error:
+                if monotonic() > deadline:
+                    raise CannotStart(
+                        f"PostgreSQL (DATABASE_URL) does not answer: {_reason_of(error)}"
+                    ) from error
+                logger.warning("waiting for PostgreSQL (DATABASE_URL)")
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
     finally:
         await database.close()
 
 
-async def _wait_for(database: Database) -> None:
-    deadline = monotonic() + _PATIENCE
-    while True:
-        try:
-            with translated():
-                await database.ping()
-        except Unavailable as error:
-            if monotonic() > deadline:
-                reason = str(error.__cause__ or error)
-                raise CannotStart(f"PostgreSQL (DATABASE_URL) does not answer: {reason}") from error
-            logger.warning("waiting for PostgreSQL (DATABASE_URL)")
-            await asyncio.sleep(_PAUSE)
-        else:
-            return
+def _reason_of(error: Unavailable) -> str:
+    cause = error.__cause__ or error
+    return str(cause) or type(cause).__name__

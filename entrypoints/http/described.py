@@ -125,7 +125,9 @@ ADVICE: Final[Mapping[type[OrderServiceError], Advice]] = {
         "Ask again; with If-Match, read the order first.",
     ),
     Unavailable: Advice(
-        "The service is at its limits, or its database is out of reach.",
-        "Ask again after as many seconds as the answer's Retry-After header says.",
+        "The service is at its limits, or its database is out of reach. The detail says whether a"
+        " change may have been done all the same.",
+        "Ask again after as many seconds as the answer's Retry-After header says. If a change may"
+        " have been done, look for it first, or repeat the request with the same reference.",
     ),
 }

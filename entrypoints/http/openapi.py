@@ -165,13 +165,23 @@ def _problem(
     common: Iterable[str],
 ) -> dict[str, Any]:
     """What all the refusals with one status have in common, and an example of each of them."""
-    problems = {error.code: problem_of(error, path) for error in errors}
-    content = {"schema": _schema(Problem), "examples": _examples(problems)}
+    problems = [problem_of(error, path) for error in errors]
+    titles = {each.code: each.title for each in problems}
+    content = {"schema": _schema(Problem), "examples": _examples(_named(problems))}
     return {
-        "description": "\n\n".join(f"`{code}`: {each.title}." for code, each in problems.items()),
+        "description": "\n\n".join(f"`{code}`: {title}." for code, title in titles.items()),
         "headers": _headers((*OF_STATUS.get(status, ()), *OF_REFUSALS, *common)),
         "content": {MEDIA_TYPE: content},
     }
+
+
+def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
+    """Each problem under its code; a code's further ones under its code and a number."""
+    named: dict[str, Problem] = {}
+    for problem in problems:
+        alike = sum(each.code == problem.code for each in named.values())
+        named[f"{problem.code}-{alike + 1}" if alike else problem.code] = problem
+    return named
 
 
 def _of_any_address() -> dict[str, Any]:

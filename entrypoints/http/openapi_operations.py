@@ -7,6 +7,8 @@ from typing import Any, Final
 from litestar.handlers import HTTPRouteHandler
 
 from application.errors import (
+    NOTHING_CHANGED,
+    OUTCOME_UNKNOWN,
     ConcurrentUpdate,
     InvalidCredentials,
     NotAuthenticated,
@@ -32,6 +34,8 @@ HTML: Final = "text/html"
 TEXT: Final = "text/plain"
 
 _TRY_AGAIN: Final = RateLimited(12)
+#: Operations with these tags cannot do without PostgreSQL.
+_OF_THE_STORAGE: Final = ("Accounts", "Orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Operation:
     body: Body | None = None
     of_its_own: tuple[OrderServiceError, ...] = ()
     needs_token: bool = False
+    changes: bool = False
     is_limited: bool = True
 
     @property
@@ -91,11 +96,18 @@ class Operation:
         """An example of every refusal that can be met here."""
         return (
             *(self.body.refusals if self.body else ()),
-            *((NotAuthenticated(), Unavailable()) if self.needs_token else ()),
+            *((NotAuthenticated(),) if self.needs_token else ()),
+            *(self._unavailable if self.tag in _OF_THE_STORAGE else ()),
             *((_TRY_AGAIN,) if self.is_limited else ()),
             *self.of_its_own,
             InternalError(),
         )
+
+    @property
+    def _unavailable(self) -> tuple[OrderServiceError, ...]:
+        if self.changes:
+            return Unavailable(NOTHING_CHANGED), Unavailable(OUTCOME_UNKNOWN)
+        return (Unavailable(),)
 
 
 _REGISTER: Final = Operation(
@@ -112,7 +124,8 @@ _REGISTER: Final = Operation(
             ("Cache-Control",),
         ),
     ),
-    of_its_own=(EmailTaken(), examples.BAD_REGISTRATION, Unavailable()),
+    changes=True,
+    of_its_own=(EmailTaken(), examples.BAD_REGISTRATION),
 )
 _LOG_IN: Final = Operation(
     tag="Accounts",
@@ -129,7 +142,7 @@ _LOG_IN: Final = Operation(
             ("Cache-Control",),
         ),
     ),
-    of_its_own=(InvalidCredentials(), examples.BAD_TOKEN_FORM, Unavailable()),
+    of_its_own=(InvalidCredentials(), examples.BAD_TOKEN_FORM),
 )
 _READ_ACCOUNT: Final = Operation(
     tag="Accounts",
@@ -149,6 +162,7 @@ _CREATE_ORDER: Final = Operation(
         " `total_price` stands as given. Amounts are read exactly, never through a binary float."
     ),
     needs_token=True,
+    changes=True,
     body=Body(shapes.NewOrder, examples.NEW_ORDERS),
     answers=(
         Answer(
@@ -230,6 +244,7 @@ _CHANGE_STATUS: Final = Operation(
         " of the order tells which are possible."
     ),
     needs_token=True,
+    changes=True,
     parameters=("OrderId", "IfMatch"),
     body=Body(shapes.StatusChange, examples.STATUS_CHANGES),
     answers=(

@@ -125,8 +125,6 @@ def _headers(error: OrderServiceError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case RateLimited(retry_after=seconds) | Unavailable(retry_after=seconds):
             return {"Retry-After": str(seconds)}
-        case ConcurrentUpdate():
-            return {"Retry-After": "1"}
         case _:
             return {}
 

@@ -5,8 +5,10 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from adapters.system.ids import Uuid7Generator
-from application.ports.system import IdGenerator
+from application.ports.system import MAX_ID_LEAD_MS, IdGenerator
 from tests.support.time import NOW
+
+MAX_LEAD = timedelta(milliseconds=MAX_ID_LEAD_MS)
 
 GENERATORS: dict[str, Callable[[], IdGenerator]] = {"system": Uuid7Generator}
 
@@ -45,14 +47,25 @@ def test_ids_ascend_with_time(ids: IdGenerator) -> None:
 
 def test_ids_ascend_when_the_clock_steps_back(ids: IdGenerator) -> None:
     before = [ids.new(NOW) for _ in range(100)]
-    after = [ids.new(NOW - timedelta(hours=1)) for _ in range(100)]
+    after = [ids.new(NOW - MAX_LEAD) for _ in range(100)]
     made = before + after
     assert made == sorted(set(made))
 
 
+@pytest.mark.parametrize("step", [timedelta(), timedelta(seconds=1), MAX_LEAD, timedelta(hours=1)])
+def test_an_id_is_never_behind_the_clock_nor_far_ahead_of_it(
+    ids: IdGenerator, step: timedelta
+) -> None:
+    before = ids.new(NOW)
+    after = ids.new(NOW - step)
+    lead = milliseconds(after) - milliseconds(Uuid7Generator().new(NOW - step))
+    assert 0 <= lead <= MAX_ID_LEAD_MS
+    assert after != before
+
+
 def test_an_id_carries_its_time_again_once_the_clock_has_caught_up(ids: IdGenerator) -> None:
     ids.new(NOW)
-    ids.new(NOW - timedelta(hours=1))
+    ids.new(NOW - MAX_LEAD)
     later = NOW + timedelta(milliseconds=1)
     assert milliseconds(ids.new(later)) == milliseconds(Uuid7Generator().new(later))
 

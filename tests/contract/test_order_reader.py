@@ -7,6 +7,7 @@ import pytest
 
 from application.documents import OrderDocument, OrderRecord
 from application.ports.orders import OrderFilter
+from application.ports.system import MAX_ID_LEAD_MS
 from domain.ids import OrderId
 from domain.status import OrderStatus
 from tests.support.acts import an_owner, move, place, process
@@ -79,12 +80,32 @@ async def test_whoever_asks_at_the_same_moment_sees_their_own(adapters: Adapters
     assert found == [placed[5].document, None, placed[2].document, placed[5].document]
 
 
-async def test_newest_is_the_last_one_made_whatever_its_time_says(adapters: Adapters) -> None:
+#: As far as a clock may step back without ids following it.
+STEP_BACK = timedelta(milliseconds=MAX_ID_LEAD_MS)
+
+
+async def test_newest_is_the_last_one_made_even_if_the_clock_has_stepped_back(
+    adapters: Adapters,
+) -> None:
     owner = await an_owner(adapters)
     first = await place(adapters, owner, at=NOW)
-    second = await place(adapters, owner, at=NOW - timedelta(days=1))
+    second = await place(adapters, owner, at=NOW - STEP_BACK)
     page = await adapters.reader.page(OrderFilter(owner=owner), None, 10)
     assert list(page.orders) == [second.document, first.document]
+
+
+async def test_an_order_is_found_by_its_time_even_if_its_id_is_ahead_of_it(
+    adapters: Adapters,
+) -> None:
+    owner, stepped_back = await an_owner(adapters), NOW - STEP_BACK
+    await place(adapters, owner, at=NOW)
+    late = await place(adapters, owner, at=stepped_back)
+    assert late.record.id.int >> 80 > stepped_back.timestamp() * 1000
+    wanted = OrderFilter(
+        owner=owner, created_after=stepped_back, created_before=stepped_back + timedelta.resolution
+    )
+    page = await adapters.reader.page(wanted, None, 10)
+    assert list(page.orders) == [late.document]
 
 
 async def test_a_page_points_behind_its_last_order_only_where_there_is_more(

@@ -1,7 +1,9 @@
 """The schema against its migrations, the domain's rules and the queries that it is made for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -13,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.postgres.database import Database
 from adapters.postgres.migrating import alembic_config, head, is_at_head, migrate
@@ -51,7 +53,7 @@ async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Datab
 async def test_every_migration_goes_up_down_and_up_again(empty: Database) -> None:
     for revision in ("head", "base", "head"):
         await _run(empty, revision)
-    assert await is_at_head(empty.engine)
+    assert await is_at_head(empty.url)
 
 
 async def _run(database: Database, revision: str) -> None:
@@ -59,8 +61,14 @@ async def _run(database: Database, revision: str) -> None:
         move = command.downgrade if revision == "base" else command.upgrade
         move(alembic_config(connection), revision)
 
-    async with database.engine.begin() as connection:
+    engine = engine_of(database)
+    async with engine.connect() as connection:
         await connection.run_sync(step)
+    await engine.dispose()
+
+
+def engine_of(database: Database) -> AsyncEngine:
+    return create_async_engine(database.url.replace("postgresql://", "postgresql+asyncpg://"))
 
 
 def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
@@ -70,24 +78,20 @@ def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
 async def test_a_schema_of_a_later_release_is_good_enough(at_head: Database) -> None:
     async with at_head.driver() as driver:
         await driver.execute("UPDATE alembic_version SET version_num = '9999'")
-    assert await is_at_head(at_head.engine)
-    assert not await migrate(at_head.engine)
+    assert await is_at_head(at_head.url)
+    assert not await migrate(at_head.url)
 
 
 async def test_many_processes_may_migrate_at_once(empty: Database) -> None:
-    others = [Database(empty.url, pool_size=1) for _ in range(6)]
-    changed = await asyncio.gather(*(migrate(other.engine) for other in others))
+    changed = await asyncio.gather(*(migrate(empty.url) for _ in range(6)))
     assert sorted(changed) == [False] * 5 + [True]
-    for other in others:
-        await other.close()
 
 
 async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(at_head: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
-    # Not the service's engine: reflection wants its JSON decoded.
-    engine = create_async_engine(at_head.url.replace("postgresql://", "postgresql+asyncpg://"))
+    engine = engine_of(at_head)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
@@ -190,6 +194,8 @@ async def test_an_order_begins_at_the_beginning(at_head: Database) -> None:
 
 
 _OWNER = UserId(UUID(int=1))
+_DAY = datetime(2026, 1, 2, tzinfo=UTC)
+_ORDERS_A_DAY = 20_000
 _FILTERS = [
     OrderFilter(owner=owner, statuses=statuses, reference=reference)
     for owner in (None, _OWNER)
@@ -231,6 +237,59 @@ async def _plan(database: Database, sql: str, parameters: Sequence[Any]) -> str:
     plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
     return plan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        OrderFilter(created_before=_DAY + timedelta(hours=6)),
+        OrderFilter(created_after=_DAY + timedelta(hours=18)),
+        OrderFilter(
+            created_after=_DAY + timedelta(hours=6), created_before=_DAY + timedelta(hours=6.001)
+        ),
+        OrderFilter(owner=_OWNER, created_before=_DAY + timedelta(hours=6)),
+        OrderFilter(created_before=_DAY - timedelta(hours=1)),
+        OrderFilter(created_after=_DAY + timedelta(hours=25)),
+    ],
+)
+async def test_a_page_between_two_times_visits_few_other_rows(
+    at_head: Database, wanted: OrderFilter
+) -> None:
+    await _a_day_of_orders(at_head)
+    sql, parameters = page_query(wanted, None, 21)
+    async with at_head.driver() as driver:
+        rows = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
+    visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
+    # A page, and what an id may be ahead of its order's time: a minute of such a day.
+    assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
+
+
+def _visited(plan: dict[str, Any]) -> Iterator[int]:
+    if "Plans" not in plan:
+        yield plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    for part in plan.get("Plans", ()):
+        yield from _visited(part)
+
+
+async def _a_day_of_orders(database: Database) -> None:
+    """Orders evenly over a day, each id made at its time."""
+    async with database.driver() as driver:
+        await driver.execute(
+            "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER
+        )
+        await driver.execute(
+            "INSERT INTO orders SELECT"
+            " (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'"
+            " || lpad(to_hex(n), 12, '0'))::uuid,"
+            " $1, NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, at, at, NULL"
+            " FROM (SELECT n, $2::timestamptz + n * $3::interval AS at"
+            "       FROM generate_series(0, $4::int - 1) AS n) AS made",
+            _OWNER,
+            _DAY,
+            timedelta(days=1) / _ORDERS_A_DAY,
+            _ORDERS_A_DAY,
+        )
+        await driver.execute("VACUUM ANALYZE orders")
 
 
 async def _many_orders(database: Database) -> None:

@@ -19,6 +19,8 @@ from domain.status import OrderStatus
 from tests.support.time import NOW, MovableClock
 
 IDS: Final = Uuid7Generator()
+#: Apart from the others: orders may be placed at any time, and their ids begin with it.
+_ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
 STAFF: Final = Actor(ActorKind.STAFF, UserId(IDS.new(NOW)))
 
@@ -30,9 +32,9 @@ def a_user_id() -> UserId:
     return UserId(IDS.new(NOW))
 
 
-def an_order_id() -> OrderId:
-    """An order's id, greater each time."""
-    return OrderId(IDS.new(NOW))
+def an_order_id(at: datetime = NOW) -> OrderId:
+    """An order's id, greater each time if its time is."""
+    return OrderId(_ORDER_IDS.new(at))
 
 
 def usd(amount: str) -> Money:
@@ -53,7 +55,7 @@ def a_placed_order(
     at: datetime = NOW,
 ) -> Order:
     """An order that was placed and not stored yet; each is newer than those before it."""
-    return Order.place(an_order_id(), owner, lines or tea(), reference, at)
+    return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
 def an_order_write(order: Order, at: datetime = NOW) -> OrderWrite:

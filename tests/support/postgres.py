@@ -58,9 +58,7 @@ def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
 async def _made(server_url: str) -> str:
     url = await create_database(server_url)
     with no_hurry():
-        database = Database(url, pool_size=1)
-        await migrate(database.engine)
-        await database.close()
+        await migrate(url)
     return url
 
 

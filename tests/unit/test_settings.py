@@ -12,7 +12,13 @@ from entrypoints.settings import BadSettings, Settings, load_settings
 SECRET = "a key of thirty-two bytes or more"
 
 BAD = {
-    "DATABASE_URL": ["mysql://a/b", "postgresql://a:port/b", "postgres:/a", "localhost"],
+    "DATABASE_URL": [
+        "mysql://a/b",
+        "postgresql://a:port/b",
+        "postgresql://a:1,b:port/c",
+        "postgres:/a",
+        "localhost",
+    ],
     "REDIS_URL": ["http://a", "redis://", "redis://a:x"],
     "KAFKA_BOOTSTRAP_SERVERS": ["a", "a:", ":1", "a:99999", "a:1,b"],
     "KAFKA_SECURITY_PROTOCOL": ["TLS"],
@@ -82,6 +88,12 @@ def test_a_database_wants_a_secret() -> None:
     assert "JWT_SECRET_KEY" in faults_of(DATABASE_URL="postgresql://a/b")
     settings = load_settings({"DATABASE_URL": "postgres://a/b", "JWT_SECRET_KEY": SECRET})
     assert settings.secret == SECRET.encode()
+
+
+def test_a_database_may_have_several_hosts() -> None:
+    url = "postgresql://ada:hush@one:5432,two:5433/orders"
+    settings = load_settings({"DATABASE_URL": url, "JWT_SECRET_KEY": SECRET})
+    assert settings.database_url == url
 
 
 def test_a_secret_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:

@@ -1,33 +1,105 @@
-from collections.abc import Callable
+"""What a failure of PostgreSQL, or on the way to it, means to the service: by its SQLSTATE."""
 
 import asyncpg
 import pytest
-from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
-from adapters.postgres.database import translated
-from application.errors import Unavailable
-
-FROM_THE_POOL: Callable[[str], Exception] = AsyncAdapt_asyncpg_dbapi.Error
-OUT_OF_REACH = [
-    asyncpg.CannotConnectNowError("the database system is starting up"),
-    asyncpg.AdminShutdownError("terminating connection"),
-    asyncpg.InvalidPasswordError("password authentication failed"),
-    asyncpg.InvalidCatalogNameError('database "orders" does not exist'),
-    ConnectionRefusedError(),
-]
+from adapters.postgres.failures import is_certainly_undone, translated
+from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, ConcurrentUpdate, Unavailable
+from domain.errors import EmailTaken, ReferenceTaken
 
 
-@pytest.mark.parametrize("failure", OUT_OF_REACH, ids=lambda failure: type(failure).__name__)
-async def test_a_server_that_lets_nobody_in_is_out_of_reach_whoever_says_so(
-    failure: Exception,
-) -> None:
-    with pytest.raises(Unavailable), translated():
-        raise failure
-    with pytest.raises(Unavailable), translated():
-        raise FROM_THE_POOL("it says") from failure
+def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.PostgresError:
+    """What PostgreSQL sends, made into an exception as the driver does."""
+    letters = {"C": sqlstate, "M": "it says", "S": severity, "V": severity}
+    constraint = {"n": fields["constraint"]} if "constraint" in fields else {}
+    error: asyncpg.PostgresError = asyncpg.PostgresError.new(letters | constraint)
+    return error
 
 
-async def test_a_statement_that_is_wrong_is_not() -> None:
-    failure = asyncpg.PostgresSyntaxError("syntax error")
-    with pytest.raises(AsyncAdapt_asyncpg_dbapi.Error), translated():
-        raise FROM_THE_POOL("it says") from failure
+@pytest.mark.parametrize(
+    "sqlstate",
+    [
+        "25006",  # read-only
+        "25P03",  # idle in a transaction for too long
+        "25P04",  # PostgreSQL 17: a transaction that took too long
+        "55P03",  # a lock that was not to be had
+        "57014",  # canceled
+        "57P01",  # shutdown
+        "57P03",  # starting up, or a standby that lets nobody in
+        "57P05",  # a session that rested for too long
+        "53300",  # too many connections
+        "53100",  # disk full
+        "08006",
+        "28P01",  # wrong password
+        "3D000",  # no such database
+        "58030",  # I/O error
+        "XX000",
+        "XX999",  # of no release yet
+    ],
+)
+def test_what_describes_the_server_means_that_it_is_unavailable(sqlstate: str) -> None:
+    failure = translated(refusal(sqlstate), may_have_changed=False)
+    assert (type(failure), str(failure)) == (Unavailable, NOTHING_CHANGED)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        ConnectionResetError(),
+        TimeoutError(),
+        RuntimeError("unable to perform operation on <TCPTransport closed=True>"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("got no answer"),
+        asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"),
+        asyncpg.TargetServerAttributeNotMatched("read-write"),
+        AssertionError("of some library"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_failure_without_a_state_is_the_networks_whatever_its_class(error: Exception) -> None:
+    failure = translated(error, may_have_changed=True)
+    assert (type(failure), str(failure)) == (Unavailable, OUTCOME_UNKNOWN)
+    assert not is_certainly_undone(error)
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_what_was_rolled_back_for_another_may_be_repeated(sqlstate: str) -> None:
+    failure = translated(refusal(sqlstate), may_have_changed=False)
+    assert isinstance(failure, ConcurrentUpdate)
+    assert is_certainly_undone(refusal(sqlstate))
+
+
+@pytest.mark.parametrize("sqlstate", ["22012", "42601", "42501", "0A000", "23514", "23505"])
+def test_a_statement_that_is_wrong_is_a_defect_of_ours(sqlstate: str) -> None:
+    error = refusal(sqlstate, constraint="something")
+    assert translated(error, may_have_changed=False) is error
+    assert is_certainly_undone(error)
+
+
+def test_a_call_that_is_wrong_is_a_defect_of_ours() -> None:
+    error = TypeError("execute() takes 2 positional arguments")
+    assert translated(error, may_have_changed=False) is error
+
+
+@pytest.mark.parametrize(
+    ("constraint", "meaning"),
+    [("users_email_unique", EmailTaken), ("orders_reference_unique", ReferenceTaken)],
+)
+def test_a_broken_rule_has_its_meaning(constraint: str, meaning: type[Exception]) -> None:
+    error = refusal("23505", constraint=constraint)
+    assert type(translated(error, may_have_changed=False)) is meaning
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refusal("57P01", "FATAL"), refusal("57P02", "PANIC"), refusal("08006")],
+    ids=lambda error: f"{error.sqlstate} {error.severity_en}",
+)
+def test_what_ends_the_session_may_have_been_done_before(error: Exception) -> None:
+    assert not is_certainly_undone(error)
+
+
+@pytest.mark.parametrize("sqlstate", ["25006", "57014", "55P03", "53100"])
+def test_what_the_session_survives_was_rolled_back(sqlstate: str) -> None:
+    assert is_certainly_undone(refusal(sqlstate))

@@ -1,0 +1,348 @@
+"""Connections to a real PostgreSQL that are forgotten, reset, read-only, or set up otherwise."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres.database import Database
+from adapters.postgres.migrating import migrate
+from application.errors import NOTHING_CHANGED, Unavailable
+from domain.actor import SYSTEM
+from domain.user import User
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import NewServer, Shared
+from tests.servers.process import LocalServer
+from tests.servers.server import Server
+from tests.support.acts import order_in, place
+from tests.support.fault_proxy import FaultProxy
+from tests.support.orders import a_user_id
+from tests.support.patience import LONG
+from tests.support.postgres import adapters_over
+from tests.support.time import NOW
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+SIZE = 4
+
+
+@asynccontextmanager
+async def opened(url: str, size: int = SIZE) -> AsyncIterator[Database]:
+    database = Database(url, size)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def url(postgres_server: Shared, migrated: str) -> AsyncIterator[str]:
+    async with fresh_database(postgres_server.url, migrated) as url:
+        yield url
+
+
+@pytest.fixture
+def proxy(url: str) -> Iterator[FaultProxy]:
+    with FaultProxy.to(url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def database(url: str, proxy: FaultProxy) -> AsyncIterator[Database]:
+    """A database behind a proxy, with all connections of its pool at rest."""
+    async with opened(proxy.through(url)) as database:
+        await fill(database)
+        yield database
+
+
+async def fill(database: Database) -> None:
+    """Open all connections of a pool, and put them to rest."""
+    all_have_one = asyncio.Barrier(SIZE)
+
+    async def take() -> None:
+        async with database.driver() as driver:
+            await driver.execute("SELECT 1")
+            await all_have_one.wait()
+
+    await asyncio.gather(*(take() for _ in range(SIZE)))
+    assert database.connections() == (0, SIZE)
+
+
+async def read(database: Database) -> int:
+    async with database.driver() as driver:
+        one: int = await driver.fetchval("SELECT 1")
+    return one
+
+
+async def run_on(url: str, statement: str) -> Any:
+    """Run a statement as an operator would, past everything of the service."""
+    connection = await asyncpg.connect(url, timeout=LONG)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def becomes_writable(database: Database) -> None:
+    async with asyncio.timeout(LONG):
+        while True:
+            try:
+                await database.ping()
+            except Unavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+# --- Networks
+
+
+async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
+    database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    assert proxy.forget() == SIZE
+    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)  # they have rested
+    assert await read(database) == 1
+    monkeypatch.undo()
+    # The first one that was dead has condemned the others.
+    assert database.connections() == (0, 1)
+    assert [await read(database) for _ in range(13)] == [1] * 13
+
+
+async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
+    database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    proxy.forget()
+    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    async with asyncio.timeout(LONG):
+        assert await asyncio.gather(*(read(database) for _ in range(14))) == [1] * 14
+
+
+async def test_a_connection_that_is_alive_is_used_again_after_a_rest(
+    database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    assert [await read(database) for _ in range(14)] == [1] * 14
+    assert proxy.accepted == SIZE
+
+
+async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
+    database: Database, proxy: FaultProxy
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        statement = tasks.create_task(sleep_on(database))
+        await is_under_way(database, "pg_sleep")
+        proxy.reset()
+    assert await statement == NOTHING_CHANGED
+    assert [await read(database) for _ in range(14)] == [1] * 14
+
+
+async def sleep_on(database: Database) -> str:
+    async with database.driver() as driver:
+        with pytest.raises(Unavailable) as refusal:
+            await driver.execute("SELECT pg_sleep(3600)")
+    return str(refusal.value)
+
+
+async def is_under_way(database: Database, statement: str) -> None:
+    async with asyncio.timeout(LONG), database.driver() as driver:
+        while not await driver.fetchval(  # noqa: ASYNC110 - PostgreSQL has no event of it
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1"
+            " AND pid <> pg_backend_pid()",
+            f"%{statement}%",
+        ):
+            await asyncio.sleep(0.02)
+
+
+async def test_every_socket_is_watched_by_the_kernel(database: Database) -> None:
+    import socket  # noqa: PLC0415 - what this test alone looks at
+
+    async with database.driver() as driver:
+        raw = driver._transport.get_extra_info("socket")
+        assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_USER_TIMEOUT", 10_000)):
+            if hasattr(socket, name):
+                assert raw.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == seconds
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("of the code"), OSError("of the code"), TimeoutError("of the code")]
+)
+async def test_an_error_of_the_code_between_two_statements_stays_what_it_is(
+    database: Database, proxy: FaultProxy, error: Exception
+) -> None:
+    with pytest.raises(type(error), match="of the code"):  # noqa: PT012 - the code is the block
+        async with database.driver() as driver:
+            await driver.execute("SELECT 1")
+            raise error
+    assert await read(database) == 1
+    assert proxy.accepted == SIZE
+
+
+# --- Settings of the server
+
+
+async def test_what_a_database_defaults_to_does_not_make_healthy_work_fail(url: str) -> None:
+    name = url.rpartition("/")[2]
+    for setting in (
+        "default_transaction_isolation = 'serializable'",
+        "lock_timeout = 1",
+        "statement_timeout = 1",
+        "idle_in_transaction_session_timeout = 1",
+        "transaction_timeout = 1",
+        "idle_session_timeout = '1min'",
+    ):
+        await run_on(url.replace(f"/{name}", "/postgres"), f"ALTER DATABASE {name} SET {setting}")
+    async with opened(url) as database:
+        adapters = adapters_over(database)
+        order = await place(adapters)
+        async with database.driver() as driver:
+            assert await driver.fetchval("SHOW transaction_isolation") == "read committed"
+            assert await driver.fetchval("SHOW idle_in_transaction_session_timeout") == "8s"
+            assert await driver.fetchval("SHOW idle_session_timeout") == "0"
+            await driver.execute("SELECT pg_sleep(0.05)")
+        async with adapters.begin() as tx:
+            await tx.orders.get(order.record.id, SYSTEM)
+            await asyncio.sleep(0.05)
+            await tx.orders.get(order.record.id, SYSTEM)
+        assert not await migrate(url)
+
+
+async def test_two_writers_take_turns_whatever_a_database_defaults_to(url: str) -> None:
+    name = url.rpartition("/")[2]
+    await run_on(
+        url.replace(f"/{name}", "/postgres"),
+        f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'",
+    )
+    async with opened(url) as database:
+        adapters = adapters_over(database)
+        order = (await place(adapters)).record.id
+        async with adapters.begin() as tx:
+            await tx.orders.get(order, SYSTEM)
+            async with database.driver() as driver:
+                await driver.execute(
+                    "UPDATE orders SET status = 'PAID', version = 2, revision = 2 WHERE id = $1",
+                    order,
+                )
+            # What another has committed meanwhile is seen.
+            assert (await tx.orders.get(order, SYSTEM)).state.version == 2
+
+
+async def test_a_transaction_that_does_nothing_loses_its_locks(url: str) -> None:
+    async with opened(url) as database:
+        adapters = adapters_over(database)
+        order = (await place(adapters)).record.id
+        update = "UPDATE orders SET updated_at = now() WHERE id = $1"
+        async with database.driver() as frozen, database.driver() as other:
+            await frozen.execute("BEGIN")
+            await frozen.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            await frozen.execute(update, order)
+            assert await other.execute(update, order) == "UPDATE 1"  # it has waited for the lock
+            with pytest.raises(Unavailable) as refusal:
+                await frozen.execute("COMMIT")
+        assert isinstance(refusal.value.__cause__, Exception)
+        assert (await order_in(adapters, order)).id == order
+
+
+# --- Servers that are read-only
+
+
+async def a_write(database: Database) -> None:
+    user = User(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
+    await adapters_over(database).accounts.add(user, "hash")
+
+
+async def test_sessions_that_become_read_only_are_out_of_reach_and_replaced(
+    new_postgres: NewServer,
+) -> None:
+    with new_postgres() as server:
+        await migrate(server.url)
+        async with opened(server.url) as database:
+            await fill(database)
+            await run_on(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
+            await run_on(server.url, "SELECT pg_reload_conf()")
+            await becomes_read_only(database)
+            assert database.connections() == (0, 0)  # all of them went
+            with pytest.raises(Unavailable) as refusal:
+                await a_write(database)
+            assert str(refusal.value) == NOTHING_CHANGED
+            with pytest.raises(Unavailable):
+                await database.ping()
+            await make_writable(server.url)
+            await becomes_writable(database)
+            await a_write(database)
+
+
+async def becomes_read_only(database: Database) -> None:
+    """Write until that is refused."""
+    async with asyncio.timeout(LONG):
+        while True:
+            try:
+                await a_write(database)
+            except Unavailable:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def make_writable(url: str) -> None:
+    connection = await asyncpg.connect(url, timeout=LONG)
+    await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+
+
+def demote(server: Server) -> None:
+    """Start a server again as a standby, which has no primary to follow yet."""
+    if not isinstance(server, LocalServer):
+        pytest.skip("needs the files of a server of this machine")
+    server.stop()
+    (data,) = (path.parent for path in Path(server.folder).glob("**/PG_VERSION") if is_root(path))
+    (data / "standby.signal").touch()
+    server.start()
+
+
+def is_root(path: Path) -> bool:
+    return (path.parent / "global").is_dir()
+
+
+async def test_a_standby_is_out_of_reach_until_it_is_promoted(new_postgres: NewServer) -> None:
+    with new_postgres() as server:
+        await migrate(server.url)
+        async with opened(server.url) as database:
+            await a_write(database)
+            demote(server)
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await database.ping()
+                with pytest.raises(Unavailable):
+                    await a_write(database)
+            assert await run_on(server.url, "SELECT pg_promote()")
+            await becomes_writable(database)
+            await a_write(database)
+
+
+async def test_of_several_hosts_the_one_that_takes_writes_is_used(
+    new_postgres: NewServer, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_postgres() as standby, FaultProxy.to(postgres_server.url) as silent:
+        demote(standby)
+        silent.silence()
+        primary = postgres_server.url
+        hosts = [each.rpartition("@")[2].partition("/")[0] for each in (standby.url, primary)]
+        hosts.insert(0, f"127.0.0.1:{silent.port}")
+        # A host that says nothing may not use up the time of the others.
+        monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", 3 * 5.0)
+        url = primary.replace(hosts[-1], ",".join(hosts))
+        async with opened(url) as database:
+            await becomes_writable(database)
+            async with database.driver() as driver:
+                assert not await driver.fetchval("SELECT pg_is_in_recovery()")
+            tried = silent.accepted
+            await fill(database)  # the host that answered last is tried first
+            assert silent.accepted == tried
