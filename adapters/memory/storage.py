@@ -7,6 +7,7 @@ from adapters.memory.dead_letters_table import DeadLettersTable
 from adapters.memory.inbox_table import InboxTable
 from adapters.memory.orders_table import OrdersTable
 from adapters.memory.outbox_table import OutboxTable
+from adapters.memory.replays_table import ReplaysTable
 from application.documents import Event
 from application.ports.accounts import Login
 from application.ports.events import Placement
@@ -32,6 +33,9 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.orders = OrdersTable()
         self.outbox = OutboxTable()
+        self.replays = ReplaysTable()
+        #: Orders that the cache may have in an older revision, and since when.
+        self.cache_debts: dict[OrderId, datetime] = {}
         self.dead_letters = DeadLettersTable()
         self.inbox = InboxTable()
         self.ledger: list[Effect] = []

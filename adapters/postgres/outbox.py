@@ -1,95 +1,23 @@
 """The outbox, seen from the relay, and the backlog, seen from the sweeper."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
+from adapters.postgres import outbox_statements as sql
 from adapters.postgres.database import Database
-from adapters.postgres.records import event_of
-from application.documents import Event
-from application.ports.events import Placement
-from domain.ids import EventId, OrderId
+from adapters.postgres.outbox_batch import PostgresOutboxBatch
+from domain.ids import OrderId
 
-#: Seconds for which a relay may hold a batch; a frozen one loses its locks, and what it holds may
-#: then be published twice, never skipped.
-_HOLD: Final = 30
-
-# A lock alone would let a second relay take an order's third event while the first holds the
-# second; an event whose order has an earlier one unpublished is nobody's to take.
-_ELIGIBLE: Final = """
-SELECT * FROM outbox AS waiting
-WHERE published_at IS NULL
-  AND (retry_at IS NULL OR retry_at <= now())
-  AND NOT EXISTS (
-      SELECT FROM outbox AS earlier
-      WHERE earlier.published_at IS NULL
-        AND earlier.subject = waiting.subject
-        AND earlier.revision < waiting.revision
-  )
-ORDER BY at, subject, revision
-LIMIT $1
-FOR UPDATE SKIP LOCKED
-"""
-
-# nextval runs once a row, in the order of the array.
-_PUBLISHED: Final = """
-UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),
-                  broker_partition = sent.partition, broker_offset = sent.log_offset,
-                  last_error = NULL, retry_at = NULL
-FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[])
-    AS sent (subject, revision, partition, log_offset)
-WHERE outbox.subject = sent.subject AND outbox.revision = sent.revision
-"""
-
-_REJECTED: Final = """
-UPDATE outbox SET attempts = attempts + 1, last_error = rejected.reason,
-                  retry_at = now() + least(2 ^ attempts, 60) * interval '1 second'
-FROM unnest($1::uuid[], $2::int[], $3::text[]) AS rejected (subject, revision, reason)
-WHERE outbox.subject = rejected.subject AND outbox.revision = rejected.revision
-"""
-
-_POSTPONED: Final = """
-UPDATE outbox SET last_error = kept.reason
-FROM unnest($1::uuid[], $2::int[], $3::text[]) AS kept (subject, revision, reason)
-WHERE outbox.subject = kept.subject AND outbox.revision = kept.revision
-"""
-
-
-class PostgresOutboxBatch:
-    """`OutboxBatch`: rows that this relay's transaction has locked."""
-
-    def __init__(self, driver: asyncpg.Connection, events: Sequence[Event]) -> None:
-        self._driver = driver
-        self.events = events
-        self._keys = {event.id: (event.subject, event.revision) for event in events}
-
-    async def published(self, placements: Mapping[EventId, Placement]) -> None:
-        """Mark events as published, giving each the next position."""
-        partitions = [placement.partition for placement in placements.values()]
-        offsets = [placement.offset for placement in placements.values()]
-        await self._note(_PUBLISHED, placements, partitions, offsets)
-
-    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why the broker refused events; each waits longer before it is tried again."""
-        await self._note(_REJECTED, reasons, list(reasons.values()))
-
-    async def postponed(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why events stay unpublished; they may be tried again at once."""
-        await self._note(_POSTPONED, reasons, list(reasons.values()))
-
-    async def _note(
-        self, statement: str, event_ids: Collection[EventId], *values: Sequence[Any]
-    ) -> None:
-        if event_ids:
-            await self._driver.execute(statement, *self._columns(event_ids), *values)
-
-    def _columns(self, event_ids: Collection[EventId]) -> list[list[Any]]:
-        keys = [self._keys[event_id] for event_id in event_ids]
-        return [[subject for subject, _ in keys], [revision for _, revision in keys]]
+#: Seconds for which a relay may hold a batch.
+_HOLD_SECONDS: Final = 20.0
+#: Seconds for which its transaction may be idle: the locks of a frozen relay end within 10 s. What
+#: it held may then be published twice, never skipped. Publishing takes 5 s at most.
+_IDLE_SECONDS: Final = 8
 
 
 class PostgresOutbox:
@@ -101,10 +29,26 @@ class PostgresOutbox:
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
         """At most `size` eligible events that no other relay holds."""
-        async with self._database.driver(patience=_HOLD) as driver, driver.transaction():
-            await driver.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_HOLD}s'")
-            rows = await driver.fetch(_ELIGIBLE, size)
-            yield PostgresOutboxBatch(driver, [event_of(row) for row in rows])
+        async with self._database.driver(patience=_HOLD_SECONDS) as driver, driver.transaction():
+            await driver.execute(
+                f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+            )
+            batch = await _locked(driver, size)
+            yield batch
+        batch.ensure_marked()
+
+
+async def _locked(driver: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
+    """Lock new events, then retries, then replays of other orders, until there are `size`."""
+    rows = await driver.fetch(sql.SELECT_NEW, size)
+    if len(rows) < size:
+        rows += await driver.fetch(sql.SELECT_RETRIES, size - len(rows))
+    if len(rows) == size:
+        return PostgresOutboxBatch(driver, rows)
+    subjects = {row["subject"] for row in rows}
+    found = await driver.fetch(sql.SELECT_REPLAYS, size - len(rows))
+    replays = [row for row in found if row["subject"] not in subjects]
+    return PostgresOutboxBatch(driver, [*rows, *replays])
 
 
 _CLAIM: Final = """

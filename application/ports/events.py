@@ -1,12 +1,12 @@
 """From the outbox to the broker, and from the broker to whoever acts on an event."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from application.documents import Event
-from domain.ids import EventId
+from domain.ids import EventId, OrderId
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +36,49 @@ class PublishReport:
 
 
 class OutboxBatch(Protocol):
-    """Events that are this relay's to publish until the batch is left.
+    """Events that only this relay publishes until it leaves the batch.
 
-    What is noted of them is durable when the batch was left without an exception.
+    Marks are durable when the batch was left without an exception. A mark that one event's row
+    does not take leaves the marks of the others as they are.
     """
 
     @property
     def events(self) -> Sequence[Event]:
-        """The earliest unpublished event of each of some orders, longest waiting first."""
+        """At most one event of each order: the earliest that waits.
 
-    async def published(self, placements: Mapping[EventId, Placement]) -> None:
-        """Mark events as published, giving each the next position, in the order of the mapping."""
+        First deliveries, longest waiting first, then retries, then replays (`Event.is_replay`).
+        """
+
+    async def published(
+        self, placements: Mapping[EventId, Placement], not_cached: Collection[OrderId] = ()
+    ) -> None:
+        """Mark events as published, and record debts to the cache (`CacheDebts`) with the marks.
+
+        A first delivery gets the next position, in the order of the mapping. Positions are given
+        in the order of commits: a reader that has seen position N sees no lower one appear later.
+        A replay changes neither position, placement nor moment of the first publication.
+        """
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why the broker refused events; each waits longer before it is eligible again."""
+        """Record why the broker refused events; each is retried later, or parked in the end.
 
-    async def postponed(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why events stay unpublished; they are eligible again at once."""
+        `application/retry_policy.py` has the waits. A parked event waits for an operator, and only
+        later events of its own order wait with it.
+        """
+
+    async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
+        """Record why events did not reach the broker, which counts as no attempt.
+
+        Each pauses for some seconds, or is eligible again at once.
+        """
 
 
 class Outbox(Protocol):
     """Events that were stored with what they tell of, and wait for the broker.
 
     An event is eligible when no earlier one of its order is unpublished, so that the first
-    deliveries of an order come in the order of its revisions, with any number of relays.
+    deliveries of an order come in the order of its revisions, with any number of relays. Replays
+    of one order keep that order among themselves, and fill only the rest of a batch.
     """
 
     def batch(self, size: int) -> AbstractAsyncContextManager[OutboxBatch]:

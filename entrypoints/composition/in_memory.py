@@ -4,15 +4,19 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.backlog import MemoryBacklog
+from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from application.ports.accounts import Accounts, PasswordStore
+from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetters
 from application.ports.events import Outbox
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import Backlog
 from application.ports.transaction import UnitOfWork
 from entrypoints.composition.checks import StorageChecks
@@ -29,6 +33,8 @@ class MemoryStorageProvider(Provider):
     reader = provide(MemoryOrderReader, provides=AnyOf[OrderReader, HistoryReader])
     begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
     outbox = provide(MemoryOutbox, provides=Outbox)
+    outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
+    cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
     backlog = provide(MemoryBacklog, provides=Backlog)
     dead_letters = provide(MemoryDeadLetters, provides=DeadLetters)
     announcements = provide(MemoryAnnouncements, provides=Announcements)

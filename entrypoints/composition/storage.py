@@ -6,21 +6,25 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
-from adapters.postgres.upkeep import PostgresArchive, PostgresOutboxOffice
+from adapters.postgres.upkeep import PostgresArchive
 from application.audit import Books
 from application.ports.accounts import Accounts, PasswordStore
+from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetters
 from application.ports.events import Outbox
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import Backlog
 from application.ports.transaction import UnitOfWork
-from application.ports.upkeep import Archive, OutboxOffice
+from application.ports.upkeep import Archive
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.composition.resources import Resources
 from entrypoints.metrics.scrape import PoolUse, StorageGauges
@@ -41,7 +45,8 @@ class PostgresProvider(Provider):
     dead_letters = provide(PostgresDeadLetters, provides=DeadLetters)
     announcements = provide(PostgresAnnouncements, provides=Announcements)
     books = provide(PostgresBooks, provides=Books)
-    office = provide(PostgresOutboxOffice, provides=OutboxOffice)
+    outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
+    cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     archive = provide(PostgresArchive, provides=Archive)
     accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
 
@@ -51,13 +56,15 @@ class PostgresProvider(Provider):
         return StorageChecks({"postgresql": database.ping})
 
     @provide
-    def gauges(self, office: OutboxOffice, database: Database, settings: Settings) -> StorageGauges:
+    def gauges(
+        self, outbox_admin: OutboxAdmin, database: Database, settings: Settings
+    ) -> StorageGauges:
         """The outbox of the service, and the pool of this process."""
 
         def pool() -> PoolUse:
             return PoolUse(*database.connections(), size=settings.db_pool_size)
 
-        return StorageGauges(office.state, pool)
+        return StorageGauges(outbox_admin.state, pool)
 
     @provide
     async def database(self, resources: Resources, settings: Settings) -> AsyncIterator[Database]:

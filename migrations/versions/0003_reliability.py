@@ -23,8 +23,8 @@ ALTER TABLE outbox
     ADD CONSTRAINT outbox_null_has_no_payload CHECK (NOT payload_is_null OR payload IS NULL),
     ADD CONSTRAINT outbox_replayed_was_published
         CHECK (replay_requested_at IS NULL OR published_at IS NOT NULL),
-    ADD CONSTRAINT outbox_parked_is_unpublished
-        CHECK (parked_at IS NULL OR published_at IS NULL)
+    ADD CONSTRAINT outbox_parked_waits
+        CHECK (parked_at IS NULL OR published_at IS NULL OR replay_requested_at IS NOT NULL)
 """,
     # By age: the oldest unpublished event is found without counting the others.
     "DROP INDEX outbox_unpublished",
@@ -34,6 +34,16 @@ CREATE INDEX outbox_unpublished ON outbox (at, subject, revision) WHERE publishe
     """
 CREATE INDEX outbox_replays ON outbox (replay_requested_at, subject, revision)
     WHERE replay_requested_at IS NOT NULL
+""",
+    """
+CREATE INDEX outbox_retries ON outbox (retry_at, subject, revision) WHERE retry_at IS NOT NULL
+""",
+    "CREATE INDEX outbox_parked ON outbox (parked_at) WHERE parked_at IS NOT NULL",
+    # A tombstone has no payload to purge, but it can be replayed.
+    "DROP INDEX outbox_to_sweep",
+    """
+CREATE INDEX outbox_to_sweep ON outbox (published_at)
+    WHERE published_at IS NOT NULL AND (payload IS NOT NULL OR payload_is_null)
 """,
     "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
     # Orders whose cached copy may be stale, because the cache was unavailable when their event
@@ -61,8 +71,12 @@ _DOWNGRADE = (
     "DROP TABLE leases, cache_debts",
     "UPDATE dead_letters SET value = '' WHERE value IS NULL",
     "ALTER TABLE dead_letters ALTER COLUMN value SET NOT NULL",
-    "DROP INDEX outbox_replays, outbox_unpublished",
+    "DROP INDEX outbox_replays, outbox_retries, outbox_parked, outbox_unpublished, outbox_to_sweep",
     "CREATE INDEX outbox_unpublished ON outbox (subject, revision) WHERE published_at IS NULL",
+    """
+CREATE INDEX outbox_to_sweep ON outbox (published_at)
+    WHERE published_at IS NOT NULL AND payload IS NOT NULL
+""",
     "UPDATE outbox SET payload = '' WHERE payload_is_null",
     """
 ALTER TABLE outbox

@@ -6,6 +6,8 @@ import pytest
 
 from application.documents import Event
 from application.ports.events import OutboxBatch, Placement
+from application.retry_policy import MAX_REJECTIONS
+from domain.ids import OrderId
 from tests.support.acts import an_owner, move, place, placed, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import CANCELED, PAID, SHIPPED
@@ -13,6 +15,8 @@ from tests.support.patience import LONG
 
 #: The longest that a refused event may wait, in seconds.
 LONGEST_WAIT = 60
+#: The longest that a postponed event pauses, in seconds.
+LONGEST_PAUSE = 10
 AN_HOUR = 3_600
 
 
@@ -77,6 +81,7 @@ async def mark_and_die(adapters: Adapters) -> None:
     async with adapters.outbox.batch(10) as batch:
         await batch.published({batch.events[0].id: Placement(0, 0)})
         await batch.rejected({batch.events[1].id: "too large"})
+        await batch.published({}, [OrderId(batch.events[1].subject)])
         raise RuntimeError("the relay dies")
 
 
@@ -87,6 +92,7 @@ async def test_a_relay_that_dies_lets_go_and_has_marked_nothing(adapters: Adapte
     assert await waiting(adapters.outbox) == events
     assert await adapters.books.published() == []
     assert await adapters.books.errors() == {}
+    assert await adapters.cache_debts.oldest(10) == []
 
 
 async def test_a_relay_that_is_cancelled_lets_go(adapters: Adapters) -> None:
@@ -161,7 +167,7 @@ async def test_an_event_that_is_refused_again_waits_longer(adapters: Adapters) -
     await let_pass(adapters, LONGEST_WAIT / 4)
     assert await waiting(adapters.outbox) == [other]
     await adapters.pass_time(LONGEST_WAIT)
-    assert await waiting(adapters.outbox) == [stubborn, other]
+    assert await waiting(adapters.outbox) == [other, stubborn]
 
 
 async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
@@ -175,15 +181,89 @@ async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
     assert await adapters.books.published() == [stubborn.id]
 
 
-async def test_a_postponed_batch_is_eligible_again_at_once_and_says_why(
+async def test_an_event_is_parked_after_its_last_rejection_and_holds_back_its_order_alone(
+    adapters: Adapters,
+) -> None:
+    stubborn, other = [await place(adapters) for _ in range(2)]
+    for order_id in (stubborn.record.id, other.record.id):
+        await move(adapters, order_id, PAID)
+    for _ in range(MAX_REJECTIONS):
+        await refuse(adapters, stubborn.event)
+        await let_pass(adapters, LONGEST_WAIT)
+    published = [event for _ in range(3) for event in await publish(adapters.outbox)]
+    assert {event.subject for event in published} == {other.record.id}
+    assert len(published) == 2
+    await adapters.pass_time(AN_HOUR)
+    assert await waiting(adapters.outbox) == []
+    assert await adapters.books.errors() == {stubborn.event.id: "too large"}
+
+
+async def postpone(adapters: Adapters, *events: Event, pause: bool = True) -> None:
+    """As `refuse`, for events that do not reach the broker."""
+    async with adapters.outbox.batch(10) as batch:
+        await batch.postponed({event.id: "no answer" for event in events}, pause=pause)
+    await adapters.pass_time(-AN_HOUR)
+
+
+async def test_events_that_are_postponed_without_a_pause_are_eligible_again_at_once(
     adapters: Adapters,
 ) -> None:
     events = [(await place(adapters)).event for _ in range(2)]
-    async with adapters.outbox.batch(10) as batch:
-        await batch.postponed({event.id: "no answer" for event in events})
+    await postpone(adapters, *events, pause=False)
     assert await waiting(adapters.outbox) == events
     assert await adapters.books.errors() == {event.id: "no answer" for event in events}
     assert await adapters.books.published() == []
+
+
+async def test_a_postponed_event_pauses_and_holds_up_no_other_order(adapters: Adapters) -> None:
+    cut_off, other = [await place(adapters) for _ in range(2)]
+    await move(adapters, cut_off.record.id, PAID)
+    await postpone(adapters, cut_off.event)
+    assert await waiting(adapters.outbox) == [other.event]
+    await let_pass(adapters, LONGEST_PAUSE)
+    assert await waiting(adapters.outbox) == [other.event, cut_off.event]
+
+
+async def test_an_event_may_be_postponed_any_number_of_times(adapters: Adapters) -> None:
+    cut_off = (await place(adapters)).event
+    for _ in range(MAX_REJECTIONS + 1):
+        await postpone(adapters, cut_off)
+        await let_pass(adapters, LONGEST_PAUSE)
+    assert await publish(adapters.outbox) == [cut_off]
+
+
+async def test_new_events_go_before_those_that_are_retried(adapters: Adapters) -> None:
+    refused, new = [(await place(adapters)).event for _ in range(2)]
+    await refuse(adapters, refused)
+    await let_pass(adapters, LONGEST_WAIT)
+    assert await waiting(adapters.outbox) == [new, refused]
+    assert await waiting(adapters.outbox, 1) == [new]
+
+
+async def test_a_reason_may_be_any_text(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    strange = "\0 \ud800 \N{SNOWMAN} " * 1_000
+    async with adapters.outbox.batch(10) as batch:
+        await batch.rejected({one.id: strange})
+        await batch.postponed({other.id: strange}, pause=False)
+    assert (await adapters.books.errors()).keys() == {one.id, other.id}
+
+
+async def test_a_publication_is_stored_with_its_placement(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published({one.id: Placement(3, 2**40), other.id: Placement(0, 0)})
+    placements = await adapters.books.placements()
+    assert placements[one.id] == (1, Placement(3, 2**40))
+    assert placements[other.id] == (2, Placement(0, 0))
+
+
+async def test_debts_to_the_cache_are_recorded_with_the_marks(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published(placed(batch.events), [order_id])
+        assert await adapters.cache_debts.oldest(10) == []
+    assert [debt.order_id for debt in await adapters.cache_debts.oldest(10)] == [order_id]
 
 
 async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:

@@ -94,3 +94,9 @@ def acknowledged(report: PublishReport) -> list[EventId]:
     """What the broker has stored, if it has stored everything."""
     assert (report.rejected, report.unreached) == ({}, {})
     return list(report.acknowledged)
+
+
+async def owe(to: Adapters, *order_ids: OrderId) -> None:
+    """Record that the cache was unavailable when these orders' events were published."""
+    async with to.outbox.batch(0) as batch:
+        await batch.published({}, order_ids)

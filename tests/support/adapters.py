@@ -6,15 +6,19 @@ from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.backlog import MemoryBacklog
+from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from application.ports.accounts import Accounts, PasswordStore
+from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetters
-from application.ports.events import Outbox
+from application.ports.events import Outbox, Placement
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import Backlog
 from application.ports.transaction import UnitOfWork
 from domain.events import Outcome
@@ -28,6 +32,9 @@ class Books(Protocol):
 
     async def published(self) -> Sequence[EventId]:
         """What was published, by position."""
+
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        """Each published event's position, and where the broker stored it first."""
 
     async def errors(self) -> Mapping[EventId, str]:
         """Why events that wait were not published."""
@@ -45,6 +52,8 @@ class Adapters:
     reader: OrderReader
     history: HistoryReader
     outbox: Outbox
+    outbox_admin: OutboxAdmin
+    cache_debts: CacheDebts
     backlog: Backlog
     dead_letters: DeadLetters
     announcements: Announcements
@@ -63,10 +72,15 @@ class MemoryBooks:
 
     async def published(self) -> Sequence[EventId]:
         facts = sorted(self._storage.outbox.facts, key=lambda fact: fact.position)
-        return [fact.event_id for fact in facts]
+        return [fact.event.id for fact in facts]
+
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        facts = self._storage.outbox.facts
+        return {fact.event.id: (fact.position, fact.placement) for fact in facts}
 
     async def errors(self) -> Mapping[EventId, str]:
-        return self._storage.outbox.errors()
+        waiting = (*self._storage.outbox, *self._storage.replays)
+        return {event.id: retries.error for event, retries in waiting if retries.error is not None}
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         return [row.outcome for row in self._storage.ledger if row.order_id == order_id]
@@ -83,6 +97,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),
+        outbox_admin=MemoryOutboxAdmin(storage, clock),
+        cache_debts=MemoryCacheDebts(storage, clock),
         backlog=MemoryBacklog(storage),
         dead_letters=MemoryDeadLetters(storage),
         announcements=MemoryAnnouncements(storage),

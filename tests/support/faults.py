@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.cache import MemoryOrderCache
@@ -32,6 +33,10 @@ class UnreachableCache:
         self.tried += 1
         return False
 
+    async def invalidate_all(self) -> bool:
+        self.tried += 1
+        return False
+
     def offer(self, _order_id: OrderId, _document: OrderDocument) -> None:
         self.tried += 1
 
@@ -52,34 +57,38 @@ class FlickeringCache:
         cache = self._cache if self.is_reachable else UnreachableCache()
         return await cache.put(order_id, document)
 
+    async def invalidate_all(self) -> bool:
+        return await (self._cache if self.is_reachable else UnreachableCache()).invalidate_all()
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         if self.is_reachable:
             self._cache.offer(order_id, document)
 
 
 class Broker:
-    """`EventPublisher` that notes what arrived, refuses what it is told to, and may go away.
+    """`EventPublisher` that notes what arrived, refuses events, and may go away.
 
-    `goes_away_after` so many more events, it does not answer.
+    `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
+    reach it.
     """
 
     def __init__(self) -> None:
         self.arrived: list[Event] = []
         self.refuses: set[EventId] = set()
+        self.cuts_off: set[UUID] = set()
         self.goes_away_after: int | None = None
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
-        accepted = [event for event in events if event.id not in self.refuses]
+        unreached = {e.id: "no leader" for e in events if e.subject in self.cuts_off}
+        refused = {e.id: "too large" for e in events if e.id in self.refuses}
+        accepted = [e for e in events if e.id not in unreached | refused]
         if self.goes_away_after is not None and len(accepted) > self.goes_away_after:
             self.arrived += accepted[: self.goes_away_after]
             return PublishReport.of_no_answer(events, "no broker answers")
         first = len(self.arrived)
         self.arrived += accepted
         acknowledged = {e.id: Placement(0, offset) for offset, e in enumerate(accepted, first)}
-        return PublishReport(acknowledged, dict.fromkeys(self._refused(events), "too large"))
-
-    def _refused(self, events: Sequence[Event]) -> list[EventId]:
-        return [event.id for event in events if event.id in self.refuses]
+        return PublishReport(acknowledged, refused, unreached)
 
 
 class UncertainAccounts(MemoryAccounts):

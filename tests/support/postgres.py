@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.migrating import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
+from application.ports.events import Placement
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
 from tests.servers.databases import create_database, drop_database, fresh_database
@@ -65,6 +68,17 @@ class PostgresBooks:
             )
         return [EventId(row["id"]) for row in rows]
 
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        async with self._database.driver() as driver:
+            rows = await driver.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
+        return {
+            EventId(row["id"]): (
+                row["position"],
+                Placement(row["broker_partition"], row["broker_offset"]),
+            )
+            for row in rows
+        }
+
     async def errors(self) -> Mapping[EventId, str]:
         async with self._database.driver() as driver:
             rows = await driver.fetch("SELECT id, last_error FROM outbox WHERE last_error <> ''")
@@ -97,6 +111,9 @@ def adapters_over(database: Database) -> Adapters:
             await driver.execute(
                 "UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second'", seconds
             )
+            await driver.execute(
+                "UPDATE cache_debts SET owed_at = owed_at - $1 * interval '1 second'", seconds
+            )
 
     accounts = PostgresAccounts(database)
     return Adapters(
@@ -105,6 +122,8 @@ def adapters_over(database: Database) -> Adapters:
         reader=PostgresOrderReader(database, RENDERER),
         history=PostgresHistoryReader(database),
         outbox=PostgresOutbox(database),
+        outbox_admin=PostgresOutboxAdmin(database),
+        cache_debts=PostgresCacheDebts(database),
         backlog=PostgresBacklog(database),
         dead_letters=PostgresDeadLetters(database),
         announcements=PostgresAnnouncements(database),
