@@ -31,6 +31,10 @@ class CheckedOrderCache:
         """Keep the order unless a newer revision is known."""
         return await self._cache.put(order_id, document)
 
+    async def invalidate_all(self) -> bool:
+        """Make everything that is cached unreachable."""
+        return await self._cache.invalidate_all()
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         """Keep a new order."""
         self._cache.offer(order_id, document)

@@ -1,7 +1,7 @@
 """An order in the shapes in which it leaves the process: stored, shown, told to others."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -48,7 +48,8 @@ class Event:
 
     `subject` is the order that it tells of (or a dead letter, of its own copy), and `revision`
     orders the events of one subject; `id` is the same at every delivery of this event. `original`
-    is set where the message is a copy of another, and is to look like it.
+    is set where the message is a copy of another, and is to look like it. `is_replay` is set if the
+    event was published before.
     """
 
     id: EventId
@@ -61,6 +62,7 @@ class Event:
     at: datetime
     traceparent: str | None = None  # W3C Trace Context, of the request that caused it
     original: "Original | None" = None
+    is_replay: bool = field(default=False, compare=False)  # of this delivery, not of the event
 
 
 @dataclass(frozen=True, slots=True)

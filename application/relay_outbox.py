@@ -1,66 +1,63 @@
-"""Publishing what the outbox holds."""
+"""Publishing the events of the outbox."""
 
-from collections.abc import Iterable
-from itertools import islice
 from typing import Final
 
+from application.cache_updates import UpdateCache
 from application.errors import BrokerUnavailable
-from application.ports.events import EventPublisher, Outbox
-from application.ports.orders import OrderCache, OrderReader
+from application.pay_cache_debts import PayCacheDebts
+from application.ports.events import EventPublisher, Outbox, OutboxBatch, PublishReport
 from domain.ids import OrderId
 
 BATCH: Final = 200
 
 
 class RelayOutbox:
-    """Publish one batch of events that wait, and bring the cache up to date before marking them.
+    """Run one round of the relay: pay debts to the cache, then publish one batch of events.
 
-    The cache first: a process that died, or was cut off, between its commit and its cache write
-    leaves an old order in the cache, and the mark is the promise that somebody has seen to it. A
-    cache that is out of reach holds no event back; it is told later (`refresh`).
+    The cache is updated before the events are marked: a process that died, or was cut off, between
+    its commit and its cache write leaves a stale order in the cache, and the mark says that the
+    relay has corrected it. An unavailable cache holds no event back. The debt is recorded in the
+    transaction of the marks, so that the next relay knows it.
+
+    A round is short, and may be the last at any time: it leaves nothing in memory.
 
     Raises:
-        BrokerUnavailable: nothing was marked; all of it will be published again.
+        BrokerUnavailable: no event of the batch reached the broker.
     """
 
     def __init__(
-        self, outbox: Outbox, publisher: EventPublisher, reader: OrderReader, cache: OrderCache
+        self,
+        outbox: Outbox,
+        publisher: EventPublisher,
+        update_cache: UpdateCache,
+        pay_debts: PayCacheDebts,
     ) -> None:
         self._outbox = outbox
         self._publisher = publisher
-        self._reader = reader
-        self._cache = cache
-        #: Orders that the cache could not be told of, because it was out of reach.
-        self._untold: set[OrderId] = set()
+        self._update_cache = update_cache
+        self._pay_debts = pay_debts
 
     async def __call__(self) -> int:
-        """Publish one batch; how many events were published."""
-        away: BrokerUnavailable | None = None
+        """Return how many debts were paid and events published; 0: there was nothing to do."""
+        paid = await self._pay_debts()
         async with self._outbox.batch(BATCH) as batch:
             if not batch.events:
-                return 0
-            try:
-                refused = await self._publisher.publish(batch.events)
-            except BrokerUnavailable as unavailable:
-                away = unavailable
-                await batch.postponed(str(unavailable))
+                return paid
+            report = await self._publisher.publish(batch.events)
+            is_away = len(report.unreached) == len(batch.events)
+            if is_away:
+                # A full batch may be full of one partition's events, with those of others waiting
+                # behind it: such events make room. Others go out as soon as the broker returns.
+                await batch.postponed(report.unreached, pause=len(batch.events) == BATCH)
             else:
-                await self._tell_cache(OrderId(event.subject) for event in batch.events)
-                await batch.published([e.id for e in batch.events if e.id not in refused])
-                await batch.refused(refused)
-        if away:
-            raise away
-        return len(batch.events) - len(refused)
+                await self._mark(batch, report)
+        if is_away:
+            raise BrokerUnavailable(next(iter(report.unreached.values())))
+        return paid + len(report.acknowledged)
 
-    async def refresh(self) -> None:
-        """Tell the cache of the orders that it could not be told of while it was out of reach."""
-        if self._untold:
-            await self._tell_cache(islice(self._untold, BATCH))
-
-    async def _tell_cache(self, order_ids: Iterable[OrderId]) -> None:
-        orders = await self._reader.find_many([*order_ids])
-        for order_id, document in orders.items():
-            if await self._cache.put(order_id, document):
-                self._untold.discard(order_id)
-            else:
-                self._untold.add(order_id)
+    async def _mark(self, batch: OutboxBatch, report: PublishReport) -> None:
+        first_deliveries = {OrderId(each.subject) for each in batch.events if not each.is_replay}
+        not_cached = await self._update_cache(first_deliveries)
+        await batch.published(report.acknowledged, not_cached)
+        await batch.rejected(report.rejected)
+        await batch.postponed(report.unreached)

@@ -49,6 +49,11 @@ class MemoryOrderCache:
         self.offer(order_id, document)
         return True
 
+    async def invalidate_all(self) -> bool:
+        """Forget every entry."""
+        self._entries.clear()
+        return True
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         """The same, as far as this cache is concerned."""
         known = self._entries.get(order_id)

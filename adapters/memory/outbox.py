@@ -1,53 +1,78 @@
 """Handing events to the relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.outbox_table import OutboxTable
+from adapters.memory.replays_table import ReplaysTable
+from adapters.memory.retries import Retries
 from adapters.memory.storage import MemoryStorage
 from application.documents import Event
-from application.ports.events import OutboxBatch
+from application.ports.events import OutboxBatch, Placement
 from application.ports.system import Clock
-from domain.ids import EventId
+from domain.ids import EventId, OrderId
 
 
 class _Batch:
-    """Events that are one relay's, and what it notes of them until it lets go."""
+    """Events that are one relay's, and the marks that it makes until it lets go."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-        self._held: dict[EventId, Event] = {event.id: event for event in events}
-        self._published: list[EventId] = []
-        self._refused: dict[EventId, str] = {}
-        self._error: str | None = None
+    def __init__(self, waiting: Sequence[Event], replays: Sequence[Event]) -> None:
+        self.events = (*waiting, *(replace(event, is_replay=True) for event in replays))
+        self._held = {event.id: event for event in self.events}
+        self._placements: dict[EventId, Placement] = {}
+        self._rejected: dict[EventId, str] = {}
+        self._postponed: dict[EventId, str] = {}
+        self._errors: dict[EventId, str] = {}
+        self._not_cached: set[OrderId] = set()
 
-    async def published(self, event_ids: Sequence[EventId]) -> None:
-        """Mark events as published, giving each the next position."""
-        self._published += event_ids
+    async def published(
+        self, placements: Mapping[EventId, Placement], not_cached: Collection[OrderId] = ()
+    ) -> None:
+        """Mark events as published, giving each first delivery the next position."""
+        self._placements |= placements
+        self._not_cached.update(not_cached)
 
-    async def refused(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why the broker refused events; each waits longer before it is eligible again."""
-        self._refused |= reasons
+    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
+        """Record why the broker refused events; each is retried later, or parked in the end."""
+        self._rejected |= reasons
 
-    async def postponed(self, error: str) -> None:
-        """Note why the whole batch stays unpublished; it is eligible again at once."""
-        self._error = error
+    async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
+        """Record why events did not reach the broker; each may pause for some seconds."""
+        if pause:
+            self._postponed |= reasons
+        else:
+            self._errors |= reasons
 
     def store_in(self, storage: MemoryStorage, now: datetime) -> None:
-        """Make what was noted durable."""
-        for event_id in self._published:
-            storage.publish(self._held.pop(event_id), now)
-        for event_id, reason in self._refused.items():
-            storage.outbox.refuse(self._held.pop(event_id), reason, now)
-        if self._error is not None:
-            for event in self._held.values():
-                storage.outbox.postpone(event, self._error)
+        """Make the marks durable."""
+        for event_id, placement in self._placements.items():
+            if self._held[event_id].is_replay:
+                storage.replays.end(self._held[event_id])
+            else:
+                storage.publish(self._held.pop(event_id), placement, now)
+        for event_id, reason in self._rejected.items():
+            self._retries(storage, event_id).reject(reason, now)
+        for event_id, reason in self._postponed.items():
+            self._retries(storage, event_id).postpone(reason, now)
+        for event_id, reason in self._errors.items():
+            self._retries(storage, event_id).error = reason
+        storage.cache_debts.update(dict.fromkeys(self._not_cached, now))
 
     def let_go(self, storage: MemoryStorage) -> None:
         """Hold nothing any more."""
         for event in self._held.values():
-            storage.outbox.release(event.subject)
+            _table(storage, event).release(event)
+
+    def _retries(self, storage: MemoryStorage, event_id: EventId) -> Retries:
+        event = self._held[event_id]
+        return _table(storage, event).retries_of(event)
+
+
+def _table(storage: MemoryStorage, event: Event) -> OutboxTable | ReplaysTable:
+    return storage.replays if event.is_replay else storage.outbox
 
 
 class MemoryOutbox:
@@ -60,7 +85,11 @@ class MemoryOutbox:
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[OutboxBatch]:
         """At most `size` eligible events that no other batch holds; let go when it is left."""
-        batch = _Batch(self._storage.outbox.take(size, self._clock.now()))
+        now = self._clock.now()
+        waiting = self._storage.outbox.take(size, now)
+        subjects = {event.subject for event in waiting}
+        replays = self._storage.replays.take(size - len(waiting), subjects, now)
+        batch = _Batch(waiting, replays)
         try:
             yield batch
             batch.store_in(self._storage, self._clock.now())

@@ -1,49 +1,47 @@
-"""Where events wait for the broker."""
+"""Where events wait for the broker, and stay as facts."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final
 from uuid import UUID
 
+from adapters.memory.retries import Retries
 from application.documents import Event
-from domain.ids import EventId
-
-_LONGEST_WAIT: Final = 60  # seconds
+from application.ports.events import Placement
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """An event that was not published yet."""
+
     event: Event
     turn: int  # the lower, the sooner
-    attempts: int = 0
-    error: str | None = None
+    retries: Retries
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFact:
     """What stays of an event that was published."""
 
-    event_id: EventId
-    subject: UUID
-    version: int
+    event: Event
     position: int
+    placement: Placement
     published_at: datetime
 
 
 class OutboxTable:
-    """A queue of events for each order; the heads of those that nobody holds are eligible.
+    """A queue of events for each order; its head is eligible, unless it is held.
 
-    So no two events of one order can be held at once, and a later one not before an earlier one.
+    So no two events of one order are held at once, and a later one not before an earlier one.
     """
 
     def __init__(self) -> None:
-        self._queues: dict[UUID, deque[_Waiting]] = {}
-        self._eligible: list[tuple[int, UUID]] = []  # a heap
-        self._refused: list[tuple[datetime, UUID]] = []  # a heap: eligible from then on
+        self._queues: dict[UUID, deque[Waiting]] = {}
+        self._new: list[tuple[int, UUID]] = []  # a heap of the heads that were never tried
+        self._tried: dict[UUID, Waiting] = {}  # the heads that were tried
         self._turns = count()
         self.facts: list[PublishedFact] = []
         #: The first event of each subject, published or not.
@@ -53,47 +51,55 @@ class OutboxTable:
         """Let an event wait behind the earlier ones of its order."""
         self.first.setdefault(event.subject, event)
         queue = self._queues.setdefault(event.subject, deque())
-        queue.append(_Waiting(event, next(self._turns)))
+        queue.append(Waiting(event, next(self._turns), Retries(event.at)))
         if len(queue) == 1:
-            self.release(event.subject)
+            self.release(event)
 
     def take(self, size: int, now: datetime) -> Sequence[Event]:
-        """Hold at most `size` eligible events, longest waiting first."""
-        while self._refused and self._refused[0][0] <= now:
-            self.release(heappop(self._refused)[1])
-        heap = self._eligible
-        orders = [heappop(heap)[1] for _ in range(min(size, len(heap)))]
-        return tuple(self._queues[subject][0].event for subject in orders)
+        """Hold at most `size` eligible events: those that were never tried first."""
+        orders = [heappop(self._new)[1] for _ in range(min(size, len(self._new)))]
+        taken = [self._queues[subject][0].event for subject in orders]
+        due = [head for head in self._tried.values() if head.retries.is_due(now)]
+        due.sort(key=lambda head: (head.retries.retry_at, head.turn))
+        for head in due[: size - len(taken)]:
+            del self._tried[head.event.subject]
+            taken.append(head.event)
+        return tuple(taken)
 
-    def release(self, subject: UUID) -> None:
-        """Make the head of the order's queue eligible (again)."""
-        heappush(self._eligible, (self._queues[subject][0].turn, subject))
+    def release(self, event: Event) -> None:
+        """Make an event that is its order's head eligible (again)."""
+        head = self._queues[event.subject][0]
+        if head.retries.is_new:
+            heappush(self._new, (head.turn, event.subject))
+        else:
+            self._tried[event.subject] = head
 
-    def publish(self, event: Event, now: datetime) -> None:
+    def publish(self, event: Event, placement: Placement, now: datetime) -> None:
         """Turn a held event into a fact at the next position; its successor becomes eligible."""
-        self.facts.append(
-            PublishedFact(event.id, event.subject, event.version, len(self.facts) + 1, now)
-        )
+        self.facts.append(PublishedFact(event, len(self.facts) + 1, placement, now))
         queue = self._queues[event.subject]
         queue.popleft()
         if queue:
-            self.release(event.subject)
+            self.release(queue[0].event)
         else:
             del self._queues[event.subject]
 
-    def refuse(self, event: Event, reason: str, now: datetime) -> None:
-        """Let a held event wait twice as long as the last time before it is eligible again."""
-        waiting = self._queues[event.subject][0]
-        wait = timedelta(seconds=min(2**waiting.attempts, _LONGEST_WAIT))
-        waiting.attempts += 1
-        waiting.error = reason
-        heappush(self._refused, (now + wait, event.subject))
+    def retries_of(self, event: Event) -> Retries:
+        """Return the attempts of an event that is its order's head."""
+        return self._queues[event.subject][0].retries
 
-    def postpone(self, event: Event, error: str) -> None:
-        """Note why a held event stays unpublished."""
-        self._queues[event.subject][0].error = error
+    def unpark(self, subject: UUID) -> int:
+        """Let the order's parked event wait as if it were new; return how many there were."""
+        head = self._tried.get(subject)
+        if head is None or not head.retries.is_parked:
+            return 0
+        del self._tried[subject]
+        head.retries.begin_again()
+        self.release(head.event)
+        return 1
 
-    def errors(self) -> dict[EventId, str]:
-        """What was noted of the events that wait."""
-        heads = (queue[0] for queue in self._queues.values())
-        return {head.event.id: head.error for head in heads if head.error is not None}
+    def __iter__(self) -> Iterator[tuple[Event, Retries]]:
+        """Iterate over the events that wait."""
+        for queue in self._queues.values():
+            for waiting in queue:
+                yield waiting.event, waiting.retries

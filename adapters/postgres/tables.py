@@ -133,9 +133,18 @@ Index(
     postgresql_where=outbox.c.replay_requested_at.is_not(None),
 )
 Index(
+    "outbox_retries",
+    outbox.c.retry_at,
+    outbox.c.subject,
+    outbox.c.revision,
+    postgresql_where=outbox.c.retry_at.is_not(None),
+)
+Index("outbox_parked", outbox.c.parked_at, postgresql_where=outbox.c.parked_at.is_not(None))
+Index(
     "outbox_to_sweep",
     outbox.c.published_at,
-    postgresql_where=outbox.c.published_at.is_not(None) & outbox.c.payload.is_not(None),
+    postgresql_where=outbox.c.published_at.is_not(None)
+    & (outbox.c.payload.is_not(None) | outbox.c.payload_is_null),
 )
 
 inbox = Table(

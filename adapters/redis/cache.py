@@ -48,6 +48,10 @@ class RedisOrderCache:
         """Keep the order unless a newer revision is known; False where Redis is out of reach."""
         return await self._keep(order_id, document.revision, _kept(document))
 
+    async def invalidate_all(self) -> bool:
+        """Leave the entries to expire: without generations none can be made unreachable at once."""
+        return False
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         """Keep the new order: what is asked on this link afterwards is answered afterwards."""
         place = f"{self._place}{order_id}"

@@ -1,39 +1,84 @@
 """From the outbox to the broker, and from the broker to whoever acts on an event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 from application.documents import Event
-from domain.ids import EventId
+from domain.ids import EventId, OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the broker stored a message."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """The outcome of publishing some events; every event is in exactly one of the mappings."""
+
+    #: Stored by the broker.
+    acknowledged: Mapping[EventId, Placement] = field(default_factory=dict)
+    #: Refused by the broker, which would refuse them again; the value is the reason.
+    rejected: Mapping[EventId, str] = field(default_factory=dict)
+    #: Neither: the broker, or the partition, did not answer in time; the value is the reason. The
+    #: broker may have stored them, so that publishing them again may repeat them.
+    unreached: Mapping[EventId, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_no_answer(cls, events: Iterable[Event], reason: str) -> Self:
+        """Report every event as unreached."""
+        return cls(unreached={event.id: reason for event in events})
 
 
 class OutboxBatch(Protocol):
-    """Events that are this relay's to publish until the batch is left.
+    """Events that only this relay publishes until it leaves the batch.
 
-    What is noted of them is durable when the batch was left without an exception.
+    Marks are durable when the batch was left without an exception. A mark that one event's row
+    does not take leaves the marks of the others as they are.
     """
 
     @property
     def events(self) -> Sequence[Event]:
-        """The earliest unpublished event of each of some orders, longest waiting first."""
+        """At most one event of each order: the earliest that waits.
 
-    async def published(self, event_ids: Sequence[EventId]) -> None:
-        """Mark events as published, giving each the next position."""
+        First deliveries, longest waiting first, then retries, then replays (`Event.is_replay`).
+        """
 
-    async def refused(self, reasons: Mapping[EventId, str]) -> None:
-        """Note why the broker refused events; each waits longer before it is eligible again."""
+    async def published(
+        self, placements: Mapping[EventId, Placement], not_cached: Collection[OrderId] = ()
+    ) -> None:
+        """Mark events as published, and record debts to the cache (`CacheDebts`) with the marks.
 
-    async def postponed(self, error: str) -> None:
-        """Note why the whole batch stays unpublished; it is eligible again at once."""
+        A first delivery gets the next position, in the order of the mapping. Positions are given
+        in the order of commits: a reader that has seen position N sees no lower one appear later.
+        A replay changes neither position, placement nor moment of the first publication.
+        """
+
+    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
+        """Record why the broker refused events; each is retried later, or parked in the end.
+
+        `application/retry_policy.py` has the waits. A parked event waits for an operator, and only
+        later events of its own order wait with it.
+        """
+
+    async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
+        """Record why events did not reach the broker, which counts as no attempt.
+
+        Each pauses for some seconds, or is eligible again at once.
+        """
 
 
 class Outbox(Protocol):
     """Events that were stored with what they tell of, and wait for the broker.
 
     An event is eligible when no earlier one of its order is unpublished, so that the first
-    deliveries of an order come in the order of its revisions, with any number of relays.
+    deliveries of an order come in the order of its revisions, with any number of relays. Replays
+    of one order keep that order among themselves, and fill only the rest of a batch.
     """
 
     def batch(self, size: int) -> AbstractAsyncContextManager[OutboxBatch]:
@@ -53,13 +98,11 @@ class OutboxBell(Protocol):
 class EventPublisher(Protocol):
     """The broker, seen from its producer."""
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
-        """Hand over events; return when the broker has acknowledged each, or refused it.
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
+        """Send events, and return the outcome of each within a bounded time.
 
-        The answer names the refused ones with the reason; events of one order keep their order.
-
-        Raises:
-            BrokerUnavailable: some or all may not have arrived; publish all of them again.
+        Events of one order keep their order. A broker that is away is no exception: it leaves
+        all events `unreached`.
         """
 
 

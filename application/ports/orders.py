@@ -131,8 +131,8 @@ class CacheAnswer:
     document: OrderDocument | None = None
 
 
-class OrderCache(Protocol):
-    """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
+class ReadThroughCache(Protocol):
+    """Orders kept close to their readers."""
 
     @property
     def asks_storage(self) -> bool:
@@ -141,11 +141,21 @@ class OrderCache(Protocol):
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """The cached order. Never raises; BYPASS where the cache is out of reach."""
 
+
+class OrderCache(ReadThroughCache, Protocol):
+    """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
+
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Keep the order unless a newer revision is known.
 
         False where the cache is out of reach, so that an older revision may still be in it.
         Never raises.
+        """
+
+    async def invalidate_all(self) -> bool:
+        """Make everything that is cached unreachable, for every process.
+
+        Return False if the cache is out of reach. Never raises.
         """
 
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:

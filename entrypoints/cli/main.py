@@ -99,20 +99,28 @@ def status() -> None:
 
 
 @outbox.command(name="replay")
-def replay_outbox(order_id: UUID | None = None, /, *, all_since: datetime | None = None) -> None:
-    """Publish an order's events again, or all since a moment.
+def replay_outbox(
+    order_id: UUID | None = None,
+    /,
+    *,
+    all_since: datetime | None = None,
+    parked: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Publish events again, or put parked ones back.
 
     Parameters
     ----------
     order_id
-        The order whose published events go out again.
+        The order whose published events go out again, and whose parked events are put back.
     all_since
-        Everything that was published at this moment (ISO 8601; UTC unless it says otherwise) or
-        later goes out again.
+        Everything that was first published at this moment (ISO 8601; UTC unless it says otherwise)
+        or later goes out again, after all events that were not published yet.
+    parked
+        Every event that was parked because the broker refused it too often is put back.
     """
     from entrypoints.cli.outbox import replay as run  # noqa: PLC0415 - as above
 
-    _run(run(_settings(), order_id, all_since))
+    _run(run(_settings(), order_id, all_since, parked=parked))
 
 
 @dlq.command(name="list")

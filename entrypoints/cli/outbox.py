@@ -1,13 +1,15 @@
-"""`orders outbox`: what waits for the broker, and publishing once more."""
+"""`orders outbox`: events that wait for the broker, and publishing events once more."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+from rich.console import Console
+
 from application.ports.events import OutboxBell
+from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxAdmin, ReplayRequest
 from application.ports.system import Clock
-from application.ports.upkeep import OutboxOffice, Republished
 from domain.errors import Invalid
 from domain.ids import OrderId
 from entrypoints.composition.service import opened_container
@@ -15,55 +17,72 @@ from entrypoints.settings import Settings
 
 
 async def status(settings: Settings) -> int:
-    """Print what is unpublished, since when, and why; the exit status."""
+    """Print what is unpublished, since when, and why; return the exit status."""
     async with opened_container(settings) as container:
-        office = await container.get(OutboxOffice)
+        admin = await container.get(OutboxAdmin)
         clock = await container.get(Clock)
-        state = await office.state()
-        age = int((clock.now() - state.oldest).total_seconds()) if state.oldest else 0
+        state = await admin.state()
+        age_seconds = int((clock.now() - state.oldest).total_seconds()) if state.oldest else 0
     sys.stdout.write(
-        f"unpublished={state.unpublished} oldest={max(0, age)}s"
+        f"unpublished={_bounded(state.unpublished)} oldest={max(0, age_seconds)}s"
+        f" parked={_bounded(state.parked)} replays={_bounded(state.replays)}"
         f" last_error={state.last_error or '-'}\n"
     )
     return 0
 
 
-async def replay(settings: Settings, order_id: UUID | None, since: datetime | None) -> int:
-    """Publish an order's events again, or all since a moment; the exit status.
+async def replay(
+    settings: Settings, order_id: UUID | None, since: datetime | None, *, parked: bool
+) -> int:
+    """Request that events are published again; return the exit status.
 
     Raises:
-        Invalid: it is not said which, or both are.
+        Invalid: not exactly one of order, moment and parked events was given.
     """
-    ask = _asked(order_id, since)
+    if sum((order_id is not None, since is not None, parked)) != 1:
+        raise Invalid.value(
+            "replay-what", "Give an order's id, or --all-since, or --parked: one of them."
+        )
     async with opened_container(settings) as container:
-        found = await ask(await container.get(OutboxOffice))
+        admin = await container.get(OutboxAdmin)
+        if order_id is not None:
+            request = await admin.replay_order(OrderId(order_id))
+        elif since is not None:
+            request = await _with_progress(admin.replay_since(_aware(since)))
+        else:
+            request = await admin.unpark_all()
         (await container.get(OutboxBell)).ring()
-    sys.stdout.write(_told(found))
-    return 1 if found.swept else 0
+    sys.stdout.write(_report(request))
+    return 1 if request.purged else 0
 
 
-def _asked(
-    order_id: UUID | None, since: datetime | None
-) -> Callable[[OutboxOffice], Awaitable[Republished]]:
-    match order_id, since:
-        case UUID(), None:
-            return lambda office: office.publish_again(OrderId(order_id))
-        case None, datetime():
-            moment = since if since.tzinfo else since.replace(tzinfo=UTC)
-            return lambda office: office.publish_again_since(moment)
-        case _:
-            raise Invalid.value("replay-what", "Give an order's id, or --all-since: one of them.")
+async def _with_progress(requests: AsyncIterator[ReplayRequest]) -> ReplayRequest:
+    """Show the count so far on a terminal; return the last."""
+    console = Console(stderr=True)
+    request = ReplayRequest(0)
+    with console.status("requested: 0") as line:
+        async for request in requests:
+            line.update(f"requested: {request.requested}")
+    return request
 
 
-def _told(found: Republished) -> str:
-    if not found.again and not found.swept:
-        return "Nothing was published that could be published again.\n"
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _bounded(count: int) -> str:
+    return f"{COUNTED_AT_MOST}+" if count > COUNTED_AT_MOST else str(count)
+
+
+def _report(request: ReplayRequest) -> str:
+    if not request.requested and not request.purged:
+        return "No event can be published again.\n"
     lines = []
-    if found.again:
-        lines.append(f"Waiting to be published again: {found.again}.")
-    if found.swept:
+    if request.requested:
+        lines.append(f"Waiting to be published again: {request.requested}.")
+    if request.purged:
         lines.append(
-            f"Not to be published again: {found.swept}, whose payload retention has swept;"
+            f"Not to be published again: {request.purged}, whose payload retention has swept;"
             " GET the order instead."
         )
     return "\n".join(lines) + "\n"

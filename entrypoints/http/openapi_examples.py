@@ -84,7 +84,7 @@ READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"
 DEGRADED: Final = Readiness("degraded", {"postgresql": "ok", "redis": "down", "kafka": "ok"})
 DOWN: Final = Readiness("down", {"postgresql": "down", "redis": "ok", "kafka": "ok"})
 METRICS: Final = """\
-# HELP orders_outbox_unpublished Events in the outbox that wait to be published.
+# HELP orders_outbox_unpublished Unpublished events in the outbox; 10001 means more than 10000.
 # TYPE orders_outbox_unpublished gauge
 orders_outbox_unpublished 3.0
 """

@@ -31,6 +31,10 @@ class CountedOrderCache:
         """Keep the order unless a newer revision is known."""
         return await self.counted.put(order_id, document)
 
+    async def invalidate_all(self) -> bool:
+        """Make everything that is cached unreachable."""
+        return await self.counted.invalidate_all()
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         """Keep a new order."""
         self.counted.offer(order_id, document)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -11,13 +12,16 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from application.ports.outbox_admin import OutboxState
 from application.ports.system import Clock
-from application.ports.upkeep import OutboxState
 from entrypoints.metrics.table import (
     CONSUMER_LAG,
     COUNTED,
     IS_SHARED,
+    OUTBOX_FIGURES_AGE,
     OUTBOX_OLDEST_AGE,
+    OUTBOX_PARKED,
+    OUTBOX_REPLAYS,
     OUTBOX_UNPUBLISHED,
     POOL_CONNECTIONS,
     POOL_SIZE,
@@ -56,14 +60,24 @@ class BusGauges:
     lag: Callable[[], Awaitable[Mapping[int, int]]]
 
 
+@dataclass(frozen=True, slots=True)
+class _OutboxFigures:
+    """What was read of the outbox, and when."""
+
+    state: OutboxState
+    read_at: datetime
+
+
 class Metrics:
     """Everything that this process knows; where it is one of several workers, what all of them do.
 
-    What is not known within a second is left out, so that a scrape tells of an outage too.
+    What is not known within a second is left out, so that a scrape shows an outage too. The figures
+    of the outbox are needed most in an outage: the last ones stay, with their age.
     """
 
     def __init__(self, storage: StorageGauges, bus: BusGauges, clock: Clock) -> None:
         self._outbox = _Question(storage.outbox) if storage.outbox else None
+        self._last_outbox: _OutboxFigures | None = None
         self._lag = _Question(bus.lag)
         self._pool = storage.pool
         self._clock = clock
@@ -71,9 +85,9 @@ class Metrics:
 
     async def __call__(self) -> bytes:
         """The page, in Prometheus's text format 0.0.4."""
-        outbox, lag = await asyncio.gather(self._ask_outbox(), self._lag())
+        _, lag = await asyncio.gather(self._read_outbox(), self._lag())
         self._note_pool()
-        asked = [*self._of_outbox(outbox), *_of_lag(lag)]
+        asked = [*self._of_outbox(), *_of_lag(lag)]
         # Beside the event loop: with many workers there is much to add up.
         return await asyncio.to_thread(generate_latest, _Page(self._counted, asked))
 
@@ -83,8 +97,9 @@ class Metrics:
             self._note_pool()
             await asyncio.sleep(_PERIOD)
 
-    async def _ask_outbox(self) -> OutboxState | None:
-        return await self._outbox() if self._outbox else None
+    async def _read_outbox(self) -> None:
+        if self._outbox and (state := await self._outbox()):
+            self._last_outbox = _OutboxFigures(state, self._clock.now())
 
     def _note_pool(self) -> None:
         if self._pool is not None:
@@ -93,11 +108,16 @@ class Metrics:
             POOL_CONNECTIONS.labels("idle").set(use.idle)
             POOL_SIZE.set(use.size)
 
-    def _of_outbox(self, state: OutboxState | None) -> Iterator[Metric]:
-        if state is not None:
-            age = (self._clock.now() - state.oldest).total_seconds() if state.oldest else 0
+    def _of_outbox(self) -> Iterator[Metric]:
+        if self._last_outbox is not None:
+            state, read_at = self._last_outbox.state, self._last_outbox.read_at
+            oldest = state.oldest or read_at
+            figures_age = self._clock.now() - read_at
             yield OUTBOX_UNPUBLISHED.showing({(): state.unpublished})
-            yield OUTBOX_OLDEST_AGE.showing({(): max(0, age)})
+            yield OUTBOX_OLDEST_AGE.showing({(): max(0, (read_at - oldest).total_seconds())})
+            yield OUTBOX_PARKED.showing({(): state.parked})
+            yield OUTBOX_REPLAYS.showing({(): state.replays})
+            yield OUTBOX_FIGURES_AGE.showing({(): max(0, figures_age.total_seconds())})
 
 
 class CountedByAll(Collector):

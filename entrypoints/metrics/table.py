@@ -76,7 +76,7 @@ POOL_SIZE: Final = Gauge(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A gauge that is asked for when Prometheus asks; where nobody answers, it is not there."""
+    """A gauge that is read when Prometheus reads it; absent if it was never known."""
 
     name: str
     meaning: str
@@ -91,11 +91,24 @@ class Asked:
 
 
 OUTBOX_UNPUBLISHED: Final = Asked(
-    "orders_outbox_unpublished", "Events in the outbox that wait to be published."
+    "orders_outbox_unpublished",
+    "Unpublished events in the outbox; 10001 means more than 10000.",
 )
 OUTBOX_OLDEST_AGE: Final = Asked(
     "orders_outbox_oldest_age_seconds",
-    "Seconds for which the oldest of them has waited; 0 where none does.",
+    "Seconds for which the oldest of them has waited that no parked event holds back; 0 if none.",
+)
+OUTBOX_PARKED: Final = Asked(
+    "orders_outbox_parked",
+    "Events that wait for an operator, because Kafka refused them too often; bounded likewise.",
+)
+OUTBOX_REPLAYS: Final = Asked(
+    "orders_outbox_replays",
+    "Published events that are to be published again; bounded likewise.",
+)
+OUTBOX_FIGURES_AGE: Final = Asked(
+    "orders_outbox_figures_age_seconds",
+    "Seconds since these figures were read; above 0 if PostgreSQL did not answer in time.",
 )
 CONSUMER_LAG: Final = Asked(
     "orders_consumer_lag",

@@ -13,16 +13,15 @@ POLL: Final = 1.0
 
 
 async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
-    """Publish whatever the outbox holds, for ever: woken by the bell, polling as a safety net."""
+    """Run rounds of the relay, for ever: woken by the bell, polling as a safety net."""
     backoff = Backoff()
     while True:
         try:
-            await relay_outbox.refresh()
-            published = await relay_outbox()
+            done = await relay_outbox()
         except (BrokerUnavailable, Unavailable) as error:
             logger.warning("the relay waits", reason=str(error) or type(error).__name__)
             await backoff.wait()
             continue
         backoff.reset()
-        if not published:
+        if not done:
             await bell.wait(POLL)

@@ -28,8 +28,9 @@ ALTER TABLE outbox
         CHECK (NOT payload_is_null OR payload IS NULL) NOT VALID,
     ADD CONSTRAINT outbox_replayed_was_published
         CHECK (replay_requested_at IS NULL OR published_at IS NOT NULL) NOT VALID,
-    ADD CONSTRAINT outbox_parked_is_unpublished
-        CHECK (parked_at IS NULL OR published_at IS NULL) NOT VALID
+    ADD CONSTRAINT outbox_parked_waits CHECK (
+        parked_at IS NULL OR published_at IS NULL OR replay_requested_at IS NOT NULL
+    ) NOT VALID
 """,
     "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
     # Orders whose cached copy may be stale, because the cache was unavailable when their event

@@ -13,12 +13,26 @@ _CHECKS = (
     "outbox_unpublished_has_payload",
     "outbox_null_has_no_payload",
     "outbox_replayed_was_published",
-    "outbox_parked_is_unpublished",
+    "outbox_parked_waits",
 )
-_REPLAYS = "(replay_requested_at, subject, revision) WHERE replay_requested_at IS NOT NULL"
-# By age: the oldest unpublished event is found without counting the others.
-_BY_AGE = "(at, subject, revision) WHERE published_at IS NULL"
-_BY_ORDER = "(subject, revision) WHERE published_at IS NULL"
+_INDEXES = {
+    # By age: the oldest unpublished event is found without counting the others.
+    "outbox_unpublished": "(at, subject, revision) WHERE published_at IS NULL",
+    "outbox_replays": (
+        "(replay_requested_at, subject, revision) WHERE replay_requested_at IS NOT NULL"
+    ),
+    "outbox_retries": "(retry_at, subject, revision) WHERE retry_at IS NOT NULL",
+    "outbox_parked": "(parked_at) WHERE parked_at IS NOT NULL",
+    # A tombstone has no payload to purge, but it can be replayed.
+    "outbox_to_sweep": (
+        "(published_at) WHERE published_at IS NOT NULL AND (payload IS NOT NULL OR payload_is_null)"
+    ),
+}
+#: What these indexes were before; the others did not exist.
+_INDEXES_BEFORE = {
+    "outbox_unpublished": "(subject, revision) WHERE published_at IS NULL",
+    "outbox_to_sweep": "(published_at) WHERE published_at IS NOT NULL AND payload IS NOT NULL",
+}
 
 
 def _build(name: str, definition: str) -> None:
@@ -33,11 +47,13 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         for name in _CHECKS:
             op.execute(f"ALTER TABLE outbox VALIDATE CONSTRAINT {name}")
-        _build("outbox_unpublished", _BY_AGE)
-        _build("outbox_replays", _REPLAYS)
+        for name, definition in _INDEXES.items():
+            _build(name, definition)
 
 
 def downgrade() -> None:
     with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS outbox_replays")
-        _build("outbox_unpublished", _BY_ORDER)
+        for name in _INDEXES.keys() - _INDEXES_BEFORE.keys():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        for name, definition in _INDEXES_BEFORE.items():
+            _build(name, definition)

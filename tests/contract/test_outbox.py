@@ -5,14 +5,18 @@ from uuid import UUID
 import pytest
 
 from application.documents import Event
-from application.ports.events import OutboxBatch
-from tests.support.acts import an_owner, move, place, process, publish, waiting
+from application.ports.events import OutboxBatch, Placement
+from application.retry_policy import MAX_REJECTIONS
+from domain.ids import OrderId
+from tests.support.acts import an_owner, move, place, placed, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import CANCELED, PAID, SHIPPED
 from tests.support.patience import LONG
 
 #: The longest that a refused event may wait, in seconds.
 LONGEST_WAIT = 60
+#: The longest that a postponed event pauses, in seconds.
+LONGEST_PAUSE = 10
 AN_HOUR = 3_600
 
 
@@ -39,12 +43,12 @@ async def test_a_batch_is_no_larger_than_asked_for_and_begins_with_the_longest_w
 async def test_the_events_of_an_order_are_published_in_the_order_of_its_revisions(
     adapters: Adapters,
 ) -> None:
-    placed = await place(adapters)
-    paid = await move(adapters, placed.record.id, PAID)
-    processed = await process(adapters, placed.record.id)
-    canceled = await move(adapters, placed.record.id, CANCELED)
+    written = await place(adapters)
+    paid = await move(adapters, written.record.id, PAID)
+    processed = await process(adapters, written.record.id)
+    canceled = await move(adapters, written.record.id, CANCELED)
     published = [await publish(adapters.outbox) for _ in range(5)]
-    assert published == [[placed.event], [paid.event], [processed.event], [canceled.event], []]
+    assert published == [[written.event], [paid.event], [processed.event], [canceled.event], []]
 
 
 async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: Adapters) -> None:
@@ -57,26 +61,27 @@ async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: A
 async def test_while_an_event_is_held_no_later_one_of_its_order_is_eligible(
     adapters: Adapters,
 ) -> None:
-    placed = await place(adapters)
+    written = await place(adapters)
     async with adapters.outbox.batch(10) as batch:
-        assert list(batch.events) == [placed.event]
-        paid = await move(adapters, placed.record.id, PAID)
+        assert list(batch.events) == [written.event]
+        paid = await move(adapters, written.record.id, PAID)
         assert await waiting(adapters.outbox) == []
-        await batch.published([placed.event.id])
+        await batch.published({written.event.id: Placement(0, 0)})
     assert await waiting(adapters.outbox) == [paid.event]
 
 
 async def test_what_a_relay_did_not_mark_comes_again(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([other.id])
+        await batch.published({other.id: Placement(0, 0)})
     assert await waiting(adapters.outbox) == [one]
 
 
 async def mark_and_die(adapters: Adapters) -> None:
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([batch.events[0].id])
-        await batch.refused({batch.events[1].id: "too large"})
+        await batch.published({batch.events[0].id: Placement(0, 0)})
+        await batch.rejected({batch.events[1].id: "too large"})
+        await batch.published({}, [OrderId(batch.events[1].subject)])
         raise RuntimeError("the relay dies")
 
 
@@ -87,6 +92,7 @@ async def test_a_relay_that_dies_lets_go_and_has_marked_nothing(adapters: Adapte
     assert await waiting(adapters.outbox) == events
     assert await adapters.books.published() == []
     assert await adapters.books.errors() == {}
+    assert await adapters.cache_debts.oldest(10) == []
 
 
 async def test_a_relay_that_is_cancelled_lets_go(adapters: Adapters) -> None:
@@ -114,8 +120,8 @@ async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> 
     owner = await an_owner(adapters)
     one, two, three = [(await place(adapters, owner)).event.id for _ in range(3)]
     async with adapters.outbox.batch(2) as batch:
-        await batch.published([two])
-        await batch.published([one])
+        await batch.published({two: Placement(0, 0)})
+        await batch.published({one: Placement(1, 0)})
     await publish(adapters.outbox)
     assert await adapters.books.published() == [two, one, three]
 
@@ -124,7 +130,7 @@ async def refuse(adapters: Adapters, *events: Event) -> None:
     """Refuse events; time that really passes counts for nothing until some is let pass."""
     async with adapters.outbox.batch(10) as batch:
         assert set(batch.events) >= set(events)
-        await batch.refused({event.id: "too large" for event in events})
+        await batch.rejected({event.id: "too large" for event in events})
     await adapters.pass_time(-AN_HOUR)
 
 
@@ -161,7 +167,7 @@ async def test_an_event_that_is_refused_again_waits_longer(adapters: Adapters) -
     await let_pass(adapters, LONGEST_WAIT / 4)
     assert await waiting(adapters.outbox) == [other]
     await adapters.pass_time(LONGEST_WAIT)
-    assert await waiting(adapters.outbox) == [stubborn, other]
+    assert await waiting(adapters.outbox) == [other, stubborn]
 
 
 async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
@@ -175,22 +181,97 @@ async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
     assert await adapters.books.published() == [stubborn.id]
 
 
-async def test_a_postponed_batch_is_eligible_again_at_once_and_says_why(
+async def test_an_event_is_parked_after_its_last_rejection_and_holds_back_its_order_alone(
+    adapters: Adapters,
+) -> None:
+    stubborn, other = [await place(adapters) for _ in range(2)]
+    for order_id in (stubborn.record.id, other.record.id):
+        await move(adapters, order_id, PAID)
+    for _ in range(MAX_REJECTIONS):
+        await refuse(adapters, stubborn.event)
+        await let_pass(adapters, LONGEST_WAIT)
+    published = [event for _ in range(3) for event in await publish(adapters.outbox)]
+    assert {event.subject for event in published} == {other.record.id}
+    assert len(published) == 2
+    await adapters.pass_time(AN_HOUR)
+    assert await waiting(adapters.outbox) == []
+    assert await adapters.books.errors() == {stubborn.event.id: "too large"}
+
+
+async def postpone(adapters: Adapters, *events: Event, pause: bool = True) -> None:
+    """As `refuse`, for events that do not reach the broker."""
+    async with adapters.outbox.batch(10) as batch:
+        await batch.postponed({event.id: "no answer" for event in events}, pause=pause)
+    await adapters.pass_time(-AN_HOUR)
+
+
+async def test_events_that_are_postponed_without_a_pause_are_eligible_again_at_once(
     adapters: Adapters,
 ) -> None:
     events = [(await place(adapters)).event for _ in range(2)]
-    async with adapters.outbox.batch(10) as batch:
-        await batch.postponed("nobody answers")
+    await postpone(adapters, *events, pause=False)
     assert await waiting(adapters.outbox) == events
-    assert await adapters.books.errors() == {event.id: "nobody answers" for event in events}
+    assert await adapters.books.errors() == {event.id: "no answer" for event in events}
     assert await adapters.books.published() == []
+
+
+async def test_a_postponed_event_pauses_and_holds_up_no_other_order(adapters: Adapters) -> None:
+    cut_off, other = [await place(adapters) for _ in range(2)]
+    await move(adapters, cut_off.record.id, PAID)
+    await postpone(adapters, cut_off.event)
+    assert await waiting(adapters.outbox) == [other.event]
+    await let_pass(adapters, LONGEST_PAUSE)
+    assert await waiting(adapters.outbox) == [other.event, cut_off.event]
+
+
+async def test_an_event_may_be_postponed_any_number_of_times(adapters: Adapters) -> None:
+    cut_off = (await place(adapters)).event
+    for _ in range(MAX_REJECTIONS + 1):
+        await postpone(adapters, cut_off)
+        await let_pass(adapters, LONGEST_PAUSE)
+    assert await publish(adapters.outbox) == [cut_off]
+
+
+async def test_new_events_go_before_those_that_are_retried(adapters: Adapters) -> None:
+    refused, new = [(await place(adapters)).event for _ in range(2)]
+    await refuse(adapters, refused)
+    await let_pass(adapters, LONGEST_WAIT)
+    assert await waiting(adapters.outbox) == [new, refused]
+    assert await waiting(adapters.outbox, 1) == [new]
+
+
+async def test_a_reason_may_be_any_text(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    strange = "\0 \ud800 \N{SNOWMAN} " * 1_000
+    async with adapters.outbox.batch(10) as batch:
+        await batch.rejected({one.id: strange})
+        await batch.postponed({other.id: strange}, pause=False)
+    assert (await adapters.books.errors()).keys() == {one.id, other.id}
+
+
+async def test_a_publication_is_stored_with_its_placement(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published({one.id: Placement(3, 2**40), other.id: Placement(0, 0)})
+    placements = await adapters.books.placements()
+    assert placements[one.id] == (1, Placement(3, 2**40))
+    assert placements[other.id] == (2, Placement(0, 0))
+
+
+async def test_debts_to_the_cache_are_recorded_with_the_marks(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.outbox.batch(10) as batch:
+        await batch.published(placed(batch.events), [order_id])
+        assert await adapters.cache_debts.oldest(10) == []
+    assert [debt.order_id for debt in await adapters.cache_debts.oldest(10)] == [order_id]
 
 
 async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:
     event = (await place(adapters)).event
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([])
-        await batch.refused({})
+        await batch.published({})
+        await batch.rejected({})
+        await batch.postponed({})
     assert await waiting(adapters.outbox) == [event]
 
 
@@ -208,7 +289,7 @@ async def test_many_relays_publish_each_event_once_and_each_orders_in_order(
         for event in batch.events:
             sent[event.subject].append(event.revision)
             await asyncio.sleep(0)
-        await batch.published([event.id for event in batch.events])
+        await batch.published(placed(batch.events))
         return len(batch.events)
 
     async def relay() -> None:

@@ -33,12 +33,33 @@ def test_the_audit_of_a_healthy_service_is_one_line_and_exits_with_0(
 
 def test_an_orders_events_are_published_again(shop: tuple[Service, str]) -> None:
     service, order_id = shop
-    clean = "unpublished=0 oldest=0s last_error=-\n"
+    clean = "unpublished=0 oldest=0s parked=0 replays=0 last_error=-\n"
     eventually(lambda: service.run("outbox", "status").stdout == clean)
     replayed = service.run("outbox", "replay", order_id)
     assert (replayed.returncode, replayed.stdout) == (0, "Waiting to be published again: 2.\n")
     eventually(lambda: service.run("outbox", "status").stdout == clean)
     eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
+
+
+def test_everything_since_a_moment_is_published_again(shop: tuple[Service, str]) -> None:
+    service, _ = shop
+    replayed = service.run("outbox", "replay", "--all-since", "2026-01-01T00:00:00Z")
+    assert (replayed.returncode, replayed.stdout) == (0, "Waiting to be published again: 2.\n")
+    eventually(lambda: " replays=0 " in service.run("outbox", "status").stdout)
+    eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
+
+
+def test_without_a_parked_event_none_is_put_back(shop: tuple[Service, str]) -> None:
+    service, _ = shop
+    replayed = service.run("outbox", "replay", "--parked")
+    assert (replayed.returncode, replayed.stdout) == (0, "No event can be published again.\n")
+
+
+def test_a_replay_of_two_kinds_at_once_is_refused(shop: tuple[Service, str]) -> None:
+    service, order_id = shop
+    refused = service.run("outbox", "replay", order_id, "--parked")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("orders: Give ")
 
 
 def test_without_a_dead_letter_there_is_nothing_to_list_or_put_back(

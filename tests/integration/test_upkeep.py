@@ -1,4 +1,4 @@
-"""What operators and retention do to the outbox and the dead letters of a real PostgreSQL."""
+"""What retention does to the outbox and the dead letters of a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,17 +10,16 @@ from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryOutboxBell
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
-from adapters.postgres.upkeep import PostgresOutboxOffice
 from application.bury_message import BuryMessage
 from application.ports.events import Delivery
-from application.ports.upkeep import OutboxState, Republished
+from application.ports.outbox_admin import ReplayRequest
 from application.replay_dead_letters import ReplayDeadLetters
 from application.retention import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, Retention
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import move, place, process, publish, waiting
+from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
-from tests.support.orders import IDS, PAID, an_order_id
+from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
 
@@ -33,7 +32,6 @@ MESSAGE = Delivery(b"key", b"value", {"ce_id": "1"})
 class House:
     database: Database
     stored: Adapters
-    office: PostgresOutboxOffice
 
     async def publish_all(self) -> None:
         while await publish(self.stored.outbox):
@@ -70,49 +68,8 @@ class House:
 async def house(postgres_server: Shared, migrated: str) -> AsyncIterator[House]:
     async with fresh_database(postgres_server.url, migrated) as url:
         database = Database(url, pool_size=4)
-        yield House(database, adapters_over(database), PostgresOutboxOffice(database))
+        yield House(database, adapters_over(database))
         await database.close()
-
-
-async def test_the_state_of_the_outbox_is_what_waits_since_when_and_why(house: House) -> None:
-    assert await house.office.state() == OutboxState(0, None, None)
-    write = await place(house.stored)
-    await place(house.stored, at=NOW + timedelta(hours=1))
-    async with house.stored.outbox.batch(1) as batch:
-        await batch.postponed("nobody answers")
-    assert await house.office.state() == OutboxState(2, write.event.at, "nobody answers")
-    await house.publish_all()
-    assert await house.office.state() == OutboxState(0, None, None)
-
-
-async def test_an_orders_events_are_published_again_in_their_order(house: House) -> None:
-    placed = await place(house.stored)
-    other = await place(house.stored)
-    paid = await move(house.stored, placed.record.id, PAID)
-    await house.publish_all()
-    assert await house.office.publish_again(placed.record.id) == Republished(2, 0)
-    assert [await publish(house.stored.outbox) for _ in range(3)] == [
-        [placed.event],
-        [paid.event],
-        [],
-    ]
-    assert (await house.stored.books.published())[0] == other.event.id
-
-
-async def test_what_waits_already_or_never_was_is_not_published_again(house: House) -> None:
-    placed = await place(house.stored)
-    assert await house.office.publish_again(placed.record.id) == Republished(0, 0)
-    assert await house.office.publish_again(an_order_id()) == Republished(0, 0)
-
-
-async def test_all_that_was_published_since_is_published_again(house: House) -> None:
-    await place(house.stored)
-    await house.publish_all()
-    since = datetime.now(UTC)
-    write = await place(house.stored)
-    await house.publish_all()
-    assert await house.office.publish_again_since(since) == Republished(1, 0)
-    assert await waiting(house.stored.outbox) == [write.event]
 
 
 async def test_what_retention_has_purged_is_not_published_again(house: House) -> None:
@@ -120,8 +77,21 @@ async def test_what_retention_has_purged_is_not_published_again(house: House) ->
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.purge(PAYLOADS_KEPT + timedelta(minutes=1))
-    assert await house.office.publish_again(write.record.id) == Republished(0, 2)
+    admin = house.stored.outbox_admin
+    assert await admin.replay_order(write.record.id) == ReplayRequest(0, purged=2)
+    requests = [each async for each in admin.replay_since(NOW)]
+    assert requests == [ReplayRequest(0, purged=2)]
     assert await waiting(house.stored.outbox) == []
+
+
+async def test_what_is_to_be_replayed_is_not_swept(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    await house.publish_all()
+    await house.stored.outbox_admin.replay_order(write.record.id)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0)
+    await house.publish_all()
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2)
 
 
 async def test_the_payloads_of_processed_orders_go_when_they_are_old(house: House) -> None:

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import Accounts, PasswordStore
+from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
-from application.ports.events import Outbox
+from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
 from domain.events import Outcome
@@ -31,6 +35,9 @@ class Books(Protocol):
 
     async def published(self) -> Sequence[EventId]:
         """What was published, by position."""
+
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        """Each published event's position, and where the broker stored it first."""
 
     async def errors(self) -> Mapping[EventId, str]:
         """Why events that wait were not published."""
@@ -51,6 +58,8 @@ class Adapters:
     unprocessed: UnprocessedOrders
     leases: Leases
     dead_letters: MemoryDeadLetters | PostgresDeadLetters
+    outbox_admin: OutboxAdmin
+    cache_debts: CacheDebts
     announcements: Announcements
     accounts: Accounts
     passwords: PasswordStore
@@ -67,10 +76,15 @@ class MemoryBooks:
 
     async def published(self) -> Sequence[EventId]:
         facts = sorted(self._storage.outbox.facts, key=lambda fact: fact.position)
-        return [fact.event_id for fact in facts]
+        return [fact.event.id for fact in facts]
+
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        facts = self._storage.outbox.facts
+        return {fact.event.id: (fact.position, fact.placement) for fact in facts}
 
     async def errors(self) -> Mapping[EventId, str]:
-        return self._storage.outbox.errors()
+        waiting = (*self._storage.outbox, *self._storage.replays)
+        return {event.id: retries.error for event, retries in waiting if retries.error is not None}
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         return [row.outcome for row in self._storage.ledger if row.order_id == order_id]
@@ -89,6 +103,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         outbox=MemoryOutbox(storage, clock),
         unprocessed=MemoryUnprocessedOrders(storage, clock),
         leases=MemoryLeases(clock),
+        outbox_admin=MemoryOutboxAdmin(storage, clock),
+        cache_debts=MemoryCacheDebts(storage, clock),
         dead_letters=MemoryDeadLetters(storage),
         announcements=MemoryAnnouncements(storage),
         accounts=accounts,

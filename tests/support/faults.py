@@ -1,13 +1,15 @@
 """What is out of reach, refuses, or comes between."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.cache import MemoryOrderCache
 from application.documents import Event, OrderDocument, OrderWrite
-from application.errors import BrokerUnavailable, Unavailable
+from application.errors import Unavailable
+from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderRepository
 from application.ports.transaction import Inbox, Ledger, Transaction, UnitOfWork
 from domain.actor import Actor
@@ -31,6 +33,10 @@ class UnreachableCache:
         self.tried += 1
         return False
 
+    async def invalidate_all(self) -> bool:
+        self.tried += 1
+        return False
+
     def offer(self, _order_id: OrderId, _document: OrderDocument) -> None:
         self.tried += 1
 
@@ -51,29 +57,38 @@ class FlickeringCache:
         cache = self._cache if self.is_reachable else UnreachableCache()
         return await cache.put(order_id, document)
 
+    async def invalidate_all(self) -> bool:
+        return await (self._cache if self.is_reachable else UnreachableCache()).invalidate_all()
+
     def offer(self, order_id: OrderId, document: OrderDocument) -> None:
         if self.is_reachable:
             self._cache.offer(order_id, document)
 
 
 class Broker:
-    """`EventPublisher` that notes what arrived, refuses what it is told to, and may go away.
+    """`EventPublisher` that notes what arrived, refuses events, and may go away.
 
-    `goes_away_after` so many more events, it does not answer.
+    `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
+    reach it.
     """
 
     def __init__(self) -> None:
         self.arrived: list[Event] = []
         self.refuses: set[EventId] = set()
+        self.cuts_off: set[UUID] = set()
         self.goes_away_after: int | None = None
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
-        accepted = [event for event in events if event.id not in self.refuses]
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
+        unreached = {e.id: "no leader" for e in events if e.subject in self.cuts_off}
+        refused = {e.id: "too large" for e in events if e.id in self.refuses}
+        accepted = [e for e in events if e.id not in unreached | refused]
         if self.goes_away_after is not None and len(accepted) > self.goes_away_after:
             self.arrived += accepted[: self.goes_away_after]
-            raise BrokerUnavailable("no broker answers")
+            return PublishReport.of_no_answer(events, "no broker answers")
+        first = len(self.arrived)
         self.arrived += accepted
-        return {event.id: "too large" for event in events if event.id in self.refuses}
+        acknowledged = {e.id: Placement(0, offset) for offset, e in enumerate(accepted, first)}
+        return PublishReport(acknowledged, refused, unreached)
 
 
 class UncertainAccounts(MemoryAccounts):

@@ -10,15 +10,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrating import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from application.ports.events import Placement
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
 from tests.servers.databases import create_database, drop_database, fresh_database
@@ -36,6 +39,7 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
                   published_at = published_at - $1 * interval '1 second',
                   handed_over_at = handed_over_at - $1 * interval '1 second'
 """,
+    "UPDATE cache_debts SET owed_at = owed_at - $1 * interval '1 second'",
     "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
 )
 
@@ -74,6 +78,17 @@ class PostgresBooks:
                 "SELECT id FROM outbox WHERE published_at IS NOT NULL ORDER BY position"
             )
         return [EventId(row["id"]) for row in rows]
+
+    async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
+        async with self._database.driver() as driver:
+            rows = await driver.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
+        return {
+            EventId(row["id"]): (
+                row["position"],
+                Placement(row["broker_partition"], row["broker_offset"]),
+            )
+            for row in rows
+        }
 
     async def errors(self) -> Mapping[EventId, str]:
         async with self._database.driver() as driver:
@@ -116,6 +131,8 @@ def adapters_over(database: Database) -> Adapters:
         outbox=PostgresOutbox(database),
         unprocessed=PostgresUnprocessedOrders(database),
         leases=PostgresLeases(database),
+        outbox_admin=PostgresOutboxAdmin(database),
+        cache_debts=PostgresCacheDebts(database),
         dead_letters=PostgresDeadLetters(database),
         announcements=PostgresAnnouncements(database),
         accounts=accounts,

@@ -2,13 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.outbox import MemoryOutboxBell
 from adapters.serialisation.events import JsonEventRenderer
+from application.cache_updates import UpdateCache
 from application.change_order_status import ChangeOrderStatus
 from application.create_order import CreateOrder, PlacedOrder, PlaceOrder
 from application.documents import OrderDocument
+from application.pay_cache_debts import PayCacheDebts
 from application.ports.orders import OrderCache
 from application.ports.transaction import UnitOfWork
 from application.process_order import ProcessOrder
@@ -23,6 +27,8 @@ from tests.support.adapters import Adapters, memory_adapters
 from tests.support.faults import Broker
 from tests.support.orders import IDS, RENDERER, tea
 from tests.support.time import MovableClock
+
+CACHE_TTL_SECONDS: Final = 300
 
 
 async def nothing() -> None:
@@ -47,7 +53,7 @@ class Service:
 
     policy: StatusPolicy = StatusPolicy.OWNER
     clock: MovableClock = field(default_factory=MovableClock)
-    cache: OrderCache = field(default_factory=lambda: MemoryOrderCache(300))
+    cache: OrderCache = field(default_factory=lambda: MemoryOrderCache(CACHE_TTL_SECONDS))
     bell: MemoryOutboxBell = field(default_factory=MemoryOutboxBell)
     broker: Broker = field(default_factory=Broker)
     shop: Shop = field(default_factory=Shop)
@@ -61,7 +67,15 @@ class Service:
         self.change = self.changing(self.stored.begin)
         self.process = self.processing(self.stored.begin)
         self.read = ReadOrder(self.cache, self.stored.reader)
-        self.relay = RelayOutbox(self.stored.outbox, self.broker, self.stored.reader, self.cache)
+        self.relay = self.relaying()
+
+    def relaying(self) -> RelayOutbox:
+        """A new relay over the same storage, cache and broker, which remembers nothing."""
+        stored = self.stored
+        update_cache = UpdateCache(stored.reader, self.cache)
+        lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
+        pay_debts = PayCacheDebts(stored.cache_debts, self.cache, update_cache, lifetime)
+        return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
 
     def changing(self, begin: UnitOfWork) -> ChangeOrderStatus:
         """`ChangeOrderStatus` with transactions of these."""

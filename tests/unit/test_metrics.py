@@ -15,7 +15,7 @@ from adapters.memory.cache import MemoryOrderCache
 from adapters.taskiq.failures import DeadTask
 from application.bury_order import BuryOrder
 from application.errors import Unavailable
-from application.ports.upkeep import OutboxState
+from application.ports.outbox_admin import OutboxState
 from domain.errors import OrderNotFound
 from domain.events import Outcome
 from domain.ids import OrderId
@@ -96,7 +96,7 @@ def test_the_document_explains_every_metric_and_no_other() -> None:
         name, labels, _, tells = (cell.strip() for cell in row.strip("|").split("|"))
         explained.add((name.strip("`"), tuple(re.findall(r"`(\w+)`", labels)), tells))
     assert explained == set(described())
-    assert len(explained) == 9
+    assert len(explained) == 12
 
 
 # --- Requests
@@ -199,11 +199,14 @@ async def counted_tasks() -> dict[TaskResult, float]:
 
 async def test_the_outbox_is_told_with_the_age_of_its_oldest() -> None:
     async def outbox() -> OutboxState:
-        return OutboxState(3, NOW - timedelta(seconds=90), None)
+        return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
 
     page = await a_page(outbox)
     assert value(page, "orders_outbox_unpublished") == 3
     assert value(page, "orders_outbox_oldest_age_seconds") == 90
+    assert value(page, "orders_outbox_parked") == 1
+    assert value(page, "orders_outbox_replays") == 2
+    assert value(page, "orders_outbox_figures_age_seconds") == 0
 
 
 async def test_an_empty_outbox_has_no_age() -> None:
@@ -241,7 +244,7 @@ async def hanging() -> OutboxState:
 
 
 @pytest.mark.parametrize("outbox", [out_of_reach, hanging])
-async def test_what_cannot_be_asked_is_left_out(
+async def test_what_was_never_known_is_left_out(
     outbox: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
@@ -250,6 +253,35 @@ async def test_what_cannot_be_asked_is_left_out(
     assert value(page, "orders_outbox_unpublished") is None
     assert value(page, "orders_outbox_oldest_age_seconds") is None
     assert value(page, "orders_cache_reads_total", result="hit") is not None
+
+
+@pytest.mark.parametrize("outage", [out_of_reach, hanging])
+async def test_the_last_figures_of_the_outbox_stay_with_their_age(
+    outage: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def known() -> OutboxState:
+        return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
+
+    answers = iter([known, outage, known])
+
+    async def outbox() -> OutboxState:
+        return await next(answers)()
+
+    clock = MovableClock()
+    metrics = Metrics(StorageGauges(outbox), BusGauges(no_lag), clock)
+    assert value(read(await metrics()), "orders_outbox_unpublished") == 3
+    await clock.advance(30)
+    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    page = read(await metrics())
+    assert value(page, "orders_outbox_unpublished") == 3
+    assert value(page, "orders_outbox_oldest_age_seconds") == 90
+    assert value(page, "orders_outbox_parked") == 1
+    assert value(page, "orders_outbox_replays") == 2
+    assert value(page, "orders_outbox_figures_age_seconds") == 30
+    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
+    page = read(await metrics())
+    assert value(page, "orders_outbox_oldest_age_seconds") == 120
+    assert value(page, "orders_outbox_figures_age_seconds") == 0
 
 
 async def test_who_asks_at_the_same_time_shares_one_question(

@@ -1,16 +1,20 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
 from application.documents import Event, OrderDocument
 from application.errors import BrokerUnavailable
+from application.ports.events import PublishReport
 from application.relay_outbox import BATCH
-from domain.ids import EventId, OrderId
+from domain.ids import OrderId
 from tests.support.acts import move, process, waiting
 from tests.support.faults import Broker, FlickeringCache, UnreachableCache
 from tests.support.orders import PAID, SHIPPED
 from tests.support.service import Service
+
+#: Seconds after which an event that did not reach the broker is eligible again.
+LONGEST_PAUSE = 10
 
 
 async def relay_everything(service: Service) -> int:
@@ -136,7 +140,7 @@ class NotedBroker(Broker):
         super().__init__()
         self._journal = journal
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
         await self._journal.note("published")
         return await super().publish(events)
 
@@ -176,32 +180,85 @@ async def test_events_go_out_without_the_cache() -> None:
     assert await service.relay() == 1
 
 
-async def test_a_cache_that_was_out_of_reach_is_told_once_it_is_back() -> None:
+async def test_an_unavailable_cache_is_updated_later_even_by_another_relay() -> None:
     cache = FlickeringCache()
     service = Service(cache=cache)
     order_id = (await service.placed()).id
     cache.is_reachable = False
     await move(service.stored, order_id, PAID)
     assert await relay_everything(service) == 2
-    await service.relay.refresh()
     cache.is_reachable = True
-    assert await cached_revision(cache, order_id) == 1  # what the process left that was cut off
-    await service.relay.refresh()
+    assert await cached_revision(cache, order_id) == 1  # as the process left it that was cut off
+    assert await service.relaying()() == 1
+    assert await cached_revision(cache, order_id) == 2
+    assert await debts(service) == []
+
+
+async def test_an_updated_cache_leaves_no_debt(service: Service) -> None:
+    await service.placed()
+    await relay_everything(service)
+    assert await debts(service) == []
+
+
+async def test_a_replay_leaves_the_cache_alone() -> None:
+    cache = UnreachableCache()
+    service = Service(cache=cache)
+    order_id = (await service.placed()).id
+    await relay_everything(service)
+    tried = cache.tried
+    [debt] = await service.stored.cache_debts.oldest(10)
+    await service.stored.cache_debts.settle([debt])
+    await service.stored.outbox_admin.replay_order(order_id)
+    assert await relay_everything(service) == 1
+    assert [event.subject for event in service.broker.arrived] == [order_id] * 2
+    assert cache.tried == tried
+    assert await debts(service) == []
+
+
+async def test_debts_are_paid_while_the_broker_is_away() -> None:
+    cache = FlickeringCache()
+    service = Service(cache=cache)
+    order_id = (await service.placed()).id
+    cache.is_reachable = False
+    await move(service.stored, order_id, PAID)
+    await relay_everything(service)
+    cache.is_reachable = True
+    await service.placed()
+    service.broker.goes_away_after = 0
+    with pytest.raises(BrokerUnavailable):
+        await service.relay()
     assert await cached_revision(cache, order_id) == 2
 
 
-async def test_a_cache_that_was_told_is_not_told_again() -> None:
-    cache = UnreachableCache()
-    service = Service(cache=cache)
-    await service.placed()
-    await relay_everything(service)
-    tried = cache.tried
-    await service.relay.refresh()
-    assert cache.tried == tried + 1
-    told = Service()
-    await told.placed()
-    await relay_everything(told)
-    await told.relay.refresh()
+async def test_events_that_reach_the_broker_are_marked_and_the_others_pause(
+    service: Service,
+) -> None:
+    healthy, cut_off = (await service.placed()).id, (await service.placed()).id
+    service.broker.cuts_off.add(cut_off)
+    assert await service.relay() == 1
+    assert [event.subject for event in service.broker.arrived] == [healthy]
+    assert len(await service.stored.books.published()) == 1
+    assert await waiting(service.stored.outbox) == []
+    service.broker.cuts_off.clear()
+    await service.stored.pass_time(LONGEST_PAUSE)
+    assert await service.relay() == 1
+    assert [event.subject for event in service.broker.arrived] == [healthy, cut_off]
+
+
+async def test_a_batch_full_of_events_that_do_not_reach_the_broker_makes_room(
+    service: Service,
+) -> None:
+    for _ in range(BATCH):
+        service.broker.cuts_off.add((await service.placed()).id)
+    healthy = (await service.placed()).id
+    with pytest.raises(BrokerUnavailable):
+        await service.relay()
+    assert await service.relay() == 1
+    assert [event.subject for event in service.broker.arrived] == [healthy]
+
+
+async def debts(service: Service) -> list[OrderId]:
+    return [debt.order_id for debt in await service.stored.cache_debts.oldest(100)]
 
 
 async def cached_revision(cache: FlickeringCache, order_id: OrderId) -> int | None:

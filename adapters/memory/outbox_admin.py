@@ -1,0 +1,66 @@
+"""The outbox, seen from its operator."""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
+from uuid import UUID
+
+from adapters.memory.storage import MemoryStorage
+from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxState, ReplayRequest
+from application.ports.system import Clock
+from domain.ids import OrderId
+
+
+class MemoryOutboxAdmin:
+    """`OutboxAdmin` in memory, where no payload is ever purged."""
+
+    def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def state(self) -> OutboxState:
+        """Return the present state."""
+        waiting, replays = [*self._storage.outbox], [*self._storage.replays]
+        parked = [event for event, retries in (*waiting, *replays) if retries.is_parked]
+        blocked = {event.subject for event, retries in waiting if retries.is_parked}
+        first_error = next((each.error for _, each in waiting if each.error is not None), None)
+        return OutboxState(
+            unpublished=_bounded(waiting),
+            oldest=min(
+                (each.at for each, _ in waiting if each.subject not in blocked), default=None
+            ),
+            last_error=first_error,
+            parked=_bounded(parked),
+            replays=_bounded(replays),
+        )
+
+    async def replay_order(self, order_id: OrderId) -> ReplayRequest:
+        """Request a replay of the order's published events, and put its parked ones back."""
+        unparked = self._storage.outbox.unpark(order_id)
+        return ReplayRequest(unparked + self._request(subject=order_id))
+
+    async def unpark_all(self) -> ReplayRequest:
+        """Put every parked event back, as if it were new."""
+        waiting = [*self._storage.outbox]
+        unparked = sum(self._storage.outbox.unpark(event.subject) for event, _ in waiting)
+        parked = [retries for _, retries in self._storage.replays if retries.is_parked]
+        for retries in parked:
+            retries.begin_again()
+        return ReplayRequest(unparked + len(parked))
+
+    async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
+        """Request a replay of every event that was first published at `since` or later."""
+        yield ReplayRequest(self._request(since=since))
+
+    def _request(self, *, subject: UUID | None = None, since: datetime | None = None) -> int:
+        chosen = [
+            fact.event
+            for fact in self._storage.outbox.facts
+            if subject in (None, fact.event.subject) and (not since or fact.published_at >= since)
+        ]
+        for event in chosen:
+            self._storage.replays.request(event, self._clock.now())
+        return len(chosen)
+
+
+def _bounded(found: Collection[object]) -> int:
+    return min(len(found), COUNTED_AT_MOST + 1)

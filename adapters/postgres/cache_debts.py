@@ -1,0 +1,61 @@
+"""Orders whose cached copy may be stale."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from adapters.postgres.database import Database
+from application.ports.cache_debts import CacheDebt
+from domain.ids import OrderId
+
+_OLDEST: Final = "SELECT order_id, owed_at FROM cache_debts ORDER BY owed_at LIMIT $1"
+_COUNT: Final = """
+SELECT count(*) AS count, statement_timestamp() AS counted_at
+FROM (SELECT FROM cache_debts LIMIT $1) AS counted
+"""
+
+
+def _delete(condition: str) -> str:
+    # It waits for no lock, so that it cannot deadlock with a relay that adds debts; a row that it
+    # skips is about to be renewed or deleted by another.
+    return f"""
+DELETE FROM cache_debts WHERE order_id IN (
+    SELECT order_id FROM cache_debts WHERE {condition} FOR UPDATE SKIP LOCKED
+)
+"""  # noqa: S608 - a text of our own
+
+
+_SETTLE: Final = _delete(
+    "(order_id, owed_at) IN (SELECT * FROM unnest($1::uuid[], $2::timestamptz[]))"
+)
+_SETTLE_ALL: Final = _delete("owed_at <= $1")
+
+
+class PostgresCacheDebts:
+    """`CacheDebts` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def oldest(self, limit: int) -> Sequence[CacheDebt]:
+        """Return at most `limit` debts, the oldest first."""
+        async with self._database.driver() as driver:
+            rows = await driver.fetch(_OLDEST, limit)
+        return [CacheDebt(OrderId(row["order_id"]), row["owed_at"]) for row in rows]
+
+    async def settle(self, debts: Sequence[CacheDebt]) -> None:
+        """Delete debts, except those that were renewed after they had been read."""
+        ids, moments = [debt.order_id for debt in debts], [debt.owed_at for debt in debts]
+        async with self._database.driver() as driver:
+            await driver.execute(_SETTLE, ids, moments)
+
+    async def count(self, limit: int) -> tuple[int, datetime]:
+        """Count debts up to `limit`; return the number and the moment before counting."""
+        async with self._database.driver() as driver:
+            row = await driver.fetchrow(_COUNT, limit)
+        return row["count"], row["counted_at"]
+
+    async def settle_all(self, owed_by: datetime) -> None:
+        """Delete every debt that is not younger than `owed_by`."""
+        async with self._database.driver() as driver:
+            await driver.execute(_SETTLE_ALL, owed_by)

@@ -1,0 +1,111 @@
+"""The outbox, seen from its operator."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+from adapters.postgres.database import Database
+from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxState, ReplayRequest
+from domain.ids import OrderId
+
+#: Seconds that a statement over much of the outbox may take.
+_PATIENCE_SECONDS: Final = 300.0
+#: Events that one transaction of a replay marks: a relay that marks one of them waits for it.
+REPLAY_BATCH: Final = 1_000
+
+# Everything is found along partial indexes, and counted up to $1.
+_STATE: Final = """
+WITH waiting AS MATERIALIZED (
+    SELECT subject, at, last_error FROM outbox WHERE published_at IS NULL
+    ORDER BY at, subject, revision LIMIT $1
+), parked AS MATERIALIZED (
+    SELECT subject, published_at FROM outbox WHERE parked_at IS NOT NULL LIMIT $1
+)
+SELECT (SELECT count(*) FROM waiting) AS unpublished,
+       (SELECT min(at) FROM waiting
+        WHERE subject NOT IN (SELECT subject FROM parked WHERE published_at IS NULL)) AS oldest,
+       (SELECT last_error FROM waiting WHERE last_error IS NOT NULL
+        ORDER BY at LIMIT 1) AS last_error,
+       (SELECT count(*) FROM parked) AS parked,
+       (SELECT count(*) FROM (
+           SELECT FROM outbox WHERE replay_requested_at IS NOT NULL LIMIT $1
+       ) AS counted) AS replays
+"""
+
+_HAS_MESSAGE: Final = "(outbox.payload IS NOT NULL OR outbox.payload_is_null)"
+_BEGIN_AGAIN: Final = "attempts = 0, retry_at = NULL, parked_at = NULL, last_error = NULL"
+
+_REPLAY_ORDER: Final = f"""
+WITH requested AS (
+    UPDATE outbox SET {_BEGIN_AGAIN},
+        replay_requested_at = CASE WHEN published_at IS NOT NULL THEN now() END
+    WHERE subject = $1 AND (published_at IS NOT NULL OR parked_at IS NOT NULL) AND {_HAS_MESSAGE}
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM requested) AS requested,
+       (SELECT count(*) FROM outbox WHERE subject = $1 AND NOT {_HAS_MESSAGE}) AS purged
+"""  # noqa: S608 - a text of our own
+
+_UNPARK_ALL: Final = f"UPDATE outbox SET {_BEGIN_AGAIN} WHERE parked_at IS NOT NULL"  # noqa: S608
+
+# A row that is purged meanwhile is passed over.
+_REPLAY_SOME: Final = f"""
+WITH chosen AS (
+    SELECT published_at, subject, revision FROM outbox
+    WHERE published_at >= $1 AND published_at < $2 AND {_HAS_MESSAGE}
+      AND (published_at, subject, revision) > ($1, $3::uuid, $4::int)
+    ORDER BY published_at, subject, revision
+    LIMIT $5
+), requested AS (
+    UPDATE outbox SET {_BEGIN_AGAIN}, replay_requested_at = now()
+    FROM chosen
+    WHERE outbox.subject = chosen.subject AND outbox.revision = chosen.revision AND {_HAS_MESSAGE}
+    RETURNING 1
+)
+SELECT chosen.*, (SELECT count(*) FROM requested) AS requested
+FROM chosen ORDER BY published_at DESC, subject DESC, revision DESC LIMIT 1
+"""  # noqa: S608 - a text of our own
+
+_PURGED: Final = f"""
+SELECT count(*) FROM outbox
+WHERE published_at >= $1 AND published_at < $2 AND NOT {_HAS_MESSAGE}
+"""  # noqa: S608 - a text of our own
+
+_BEFORE_ALL: Final = ("00000000-0000-0000-0000-000000000000", 0)
+
+
+class PostgresOutboxAdmin:
+    """`OutboxAdmin` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def state(self) -> OutboxState:
+        """Return the present state."""
+        row = await self._fetch(_STATE, COUNTED_AT_MOST + 1)
+        return OutboxState(**row)
+
+    async def replay_order(self, order_id: OrderId) -> ReplayRequest:
+        """Request a replay of the order's published events, and put its parked ones back."""
+        return ReplayRequest(**await self._fetch(_REPLAY_ORDER, order_id))
+
+    async def unpark_all(self) -> ReplayRequest:
+        """Put every parked event back, as if it were new."""
+        async with self._database.driver(_PATIENCE_SECONDS) as driver:
+            tag: str = await driver.execute(_UNPARK_ALL)
+        return ReplayRequest(int(tag.removeprefix("UPDATE ")))
+
+    async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
+        """Request a replay of every event that was first published at `since` or later."""
+        until = (await self._fetch("SELECT clock_timestamp() AS now"))["now"]
+        purged = (await self._fetch(_PURGED, since, until))["count"]
+        requested, after = 0, (since, *_BEFORE_ALL)
+        yield ReplayRequest(requested, purged)
+        while row := await self._fetch(_REPLAY_SOME, after[0], until, *after[1:], REPLAY_BATCH):
+            requested += row["requested"]
+            yield ReplayRequest(requested, purged)
+            after = (row["published_at"], row["subject"], row["revision"])
+
+    async def _fetch(self, statement: str, *values: object) -> dict[str, Any]:
+        async with self._database.driver(_PATIENCE_SECONDS) as driver:
+            return dict(await driver.fetchrow(statement, *values) or {})

@@ -1,0 +1,93 @@
+"""The SQL of the relay."""
+
+from typing import Final
+
+#: Held from the assignment of positions to the commit of the transaction that assigns them, so that
+#: positions appear in their order. The number is ours alone: 'outbox' in ASCII.
+POSITIONS_LOCK: Final = 0x6F7574626F78
+
+_WAITED_SECONDS: Final = "extract(epoch FROM now() - coalesce(replay_requested_at, at))::float8"
+
+# A lock alone would let a second relay take an order's third event while the first holds the
+# second; an event with an earlier unpublished one of its order is not eligible.
+_IS_FIRST_OF_ORDER: Final = """NOT EXISTS (
+    SELECT FROM outbox AS earlier
+    WHERE earlier.published_at IS NULL
+      AND earlier.subject = waiting.subject
+      AND earlier.revision < waiting.revision
+)"""
+
+# Three walks along three indexes. One statement for all of them would have to sort what waits.
+
+SELECT_NEW: Final = f"""
+SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
+WHERE published_at IS NULL AND retry_at IS NULL AND parked_at IS NULL AND {_IS_FIRST_OF_ORDER}
+ORDER BY at, subject, revision
+LIMIT $1
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - a text of our own
+
+SELECT_RETRIES: Final = f"""
+SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
+WHERE retry_at <= now() AND published_at IS NULL AND {_IS_FIRST_OF_ORDER}
+ORDER BY retry_at, subject, revision
+LIMIT $1
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - as above
+
+SELECT_REPLAYS: Final = f"""
+SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
+WHERE replay_requested_at IS NOT NULL AND parked_at IS NULL
+  AND (retry_at IS NULL OR retry_at <= now())
+  AND NOT EXISTS (
+      SELECT FROM outbox AS earlier
+      WHERE earlier.replay_requested_at IS NOT NULL
+        AND earlier.subject = waiting.subject
+        AND earlier.revision < waiting.revision
+  )
+ORDER BY replay_requested_at, subject, revision
+LIMIT $1
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - as above
+
+# nextval runs once a row, in the order of the arrays.
+MARK_PUBLISHED: Final = """
+UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),
+                  broker_partition = sent.partition, broker_offset = sent.log_offset,
+                  last_error = NULL, retry_at = NULL
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[])
+    AS sent (subject, revision, partition, log_offset)
+WHERE outbox.subject = sent.subject AND outbox.revision = sent.revision
+"""
+
+MARK_REPLAYED: Final = """
+UPDATE outbox SET replay_requested_at = NULL, last_error = NULL, retry_at = NULL
+FROM unnest($1::uuid[], $2::int[]) AS sent (subject, revision)
+WHERE outbox.subject = sent.subject AND outbox.revision = sent.revision
+"""
+
+# An event without a wait is parked.
+MARK_REJECTED: Final = """
+UPDATE outbox SET attempts = attempts + 1, last_error = rejected.reason,
+    retry_at = clock_timestamp() + rejected.wait_seconds * interval '1 second',
+    parked_at = CASE WHEN rejected.wait_seconds IS NULL THEN clock_timestamp() END
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[])
+    AS rejected (subject, revision, reason, wait_seconds)
+WHERE outbox.subject = rejected.subject AND outbox.revision = rejected.revision
+"""
+
+# Without a wait the event is eligible at once.
+MARK_POSTPONED: Final = """
+UPDATE outbox SET last_error = postponed.reason,
+    retry_at = clock_timestamp() + postponed.wait_seconds * interval '1 second'
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[])
+    AS postponed (subject, revision, reason, wait_seconds)
+WHERE outbox.subject = postponed.subject AND outbox.revision = postponed.revision
+"""
+
+# In the order of the ids, so that two relays cannot deadlock.
+ADD_CACHE_DEBTS: Final = """
+INSERT INTO cache_debts (order_id, owed_at)
+SELECT order_id, clock_timestamp() FROM unnest($1::uuid[]) AS stale (order_id) ORDER BY order_id
+ON CONFLICT (order_id) DO UPDATE SET owed_at = EXCLUDED.owed_at
+"""

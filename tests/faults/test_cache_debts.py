@@ -1,0 +1,46 @@
+"""What the relay owes to a cache that is out of reach, through the relay's restart."""
+
+from tests.e2e.service import eventually
+from tests.faults.cluster import a_cluster
+from tests.servers.plugin import Shared
+from tests.support.fault_proxy import FaultProxy
+
+#: So long that no stale order expires by itself within the test.
+CACHE_TTL = "3600"
+ORDERS = 10
+
+
+def test_a_relay_that_restarts_before_redis_is_back_leaves_no_stale_order(
+    postgres_server: Shared, redis_server: Shared, kafka_server: Shared
+) -> None:
+    with (
+        FaultProxy.to(redis_server.url) as proxy,
+        a_cluster(
+            postgres_server,
+            Shared(proxy.through(redis_server.url)),
+            kafka_server,
+            HURT="REDIS_URL",
+            CACHE_TTL=CACHE_TTL,
+        ) as cluster,
+    ):
+        user = cluster.api.register()
+        orders = [user.processed_order() for _ in range(ORDERS)]
+        cluster.finishes()
+        for order in orders:
+            eventually(lambda: user.get(f"/orders/{order['id']}/").headers["X-Cache"] == "HIT")  # noqa: B023
+
+        proxy.refuse()
+        for order in orders:
+            assert user.patch(order, "PAID").status_code == 200
+        cluster.finishes()  # the relay has published and marked all of it
+        [relay] = cluster.relays
+        relay.stop()
+        relay.start()
+        proxy.heal()
+
+        def is_fresh(order_id: str) -> bool:
+            answer = user.get(f"/orders/{order_id}/")
+            return answer.json()["status"] == "PAID" and answer.headers["X-Cache"] == "HIT"
+
+        for order in orders:
+            eventually(lambda: is_fresh(order["id"]))  # noqa: B023 - called in the loop
