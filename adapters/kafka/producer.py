@@ -17,6 +17,9 @@ _TOPIC: Final = 1.0
 #: Bytes that a partition's messages may share; what is larger travels alone.
 _SHARED: Final = 128 * 1024
 
+#: Stands for a null value: aiokafka asserts that not both key and value are null, Kafka does not.
+_NULL: Final = object()
+
 _CLOSED: Final = "the producer was given up"
 
 
@@ -37,6 +40,7 @@ class Producer:
             linger_ms=0,
             max_batch_size=_SHARED,
             request_timeout_ms=round(_REQUEST * 1000),
+            value_serializer=_serialized,
         )
         self._ask = self._inner.client.send
         # All that aiokafka sends goes through here, which its own interface has no word for.
@@ -77,9 +81,11 @@ class Producer:
         Raises:
             KafkaError: it was not sent, and no gap is left.
         """
-        headers = [(name, value.encode()) for name, value in message.headers.items()]
         sent: asyncio.Future[Any] = await self._inner.send(
-            topic, message.value, message.key, headers=headers
+            topic,
+            _NULL if message.value is None else message.value,
+            message.key,
+            headers=[*message.headers],
         )
         sent.add_done_callback(_look_at)
         return sent
@@ -112,6 +118,10 @@ class Producer:
                     self._waiting.discard(waiting)
         except TimeoutError:
             raise ProducerClosed(_CLOSED) from None
+
+
+def _serialized(value: Any) -> bytes | None:
+    return None if value is _NULL else value
 
 
 def _look_at(sent: asyncio.Future[Any]) -> None:

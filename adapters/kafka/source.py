@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -14,7 +14,7 @@ from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurri
 from adapters.kafka.consumer import Records, dismiss, joined, poll, poll_one_by_one
 from adapters.kafka.topics import ensure_topics
 from application.cancellation import heed_cancellation
-from application.ports.events import Delivery
+from application.ports.events import Delivery, Placement
 
 logger = logging.getLogger(__name__)
 
@@ -191,9 +191,5 @@ ConsumerRebalanceListener.register(_Received)
 
 
 def _delivery(record: ConsumerRecord) -> Delivery:
-    headers = {name: _text(value) for name, value in record.headers}
-    return Delivery(record.key, record.value or b"", headers)
-
-
-def _text(value: Any) -> str:
-    return (value or b"").decode(errors="replace")
+    placement = Placement(record.partition, record.offset)
+    return Delivery(record.key, record.value, record.headers, placement)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from application.documents import Event
+from application.documents import Event, Headers
 from domain.ids import EventId
 
 
@@ -63,13 +63,31 @@ class EventPublisher(Protocol):
         """
 
 
+class Placement(NamedTuple):
+    """Where the broker stores a message within its topic."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"partition {self.partition}, offset {self.offset}"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came from the broker, not yet understood."""
+    """A message as it came from the broker, byte for byte."""
 
     key: bytes | None
-    value: bytes
-    headers: Mapping[str, str]
+    value: bytes | None
+    headers: Headers = ()
+    #: Where it is stored; None for a message that the broker did not store, or not yet.
+    placement: Placement | None = field(default=None, compare=False)
+    #: Why the client library cannot decode the record: then key, value and headers are missing.
+    defect: str | None = None
+
+    def header(self, name: str) -> bytes | None:
+        """Return the value of a header, of its last one if the name repeats; None without one."""
+        return next((value for known, value in reversed(self.headers) if known == name), None)
 
 
 class EventSource(Protocol):

@@ -49,17 +49,23 @@ def announced_order(delivery: Delivery) -> OrderId:
     Raises:
         Unreadable: it announces none.
     """
-    kind = delivery.headers.get("ce_type")
+    if delivery.defect is not None:
+        raise Unreadable(delivery.defect)
+    kind = _text(delivery.header("ce_type"))
     if kind != _TYPE:
         raise Unreadable(f"ce_type is {kind!r}, not {_TYPE!r}")
     order_id = _key(delivery)
     try:
-        announced = msgspec.json.decode(delivery.value, type=_Announced)
+        announced = msgspec.json.decode(delivery.value or b"", type=_Announced)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Unreadable(f"the value is no order in JSON: {error}") from error
     if announced.id != order_id:
         raise Unreadable(f"the value's id {announced.id} is not the key {order_id}")
     return order_id
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
 
 
 def _key(delivery: Delivery) -> OrderId:
@@ -87,7 +93,7 @@ async def _deal_with(
         elif verdict not in known:
             await _bury(delivery, f"there is no order {verdict}", bury)
         else:
-            caused_by.set(delivery.headers.get("traceparent"))
+            caused_by.set(_text(delivery.header("traceparent")))
             await _hand_over(verdict, tasks)
 
 

@@ -15,7 +15,15 @@ from tests.support.adapters import Adapters
 from tests.support.orders import IDS, an_order_id
 from tests.support.time import HOUR, NOW
 
-MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", {"ce_id": "1", "odd\0": "\u2603"})
+_HEADERS = (
+    ("ce_id", b"1"),
+    ("odd\0", "\u2603".encode()),
+    ("binary", b"\xff\x00"),
+    ("null", None),
+    ("empty", b""),
+    ("ce_id", b"2"),
+)
+MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", _HEADERS)
 
 
 def a_letter(
@@ -57,7 +65,7 @@ async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
     told = copy(letter)
     await adapters.dead_letters.add(letter, told)
     assert await publish(adapters.outbox) == [told]
-    headers = {**MESSAGE.headers, "dlq_reason": "no JSON", "dlq_attempts": "1"}
+    headers = (*MESSAGE.headers, ("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
     assert told.topic == "new_order.dlq"
     assert (told.payload, told.original) == (MESSAGE.value, Original(MESSAGE.key, headers))
 
@@ -184,7 +192,11 @@ async def test_letters_of_different_messages_are_different() -> None:
         MESSAGE,
         replace(MESSAGE, key=None),
         replace(MESSAGE, value=b""),
-        replace(MESSAGE, headers={"ce_id": "2"}),
+        replace(MESSAGE, key=b""),
+        replace(MESSAGE, value=None),
+        replace(MESSAGE, headers=MESSAGE.headers[1:]),
+        replace(MESSAGE, headers=MESSAGE.headers[::-1]),
+        replace(MESSAGE, headers=(*MESSAGE.headers[:-1], ("ce_id", None))),
     ]
-    assert len({a_letter(message).id for message in messages}) == 4
+    assert len({a_letter(message).id for message in messages}) == len(messages)
     assert a_letter(at=NOW + timedelta(1)).id == a_letter().id

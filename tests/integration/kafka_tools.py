@@ -35,7 +35,10 @@ def next_of(event: Event) -> Event:
     """A later event of the same order, on the same topic."""
     revision = event.revision + 1
     return replace(
-        event, id=EventId(IDS.new(NOW)), revision=revision, payload=event.payload + b" " * revision
+        event,
+        id=EventId(IDS.new(NOW)),
+        revision=revision,
+        payload=(event.payload or b"") + b" " * revision,
     )
 
 
@@ -190,7 +193,7 @@ async def received(source: KafkaSource, count: int) -> list[Delivery]:
     """So many deliveries, none of them committed; what comes again is not counted again."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
-        while len({d.headers.get("ce_id", n) for n, d in enumerate(deliveries)}) < count:
+        while len({d.header("ce_id") or n for n, d in enumerate(deliveries)}) < count:
             deliveries += await source.receive()
     return deliveries
 
@@ -202,4 +205,8 @@ async def nothing_comes(source: KafkaSource, *, for_: float = 0.7) -> None:
 
 
 def ids(messages: Sequence[Delivery]) -> set[str]:
-    return {message.headers["ce_id"] for message in messages}
+    return {event_id(message) for message in messages}
+
+
+def event_id(message: Delivery) -> str:
+    return (message.header("ce_id") or b"").decode()

@@ -184,7 +184,7 @@ async def test_an_order_that_was_processed_all_the_same_is_not_stuck(shop: Shop)
 async def test_a_message_that_nobody_could_read_is_no_orders_fault(shop: Shop) -> None:
     bury = BuryMessage(shop.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
     key = str(shop.pending).encode()
-    assert await bury(Delivery(key, b"?", {}), "new_order", "no JSON")
+    assert await bury(Delivery(key, b"?"), "new_order", "no JSON")
     assert wrong(await shop.audit()) == {}
 
 

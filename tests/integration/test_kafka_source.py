@@ -108,12 +108,16 @@ async def test_messages_of_strangers_are_handed_over_as_they_are(kafka: Kafka) -
     await kafka.write(
         {"value": b"no key"},
         {"key": b"tombstone", "value": None},
-        {"key": b"\xff", "value": b"\xff", "headers": [("odd", b"a\xffb"), ("none", None)]},
+        {
+            "key": b"\xff",
+            "value": b"\xff",
+            "headers": [("odd", b"a\xffb"), ("none", None), ("odd", b"")],
+        },
     )
     assert await received(kafka.source(), 3) == [
-        Delivery(None, b"no key", {}),
-        Delivery(b"tombstone", b"", {}),
-        Delivery(b"\xff", b"\xff", {"odd": "a\N{REPLACEMENT CHARACTER}b", "none": ""}),
+        Delivery(None, b"no key"),
+        Delivery(b"tombstone", None),
+        Delivery(b"\xff", b"\xff", (("odd", b"a\xffb"), ("none", None), ("odd", b""))),
     ]
 
 
@@ -124,7 +128,7 @@ async def test_a_message_that_cannot_be_read_blocks_no_other(kafka: Kafka) -> No
     await kafka.write_unreadable()
     await kafka.write(*({"value": b"after %d" % n, "partition": n} for n in (0, 1)))
     source = kafka.source()
-    seen: set[bytes] = set()
+    seen: set[bytes | None] = set()
     async with asyncio.timeout(LONG):
         while await committed(kafka) < 13:
             seen.update(delivery.value for delivery in await source.receive())

@@ -24,7 +24,7 @@ from tests.support.time import NOW, MovableClock
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
-MESSAGE = Delivery(b"key", b"value", {"ce_id": "1"})
+MESSAGE = Delivery(b"key", b"value", (("ce_id", b"1"),))
 
 
 @dataclass(frozen=True, slots=True)

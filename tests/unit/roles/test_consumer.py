@@ -102,8 +102,8 @@ def announcement() -> Delivery:
     return message_of(an_order_write(a_placed_order(a_user_id())).event)
 
 
-def with_headers(delivery: Delivery, **headers: str) -> Delivery:
-    return replace(delivery, headers={**delivery.headers, **headers})
+def with_header(delivery: Delivery, name: str, value: bytes | None) -> Delivery:
+    return replace(delivery, headers=(*delivery.headers, (name, value)))
 
 
 BAD = {
@@ -112,9 +112,13 @@ BAD = {
     "a key that is no text": replace(announcement(), key=b"\xff\x00"),
     "a key in braces": replace(announcement(), key=b"{%s}" % announcement().key),
     "another's key": replace(announcement(), key=announcement().key),
-    "another type": with_headers(announcement(), ce_type="order.processed"),
-    "no type": replace(announcement(), headers={}),
+    "another type": with_header(announcement(), "ce_type", b"order.processed"),
+    "no type": replace(announcement(), headers=()),
+    "a type that is null": with_header(announcement(), "ce_type", None),
+    "a type that is no text": with_header(announcement(), "ce_type", b"\xff"),
     "no value": replace(announcement(), value=b""),
+    "a tombstone": replace(announcement(), value=None),
+    "a record that cannot be decoded": Delivery(None, None, defect="it is corrupt"),
     "no JSON": replace(announcement(), value=b"\xff{"),
     "half of a character": replace(announcement(), value=b'{"id": "\\ud800"}'),
     "no object": replace(announcement(), value=b"[]"),
