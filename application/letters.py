@@ -82,7 +82,7 @@ def _identity(message: Delivery, topic: str) -> UUID:
     for name, value in message.headers:
         parts += [name.encode(), value]
     if message.defect is not None:
-        parts.append(str(message.placement).encode())
+        parts.append(repr(message.placement).encode())
     return uuid5(_NAMESPACE, sha256(b"".join(map(_delimited, parts))).hexdigest())
 
 

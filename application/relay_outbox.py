@@ -20,7 +20,7 @@ class RelayOutbox:
     cache that is out of reach holds no event back; it is told later (`refresh`).
 
     Raises:
-        BrokerUnavailable: nothing was marked; all of it will be published again.
+        BrokerUnavailable: no event of the batch reached the broker.
     """
 
     def __init__(
@@ -35,22 +35,18 @@ class RelayOutbox:
 
     async def __call__(self) -> int:
         """Publish one batch; how many events were published."""
-        away: BrokerUnavailable | None = None
         async with self._outbox.batch(BATCH) as batch:
             if not batch.events:
                 return 0
-            try:
-                refused = await self._publisher.publish(batch.events)
-            except BrokerUnavailable as unavailable:
-                away = unavailable
-                await batch.postponed(str(unavailable))
-            else:
-                await self._tell_cache(OrderId(event.subject) for event in batch.events)
-                await batch.published([e.id for e in batch.events if e.id not in refused])
-                await batch.refused(refused)
-        if away:
-            raise away
-        return len(batch.events) - len(refused)
+            report = await self._publisher.publish(batch.events)
+            reached = [e for e in batch.events if e.id not in report.unreached]
+            await self._tell_cache(OrderId(event.subject) for event in reached)
+            await batch.published(report.acknowledged)
+            await batch.rejected(report.rejected)
+            await batch.postponed(report.unreached)
+        if not reached:
+            raise BrokerUnavailable(next(iter(report.unreached.values())))
+        return len(report.acknowledged)
 
     async def refresh(self) -> None:
         """Tell the cache of the orders that it could not be told of while it was out of reach."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from adapters.kafka.topics import ensure_topics
 from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.messages import message_of
+from application.ports.events import Placement, PublishReport
 from domain.ids import EventId
 
 #: Seconds that `publish` takes at most, and `close`.
@@ -73,12 +74,8 @@ class KafkaPublisher:
         """
         await reach(self._connection)
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
-        """Hand over events; return when the broker has acknowledged each, or refused it.
-
-        Raises:
-            BrokerUnavailable: some or all may not have arrived; publish all of them again.
-        """
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
+        """Send events, and return the outcome of each within `at_most` seconds."""
         try:
             async with asyncio.timeout(self._at_most):
                 return await self._publish(events)
@@ -88,8 +85,10 @@ class KafkaPublisher:
             why = f"Kafka: {reason_of(error)}"
         except OSError as error:
             why = f"Kafka is out of reach: {reason_of(error)}"
+        except BrokerUnavailable as error:
+            why = str(error)
         self._give_up(self._producer)
-        raise BrokerUnavailable(why)
+        return PublishReport.of_no_answer(events, why)
 
     async def close(self) -> None:
         """Let what was sent arrive, if it does so soon, and let go of the connections."""
@@ -104,17 +103,21 @@ class KafkaPublisher:
             for task in late:
                 task.cancel()
 
-    async def _publish(self, events: Sequence[Event]) -> dict[EventId, str]:
+    async def _publish(self, events: Sequence[Event]) -> PublishReport:
         """Publish the first event of each order, then the second of each, and so on."""
+        acknowledged: dict[EventId, Placement] = {}
         refused: dict[EventId, str] = {}
         held: set[UUID] = set()
         for turn in _turns(events):
             refused |= {e.id: "an earlier one was refused" for e in turn if e.subject in held}
-            refused |= await self._publish_together([e for e in turn if e.subject not in held])
+            together = [e for e in turn if e.subject not in held]
+            refused |= await self._publish_together(together, acknowledged)
             held |= {e.subject for e in turn if e.id in refused}
-        return refused
+        return PublishReport(acknowledged, refused)
 
-    async def _publish_together(self, events: Sequence[Event]) -> dict[EventId, str]:
+    async def _publish_together(
+        self, events: Sequence[Event], acknowledged: dict[EventId, Placement]
+    ) -> dict[EventId, str]:
         producer = await self._connected()
         missing = await self._missing(producer, {self._topic(event) for event in events})
         refused = {e.id: missing[self._topic(e)] for e in events if self._topic(e) in missing}
@@ -127,31 +130,35 @@ class KafkaPublisher:
                     refused[event.id] = reason_of(refusal)
         await asyncio.gather(*sent.values(), return_exceptions=True)
         failed = [(e, error) for e in events if e.id in sent and (error := sent[e.id].exception())]
+        acknowledged |= {i: _placement(s.result()) for i, s in sent.items() if not s.exception()}
         if failed:
             self._give_up(producer)
-            refused |= await self._refusals(failed)
+            refused |= await self._refusals(failed, acknowledged)
         return refused
 
-    async def _refusals(self, failed: Failures) -> dict[EventId, str]:
+    async def _refusals(
+        self, failed: Failures, acknowledged: dict[EventId, Placement]
+    ) -> dict[EventId, str]:
         """Which of these it was: messages travel together, and are refused together."""
         if not any(isinstance(error, _REFUSALS) for _, error in failed):
             raise failed[0][1]
         refused = {}
         for event, error in failed:
-            refusal = error if isinstance(error, _OF_THE_TOPIC) else await self._alone(event)
-            if refusal is not None:
-                refused[event.id] = reason_of(refusal)
+            outcome = error if isinstance(error, _OF_THE_TOPIC) else await self._alone(event)
+            if isinstance(outcome, Placement):
+                acknowledged[event.id] = outcome
+            else:
+                refused[event.id] = reason_of(outcome)
         return refused
 
-    async def _alone(self, event: Event) -> KafkaError | None:
-        """Publish an event by itself; the refusal, if it is refused."""
+    async def _alone(self, event: Event) -> Placement | KafkaError:
+        """Publish an event by itself; its placement, or the refusal."""
         producer = await self._connected()
         try:
-            await (await self._send(producer, event))
+            return _placement(await (await self._send(producer, event)))
         except _REFUSALS as refusal:
             self._give_up(producer)
             return refusal
-        return None
 
     async def _missing(self, producer: Producer, topics: Collection[str]) -> dict[str, str]:
         """Which topics are not there for us, and why."""
@@ -199,6 +206,11 @@ class KafkaPublisher:
         burial = asyncio.create_task(producer.stop())
         self._given_up.add(burial)
         burial.add_done_callback(self._given_up.discard)
+
+
+def _placement(metadata: Any) -> Placement:
+    """Convert aiokafka's RecordMetadata."""
+    return Placement(metadata.partition, metadata.offset)
 
 
 def _turns(events: Sequence[Event]) -> Iterable[Sequence[Event]]:

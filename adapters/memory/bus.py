@@ -4,17 +4,19 @@ import asyncio
 from asyncio import Queue
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from application.documents import Event
-from application.errors import BrokerUnavailable
 from application.messages import message_of
-from application.ports.events import Delivery
+from application.ports.events import Delivery, Placement, PublishReport
 from domain.ids import EventId
 
 CAPACITY: Final = 1_000
 #: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
 _PATIENCE: Final = 5.0
+_FULL: Final = "the in-process bus is full"
 
 
 class MemorySource:
@@ -53,6 +55,7 @@ class MemoryBus:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
+        self._offsets = count()
         self._sources: defaultdict[str, list[MemorySource]] = defaultdict(list)
 
     def subscribe(self, topic: str) -> MemorySource:
@@ -61,19 +64,19 @@ class MemoryBus:
         self._sources[topic].append(source)
         return source
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
-        """Hand over events; nothing is ever refused.
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
+        """Send events to the subscribers, in order.
 
-        Raises:
-            BrokerUnavailable: a subscriber has fallen so far behind that there is no room.
+        Events are `unreached` while a subscriber is so far behind that there is no room.
         """
-        try:
+        acknowledged: dict[EventId, Placement] = {}
+        with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 for event in events:
                     await self._deliver(event)
-        except TimeoutError as error:
-            raise BrokerUnavailable("the in-process bus is full") from error
-        return {}
+                    acknowledged[event.id] = Placement(0, next(self._offsets))
+        unreached = {e.id: _FULL for e in events if e.id not in acknowledged}
+        return PublishReport(acknowledged, unreached=unreached)
 
     async def _deliver(self, event: Event) -> None:
         delivery = message_of(event)

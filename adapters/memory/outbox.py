@@ -7,7 +7,7 @@ from datetime import datetime
 
 from adapters.memory.storage import MemoryStorage
 from application.documents import Event
-from application.ports.events import OutboxBatch
+from application.ports.events import OutboxBatch, Placement
 from application.ports.system import Clock
 from domain.ids import EventId
 
@@ -18,31 +18,30 @@ class _Batch:
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
         self._held: dict[EventId, Event] = {event.id: event for event in events}
-        self._published: list[EventId] = []
-        self._refused: dict[EventId, str] = {}
-        self._error: str | None = None
+        self._placements: dict[EventId, Placement] = {}
+        self._rejected: dict[EventId, str] = {}
+        self._postponed: dict[EventId, str] = {}
 
-    async def published(self, event_ids: Sequence[EventId]) -> None:
+    async def published(self, placements: Mapping[EventId, Placement]) -> None:
         """Mark events as published, giving each the next position."""
-        self._published += event_ids
+        self._placements |= placements
 
-    async def refused(self, reasons: Mapping[EventId, str]) -> None:
+    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Note why the broker refused events; each waits longer before it is eligible again."""
-        self._refused |= reasons
+        self._rejected |= reasons
 
-    async def postponed(self, error: str) -> None:
-        """Note why the whole batch stays unpublished; it is eligible again at once."""
-        self._error = error
+    async def postponed(self, reasons: Mapping[EventId, str]) -> None:
+        """Note why events stay unpublished; they are eligible again at once."""
+        self._postponed |= reasons
 
     def store_in(self, storage: MemoryStorage, now: datetime) -> None:
         """Make what was noted durable."""
-        for event_id in self._published:
-            storage.publish(self._held.pop(event_id), now)
-        for event_id, reason in self._refused.items():
-            storage.outbox.refuse(self._held.pop(event_id), reason, now)
-        if self._error is not None:
-            for event in self._held.values():
-                storage.outbox.postpone(event, self._error)
+        for event_id, placement in self._placements.items():
+            storage.publish(self._held.pop(event_id), placement, now)
+        for event_id, reason in self._rejected.items():
+            storage.outbox.reject(self._held.pop(event_id), reason, now)
+        for event_id, reason in self._postponed.items():
+            storage.outbox.postpone(self._held[event_id], reason)
 
     def let_go(self, storage: MemoryStorage) -> None:
         """Hold nothing any more."""

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from application.documents import Event
+from application.ports.events import Placement
 from domain.ids import EventId
 
 _LONGEST_WAIT: Final = 60  # seconds
@@ -31,6 +32,7 @@ class PublishedFact:
     subject: UUID
     version: int
     position: int
+    placement: Placement
     published_at: datetime
 
 
@@ -43,7 +45,7 @@ class OutboxTable:
     def __init__(self) -> None:
         self._queues: dict[UUID, deque[_Waiting]] = {}
         self._eligible: list[tuple[int, UUID]] = []  # a heap
-        self._refused: list[tuple[datetime, UUID]] = []  # a heap: eligible from then on
+        self._rejected: list[tuple[datetime, UUID]] = []  # a heap: eligible from then on
         self._turns = count()
         self.facts: list[PublishedFact] = []
         #: The first event of each subject, published or not.
@@ -59,8 +61,8 @@ class OutboxTable:
 
     def take(self, size: int, now: datetime) -> Sequence[Event]:
         """Hold at most `size` eligible events, longest waiting first."""
-        while self._refused and self._refused[0][0] <= now:
-            self.release(heappop(self._refused)[1])
+        while self._rejected and self._rejected[0][0] <= now:
+            self.release(heappop(self._rejected)[1])
         heap = self._eligible
         orders = [heappop(heap)[1] for _ in range(min(size, len(heap)))]
         return tuple(self._queues[subject][0].event for subject in orders)
@@ -69,10 +71,11 @@ class OutboxTable:
         """Make the head of the order's queue eligible (again)."""
         heappush(self._eligible, (self._queues[subject][0].turn, subject))
 
-    def publish(self, event: Event, now: datetime) -> None:
+    def publish(self, event: Event, placement: Placement, now: datetime) -> None:
         """Turn a held event into a fact at the next position; its successor becomes eligible."""
+        position = len(self.facts) + 1
         self.facts.append(
-            PublishedFact(event.id, event.subject, event.version, len(self.facts) + 1, now)
+            PublishedFact(event.id, event.subject, event.version, position, placement, now)
         )
         queue = self._queues[event.subject]
         queue.popleft()
@@ -81,13 +84,13 @@ class OutboxTable:
         else:
             del self._queues[event.subject]
 
-    def refuse(self, event: Event, reason: str, now: datetime) -> None:
+    def reject(self, event: Event, reason: str, now: datetime) -> None:
         """Let a held event wait twice as long as the last time before it is eligible again."""
         waiting = self._queues[event.subject][0]
         wait = timedelta(seconds=min(2**waiting.attempts, _LONGEST_WAIT))
         waiting.attempts += 1
         waiting.error = reason
-        heappush(self._refused, (now + wait, event.subject))
+        heappush(self._rejected, (now + wait, event.subject))
 
     def postpone(self, event: Event, error: str) -> None:
         """Note why a held event stays unpublished."""

@@ -9,6 +9,7 @@ from adapters.memory.orders_table import OrdersTable
 from adapters.memory.outbox_table import OutboxTable
 from application.documents import Event
 from application.ports.accounts import Login
+from application.ports.events import Placement
 from domain.events import Outcome
 from domain.ids import OrderId, UserId
 
@@ -39,9 +40,9 @@ class MemoryStorage:
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
 
-    def publish(self, event: Event, now: datetime) -> None:
+    def publish(self, event: Event, placement: Placement, now: datetime) -> None:
         """Turn a held event into a fact; a new order's begins the wait for its processing."""
-        self.outbox.publish(event, now)
+        self.outbox.publish(event, placement, now)
         order_id = OrderId(event.subject)
         order = self.orders.find(order_id)
         if event.revision == 1 and order is not None and order.record.processed_at is None:

@@ -1,6 +1,6 @@
 """The outbox, seen from the relay, and the backlog, seen from the sweeper."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ import asyncpg
 from adapters.postgres.database import Database
 from adapters.postgres.records import event_of
 from application.documents import Event
+from application.ports.events import Placement
 from domain.ids import EventId, OrderId
 
 #: Seconds for which a relay may hold a batch; a frozen one loses its locks, and what it holds may
@@ -37,21 +38,23 @@ FOR UPDATE SKIP LOCKED
 # nextval runs once a row, in the order of the array.
 _PUBLISHED: Final = """
 UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),
+                  broker_partition = sent.partition, broker_offset = sent.log_offset,
                   last_error = NULL, retry_at = NULL
-FROM unnest($1::uuid[], $2::int[]) AS sent (subject, revision)
+FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[])
+    AS sent (subject, revision, partition, log_offset)
 WHERE outbox.subject = sent.subject AND outbox.revision = sent.revision
 """
 
-_REFUSED: Final = """
-UPDATE outbox SET attempts = attempts + 1, last_error = refused.reason,
+_REJECTED: Final = """
+UPDATE outbox SET attempts = attempts + 1, last_error = rejected.reason,
                   retry_at = now() + least(2 ^ attempts, 60) * interval '1 second'
-FROM unnest($1::uuid[], $2::int[], $3::text[]) AS refused (subject, revision, reason)
-WHERE outbox.subject = refused.subject AND outbox.revision = refused.revision
+FROM unnest($1::uuid[], $2::int[], $3::text[]) AS rejected (subject, revision, reason)
+WHERE outbox.subject = rejected.subject AND outbox.revision = rejected.revision
 """
 
 _POSTPONED: Final = """
-UPDATE outbox SET last_error = $3
-FROM unnest($1::uuid[], $2::int[]) AS kept (subject, revision)
+UPDATE outbox SET last_error = kept.reason
+FROM unnest($1::uuid[], $2::int[], $3::text[]) AS kept (subject, revision, reason)
 WHERE outbox.subject = kept.subject AND outbox.revision = kept.revision
 """
 
@@ -64,19 +67,27 @@ class PostgresOutboxBatch:
         self.events = events
         self._keys = {event.id: (event.subject, event.revision) for event in events}
 
-    async def published(self, event_ids: Sequence[EventId]) -> None:
+    async def published(self, placements: Mapping[EventId, Placement]) -> None:
         """Mark events as published, giving each the next position."""
-        await self._driver.execute(_PUBLISHED, *self._columns(event_ids))
+        partitions = [placement.partition for placement in placements.values()]
+        offsets = [placement.offset for placement in placements.values()]
+        await self._note(_PUBLISHED, placements, partitions, offsets)
 
-    async def refused(self, reasons: Mapping[EventId, str]) -> None:
+    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Note why the broker refused events; each waits longer before it is tried again."""
-        await self._driver.execute(_REFUSED, *self._columns(reasons), list(reasons.values()))
+        await self._note(_REJECTED, reasons, list(reasons.values()))
 
-    async def postponed(self, error: str) -> None:
-        """Note why the whole batch stays unpublished; it may be tried again at once."""
-        await self._driver.execute(_POSTPONED, *self._columns(self._keys), error)
+    async def postponed(self, reasons: Mapping[EventId, str]) -> None:
+        """Note why events stay unpublished; they may be tried again at once."""
+        await self._note(_POSTPONED, reasons, list(reasons.values()))
 
-    def _columns(self, event_ids: Sequence[EventId] | Mapping[EventId, Any]) -> list[list[Any]]:
+    async def _note(
+        self, statement: str, event_ids: Collection[EventId], *values: Sequence[Any]
+    ) -> None:
+        if event_ids:
+            await self._driver.execute(statement, *self._columns(event_ids), *values)
+
+    def _columns(self, event_ids: Collection[EventId]) -> list[list[Any]]:
         keys = [self._keys[event_id] for event_id in event_ids]
         return [[subject for subject, _ in keys], [revision for _, revision in keys]]
 

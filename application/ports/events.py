@@ -1,12 +1,38 @@
 """From the outbox to the broker, and from the broker to whoever acts on an event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol, Self
 
 from application.documents import Event, Headers
 from domain.ids import EventId
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the broker stored a message."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """The outcome of publishing some events; every event is in exactly one of the mappings."""
+
+    #: Stored by the broker.
+    acknowledged: Mapping[EventId, Placement] = field(default_factory=dict)
+    #: Refused by the broker, which would refuse them again; the value is the reason.
+    rejected: Mapping[EventId, str] = field(default_factory=dict)
+    #: Neither: the broker, or the partition, did not answer in time; the value is the reason. The
+    #: broker may have stored them, so that publishing them again may repeat them.
+    unreached: Mapping[EventId, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_no_answer(cls, events: Iterable[Event], reason: str) -> Self:
+        """Report every event as unreached."""
+        return cls(unreached={event.id: reason for event in events})
 
 
 class OutboxBatch(Protocol):
@@ -19,14 +45,14 @@ class OutboxBatch(Protocol):
     def events(self) -> Sequence[Event]:
         """The earliest unpublished event of each of some orders, longest waiting first."""
 
-    async def published(self, event_ids: Sequence[EventId]) -> None:
-        """Mark events as published, giving each the next position."""
+    async def published(self, placements: Mapping[EventId, Placement]) -> None:
+        """Mark events as published, giving each the next position, in the order of the mapping."""
 
-    async def refused(self, reasons: Mapping[EventId, str]) -> None:
+    async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Note why the broker refused events; each waits longer before it is eligible again."""
 
-    async def postponed(self, error: str) -> None:
-        """Note why the whole batch stays unpublished; it is eligible again at once."""
+    async def postponed(self, reasons: Mapping[EventId, str]) -> None:
+        """Note why events stay unpublished; they are eligible again at once."""
 
 
 class Outbox(Protocol):
@@ -53,24 +79,12 @@ class OutboxBell(Protocol):
 class EventPublisher(Protocol):
     """The broker, seen from its producer."""
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
-        """Hand over events; return when the broker has acknowledged each, or refused it.
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
+        """Send events, and return the outcome of each within a bounded time.
 
-        The answer names the refused ones with the reason; events of one order keep their order.
-
-        Raises:
-            BrokerUnavailable: some or all may not have arrived; publish all of them again.
+        Events of one order keep their order. A broker that is away is no exception: it leaves
+        all events `unreached`.
         """
-
-
-class Placement(NamedTuple):
-    """Where the broker stores a message within its topic."""
-
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"partition {self.partition}, offset {self.offset}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from application.documents import Event, Original
-from application.ports.events import Delivery, EventSource
+from application.ports.events import Delivery, EventSource, PublishReport
 from tests.contract.bundles import Bus
+from tests.support.acts import acknowledged
 from tests.support.orders import (
     CANCELED,
     STAFF,
@@ -47,7 +48,8 @@ def text(delivery: Delivery, name: str) -> str | None:
 async def test_an_event_arrives_as_a_cloud_event_under_its_orders_key(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     [event] = new_orders(1)
-    assert await bus.publisher.publish([event]) == {}
+    report = await bus.publisher.publish([event])
+    assert acknowledged(report) == [event.id]
     [delivery] = await received(source, 1)
     assert delivery.key == str(event.subject).encode()
     assert delivery.value == event.payload
@@ -80,7 +82,7 @@ async def test_a_copy_looks_like_its_original(bus: Bus) -> None:
     )
     for key, value in ((None, b"\xff\0"), (b"\xff", None), (b"", b""), (None, None)):
         copy = replace(new_orders(1)[0], payload=value, original=Original(key, headers))
-        assert await bus.publisher.publish([copy]) == {}
+        assert acknowledged(await bus.publisher.publish([copy])) == [copy.id]
         assert await received(source, 1) == [Delivery(key, value, headers)]
 
 
@@ -97,6 +99,14 @@ async def test_every_event_arrives_and_those_of_one_order_in_order(bus: Bus) -> 
     for key in {delivery.key for delivery in deliveries}:
         of_one = [event.id for event in events if str(event.subject).encode() == key]
         assert ids([delivery for delivery in deliveries if delivery.key == key]) == of_one
+
+
+async def test_acknowledged_events_have_places_of_their_own_in_their_order(bus: Bus) -> None:
+    [first] = new_orders(1)
+    events = [replace(new_orders(1)[0], subject=first.subject, revision=n) for n in (1, 2, 3)]
+    placements = (await bus.publisher.publish(events)).acknowledged
+    placed = [(placements[e.id].partition, placements[e.id].offset) for e in events]
+    assert placed == sorted(set(placed))
 
 
 async def test_a_topic_carries_its_own_events_alone(bus: Bus) -> None:
@@ -153,8 +163,10 @@ async def test_an_event_that_is_published_again_arrives_again_with_the_same_id(b
 
 
 async def test_an_event_that_nobody_listens_for_is_accepted(bus: Bus) -> None:
-    assert await bus.publisher.publish(new_orders(3)) == {}
+    events = new_orders(3)
+    report = await bus.publisher.publish(events)
+    assert set(acknowledged(report)) == {event.id for event in events}
 
 
 async def test_to_publish_nothing_is_fine(bus: Bus) -> None:
-    assert await bus.publisher.publish([]) == {}
+    assert await bus.publisher.publish([]) == PublishReport()

@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from application.documents import Event
-from application.ports.events import OutboxBatch
-from tests.support.acts import an_owner, move, place, process, publish, waiting
+from application.ports.events import OutboxBatch, Placement
+from tests.support.acts import an_owner, move, place, placed, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import CANCELED, PAID, SHIPPED
 from tests.support.patience import LONG
@@ -39,12 +39,12 @@ async def test_a_batch_is_no_larger_than_asked_for_and_begins_with_the_longest_w
 async def test_the_events_of_an_order_are_published_in_the_order_of_its_revisions(
     adapters: Adapters,
 ) -> None:
-    placed = await place(adapters)
-    paid = await move(adapters, placed.record.id, PAID)
-    processed = await process(adapters, placed.record.id)
-    canceled = await move(adapters, placed.record.id, CANCELED)
+    written = await place(adapters)
+    paid = await move(adapters, written.record.id, PAID)
+    processed = await process(adapters, written.record.id)
+    canceled = await move(adapters, written.record.id, CANCELED)
     published = [await publish(adapters.outbox) for _ in range(5)]
-    assert published == [[placed.event], [paid.event], [processed.event], [canceled.event], []]
+    assert published == [[written.event], [paid.event], [processed.event], [canceled.event], []]
 
 
 async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: Adapters) -> None:
@@ -57,26 +57,26 @@ async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: A
 async def test_while_an_event_is_held_no_later_one_of_its_order_is_eligible(
     adapters: Adapters,
 ) -> None:
-    placed = await place(adapters)
+    written = await place(adapters)
     async with adapters.outbox.batch(10) as batch:
-        assert list(batch.events) == [placed.event]
-        paid = await move(adapters, placed.record.id, PAID)
+        assert list(batch.events) == [written.event]
+        paid = await move(adapters, written.record.id, PAID)
         assert await waiting(adapters.outbox) == []
-        await batch.published([placed.event.id])
+        await batch.published({written.event.id: Placement(0, 0)})
     assert await waiting(adapters.outbox) == [paid.event]
 
 
 async def test_what_a_relay_did_not_mark_comes_again(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([other.id])
+        await batch.published({other.id: Placement(0, 0)})
     assert await waiting(adapters.outbox) == [one]
 
 
 async def mark_and_die(adapters: Adapters) -> None:
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([batch.events[0].id])
-        await batch.refused({batch.events[1].id: "too large"})
+        await batch.published({batch.events[0].id: Placement(0, 0)})
+        await batch.rejected({batch.events[1].id: "too large"})
         raise RuntimeError("the relay dies")
 
 
@@ -114,8 +114,8 @@ async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> 
     owner = await an_owner(adapters)
     one, two, three = [(await place(adapters, owner)).event.id for _ in range(3)]
     async with adapters.outbox.batch(2) as batch:
-        await batch.published([two])
-        await batch.published([one])
+        await batch.published({two: Placement(0, 0)})
+        await batch.published({one: Placement(1, 0)})
     await publish(adapters.outbox)
     assert await adapters.books.published() == [two, one, three]
 
@@ -124,7 +124,7 @@ async def refuse(adapters: Adapters, *events: Event) -> None:
     """Refuse events; time that really passes counts for nothing until some is let pass."""
     async with adapters.outbox.batch(10) as batch:
         assert set(batch.events) >= set(events)
-        await batch.refused({event.id: "too large" for event in events})
+        await batch.rejected({event.id: "too large" for event in events})
     await adapters.pass_time(-AN_HOUR)
 
 
@@ -180,17 +180,18 @@ async def test_a_postponed_batch_is_eligible_again_at_once_and_says_why(
 ) -> None:
     events = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(10) as batch:
-        await batch.postponed("nobody answers")
+        await batch.postponed({event.id: "no answer" for event in events})
     assert await waiting(adapters.outbox) == events
-    assert await adapters.books.errors() == {event.id: "nobody answers" for event in events}
+    assert await adapters.books.errors() == {event.id: "no answer" for event in events}
     assert await adapters.books.published() == []
 
 
 async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:
     event = (await place(adapters)).event
     async with adapters.outbox.batch(10) as batch:
-        await batch.published([])
-        await batch.refused({})
+        await batch.published({})
+        await batch.rejected({})
+        await batch.postponed({})
     assert await waiting(adapters.outbox) == [event]
 
 
@@ -208,7 +209,7 @@ async def test_many_relays_publish_each_event_once_and_each_orders_in_order(
         for event in batch.events:
             sent[event.subject].append(event.revision)
             await asyncio.sleep(0)
-        await batch.published([event.id for event in batch.events])
+        await batch.published(placed(batch.events))
         return len(batch.events)
 
     async def relay() -> None:

@@ -17,6 +17,7 @@ from tests.integration.kafka_tools import (
 )
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
+from tests.support.acts import acknowledged
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -31,7 +32,7 @@ async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
 
 async def test_a_stranger_reads_what_the_contract_says(kafka: Kafka) -> None:
     event = replace(new_orders(1)[0], traceparent=TRACE)
-    assert await kafka.publisher().publish([event]) == {}
+    assert acknowledged(await kafka.publisher().publish([event])) == [event.id]
     [message] = await kafka.read(1)
     assert message.topic == f"{kafka.connection.topic_prefix}new_order"
     assert message.key == str(event.subject).encode()
@@ -51,7 +52,7 @@ async def test_a_stranger_reads_what_the_contract_says(kafka: Kafka) -> None:
 async def test_a_large_event_is_refused_and_stops_no_other(kafka: Kafka) -> None:
     before, large, after = new_orders(3)
     large = replace(large, payload=b"x" * 2_000_000)
-    refused = await kafka.publisher().publish([before, large, after])
+    refused = (await kafka.publisher().publish([before, large, after])).rejected
     assert list(refused) == [large.id]
     assert "larger than the maximum" in refused[large.id]
     assert {m.value for m in await kafka.read(2)} == {before.payload, after.payload}
@@ -62,15 +63,17 @@ async def test_the_brokers_refusal_meets_the_culprits_alone(kafka: Kafka) -> Non
     await kafka.make_topic(TOPIC, 1, max_message_bytes="5000")
     publisher = kafka.publisher()
     before = new_orders(2)
-    assert await publisher.publish(before) == {}
+    assert acknowledged(await publisher.publish(before)) == [event.id for event in before]
     events = new_orders(6)
     for culprit in (1, 4):
         events[culprit] = replace(events[culprit], payload=b"x" * 6_000)
-    refused = await publisher.publish(events)
+    report = await publisher.publish(events)
+    refused = report.rejected
+    assert set(report.acknowledged) == {events[n].id for n in (0, 2, 3, 5)}
     assert list(refused) == [events[1].id, events[4].id]
     assert all("MessageSizeTooLarge" in reason for reason in refused.values())
     more = new_orders(2)
-    assert await publisher.publish(more) == {}
+    assert acknowledged(await publisher.publish(more)) == [event.id for event in more]
     arrived = [*before, *(events[n] for n in (0, 2, 3, 5)), *more]
     assert [m.value for m in await kafka.read(8)] == [event.payload for event in arrived]
 
@@ -79,7 +82,8 @@ async def test_what_follows_a_refused_event_of_its_order_waits(kafka: Kafka) -> 
     refused_one, other = new_orders(2)
     refused_one = replace(refused_one, payload=b"x" * 2_000_000)
     later = replace(next_of(refused_one), payload=b"small")
-    refused = await kafka.publisher().publish([refused_one, later, other, next_of(other)])
+    events = [refused_one, later, other, next_of(other)]
+    refused = (await kafka.publisher().publish(events)).rejected
     assert list(refused) == [refused_one.id, later.id]
     assert "earlier" in refused[later.id]
     messages = await kafka.read(2)
@@ -89,7 +93,7 @@ async def test_what_follows_a_refused_event_of_its_order_waits(kafka: Kafka) -> 
 async def test_an_event_for_a_topic_that_is_not_there_is_refused(kafka: Kafka) -> None:
     fine, lost = new_orders(2)
     lost = replace(lost, topic="nowhere")
-    refused = await kafka.publisher().publish([lost, fine])
+    refused = (await kafka.publisher().publish([lost, fine])).rejected
     assert list(refused) == [lost.id]
     assert "no topic" in refused[lost.id]
     assert [m.value for m in await kafka.read(1)] == [fine.payload]
@@ -100,7 +104,7 @@ async def test_a_batch_larger_than_a_request_arrives_in_order(kafka: Kafka) -> N
     events = [first]
     for _ in range(30):
         events.append(replace(next_of(events[-1]), payload=b"x" * 50_000))
-    assert await kafka.publisher().publish(events) == {}
+    assert acknowledged(await kafka.publisher().publish(events)) == [event.id for event in events]
     sent = [str(event.id).encode() for event in events]
     assert [dict(m.headers)["ce_id"] for m in await kafka.read(31)] == sent
 
@@ -112,14 +116,14 @@ async def test_publishing_may_be_given_up_and_done_again(kafka: Kafka) -> None:
     await asyncio.sleep(0.05)
     publishing.cancel()
     await asyncio.wait([publishing])
-    assert await publisher.publish([event]) == {}
+    assert acknowledged(await publisher.publish([event])) == [event.id]
 
 
 async def test_the_publisher_may_be_closed_and_used_again(kafka: Kafka) -> None:
     publisher = kafka.publisher()
     await publisher.close()
     for event in new_orders(2):
-        assert await publisher.publish([event]) == {}
+        assert acknowledged(await publisher.publish([event])) == [event.id]
         await publisher.close()
     assert len(await kafka.read(2)) == 2
 
@@ -128,8 +132,9 @@ async def test_who_is_not_there_is_named_with_the_reason() -> None:
     async with nothing_left_behind():
         # Nobody listens on port 1 of this machine.
         publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"))
-        with pytest.raises(BrokerUnavailable, match=r":1: Connection refused"):
-            await publisher.publish(new_orders(1))
+        report = await publisher.publish(new_orders(1))
+        [reason] = report.unreached.values()
+        assert ":1: Connection refused" in reason
         with pytest.raises(BrokerUnavailable, match="refused"):
             await publisher.ping()
         await publisher.close()

@@ -70,8 +70,8 @@ async def test_the_state_of_the_outbox_is_what_waits_since_when_and_why(house: H
     write = await place(house.stored)
     await place(house.stored, at=NOW + timedelta(hours=1))
     async with house.stored.outbox.batch(1) as batch:
-        await batch.postponed("nobody answers")
-    assert await house.office.state() == OutboxState(2, write.event.at, "nobody answers")
+        await batch.postponed({write.event.id: "no answer"})
+    assert await house.office.state() == OutboxState(2, write.event.at, "no answer")
     await house.publish_all()
     assert await house.office.state() == OutboxState(0, None, None)
 

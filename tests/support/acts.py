@@ -1,11 +1,12 @@
 """What tests do to a storage before they look at it, in one line each."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from application.documents import Event, OrderWrite
-from application.ports.events import Outbox
+from application.ports.events import Outbox, Placement, PublishReport
 from domain.actor import SYSTEM, Actor
-from domain.ids import OrderId, UserId
+from domain.ids import EventId, OrderId, UserId
 from domain.lines import OrderLines
 from domain.order import Order
 from domain.status import OrderStatus
@@ -74,11 +75,22 @@ async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
 async def publish(outbox: Outbox, size: int = 100) -> list[Event]:
     """Publish one batch of what waits."""
     async with outbox.batch(size) as batch:
-        await batch.published([event.id for event in batch.events])
+        await batch.published(placed(batch.events))
         return list(batch.events)
+
+
+def placed(events: Iterable[Event]) -> dict[EventId, Placement]:
+    """The placements of events that a broker has stored, one after the other."""
+    return {event.id: Placement(0, offset) for offset, event in enumerate(events)}
 
 
 async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
     """What is eligible now, left as it is."""
     async with outbox.batch(size) as batch:
         return list(batch.events)
+
+
+def acknowledged(report: PublishReport) -> list[EventId]:
+    """What the broker has stored, if it has stored everything."""
+    assert (report.rejected, report.unreached) == ({}, {})
+    return list(report.acknowledged)

@@ -1,13 +1,14 @@
 """What is out of reach, refuses, or comes between."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.cache import MemoryOrderCache
 from application.documents import Event, OrderDocument, OrderWrite
-from application.errors import BrokerUnavailable, Unavailable
+from application.errors import Unavailable
+from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderRepository
 from application.ports.transaction import Inbox, Ledger, Transaction, UnitOfWork
 from domain.actor import Actor
@@ -67,13 +68,18 @@ class Broker:
         self.refuses: set[EventId] = set()
         self.goes_away_after: int | None = None
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
         accepted = [event for event in events if event.id not in self.refuses]
         if self.goes_away_after is not None and len(accepted) > self.goes_away_after:
             self.arrived += accepted[: self.goes_away_after]
-            raise BrokerUnavailable("no broker answers")
+            return PublishReport.of_no_answer(events, "no broker answers")
+        first = len(self.arrived)
         self.arrived += accepted
-        return {event.id: "too large" for event in events if event.id in self.refuses}
+        acknowledged = {e.id: Placement(0, offset) for offset, e in enumerate(accepted, first)}
+        return PublishReport(acknowledged, dict.fromkeys(self._refused(events), "too large"))
+
+    def _refused(self, events: Sequence[Event]) -> list[EventId]:
+        return [event.id for event in events if event.id in self.refuses]
 
 
 class UncertainAccounts(MemoryAccounts):

@@ -1,12 +1,13 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
 from application.documents import Event, OrderDocument
 from application.errors import BrokerUnavailable
+from application.ports.events import PublishReport
 from application.relay_outbox import BATCH
-from domain.ids import EventId, OrderId
+from domain.ids import OrderId
 from tests.support.acts import move, process, waiting
 from tests.support.faults import Broker, FlickeringCache, UnreachableCache
 from tests.support.orders import PAID, SHIPPED
@@ -136,7 +137,7 @@ class NotedBroker(Broker):
         super().__init__()
         self._journal = journal
 
-    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, str]:
+    async def publish(self, events: Sequence[Event]) -> PublishReport:
         await self._journal.note("published")
         return await super().publish(events)
 
