@@ -82,8 +82,13 @@ def _identity(message: Delivery, topic: str) -> UUID:
     for name, value in message.headers:
         parts += [name.encode(), value]
     if message.defect is not None:
-        parts.append(repr(message.placement).encode())
+        parts.append(_place(message))
     return uuid5(_NAMESPACE, sha256(b"".join(map(_delimited, parts))).hexdigest())
+
+
+def _place(message: Delivery) -> bytes | None:
+    place = message.placement
+    return None if place is None else b"%d:%d" % (place.partition, place.offset)
 
 
 def _delimited(part: bytes | None) -> bytes:

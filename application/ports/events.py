@@ -108,7 +108,11 @@ class EventSource(Protocol):
     """The broker, seen from one consumer of one topic."""
 
     async def receive(self) -> Sequence[Delivery]:
-        """The next messages, at least one; waits for them, also while the broker is away."""
+        """Return the messages after the committed ones, at least one; wait for them.
+
+        What was received and not committed comes again: a caller that fails, or is canceled,
+        between receiving and committing skips nothing. It waits also while the broker is away.
+        """
 
     async def commit(self) -> None:
         """Say that all that was received is dealt with, and need not come again."""

@@ -121,6 +121,17 @@ async def test_a_topic_carries_its_own_events_alone(bus: Bus) -> None:
     assert sorted(ids(await received(source, 2))) == sorted([placed.id, last.id])
 
 
+async def test_what_was_received_and_not_committed_comes_again(bus: Bus) -> None:
+    source = await bus.listen(NEW_ORDER)
+    [event] = new_orders(1)
+    events = [replace(event, id=new_orders(1)[0].id, revision=n) for n in range(1, 11)]
+    await bus.publisher.publish(events[:5])
+    first = await source.receive()
+    assert ids(first) == [event.id for event in events[: len(first)]]
+    await bus.publisher.publish(events[5:])
+    assert ids(await received(source, 10)) == [event.id for event in events]
+
+
 async def test_receiving_waits_for_a_message(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     receiving = asyncio.create_task(received(source, 1))

@@ -76,6 +76,7 @@ async def test_the_publisher_waits_for_a_subscriber_that_fell_behind() -> None:
         deliveries = await source.receive()
         assert len(deliveries) <= 2
         arrived += [(delivery.header("ce_id") or b"").decode() for delivery in deliveries]
+        await source.commit()
     await publishing
     assert arrived == [str(event.id) for event in events]
 

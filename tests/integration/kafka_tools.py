@@ -147,9 +147,13 @@ class Kafka:
             count = sum((await consumer.end_offsets(partitions)).values())
             return [await consumer.getone() for _ in range(count)]
 
-    async def write(self, *messages: dict[str, Any], topic: str = TOPIC) -> None:
+    async def write(
+        self, *messages: dict[str, Any], topic: str = TOPIC, compression_type: str | None = None
+    ) -> None:
         """Messages of a stranger."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.connection.bootstrap_servers)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.connection.bootstrap_servers, compression_type=compression_type
+        )
         await producer.start()
         try:
             for message in messages:
@@ -190,10 +194,12 @@ async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
 
 
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
-    """So many deliveries, none of them committed; what comes again is not counted again."""
+    """So many different deliveries, of which the last batch is not committed."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while len({d.header("ce_id") or n for n, d in enumerate(deliveries)}) < count:
+            if deliveries:
+                await source.commit()
             deliveries += await source.receive()
     return deliveries
 
