@@ -36,7 +36,8 @@ async def consume(
     """Hand every announced order to the task queue, for ever; commit only what is dealt with.
 
     A message that announces no order of ours is buried, and holds up nothing. A server out of
-    reach is waited for: it is not the message's failure.
+    reach is waited for: it is not the message's failure. Any other error ends the loop with
+    nothing committed, so that the next call receives the batch again.
     """
     while True:
         await _deal_with(await source.receive(), tasks, orders, bury)
@@ -105,7 +106,14 @@ def _read(delivery: Delivery) -> OrderId | Unreadable:
 
 
 async def _bury(delivery: Delivery, reason: str, bury: BuryMessage) -> None:
-    logger.error("a message announces no order", key=repr(delivery.key), reason=reason)
+    place = delivery.placement
+    logger.error(
+        "a message announces no order",
+        key=repr(delivery.key),
+        partition=place and place.partition,
+        offset=place and place.offset,
+        reason=reason,
+    )
     await _patiently("PostgreSQL", lambda: bury(delivery, NEW_ORDER, reason))
 
 
@@ -114,10 +122,18 @@ async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
 
 
 async def _patiently(what: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return the answer of a server, however long it is away; log the outage's two ends."""
     backoff = Backoff()
+    is_waiting = False
     while True:
         try:
-            return await ask()
-        except Unavailable:
-            logger.warning(f"the consumer waits for {what}")
+            answer = await ask()
+        except Unavailable as error:
+            if not is_waiting:
+                logger.warning(f"the consumer waits for {what}", reason=str(error))
+            is_waiting = True
             await backoff.wait()
+            continue
+        if is_waiting:
+            logger.warning(f"the consumer has {what} again")
+        return answer

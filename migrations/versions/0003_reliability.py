@@ -1,6 +1,10 @@
 """Replays, parked events, cache debts, leases, and dead letters kept byte for byte."""
 
+import json
+from base64 import b64decode
+
 from alembic import op
+from sqlalchemy import text
 
 revision = "0003"
 down_revision = "0002"
@@ -63,7 +67,7 @@ _DOWNGRADE = (
     "ALTER TABLE dead_letters ALTER COLUMN value SET NOT NULL",
     "DROP INDEX outbox_replays, outbox_unpublished",
     "CREATE INDEX outbox_unpublished ON outbox (subject, revision) WHERE published_at IS NULL",
-    "UPDATE outbox SET payload = '' WHERE payload_is_null",
+    "UPDATE outbox SET payload_is_null = false, payload = '' WHERE payload_is_null",
     """
 ALTER TABLE outbox
     DROP CONSTRAINT outbox_unpublished_has_payload,
@@ -85,5 +89,18 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table, column in (("dead_letters", "headers"), ("outbox", "original_headers")):
+        _headers_as_strings(table, column)
     for statement in _DOWNGRADE:
         op.execute(statement)
+
+
+def _headers_as_strings(table: str, column: str) -> None:
+    """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
+    connection = op.get_bind()
+    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
+    change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE ctid = CAST(CAST(:row AS text) AS tid)"  # noqa: S608
+    for row, headers in connection.execute(text(lists)).all():
+        pairs = json.loads(headers)
+        strings = {name: b64decode(value or "").decode(errors="replace") for name, value in pairs}
+        connection.execute(text(change), {"headers": json.dumps(strings), "row": row})

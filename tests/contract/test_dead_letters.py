@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
 
 from application.documents import Event, Original
 from application.letters import copy_of, letter_of, message_again
+from application.messages import message_of
 from application.ports.dead_letters import DeadLetter
-from application.ports.events import Delivery
+from application.ports.events import Delivery, Placement
 from domain.ids import EventId, OrderId
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.messages import MESSAGES, WITH_SERVERS
 from tests.support.orders import IDS, an_order_id
 from tests.support.time import HOUR, NOW
 
@@ -68,6 +71,22 @@ async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
     headers = (*MESSAGE.headers, ("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
     assert told.topic == "new_order.dlq"
     assert (told.payload, told.original) == (MESSAGE.value, Original(MESSAGE.key, headers))
+
+
+@WITH_SERVERS
+@given(message=MESSAGES)
+async def test_a_message_is_kept_copied_and_put_back_byte_for_byte(
+    adapters: Adapters, message: Delivery
+) -> None:
+    letter = letter_of(message, "new_order", "no JSON", 1, NOW)
+    assert await bury(adapters, letter)
+    [kept] = await adapters.dead_letters.find([letter.id])
+    assert (kept.key, kept.value, kept.headers) == (message.key, message.value, message.headers)
+    assert await put_back(adapters, kept)
+    copied, again = [(await publish(adapters.outbox))[0] for _ in range(2)]
+    added = (("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
+    assert message_of(copied) == replace(message, headers=(*message.headers, *added))
+    assert message_of(again) == message
 
 
 async def test_a_message_that_comes_twice_is_one_letter_with_one_copy(adapters: Adapters) -> None:
@@ -185,6 +204,16 @@ async def test_an_orders_announcement_is_found_before_and_after_it_was_published
 
 async def test_nothing_announced_an_order_that_does_not_exist(adapters: Adapters) -> None:
     assert await adapters.announcements.of(an_order_id()) is None
+
+
+async def test_records_that_cannot_be_decoded_are_letters_of_their_own() -> None:
+    records = [
+        Delivery(None, None, (), placement, "corrupt")
+        for placement in (Placement(0, 1), Placement(0, 2), Placement(1, 1))
+    ]
+    letters = {a_letter(record).id for record in [*records, Delivery(None, None)]}
+    assert len(letters) == 4
+    assert a_letter(replace(records[0], defect="still corrupt")).id in letters
 
 
 async def test_letters_of_different_messages_are_different() -> None:
