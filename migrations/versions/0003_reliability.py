@@ -99,7 +99,8 @@ def _headers_as_strings(table: str, column: str) -> None:
     """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
     connection = op.get_bind()
     lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
-    change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE ctid = CAST(CAST(:row AS text) AS tid)"  # noqa: S608
+    where = "ctid = CAST(CAST(:row AS text) AS tid)"
+    change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE {where}"  # noqa: S608
     for row, headers in connection.execute(text(lists)).all():
         pairs = json.loads(headers)
         strings = {name: b64decode(value or "").decode(errors="replace") for name, value in pairs}

@@ -69,7 +69,8 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
 
         # Put back they come as they came, and as they are no better, they wait again.
         sent = len(cluster.seen("new_order"))
-        [unknown] = [line.split()[0] for line in letters() if "there is no order" in line]
+        found = [line for line in letters() if f"no order {UNKNOWN['key'].decode()}" in line]
+        [unknown] = [line.split()[0] for line in found]
         stranger = str(uuid4())
         done = cluster.run("dlq", "replay", unknown, stranger)
         assert done.stdout == f"Put back: 1.\n{stranger} is no dead letter that waits.\n"
