@@ -1,15 +1,17 @@
 """An order in the shapes in which it leaves the process: stored, shown, told to others."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from domain.history import Step
 from domain.ids import EventId, OrderId, UserId
 from domain.status import OrderStatus
+
+#: The headers of a message, in their order. A name may repeat; a value is any bytes, or null.
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class Event:
 
     `subject` is the order that it tells of (or a dead letter, of its own copy), and `revision`
     orders the events of one subject; `id` is the same at every delivery of this event. `original`
-    is set where the message is a copy of another, and is to look like it. `is_replay` is set if the
-    event was published before.
+    is set if the message is a copy of another and must look like it. A `payload` of None is a null
+    value (a tombstone). `is_replay` is set if the event was published before.
     """
 
     id: EventId
@@ -58,7 +60,7 @@ class Event:
     revision: int
     topic: str
     type: str
-    payload: bytes
+    payload: bytes | None
     at: datetime
     traceparent: str | None = None  # W3C Trace Context, of the request that caused it
     original: "Original | None" = None
@@ -70,7 +72,7 @@ class Original:
     """The key and the headers of a message that is copied."""
 
     key: bytes | None
-    headers: Mapping[str, str]
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)

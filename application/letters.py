@@ -28,13 +28,17 @@ def letter_of(
     now: datetime,
     order_id: OrderId | None = None,
 ) -> DeadLetter:
-    """The letter of a message; the same message makes the same letter, however often it comes."""
+    """Make the letter of a message; the same message makes the same letter, however often it comes.
+
+    Messages that differ in any byte are different. A record that cannot be decoded has no bytes to
+    compare, so its place identifies it.
+    """
     return DeadLetter(
         id=_identity(message, topic),
         topic=topic,
         key=message.key,
         value=message.value,
-        headers=dict(message.headers),
+        headers=message.headers,
         reason=_storable(reason),
         attempts=attempts,
         order_id=order_id,
@@ -44,11 +48,11 @@ def letter_of(
 
 def copy_of(letter: DeadLetter, event_id: EventId) -> Event:
     """The message on the dead letters' topic: as it came, with reason and attempts beside it."""
-    headers = {
-        **letter.headers,
-        REASON_HEADER: letter.reason,
-        ATTEMPTS_HEADER: str(letter.attempts),
-    }
+    added = (
+        (REASON_HEADER, letter.reason.encode()),
+        (ATTEMPTS_HEADER, str(letter.attempts).encode()),
+    )
+    headers = (*letter.headers, *added)
     return _told(letter, event_id, DEAD_LETTERS, Original(letter.key, headers), letter.at)
 
 
@@ -74,13 +78,22 @@ def _told(
 
 
 def _identity(message: Delivery, topic: str) -> UUID:
-    parts = (topic.encode(), message.key or b"", message.value, _event_id(message))
-    digest = sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
-    return uuid5(_NAMESPACE, digest.hexdigest())
+    parts: list[bytes | None] = [topic.encode(), message.key, message.value]
+    for name, value in message.headers:
+        parts += [name.encode(), value]
+    if message.defect is not None:
+        parts.append(_place(message))
+    return uuid5(_NAMESPACE, sha256(b"".join(map(_delimited, parts))).hexdigest())
 
 
-def _event_id(message: Delivery) -> bytes:
-    return message.headers.get("ce_id", "").encode(errors="replace")
+def _place(message: Delivery) -> bytes | None:
+    place = message.placement
+    return None if place is None else b"%d:%d" % (place.partition, place.offset)
+
+
+def _delimited(part: bytes | None) -> bytes:
+    length = -1 if part is None else len(part)
+    return length.to_bytes(8, "big", signed=True) + (part or b"")
 
 
 def _storable(reason: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -85,9 +85,8 @@ async def reach(connection: KafkaConnection) -> None:
     Raises:
         BrokerUnavailable: none answers; it says why not, for each.
     """
-    arguments = connection.arguments()
-    hosts = collect_hosts(arguments.pop("bootstrap_servers"))
-    greetings = [asyncio.create_task(_greet(host, port, arguments)) for host, port, _ in hosts]
+    hosts = collect_hosts(connection.bootstrap_servers)
+    greetings = [asyncio.create_task(greet(host, port, connection)) for host, port, _ in hosts]
     reasons = []
     try:
         for greeting in asyncio.as_completed(greetings):
@@ -118,18 +117,20 @@ async def unhurried(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def _greet(host: str, port: int, arguments: Mapping[str, Any]) -> str | None:
-    """Why there is no connection to this one; None where there is."""
+async def greet(host: str, port: int, connection: KafkaConnection) -> str | None:
+    """Return why this broker cannot be reached; None if it can."""
+    arguments = connection.arguments()
+    del arguments["bootstrap_servers"]
     try:
         async with asyncio.timeout(_GREETING):
-            connection = await create_conn(
+            greeted = await create_conn(
                 host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
             )
             try:
                 # Who skips the authentication is greeted all the same, and then hung up on.
-                await connection.send(MetadataRequest([]))
+                await greeted.send(MetadataRequest([]))
             finally:
-                await connection.close()
+                await greeted.close()
     except (KafkaError, OSError) as error:
         return f"{host}:{port}: {reason_of(error)}"
     return None

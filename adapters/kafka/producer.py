@@ -1,21 +1,29 @@
 """One idempotent producer, for as long as its sequence holds."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.partitioner import DefaultPartitioner
 
-from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.connection import KafkaConnection, greet, reason_of
 from application.ports.events import Delivery
 
 #: Seconds for which the broker may think about one request.
 _REQUEST: Final = 4.0
-#: Seconds until a topic that nobody has heard of counts as missing.
+#: Seconds until the metadata of a topic that exists counts as missing.
 _TOPIC: Final = 1.0
 #: Bytes that a partition's messages may share; what is larger travels alone.
 _SHARED: Final = 128 * 1024
+
+#: Stands for a null value: aiokafka asserts that not both key and value are null, Kafka does not.
+_NULL: Final = object()
+
+#: A connection that rests longer is closed: a NAT may have forgotten it.
+_MAX_IDLE_MS: Final = 60_000
+_PARTITIONER: Final = DefaultPartitioner()
 
 _CLOSED: Final = "the producer was given up"
 
@@ -29,7 +37,10 @@ class Producer:
     nothing more of it is sent, and the next one begins a new sequence.
     """
 
+    NO_TOPIC: Final = "there is no such topic"
+
     def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
         self._inner = AIOKafkaProducer(
             **connection.arguments(),
             acks="all",
@@ -37,6 +48,8 @@ class Producer:
             linger_ms=0,
             max_batch_size=_SHARED,
             request_timeout_ms=round(_REQUEST * 1000),
+            connections_max_idle_ms=_MAX_IDLE_MS,
+            value_serializer=_serialized,
         )
         self._ask = self._inner.client.send
         # All that aiokafka sends goes through here, which its own interface has no word for.
@@ -59,27 +72,66 @@ class Producer:
             raise
         return producer
 
-    async def knows(self, topic: str) -> bool:
-        """Whether there is such a topic.
-
-        Raises:
-            KafkaError: the broker does not say, or not to us.
-        """
-        with suppress(TimeoutError, UnknownTopicOrPartitionError):
+    async def problem_with(self, topic: str) -> str | None:
+        """Return why nothing can be published to the topic, `NO_TOPIC` if it does not exist."""
+        client = self._inner.client
+        if client.cluster.partitions_for_topic(topic) is not None:
+            return None
+        try:
+            # All are asked for: a question for one that is missing may make it, on some clusters.
+            if topic not in (await client.fetch_all_metadata()).topics():
+                return self.NO_TOPIC
             async with asyncio.timeout(_TOPIC):
                 await self._inner.partitions_for(topic)
-            return True
-        return topic in (await self._inner.client.fetch_all_metadata()).topics()
+        except (KafkaError, TimeoutError) as error:
+            return reason_of(error)
+        return None
 
-    async def send(self, topic: str, message: Delivery) -> asyncio.Future[Any]:
+    def partition_of(self, topic: str, key: bytes | None) -> int:
+        """Return the partition of a key; for a message without one, any that has a leader."""
+        cluster = self._inner.client.cluster
+        partitions = sorted(cluster.partitions_for_topic(topic) or [0])
+        available = sorted(cluster.available_partitions_for_topic(topic) or partitions)
+        partition: int = _PARTITIONER(key, partitions, available)
+        return partition
+
+    async def obstacle(self, topic: str, partition: int) -> str | None:
+        """Return why the leader of a partition is not reached; None if it is.
+
+        The answer is that of the cluster's metadata, which is refreshed after each obstacle.
+        """
+        client = self._inner.client
+        leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+        if leader is None or leader == -1:
+            why: str | None = "has no leader"
+        elif (open_ := client._conns.get((leader, ConnectionGroup.DEFAULT))) and open_.connected():  # noqa: SLF001
+            return None
+        else:
+            why = await self._unreached(leader)
+        if why is None:
+            return None
+        client.force_metadata_update()
+        return f"partition {partition} of {topic} {why}"
+
+    async def _unreached(self, node: int) -> str | None:
+        broker = self._inner.client.cluster.broker_metadata(node)
+        if broker is None:
+            return f"is led by broker {node}, of which nothing is known"
+        refusal = await greet(broker.host, broker.port, self._connection)
+        return refusal and f"is led by broker {node}: {refusal}"
+
+    async def send(self, topic: str, partition: int, message: Delivery) -> asyncio.Future[Any]:
         """Send a message after those before it; what comes of it is in the future.
 
         Raises:
             KafkaError: it was not sent, and no gap is left.
         """
-        headers = [(name, value.encode()) for name, value in message.headers.items()]
         sent: asyncio.Future[Any] = await self._inner.send(
-            topic, message.value, message.key, headers=headers
+            topic,
+            _NULL if message.value is None else message.value,
+            message.key,
+            partition,
+            headers=[*message.headers],
         )
         sent.add_done_callback(_look_at)
         return sent
@@ -112,6 +164,10 @@ class Producer:
                     self._waiting.discard(waiting)
         except TimeoutError:
             raise ProducerClosed(_CLOSED) from None
+
+
+def _serialized(value: Any) -> bytes | None:
+    return None if value is _NULL else value
 
 
 def _look_at(sent: asyncio.Future[Any]) -> None:

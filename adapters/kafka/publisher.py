@@ -1,55 +1,38 @@
 """Events to Kafka."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, TypeAlias
 from uuid import UUID
 
-from aiokafka.errors import (
-    CorruptRecordException,
-    InvalidTimestampError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    PolicyViolationError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    UnknownError,
-)
-
 from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
+from adapters.kafka.outcomes import Outcomes
 from adapters.kafka.producer import Producer
 from adapters.kafka.topics import ensure_topics
 from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.messages import message_of
-from application.ports.events import Placement, PublishReport
-from domain.ids import EventId
+from application.ports.events import PublishReport
 
 #: Seconds that `publish` takes at most, and `close`.
 AT_MOST: Final = 5.0
+#: Seconds between two looks whether the leader of a partition is still there.
+_LOOK_SECONDS: Final = 0.25
+#: Seconds between two attempts to make a missing topic again.
+_PREPARE_SECONDS: Final = 10.0
 
-_OF_THE_TOPIC: Final = (InvalidTopicError, TopicAuthorizationFailedError)
-#: What the broker would say of this event again, whenever it came.
-_REFUSALS: Final = (
-    *_OF_THE_TOPIC,
-    CorruptRecordException,
-    InvalidTimestampError,
-    MessageSizeTooLargeError,
-    PolicyViolationError,
-    RecordListTooLargeError,
-    UnknownError,  # a code that is newer than aiokafka, such as INVALID_RECORD
-)
-
-Failures: TypeAlias = Sequence[tuple[Event, BaseException]]
 Prepare: TypeAlias = Callable[[KafkaConnection], Awaitable[None]]
+#: A topic, by its name there, and one of its partitions.
+Partition: TypeAlias = tuple[str, int]
 
 
 class KafkaPublisher:
     """Publishes to Kafka as CloudEvents; connects when there is something to publish.
 
-    `prepare` is called once, as soon as the broker is there.
+    `prepare` is called as soon as the broker is there, and again when a topic is missing.
     """
 
     def __init__(
@@ -60,7 +43,9 @@ class KafkaPublisher:
         at_most: float = AT_MOST,
     ) -> None:
         self._connection = connection
-        self._prepare: Prepare | None = prepare
+        self._prepare = prepare
+        self._is_prepared = False
+        self._prepare_from = 0.0
         self._at_most = at_most
         self._producer: Producer | None = None
         self._connecting = asyncio.Lock()
@@ -75,20 +60,26 @@ class KafkaPublisher:
         await reach(self._connection)
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
-        """Send events, and return the outcome of each within `at_most` seconds."""
+        """Send events, and return the outcome of each within `at_most` seconds.
+
+        An event whose partition has no leader, or whose topic is missing or forbidden, is
+        `unreached` and holds up no other.
+        """
+        outcomes = Outcomes(events)
         try:
             async with asyncio.timeout(self._at_most):
-                return await self._publish(events)
+                for turn in _turns(events):
+                    await self._publish_together(outcomes.ready(turn), outcomes)
         except TimeoutError:
             why = f"Kafka did not acknowledge within {self._at_most:g} s"
-        except KafkaError as error:
-            why = f"Kafka: {reason_of(error)}"
-        except OSError as error:
-            why = f"Kafka is out of reach: {reason_of(error)}"
         except BrokerUnavailable as error:
             why = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever the library raises, Kafka is not reached
+            why = f"Kafka: {reason_of(error)}"
+        else:
+            return outcomes.report()
         self._give_up(self._producer)
-        return PublishReport.of_no_answer(events, why)
+        return outcomes.report(why)
 
     async def close(self) -> None:
         """Let what was sent arrive, if it does so soon, and let go of the connections."""
@@ -103,80 +94,78 @@ class KafkaPublisher:
             for task in late:
                 task.cancel()
 
-    async def _publish(self, events: Sequence[Event]) -> PublishReport:
-        """Publish the first event of each order, then the second of each, and so on."""
-        acknowledged: dict[EventId, Placement] = {}
-        refused: dict[EventId, str] = {}
-        held: set[UUID] = set()
-        for turn in _turns(events):
-            refused |= {e.id: "an earlier one was refused" for e in turn if e.subject in held}
-            together = [e for e in turn if e.subject not in held]
-            refused |= await self._publish_together(together, acknowledged)
-            held |= {e.subject for e in turn if e.id in refused}
-        return PublishReport(acknowledged, refused)
-
-    async def _publish_together(
-        self, events: Sequence[Event], acknowledged: dict[EventId, Placement]
-    ) -> dict[EventId, str]:
+    async def _publish_together(self, events: Sequence[Event], outcomes: Outcomes) -> None:
+        """Publish at most one event of each order."""
+        if not events:
+            return
         producer = await self._connected()
+        await self._send_all(producer, events, outcomes)
+        if not outcomes.has_failures(events):
+            return
+        self._give_up(producer)
+        # Messages travel together, and are refused together: the next attempt shows which it was.
+        for event, _ in outcomes.take_refused(events):
+            await self._publish_alone(event, outcomes)
+
+    async def _publish_alone(self, event: Event, outcomes: Outcomes) -> None:
+        producer = await self._connected()
+        await self._send_all(producer, [event], outcomes)
+        if outcomes.has_failures([event]):
+            self._give_up(producer)
+            outcomes.rejected |= {e.id: reason for e, reason in outcomes.take_refused([event])}
+
+    async def _send_all(
+        self, producer: Producer, events: Sequence[Event], outcomes: Outcomes
+    ) -> None:
+        """Send events, and wait until the outcome of each is known."""
         missing = await self._missing(producer, {self._topic(event) for event in events})
-        refused = {e.id: missing[self._topic(e)] for e in events if self._topic(e) in missing}
-        sent: dict[EventId, asyncio.Future[Any]] = {}
+        partitions: defaultdict[Partition, list[Event]] = defaultdict(list)
         for event in events:
-            if event.id not in refused:
-                try:
-                    sent[event.id] = await self._send(producer, event)
-                except _REFUSALS as refusal:
-                    refused[event.id] = reason_of(refusal)
-        await asyncio.gather(*sent.values(), return_exceptions=True)
-        failed = [(e, error) for e in events if e.id in sent and (error := sent[e.id].exception())]
-        acknowledged |= {i: _placement(s.result()) for i, s in sent.items() if not s.exception()}
-        if failed:
-            self._give_up(producer)
-            refused |= await self._refusals(failed, acknowledged)
-        return refused
-
-    async def _refusals(
-        self, failed: Failures, acknowledged: dict[EventId, Placement]
-    ) -> dict[EventId, str]:
-        """Which of these it was: messages travel together, and are refused together."""
-        if not any(isinstance(error, _REFUSALS) for _, error in failed):
-            raise failed[0][1]
-        refused = {}
-        for event, error in failed:
-            outcome = error if isinstance(error, _OF_THE_TOPIC) else await self._alone(event)
-            if isinstance(outcome, Placement):
-                acknowledged[event.id] = outcome
+            topic = self._topic(event)
+            if topic in missing:
+                outcomes.unreached[event.id] = missing[topic]
             else:
-                refused[event.id] = reason_of(outcome)
-        return refused
-
-    async def _alone(self, event: Event) -> Placement | KafkaError:
-        """Publish an event by itself; its placement, or the refusal."""
-        producer = await self._connected()
-        try:
-            return _placement(await (await self._send(producer, event)))
-        except _REFUSALS as refusal:
-            self._give_up(producer)
-            return refusal
-
-    async def _missing(self, producer: Producer, topics: Collection[str]) -> dict[str, str]:
-        """Which topics are not there for us, and why."""
-        answers = await asyncio.gather(
-            *(producer.knows(topic) for topic in topics), return_exceptions=True
+                partitions[topic, producer.partition_of(topic, message_of(event).key)].append(event)
+        await asyncio.gather(
+            *(
+                self._send_to(partition, producer, some, outcomes)
+                for partition, some in partitions.items()
+            )
         )
-        missing = {}
-        for topic, answer in zip(topics, answers, strict=True):
-            if isinstance(answer, _REFUSALS):
-                missing[topic] = reason_of(answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            elif not answer:
-                missing[topic] = f"Kafka has no topic {topic}"
-        return missing
 
-    async def _send(self, producer: Producer, event: Event) -> asyncio.Future[Any]:
-        return await producer.send(self._topic(event), message_of(event))
+    async def _send_to(
+        self, partition: Partition, producer: Producer, events: Sequence[Event], outcomes: Outcomes
+    ) -> None:
+        """Send the events of one partition, unless its leader is away, and wait for them."""
+        if obstacle := await producer.obstacle(*partition):
+            outcomes.unreached |= dict.fromkeys((event.id for event in events), obstacle)
+            return
+        for event in events:
+            try:
+                outcomes.sent[event.id] = await producer.send(*partition, message_of(event))
+            except Exception as error:  # noqa: BLE001 - it is about this event alone
+                outcomes.fail(event, error)
+        pending = {outcomes.sent[event.id] for event in events if event.id in outcomes.sent}
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=_LOOK_SECONDS)
+            if pending and (obstacle := await producer.obstacle(*partition)):
+                late = (event.id for event in events if outcomes.sent.get(event.id) in pending)
+                outcomes.unreached |= dict.fromkeys(late, obstacle)
+                return
+
+    async def _missing(self, producer: Producer, topics: set[str]) -> dict[str, str]:
+        """Which topics cannot be published to, and why; those that do not exist are made first."""
+        problems = {topic: await producer.problem_with(topic) for topic in topics}
+        if any(problem == producer.NO_TOPIC for problem in problems.values()):
+            await self._prepare_again()
+            problems = {topic: await producer.problem_with(topic) for topic in topics}
+        return {topic: f"{topic}: {why}" for topic, why in problems.items() if why}
+
+    async def _prepare_again(self) -> None:
+        if time.monotonic() >= self._prepare_from:
+            self._prepare_from = time.monotonic() + _PREPARE_SECONDS
+            with suppress(BrokerUnavailable):
+                await self._prepare(self._connection)
 
     def _topic(self, event: Event) -> str:
         return self._connection.name(event.topic)
@@ -189,9 +178,9 @@ class KafkaPublisher:
 
     async def _connect(self) -> Producer:
         await reach(self._connection)
-        if self._prepare is not None:
+        if not self._is_prepared:
             await self._prepare(self._connection)
-            self._prepare = None
+            self._is_prepared = True
         self._producer = await Producer.started(self._connection)
         return self._producer
 
@@ -206,11 +195,6 @@ class KafkaPublisher:
         burial = asyncio.create_task(producer.stop())
         self._given_up.add(burial)
         burial.add_done_callback(self._given_up.discard)
-
-
-def _placement(metadata: Any) -> Placement:
-    """Convert aiokafka's RecordMetadata."""
-    return Placement(metadata.partition, metadata.offset)
 
 
 def _turns(events: Sequence[Event]) -> Iterable[Sequence[Event]]:

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
-from adapters.kafka.consumer import Records, dismiss, joined, poll, poll_one_by_one
+from adapters.kafka.consumer import dismiss, joined
+from adapters.kafka.record_reader import RecordReader
 from adapters.kafka.topics import ensure_topics
+from adapters.kafka.uncommitted import Uncommitted
 from application.cancellation import heed_cancellation
 from application.ports.events import Delivery
 
@@ -47,10 +48,10 @@ class KafkaSource:
         self._group = connection.name(group)
         self._prepare: Prepare | None = prepare
         self._consumer: AIOKafkaConsumer | None = None
-        self._received = _Received()
+        self._reader: RecordReader | None = None
+        self._uncommitted = Uncommitted()
         self._pause = _FIRST
         self._complained = False
-        self._is_careful = False
 
     async def ping(self) -> None:
         """See that the broker answers.
@@ -61,32 +62,36 @@ class KafkaSource:
         await reach(self._connection)
 
     async def receive(self) -> Sequence[Delivery]:
-        """The next messages, at least one; waits for them, also while the broker is away."""
+        """Return the messages after the committed ones, at least one; wait for them.
+
+        It waits also while the broker is away.
+        """
         while True:
             heed_cancellation()
             try:
-                records = await self._poll(await self._member())
+                consumer, reader = await self._member()
+                self._uncommitted.rewind(consumer)
+                deliveries = await reader.read()
             except Exception as error:  # noqa: BLE001 - whatever broke it, a fresh one is made
                 await self._begin_again(error)
                 continue
             self._rejoice()
-            if records:
-                self._received.add(records)
-                return [_delivery(record) for some in records.values() for record in some]
+            if deliveries:
+                return deliveries
 
     async def commit(self) -> None:
         """Say that all that was received is dealt with, and need not come again.
 
         What was lost to another member in the meantime is not spoken of: it comes again there.
         """
-        if self._consumer is not None and self._received.offsets:
+        if self._consumer is not None and self._uncommitted:
             try:
-                await self._received.commit(self._consumer)
+                await self._uncommitted.commit(self._consumer)
             except (CommitFailedError, IllegalStateError) as error:
                 logger.info("messages will come again: %s", error)
             except KafkaError as error:
                 await self._begin_again(error)
-            self._received.forget()
+            self._uncommitted.forget()
 
     async def lag(self) -> Mapping[int, int]:
         """By partition of ours, how many messages are not committed; none while Kafka is away."""
@@ -97,37 +102,33 @@ class KafkaSource:
                     ends = await consumer.end_offsets(consumer.assignment())
                     for partition, end in ends.items():
                         position = await consumer.position(partition)
-                        begun = self._received.since.get(partition, position)
+                        begun = self._uncommitted.since.get(partition, position)
                         lag[partition.partition] = max(0, end - begun)
         return lag
 
     async def close(self) -> None:
         """Leave the group, at once."""
-        self._received.forget()
-        consumer, self._consumer = self._consumer, None
+        self._uncommitted.forget()
+        consumer, self._consumer, self._reader = self._consumer, None, None
         if consumer is not None:
             await dismiss(consumer)
 
-    async def _member(self) -> AIOKafkaConsumer:
-        return self._consumer or await unhurried(self._join())
+    async def _member(self) -> tuple[AIOKafkaConsumer, RecordReader]:
+        if self._consumer is None or self._reader is None:
+            return await unhurried(self._join())
+        return self._consumer, self._reader
 
-    async def _join(self) -> AIOKafkaConsumer:
+    async def _join(self) -> tuple[AIOKafkaConsumer, RecordReader]:
         await reach(self._connection)
         if self._prepare is not None:
             await self._prepare(self._connection)
             self._prepare = None
-        self._consumer = await joined(self._connection, self._topic, self._group, self._received)
-        return self._consumer
-
-    async def _poll(self, consumer: AIOKafkaConsumer) -> Records:
-        if not self._is_careful:
-            return await poll(consumer)
-        records, found = await poll_one_by_one(consumer)
-        self._is_careful = not found
-        return records
+        consumer = await joined(self._connection, self._topic, self._group, self._uncommitted)
+        reader = RecordReader(consumer, self._uncommitted)
+        self._consumer, self._reader = consumer, reader
+        return consumer, reader
 
     async def _begin_again(self, error: Exception) -> None:
-        self._is_careful = isinstance(error, UnicodeDecodeError)
         self._complain(error)
         await self.close()
         await asyncio.sleep(self._pause)
@@ -143,57 +144,3 @@ class KafkaSource:
             logger.warning("messages from Kafka again")
         self._complained = False
         self._pause = _FIRST
-
-
-class _Received:
-    """What was handed out and is not committed, of the partitions that are ours."""
-
-    def __init__(self) -> None:
-        self.since: dict[TopicPartition, int] = {}
-        self.offsets: dict[TopicPartition, int] = {}
-        self._committing: asyncio.Timeout | None = None
-
-    def add(self, records: Records) -> None:
-        for partition, some in records.items():
-            self.since.setdefault(partition, some[0].offset)
-            self.offsets[partition] = some[-1].offset + 1
-
-    def forget(self) -> None:
-        self.since.clear()
-        self.offsets.clear()
-
-    async def commit(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit, unless the partitions are taken away meanwhile.
-
-        aiokafka repeats a commit that it could not send, and the broker would believe it of any
-        member, whoever the partition belongs to by then.
-        """
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None) as self._committing:
-                    await consumer.commit(dict(self.offsets))
-        finally:
-            self._committing = None
-
-    # The library's names, for a `ConsumerRebalanceListener`.
-
-    def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
-        """All of them go, and some may come back, with all that is not committed."""
-        self.forget()
-        if self._committing is not None and not self._committing.expired():
-            self._committing.reschedule(0)
-
-    def on_partitions_assigned(self, _assigned: Collection[TopicPartition]) -> None:
-        """Nothing to do: reading goes on from what is committed."""
-
-
-ConsumerRebalanceListener.register(_Received)
-
-
-def _delivery(record: ConsumerRecord) -> Delivery:
-    headers = {name: _text(value) for name, value in record.headers}
-    return Delivery(record.key, record.value or b"", headers)
-
-
-def _text(value: Any) -> str:
-    return (value or b"").decode(errors="replace")

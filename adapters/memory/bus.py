@@ -24,23 +24,23 @@ class MemorySource:
 
     def __init__(self, capacity: int) -> None:
         self._queue: Queue[Delivery] = Queue(capacity)
-        self._uncommitted = 0
+        self._uncommitted: list[Delivery] = []
 
     async def receive(self) -> Sequence[Delivery]:
-        """All messages that are there; waits for the first."""
-        deliveries = [await self._queue.get()]
-        while not self._queue.empty():
-            deliveries.append(self._queue.get_nowait())
-        self._uncommitted += len(deliveries)
-        return deliveries
+        """Return what is not committed, or else all messages that are there; wait for the first."""
+        if not self._uncommitted:
+            self._uncommitted.append(await self._queue.get())
+            while not self._queue.empty():
+                self._uncommitted.append(self._queue.get_nowait())
+        return tuple(self._uncommitted)
 
     async def commit(self) -> None:
-        """Count: a message ends with the process, and the requeuer sees to its order."""
-        self._uncommitted = 0
+        """Drop what was received: the requeuer finds orders of messages lost with the process."""
+        self._uncommitted.clear()
 
     async def lag(self) -> Mapping[int, int]:
         """How many messages are not committed: there is one partition."""
-        return {0: self._queue.qsize() + self._uncommitted}
+        return {0: self._queue.qsize() + len(self._uncommitted)}
 
     async def put(self, delivery: Delivery) -> None:
         """Let a message wait; waits itself while there are too many."""

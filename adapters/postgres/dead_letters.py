@@ -1,13 +1,12 @@
 """Dead letters, and the events that announced orders."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.postgres.records import event_of, values_of_event
+from adapters.postgres.records import event_of, headers_of, stored_headers, values_of_event
 from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from domain.ids import OrderId
@@ -19,6 +18,7 @@ _TOLD: Final = (
     "topic",
     "type",
     "payload",
+    "payload_is_null",
     "at",
     "traceparent",
     "original_key",
@@ -26,15 +26,15 @@ _TOLD: Final = (
 )
 # A letter and what is told of it are one statement: both or neither.
 _TELL: Final = """
-INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent,
-                    original_key, original_headers)
-SELECT $1, kept.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10::json FROM kept
+INSERT INTO outbox (subject, revision, version, id, topic, type, payload, payload_is_null, at,
+                    traceparent, original_key, original_headers)
+SELECT $1, kept.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json FROM kept
 RETURNING revision
 """
 _ADD: Final = f"""
 WITH kept AS (
     INSERT INTO dead_letters (id, topic, key, value, headers, reason, attempts, order_id, at)
-    VALUES ($1, $11, $12, $13, $14::json, $15, $16, $17, $18)
+    VALUES ($1, $12, $13, $14, $15::json, $16, $17, $18, $19)
     ON CONFLICT ON CONSTRAINT dead_letters_pkey DO UPDATE
         SET reason = excluded.reason, attempts = excluded.attempts, order_id = excluded.order_id,
             at = excluded.at, replayed_at = NULL, revision = dead_letters.revision + 1
@@ -45,7 +45,7 @@ WITH kept AS (
 """  # noqa: S608 - a text of our own
 _PUT_BACK: Final = f"""
 WITH kept AS (
-    UPDATE dead_letters SET replayed_at = $11, revision = revision + 1
+    UPDATE dead_letters SET replayed_at = $12, revision = revision + 1
     WHERE id = $1 AND replayed_at IS NULL
     RETURNING revision
 )
@@ -121,7 +121,7 @@ def _letter_values(letter: DeadLetter) -> tuple[Any, ...]:
         letter.topic,
         letter.key,
         letter.value,
-        json.dumps(dict(letter.headers)),
+        stored_headers(letter.headers),
         letter.reason,
         letter.attempts,
         letter.order_id,
@@ -135,7 +135,7 @@ def _letter(row: Any) -> DeadLetter:
         topic=row["topic"],
         key=row["key"],
         value=row["value"],
-        headers=json.loads(row["headers"]),
+        headers=headers_of(row["headers"]),
         reason=row["reason"],
         attempts=row["attempts"],
         order_id=row["order_id"],

@@ -1,10 +1,11 @@
 """Rows of `orders` and of the outbox as values, and back: the mapping, apart from the domain."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from application.documents import Event, OrderRecord, Original
+from application.documents import Event, Headers, OrderRecord, Original
 from domain.ids import EventId
 from domain.status import OrderStatus
 
@@ -47,7 +48,7 @@ def event_of(row: Mapping[Any, Any]) -> Event:
         payload=row["payload"],
         at=row["at"],
         traceparent=row["traceparent"],
-        original=None if headers is None else Original(row["original_key"], json.loads(headers)),
+        original=None if headers is None else Original(row["original_key"], headers_of(headers)),
     )
 
 
@@ -62,8 +63,24 @@ def values_of_event(event: Event) -> dict[str, Any]:
         "topic": event.topic,
         "type": event.type,
         "payload": event.payload,
+        "payload_is_null": event.payload is None,
         "at": event.at,
         "traceparent": event.traceparent,
         "original_key": original.key if original else None,
-        "original_headers": json.dumps(dict(original.headers)) if original else None,
+        "original_headers": stored_headers(original.headers) if original else None,
     }
+
+
+def stored_headers(headers: Headers) -> str:
+    """Return headers as JSON: a list of pairs, each a name and the value in base64, or null."""
+    return json.dumps(
+        [[name, None if value is None else b64encode(value).decode()] for name, value in headers]
+    )
+
+
+def headers_of(stored: str) -> Headers:
+    """Return the headers in a JSON column; release 1.0 stored an object of strings there."""
+    headers = json.loads(stored)
+    if isinstance(headers, dict):
+        return tuple((name, text.encode()) for name, text in headers.items())
+    return tuple((name, None if value is None else b64decode(value)) for name, value in headers)

@@ -1,12 +1,12 @@
 """Messages and orders that were given up: kept with the reason, until somebody puts them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from application.documents import Event
+from application.documents import Event, Headers
 from domain.ids import OrderId
 
 
@@ -21,8 +21,8 @@ class DeadLetter:
     id: UUID
     topic: str
     key: bytes | None
-    value: bytes
-    headers: Mapping[str, str]
+    value: bytes | None
+    headers: Headers
     reason: str
     attempts: int
     order_id: OrderId | None

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from application.documents import Event
+from application.documents import Event, Headers
 from domain.ids import EventId, OrderId
 
 
@@ -108,18 +108,30 @@ class EventPublisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came from the broker, not yet understood."""
+    """A message as it came from the broker, byte for byte."""
 
     key: bytes | None
-    value: bytes
-    headers: Mapping[str, str]
+    value: bytes | None
+    headers: Headers = ()
+    #: Where it is stored; None for a message that the broker did not store, or not yet.
+    placement: Placement | None = field(default=None, compare=False)
+    #: Why the client library cannot decode the record: then key, value and headers are missing.
+    defect: str | None = None
+
+    def header(self, name: str) -> bytes | None:
+        """Return the value of a header, of its last one if the name repeats; None without one."""
+        return next((value for known, value in reversed(self.headers) if known == name), None)
 
 
 class EventSource(Protocol):
     """The broker, seen from one consumer of one topic."""
 
     async def receive(self) -> Sequence[Delivery]:
-        """The next messages, at least one; waits for them, also while the broker is away."""
+        """Return the messages after the committed ones, at least one; wait for them.
+
+        What was received and not committed comes again: a caller that fails, or is canceled,
+        between receiving and committing skips nothing. It waits also while the broker is away.
+        """
 
     async def commit(self) -> None:
         """Say that all that was received is dealt with, and need not come again."""

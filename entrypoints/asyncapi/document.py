@@ -117,7 +117,8 @@ def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
 
 
 def _example(name: str, delivery: Delivery) -> dict[str, Any]:
-    return {"name": name, "headers": dict(delivery.headers), "payload": _shown(delivery.value)}
+    headers = {known: value.decode() for known, value in delivery.headers if value is not None}
+    return {"name": name, "headers": headers, "payload": _shown(delivery.value or b"")}
 
 
 def _shown(value: bytes) -> Any:

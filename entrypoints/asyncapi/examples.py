@@ -115,5 +115,7 @@ PROCESSINGS: Final[Mapping[str, Delivery]] = {
 }
 LETTERS: Final[Mapping[str, Delivery]] = {
     "failed": _dead(_ANNOUNCED, "ConnectionError: the warehouse does not answer", 5),
-    "unreadable": _unreadable(Delivery(b"web-1042", b"an order for tea", {"sender": "a script"})),
+    "unreadable": _unreadable(
+        Delivery(b"web-1042", b"an order for tea", (("sender", b"a script"),))
+    ),
 }

@@ -36,7 +36,8 @@ async def consume(
     """Hand every announced order to the task queue, for ever; commit only what is dealt with.
 
     A message that announces no order of ours is buried, and holds up nothing. A server out of
-    reach is waited for: it is not the message's failure.
+    reach is waited for: it is not the message's failure. Any other error ends the loop with
+    nothing committed, so that the next call receives the batch again.
     """
     while True:
         await _deal_with(await source.receive(), tasks, orders, bury)
@@ -49,17 +50,23 @@ def announced_order(delivery: Delivery) -> OrderId:
     Raises:
         Unreadable: it announces none.
     """
-    kind = delivery.headers.get("ce_type")
+    if delivery.defect is not None:
+        raise Unreadable(delivery.defect)
+    kind = _text(delivery.header("ce_type"))
     if kind != _TYPE:
         raise Unreadable(f"ce_type is {kind!r}, not {_TYPE!r}")
     order_id = _key(delivery)
     try:
-        announced = msgspec.json.decode(delivery.value, type=_Announced)
+        announced = msgspec.json.decode(delivery.value or b"", type=_Announced)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Unreadable(f"the value is no order in JSON: {error}") from error
     if announced.id != order_id:
         raise Unreadable(f"the value's id {announced.id} is not the key {order_id}")
     return order_id
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
 
 
 def _key(delivery: Delivery) -> OrderId:
@@ -87,7 +94,7 @@ async def _deal_with(
         elif verdict not in known:
             await _bury(delivery, f"there is no order {verdict}", bury)
         else:
-            caused_by.set(delivery.headers.get("traceparent"))
+            caused_by.set(_text(delivery.header("traceparent")))
             await _hand_over(verdict, tasks)
 
 
@@ -99,7 +106,14 @@ def _read(delivery: Delivery) -> OrderId | Unreadable:
 
 
 async def _bury(delivery: Delivery, reason: str, bury: BuryMessage) -> None:
-    logger.error("a message announces no order", key=repr(delivery.key), reason=reason)
+    place = delivery.placement
+    logger.error(
+        "a message announces no order",
+        key=repr(delivery.key),
+        partition=place and place.partition,
+        offset=place and place.offset,
+        reason=reason,
+    )
     await _patiently("PostgreSQL", lambda: bury(delivery, NEW_ORDER, reason))
 
 
@@ -108,10 +122,18 @@ async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
 
 
 async def _patiently(what: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return the answer of a server, however long it is away; log the outage's two ends."""
     backoff = Backoff()
+    is_waiting = False
     while True:
         try:
-            return await ask()
-        except Unavailable:
-            logger.warning(f"the consumer waits for {what}")
+            answer = await ask()
+        except Unavailable as error:
+            if not is_waiting:
+                logger.warning(f"the consumer waits for {what}", reason=str(error))
+            is_waiting = True
             await backoff.wait()
+            continue
+        if is_waiting:
+            logger.warning(f"the consumer has {what} again")
+        return answer

@@ -4,7 +4,11 @@ What looks at every row of the outbox (indexes, the check of the rows that are t
 next migration, which locks out neither readers nor writers.
 """
 
+import json
+from base64 import b64decode
+
 from alembic import op
+from sqlalchemy import text
 
 revision = "0003"
 down_revision = "0002"
@@ -58,7 +62,7 @@ _DOWNGRADE = (
     "DROP TABLE leases, cache_debts",
     "UPDATE dead_letters SET value = '' WHERE value IS NULL",
     "ALTER TABLE dead_letters ALTER COLUMN value SET NOT NULL",
-    "UPDATE outbox SET payload = '' WHERE payload_is_null",
+    "UPDATE outbox SET payload_is_null = false, payload = '' WHERE payload_is_null",
     """
 ALTER TABLE outbox
     DROP CONSTRAINT outbox_unpublished_has_payload,
@@ -80,5 +84,19 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table, column in (("dead_letters", "headers"), ("outbox", "original_headers")):
+        _headers_as_strings(table, column)
     for statement in _DOWNGRADE:
         op.execute(statement)
+
+
+def _headers_as_strings(table: str, column: str) -> None:
+    """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
+    connection = op.get_bind()
+    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
+    where = "ctid = CAST(CAST(:row AS text) AS tid)"
+    change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE {where}"  # noqa: S608
+    for row, headers in connection.execute(text(lists)).all():
+        pairs = json.loads(headers)
+        strings = {name: b64decode(value or "").decode(errors="replace") for name, value in pairs}
+        connection.execute(text(change), {"headers": json.dumps(strings), "row": row})

@@ -5,20 +5,31 @@ from operator import attrgetter
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
 
 from adapters.memory.outbox import MemoryOutboxBell
 from application.documents import Event, Original
 from application.letters import copy_of, letter_of, message_again
+from application.messages import message_of
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
-from application.ports.events import Delivery
+from application.ports.events import Delivery, Placement
 from application.replay_dead_letters import BATCH, ReplayDeadLetters
 from domain.ids import EventId, OrderId
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.messages import MESSAGES, WITH_SERVERS
 from tests.support.orders import IDS, an_order_id
 from tests.support.time import HOUR, NOW, MovableClock
 
-MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", {"ce_id": "1", "odd\0": "\u2603"})
+_HEADERS = (
+    ("ce_id", b"1"),
+    ("odd\0", "\u2603".encode()),
+    ("binary", b"\xff\x00"),
+    ("null", None),
+    ("empty", b""),
+    ("ce_id", b"2"),
+)
+MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", _HEADERS)
 
 
 def a_letter(
@@ -60,9 +71,25 @@ async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
     told = copy(letter)
     await adapters.dead_letters.add(letter, told)
     assert await publish(adapters.outbox) == [told]
-    headers = {**MESSAGE.headers, "dlq_reason": "no JSON", "dlq_attempts": "1"}
+    headers = (*MESSAGE.headers, ("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
     assert told.topic == "new_order.dlq"
     assert (told.payload, told.original) == (MESSAGE.value, Original(MESSAGE.key, headers))
+
+
+@WITH_SERVERS
+@given(message=MESSAGES)
+async def test_a_message_is_kept_copied_and_put_back_byte_for_byte(
+    adapters: Adapters, message: Delivery
+) -> None:
+    letter = letter_of(message, "new_order", "no JSON", 1, NOW)
+    assert await bury(adapters, letter)
+    [kept] = await adapters.dead_letters.find([letter.id])
+    assert (kept.key, kept.value, kept.headers) == (message.key, message.value, message.headers)
+    assert await put_back(adapters, kept)
+    copied, again = [(await publish(adapters.outbox))[0] for _ in range(2)]
+    added = (("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
+    assert message_of(copied) == replace(message, headers=(*message.headers, *added))
+    assert message_of(again) == message
 
 
 async def test_a_message_that_comes_twice_is_one_letter_with_one_copy(adapters: Adapters) -> None:
@@ -233,12 +260,26 @@ async def test_nothing_announced_an_order_that_does_not_exist(adapters: Adapters
     assert await adapters.announcements.of(an_order_id()) is None
 
 
+async def test_records_that_cannot_be_decoded_are_letters_of_their_own() -> None:
+    records = [
+        Delivery(None, None, (), placement, "corrupt")
+        for placement in (Placement(0, 1), Placement(0, 2), Placement(1, 1))
+    ]
+    letters = {a_letter(record).id for record in [*records, Delivery(None, None)]}
+    assert len(letters) == 4
+    assert a_letter(replace(records[0], defect="still corrupt")).id in letters
+
+
 async def test_letters_of_different_messages_are_different() -> None:
     messages = [
         MESSAGE,
         replace(MESSAGE, key=None),
         replace(MESSAGE, value=b""),
-        replace(MESSAGE, headers={"ce_id": "2"}),
+        replace(MESSAGE, key=b""),
+        replace(MESSAGE, value=None),
+        replace(MESSAGE, headers=MESSAGE.headers[1:]),
+        replace(MESSAGE, headers=MESSAGE.headers[::-1]),
+        replace(MESSAGE, headers=(*MESSAGE.headers[:-1], ("ce_id", None))),
     ]
-    assert len({a_letter(message).id for message in messages}) == 4
+    assert len({a_letter(message).id for message in messages}) == len(messages)
     assert a_letter(at=NOW + timedelta(1)).id == a_letter().id

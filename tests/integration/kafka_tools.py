@@ -35,7 +35,10 @@ def next_of(event: Event) -> Event:
     """A later event of the same order, on the same topic."""
     revision = event.revision + 1
     return replace(
-        event, id=EventId(IDS.new(NOW)), revision=revision, payload=event.payload + b" " * revision
+        event,
+        id=EventId(IDS.new(NOW)),
+        revision=revision,
+        payload=(event.payload or b"") + b" " * revision,
     )
 
 
@@ -144,9 +147,13 @@ class Kafka:
             count = sum((await consumer.end_offsets(partitions)).values())
             return [await consumer.getone() for _ in range(count)]
 
-    async def write(self, *messages: dict[str, Any], topic: str = TOPIC) -> None:
+    async def write(
+        self, *messages: dict[str, Any], topic: str = TOPIC, compression_type: str | None = None
+    ) -> None:
         """Messages of a stranger."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.connection.bootstrap_servers)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.connection.bootstrap_servers, compression_type=compression_type
+        )
         await producer.start()
         try:
             for message in messages:
@@ -187,10 +194,12 @@ async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
 
 
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
-    """So many deliveries, none of them committed; what comes again is not counted again."""
+    """So many different deliveries, of which the last batch is not committed."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
-        while len({d.headers.get("ce_id", n) for n, d in enumerate(deliveries)}) < count:
+        while len({d.header("ce_id") or n for n, d in enumerate(deliveries)}) < count:
+            if deliveries:
+                await source.commit()
             deliveries += await source.receive()
     return deliveries
 
@@ -202,4 +211,8 @@ async def nothing_comes(source: KafkaSource, *, for_: float = 0.7) -> None:
 
 
 def ids(messages: Sequence[Delivery]) -> set[str]:
-    return {message.headers["ce_id"] for message in messages}
+    return {event_id(message) for message in messages}
+
+
+def event_id(message: Delivery) -> str:
+    return (message.header("ce_id") or b"").decode()

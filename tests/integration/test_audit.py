@@ -74,7 +74,7 @@ class Shop:
         """Bury a message that cannot be read; the id of its letter."""
         letters = self.stored.dead_letters
         bury = BuryMessage(letters, MemoryOutboxBell(), MovableClock(), IDS)
-        assert await bury(Delivery(str(order_id).encode(), b"?", {}), "new_order", "no JSON")
+        assert await bury(Delivery(str(order_id).encode(), b"?"), "new_order", "no JSON")
         return (await letters.waiting(1))[0].id
 
     async def bury(self, order_id: OrderId) -> None:

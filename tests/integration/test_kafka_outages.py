@@ -13,6 +13,7 @@ from application.errors import BrokerUnavailable
 from application.ports.events import Delivery
 from tests.integration.kafka_tools import (
     Kafka,
+    event_id,
     ids,
     kafka_at,
     new_orders,
@@ -127,7 +128,7 @@ async def test_an_outage_delays_and_loses_nothing(server: Server, kafka: Kafka, 
     deliveries += await drained(quick, everything - ids(deliveries))
     for order in turns[0]:
         key = str(order.subject).encode()
-        seen = dict.fromkeys(d.headers["ce_id"] for d in deliveries if d.key == key)
+        seen = dict.fromkeys(event_id(d) for d in deliveries if d.key == key)
         assert list(seen) == [str(e.id) for e in sent if e.subject == order.subject]
     # What could not be committed in time comes again, what could does not, and the rest comes.
     async with asyncio.timeout(LONG):

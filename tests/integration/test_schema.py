@@ -18,16 +18,21 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.postgres.database import Database
+from adapters.postgres.dead_letters import PostgresDeadLetters
 from adapters.postgres.migrating import alembic_config, head, is_at_head, migrate
 from adapters.postgres.reading import PAGES, Page, page_parameters, page_query
 from adapters.postgres.tables import metadata
+from application.letters import copy_of, letter_of
+from application.ports.events import Delivery
 from application.ports.orders import OrderFilter
-from domain.ids import OrderId, UserId
+from domain.ids import EventId, OrderId, UserId
 from domain.status import TRANSITIONS, OrderStatus
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place
+from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
+from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -56,9 +61,21 @@ async def test_every_migration_goes_up_down_and_up_again(empty: Database) -> Non
     assert await is_at_head(empty.url)
 
 
+async def test_dead_letters_go_down_to_strings_and_up_again(empty: Database) -> None:
+    await _run(empty, "head")
+    letters = PostgresDeadLetters(empty)
+    odd = (("odd\0", b"\xff"), ("null", None), ("odd\0", "\u2603".encode()))
+    letter = letter_of(Delivery(None, None, odd), "new_order", "no", 1, NOW)
+    await letters.add(letter, copy_of(letter, EventId(IDS.new(NOW))))
+    await _run(empty, "0002")
+    await _run(empty, "head")
+    [kept] = await letters.find([letter.id])
+    assert (kept.value, kept.headers) == (b"", (("odd\0", "\u2603".encode()), ("null", b"")))
+
+
 async def _run(database: Database, revision: str) -> None:
     def step(connection: Connection) -> None:
-        move = command.downgrade if revision == "base" else command.upgrade
+        move = command.downgrade if revision in {"base", "-1"} else command.upgrade
         move(alembic_config(connection), revision)
 
     engine = engine_of(database)

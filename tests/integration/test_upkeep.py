@@ -1,8 +1,9 @@
 """What retention does to the outbox and the dead letters of a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,8 @@ from adapters.memory.outbox import MemoryOutboxBell
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
 from application.bury_message import BuryMessage
+from application.documents import Original
+from application.messages import message_of
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
 from application.replay_dead_letters import ReplayDeadLetters
@@ -25,7 +28,7 @@ from tests.support.time import NOW, MovableClock
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
-MESSAGE = Delivery(b"key", b"value", {"ce_id": "1"})
+MESSAGE = Delivery(b"key", b"value", (("ce_id", b"1"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,10 @@ class House:
         while await publish(self.stored.outbox):
             pass
 
-    async def bury(self) -> bool:
+    async def bury(self, message: Delivery = MESSAGE) -> bool:
         letters = self.stored.dead_letters
         bury = BuryMessage(letters, MemoryOutboxBell(), MovableClock(), IDS)
-        return await bury(MESSAGE, "new_order", "no JSON")
+        return await bury(message, "new_order", "no JSON")
 
     async def put_back_all(self) -> int:
         letters = self.stored.dead_letters
@@ -160,6 +163,42 @@ async def many_copies(house: House, count: int) -> None:
             count,
         )
         await driver.execute("ANALYZE outbox")
+
+
+async def test_a_tombstone_is_published_and_put_back_whatever_retention_removed(
+    house: House,
+) -> None:
+    tombstone = replace(MESSAGE, value=None)
+    await house.bury(tombstone)
+    [copied] = await publish(house.stored.outbox)
+    await house.purge(2 * PAYLOADS_KEPT)
+    await house.put_back_all()
+    [again] = await publish(house.stored.outbox)
+    await house.purge(2 * PAYLOADS_KEPT)
+    assert copied.payload is None
+    assert message_of(again) == tombstone
+
+
+async def test_rows_that_release_1_0_wrote_are_read(house: House) -> None:
+    letter_id = UUID(int=1)
+    async with house.database.driver() as driver:
+        await driver.execute(
+            "INSERT INTO dead_letters (id, topic, key, value, headers, reason, attempts, at)"
+            """ VALUES ($1, 'new_order', 'k', 'v', '{"b": "2", "a": "\u2603"}', 'no', 1, $2)""",
+            letter_id,
+            NOW,
+        )
+        await driver.execute(
+            "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at,"
+            " original_key, original_headers) VALUES ($1, 1, 1, gen_random_uuid(), 'new_order.dlq',"
+            """ 'dead_letter', 'v', $2, 'k', '{"b": "2", "a": ""}')""",
+            letter_id,
+            NOW,
+        )
+    [letter] = await house.stored.dead_letters.find([letter_id])
+    assert letter.headers == (("b", b"2"), ("a", "\u2603".encode()))
+    [copied] = await publish(house.stored.outbox)
+    assert copied.original == Original(b"k", (("b", b"2"), ("a", b"")))
 
 
 async def test_more_than_one_batch_goes_in_one_purge(house: House) -> None:

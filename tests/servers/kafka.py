@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.servers.locks import FileLock
@@ -52,22 +52,26 @@ class Kafka:
     stop_signal = signal.SIGTERM
     account: pwd.struct_passwd | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, advertised_port: int | None = None) -> None:
         self._java = _java()
         self._kit = _kit(self._java)
+        self._advertised_port = advertised_port
 
     def lay_out(self, folder: Path) -> None:
         shutil.copytree(self._kit / "storage", folder, dirs_exist_ok=True)
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         properties = folder.parent / "server.properties"
-        properties.write_text(_properties(folder, ports))
+        properties.write_text(self._properties(folder, ports))
         machine = [
             "-Xms64m",
             "-Xmx384m",
             f"-Djava.io.tmpdir={folder.parent}",  # what it unpacks goes with its folder
         ]
         return [*_run(self._java, self._kit / "jars", machine), "kafka.Kafka", str(properties)]
+
+    def _properties(self, folder: Path, ports: Sequence[int]) -> str:
+        return _properties(folder, ports, self._advertised_port)
 
     def answers(self, port: int) -> bool:
         return kafka_answers(port)
@@ -76,20 +80,56 @@ class Kafka:
         return f"{HOST}:{port}"
 
 
+class SecondBroker(Kafka):
+    """A broker that joins the cluster of another, whose controller it is given."""
+
+    ports = 1
+
+    def __init__(self, controller_port: int) -> None:
+        super().__init__()
+        self._controller_port = controller_port
+
+    def lay_out(self, folder: Path) -> None:
+        super().lay_out(folder)
+        meta = folder / "meta.properties"
+        lines = re.sub(
+            "(?m)^directory.id=.*$", "directory.id=c2Vjb25kLW9ubHktdGVzdA", meta.read_text()
+        )
+        meta.write_text(lines.replace("node.id=1", "node.id=2"))
+
+    def _properties(self, folder: Path, ports: Sequence[int]) -> str:
+        return _written(
+            SETTINGS
+            | {
+                "process.roles": "broker",
+                "node.id": "2",
+                "listeners": f"PLAINTEXT://{HOST}:{ports[0]}",
+                "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
+                "log.dirs": str(folder),
+            }
+        )
+
+
 def _run(java: str, jars: Path, machine: Sequence[str] = ()) -> list[str]:
     quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return [java, *quick, quiet, *machine, "-cp", f"{jars}/*"]
 
 
-def _properties(folder: Path, ports: Sequence[int]) -> str:
+def _properties(folder: Path, ports: Sequence[int], advertised_port: int | None = None) -> str:
     client, controller = (f"{HOST}:{port}" for port in ports)
-    settings = SETTINGS | {
-        "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{client}",
-        "controller.quorum.voters": f"1@{controller}",
-        "log.dirs": str(folder),
-    }
+    return _written(
+        SETTINGS
+        | {
+            "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{advertised_port or ports[0]}",
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": str(folder),
+        }
+    )
+
+
+def _written(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 

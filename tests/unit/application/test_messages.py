@@ -16,26 +16,26 @@ def test_an_event_is_a_cloud_event_under_the_key_of_what_it_tells_of(event: Even
     message = message_of(event)
     assert message.key == str(event.subject).encode()
     assert message.value == event.payload
-    assert message.headers == {
-        "ce_specversion": "1.0",
-        "ce_id": str(event.id),
-        "ce_type": "order.created",
-        "ce_source": "/orders",
-        "ce_subject": str(event.subject),
-        "ce_time": "2026-01-02T03:04:05.678901Z",
-        "content-type": "application/json",
-        "traceparent": event.traceparent,
+    assert dict(message.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": str(event.id).encode(),
+        "ce_type": b"order.created",
+        "ce_source": b"/orders",
+        "ce_subject": str(event.subject).encode(),
+        "ce_time": b"2026-01-02T03:04:05.678901Z",
+        "content-type": b"application/json",
+        "traceparent": (event.traceparent or "").encode(),
     }
 
 
 def test_the_trace_of_the_request_travels_with_the_event(event: Event) -> None:
     message = message_of(replace(event, traceparent="00-a-b-01"))
-    assert message.headers["traceparent"] == "00-a-b-01"
-    assert "traceparent" not in message_of(replace(event, traceparent=None)).headers
+    assert message.header("traceparent") == b"00-a-b-01"
+    assert message_of(replace(event, traceparent=None)).header("traceparent") is None
 
 
 @pytest.mark.parametrize("key", [b"whatever came", None])
 def test_a_copy_looks_like_its_original(event: Event, key: bytes | None) -> None:
-    headers = {"ce_id": "somebody else's", "reason": "unreadable"}
+    headers = (("ce_id", b"1"), ("odd", b"\xff"), ("null", None), ("ce_id", b"2"))
     message = message_of(replace(event, original=Original(key, headers)))
     assert (message.key, message.value, message.headers) == (key, event.payload, headers)

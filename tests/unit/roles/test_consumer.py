@@ -1,21 +1,25 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
+from adapters.memory.bus import MemoryBus
 from adapters.memory.outbox import MemoryOutboxBell
 from application.bury_message import BuryMessage
 from application.documents import OrderDocument
 from application.errors import Unavailable
 from application.messages import message_of
-from application.ports.events import Delivery
+from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
+from application.topics import NEW_ORDER
 from domain.ids import OrderId
 from entrypoints.roles.consumer import Unreadable, announced_order, consume
 from tests.support.acts import place, publish
 from tests.support.adapters import memory_adapters
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
+from tests.support.patience import LONG
 from tests.support.time import MovableClock
 
 
@@ -42,15 +46,14 @@ class Source:
 
 @dataclass
 class Tasks:
-    """`TaskQueue` that notes what it was given, and is out of reach for some calls."""
+    """`TaskQueue` that notes what it was given, and fails some calls."""
 
     orders: list[OrderId] = field(default_factory=list)
-    away_for: int = 0
+    failures: list[Exception] = field(default_factory=list)
 
     async def process_order(self, order_id: OrderId) -> bool:
-        if self.away_for:
-            self.away_for -= 1
-            raise Unavailable
+        if self.failures:
+            raise self.failures.pop()
         self.orders.append(order_id)
         return True
 
@@ -80,6 +83,9 @@ class Consumer:
         self.tasks = Tasks()
         self.bury = BuryMessage(self.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
 
+    async def consumes(self, source: EventSource) -> None:
+        await consume(source, self.tasks, self.stored.reader, self.bury)
+
     async def receives(self, *batches: Sequence[Delivery], reader: object = None) -> Source:
         source = Source(*batches)
         orders: OrderReader = reader or self.stored.reader  # type: ignore[assignment]
@@ -103,8 +109,8 @@ def announcement() -> Delivery:
     return message_of(an_order_write(a_placed_order(a_user_id())).event)
 
 
-def with_headers(delivery: Delivery, **headers: str) -> Delivery:
-    return replace(delivery, headers={**delivery.headers, **headers})
+def with_header(delivery: Delivery, name: str, value: bytes | None) -> Delivery:
+    return replace(delivery, headers=(*delivery.headers, (name, value)))
 
 
 BAD = {
@@ -113,9 +119,13 @@ BAD = {
     "a key that is no text": replace(announcement(), key=b"\xff\x00"),
     "a key in braces": replace(announcement(), key=b"{%s}" % announcement().key),
     "another's key": replace(announcement(), key=announcement().key),
-    "another type": with_headers(announcement(), ce_type="order.processed"),
-    "no type": replace(announcement(), headers={}),
+    "another type": with_header(announcement(), "ce_type", b"order.processed"),
+    "no type": replace(announcement(), headers=()),
+    "a type that is null": with_header(announcement(), "ce_type", None),
+    "a type that is no text": with_header(announcement(), "ce_type", b"\xff"),
     "no value": replace(announcement(), value=b""),
+    "a tombstone": replace(announcement(), value=None),
+    "a record that cannot be decoded": Delivery(None, None, defect="it is corrupt"),
     "no JSON": replace(announcement(), value=b"\xff{"),
     "half of a character": replace(announcement(), value=b'{"id": "\\ud800"}'),
     "no object": replace(announcement(), value=b"[]"),
@@ -168,9 +178,45 @@ async def test_a_server_out_of_reach_is_waited_for_and_no_message_is_buried(
     consumer: Consumer,
 ) -> None:
     good = (await place(consumer.stored)).event
-    consumer.tasks.away_for = 2
+    consumer.tasks.failures = [Unavailable(), Unavailable()]
     reader = Reader(consumer.stored.reader)
     await consumer.receives([message_of(good)], reader=reader)
     assert consumer.tasks.orders == [good.subject]
     assert reader.asked == 2
     assert await consumer.buried() == []
+
+
+async def test_a_batch_whose_handling_fails_is_received_again_and_none_of_it_is_skipped(
+    consumer: Consumer,
+) -> None:
+    bus = MemoryBus()
+    source = bus.subscribe(NEW_ORDER)
+    orders = [(await place(consumer.stored)).event for _ in range(2)]
+    foreign = replace(an_order_write(a_placed_order(a_user_id())).event, payload=b"no JSON")
+    await bus.publish([orders[0], foreign, orders[1]])
+    consumer.tasks.failures = [RuntimeError("a bug"), RuntimeError("a bug")]
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a bug"):
+            await consumer.consumes(source)
+    consuming = asyncio.create_task(consumer.consumes(source))
+    async with asyncio.timeout(LONG):
+        while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop sets no event
+            await asyncio.sleep(0)
+    consuming.cancel()
+    assert consumer.tasks.orders == [event.subject for event in orders]
+    assert len(await consumer.buried()) == 1
+
+
+async def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    logger = SimpleNamespace(warning=lambda event, **_: warnings.append(event))
+    monkeypatch.setattr("entrypoints.roles.consumer.logger", logger)
+    good = (await place(consumer.stored)).event
+    consumer.tasks.failures = [Unavailable(), Unavailable(), Unavailable()]
+    await consumer.receives([message_of(good)])
+    assert warnings == [
+        "the consumer waits for the task queue",
+        "the consumer has the task queue again",
+    ]

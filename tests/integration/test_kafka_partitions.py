@@ -1,0 +1,141 @@
+"""Two brokers, of which one dies or hangs, and with it the one partition that it leads."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.partitioner import DefaultPartitioner
+
+from adapters.kafka.publisher import KafkaPublisher
+from application.documents import Event
+from application.messages import message_of
+from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
+from tests.servers.found import do_without
+from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.kafka import SecondBroker
+from tests.servers.process import LocalServer
+from tests.servers.server import Kind, Unavailable
+from tests.support.patience import LONG
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+PARTITIONS = range(6)
+#: The partition that the second broker leads.
+LAST = PARTITIONS[-1]
+
+
+@dataclass(frozen=True)
+class Brokers:
+    first: LocalServer
+    second: LocalServer
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Brokers]:
+    try:
+        first = LocalServer(KafkaProgram())
+    except Unavailable as missing:
+        do_without(Kind.KAFKA, str(missing), os.environ)
+    second = LocalServer(SecondBroker(first._ports.numbers[1]))
+    try:
+        first.start()
+        second.start()
+        yield Brokers(first, second)
+    finally:
+        second.close()
+        first.close()
+
+
+@pytest.fixture
+async def kafka(brokers: Brokers) -> AsyncIterator[Kafka]:
+    async with kafka_at(brokers.first.url) as kafka:
+        admin = AIOKafkaAdminClient(bootstrap_servers=brokers.first.url)
+        await admin.start()
+        leaders = {partition: [2 if partition == LAST else 1] for partition in PARTITIONS}
+        topic = NewTopic(kafka.connection.name(TOPIC), -1, -1, replica_assignments=leaders)
+        try:
+            await admin.create_topics([topic])
+        finally:
+            await admin.close()
+        yield kafka
+
+
+def partition_of(event: Event) -> int:
+    partition: int = DefaultPartitioner()(message_of(event).key, list(PARTITIONS), None)
+    return partition
+
+
+async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> int:
+    """Publish as the relay does, until all are acknowledged; how many rounds it took."""
+    rounds = 0
+    async with asyncio.timeout(LONG):
+        while events:
+            report = await publisher.publish(events)
+            assert report.rejected == {}
+            events = [event for event in events if event.id in report.unreached]
+            rounds += 1
+            await asyncio.sleep(0.1)
+    return rounds
+
+
+async def copies(kafka: Kafka) -> Counter[bytes]:
+    return Counter(dict(message.headers)["ce_id"] for message in await kafka.read_all())
+
+
+async def test_a_partition_without_a_leader_leaves_the_others_unharmed(
+    brokers: Brokers, kafka: Kafka
+) -> None:
+    publisher = kafka.publisher()
+    sent = new_orders(30)
+    await publish_all(publisher, sent)
+    brokers.second.kill()
+    try:
+        waiting: list[Event] = []
+        producers = []
+        for _ in range(4):
+            events = new_orders(30)
+            sent += events
+            report = await publisher.publish([*waiting, *events])
+            healthy = [event for event in events if partition_of(event) != LAST]
+            waiting += [event for event in events if partition_of(event) == LAST]
+            assert list(report.acknowledged) == [event.id for event in healthy]
+            assert list(report.unreached) == [event.id for event in waiting]
+            assert all(f"partition {LAST} of" in why for why in report.unreached.values())
+            assert report.rejected == {}
+            producers.append(publisher._producer)
+        # Nothing is sent that cannot arrive, so that no sequence gets a gap and the producer goes
+        # on; only the first round may have sent something on the connection that had just died.
+        assert producers[1] is not None
+        assert set(producers[1:]) == {producers[1]}
+        placements = {placement.partition for placement in report.acknowledged.values()}
+        assert LAST not in placements
+    finally:
+        brokers.second.start()
+    await publish_all(publisher, waiting)
+    counted = await copies(kafka)
+    assert counted == {str(event.id).encode(): 1 for event in sent}
+
+
+async def test_a_hung_leader_leaves_the_others_unharmed(brokers: Brokers, kafka: Kafka) -> None:
+    publisher = kafka.publisher()
+    await publish_all(publisher, new_orders(30))
+    publisher._at_most = 3.0
+    brokers.second.pause()
+    try:
+        events = new_orders(30)
+        report = await publisher.publish(events)
+        healthy = [event.id for event in events if partition_of(event) != LAST]
+        assert list(report.acknowledged) == healthy
+        assert list(report.unreached) == [e.id for e in events if partition_of(e) == LAST]
+        assert report.rejected == {}
+    finally:
+        brokers.second.resume()
+    publisher._at_most = LONG
+    await publish_all(publisher, [event for event in events if event.id in report.unreached])
+    counted = await copies(kafka)
+    assert {str(event.id).encode() for event in events} <= set(counted)
+    assert all(counted[str(event_id).encode()] == 1 for event_id in healthy)
