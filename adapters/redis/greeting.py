@@ -26,16 +26,20 @@ class Greeted:
 
 
 class OwnedElsewhere(OutOfReach):
-    """This node of a cluster does not own our slot; which one does, and where the others are."""
+    """This node of a cluster does not own our slot; which one does, and all nodes."""
 
-    def __init__(self, owner: Address, others: Sequence[Address]) -> None:
+    def __init__(self, owner: Address, nodes: Sequence[Address]) -> None:
         super().__init__(f"the node {owner[0]}:{owner[1]} owns our slot")
         self.owner = owner
-        self.others = others
+        self.nodes = nodes
 
 
-async def find_place(wire: Wire, database: int, key: str, host: str, at_most: float) -> None:
+async def find_place(
+    wire: Wire, database: int, key: str, host: str, at_most: float
+) -> Sequence[Address]:
     """Select the database; in a cluster, see that this node owns the slot of `key`.
+
+    Return the nodes of the cluster, or none for a single server.
 
     Raises:
         OwnedElsewhere: another node owns it.
@@ -46,7 +50,7 @@ async def find_place(wire: Wire, database: int, key: str, host: str, at_most: fl
     if facts.get("cluster_enabled") != "1":
         if database:
             await wire.ask(("SELECT", database), at_most)
-        return
+        return ()
     if database:
         raise UnusableServer(
             f"the server is a Redis Cluster, which has database 0 alone; the URL names {database}"
@@ -54,12 +58,13 @@ async def find_place(wire: Wire, database: int, key: str, host: str, at_most: fl
     slot, me, ranges = await _ask(
         wire, at_most, ("CLUSTER", "KEYSLOT", key), ("CLUSTER", "MYID"), ("CLUSTER", "SLOTS")
     )
-    masters = [each[2] for each in ranges]
+    nodes = [_address(node, host) for each in ranges for node in each[2:]]
     owner = next((each[2] for each in ranges if each[0] <= slot <= each[1]), None)
     if owner is None:
         raise OutOfReach("no node of the cluster owns our slot")
     if owner[2] != me:
-        raise OwnedElsewhere(_address(owner, host), [_address(each, host) for each in masters])
+        raise OwnedElsewhere(_address(owner, host), nodes)
+    return nodes
 
 
 async def greet(wire: Wire, keys: CacheKeys, at_most: float) -> Greeted:

@@ -167,7 +167,7 @@ class RedisLink:
             try:
                 return await self._connected()
             except OwnedElsewhere as elsewhere:
-                self._route.follow(elsewhere.owner, elsewhere.others)
+                self._route.follow(elsewhere.owner, elsewhere.nodes)
                 return await self._connected()
         except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
             if not self._served:
@@ -189,9 +189,10 @@ class RedisLink:
     async def _serve(self, wire: Wire) -> str:
         host, _ = self._route.address or self._connections.home
         try:
-            await find_place(
+            nodes = await find_place(
                 wire, self._connections.database, self.cache_keys.generation, host, self._at_most
             )
+            self._route.follow(self._route.address, nodes)
             self.server = await greet(wire, self.cache_keys, self._at_most)
             self._wire, self._served, self.unusable = wire, True, None
             self._tried.set()

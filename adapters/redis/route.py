@@ -19,9 +19,9 @@ class Route:
         """The next server; None: the URL's."""
         return self._nodes[0]
 
-    def follow(self, owner: Address, others: Sequence[Address]) -> None:
+    def follow(self, owner: Address | None, nodes: Sequence[Address]) -> None:
         """Go to the owner of our slot, then to the URL's server, then to the other nodes."""
-        self._nodes = [owner, None, *(other for other in others if other != owner)]
+        self._nodes = [*dict.fromkeys([owner, None, *nodes])]
 
     def go_on(self) -> None:
         """Go to the next one, and to this one last."""

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 #: Seconds after which something that should happen counts as never happening.
-LONG: Final = 300.0
+LONG: Final = 25.0
 
 _BOUNDS: Final = (
     "adapters.kafka.connection._GREETING",
