@@ -140,10 +140,12 @@ def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | 
     """Return the entry's document; None if it is of another generation, or none of ours."""
     if generation is None or entry is None:
         return None
-    header, _, body = entry.partition(b"\n")
+    begin = generation.find(b" ") + 1
+    end = entry.find(b"\n")
+    if entry[:begin] != generation[:begin]:
+        return None
     try:
-        begun, revision, owner, etag = header.decode().split(" ")
-        document = OrderDocument(UserId(UUID(owner)), int(revision), etag, body)
+        revision, owner, etag = entry[begin:end].decode().split(" ")
+        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
     except ValueError:
         return None
-    return document if generation.startswith(f"{begun} ".encode()) else None
