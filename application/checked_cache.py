@@ -1,12 +1,17 @@
-"""A cache that nobody else's writes reach, made honest."""
+"""A cache that the writes of other processes do not reach, made honest."""
+
+from typing import Final
 
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderReader
 from domain.ids import OrderId
 
+#: The lease of an order that is cached in another revision than the stored one.
+_OUTDATED: Final = "outdated"
+
 
 class CheckedOrderCache:
-    """Asks the storage for the order's revision before it trusts a cache of this process alone."""
+    """Compares the order's revision with the stored one before it trusts a cache of one process."""
 
     asks_storage = True
 
@@ -15,26 +20,37 @@ class CheckedOrderCache:
         self._reader = reader
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """The cached order where no other process has written it since.
+        """Return the cached order if no other process has written it since.
 
         Raises:
-            Unavailable: the storage cannot be asked.
+            Unavailable: the storage is out of reach.
         """
         answer = await self._cache.get(order_id)
         if answer.document is None:
             return answer
         if answer.document.revision == await self._reader.revision(order_id):
             return answer
-        return CacheAnswer(CacheState.MISS)
+        return CacheAnswer(CacheState.MISS, lease=_OUTDATED)
+
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache an order that was read from the storage after `lease` had been taken."""
+        if lease == _OUTDATED:
+            await self._cache.put(order_id, document)
+        else:
+            await self._cache.fill(order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Keep the order unless a newer revision is known."""
+        """Replace an older revision of a written order, and end its lease."""
         return await self._cache.put(order_id, document)
+
+    def reserve(self, order_id: OrderId) -> str | None:
+        """Return a lease of an order that is about to be stored for the first time."""
+        return self._cache.reserve(order_id)
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache a new order."""
+        self._cache.offer(order_id, document, lease)
 
     async def invalidate_all(self) -> bool:
         """Make everything that is cached unreachable."""
         return await self._cache.invalidate_all()
-
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        """Keep a new order."""
-        self._cache.offer(order_id, document)

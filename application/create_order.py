@@ -58,7 +58,9 @@ class CreateOrder:
         order_id = OrderId(self._ids.new(now))
         order = Order.place(order_id, command.owner, command.lines, command.reference, now)
         write = self._writer.write(order)
+        lease = self._cache.reserve(order_id)
         await self._new_orders.add(write)
         self._bell.ring()
-        self._cache.offer(order.id, write.document)
+        if lease is not None:
+            self._cache.offer(order_id, write.document, lease)
         return PlacedOrder(order.id, write.document)

@@ -38,7 +38,7 @@ class ReadOrder:
         that is as cheap; the storage may not, and nothing is told before.
         """
         cached = await self._look_up(order_id, admission or _let_in())
-        document = cached.document or await self._read_through(order_id, cached.state)
+        document = cached.document or await self._read_through(order_id, cached.lease)
         if not reader.may_see(document.owner):
             raise OrderNotFound
         return FoundOrder(document, cached.state)
@@ -52,12 +52,12 @@ class ReadOrder:
         finally:
             await admission
 
-    async def _read_through(self, order_id: OrderId, state: CacheState) -> OrderDocument:
+    async def _read_through(self, order_id: OrderId, lease: str | None) -> OrderDocument:
         document = await self._reader.find(order_id)
         if document is None:
             raise OrderNotFound
-        if state is CacheState.MISS:
-            await self._cache.put(order_id, document)
+        if lease is not None:
+            await self._cache.fill(order_id, document, lease)
         return document
 
 

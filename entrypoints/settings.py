@@ -44,7 +44,8 @@ class Settings:
     redis_url: str | None = _setting(
         read.optional(read.url("redis", "rediss")),
         "",
-        "Redis, for cache, limits and tasks: `redis://host:6379/0`. Unset: in-process",
+        "Redis, or a node of a Redis Cluster, for cache, limits and tasks:"
+        " `redis://host:6379/0`. Unset: in-process",
     )
     kafka_bootstrap_servers: str | None = _setting(
         read.optional(read.brokers), "", "Kafka: `host:port[,host:port]`. Unset: in-process"

@@ -1,8 +1,7 @@
 """The message broker of a process that has no other."""
 
 import asyncio
-from asyncio import Queue
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -14,24 +13,38 @@ from application.ports.events import Delivery, Placement, PublishReport
 from domain.ids import EventId
 
 CAPACITY: Final = 1_000
+#: Bodies, and what the messages around them take, that wait for one subscriber.
+CAPACITY_BYTES: Final = 32 * 1024 * 1024
+#: What a message takes beside its body: its key, its headers and their tables.
+MESSAGE_OVERHEAD_BYTES: Final = 2_048
 #: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
 _PATIENCE: Final = 5.0
 _FULL: Final = "the in-process bus is full"
 
 
 class MemorySource:
-    """What one subscriber of one topic has not received yet."""
+    """The messages that one subscriber of one topic has not received yet.
 
-    def __init__(self, capacity: int) -> None:
-        self._queue: Queue[Delivery] = Queue(capacity)
+    They are bounded by number and by bytes. A message larger than the bound waits alone.
+    """
+
+    def __init__(self, capacity: int, capacity_bytes: int) -> None:
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._waiting: deque[Delivery] = deque()
+        self._waiting_bytes = 0
         self._uncommitted: list[Delivery] = []
+        self._changed = asyncio.Condition()
 
     async def receive(self) -> Sequence[Delivery]:
         """Return what is not committed, or else all messages that are there; wait for the first."""
-        if not self._uncommitted:
-            self._uncommitted.append(await self._queue.get())
-            while not self._queue.empty():
-                self._uncommitted.append(self._queue.get_nowait())
+        async with self._changed:
+            if not self._uncommitted:
+                await self._changed.wait_for(lambda: self._waiting)
+                self._uncommitted.extend(self._waiting)
+                self._waiting.clear()
+                self._waiting_bytes = 0
+                self._changed.notify_all()
         return tuple(self._uncommitted)
 
     async def commit(self) -> None:
@@ -40,27 +53,42 @@ class MemorySource:
 
     async def lag(self) -> Mapping[int, int]:
         """How many messages are not committed: there is one partition."""
-        return {0: self._queue.qsize() + len(self._uncommitted)}
+        return {0: len(self._waiting) + len(self._uncommitted)}
 
     async def put(self, delivery: Delivery) -> None:
-        """Let a message wait; waits itself while there are too many."""
-        await self._queue.put(delivery)
+        """Add a message; wait while there is no room for it."""
+        size_bytes = len(delivery.value or b"") + MESSAGE_OVERHEAD_BYTES
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._has_room(size_bytes))
+            self._waiting.append(delivery)
+            self._waiting_bytes += size_bytes
+            self._changed.notify_all()
+
+    def _has_room(self, size_bytes: int) -> bool:
+        if not self._waiting:
+            return True
+        return (
+            len(self._waiting) < self._capacity
+            and self._waiting_bytes + size_bytes <= self._capacity_bytes
+        )
 
 
 class MemoryBus:
     """Hands each event to all who subscribed to its topic; what nobody wants is dropped.
 
-    A subscriber that falls behind by more than `capacity` messages slows the publisher down.
+    A subscriber that falls behind by more than `capacity` messages, or `capacity_bytes`, slows
+    the publisher down.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, capacity_bytes: int = CAPACITY_BYTES) -> None:
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
         self._offsets = count()
         self._sources: defaultdict[str, list[MemorySource]] = defaultdict(list)
 
     def subscribe(self, topic: str) -> MemorySource:
         """A source of what is published on the topic from now on."""
-        source = MemorySource(self._capacity)
+        source = MemorySource(self._capacity, self._capacity_bytes)
         self._sources[topic].append(source)
         return source
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from time import monotonic
 from typing import Final
 
@@ -10,7 +11,14 @@ from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId
 
-BOUND: Final = 10_000
+BOUND_ENTRIES: Final = 10_000
+#: Bodies, and what the entries around them take, together.
+BOUND_BYTES: Final = 64 * 1024 * 1024
+#: What an entry takes beside its body: its key, the document and the places in the tables.
+ENTRY_OVERHEAD_BYTES: Final = 512
+_BOUND_LEASES: Final = 10_000
+#: A reader that is slower than this does not fill.
+_LEASE_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -18,47 +26,103 @@ class _Entry:
     document: OrderDocument
     expires_at: float
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.document.body) + ENTRY_OVERHEAD_BYTES
+
+
+@dataclass(slots=True)
+class _Lease:
+    token: str
+    expires_at: float
+
 
 class MemoryOrderCache:
-    """The orders that were asked for last, each for `ttl` seconds.
-
-    What has expired is not shown, but still known until its place is needed, so that a slow
-    reader cannot put an older revision behind its back.
-    """
+    """The orders that were read last, each for `ttl` seconds, bounded by number and by bytes."""
 
     asks_storage = False
 
     def __init__(
-        self, ttl: float, bound: int = BOUND, clock: Callable[[], float] = monotonic
+        self,
+        ttl: float,
+        bound: int = BOUND_ENTRIES,
+        clock: Callable[[], float] = monotonic,
+        bound_bytes: int = BOUND_BYTES,
     ) -> None:
         self._ttl = ttl
         self._bound = bound
+        self._bound_bytes = bound_bytes
         self._clock = clock
         self._entries: OrderedDict[OrderId, _Entry] = OrderedDict()
+        self._size_bytes = 0
+        self._leases: OrderedDict[OrderId, _Lease] = OrderedDict()
+        self._tokens = count()
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """The cached order."""
-        entry = self._entries.get(order_id)
-        if entry is None or entry.expires_at <= self._clock():
-            return CacheAnswer(CacheState.MISS)
+        """Return the cached order, or a MISS with a lease unless another reader has it."""
+        entry = self._living(order_id)
+        if entry is None:
+            return CacheAnswer(CacheState.MISS, lease=self.reserve(order_id))
         self._entries.move_to_end(order_id)
         return CacheAnswer(CacheState.HIT, entry.document)
 
+    def reserve(self, order_id: OrderId) -> str | None:
+        """Return a lease; None while there is another one of this order."""
+        now = self._clock()
+        held = self._leases.get(order_id)
+        if held is not None and held.expires_at > now:
+            return None
+        lease = _Lease(str(next(self._tokens)), now + _LEASE_SECONDS)
+        self._leases[order_id] = lease
+        self._leases.move_to_end(order_id)
+        if len(self._leases) > _BOUND_LEASES:
+            self._leases.popitem(last=False)
+        return lease.token
+
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache an order that was read after the lease had been taken."""
+        self.offer(order_id, document, lease)
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """The same, as far as this cache is concerned."""
+        held = self._leases.get(order_id)
+        if held is None or held.token != lease or held.expires_at <= self._clock():
+            return
+        del self._leases[order_id]
+        entry = self._living(order_id)
+        if entry is None or entry.document.revision <= document.revision:
+            self._store(order_id, document)
+
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Keep the order unless a newer revision is known; this cache is always in reach."""
-        self.offer(order_id, document)
+        """Replace an older revision, and end the lease; this cache is always in reach."""
+        self._leases.pop(order_id, None)
+        entry = self._living(order_id)
+        if entry is not None and entry.document.revision <= document.revision:
+            self._store(order_id, document)
         return True
 
     async def invalidate_all(self) -> bool:
-        """Forget every entry."""
+        """Forget everything, and end every lease."""
         self._entries.clear()
+        self._leases.clear()
+        self._size_bytes = 0
         return True
 
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        """The same, as far as this cache is concerned."""
-        known = self._entries.get(order_id)
-        if known is None or known.document.revision <= document.revision:
-            self._entries[order_id] = _Entry(document, self._clock() + self._ttl)
-            self._entries.move_to_end(order_id)
-            if len(self._entries) > self._bound:
-                self._entries.popitem(last=False)
+    def _living(self, order_id: OrderId) -> _Entry | None:
+        entry = self._entries.get(order_id)
+        if entry is not None and entry.expires_at <= self._clock():
+            self._drop(order_id)
+            return None
+        return entry
+
+    def _store(self, order_id: OrderId, document: OrderDocument) -> None:
+        self._drop(order_id)
+        entry = _Entry(document, self._clock() + self._ttl)
+        self._entries[order_id] = entry
+        self._size_bytes += entry.size_bytes
+        while len(self._entries) > self._bound or self._size_bytes > self._bound_bytes:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, order_id: OrderId) -> None:
+        if (entry := self._entries.pop(order_id, None)) is not None:
+            self._size_bytes -= entry.size_bytes

@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
+from adapters.redis.connection import Connection
 from adapters.redis.link import RedisLink
-from adapters.redis.wire import Connection
 
 logger = logging.getLogger(__name__)
 
-#: Seconds of silence after which the subscription is asked whether it still stands.
-_QUIET: Final = 5.0
+#: Seconds of silence after which the connection is probed, and given up if it stays silent.
+_QUIET: Final = 1.0
 #: Seconds until a subscription stands, and between two attempts.
 _SUBSCRIBE: Final = 2.0
 _AGAIN: Final = 0.5
@@ -27,7 +27,7 @@ class RedisOutboxBell:
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
-        self._channel = f"{link.prefix}outbox:bell"
+        self._channel = link.key("outbox:bell")
         self._name = uuid4().hex
         self._rung = asyncio.Event()
         self._is_ringing = False
@@ -76,36 +76,41 @@ class RedisOutboxBell:
 
     async def _keep_listening(self) -> None:
         while True:
-            connection = self._link.new_connection()
             try:
-                await self._subscribe(connection)
-                await self._hear(connection)
+                await self._listen_once()
             except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
-                logger.debug("the bell is not heard: %s", error)
-            finally:
-                self._listening.clear()
-                self._was_deaf = True
-                await connection.disconnect(nowait=True)
+                logger.debug("the bell is out of reach: %s", error)
             await asyncio.sleep(_AGAIN)
+
+    async def _listen_once(self) -> None:
+        """Listen on a new connection until it is lost."""
+        connection = self._link.new_connection()
+        try:
+            await self._subscribe(connection)
+            await self._notice(connection)
+        finally:
+            self._listening.clear()
+            self._was_deaf = True
+            await connection.close()
 
     async def _subscribe(self, connection: Connection) -> None:
         async with asyncio.timeout(_SUBSCRIBE):
-            await connection.connect()
-            await connection.send_command("SUBSCRIBE", self._channel)
-            await connection.read_response()
+            await connection.open()
+            await connection.send("SUBSCRIBE", self._channel)
+            await connection.receive()
         self._listening.set()
         if self._was_deaf:
-            self._rung.set()  # perhaps it did, and nobody heard it
+            self._rung.set()  # perhaps it rang meanwhile
 
-    async def _hear(self, connection: Connection) -> None:
-        """Note every ring of another process, until the subscription does not answer."""
+    async def _notice(self, connection: Connection) -> None:
+        """Notice every ring of another process, until the subscription does not answer."""
         asked = False
         while True:
-            message = await connection.read_response(timeout=_QUIET)
+            message = await connection.receive(_QUIET)
             if message is None and asked:
                 return
             asked = message is None
             if asked:
-                await connection.send_command("PING")
+                await connection.send("PING")
             elif message[0] == b"message" and message[2] != self._name.encode():
                 self._rung.set()

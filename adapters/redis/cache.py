@@ -1,87 +1,151 @@
-"""Orders kept close to every reader, whichever process they ask."""
+"""Orders kept close to every reader, for all processes."""
 
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from secrets import token_hex
 from typing import Final
 from uuid import UUID
 
+from adapters.redis.cache_scripts import FILL, OFFER, PUT, TAKE_LEASE
 from adapters.redis.errors import OutOfReach
+from adapters.redis.generation import GREET
 from adapters.redis.link import RedisLink
+from adapters.redis.script import Script
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId, UserId
 
-_MISS: Final = CacheAnswer(CacheState.MISS)
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
-#: What is kept begins with its revision and a blank: an order as `revision owner etag`, a line
-#: end and the body, the tombstone of a forgotten one as `revision` alone.
-_PUT: Final = """
-local known = string.match(redis.call('GETRANGE', KEYS[1], 0, 20), '^(%d+) ')
-if not known or tonumber(known) <= tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-end
-"""
+#: A reader that is slower than this does not fill.
+_LEASE_SECONDS: Final = 5.0
+#: An offer that Redis executes later than this after the order began to be stored does nothing.
+#: Newer revisions are noted for twice as long, so that every offer that is not late sees them.
+_OFFER_SECONDS: Final = 2.0
 
 
 class RedisOrderCache:
-    """Each order as ready bytes for `ttl` seconds, behind a line of what is known about it.
+    """Each order as ready bytes for `ttl` seconds, behind a line with its facts.
 
-    One script compares revisions and writes, so that of any two writers the newer one wins.
+    One `MGET` reads the entry and the generation; an entry of another generation is a MISS. Each
+    of the other steps is one script. See ADR 18 for why the cache never goes back.
     """
 
     asks_storage = False
 
     def __init__(self, link: RedisLink, ttl: float) -> None:
         self._link = link
-        self._ttl = max(1, round(ttl * 1000))
-        self._place = f"{link.prefix}order:"
-        self._put = link.script(_PUT)
+        self._ttl_ms = max(1, round(ttl * 1000))
+        self._keys = link.cache_keys
+        self._entry = link.key("order:")
+        self._take_lease = link.script(TAKE_LEASE)
+        self._fill = link.script(FILL)
+        self._put = link.script(PUT)
+        self._offer = link.script(OFFER)
+        self._begin_generation = link.script(GREET)
+        self._name = token_hex(8)
+        self._leases = count()
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """The cached order; BYPASS where Redis is out of reach."""
+        """Return the cached order, or a MISS with a lease; BYPASS if Redis is out of reach."""
         try:
-            kept = await self._link.call("GET", f"{self._place}{order_id}")
+            generation, entry = await self._link.call(
+                "MGET", self._keys.generation, f"{self._entry}{order_id}"
+            )
         except OutOfReach:
             return _BYPASS
-        return _MISS if kept is None else _answer(kept)
+        document = _document(generation, entry)
+        if document is not None:
+            return CacheAnswer(CacheState.HIT, document)
+        return CacheAnswer(CacheState.MISS, lease=await self._lease(order_id))
+
+    async def _lease(self, order_id: OrderId) -> str | None:
+        server = self._link.server
+        if server is None:
+            return None
+        token = f"{self._name}.{next(self._leases)}"
+        lease_ms = round(_LEASE_SECONDS * 1000)
+        try:
+            lease: bytes | None = await self._take_lease(
+                self._keys_of(order_id), token, lease_ms, token_hex(8), server.identity
+            )
+        except OutOfReach:
+            return None
+        return None if lease is None else lease.decode()
+
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache an order that was read after the lease had been taken."""
+        await self._write(self._fill, order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Keep the order unless a newer revision is known; False where Redis is out of reach."""
-        return await self._keep(order_id, document.revision, _kept(document))
+        """Replace an older revision, and end the lease; False if Redis is out of reach."""
+        return await self._write(self._put, order_id, document)
+
+    def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - the port's
+        """Return the generation, and the server's time after which an offer is late."""
+        server = self._link.server
+        if server is None or not self._link.in_reach:
+            return None
+        now = asyncio.get_running_loop().time() + server.seconds_ahead
+        return f"{server.generation}.{round((now + _OFFER_SECONDS) * 1000)}"
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache the new order; a command that follows on this link is executed afterwards."""
+        generation, deadline_ms = lease.split(".")
+        self._offer.tell(
+            self._keys_of(order_id),
+            generation,
+            deadline_ms,
+            str(order_id),
+            _described(document),
+            self._ttl_ms,
+        )
 
     async def invalidate_all(self) -> bool:
-        """Leave the entries to expire: without generations none can be made unreachable at once."""
-        return False
-
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        """Keep the new order: what is asked on this link afterwards is answered afterwards."""
-        place = f"{self._place}{order_id}"
-        self._put.tell([place], document.revision, _kept(document), self._ttl)
-
-    async def forget(self, order_id: OrderId, revision: int) -> bool:
-        """Leave a tombstone, which no reader slower than `revision` can fill over.
-
-        False where Redis is out of reach.
-        """
-        return await self._keep(order_id, revision, f"{revision} ".encode())
-
-    async def _keep(self, order_id: OrderId, revision: int, value: bytes) -> bool:
+        """Begin a new generation; False if Redis is out of reach."""
+        server = self._link.server
+        if server is None:
+            return False
+        keys = self._keys.generation, self._keys.recent
         try:
-            await self._put([f"{self._place}{order_id}"], revision, value, self._ttl)
+            await self._begin_generation(keys, token_hex(8), server.identity, 1)
         except OutOfReach:
             return False
         return True
 
+    async def _write(
+        self, script: Script, order_id: OrderId, document: OrderDocument, *lease: str
+    ) -> bool:
+        noted_ms = round(2 * _OFFER_SECONDS * 1000)
+        facts = str(order_id), document.revision, _described(document), self._ttl_ms, noted_ms
+        try:
+            await script(self._keys_of(order_id), *lease, *facts)
+        except OutOfReach:
+            return False
+        return True
 
-def _kept(document: OrderDocument) -> bytes:
+    def _keys_of(self, order_id: OrderId) -> Sequence[str]:
+        lease = self._link.key(f"lease:{order_id}")
+        return self._keys.of_order(lease, f"{self._entry}{order_id}")
+
+
+def _described(document: OrderDocument) -> bytes:
+    """Return the entry without its generation, which is for the script to say."""
     header = f"{document.revision} {document.owner} {document.etag}\n".encode()
     return header + document.body
 
 
-def _answer(kept: bytes) -> CacheAnswer:
-    header, _, body = kept.partition(b"\n")
+def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
+    """Return the entry's document; None if it is of another generation, or none of ours."""
+    if generation is None or entry is None:
+        return None
+    begin = generation.find(b" ") + 1
+    end = entry.find(b"\n")
+    if entry[:begin] != generation[:begin]:
+        return None
     try:
-        revision, owner, etag = header.decode().split(" ")
-        document = OrderDocument(UserId(UUID(owner)), int(revision), etag, body)
+        revision, owner, etag = entry[begin:end].decode().split(" ")
+        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
     except ValueError:
-        return _MISS  # a tombstone, or nothing of ours
-    return CacheAnswer(CacheState.HIT, document)
+        return None

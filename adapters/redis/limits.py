@@ -111,4 +111,4 @@ class RedisRateLimiter:
     def _bucket(self, limit: Limit, key: str) -> str:
         # A key holds what somebody typed as an address: of any length, and nobody else's business.
         who = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        return f"{self._link.prefix}limit:{limit.name}:{limit.count}/{limit.period}:{who}"
+        return self._link.key(f"limit:{limit.name}:{limit.count}/{limit.period}:{who}")

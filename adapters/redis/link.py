@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
-from hashlib import sha1
 from random import uniform
 from typing import Any, Final
 
-from redis.asyncio import ConnectionPool
-from redis.exceptions import NoScriptError
-
-from adapters.redis.errors import OutOfReach
-from adapters.redis.wire import Connection, Wire, Word
+from adapters.redis.connection import Connection, Connections
+from adapters.redis.errors import OutOfReach, UnusableServer
+from adapters.redis.generation import CacheKeys
+from adapters.redis.greeting import Greeted, OwnedElsewhere, find_place, greet
+from adapters.redis.route import Route
+from adapters.redis.script import Script
+from adapters.redis.wire import Wire, Word
 from application.patience import OF_A_REQUEST, Patience, patience
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 _CONNECT: Final = 2.0
 #: Seconds between two probes: at first, and at last.
 _FIRST, _LONGEST = 0.25, 2.0
+#: Between two looks at a server that serves, and until each is answered.
+_BEAT_SECONDS: Final = 1.0
+_BEAT_ANSWER_SECONDS: Final = 1.0
 
 
 class RedisLink:
@@ -39,21 +43,14 @@ class RedisLink:
 
     def __init__(self, url: str, prefix: str = "", at_most: float = OF_A_REQUEST) -> None:
         self.prefix = prefix
+        self.cache_keys = CacheKeys(self.key("cache:generation"), self.key("cache:recent"))
+        #: What is known of the server; None before it was reached for the first time.
+        self.server: Greeted | None = None
+        #: Why the server cannot be used with this URL, however long one waits.
+        self.unusable: str | None = None
         self._at_most = at_most
-        self._pool = ConnectionPool.from_url(url)
-        self._pool.connection_kwargs.update(
-            # Waiting is bounded here, and an idle connection waits for ever.
-            socket_timeout=None,
-            socket_connect_timeout=_CONNECT,
-            decode_responses=False,
-            # What the newer protocol adds costs more round trips for each connection.
-            protocol=2,
-            driver_info=None,
-        )
-        try:
-            self.new_connection()
-        except TypeError as error:
-            raise ValueError(f"the URL has an option that redis does not know: {error}") from None
+        self._connections = Connections(url, _CONNECT)
+        self._route = Route()
         self._wire: Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
@@ -140,17 +137,20 @@ class RedisLink:
         """
         await self.call("PING")
 
-    def script(self, source: str) -> "Script":
+    def script(self, source: str) -> Script:
         """A Lua script that runs on this link."""
         return Script(self, source)
 
+    def key(self, name: str) -> str:
+        """Return one of our keys. All of them are in one slot of a Redis Cluster (hash tag)."""
+        return f"{self.prefix}{{orders}}:{name}"
+
     def new_connection(self) -> Connection:
-        """A connection of somebody's own, not yet open, with no timeouts when it waits."""
-        make: Callable[[], Connection] = self._pool.make_connection
-        return make()
+        """Return a connection to the same server, not yet open, for other uses."""
+        return self._connections.new(self._route.address)
 
     async def _keep(self) -> None:
-        """Connect again and again: at once where the last connection was a good one."""
+        """Connect again and again: at once if the last connection was a good one."""
         loop = asyncio.get_running_loop()
         pause = 0.0
         while True:
@@ -161,29 +161,59 @@ class RedisLink:
             await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     async def _one_connection(self) -> str:
-        """Serve every call over a new connection until it is lost; why it was."""
+        """Serve every call over a new connection until it is lost; return why it was."""
         self._served = False
-        connection = self.new_connection()
         try:
-            async with asyncio.timeout(_CONNECT):
-                await connection.connect()
-            return await self._serve(Wire(connection, self._at_most))
+            try:
+                return await self._connected()
+            except OwnedElsewhere as elsewhere:
+                self._route.follow(elsewhere.owner, elsewhere.nodes)
+                return await self._connected()
         except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
+            if not self._served:
+                self._route.go_on()
+            self.unusable = str(error) if isinstance(error, UnusableServer) else None
             return str(error) or type(error).__name__
         finally:
             self._tried.set()
-            await connection.disconnect(nowait=True)
+
+    async def _connected(self) -> str:
+        connection = self.new_connection()
+        try:
+            async with asyncio.timeout(_CONNECT):
+                await connection.open()
+            return await self._serve(Wire(connection, self._at_most))
+        finally:
+            await connection.close()
 
     async def _serve(self, wire: Wire) -> str:
+        host, _ = self._route.address or self._connections.home
         try:
-            await wire.ask(("PING",), self._at_most)
-            self._wire, self._served = wire, True
+            nodes = await find_place(
+                wire, self._connections.database, self.cache_keys.generation, host, self._at_most
+            )
+            self._route.follow(self._route.address, nodes)
+            self.server = await greet(wire, self.cache_keys, self._at_most)
+            self._wire, self._served, self.unusable = wire, True, None
             self._tried.set()
             self._rejoice()
-            return await wire.lost()
+            return await self._watch(wire)
         finally:
             self._wire = None
             wire.lose("the link is closed")
+
+    async def _watch(self, wire: Wire) -> str:
+        """Return when the wire is lost; see every second that it is still the same server.
+
+        So a server that has become a replica is left, and a connection that was forgotten on the
+        way is replaced before a request needs it.
+        """
+        while not wire.is_lost:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    return await wire.lost()
+            self.server = await greet(wire, self.cache_keys, _BEAT_ANSWER_SECONDS)
+        return await wire.lost()
 
     def _complain(self, reason: str) -> None:
         if not self._complained:
@@ -194,44 +224,3 @@ class RedisLink:
         if self._complained:
             logger.warning("Redis is in reach again")
         self._complained = False
-
-
-class Script:
-    """A Lua script, sent by its digest; a server that has forgotten it is told it again."""
-
-    def __init__(self, link: RedisLink, source: str) -> None:
-        self._link = link
-        self._source = source
-        self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-    async def __call__(self, keys: Sequence[Word], *arguments: Word) -> Any:
-        """What the script returns.
-
-        Raises:
-            OutOfReach: nothing, in time.
-        """
-        return await self.begin(keys, *arguments)
-
-    def begin(self, keys: Sequence[Word], *arguments: Word) -> Awaitable[Any]:
-        """The same, on its way when this returns; to be awaited."""
-        asked = self._link.begin("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        return self._result(asked, keys, arguments)
-
-    async def _result(
-        self, asked: Awaitable[Any], keys: Sequence[Word], arguments: Sequence[Word]
-    ) -> Any:
-        try:
-            return await asked
-        except NoScriptError:
-            return await self._link.call("EVAL", self._source, len(keys), *keys, *arguments)
-
-    def tell(self, keys: Sequence[Word], *arguments: Word) -> None:
-        """Run it, and wait for nothing; while Redis is away, nothing happens."""
-
-        def heard(answer: asyncio.Future[Any]) -> None:
-            if isinstance(answer.exception(), NoScriptError):
-                self._link.tell("EVAL", self._source, len(keys), *keys, *arguments)
-
-        answer = self._link.ask("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        if answer is not None:
-            answer.add_done_callback(heard)

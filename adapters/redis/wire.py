@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
-from hiredis import ProtocolError, Reader, ReplyError, pack_command
+from hiredis import Reader, ReplyError, pack_command
 from redis.exceptions import NoScriptError
 
+from adapters.redis.connection import Connection
 from adapters.redis.errors import OutOfReach
 
 Word = str | bytes | int
@@ -31,26 +33,9 @@ _STUCK: Final = 1.0
 
 _UNKNOWN_SCRIPT: Final = "NOSCRIPT"
 #: How a server refuses that is no longer, or not yet, the one to talk to.
-_NOT_THIS_SERVER: Final = ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOAUTH")
-
-
-class Connection(Protocol):
-    """What is used of redis's own connection, which publishes no types for it."""
-
-    #: The stream that it writes to; None before it is connected.
-    _writer: asyncio.StreamWriter | None
-
-    async def connect(self) -> None:
-        """Connect, authenticate, select the database."""
-
-    async def disconnect(self, *, nowait: bool) -> None:
-        """Close the socket."""
-
-    async def send_command(self, *words: Word) -> None:
-        """Write one command."""
-
-    async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - redis's
-        """The next answer; with a timeout, None where none comes in time."""
+_NOT_THIS_SERVER: Final = frozenset(
+    ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOAUTH", "MOVED", "ASK")
+)
 
 
 @dataclass(slots=True)
@@ -83,10 +68,7 @@ class Wire(asyncio.Protocol):
         self._watcher: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[str] = self._loop.create_future()
-        writer = connection._writer  # noqa: SLF001 - redis shows it to nobody
-        if writer is None:
-            raise OutOfReach("there is no connection")
-        self._transport = writer.transport
+        self._transport = connection.transport
         self._transport.set_protocol(self)
 
     @property
@@ -127,7 +109,8 @@ class Wire(asyncio.Protocol):
         if self.is_lost:
             return
         self._lost.set_result(reason)
-        self._transport.abort()
+        with suppress(Exception):  # it is closed already, and uvloop minds
+            self._transport.abort()
         for timer in (self._watcher, self._stuck):
             if timer is not None:
                 timer.cancel()
@@ -148,8 +131,12 @@ class Wire(asyncio.Protocol):
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
-        if not self.is_lost:
+        if self.is_lost:
+            return
+        try:
             self._transport.write(b"".join(unsent))
+        except Exception as error:  # noqa: BLE001 - uvloop raises RuntimeError if it is closed
+            self.lose(str(error) or type(error).__name__)
 
     def pause_writing(self) -> None:
         """Redis does not read: where nobody waits for an answer, nobody else would notice."""
@@ -168,7 +155,7 @@ class Wire(asyncio.Protocol):
             self._reader.feed(data)
             while (said := self._reader.gets()) is not _NOTHING:
                 self._tell(said)
-        except (ProtocolError, IndexError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the parser stumbles over
             self.lose(f"this is not how Redis answers: {error}")
 
     def _tell(self, said: Any) -> None:

@@ -1,7 +1,7 @@
 """Writing and reading orders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -125,41 +125,69 @@ class CacheState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """What the cache knows of an order; `document` is there on a HIT alone."""
+    """What the cache holds of an order; `document` is present on a HIT alone.
+
+    `lease` is the right to fill the order in after a MISS; None if another reader has it.
+    """
 
     state: CacheState
     document: OrderDocument | None = None
+    lease: str | None = field(default=None, compare=False)  # a right, and no part of the answer
 
 
 class ReadThroughCache(Protocol):
-    """Orders kept close to their readers."""
+    """Orders kept close to their readers, and filled in by them.
+
+    A reader fills only under a lease that it took before it read the storage, and that every write
+    of the order ends. So a slow reader cannot bring an old revision back, whatever the cache has
+    evicted, lost or forgotten in between.
+    """
 
     @property
     def asks_storage(self) -> bool:
-        """Whether `get` asks the storage too."""
+        """Whether `get` reads the storage too."""
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """The cached order. Never raises; BYPASS where the cache is out of reach."""
+        """Return the cached order. Never raises; BYPASS if the cache is out of reach.
+
+        After a MISS, read the storage, and `fill` the order in under the answer's lease.
+        """
+
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache an order that was read from the storage after `lease` had been taken.
+
+        If the lease has ended, nothing happens. Never raises.
+        """
 
 
-class OrderCache(ReadThroughCache, Protocol):
+class NewOrderCache(Protocol):
+    """New orders, cached before their first read. Nothing waits for that."""
+
+    def reserve(self, order_id: OrderId) -> str | None:
+        """Return a lease of an order that is about to be stored for the first time.
+
+        Call it before the order is stored. None if there is no lease.
+        """
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """As `fill`, with the lease that `reserve` returned.
+
+        A `get` of this process that begins afterwards finds the order, unless the lease had ended.
+        """
+
+
+class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
     """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Keep the order unless a newer revision is known.
+        """Replace an older revision of a written order, and end its lease.
 
-        False where the cache is out of reach, so that an older revision may still be in it.
-        Never raises.
+        An order that is not cached stays so. Return False if the cache is out of reach, so that
+        an older revision may still be in it. Never raises.
         """
 
     async def invalidate_all(self) -> bool:
         """Make everything that is cached unreachable, for every process.
 
         Return False if the cache is out of reach. Never raises.
-        """
-
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        """As `put`, for a new order, of which nothing older can be known: nobody waits for it.
-
-        Whoever asks this cache afterwards finds it there, or the cache out of reach.
         """

@@ -21,7 +21,7 @@ from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
 from entrypoints.composition.dead_tasks import burying
 from entrypoints.logs import logger
-from entrypoints.settings import Settings
+from entrypoints.settings import BadSettings, Settings
 
 
 class RedisProvider(Provider):
@@ -34,12 +34,20 @@ class RedisProvider(Provider):
 
     @provide
     async def link(self, settings: Settings) -> AsyncIterator[RedisLink]:
-        """The link of this process; without Redis the process starts degraded."""
+        """The link of this process; without Redis the process starts degraded.
+
+        Raises:
+            BadSettings: the server cannot be used with this URL.
+        """
         link = RedisLink(settings.redis_url or "", settings.redis_prefix)
-        if not await link.open():
+        if await link.open():
+            if warning := await eviction_warning(link):
+                logger.warning(warning)
+        elif link.unusable:
+            await link.close()
+            raise BadSettings({"REDIS_URL": link.unusable})
+        else:
             logger.warning("Redis (REDIS_URL) does not answer; starting without it")
-        elif warning := await eviction_warning(link):
-            logger.warning(warning)
         yield link
         await link.close()
 

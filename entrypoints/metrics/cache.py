@@ -27,14 +27,22 @@ class CountedOrderCache:
         _READS[answer.state].inc()
         return answer
 
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache an order that was read after the lease had been taken."""
+        await self.counted.fill(order_id, document, lease)
+
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Keep the order unless a newer revision is known."""
+        """Replace an older revision of a written order."""
         return await self.counted.put(order_id, document)
+
+    def reserve(self, order_id: OrderId) -> str | None:
+        """Return a lease of an order that is about to be stored."""
+        return self.counted.reserve(order_id)
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        """Cache a new order."""
+        self.counted.offer(order_id, document, lease)
 
     async def invalidate_all(self) -> bool:
         """Make everything that is cached unreachable."""
         return await self.counted.invalidate_all()
-
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        """Keep a new order."""
-        self.counted.offer(order_id, document)

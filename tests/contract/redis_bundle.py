@@ -29,10 +29,10 @@ _AGE: Final = """
 local ms = tonumber(ARGV[2])
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
   local ttl = redis.call('PTTL', key)
-  if ttl <= ms then
+  if ttl > ms then
+    redis.call('PEXPIRE', key, ttl - ms)
+  elseif ttl >= 0 then
     redis.call('DEL', key)
-  else
-    redis.call('SET', key, redis.call('GET', key), 'PX', ttl - ms)
   end
 end
 """
@@ -63,7 +63,7 @@ async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
     async with linked(request) as link:
         clock = MovableClock()
-        hand = f"{link.prefix}clock"
+        hand = link.key("clock")
 
         async def pass_time(seconds: float) -> None:
             await clock.advance(seconds)

@@ -1,48 +1,94 @@
 """What the adapters in memory promise beyond their ports: that they do not grow, or fall behind."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from adapters.memory.bus import MemoryBus
-from adapters.memory.cache import MemoryOrderCache
+from adapters.memory.bus import CAPACITY_BYTES, MESSAGE_OVERHEAD_BYTES, MemoryBus, MemorySource
+from adapters.memory.cache import BOUND_BYTES, ENTRY_OVERHEAD_BYTES, MemoryOrderCache
 from adapters.memory.limits import MemoryRateLimiter
-from application.documents import OrderDocument
+from application.documents import Event, OrderDocument
 from application.ports.limits import Limit
-from application.ports.orders import CacheAnswer, CacheState
+from domain.ids import OrderId
 from tests.support.acts import place
 from tests.support.adapters import memory_adapters
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
 from tests.support.time import MovableClock
 
-MISS = CacheAnswer(CacheState.MISS)
+
+def a_document(revision: int, body: bytes = b"{}") -> OrderDocument:
+    return OrderDocument(a_user_id(), revision, '"v1"', body)
 
 
-def a_document(revision: int) -> OrderDocument:
-    return OrderDocument(a_user_id(), revision, '"v1"', b"{}")
+async def fill(cache: MemoryOrderCache, *documents: OrderDocument) -> list[OrderId]:
+    """Have orders in the cache, in the order of their documents."""
+    orders = [an_order_id() for _ in documents]
+    for order_id, document in zip(orders, documents, strict=True):
+        lease = cache.reserve(order_id)
+        assert lease is not None
+        await cache.fill(order_id, document, lease)
+    return orders
 
 
-async def test_a_full_cache_forgets_what_was_asked_for_longest_ago() -> None:
+async def are_cached(cache: MemoryOrderCache, orders: Sequence[OrderId]) -> list[bool]:
+    return [(await cache.get(order_id)).document is not None for order_id in orders]
+
+
+async def test_a_full_cache_evicts_the_order_that_was_read_longest_ago() -> None:
     cache = MemoryOrderCache(ttl=60, bound=2)
-    one, two, three = (an_order_id() for _ in range(3))
-    document = a_document(1)
-    await cache.put(one, document)
-    await cache.put(two, document)
+    one, two = await fill(cache, a_document(1), a_document(1))
     await cache.get(one)
-    await cache.put(three, document)
-    assert await cache.get(two) == MISS
-    assert (await cache.get(one)).document == document
-    assert (await cache.get(three)).document == document
+    [three] = await fill(cache, a_document(1))
+    assert await are_cached(cache, [one, two, three]) == [True, False, True]
 
 
-async def test_a_slow_reader_cannot_put_an_older_revision_behind_one_that_has_expired() -> None:
+async def test_a_cache_that_is_full_of_bytes_evicts_as_many_orders_as_it_takes() -> None:
+    bodies = 3 * (1_000 + ENTRY_OVERHEAD_BYTES)
+    cache = MemoryOrderCache(ttl=60, bound_bytes=bodies)
+    orders = await fill(cache, *(a_document(1, bytes(1_000)) for _ in range(3)))
+    assert await are_cached(cache, orders) == [True, True, True]
+    orders += await fill(cache, a_document(1, bytes(2_000)))
+    assert await are_cached(cache, orders) == [False, False, True, True]
+
+
+async def test_the_bytes_of_replaced_expired_and_invalidated_orders_count_no_more() -> None:
     clock = MovableClock()
-    cache = MemoryOrderCache(ttl=60, clock=clock.monotonic)
-    order_id = an_order_id()
-    await cache.put(order_id, a_document(2))
-    await clock.advance(61)
-    await cache.put(order_id, a_document(1))
-    assert await cache.get(order_id) == MISS
+    room_for_two = 2 * (1_000 + ENTRY_OVERHEAD_BYTES)
+    cache = MemoryOrderCache(ttl=60, clock=clock.monotonic, bound_bytes=room_for_two)
+    for _ in range(3):
+        one, two = await fill(cache, *(a_document(1, bytes(1_000)) for _ in range(2)))
+        for revision in range(2, 10):
+            await cache.put(one, a_document(revision, bytes(1_000)))
+        assert await are_cached(cache, [one, two]) == [True, True]
+        await clock.advance(61)
+        assert await are_cached(cache, [one, two]) == [False, False]
+        assert cache._size_bytes == 0
+        await fill(cache, a_document(1, bytes(1_000)))
+        await cache.invalidate_all()
+        assert cache._size_bytes == 0
+
+
+async def test_an_order_larger_than_the_cache_is_not_cached_and_harms_no_later_one() -> None:
+    cache = MemoryOrderCache(ttl=60, bound_bytes=10_000)
+    assert await are_cached(cache, await fill(cache, a_document(1, bytes(20_000)))) == [False]
+    assert await are_cached(cache, await fill(cache, a_document(1))) == [True]
+
+
+async def test_the_cache_of_a_process_stays_within_its_bound() -> None:
+    cache = MemoryOrderCache(ttl=60)
+    body = bytes(256 * 1024)  # one object: the test itself takes no memory
+    await fill(cache, *(a_document(1, body) for _ in range(1_000)))
+    held = sum(len(entry.document.body) for entry in cache._entries.values())
+    assert BOUND_BYTES // 2 < held <= BOUND_BYTES
+
+
+async def test_leases_of_orders_that_do_not_exist_are_bounded() -> None:
+    cache = MemoryOrderCache(ttl=60)
+    for _ in range(20_000):
+        await cache.get(an_order_id())
+    assert len(cache._leases) <= 10_000
 
 
 async def test_the_limiter_forgets_who_has_been_idle() -> None:
@@ -79,6 +125,48 @@ async def test_the_publisher_waits_for_a_subscriber_that_fell_behind() -> None:
         await source.commit()
     await publishing
     assert arrived == [str(event.id) for event in events]
+
+
+def an_event(size_bytes: int) -> Event:
+    return replace(an_order_write(a_placed_order(a_user_id())).event, payload=bytes(size_bytes))
+
+
+async def test_the_publisher_waits_for_a_subscriber_that_fell_behind_by_bytes() -> None:
+    bus = MemoryBus(capacity_bytes=2 * (1_000 + MESSAGE_OVERHEAD_BYTES))
+    source = bus.subscribe("new_order")
+    sizes: list[int] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bus.publish([an_event(1_000) for _ in range(5)]))
+        while sum(sizes) < 5:
+            sizes.append(len(await source.receive()))
+    assert max(sizes) <= 2
+
+
+async def test_a_message_larger_than_the_bus_passes_alone() -> None:
+    bus = MemoryBus(capacity_bytes=10_000)
+    source = bus.subscribe("new_order")
+    events = [an_event(size_bytes) for size_bytes in (10, 1_000_000, 10)]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bus.publish(events))
+        received = [await source.receive() for _ in events]
+    assert [[len(each.value or b"") for each in batch] for batch in received] == [[10], [1_000_000], [10]]
+
+
+async def test_a_full_bus_holds_no_more_than_its_bound() -> None:
+    bus = MemoryBus()
+    source = bus.subscribe("new_order")
+    async with asyncio.TaskGroup() as group:
+        publishing = group.create_task(bus.publish([an_event(256 * 1024) for _ in range(300)]))
+        while waiting_bytes(source) < CAPACITY_BYTES // 2:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0)
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        assert waiting_bytes(source) <= CAPACITY_BYTES
+        publishing.cancel()
+
+
+def waiting_bytes(source: MemorySource) -> int:
+    return sum(len(each.value or b"") for each in source._waiting)
 
 
 async def test_every_subscriber_of_a_topic_gets_every_event() -> None:

@@ -40,80 +40,189 @@ def a_write() -> OrderWrite:
     return an_order_write(a_placed_order(a_user_id()))
 
 
-async def test_an_order_that_was_never_put_is_a_miss(cache: Cache) -> None:
-    assert await cache.orders.get(an_order_id()) == MISS
+async def missed(cache: Cache, order_id: OrderId) -> str:
+    """Read an order that is not cached; return the lease."""
+    answer = await cache.orders.get(order_id)
+    assert answer == MISS
+    assert answer.lease is not None
+    return answer.lease
 
 
-async def test_an_order_that_was_put_is_a_hit_byte_for_byte(cache: Cache) -> None:
-    write = a_write()
-    assert await cache.orders.put(write.record.id, write.document)
-    assert await cache.orders.get(write.record.id) == hit(write.document)
+async def cached(cache: Cache, document: OrderDocument) -> OrderId:
+    """Have an order in the cache, as a reader leaves it there."""
+    order_id = an_order_id()
+    await cache.orders.fill(order_id, document, await missed(cache, order_id))
+    assert await cache.orders.get(order_id) == hit(document)
+    return order_id
 
 
-async def test_a_new_order_that_was_offered_is_a_hit_for_whoever_asks_next(cache: Cache) -> None:
-    for _ in range(2):  # the first of a Redis that does not know the script, and the next
-        write = a_write()
-        assert await cache.orders.get(write.record.id) == MISS
-        cache.orders.offer(write.record.id, write.document)
-        await cache.orders.get(an_order_id())
-        assert await cache.orders.get(write.record.id) == hit(write.document)
+class TestReading:
+    async def test_an_unknown_order_is_a_miss_with_a_lease(self, cache: Cache) -> None:
+        await missed(cache, an_order_id())
+
+    async def test_a_filled_order_is_a_hit_byte_for_byte(self, cache: Cache) -> None:
+        await cached(cache, a_write().document)
+
+    async def test_each_order_has_an_entry_of_its_own(self, cache: Cache) -> None:
+        await cached(cache, a_document())
+        assert await cache.orders.get(an_order_id()) == MISS
+
+    async def test_an_order_expires(self, cache: Cache) -> None:
+        order_id = await cached(cache, a_document())
+        await cache.pass_time(TTL + 0.1)
+        await missed(cache, order_id)
+
+    async def test_reading_an_order_does_not_keep_it_longer(self, cache: Cache) -> None:
+        order_id = await cached(cache, a_document())
+        await cache.pass_time(TTL * 0.75)
+        await cache.orders.get(order_id)
+        await cache.pass_time(TTL * 0.75)
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_one_reader_alone_has_the_lease(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        await missed(cache, order_id)
+        assert (await cache.orders.get(order_id)).lease is None
 
 
-async def test_each_order_has_a_place_of_its_own(cache: Cache) -> None:
-    one, other = a_write(), a_write()
-    await cache.orders.put(one.record.id, one.document)
-    assert await cache.orders.get(other.record.id) == MISS
+class TestFilling:
+    async def test_a_lease_that_was_never_taken_fills_nothing(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        await cache.orders.fill(order_id, a_document(), "0.0")
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_a_lease_serves_its_order_alone(self, cache: Cache) -> None:
+        one, other = an_order_id(), an_order_id()
+        lease = await missed(cache, one)
+        await cache.orders.fill(other, a_document(), lease)
+        assert await cache.orders.get(other) == MISS
+
+    async def test_a_lease_fills_once(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        lease = await missed(cache, order_id)
+        await cache.orders.fill(order_id, a_document(), lease)
+        await cache.pass_time(TTL + 0.1)
+        await cache.orders.fill(order_id, a_document(), lease)
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_a_slow_reader_fills_nothing_and_the_next_one_does(self, cache: Cache) -> None:
+        order_id, current = an_order_id(), a_document(2)
+        slow = await missed(cache, order_id)
+        await cache.pass_time(TTL)  # longer than any lease
+        quick = await missed(cache, order_id)
+        await cache.orders.fill(order_id, a_document(1), slow)
+        await cache.orders.fill(order_id, current, quick)
+        assert await cache.orders.get(order_id) == hit(current)
+
+    async def test_a_write_ends_the_lease(self, cache: Cache) -> None:
+        order_id, current = an_order_id(), a_document(2)
+        slow = await missed(cache, order_id)
+        assert await cache.orders.put(order_id, current)
+        await cache.orders.fill(order_id, a_document(1), slow)
+        await cache.orders.fill(order_id, current, await missed(cache, order_id))
+        assert await cache.orders.get(order_id) == hit(current)
 
 
-async def test_a_newer_revision_takes_the_place_of_an_older_one(cache: Cache) -> None:
-    order_id, older, newer = an_order_id(), a_document(1), a_document(2)
-    await cache.orders.put(order_id, older)
-    assert await cache.orders.put(order_id, newer)
-    assert await cache.orders.get(order_id) == hit(newer)
+class TestWriting:
+    async def test_a_newer_revision_replaces_an_older_one(self, cache: Cache) -> None:
+        order_id, newer = await cached(cache, a_document(1)), a_document(2)
+        assert await cache.orders.put(order_id, newer)
+        assert await cache.orders.get(order_id) == hit(newer)
+
+    async def test_an_older_revision_does_not_replace_a_newer_one(self, cache: Cache) -> None:
+        order_id = await cached(cache, newer := a_document(2))
+        assert await cache.orders.put(order_id, a_document(1))
+        assert await cache.orders.get(order_id) == hit(newer)
+
+    async def test_an_order_that_is_not_cached_stays_so(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        assert await cache.orders.put(order_id, a_document(2))
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_an_order_that_has_expired_stays_so(self, cache: Cache) -> None:
+        order_id = await cached(cache, a_document(1))
+        await cache.pass_time(TTL + 0.1)
+        assert await cache.orders.put(order_id, a_document(2))
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_revisions_are_compared_as_numbers(self, cache: Cache) -> None:
+        order_id, tenth = await cached(cache, a_document(9)), a_document(10)
+        await cache.orders.put(order_id, tenth)
+        await cache.orders.put(order_id, a_document(9))
+        assert await cache.orders.get(order_id) == hit(tenth)
+
+    async def test_of_many_revisions_that_come_at_once_the_newest_stays(self, cache: Cache) -> None:
+        order_id = await cached(cache, a_document(0))
+        documents = [a_document(revision) for revision in (3, 1, 4, 2, 9, 5, 8, 6, 7)]
+        await asyncio.gather(*(cache.orders.put(order_id, document) for document in documents))
+        assert await cache.orders.get(order_id) == hit(documents[4])
+
+    async def test_an_order_that_is_written_stays_longer(self, cache: Cache) -> None:
+        order_id, newer = await cached(cache, a_document(1)), a_document(2)
+        await cache.pass_time(TTL * 0.75)
+        await cache.orders.put(order_id, newer)
+        await cache.pass_time(TTL * 0.75)
+        assert await cache.orders.get(order_id) == hit(newer)
 
 
-async def test_a_slow_reader_cannot_put_an_older_revision(cache: Cache) -> None:
-    order_id, read_before_the_write, written = an_order_id(), a_document(1), a_document(2)
-    await cache.orders.put(order_id, written)
-    assert await cache.orders.put(order_id, read_before_the_write)
-    assert await cache.orders.get(order_id) == hit(written)
+class TestOffering:
+    async def test_a_new_order_is_a_hit_for_the_next_reader(self, cache: Cache) -> None:
+        for _ in range(2):  # the first of a Redis that does not know the script, and the next
+            write = a_write()
+            lease = cache.orders.reserve(write.record.id)
+            assert lease is not None
+            cache.orders.offer(write.record.id, write.document, lease)
+            await cache.orders.get(an_order_id())
+            assert await cache.orders.get(write.record.id) == hit(write.document)
+
+    async def test_an_offer_that_comes_after_a_write_does_nothing(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        lease = cache.orders.reserve(order_id)
+        assert lease is not None
+        await cache.orders.put(order_id, a_document(2))
+        cache.orders.offer(order_id, a_document(1), lease)
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_an_offer_that_comes_after_a_write_that_was_evicted_does_nothing(
+        self, cache: Cache
+    ) -> None:
+        order_id, current = an_order_id(), a_document(2)
+        lease = cache.orders.reserve(order_id)
+        assert lease is not None
+        await cache.orders.put(order_id, current)
+        await cache.orders.fill(order_id, current, await missed(cache, order_id))
+        await cache.pass_time(TTL + 0.1)
+        cache.orders.offer(order_id, a_document(1), lease)
+        assert await cache.orders.get(order_id) == MISS
 
 
-async def test_revisions_are_compared_as_numbers(cache: Cache) -> None:
-    order_id, ninth, tenth = an_order_id(), a_document(9), a_document(10)
-    await cache.orders.put(order_id, ninth)
-    await cache.orders.put(order_id, tenth)
-    await cache.orders.put(order_id, ninth)
-    assert await cache.orders.get(order_id) == hit(tenth)
+class TestInvalidating:
+    async def test_every_entry_becomes_unreachable(self, cache: Cache) -> None:
+        orders = [await cached(cache, a_document()) for _ in range(3)]
+        assert await cache.orders.invalidate_all()
+        for order_id in orders:
+            assert await cache.orders.get(order_id) == MISS
 
+    async def test_a_reader_from_before_fills_nothing_and_the_next_one_does(
+        self, cache: Cache
+    ) -> None:
+        order_id, current = an_order_id(), a_document(2)
+        slow = await missed(cache, order_id)
+        await cache.orders.invalidate_all()
+        await cache.orders.fill(order_id, a_document(1), slow)
+        await cache.orders.fill(order_id, current, await missed(cache, order_id))
+        assert await cache.orders.get(order_id) == hit(current)
 
-async def test_of_many_revisions_that_come_at_once_the_newest_stays(cache: Cache) -> None:
-    order_id: OrderId = an_order_id()
-    documents = [a_document(revision) for revision in (3, 1, 4, 2, 9, 5, 8, 6, 7)]
-    await asyncio.gather(*(cache.orders.put(order_id, document) for document in documents))
-    assert await cache.orders.get(order_id) == hit(documents[4])
+    async def test_an_offer_from_before_does_nothing(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        lease = cache.orders.reserve(order_id)
+        assert lease is not None
+        await cache.orders.invalidate_all()
+        cache.orders.offer(order_id, a_document(1), lease)
+        assert await cache.orders.get(order_id) == MISS
 
-
-async def test_an_order_is_forgotten_after_its_time(cache: Cache) -> None:
-    write = a_write()
-    await cache.orders.put(write.record.id, write.document)
-    await cache.pass_time(TTL + 0.1)
-    assert await cache.orders.get(write.record.id) == MISS
-
-
-async def test_an_order_that_is_put_again_stays_longer(cache: Cache) -> None:
-    write = a_write()
-    await cache.orders.put(write.record.id, write.document)
-    await cache.pass_time(TTL * 0.75)
-    await cache.orders.put(write.record.id, write.document)
-    await cache.pass_time(TTL * 0.75)
-    assert await cache.orders.get(write.record.id) == hit(write.document)
-
-
-async def test_reading_an_order_does_not_keep_it_longer(cache: Cache) -> None:
-    write = a_write()
-    await cache.orders.put(write.record.id, write.document)
-    await cache.pass_time(TTL * 0.75)
-    await cache.orders.get(write.record.id)
-    await cache.pass_time(TTL * 0.75)
-    assert await cache.orders.get(write.record.id) == MISS
+    async def test_a_write_does_not_bring_an_entry_back(self, cache: Cache) -> None:
+        order_id = await cached(cache, a_document(1))
+        await cache.orders.invalidate_all()
+        assert await cache.orders.put(order_id, a_document(1))
+        assert await cache.orders.get(order_id) == MISS

@@ -75,7 +75,7 @@ async def test_dead_letters_go_down_to_strings_and_up_again(empty: Database) -> 
 
 async def _run(database: Database, revision: str) -> None:
     def step(connection: Connection) -> None:
-        move = command.downgrade if revision in {"base", "-1"} else command.upgrade
+        move = command.downgrade if revision in {"base", "0002"} else command.upgrade
         move(alembic_config(connection), revision)
 
     engine = engine_of(database)

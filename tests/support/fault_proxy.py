@@ -129,6 +129,12 @@ class FaultProxy:
         """Hold every chunk of data for so many seconds, each way, until `heal`."""
         self._delay_seconds = seconds
 
+    def redirect(self, url: str) -> None:
+        """Reset open connections, and forward new ones to another server: a failover."""
+        parts = urlsplit(url)
+        self._upstream = (parts.hostname or HOST, parts.port or 0)
+        self.reset()
+
     def refuse(self) -> None:
         """Reset open connections, and each new one at once, until `heal`."""
         self._refuses = True

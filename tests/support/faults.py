@@ -10,7 +10,7 @@ from adapters.memory.cache import MemoryOrderCache
 from application.documents import Event, OrderDocument, OrderWrite
 from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
-from application.ports.orders import CacheAnswer, CacheState, OrderRepository
+from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
 from application.ports.transaction import Inbox, Ledger, Transaction, UnitOfWork
 from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
@@ -19,7 +19,7 @@ from domain.user import User
 
 
 class UnreachableCache:
-    """`OrderCache` that nobody can talk to; `tried` is how often somebody wanted to write."""
+    """`OrderCache` that is out of reach; `tried` counts the attempts to write."""
 
     asks_storage = False
 
@@ -29,20 +29,26 @@ class UnreachableCache:
     async def get(self, _order_id: OrderId) -> CacheAnswer:
         return CacheAnswer(CacheState.BYPASS)
 
+    async def fill(self, _order_id: OrderId, _document: OrderDocument, _lease: str) -> None:
+        self.tried += 1
+
     async def put(self, _order_id: OrderId, _document: OrderDocument) -> bool:
         self.tried += 1
         return False
+
+    def reserve(self, _order_id: OrderId) -> str | None:
+        return None
+
+    def offer(self, _order_id: OrderId, _document: OrderDocument, _lease: str) -> None:
+        self.tried += 1
 
     async def invalidate_all(self) -> bool:
         self.tried += 1
         return False
 
-    def offer(self, _order_id: OrderId, _document: OrderDocument) -> None:
-        self.tried += 1
-
 
 class FlickeringCache:
-    """`OrderCache` in memory that can be put out of reach, with all that is in it."""
+    """`OrderCache` in memory that can be put out of reach, with all its entries."""
 
     asks_storage = False
 
@@ -50,19 +56,27 @@ class FlickeringCache:
         self.is_reachable = True
         self._cache = MemoryOrderCache(300)
 
+    @property
+    def _now(self) -> OrderCache:
+        return self._cache if self.is_reachable else UnreachableCache()
+
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        return await (self._cache if self.is_reachable else UnreachableCache()).get(order_id)
+        return await self._now.get(order_id)
+
+    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        await self._now.fill(order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        cache = self._cache if self.is_reachable else UnreachableCache()
-        return await cache.put(order_id, document)
+        return await self._now.put(order_id, document)
+
+    def reserve(self, order_id: OrderId) -> str | None:
+        return self._now.reserve(order_id)
+
+    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+        self._now.offer(order_id, document, lease)
 
     async def invalidate_all(self) -> bool:
-        return await (self._cache if self.is_reachable else UnreachableCache()).invalidate_all()
-
-    def offer(self, order_id: OrderId, document: OrderDocument) -> None:
-        if self.is_reachable:
-            self._cache.offer(order_id, document)
+        return await self._now.invalidate_all()
 
 
 class Broker:

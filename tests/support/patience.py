@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 #: Seconds after which something that should happen counts as never happening.
-LONG: Final = 300.0
+LONG: Final = 25.0
 
 _BOUNDS: Final = (
     "adapters.kafka.connection._GREETING",
@@ -26,6 +26,10 @@ _BOUNDS: Final = (
     "adapters.postgres.connection._CONNECT_TIMEOUT",
     "adapters.postgres.connection._FAREWELL",
     "adapters.postgres.pool._CHECK_SECONDS",
+    "adapters.redis.bell._QUIET",
+    "adapters.redis.cache._LEASE_SECONDS",
+    "adapters.redis.cache._OFFER_SECONDS",
+    "adapters.redis.link._BEAT_ANSWER_SECONDS",
     "adapters.redis.link._CONNECT",
     "adapters.taskiq.redis_streams._KICK",
     "adapters.taskiq.task_stream._ANSWER",

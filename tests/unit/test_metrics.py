@@ -138,7 +138,9 @@ async def test_what_the_cache_answers_is_counted() -> None:
     cache = CountedOrderCache(MemoryOrderCache(300))
     write = an_order_write(a_placed_order(a_user_id()))
     order_id = OrderId(write.event.subject)
-    await cache.get(order_id)
+    lease = (await cache.get(order_id)).lease
+    assert lease is not None
+    await cache.fill(order_id, write.document, lease)
     assert await cache.put(order_id, write.document)
     for _ in range(2):
         assert (await cache.get(order_id)).document == write.document

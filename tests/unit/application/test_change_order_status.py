@@ -6,6 +6,7 @@ import pytest
 from application.change_order_status import ChangeStatus
 from application.documents import OrderDocument
 from application.errors import ConcurrentUpdate
+from application.ports.orders import CacheState
 from application.retrying import retrying
 from domain.actor import SYSTEM, Actor, ActorKind, Role
 from domain.errors import (
@@ -54,6 +55,22 @@ async def test_a_change_is_cached_announced_and_wakes_the_relay(service: Service
     [event] = await waiting(service.stored.outbox)
     assert (event.type, event.version, event.revision) == ("order.status_changed", 2, 2)
     assert service.bell_rang
+
+
+async def test_an_order_that_was_cached_is_a_hit_after_a_change(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    document = await service.change(ChangeStatus(order_id, PAID, owner))
+    found = await service.read(order_id, owner)
+    assert (found.document, found.cache) == (document, CacheState.HIT)
+
+
+async def test_an_order_that_was_not_cached_is_a_miss_after_a_change(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    await service.cache.invalidate_all()
+    document = await service.change(ChangeStatus(order_id, PAID, owner))
+    for state in (CacheState.MISS, CacheState.HIT):
+        found = await service.read(order_id, owner)
+        assert (found.document, found.cache) == (document, state)
 
 
 async def test_a_change_is_remembered_with_who_why_and_when(service: Service) -> None:

@@ -1,10 +1,14 @@
 import pytest
 
+from adapters.memory.cache import MemoryOrderCache
 from adapters.system.ids import Uuid7Generator
+from application.change_order_status import ChangeStatus
 from application.create_order import CreateOrder, PlaceOrder
+from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.actor import Actor, ActorKind
 from domain.errors import ReferenceTaken
+from domain.ids import OrderId
 from domain.status import OrderStatus
 from tests.support.acts import an_owner, order_in, waiting
 from tests.support.faults import UnreachableCache
@@ -25,6 +29,24 @@ async def test_a_new_order_is_stored_as_it_is_answered(service: Service) -> None
 async def test_a_new_order_is_cached_when_it_is_answered(service: Service) -> None:
     placed = await service.placed()
     assert await service.cache.get(placed.id) == CacheAnswer(CacheState.HIT, placed.document)
+
+
+async def test_an_order_that_was_changed_before_it_is_cached_is_not_shown_as_it_was_placed() -> (
+    None
+):
+    class Delayed(MemoryOrderCache):
+        """Is changed, read and evicted between the storing and the caching of an order."""
+
+        def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+            self.late = order_id, document, lease
+
+    cache = Delayed(300)
+    service = Service(cache=cache)
+    placed = await service.placed()
+    owner = Actor(ActorKind.USER, placed.document.owner)
+    paid = await service.change(ChangeStatus(placed.id, OrderStatus.PAID, owner))
+    MemoryOrderCache.offer(cache, *cache.late)
+    assert (await service.read(placed.id, owner)).document == paid
 
 
 async def test_a_new_order_is_announced_and_the_relay_woken(service: Service) -> None:

@@ -1,0 +1,107 @@
+"""The cache's scripts: each is one step for every process.
+
+An entry is `generation revision owner etag`, a line end and the body; a lease is
+`generation.token`. All take the keys of `CacheKeys.of_order`.
+"""
+
+from typing import Final
+
+from adapters.redis.generation import PRELUDE
+
+_ENTRY: Final = (
+    PRELUDE
+    + """
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- A revision above 1 is noted for a while: an offer of revision 1 that is under way comes too late.
+local function note(order, revision, keep_ms)
+  if revision > 1 then
+    local now = now_ms()
+    redis.call('ZADD', RECENT, string.format('%.0f', now), order)
+    redis.call('ZREMRANGEBYSCORE', RECENT, '-inf', string.format('%.0f', now - keep_ms))
+  end
+end
+
+-- The revision of the entry; nil if there is none of this generation.
+local function cached(name)
+  local begun, revision = string.match(redis.call('GETRANGE', ENTRY, 0, 63), '^(%S+) (%d+) ')
+  if begun == name then
+    return tonumber(revision)
+  end
+end
+
+local function store(name, document, ttl_ms)
+  redis.call('SET', ENTRY, name .. ' ' .. document, 'PX', ttl_ms)
+end
+"""
+)
+
+#: ARGV: a token, milliseconds, a name for a new generation and the server's identity, should there
+#: be none. Return the lease, or nil if another reader has it.
+TAKE_LEASE: Final = (
+    PRELUDE
+    + """
+local name = generation() or begin_generation(ARGV[3], ARGV[4])
+local held = redis.call('GET', LEASE)
+if held and string.match(held, '^[^.]+') == name then
+  return false
+end
+local lease = name .. '.' .. ARGV[1]
+redis.call('SET', LEASE, lease, 'PX', ARGV[2])
+return lease
+"""
+)
+
+#: ARGV: the lease, the order, its revision, the document, its milliseconds to live, and those for
+#: which its revision is noted.
+FILL: Final = (
+    _ENTRY
+    + """
+local name, revision = generation(), tonumber(ARGV[3])
+if redis.call('GET', LEASE) ~= ARGV[1] or string.match(ARGV[1], '^[^.]+') ~= name then
+  return
+end
+redis.call('DEL', LEASE)
+note(ARGV[2], revision, tonumber(ARGV[6]))
+local known = cached(name)
+if not known or known <= revision then
+  store(name, ARGV[4], ARGV[5])
+end
+"""
+)
+
+#: ARGV: as above, without a lease.
+PUT: Final = (
+    _ENTRY
+    + """
+local name, revision = generation(), tonumber(ARGV[2])
+redis.call('DEL', LEASE)
+note(ARGV[1], revision, tonumber(ARGV[5]))
+local known = name and cached(name)
+if not known then
+  redis.call('DEL', ENTRY)
+elseif known <= revision then
+  store(name, ARGV[3], ARGV[4])
+end
+"""
+)
+
+#: ARGV: the generation and the time in milliseconds by which the offer is too late, both as the
+#: process knew them before the order was stored; the order, the document, its milliseconds to live.
+OFFER: Final = (
+    _ENTRY
+    + """
+local name = generation()
+if name ~= ARGV[1] or now_ms() > tonumber(ARGV[2]) then
+  return
+end
+if not redis.call('ZSCORE', RECENT, name) then
+  redis.call('DEL', GENERATION) -- the notes were evicted: what they knew is not known any more
+elseif not redis.call('ZSCORE', RECENT, ARGV[3]) and not cached(name) then
+  store(name, ARGV[4], ARGV[5])
+end
+"""
+)

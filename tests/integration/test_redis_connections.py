@@ -1,0 +1,214 @@
+"""Connections to Redis that are reset, forgotten or closed: each is replaced, and no loop ends."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from redis.asyncio.connection import AbstractConnection
+
+from adapters.redis import connection
+from adapters.redis.bell import RedisOutboxBell
+from adapters.redis.errors import OutOfReach
+from adapters.redis.link import RedisLink
+from tests.servers.plugin import NewServer
+from tests.servers.server import Server
+from tests.support.fault_proxy import FaultProxy
+from tests.support.patience import LONG
+from tests.support.redis import reached
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Run each test on both event loops: they report a closed transport differently."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture
+def server(new_redis: NewServer) -> Iterator[Server]:
+    with new_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with FaultProxy.to(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def link(server: Server, proxy: FaultProxy) -> AsyncIterator[RedisLink]:
+    async with linked(proxy.through(server.url)) as link:
+        yield link
+
+
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[RedisLink]:
+    link = RedisLink(url, at_most=LONG)
+    await link.open(LONG)
+    try:
+        await reached(link)
+        yield link
+    finally:
+        await link.close()
+
+
+@asynccontextmanager
+async def listening(link: RedisLink) -> AsyncIterator[RedisOutboxBell]:
+    bell = RedisOutboxBell(link)
+    try:
+        assert await bell.open(LONG)
+        await bell.wait(0)
+        yield bell
+    finally:
+        await bell.close()
+
+
+async def accepts(proxy: FaultProxy, connections: int) -> None:
+    """Return when clients have opened so many connections since the beginning."""
+    async with asyncio.timeout(LONG):
+        while proxy.accepted < connections:  # noqa: ASYNC110 - it has a thread of its own
+            await asyncio.sleep(0.02)
+
+
+async def hears(bell: RedisOutboxBell, server: Server) -> None:
+    """Return when the bell notices a ring of another process."""
+    async with linked(server.url) as other, asyncio.timeout(LONG):
+        while True:
+            RedisOutboxBell(other).ring()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    return await bell.wait(LONG)
+
+
+class TestReset:
+    async def test_link_and_bell_outlive_any_number_of_resets(
+        self, server: Server, proxy: FaultProxy, link: RedisLink
+    ) -> None:
+        async with listening(link) as bell:
+            for _ in range(10):
+                opened = proxy.accepted
+                proxy.reset()
+                for n in range(50):
+                    link.tell("SET", f"key {n}", bytes(10_000))
+                    with suppress(OutOfReach):
+                        await link.call("GET", "key")
+                await accepts(proxy, opened + 1)
+            await reached(link)
+            await hears(bell, server)
+
+    async def test_a_call_on_a_connection_that_was_closed_is_refused_and_the_next_one_served(
+        self, link: RedisLink
+    ) -> None:
+        assert link._wire is not None
+        link._wire._transport = Closed()  # type: ignore[assignment]
+        with pytest.raises(OutOfReach, match="the handler is closed"):
+            async with asyncio.timeout(LONG):
+                await link.call("GET", "key")
+        await reached(link)
+
+
+class Closed:
+    """A transport of uvloop's that was closed."""
+
+    def write(self, _data: bytes) -> None:
+        raise RuntimeError("unable to perform operation; the handler is closed")
+
+    def abort(self) -> None:
+        raise RuntimeError("unable to perform operation; the handler is closed")
+
+
+class TestAnyError:
+    """Whatever the library raises, and whenever, the loops go on."""
+
+    @pytest.mark.parametrize("method", ["connect", "disconnect"])
+    async def test_link_and_bell_outlive_an_error_of_the_library(
+        self,
+        server: Server,
+        proxy: FaultProxy,
+        link: RedisLink,
+        method: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        original = getattr(AbstractConnection, method)
+
+        async def failing(self: AbstractConnection, *words: Any, **options: Any) -> None:
+            await original(self, *words, **options)
+            raise RuntimeError("the handler is closed")
+
+        async with listening(link) as bell:
+            with monkeypatch.context() as patch:
+                patch.setattr(AbstractConnection, method, failing)
+                proxy.reset()
+                await asyncio.sleep(1)
+            await reached(link)
+            await hears(bell, server)
+
+    async def test_an_error_of_a_connection_is_ours(self) -> None:
+        class Raw:
+            _writer = None
+
+            async def connect(self) -> None:
+                raise RuntimeError("the handler is closed")
+
+            async def disconnect(self, *, nowait: bool) -> None:
+                raise RuntimeError(f"closed already: {nowait}")
+
+            async def send_command(self, *_words: str) -> None:
+                raise AttributeError
+
+            async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+                raise ValueError(timeout)
+
+        raw = connection.Connection(Raw())  # type: ignore[arg-type]  # it is never open
+        for work in (raw.open(), raw.send("PING"), raw.receive()):
+            with pytest.raises(OutOfReach):
+                await work
+        with pytest.raises(OutOfReach):
+            _ = raw.transport
+        await raw.close()
+
+
+class TestForgotten:
+    """A NAT has forgotten the connection: no byte passes any more, and no end is delivered."""
+
+    @pytest.fixture(autouse=True)
+    def _prompt(self, unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
+        for bound in ("bell._QUIET", "link._BEAT_SECONDS", "link._BEAT_ANSWER_SECONDS"):
+            monkeypatch.setattr(f"adapters.redis.{bound}", 0.5)
+
+    async def test_the_link_replaces_it_before_a_request_needs_it(
+        self, proxy: FaultProxy, link: RedisLink
+    ) -> None:
+        opened = proxy.accepted
+        assert proxy.forget() > 0
+        await accepts(proxy, opened + 1)  # without any call
+        await reached(link)
+
+    async def test_the_bell_replaces_it_too(
+        self, server: Server, proxy: FaultProxy, link: RedisLink
+    ) -> None:
+        async with listening(link) as bell:
+            opened = proxy.accepted
+            assert proxy.forget() == 2
+            await accepts(proxy, opened + 2)
+            await hears(bell, server)
+
+    async def test_a_connection_at_rest_is_kept(self, proxy: FaultProxy, link: RedisLink) -> None:
+        async with listening(link):
+            opened = proxy.accepted
+            await asyncio.sleep(3)
+            assert proxy.accepted == opened
+
+
+class TestSocket:
+    async def test_the_kernel_looks_after_it_too(self, link: RedisLink) -> None:
+        assert link._wire is not None
+        kernel = link._wire._transport.get_extra_info("socket")
+        assert kernel.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        for option, value in connection._keepalive().items():
+            assert kernel.getsockopt(socket.IPPROTO_TCP, option) == value
