@@ -1,7 +1,7 @@
 """Purge what has served its time."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from application.ports.leases import Leases
@@ -43,6 +43,8 @@ class Retention:
         self._leases = leases
         self._clock = clock
         self._ids = ids
+        #: The holder of the lease of the purge that runs.
+        self._holder: str | None = None
 
     async def __call__(self) -> Purged | None:
         """Purge if that is due; return the numbers, or None if it is not, or the lease was lost.
@@ -51,14 +53,30 @@ class Retention:
             Unavailable: the storage is out of reach; another purge is due when the lease ends.
         """
         now = self._clock.now()
-        holder = str(self._ids.new(now))  # one for each purge: a later one must not renew it
+        # One for each purge: a later one of the same process must not renew it.
+        self._holder = holder = str(self._ids.new(now))
+        purged = await self._purge(now, holder)
+        if purged is not None:
+            await self._leases.acquire(_LEASE, holder, PERIOD_SECONDS)
+        self._holder = None
+        return purged
+
+    async def release(self) -> None:
+        """End the lease of a purge that was interrupted, so that another process can purge.
+
+        Raises:
+            Unavailable: the storage is out of reach; the lease ends by itself.
+        """
+        if self._holder is not None:
+            await self._leases.release(_LEASE, self._holder)
+
+    async def _purge(self, now: datetime, holder: str) -> Purged | None:
         counts = []
         for purge, kept in (
             (self._store.purge_dead_letters, DEAD_LETTERS_KEPT),
             (self._store.purge_payloads, PAYLOADS_KEPT),
         ):
-            count = 0
-            is_done = False
+            count, is_done = 0, False
             while not is_done:
                 if not await self._leases.acquire(_LEASE, holder, LEASE_SECONDS):
                     return None
@@ -66,5 +84,4 @@ class Retention:
                 count += purged
                 is_done = purged == 0
             counts.append(count)
-        await self._leases.acquire(_LEASE, holder, PERIOD_SECONDS)
         return Purged(*counts)

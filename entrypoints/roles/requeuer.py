@@ -1,14 +1,12 @@
 """The requeuer: stalled orders to `process_order_task`, again."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from application.errors import Unavailable
 from application.requeue_stalled import RequeueStalledOrders
 from entrypoints.logs import logger
-from entrypoints.roles.rounds import repeat
+from entrypoints.roles.rounds import releasing, repeat
 
 #: Seconds between two passes.
 PASS_PERIOD_SECONDS: Final = 10.0
@@ -17,8 +15,6 @@ PASS_PERIOD_SECONDS: Final = 10.0
 MAX_ADDED: Final = 2_000
 MAX_PAGES: Final = 100
 PAUSE_SECONDS: Final = 1.0
-#: Seconds that releasing the lease may take when the process stops.
-_RELEASE_SECONDS: Final = 1.0
 
 
 class Requeuer:
@@ -40,12 +36,8 @@ class Requeuer:
 
     async def run(self) -> None:
         """Run passes for ever; release the lease at the end."""
-        try:
+        async with releasing(self._requeue.release):
             await repeat("requeuer", PASS_PERIOD_SECONDS, self.run_pass)
-        finally:
-            with suppress(Unavailable, TimeoutError):  # the lease ends by itself
-                async with asyncio.timeout(_RELEASE_SECONDS):
-                    await self._requeue.release()
 
     async def run_pass(self) -> None:
         """Run a pass to its end, or go on with one that was interrupted.

@@ -1,7 +1,8 @@
 """Periodic work: rounds, and what happens when one fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from application.errors import Unavailable
@@ -9,6 +10,8 @@ from entrypoints.logs import logger
 
 #: Seconds until a failed round is run again.
 RETRY_SECONDS: Final = 5.0
+#: Seconds that releasing a lease may take when the process stops.
+_RELEASE_SECONDS: Final = 1.0
 
 
 async def repeat(name: str, seconds: float, run_round: Callable[[], Awaitable[object]]) -> None:
@@ -34,3 +37,14 @@ async def repeat(name: str, seconds: float, run_round: Callable[[], Awaitable[ob
                 logger.warning(f"the {name} continues")
             is_interrupted = False
         await asyncio.sleep(pause)
+
+
+@asynccontextmanager
+async def releasing(release: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Release a lease at the end of the block; one that cannot be released ends by itself."""
+    try:
+        yield
+    finally:
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await release()

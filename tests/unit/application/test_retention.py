@@ -139,3 +139,25 @@ async def test_process_that_lost_its_lease_stops_before_the_next_batch(
     leases.acquire = stolen  # type: ignore[method-assign]
     assert await a_retention(store, leases, clock)() is None
     assert len(store.calls) == batches
+
+
+async def test_interrupted_purge_leaves_its_lease_to_another_process_at_once(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock, letters=1)
+    store.is_reachable = False
+    retention = a_retention(store, leases, clock)
+    with pytest.raises(Unavailable):
+        await retention()
+    await retention.release()
+    store.is_reachable = True
+    assert await a_retention(store, leases, clock)() == Purged(1, 0)
+
+
+async def test_complete_purge_keeps_its_lease_when_its_process_stops(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    retention = a_retention(Store(clock), leases, clock)
+    await retention()
+    await retention.release()
+    assert await a_retention(Store(clock), leases, clock)() is None
