@@ -6,6 +6,7 @@ from typing import Final
 
 from application.ports.system import Clock
 from application.ports.upkeep import Archive
+from application.progress import beat
 
 #: How long a dead letter that was put back can still be looked at.
 LETTERS_KEPT: Final = timedelta(days=7)
@@ -36,6 +37,8 @@ class Retention:
         letters = payloads = 0
         while gone := await self._archive.sweep_letters(now - LETTERS_KEPT, BATCH):
             letters += gone
+            beat()
         while gone := await self._archive.sweep_payloads(now - PAYLOADS_KEPT, BATCH):
             payloads += gone
+            beat()
         return Swept(letters, payloads)

@@ -10,7 +10,7 @@ BATCH: Final = 100
 
 
 class Sweep:
-    """Hand one small batch of forgotten orders to the task queue again.
+    """Hand all forgotten orders to the task queue again, in small batches.
 
     Forgotten: published longer than `after` ago, and neither processed nor given up (a dead
     letter) nor handed over since.
@@ -22,9 +22,12 @@ class Sweep:
         self._clock = clock
 
     async def __call__(self, after: timedelta) -> int:
-        """Hand over one batch; how many orders it held."""
-        now = self._clock.now()
-        orders = await self._backlog.claim(now - after, now, BATCH)
-        for order_id in orders:
-            await self._tasks.process_order(order_id)
-        return len(orders)
+        """Hand over what is forgotten now; how many orders were new to the queue.
+
+        The cut-off is fixed for the whole pass, which so claims no order twice.
+        """
+        cut_off, added = self._clock.now() - after, 0
+        while orders := await self._backlog.claim(cut_off, self._clock.now(), BATCH):
+            for order_id in orders:
+                added += await self._tasks.process_order(order_id)
+        return added

@@ -7,22 +7,34 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
 from application.errors import Unavailable
+from application.progress import beat
 from domain.ids import OrderId
 
 PROCESS_ORDER: Final = "process_order_task"
 
 
+class AlreadyQueued(Exception):
+    """A broker knows a task of this id that waits or runs: nothing was added."""
+
+
 class TaskiqQueue:
-    """`TaskQueue` on any of taskiq's brokers."""
+    """`TaskQueue` on any of taskiq's brokers; the order's id is the task's."""
 
     def __init__(self, broker: AsyncBroker) -> None:
-        self._process_order: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, broker, {})
+        self._broker = broker
 
-    async def process_order(self, order_id: OrderId) -> None:
-        """Have the order processed, once at least; waits while the queue is full."""
+    async def process_order(self, order_id: OrderId) -> bool:
+        """Have the order processed; False if it waits or runs already."""
+        task: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, self._broker, {})
         try:
-            await self._process_order.kiq(str(order_id))
+            await task.with_task_id(str(order_id)).kiq(str(order_id))
         except SendTaskError as error:
-            if isinstance(error.__cause__, Unavailable):
-                raise error.__cause__ from error
+            match error.__cause__:
+                case AlreadyQueued():
+                    return False
+                case Unavailable() as unavailable:
+                    raise unavailable from error
             raise
+        finally:
+            beat()
+        return True

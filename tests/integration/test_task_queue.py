@@ -17,14 +17,15 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from taskiq import AsyncBroker
 
-from adapters.taskiq import redis_streams, task_stream
+from adapters.taskiq import redis_streams
+from adapters.taskiq import server as server_module
 from adapters.taskiq.failures import DeadTask, TaskFailures
 from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
 from adapters.taskiq.redis_streams import RedisStreamBroker
 from adapters.taskiq.task_stream import TaskStream
 from adapters.taskiq.worker import work
-from application.errors import Unavailable
+from application.errors import ProcessingFailed, Unavailable
 from application.tracing import caused_by
 from domain.ids import OrderId
 from tests.servers.plugin import NewServer, Shared
@@ -94,6 +95,13 @@ async def at_once(_: str) -> None:
     """Be done."""
 
 
+def bad_luck() -> ProcessingFailed:
+    """The order's own failure, as the use case marks it."""
+    error = ProcessingFailed()
+    error.__cause__ = RuntimeError("bad luck")
+    return error
+
+
 def failing(times: int, error: Exception) -> Act:
     left = times
 
@@ -125,7 +133,9 @@ class Held:
 
 
 def failures(log: Log) -> TaskFailures:
-    return TaskFailures(log.bury, delay=lambda attempt: 0.01 * attempt, out_of_reach=0.01)
+    return TaskFailures(
+        log.bury, delay=lambda attempt: 0.01 * attempt, out_of_reach=0.01, unexpected=0.01
+    )
 
 
 @asynccontextmanager
@@ -160,7 +170,7 @@ class Corner:
 
     @property
     def stream(self) -> str:
-        return f"{self.prefix}tasks"
+        return f"{self.prefix}{{tasks}}"
 
     def worker(
         self,
@@ -275,7 +285,7 @@ async def test_what_is_handed_over_is_run(brokered: Brokered) -> None:
 async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_it_runs(
     brokered: Brokered,
 ) -> None:
-    log, causes, fails = Log(), list[str | None](), failing(1, RuntimeError("bad luck"))
+    log, causes, fails = Log(), list[str | None](), failing(1, bad_luck())
 
     async def act(order_id: str) -> None:
         causes.append(caused_by.get())
@@ -292,7 +302,7 @@ async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_i
 
 async def test_a_task_that_fails_runs_again(brokered: Brokered) -> None:
     log, order_id = Log(), an_order_id()
-    async with brokered(log, failing(4, RuntimeError("bad luck"))) as queue:
+    async with brokered(log, failing(4, bad_luck())) as queue:
         await queue.process_order(order_id)
         await until(lambda: bool(log.done))
     assert log.runs == [str(order_id)] * 5
@@ -304,7 +314,7 @@ async def test_a_task_that_fails_five_times_is_given_up_with_its_reason(brokered
 
     async def act(order: str) -> None:
         if order == str(order_id):
-            raise RuntimeError("bad luck")
+            raise bad_luck()
 
     async with brokered(log, act) as queue:
         await queue.process_order(order_id)
@@ -329,7 +339,7 @@ async def test_a_server_out_of_reach_is_not_the_tasks_failure(brokered: Brokered
 
 async def test_a_dead_task_that_nobody_can_keep_is_not_given_up(brokered: Brokered) -> None:
     log = Log(refuses=2)
-    async with brokered(log, failing(99, RuntimeError("bad luck"))) as queue:
+    async with brokered(log, failing(99, bad_luck())) as queue:
         await queue.process_order(an_order_id())
         await until(lambda: bool(log.dead))
     assert len(log.runs) == 7
@@ -537,7 +547,7 @@ async def test_a_redis_that_was_restarted_empty_is_worked_on(
         await until(log.has_done(2))
 
 
-async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> bool:
     """As the consumer does it."""
     async with asyncio.timeout(LONG):
         while True:
@@ -625,8 +635,8 @@ async def test_who_holds_a_task_no_more_puts_nothing_in_its_place(corner: Corner
     stream = TaskStream(corner.url, corner.prefix, "nobody", longest=9, dead_after=9)
     try:
         await stream.read()
-        await stream.settle("1-1", b"a task", 0)
-        await stream.settle("1-1", b"a task", 9)
+        await stream.settle("1-1", "id", b"a task", 0)
+        await stream.settle("1-1", "id", b"a task", 9)
     finally:
         await stream.close()
     assert await corner.left() == 0
@@ -660,7 +670,7 @@ async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_streams, "_KICK", 1.0)
-    monkeypatch.setattr(task_stream, "_ANSWER", 10 * LONG)
+    monkeypatch.setattr(server_module, "_ANSWER", 10 * LONG)
     async with fragile.queue() as queue:
         await handed_over(queue, an_order_id())
         server.pause()
@@ -677,7 +687,7 @@ async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
 async def test_a_hung_redis_makes_no_worker_give_up(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_stream, "_ANSWER", 1.0)
+    monkeypatch.setattr(server_module, "_ANSWER", 1.0)
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
         await handed_over(queue, an_order_id())

@@ -16,11 +16,15 @@ class Tasks:
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
         self.reachable = True
+        self.queued: set[OrderId] = set()
 
-    async def process_order(self, order_id: OrderId) -> None:
+    async def process_order(self, order_id: OrderId) -> bool:
         if not self.reachable:
             raise Unavailable
+        if order_id in self.queued:
+            return False
         self.orders.append(order_id)
+        return True
 
 
 @pytest.fixture
@@ -85,6 +89,22 @@ async def test_an_order_is_handed_over_again_only_after_as_long_again(
     assert tasks.orders == [order_id] * 2
 
 
+async def test_an_order_that_waits_or_runs_already_is_not_counted(
+    service: Service, tasks: Tasks, sweep: Sweep
+) -> None:
+    tasks.queued.add(await an_announced_order(service))
+    await service.clock.advance(61)
+    assert await sweep(AFTER) == 0
+    assert tasks.orders == []
+
+
+async def test_one_pass_claims_no_order_twice(service: Service, tasks: Tasks, sweep: Sweep) -> None:
+    order_id = await an_announced_order(service)
+    await service.clock.advance(1)
+    assert await sweep(timedelta()) == 1
+    assert tasks.orders == [order_id]
+
+
 async def test_a_long_backlog_is_handed_over_in_small_batches(
     service: Service, tasks: Tasks, sweep: Sweep
 ) -> None:
@@ -92,7 +112,7 @@ async def test_a_long_backlog_is_handed_over_in_small_batches(
     while await service.relay():
         pass
     await service.clock.advance(61)
-    assert [await sweep(AFTER) for _ in range(3)] == [BATCH, 1, 0]
+    assert [await sweep(AFTER) for _ in range(2)] == [BATCH + 1, 0]
     assert sorted(tasks.orders) == placed
 
 

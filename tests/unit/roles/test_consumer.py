@@ -47,11 +47,12 @@ class Tasks:
     orders: list[OrderId] = field(default_factory=list)
     away_for: int = 0
 
-    async def process_order(self, order_id: OrderId) -> None:
+    async def process_order(self, order_id: OrderId) -> bool:
         if self.away_for:
             self.away_for -= 1
             raise Unavailable
         self.orders.append(order_id)
+        return True
 
 
 class Reader:
