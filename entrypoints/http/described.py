@@ -126,10 +126,10 @@ ADVICE: Final[Mapping[type[OrderServiceError], Advice]] = {
         "Ask again; with If-Match, read the order first.",
     ),
     NotAlive: Advice(
-        "A background loop of the process that answered has stopped, or has made no progress for"
-        " half a minute although it has work to do.",
-        "Restart the process: what it runs it as does so by itself. The log says which loop, and"
-        " why. Nothing is lost: another process, or the next start, goes on.",
+        "A background loop of the process that answered fails again and again, or has made no"
+        " progress for a minute although it has work to do.",
+        "Restart the process, if whatever watches over it has not done so yet. The log names the"
+        " loop and the reason. Nothing is lost: another process, or the next start, goes on.",
     ),
     Unavailable: Advice(
         "The service is at its limits, or its database is out of reach.",

@@ -274,7 +274,7 @@ _IS_ALIVE: Final = Operation(
     handler=operations.is_alive,
     more="A server that is out of reach is no reason: a restart would not bring it back.",
     is_limited=False,
-    of_its_own=(NotAlive("relay has made no progress for 30 s"),),
+    of_its_own=(NotAlive("relay has made no progress for 60 s"),),
     answers=(Answer(200, "It serves, and works.", shapes.Health, {"alive": examples.HEALTHY}),),
 )
 _IS_READY: Final = Operation(

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from application.errors import Unavailable
+from application.outages import outages
+from application.progress import between_rounds
 
 #: Seconds between two signs of life.
 PERIOD: Final = 0.5
@@ -15,5 +17,7 @@ async def keep_alive(
     """See whether the database answers; if it does not, start it again."""
     try:
         await ping()
-    except Unavailable:
-        await revive()
+    except Unavailable as error:
+        outages.note(error)
+        with between_rounds(idle=True):  # a recovery takes its time
+            await revive()

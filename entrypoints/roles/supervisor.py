@@ -15,8 +15,8 @@ from entrypoints.roles.backoff import Backoff
 
 #: Seconds between two samples. A frozen process misses samples, and is not blamed for its freeze.
 SAMPLE_SECONDS: Final = 2.5
-#: Samples in a row without progress after which a loop has stalled: 30 s.
-STALLED_SAMPLES: Final = 12
+#: Samples in a row without progress after which a loop has stalled: a minute.
+STALLED_SAMPLES: Final = 24
 #: Samples that a loop runs after a failure before it counts as healthy again: 10 s.
 HEALTHY_SAMPLES: Final = 4
 #: Failures in a row after which restarting does not seem to help: about 20 s.

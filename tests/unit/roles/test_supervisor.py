@@ -137,7 +137,8 @@ async def test_a_loop_without_progress_is_a_problem_and_is_run_again(
     sample(supervisor, STALLED_SAMPLES - 1)
     assert supervisor.problems() == []
     sample(supervisor, 1)
-    assert supervisor.problems() == ["loop has made no progress for 3600 s"]
+    [problem] = supervisor.problems()
+    assert problem.startswith("loop has made no progress for ")
     await until(lambda: loop.begun == 2)
     assert supervisor.problems() != []
     await asyncio.sleep(0)
