@@ -7,6 +7,7 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
 from application.errors import Unavailable
+from application.outages import QUEUE, outages
 from application.progress import beat
 from domain.ids import OrderId
 
@@ -25,9 +26,16 @@ class TaskiqQueue:
 
     async def process_order(self, order_id: OrderId) -> bool:
         """Have the order processed; False if it waits or runs already."""
+        try:
+            with outages.noticing(QUEUE):
+                return await self._added(str(order_id))
+        finally:
+            beat()
+
+    async def _added(self, order_id: str) -> bool:
         task: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, self._broker, {})
         try:
-            await task.with_task_id(str(order_id)).kiq(str(order_id))
+            await task.with_task_id(order_id).kiq(order_id)
         except SendTaskError as error:
             match error.__cause__:
                 case AlreadyQueued():
@@ -35,6 +43,4 @@ class TaskiqQueue:
                 case Unavailable() as unavailable:
                     raise unavailable from error
             raise
-        finally:
-            beat()
         return True

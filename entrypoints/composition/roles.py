@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -27,7 +28,7 @@ from entrypoints.roles import keeper, retention, sweeper
 from entrypoints.roles.consumer import consume
 from entrypoints.roles.keeper import keep_alive
 from entrypoints.roles.relay import relay
-from entrypoints.roles.supervisor import Loop, Supervisor, every
+from entrypoints.roles.supervisor import Loop, Supervisor, every, with_database
 from entrypoints.roles.sweeper import sweep_once
 from entrypoints.settings import Settings
 from entrypoints.tasks import register_tasks
@@ -82,16 +83,16 @@ async def worker_role(
     register_tasks(broker, await container.get(ProcessOrder))
     supervisor.start("worker", _tasks(broker, stack), is_watched=not _runs_here(broker))
     sweep = await _sweeping(container)
-    supervisor.start("sweeper", lambda: every(sweeper.PERIOD, sweep))
-    supervisor.start("retention", lambda: every(retention.PERIOD, retain))
+    supervisor.start("sweeper", lambda: every(sweeper.PERIOD, with_database(sweep)))
+    supervisor.start("retention", lambda: every(retention.PERIOD, with_database(retain)))
 
 
 async def keeper_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
     """Keep a database of our own alive."""
     revive = (await container.get(Resources)).revive
     if revive is not None:
-        ping = (await container.get(Database)).ping
-        supervisor.start("keeper", lambda: every(keeper.PERIOD, lambda: keep_alive(ping, revive)))
+        watch = partial(keep_alive, (await container.get(Database)).ping, revive)
+        supervisor.start("keeper", lambda: every(keeper.PERIOD, with_database(watch)))
 
 
 async def watch_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:

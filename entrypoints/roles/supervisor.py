@@ -168,13 +168,22 @@ class Supervisor:
 
 
 async def every(seconds: float, act: Loop) -> None:
-    """Act for ever, at once and then after every pause; each act needs the database."""
+    """Act for ever, at once and then after every pause."""
     while True:
-        with outages.noticing(DATABASE):
-            await act()
+        await act()
         round_done()
         with between_rounds(idle=True):
             await asyncio.sleep(seconds)
+
+
+def with_database(act: Loop) -> Loop:
+    """Return the same act, whose end shows whether the database is in reach."""
+
+    async def noticed() -> None:
+        with outages.noticing(DATABASE):
+            await act()
+
+    return noticed
 
 
 def _described(error: BaseException) -> str:

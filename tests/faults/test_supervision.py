@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import asyncpg
 import httpx
 
 from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, eventually, lives
 from tests.faults.cluster import Cluster, Role, a_cluster
-from tests.servers.plugin import Shared
+from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import HOST, Ports
 from tests.servers.watchdog import family
 from tests.support.fault_proxy import FaultProxy
@@ -22,6 +23,7 @@ from tests.support.patience import LONG
 #: No order is handed over again by the sweeper in these tests.
 NEVER = "86400"
 RESETS = 12
+AWAY, BACK = "the database is out of reach", "the database is in reach again"
 
 
 @contextmanager
@@ -34,6 +36,10 @@ def a_role(cluster: Cluster, name: str, **settings: str) -> Iterator[Role]:
     finally:
         role.close()
         ports.release()
+
+
+def has_said(role: Role, words: str, times: int) -> bool:
+    return role.log.count(words) >= times
 
 
 def health(role: Role) -> httpx.Response:
@@ -63,6 +69,32 @@ def test_a_worker_whose_connections_are_reset_again_and_again_goes_on(
             assert "Traceback" not in hurt.log
             assert '"level":"error"' not in hurt.log
         worker.start()
+
+
+def test_an_outage_of_postgresql_is_no_error_of_any_role(
+    new_postgres: NewServer, redis_server: Shared, kafka_server: Shared
+) -> None:
+    with (
+        new_postgres() as postgres,
+        a_cluster(postgres, redis_server, kafka_server, PROCESSING_DELAY="1") as cluster,
+    ):
+        user = cluster.api.register()
+        roles = [*cluster.relays, *cluster.consumers, *cluster.workers]
+        for times, end in enumerate((postgres.stop, postgres.kill), start=1):
+            for _ in range(20):
+                user.order()
+            end()
+            for role in (cluster.relays[0], cluster.workers[0]):
+                eventually(partial(has_said, role, AWAY, times), within=LONG)
+            time.sleep(3)
+            postgres.start()
+            eventually(lambda: user.post_order().status_code == 201, within=LONG)
+            cluster.finishes()
+        cluster.drained(cluster.audit()["orders"])
+        for role in roles:
+            assert "Traceback" not in role.log
+            assert '"level":"error"' not in role.log
+            assert role.log.count(AWAY) == role.log.count(BACK)
 
 
 def test_workers_end_when_their_parent_is_killed_and_the_port_is_free(
