@@ -33,6 +33,7 @@ from application.errors import (
     Unavailable,
 )
 from application.outages import OutageLog
+from application.progress import Pulse, pulse
 from application.tracing import caused_by
 from domain.ids import OrderId
 from tests.servers.plugin import NewServer, Shared
@@ -621,6 +622,27 @@ async def test_a_worker_that_does_not_read_is_dead_to_the_others(
             await until(other.has_done(1))
         held.release()
     assert other.runs == [str(order_id)]
+
+
+async def test_a_worker_makes_progress_while_it_reads_and_not_by_its_clock(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_streams, "_TICK", 0.01)
+    broker = corner.worker(Log())
+    broker.serve(1)
+    token = pulse.set(mine := Pulse())
+    keeper = asyncio.create_task(broker.keep())
+    pulse.reset(token)
+    await until(lambda: mine.beats > 5)
+    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
+    await asyncio.sleep(0.1)
+    beats, shown = mine.beats, await corner.signs_of_life()
+    await asyncio.sleep(0.5)
+    assert mine.beats == beats
+    assert await corner.signs_of_life() == shown
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+    await broker.shutdown()
 
 
 class FailsOnce:
