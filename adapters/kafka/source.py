@@ -15,6 +15,7 @@ from adapters.kafka.consumer import Records, dismiss, joined, poll, poll_one_by_
 from adapters.kafka.topics import ensure_topics
 from application.cancellation import heed_cancellation
 from application.ports.events import Delivery
+from application.progress import beat
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class KafkaSource:
         """The next messages, at least one; waits for them, also while the broker is away."""
         while True:
             heed_cancellation()
+            beat()
             try:
                 records = await self._poll(await self._member())
             except Exception as error:  # noqa: BLE001 - whatever broke it, a fresh one is made

@@ -10,6 +10,7 @@ from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.messages import message_of
 from application.ports.events import Delivery
+from application.progress import between_rounds
 from domain.ids import EventId
 
 CAPACITY: Final = 1_000
@@ -26,7 +27,8 @@ class MemorySource:
 
     async def receive(self) -> Sequence[Delivery]:
         """All messages that are there; waits for the first."""
-        deliveries = [await self._queue.get()]
+        with between_rounds(idle=True):
+            deliveries = [await self._queue.get()]
         while not self._queue.empty():
             deliveries.append(self._queue.get_nowait())
         self._uncommitted += len(deliveries)

@@ -8,9 +8,11 @@ import msgspec
 
 from application.bury_message import BuryMessage
 from application.errors import Unavailable
+from application.outages import DATABASE, QUEUE, outages
 from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
+from application.progress import beat, between_rounds, round_done
 from application.topics import NEW_ORDER, TYPES
 from application.tracing import caused_by
 from domain.ids import OrderId
@@ -39,8 +41,11 @@ async def consume(
     reach is waited for: it is not the message's failure.
     """
     while True:
-        await _deal_with(await source.receive(), tasks, orders, bury)
+        with between_rounds():
+            deliveries = await source.receive()
+        await _deal_with(deliveries, tasks, orders, bury)
         await source.commit()
+        round_done()
 
 
 def announced_order(delivery: Delivery) -> OrderId:
@@ -80,7 +85,7 @@ async def _deal_with(
     announced = [verdict for verdict in verdicts if not isinstance(verdict, Unreadable)]
     known: Mapping[OrderId, object] = {}
     if announced:
-        known = await _patiently("PostgreSQL", lambda: orders.find_many(announced))
+        known = await _patiently(DATABASE, lambda: orders.find_many(announced))
     for delivery, verdict in zip(deliveries, verdicts, strict=True):
         if isinstance(verdict, Unreadable):
             await _bury(delivery, str(verdict), bury)
@@ -100,18 +105,20 @@ def _read(delivery: Delivery) -> OrderId | Unreadable:
 
 async def _bury(delivery: Delivery, reason: str, bury: BuryMessage) -> None:
     logger.error("a message announces no order", key=repr(delivery.key), reason=reason)
-    await _patiently("PostgreSQL", lambda: bury(delivery, NEW_ORDER, reason))
+    await _patiently(DATABASE, lambda: bury(delivery, NEW_ORDER, reason))
 
 
 async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
-    await _patiently("the task queue", lambda: tasks.process_order(order_id))
+    await _patiently(QUEUE, lambda: tasks.process_order(order_id))
 
 
-async def _patiently(what: str, ask: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(server: str, ask: Callable[[], Awaitable[T]]) -> T:
     backoff = Backoff()
     while True:
         try:
-            return await ask()
+            with outages.noticing(server):
+                return await ask()
         except Unavailable:
-            logger.warning(f"the consumer waits for {what}")
             await backoff.wait()
+        finally:
+            beat()

@@ -2,27 +2,28 @@
 
 from typing import Final
 
-from application.errors import BrokerUnavailable, Unavailable
+from application.outages import BROKER, DATABASE, outages
 from application.ports.events import OutboxBell
+from application.progress import between_rounds, round_done
 from application.relay_outbox import RelayOutbox
-from entrypoints.logs import logger
-from entrypoints.roles.backoff import Backoff
 
 #: Seconds after which the relay looks whether a bell was missed.
 POLL: Final = 1.0
 
 
 async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
-    """Publish whatever the outbox holds, for ever: woken by the bell, polling as a safety net."""
-    backoff = Backoff()
+    """Publish the events of the outbox, for ever: woken by the bell, polling as a safety net.
+
+    Raises:
+        Unavailable, BrokerUnavailable: a server is out of reach; run it again.
+    """
     while True:
-        try:
+        with outages.noticing(DATABASE):
             await relay_outbox.refresh()
             published = await relay_outbox()
-        except (BrokerUnavailable, Unavailable) as error:
-            logger.warning("the relay waits", reason=str(error) or type(error).__name__)
-            await backoff.wait()
-            continue
-        backoff.reset()
-        if not published:
-            await bell.wait(POLL)
+        if published:
+            outages.end(BROKER)
+        round_done()
+        with between_rounds():
+            if not published:
+                await bell.wait(POLL)

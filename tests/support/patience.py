@@ -26,8 +26,9 @@ _BOUNDS: Final = (
     "adapters.postgres.database._CONNECT_TIMEOUT",
     "adapters.postgres.database._FAREWELL",
     "adapters.redis.link._CONNECT",
+    "adapters.taskiq.in_process._KICK",
     "adapters.taskiq.redis_streams._KICK",
-    "adapters.taskiq.task_stream._ANSWER",
+    "adapters.taskiq.server._ANSWER",
     "entrypoints.http.edge.FOR_STORAGE",
 )
 

@@ -1,0 +1,123 @@
+"""A real Redis Cluster of three nodes on this machine, each with a third of the slots."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from redis import Redis
+
+from tests.servers.found import Place, do_without, places
+from tests.servers.ports import HOST
+from tests.servers.process import LocalServer
+from tests.servers.redis import Valkey
+from tests.servers.server import Kind, Unavailable
+from tests.support.patience import LONG
+
+NODES: Final = 3
+_SLOTS: Final = 16_384
+
+
+class ClusterNode(Valkey):
+    """A Valkey in cluster mode; its second port is the cluster's own."""
+
+    ports = 2
+
+    def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
+        settings = {
+            "cluster-enabled": "yes",
+            "cluster-port": str(ports[1]),
+            # A node counts as failed only if it is: a busy machine holds up the healthy ones.
+            "cluster-node-timeout": "15000",
+        }
+        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        return [*super().command(folder, ports), *words]
+
+
+@dataclass
+class RedisCluster:
+    """A cluster that serves; `url` names its first node."""
+
+    nodes: list[LocalServer] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.nodes[0].url
+
+    @property
+    def urls(self) -> list[str]:
+        return [node.url for node in self.nodes]
+
+    def command(self, node: int, *words: Any) -> Any:
+        """Send a command to one node, and to no other."""
+        with Redis.from_url(self.nodes[node].url, protocol=2) as redis:
+            return redis.execute_command(*words)
+
+    def owner_of(self, key: str) -> LocalServer:
+        """The node that holds a key."""
+        slot = int(self.command(0, "CLUSTER", "KEYSLOT", key))
+        return self.nodes[slot * NODES // _SLOTS]
+
+    def is_whole(self) -> bool:
+        """Whether every node knows that every slot is served."""
+        infos = [self._info(number) for number in range(len(self.nodes))]
+        return all(
+            info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(NODES)
+            for info in infos
+        )
+
+    def _info(self, node: int) -> dict[str, str]:
+        lines = self.command(node, "CLUSTER", "INFO").decode().splitlines()
+        return dict(line.split(":", 1) for line in lines)
+
+    def form(self) -> None:
+        """Give each node its slots, and make them known to each other."""
+        for number in range(NODES):
+            first, last = _first_slot(number), _first_slot(number + 1) - 1
+            self.command(number, "CLUSTER", "ADDSLOTSRANGE", first, last)
+            self.command(number, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for node in self.nodes[1:]:
+            port, bus = node._ports.numbers
+            self.command(0, "CLUSTER", "MEET", HOST, port, bus)
+        deadline = time.monotonic() + LONG
+        while not self.is_whole():
+            assert time.monotonic() < deadline, [self._info(n) for n in range(NODES)]
+            time.sleep(0.05)
+
+
+def _first_slot(node: int) -> int:
+    return -(-node * _SLOTS // NODES)
+
+
+@contextmanager
+def a_redis_cluster() -> Iterator[RedisCluster]:
+    """A cluster of a test's own, which it may hurt.
+
+    Raises:
+        Unavailable: this machine has no program for it.
+    """
+    with ExitStack() as stack:
+        cluster = RedisCluster()
+        for _ in range(NODES):
+            node = LocalServer(ClusterNode())
+            stack.callback(node.close)
+            node.start()
+            cluster.nodes.append(node)
+        cluster.form()
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """A cluster that the tests of a module share."""
+    if Place.LOCAL not in places(os.environ):
+        do_without(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
+    try:
+        with a_redis_cluster() as cluster:
+            yield cluster
+    except Unavailable as missing:
+        do_without(Kind.REDIS, str(missing), os.environ)
