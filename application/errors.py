@@ -1,6 +1,6 @@
 """Refusals that are no rule of the domain: who you are, how often you ask, what is out of reach."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from domain.errors import OrderServiceError
 
@@ -54,6 +54,14 @@ class Unavailable(OrderServiceError):
 
     #: Seconds after which trying again makes sense.
     retry_after = 1
+    #: The server that is out of reach, in the words of a log.
+    server: ClassVar[str] = "the database"
+
+
+class QueueUnavailable(Unavailable):
+    """The task queue is out of reach, or full."""
+
+    server = "the task queue"
 
 
 class ConcurrentUpdate(Unavailable):
@@ -64,3 +72,9 @@ class ConcurrentUpdate(Unavailable):
 
 class BrokerUnavailable(Exception):
     """The message broker does not answer; no caller of the service ever hears of it."""
+
+    server: ClassVar[str] = "the message broker"
+
+
+class ProcessingFailed(Exception):
+    """The order's own processing failed, by the error that caused this one: it counts."""

@@ -1,6 +1,10 @@
 """Processing an order in the background."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from application.documents import OrderDocument
+from application.errors import ProcessingFailed, Unavailable
 from application.ports.events import OutboxBell
 from application.ports.orders import OrderCache
 from application.ports.system import Clock
@@ -22,6 +26,7 @@ class ProcessOrder:
 
     Raises:
         OrderNotFound: there is no such order.
+        ProcessingFailed: the fulfilment or the domain refused the order.
     """
 
     def __init__(
@@ -49,7 +54,8 @@ class ProcessOrder:
         if order.is_processed:
             return None
         if order.outcome_if_processed_now is Outcome.FULFILLED:
-            await self._fulfilment.fulfil(order)
+            with _own_failure():
+                await self._fulfilment.fulfil(order)
         recorded = await self._record(order_id)
         if recorded is None:
             return None
@@ -64,9 +70,21 @@ class ProcessOrder:
             if not await tx.inbox.admit(order_id, now):
                 return None
             order = await tx.orders.get(order_id, SYSTEM)
-            outcome = order.finish_processing(now)
+            with _own_failure():
+                outcome = order.finish_processing(now)
             write = self._writer.write(order)
             await tx.ledger.record(order_id, outcome, now)
             await tx.orders.save(write)
             await tx.commit()
         return outcome, write.document
+
+
+@contextmanager
+def _own_failure() -> Iterator[None]:
+    """Mark what the block raises as the order's own failure, but for a server out of reach."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise ProcessingFailed(str(error)) from error

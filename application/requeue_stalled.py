@@ -8,6 +8,7 @@ from typing import Final
 from application.errors import Unavailable
 from application.ports.leases import Holder, Leases
 from application.ports.tasks import TaskQueue, UnprocessedOrders
+from application.progress import beat
 from domain.ids import OrderId
 
 #: Unprocessed orders that one page looks at.
@@ -65,6 +66,7 @@ class RequeueStalledOrders:
         if self._pass is None:
             self._pass = _Pass(await self._orders.now() - stalled_for)
         page = await self._orders.stalled(self._pass.cut_off, self._pass.after, PAGE_SIZE)
+        beat()
         added, handed_over = await self._hand_over(page.orders)
         if len(handed_over) < len(page.orders):
             self._pass.after = handed_over[-1]

@@ -7,6 +7,7 @@ from typing import Final
 from application.ports.leases import Leases
 from application.ports.retention import RetentionStore
 from application.ports.system import Clock, IdGenerator
+from application.progress import beat
 
 #: How long a replayed dead letter can still be looked at.
 DEAD_LETTERS_KEPT: Final = timedelta(days=7)
@@ -82,6 +83,7 @@ class Retention:
                     return None
                 purged = await purge(now - kept, BATCH)
                 count += purged
+                beat()
                 is_done = purged == 0
             counts.append(count)
         return Purged(*counts)

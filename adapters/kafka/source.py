@@ -16,6 +16,7 @@ from adapters.kafka.topics import ensure_topics
 from adapters.kafka.uncommitted import Uncommitted
 from application.cancellation import heed_cancellation
 from application.ports.events import Delivery
+from application.progress import beat
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class KafkaSource:
         """
         while True:
             heed_cancellation()
+            beat()
             try:
                 consumer, reader = await self._member()
                 self._uncommitted.rewind(consumer)

@@ -10,6 +10,7 @@ from typing import Final
 from application.documents import Event
 from application.messages import message_of
 from application.ports.events import Delivery, Placement, PublishReport
+from application.progress import between_rounds
 from domain.ids import EventId
 
 CAPACITY: Final = 1_000
@@ -40,7 +41,8 @@ class MemorySource:
         """Return what is not committed, or else all messages that are there; wait for the first."""
         async with self._changed:
             if not self._uncommitted:
-                await self._changed.wait_for(lambda: self._waiting)
+                with between_rounds(idle=True):
+                    await self._changed.wait_for(lambda: self._waiting)
                 self._uncommitted.extend(self._waiting)
                 self._waiting.clear()
                 self._waiting_bytes = 0

@@ -7,23 +7,40 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
 from application.errors import Unavailable
+from application.outages import QUEUE, outages
+from application.progress import beat
 from domain.ids import OrderId
 
 PROCESS_ORDER: Final = "process_order_task"
 
 
+class AlreadyQueued(Exception):
+    """A broker knows a task of this id that waits or runs: nothing was added."""
+
+
 class TaskiqQueue:
-    """`TaskQueue` on any of taskiq's brokers."""
+    """`TaskQueue` on any of taskiq's brokers; the order's id is the task's."""
 
     def __init__(self, broker: AsyncBroker) -> None:
-        self._process_order: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, broker, {})
+        self._broker = broker
 
     async def process_order(self, order_id: OrderId) -> bool:
-        """Have the order processed, once at least; waits while the queue is full."""
+        """Have the order processed; False if it waits or runs already."""
         try:
-            await self._process_order.kiq(str(order_id))
+            with outages.noticing(QUEUE):
+                return await self._added(str(order_id))
+        finally:
+            beat()
+
+    async def _added(self, order_id: str) -> bool:
+        task: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, self._broker, {})
+        try:
+            await task.with_task_id(order_id).kiq(order_id)
         except SendTaskError as error:
-            if isinstance(error.__cause__, Unavailable):
-                raise error.__cause__ from error
+            match error.__cause__:
+                case AlreadyQueued():
+                    return False
+                case Unavailable() as unavailable:
+                    raise unavailable from error
             raise
         return True

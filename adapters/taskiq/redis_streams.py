@@ -10,7 +10,6 @@ from socket import gethostname
 from typing import Final
 from uuid import uuid4
 
-from redis.exceptions import RedisError
 from taskiq import AckableMessage, AsyncBroker, BrokerMessage
 from taskiq.acks import parse_acknowledge_type
 
@@ -23,10 +22,14 @@ from adapters.taskiq.failures import (
     log_dead,
     verdict,
 )
+from adapters.taskiq.queue import AlreadyQueued
+from adapters.taskiq.stream_scripts import Added
 from adapters.taskiq.task_stream import Entry, TaskStream
 from adapters.taskiq.traces import TaskTraces
 from application.cancellation import heed_cancellation
-from application.errors import Unavailable
+from application.errors import QueueUnavailable
+from application.outages import QUEUE, outages
+from application.progress import beat
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +43,28 @@ _TICK: Final = 0.5
 _FIRST, _LAST = 0.1, 2.0
 #: Seconds until a task that this worker cannot run is offered to the others again.
 _FOR_OTHERS: Final = 2.0
+#: Seconds without a read after which a worker with room for a task gives no sign of life.
+_READS_WITHIN: Final = 10.0
 
 
 class HeldTask(AckableMessage):
-    """A task that this worker has taken; `let_go` puts it back unchanged."""
+    """A task that this worker has taken.
 
+    `begin` notes that it runs from now on; `let_go` puts it back unchanged.
+    """
+
+    begin: Callable[[], None]
     let_go: Callable[[], Awaitable[None]]
 
 
 class RedisStreamBroker(AsyncBroker):
-    """Tasks in a stream, each until its run has ended; a dead worker's go to the living.
+    """Tasks in a stream, each until its run has ended; the tasks of a dead worker go to the others.
 
+    - A task is in the queue once: bringing an id that waits or runs adds nothing.
     - A task that fails runs again with backoff, and ends at `on_dead`; so does at once what
-      cannot be read. A task of a name that nobody here knows waits for another worker.
-    - Whoever brings a task while `longest` others wait, waits too.
-    - While Redis is away, workers wait for it; what they finish meanwhile is told it later.
+      cannot be read. A task of an unknown name waits for another worker.
+    - Bringing a task waits while `longest` others are in the queue.
+    - While Redis is away, workers wait for it; it learns later which tasks ended meanwhile.
     """
 
     def __init__(
@@ -69,70 +79,113 @@ class RedisStreamBroker(AsyncBroker):
     ) -> None:
         super().__init__()
         self.name = f"{gethostname()}-{getpid()}-{uuid4().hex[:8]}"
+        self.failures = failures or TaskFailures(on_dead)
         self._stream = TaskStream(url, prefix, self.name, longest, dead_after)
-        self._failures = failures or TaskFailures(on_dead)
-        self.add_middlewares(TaskTraces(), self._failures)
+        self.add_middlewares(TaskTraces())
         self._dead_after = dead_after
-        self._held: set[str] = set()
+        #: Tasks that were taken and whose end Redis does not know of; by entry, their ids.
+        self._held: dict[str, str] = {}
+        #: Those among them that the receiver has not begun.
+        self._offered: set[str] = set()
         self._unsettled: dict[str, Again | None] = {}
-        self._keeper: asyncio.Task[None] | None = None
+        #: Tasks that the receiver runs at once, and when it was last seen to read.
+        self._slots, self._read_at = 1, 0.0
         self._has_left = False
 
     async def kick(self, message: BrokerMessage) -> None:
         """Add a task, due after the seconds of its label `delay`.
 
         Raises:
-            Unavailable: Redis is out of reach, or the queue stays full.
+            AlreadyQueued: it waits or runs already.
+            QueueUnavailable: Redis is out of reach, or the queue stays full.
         """
         delay = float(message.labels.get("delay", 0))
         try:
             async with asyncio.timeout(_KICK):
-                while not await self._stream.add(message.message, delay):
+                while (added := await self._add(message, delay)) is Added.FULL:
                     heed_cancellation()
                     await asyncio.sleep(_FULL)
-        except (RedisError, OSError) as error:
-            raise Unavailable("the task queue is out of reach, or full") from error
+        except TimeoutError as error:
+            raise QueueUnavailable("The task queue does not answer, or is full.") from error
+        if added is Added.KNOWN:
+            raise AlreadyQueued
+
+    async def _add(self, message: BrokerMessage, delay: float) -> Added:
+        return await self._stream.add(message.task_id, message.message, delay)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Tasks as they come; taskiq asks for the next one when it has room."""
-        self._keeper = self._keeper or asyncio.create_task(self._keep())
+        """Yield tasks as they come; taskiq asks for the next one when it has room."""
+        self._forget_offered()
         while True:
             for entry in await self._next():
                 if (task := await self._admitted(entry)) is not None:
                     yield task
+                    self._read_at = _now()
+
+    def is_reading(self) -> bool:
+        """Return whether the receiver goes on reading, unless it is full of running tasks."""
+        return len(self._held) >= self._slots or _now() - self._read_at < _READS_WITHIN
+
+    def serve(self, slots: int) -> None:
+        """Expect a receiver that runs so many tasks at once to read from now on."""
+        self._slots, self._read_at = slots, _now()
+
+    async def keep(self) -> None:
+        """Show that this worker lives while it reads, and move and put back tasks, for ever."""
+        # After a disturbance the others get time to show that they live too.
+        calm_at = _now() + self._dead_after
+        while True:
+            if self.is_reading():
+                beat()
+                try:
+                    await self._stream.tick(bury=_now() >= calm_at)
+                    await self._settle_the_rest()
+                except QueueUnavailable as error:
+                    logger.debug("no sign of life: %s", error)
+                    calm_at = _now() + self._dead_after
+            heed_cancellation()
+            await asyncio.sleep(_TICK)
 
     async def shutdown(self) -> None:
-        """Give back what this worker has taken and not finished, and leave."""
+        """Give back the tasks that this worker has taken and not finished, and leave."""
         await super().shutdown()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            try:
+        try:
+            if self.is_worker_process:
                 await self._settle_the_rest()
                 await self._stream.leave()
-            except (RedisError, OSError) as error:
-                logger.warning("the other workers find out by themselves: %s", error)
+            self._has_left = True
+            await self._stream.close()
+        except QueueUnavailable as error:
+            logger.warning("the other workers will find this one dead: %s", error)
         self._has_left = True
-        await self._stream.close()
+
+    def _forget_offered(self) -> None:
+        """Read again the tasks that an earlier receiver took and has not begun."""
+        for entry_id in self._offered:
+            self._held.pop(entry_id, None)
+        self._offered.clear()
+        self._stream.reread()
 
     async def _next(self) -> "list[Entry]":
         pause = _FIRST
         while True:
             heed_cancellation()
+            self._read_at = _now()
             try:
-                return [each for each in await self._stream.read() if each.id not in self._held]
-            except (RedisError, OSError) as error:
-                if pause == _FIRST:
-                    logger.warning("the worker waits for Redis: %s", error)
+                with outages.noticing(QUEUE):
+                    entries = await self._stream.read()
+            except QueueUnavailable:
                 await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LAST)
+            else:
+                return [each for each in entries if each.id not in self._held]
 
     async def _admitted(self, entry: Entry) -> HeldTask | None:
-        """The task, where it is one that this worker can run."""
-        self._held.add(entry.id)
+        """Return the task if this worker can run it."""
+        self._held[entry.id] = entry.task_id
         payload = entry.payload
         if not entry.fields:
-            await self._settle(entry.id, None)  # somebody has deleted it
+            await self._settle(entry.id, None)  # it was deleted by hand
             return None
         try:
             name = self._name_of(payload)
@@ -143,14 +196,16 @@ class RedisStreamBroker(AsyncBroker):
             logger.warning("no task here is called %s; another worker may know it", name)
             await self._settle(entry.id, Again(payload, _FOR_OTHERS))
             return None
+        self._offered.add(entry.id)
         return HeldTask(
             data=payload,
             ack=partial(self._acknowledge, entry.id),
+            begin=partial(self._offered.discard, entry.id),
             let_go=partial(self._settle, entry.id, Again(payload, _FOR_OTHERS)),
         )
 
     def _name_of(self, payload: bytes) -> str:
-        """The task's name, after a look at all that taskiq's receiver would stumble over."""
+        """Return the task's name; raise on everything that taskiq's receiver would stumble over."""
         message = self.formatter.loads(payload)
         message.parse_labels()
         attempts_of(message)
@@ -158,47 +213,36 @@ class RedisStreamBroker(AsyncBroker):
         return message.task_name
 
     async def _give_up(self, entry_id: str, task: DeadTask) -> None:
-        kept = await self._failures.give_up(task)
+        kept = await self.failures.give_up(task)
         await self._settle(entry_id, None if kept else Again(task.payload, _FOR_OTHERS))
 
     async def _acknowledge(self, entry_id: str) -> None:
         await self._settle(entry_id, verdict.get())
 
     async def _settle(self, entry_id: str, again: Again | None) -> None:
-        """Tell Redis what became of a task: now, or as soon as it can hear."""
+        """Report to Redis what became of a task: now, or as soon as it answers."""
         if self._has_left:
             return  # it was given back
         self._unsettled[entry_id] = again
         try:
-            await self._tell(entry_id, again)
-        except (RedisError, OSError) as error:
-            logger.debug("Redis will hear later of %s: %s", entry_id, error)
+            await self._report(entry_id, again)
+        except QueueUnavailable as error:
+            logger.debug("Redis will learn later of %s: %s", entry_id, error)
 
-    async def _tell(self, entry_id: str, again: Again | None) -> None:
+    async def _report(self, entry_id: str, again: Again | None) -> None:
+        if (task_id := self._held.get(entry_id)) is None:
+            return  # it was reported meanwhile
         if again is None:
-            await self._stream.settle(entry_id)
+            await self._stream.settle(entry_id, task_id)
         else:
-            await self._stream.settle(entry_id, again.payload, again.delay)
+            await self._stream.settle(entry_id, task_id, again.payload, again.delay)
         self._unsettled.pop(entry_id, None)
-        self._held.discard(entry_id)
+        self._held.pop(entry_id, None)
 
     async def _settle_the_rest(self) -> None:
         for entry_id, again in list(self._unsettled.items()):
-            await self._tell(entry_id, again)
+            await self._report(entry_id, again)
 
-    async def _keep(self) -> None:
-        """Show that this worker lives, and do what all workers do for each other."""
-        clock = asyncio.get_running_loop().time
-        # After a disturbance the others get time to show that they live too.
-        calm_at = clock() + self._dead_after
-        while True:
-            try:
-                await self._stream.tick(bury=clock() >= calm_at)
-                await self._settle_the_rest()
-            except (RedisError, OSError) as error:
-                logger.debug("no sign of life: %s", error)
-                calm_at = clock() + self._dead_after
-            except Exception:
-                logger.exception("a worker without signs of life counts as dead")
-            heed_cancellation()
-            await asyncio.sleep(_TICK)
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

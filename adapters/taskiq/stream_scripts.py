@@ -2,96 +2,142 @@
 
 Times are the server's own, in milliseconds: one clock for all processes. Nothing here has a time
 to live, since a policy such as `volatile-ttl` would evict the first what is about to expire.
+
+`known` is a hash from a task's id to its place: `s` and the id of its entry in the stream, or `d`
+and its payload while it is in `delayed`, a sorted set of ids by the time when they are due. It is
+an index and never believed alone: the stream may have been trimmed, evicted or flushed without it.
 """
 
+from enum import IntEnum
 from typing import Final
 
-_NOW: Final = """
+
+class Added(IntEnum):
+    """The result of `ADD`."""
+
+    FULL = 0
+    NEW = 1
+    KNOWN = 2
+
+
+#: KEYS of every script: stream, delayed, known, workers.
+_PLACES: Final = """
+local stream, delayed, known, workers = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function add(stream, delayed, payload, delay)
+local function field(entry, name)
+  for index = 1, #entry[2], 2 do
+    if entry[2][index] == name then return entry[2][index + 1] end
+  end
+end
+
+local function is_queued(id)
+  local place = redis.call('HGET', known, id)
+  if not place then
+    return false
+  elseif place:sub(1, 1) == 'd' then
+    return redis.call('ZSCORE', delayed, id) and true
+  end
+  local entry = redis.call('XRANGE', stream, place:sub(2), place:sub(2))[1]
+  return entry ~= nil and field(entry, 'id') == id
+end
+
+local function put(id, payload, delay)
   if delay > 0 then
-    redis.call('ZADD', delayed, now + delay, payload)
+    redis.call('ZADD', delayed, now + delay, id)
+    redis.call('HSET', known, id, 'd' .. payload)
   else
-    redis.call('XADD', stream, '*', 'task', payload)
+    local entry = redis.call('XADD', stream, '*', 'task', payload, 'id', id)
+    redis.call('HSET', known, id, 's' .. entry)
   end
 end
 """
 
-#: KEYS stream, delayed; ARGV longest, payload, delay. 0 where the queue is full.
+#: ARGV longest, id, payload, delay. An `Added`.
 ADD: Final = (
-    _NOW
+    _PLACES
     + """
-if redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then
+if is_queued(ARGV[2]) then
+  return 2
+elseif redis.call('XLEN', stream) + redis.call('ZCARD', delayed) >= tonumber(ARGV[1]) then
   return 0
 end
-add(KEYS[1], KEYS[2], ARGV[2], tonumber(ARGV[3]))
+put(ARGV[2], ARGV[3], tonumber(ARGV[4]))
 return 1
 """
 )
 
-#: KEYS stream, delayed; ARGV group, id, payload or nothing, delay.
+#: ARGV group, entry, id, payload or nothing, delay.
 SETTLE: Final = (
-    _NOW
+    _PLACES
     + """
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
+if redis.call('XACK', stream, ARGV[1], ARGV[2]) == 0 then
   return 0
 end
-redis.call('XDEL', KEYS[1], ARGV[2])
-if ARGV[3] ~= '' then
-  add(KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[4]))
+redis.call('XDEL', stream, ARGV[2])
+if redis.call('HGET', known, ARGV[3]) == 's' .. ARGV[2] then
+  redis.call('HDEL', known, ARGV[3])
+end
+if ARGV[4] ~= '' and not is_queued(ARGV[3]) then
+  put(ARGV[3], ARGV[4], tonumber(ARGV[5]))
 end
 return 1
 """
 )
 
 _BURY: Final = """
-local function bury(stream, group, worker)
+local function bury(group, worker)
   repeat
     local held = redis.call('XPENDING', stream, group, '-', '+', 100, worker)
     for _, pending in ipairs(held) do
-      local id = pending[1]
-      local entry = redis.call('XRANGE', stream, id, id)[1]
+      local entry = redis.call('XRANGE', stream, pending[1], pending[1])[1]
       if entry then
-        redis.call('XADD', stream, '*', unpack(entry[2]))
+        local id, again = field(entry, 'id'), redis.call('XADD', stream, '*', unpack(entry[2]))
+        if id and redis.call('HGET', known, id) == 's' .. pending[1] then
+          redis.call('HSET', known, id, 's' .. again)
+        end
       end
-      redis.call('XACK', stream, group, id)
-      redis.call('XDEL', stream, id)
+      redis.call('XACK', stream, group, pending[1])
+      redis.call('XDEL', stream, pending[1])
     end
   until #held == 0
   redis.call('XGROUP', 'DELCONSUMER', stream, group, worker)
 end
 """
 
-#: KEYS stream, delayed, workers; ARGV group, this worker, dead after, whether to bury.
+#: ARGV group, this worker, dead after, whether to bury.
 TICK: Final = (
-    _NOW
+    _PLACES
     + _BURY
     + """
-redis.call('ZADD', KEYS[3], now, ARGV[2])
-for _, payload in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)) do
-  redis.call('XADD', KEYS[1], '*', 'task', payload)
-  redis.call('ZREM', KEYS[2], payload)
+redis.call('ZADD', workers, now, ARGV[2])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 100)) do
+  local place = redis.call('HGET', known, id)
+  redis.call('ZREM', delayed, id)
+  if place and place:sub(1, 1) == 'd' then
+    put(id, place:sub(2), 0)
+  end
 end
 
-local members = ARGV[4] == '1' and redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1]) or {}
+local members = ARGV[4] == '1' and redis.pcall('XINFO', 'CONSUMERS', stream, ARGV[1]) or {}
 local dead_since = now - ARGV[3]
 for _, member in ipairs(members) do
-  local seen = redis.call('ZSCORE', KEYS[3], member[2])
+  local seen = redis.call('ZSCORE', workers, member[2])
   if not seen or tonumber(seen) < dead_since then
-    bury(KEYS[1], ARGV[1], member[2])
-    redis.call('ZREM', KEYS[3], member[2])
+    bury(ARGV[1], member[2])
+    redis.call('ZREM', workers, member[2])
   end
 end
 """
 )
 
-#: KEYS stream, workers; ARGV group, this worker.
+#: ARGV group, this worker.
 LEAVE: Final = (
-    _BURY
+    _PLACES
+    + _BURY
     + """
-bury(KEYS[1], ARGV[1], ARGV[2])
-redis.call('ZREM', KEYS[2], ARGV[2])
+bury(ARGV[1], ARGV[2])
+redis.call('ZREM', workers, ARGV[2])
 """
 )

@@ -10,15 +10,20 @@ from domain.order import Order
 
 
 class TaskQueue(Protocol):
-    """Work for `process_order_task`, in no order. It may forget; the requeuer does not."""
+    """Work for `process_order_task`, in no order. It may forget; the requeuer does not.
+
+    An order is in the queue once: it is never processed twice at the same time, however often it is
+    handed over, unless a process crashes or freezes.
+    """
 
     async def process_order(self, order_id: OrderId) -> bool:
-        """Add the order unless it is queued or being processed; return whether it was added.
+        """Have the order processed, once at least; wait a moment while the queue is full.
 
-        The order is then processed at least once. Waits while the queue is full.
+        Return True if the order was added, False if it is in the queue already: it waits, also for
+        its next attempt, or it is being processed.
 
         Raises:
-            Unavailable: the queue is out of reach, or stays full.
+            QueueUnavailable: the queue is out of reach, or stays full.
         """
 
 

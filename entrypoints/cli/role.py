@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
 from dishka import AsyncContainer
@@ -11,19 +11,23 @@ from dishka import AsyncContainer
 from entrypoints.cli.server import listening, serving_beside
 from entrypoints.cli.signals import Stop
 from entrypoints.composition.http import http_services
-from entrypoints.composition.roles import running_consumer, running_relay, running_worker
+from entrypoints.composition.roles import (
+    Role,
+    consumer_role,
+    relay_role,
+    running,
+    worker_role,
+)
 from entrypoints.composition.service import opened_container
 from entrypoints.http import operations
 from entrypoints.http.app import api
 from entrypoints.logs import logger
 from entrypoints.settings import BadSettings, Settings
 
-Role = Callable[[AsyncContainer], AbstractAsyncContextManager[None]]
-
 ROLES: Final[dict[str, Role]] = {
-    "relay": running_relay,
-    "consume": running_consumer,
-    "work": running_worker,
+    "relay": relay_role,
+    "consume": consumer_role,
+    "work": worker_role,
 }
 
 
@@ -43,7 +47,7 @@ async def run_role(settings: Settings, name: str) -> int:
         async with (
             opened_container(settings) as container,
             _admin(container, settings),
-            ROLES[name](container),
+            running(container, ROLES[name]),
         ):
             stop.once_up(stopped.set)
             sys.stdout.write(f"orders {name} is ready.\n")

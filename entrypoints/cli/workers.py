@@ -1,12 +1,16 @@
 """`orders serve` with `WORKERS` > 1: so many processes of the API behind one address."""
 
+import os
+import signal
 import sys
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
+from multiprocessing import parent_process
 from typing import Final
 
 import uvicorn
+from litestar.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
@@ -16,6 +20,8 @@ from entrypoints.settings import Settings
 
 #: Seconds between two looks whether a worker answers.
 _PERIOD: Final = 0.1
+#: Seconds that a worker without a parent gets to stop in order.
+_STOP_SECONDS: Final = 15.0
 
 
 def serve_with_workers(settings: Settings) -> int:
@@ -27,13 +33,35 @@ def serve_with_workers(settings: Settings) -> int:
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
         logger.info("starting", role="serve", workers=settings.workers, **settings.described)
         config = uvicorn.Config(
-            "entrypoints.http.app:create_app", factory=True, workers=settings.workers, **options()
+            "entrypoints.cli.workers:create_worker_app",
+            factory=True,
+            workers=settings.workers,
+            **options(),
         )
         host, port = listener.getsockname()[:2]
         threading.Thread(target=_announce_once_up, args=(host, port), daemon=True).start()
         with counting_together():
             _Workers(config, sockets=[listener]).run()
     return 0
+
+
+def create_worker_app() -> ASGIApp:
+    """Make the API of a worker, which ends in order when its parent process is gone."""
+    # The parent has no use for it.
+    from entrypoints.http.app import create_app  # noqa: PLC0415 - as above
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return create_app()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        # The parent holds the other end of a pipe; however it dies, the kernel closes that end.
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_STOP_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Workers(Multiprocess):

@@ -16,6 +16,7 @@ from entrypoints.composition.metrics import MetricsProvider
 from entrypoints.composition.resources import Resources
 from entrypoints.composition.storage import PostgresProvider
 from entrypoints.readiness import Readiness
+from entrypoints.roles.supervisor import Supervisor
 from entrypoints.settings import Settings
 
 
@@ -26,6 +27,8 @@ class SettingsProvider(Provider):
 
     settings = from_context(Settings)
     resources = from_context(Resources)
+
+    supervisor = provide(Supervisor)
 
     @provide
     def readiness(self, storage: StorageChecks, cache: CacheChecks, bus: BusChecks) -> Readiness:

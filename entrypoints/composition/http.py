@@ -17,6 +17,7 @@ from application.retrying import retrying
 from entrypoints.http.services import HttpLimits, Services
 from entrypoints.metrics.scrape import Metrics
 from entrypoints.readiness import Readiness
+from entrypoints.roles.supervisor import Supervisor
 from entrypoints.settings import Settings
 
 
@@ -33,6 +34,7 @@ async def http_services(container: AsyncContainer) -> Services:
         change_status=retrying(await container.get(ChangeOrderStatus)),
         list_orders=await container.get(ListOrders),
         read_history=await container.get(ReadHistory),
+        problems=(await container.get(Supervisor)).problems,
         readiness=await container.get(Readiness),
         metrics=await container.get(Metrics),
         cursors=await container.get(Cursors),

@@ -20,7 +20,7 @@ from application.ports.tasks import TaskQueue
 from application.topics import NEW_ORDER
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import burying
-from entrypoints.composition.roles import DRAIN, TASKS_AT_ONCE
+from entrypoints.composition.roles import TASKS_AT_ONCE
 from entrypoints.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 
@@ -54,7 +54,7 @@ class InProcessRedisProvider(Provider):
         broker = InProcessBroker(TASKS_AT_ONCE, burying(bury_order))
         await broker.startup()
         yield broker
-        await broker.drain(DRAIN)
+        await broker.drain(0)
         await broker.shutdown()
 
 

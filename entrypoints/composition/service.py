@@ -1,7 +1,7 @@
 """The service in one process: the API, and the roles that have no process of their own."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from dishka import AsyncContainer, Provider
 
@@ -11,11 +11,13 @@ from entrypoints.composition.embedded import opened_database, signing_secret
 from entrypoints.composition.http import http_services
 from entrypoints.composition.resources import Resources
 from entrypoints.composition.roles import (
-    running_consumer,
-    running_keeper,
-    running_relay,
-    running_watch,
-    running_worker,
+    Role,
+    consumer_role,
+    keeper_role,
+    relay_role,
+    running,
+    watch_role,
+    worker_role,
 )
 from entrypoints.composition.schema import bring_to_head, wait_for_head
 from entrypoints.http.services import Services
@@ -28,11 +30,10 @@ async def running_service(settings: Settings, *instead: Provider) -> AsyncIterat
 
     Providers `instead` replace what they provide.
     """
-    async with opened_container(settings, *instead) as container, AsyncExitStack() as roles:
-        await roles.enter_async_context(running_watch(container))
-        if settings.missing_services:
-            for role in (running_keeper, running_worker, running_consumer, running_relay):
-                await roles.enter_async_context(role(container))
+    roles: list[Role] = [watch_role]
+    if settings.missing_services:
+        roles += [keeper_role, worker_role, consumer_role, relay_role]
+    async with opened_container(settings, *instead) as container, running(container, *roles):
         yield await http_services(container)
 
 

@@ -30,6 +30,7 @@ from entrypoints.http.errors import (
     MalformedBody,
     MethodNotAllowed,
     NoSuchRoute,
+    NotAlive,
     UnsupportedContentType,
 )
 
@@ -123,6 +124,12 @@ ADVICE: Final[Mapping[type[OrderServiceError], Advice]] = {
     ConcurrentUpdate: Advice(
         "Several writers changed the order over and over while yours was tried.",
         "Ask again; with If-Match, read the order first.",
+    ),
+    NotAlive: Advice(
+        "A background loop of the process that answered fails again and again, or has made no"
+        " progress for a minute although it has work to do.",
+        "Restart the process, if whatever watches over it has not done so yet. The log names the"
+        " loop and the reason. Nothing is lost: another process, or the next start, goes on.",
     ),
     Unavailable: Advice(
         "The service is at its limits, or its database is out of reach. The detail says whether a"

@@ -38,6 +38,15 @@ class UnsupportedContentType(OrderServiceError):
     code = "unsupported-content-type"
 
 
+class NotAlive(OrderServiceError):
+    """A loop of this process has stopped, or makes no progress."""
+
+    code = "not-alive"
+
+    #: Seconds after which looking again makes sense.
+    retry_after = 1
+
+
 class InternalError(OrderServiceError):
     """Something is wrong with the service, not with the request."""
 

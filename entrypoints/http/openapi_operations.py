@@ -25,7 +25,7 @@ from domain.errors import (
 )
 from entrypoints.http import accounts, docs, operations, orders, shapes
 from entrypoints.http import openapi_examples as examples
-from entrypoints.http.errors import InternalError, NoSuchRoute
+from entrypoints.http.errors import InternalError, NoSuchRoute, NotAlive
 from entrypoints.http.openapi_parameters import OF_LISTS
 
 JSON: Final = "application/json"
@@ -287,8 +287,10 @@ _IS_ALIVE: Final = Operation(
     tag="Operations",
     path="/health/",
     handler=operations.is_alive,
+    more="A server that is out of reach is no reason: a restart would not bring it back.",
     is_limited=False,
-    answers=(Answer(200, "It serves.", shapes.Health, {"alive": examples.HEALTHY}),),
+    of_its_own=(NotAlive("relay has made no progress for 60 s"),),
+    answers=(Answer(200, "It serves, and works.", shapes.Health, {"alive": examples.HEALTHY}),),
 )
 _IS_READY: Final = Operation(
     tag="Operations",

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from litestar import Response, Router, get
 
+from entrypoints.http.errors import NotAlive
 from entrypoints.http.options import with_options
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.shapes import Health
@@ -15,8 +16,10 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @get("/health")
-async def is_alive() -> Response[bytes]:
-    """Whether the process serves (liveness)."""
+async def is_alive(request: ApiRequest) -> Response[bytes]:
+    """Whether the process serves and each of its loops makes progress (liveness)."""
+    if problems := request.services.problems():
+        raise NotAlive("; ".join(problems))
     return Response(_HEALTHY, media_type="application/json")
 
 

@@ -41,6 +41,7 @@ from entrypoints.http.errors import (
     MalformedBody,
     MethodNotAllowed,
     NoSuchRoute,
+    NotAlive,
     ParameterFault,
     UnsupportedContentType,
 )
@@ -73,6 +74,7 @@ STATUS_OF: Final[Mapping[type[OrderServiceError], int]] = {
     RateLimited: 429,
     InternalError: 500,
     ConcurrentUpdate: 503,
+    NotAlive: 503,
     Unavailable: 503,
 }
 
@@ -123,8 +125,8 @@ def _headers(error: OrderServiceError) -> dict[str, str]:
     match error:
         case NotAuthenticated() | InvalidCredentials():
             return {"WWW-Authenticate": "Bearer"}
-        case RateLimited(retry_after=seconds) | Unavailable(retry_after=seconds):
-            return {"Retry-After": str(seconds)}
+        case RateLimited() | Unavailable() | NotAlive():
+            return {"Retry-After": str(error.retry_after)}
         case _:
             return {}
 

@@ -44,6 +44,8 @@ class Services:
     change_status: Callable[[ChangeStatus], Awaitable[OrderDocument]]
     list_orders: ListOrders
     read_history: ReadHistory
+    #: What is wrong with the loops of this process.
+    problems: Callable[[], Sequence[str]]
     readiness: Readiness
     metrics: Metrics
     cursors: Cursors

@@ -30,8 +30,8 @@ from entrypoints.metrics.table import (
 
 #: Seconds that a question may take: the page is there, whatever is not.
 _PATIENCE: Final = 1.0
-#: Seconds after which a worker tells the others again how its pool is used.
-_PERIOD: Final = 1.0
+#: Seconds after which a worker shares again how its pool is used.
+SHARE_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
@@ -91,11 +91,9 @@ class Metrics:
         # Beside the event loop: with many workers there is much to add up.
         return await asyncio.to_thread(generate_latest, _Page(self._counted, asked))
 
-    async def watch(self) -> None:
-        """Let the other workers know how the pool is used here, for ever."""
-        while True:
-            self._note_pool()
-            await asyncio.sleep(_PERIOD)
+    async def share(self) -> None:
+        """Let the other workers know how the pool is used here."""
+        self._note_pool()
 
     async def _read_outbox(self) -> None:
         if self._outbox and (state := await self._outbox()):

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
 
-from application.errors import Unavailable
+from application.errors import ConcurrentUpdate, Unavailable
 from domain.errors import OrderNotFound
 from domain.events import Outcome
 from domain.ids import OrderId
@@ -21,8 +21,8 @@ class TaskResult(StrEnum):
     SKIPPED = "skipped"  # the order was canceled before
     REPEATED = "repeated"  # it had been processed before: nothing was recorded
     UNKNOWN = "unknown"  # there is no such order
-    POSTPONED = "postponed"  # a server was out of reach, or the worker stops: it runs again
-    FAILED = "failed"  # by its own fault: it runs again, or is dead
+    POSTPONED = "postponed"  # a server out of reach, a lost race, a worker's end: it runs again
+    FAILED = "failed"  # its own processing, or a bug around it: it runs again, or is dead
     DEAD = "dead"  # it was given up, and became a dead letter
 
 
@@ -57,6 +57,6 @@ def counting(process_order: ProcessesOrders) -> ProcessesOrders:
 def _result_of(error: BaseException) -> TaskResult:
     if isinstance(error, OrderNotFound):
         return TaskResult.UNKNOWN
-    if isinstance(error, Unavailable | asyncio.CancelledError):
+    if isinstance(error, Unavailable | ConcurrentUpdate | asyncio.CancelledError):
         return TaskResult.POSTPONED
     return TaskResult.FAILED

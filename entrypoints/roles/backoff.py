@@ -19,5 +19,9 @@ class Backoff:
 
     async def wait(self) -> None:
         """Something went wrong."""
-        await asyncio.sleep(self._next)
-        self._next = min(2 * self._next, LONGEST)
+        await asyncio.sleep(self.next())
+
+    def next(self) -> float:
+        """Return the seconds to wait after one more failure."""
+        seconds, self._next = self._next, min(2 * self._next, LONGEST)
+        return seconds

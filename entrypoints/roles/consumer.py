@@ -8,9 +8,11 @@ import msgspec
 
 from application.bury_message import BuryMessage
 from application.errors import Unavailable
+from application.outages import DATABASE, QUEUE, outages
 from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
+from application.progress import beat, between_rounds, round_done
 from application.topics import NEW_ORDER, TYPES
 from application.tracing import caused_by
 from domain.ids import OrderId
@@ -40,8 +42,11 @@ async def consume(
     nothing committed, so that the next call receives the batch again.
     """
     while True:
-        await _deal_with(await source.receive(), tasks, orders, bury)
+        with between_rounds():
+            deliveries = await source.receive()
+        await _deal_with(deliveries, tasks, orders, bury)
         await source.commit()
+        round_done()
 
 
 def announced_order(delivery: Delivery) -> OrderId:
@@ -87,7 +92,7 @@ async def _deal_with(
     announced = [verdict for verdict in verdicts if not isinstance(verdict, Unreadable)]
     known: Mapping[OrderId, object] = {}
     if announced:
-        known = await _patiently("PostgreSQL", lambda: orders.find_many(announced))
+        known = await _patiently(DATABASE, lambda: orders.find_many(announced))
     for delivery, verdict in zip(deliveries, verdicts, strict=True):
         if isinstance(verdict, Unreadable):
             await _bury(delivery, str(verdict), bury)
@@ -114,26 +119,21 @@ async def _bury(delivery: Delivery, reason: str, bury: BuryMessage) -> None:
         offset=place and place.offset,
         reason=reason,
     )
-    await _patiently("PostgreSQL", lambda: bury(delivery, NEW_ORDER, reason))
+    await _patiently(DATABASE, lambda: bury(delivery, NEW_ORDER, reason))
 
 
 async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
-    await _patiently("the task queue", lambda: tasks.process_order(order_id))
+    await _patiently(QUEUE, lambda: tasks.process_order(order_id))
 
 
-async def _patiently(what: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return the answer of a server, however long it is away; log the outage's two ends."""
+async def _patiently(server: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return the answer of a server, however long it is away."""
     backoff = Backoff()
-    is_waiting = False
     while True:
         try:
-            answer = await ask()
-        except Unavailable as error:
-            if not is_waiting:
-                logger.warning(f"the consumer waits for {what}", reason=str(error))
-            is_waiting = True
+            with outages.noticing(server):
+                return await ask()
+        except Unavailable:
             await backoff.wait()
-            continue
-        if is_waiting:
-            logger.warning(f"the consumer has {what} again")
-        return answer
+        finally:
+            beat()

@@ -1,24 +1,23 @@
-"""The keeper: starts a database of our own again where it has died."""
+"""The keeper: starts a database of our own again if it has died."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from application.errors import Unavailable
-from entrypoints.logs import logger
+from application.outages import outages
+from application.progress import between_rounds
 
 #: Seconds between two signs of life.
-_PERIOD: Final = 0.5
+PERIOD: Final = 0.5
 
 
 async def keep_alive(
     ping: Callable[[], Awaitable[None]], revive: Callable[[], Awaitable[None]]
 ) -> None:
-    """Ask the database for a sign of life, for ever; without one, start it again."""
-    while True:
-        await asyncio.sleep(_PERIOD)
-        try:
-            await ping()
-        except Unavailable:
-            logger.warning("the embedded PostgreSQL does not answer")
+    """See whether the database answers; if it does not, start it again."""
+    try:
+        await ping()
+    except Unavailable as error:
+        outages.note(error)
+        with between_rounds(idle=True):  # a recovery takes its time
             await revive()

@@ -2,26 +2,27 @@
 
 from typing import Final
 
-from application.errors import BrokerUnavailable, Unavailable
+from application.outages import BROKER, DATABASE, outages
 from application.ports.events import OutboxBell
+from application.progress import between_rounds, round_done
 from application.relay_outbox import RelayOutbox
-from entrypoints.logs import logger
-from entrypoints.roles.backoff import Backoff
 
 #: Seconds after which the relay looks whether a bell was missed.
 POLL: Final = 1.0
 
 
 async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
-    """Run rounds of the relay, for ever: woken by the bell, polling as a safety net."""
-    backoff = Backoff()
+    """Run rounds of the relay, for ever: woken by the bell, polling as a safety net.
+
+    Raises:
+        Unavailable, BrokerUnavailable: a server is out of reach; run it again.
+    """
     while True:
-        try:
+        with outages.noticing(DATABASE):
             done = await relay_outbox()
-        except (BrokerUnavailable, Unavailable) as error:
-            logger.warning("the relay waits", reason=str(error) or type(error).__name__)
-            await backoff.wait()
-            continue
-        backoff.reset()
-        if not done:
-            await bell.wait(POLL)
+        if done:
+            outages.end(BROKER)
+        round_done()
+        with between_rounds():
+            if not done:
+                await bell.wait(POLL)

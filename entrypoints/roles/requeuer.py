@@ -4,9 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
+from application.progress import between_rounds
 from application.requeue_stalled import RequeueStalledOrders
 from entrypoints.logs import logger
-from entrypoints.roles.rounds import releasing, repeat
+from entrypoints.roles.releasing import releasing
+from entrypoints.roles.supervisor import every, with_database
 
 #: Seconds between two passes.
 PASS_PERIOD_SECONDS: Final = 10.0
@@ -37,7 +39,7 @@ class Requeuer:
     async def run(self) -> None:
         """Run passes for ever; release the lease at the end."""
         async with releasing(self._requeue.release):
-            await repeat("requeuer", PASS_PERIOD_SECONDS, self.run_pass)
+            await every(PASS_PERIOD_SECONDS, with_database(self.run_pass))
 
     async def run_pass(self) -> None:
         """Run a pass to its end, or go on with one that was interrupted.
@@ -53,6 +55,7 @@ class Requeuer:
                 logger.info("stalled orders requeued", orders=page.added)
             added, pages, is_last = added + page.added, pages + 1, page.is_last
             if not is_last and (added >= MAX_ADDED or pages >= MAX_PAGES):
-                await asyncio.sleep(PAUSE_SECONDS)
+                with between_rounds():
+                    await asyncio.sleep(PAUSE_SECONDS)
                 added = pages = 0
         self._next = self._stalled_for

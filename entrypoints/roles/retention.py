@@ -4,7 +4,8 @@ from typing import Final
 
 from application.retention import Retention
 from entrypoints.logs import logger
-from entrypoints.roles.rounds import releasing, repeat
+from entrypoints.roles.releasing import releasing
+from entrypoints.roles.supervisor import every, with_database
 
 #: Seconds between two looks at whether a purge is due.
 POLL_SECONDS: Final = 60.0
@@ -13,7 +14,7 @@ POLL_SECONDS: Final = 60.0
 async def purge_for_ever(retention: Retention) -> None:
     """Purge expired data whenever that is due, at once if it is due now."""
     async with releasing(retention.release):
-        await repeat("retention", POLL_SECONDS, lambda: purge(retention))
+        await every(POLL_SECONDS, with_database(lambda: purge(retention)))
 
 
 async def purge(retention: Retention) -> None:

@@ -149,7 +149,11 @@ async def test_a_message_larger_than_the_bus_passes_alone() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(bus.publish(events))
         received = [await source.receive() for _ in events]
-    assert [[len(each.value or b"") for each in batch] for batch in received] == [[10], [1_000_000], [10]]
+    assert [[len(each.value or b"") for each in batch] for batch in received] == [
+        [10],
+        [1_000_000],
+        [10],
+    ]
 
 
 async def test_a_full_bus_holds_no_more_than_its_bound() -> None:

@@ -84,7 +84,7 @@ def test_redis_may_stop_hang_and_forget(
 
         # Handed over while nobody works, they are forgotten with all the rest.
         [worker] = cluster.workers
-        stream = f"{cluster.settings['REDIS_PREFIX']}tasks"
+        stream = f"{cluster.settings['REDIS_PREFIX']}{{tasks}}"
         with Redis.from_url(redis.url) as client:
             eventually(lambda: client.xlen(stream) == 0)
             worker.pause()

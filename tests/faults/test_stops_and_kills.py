@@ -80,7 +80,7 @@ def a_task_is_given_back(cluster: Cluster, user: User) -> None:
     try:
         slow.start()
         order = user.order()
-        tasks = f"{cluster.settings['REDIS_PREFIX']}tasks"
+        tasks = f"{cluster.settings['REDIS_PREFIX']}{{tasks}}"
         with Redis.from_url(cluster.settings["REDIS_URL"]) as redis:
             eventually(lambda: redis.xpending(tasks, "workers")["pending"])
         cluster.workers[0].start()

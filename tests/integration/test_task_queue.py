@@ -17,14 +17,23 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from taskiq import AsyncBroker
 
-from adapters.taskiq import redis_streams, task_stream
+from adapters.taskiq import failures as failures_module
+from adapters.taskiq import in_process, redis_streams
+from adapters.taskiq import server as server_module
 from adapters.taskiq.failures import DeadTask, TaskFailures
 from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
 from adapters.taskiq.redis_streams import RedisStreamBroker
-from adapters.taskiq.task_stream import TaskStream
-from adapters.taskiq.worker import work
-from application.errors import Unavailable
+from adapters.taskiq.task_stream import Entry, TaskStream
+from adapters.taskiq.worker import Worker, work
+from application.errors import (
+    ConcurrentUpdate,
+    ProcessingFailed,
+    QueueUnavailable,
+    Unavailable,
+)
+from application.outages import OutageLog
+from application.progress import Pulse, pulse
 from application.tracing import caused_by
 from domain.ids import OrderId
 from tests.servers.plugin import NewServer, Shared
@@ -38,6 +47,9 @@ pytestmark = pytest.mark.usefixtures("unhurried")
 #: machine makes it so, and in those of its death it does not have to be waited for.
 DEAD_AFTER: Final = 10 * LONG
 DEAD_SOON: Final = 1.0
+
+#: Seconds until the second attempt.
+DELAY = 0.01
 
 Act = Callable[[str], Awaitable[None]]
 
@@ -94,6 +106,13 @@ async def at_once(_: str) -> None:
     """Be done."""
 
 
+def bad_luck() -> ProcessingFailed:
+    """The order's own failure, as the use case marks it."""
+    error = ProcessingFailed()
+    error.__cause__ = RuntimeError("bad luck")
+    return error
+
+
 def failing(times: int, error: Exception) -> Act:
     left = times
 
@@ -125,7 +144,9 @@ class Held:
 
 
 def failures(log: Log) -> TaskFailures:
-    return TaskFailures(log.bury, delay=lambda attempt: 0.01 * attempt, out_of_reach=0.01)
+    return TaskFailures(
+        log.bury, delay=lambda attempt: DELAY * attempt, out_of_reach=0.01, unexpected=0.01
+    )
 
 
 @asynccontextmanager
@@ -160,7 +181,7 @@ class Corner:
 
     @property
     def stream(self) -> str:
-        return f"{self.prefix}tasks"
+        return f"{self.prefix}{{tasks}}"
 
     def worker(
         self,
@@ -275,7 +296,7 @@ async def test_what_is_handed_over_is_run(brokered: Brokered) -> None:
 async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_it_runs(
     brokered: Brokered,
 ) -> None:
-    log, causes, fails = Log(), list[str | None](), failing(1, RuntimeError("bad luck"))
+    log, causes, fails = Log(), list[str | None](), failing(1, bad_luck())
 
     async def act(order_id: str) -> None:
         causes.append(caused_by.get())
@@ -292,7 +313,7 @@ async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_i
 
 async def test_a_task_that_fails_runs_again(brokered: Brokered) -> None:
     log, order_id = Log(), an_order_id()
-    async with brokered(log, failing(4, RuntimeError("bad luck"))) as queue:
+    async with brokered(log, failing(4, bad_luck())) as queue:
         await queue.process_order(order_id)
         await until(lambda: bool(log.done))
     assert log.runs == [str(order_id)] * 5
@@ -304,7 +325,7 @@ async def test_a_task_that_fails_five_times_is_given_up_with_its_reason(brokered
 
     async def act(order: str) -> None:
         if order == str(order_id):
-            raise RuntimeError("bad luck")
+            raise bad_luck()
 
     async with brokered(log, act) as queue:
         await queue.process_order(order_id)
@@ -318,18 +339,84 @@ async def test_a_task_that_fails_five_times_is_given_up_with_its_reason(brokered
     assert str(order_id).encode() in dead.payload
 
 
-async def test_a_server_out_of_reach_is_not_the_tasks_failure(brokered: Brokered) -> None:
+@pytest.mark.parametrize(
+    "error", [Unavailable(), QueueUnavailable(), ConcurrentUpdate(), ValueError("a bug around it")]
+)
+async def test_only_an_error_of_its_own_is_the_tasks_failure(
+    brokered: Brokered, error: Exception
+) -> None:
     log = Log()
-    async with brokered(log, failing(6, Unavailable())) as queue:
+    async with brokered(log, failing(6, error)) as queue:
         await queue.process_order(an_order_id())
         await until(lambda: bool(log.done))
     assert len(log.runs) == 7
     assert log.dead == []
 
 
+async def test_an_outage_is_two_warnings_and_no_traceback(
+    brokered: Brokered, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures_module, "outages", OutageLog())
+    log, is_away = Log(), True
+
+    async def act(_: str) -> None:
+        if is_away:
+            raise Unavailable("It is being restarted.")
+
+    async with brokered(log, act) as queue:
+        for _ in range(5):
+            await queue.process_order(an_order_id())
+        await until(log.has_begun(20))
+        is_away = False
+        await until(log.has_done(5))
+    assert [message for message in caplog.messages if "the database" in message] == [
+        "the database is out of reach: It is being restarted.",
+        "the database is in reach again",
+    ]
+    assert not [r for r in caplog.records if r.exc_info or r.levelname == "ERROR"]
+
+
+async def test_an_order_that_waits_or_runs_is_not_added_again(brokered: Brokered) -> None:
+    log, held, order_id = Log(), Held(), an_order_id()
+    async with brokered(log, held) as queue:
+        assert await queue.process_order(order_id)
+        assert not await queue.process_order(order_id)
+        await until(log.has_begun(1))
+        assert not await queue.process_order(order_id)
+        held.release()
+        await until(log.has_done(1))
+        await eventually(lambda: queue.process_order(order_id))
+        await until(log.has_done(2))
+    assert log.runs == [str(order_id)] * 2
+
+
+async def test_an_order_that_waits_for_its_next_attempt_is_not_added_again(
+    brokered: Brokered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, order_id = Log(), an_order_id()
+    monkeypatch.setattr(f"{__name__}.DELAY", 2.0)
+    async with brokered(log, failing(1, bad_luck())) as queue:
+        assert await queue.process_order(order_id)
+        await until(log.has_begun(1))
+        for _ in range(10):
+            assert not await queue.process_order(order_id)
+        await until(log.has_done(1))
+    assert log.runs == [str(order_id)] * 2
+
+
+async def test_an_order_that_was_given_up_may_be_put_back(brokered: Brokered) -> None:
+    log, order_id = Log(), an_order_id()
+    async with brokered(log, failing(5, bad_luck())) as queue:
+        await queue.process_order(order_id)
+        await until(lambda: bool(log.dead))
+        await eventually(lambda: queue.process_order(order_id))
+        await until(log.has_done(1))
+    assert len(log.runs) == 6
+
+
 async def test_a_dead_task_that_nobody_can_keep_is_not_given_up(brokered: Brokered) -> None:
     log = Log(refuses=2)
-    async with brokered(log, failing(99, RuntimeError("bad luck"))) as queue:
+    async with brokered(log, failing(99, bad_luck())) as queue:
         await queue.process_order(an_order_id())
         await until(lambda: bool(log.dead))
     assert len(log.runs) == 7
@@ -344,6 +431,7 @@ async def test_what_is_done_leaves_nothing_behind(corner: Corner) -> None:
         await corner.empty()
         pending = await corner.redis.xpending(corner.stream, "workers")
         assert pending["pending"] == 0
+        assert not await corner.redis.hlen(f"{corner.stream}:known")
 
 
 async def test_two_workers_share_the_tasks_and_run_each_once(corner: Corner) -> None:
@@ -417,6 +505,49 @@ async def test_a_task_that_no_worker_here_knows_waits_for_one_that_does(corner: 
     assert new.runs == [str(order_id)]
 
 
+@pytest.mark.parametrize("kind", ["", ":delayed"])
+async def test_what_redis_has_lost_is_added_again_whatever_the_index_says(
+    corner: Corner, kind: str
+) -> None:
+    log, order_id = Log(), an_order_id()
+    broker = corner.worker(log)
+    async with corner.queue() as queue:
+        assert await queue.process_order(order_id)
+        if kind:
+            while not await broker._stream.read():
+                pass
+            entries: Any = await corner.redis.xrange(corner.stream)
+            [[entry, _]] = entries
+            await broker._stream.settle(entry.decode(), str(order_id), b"a task", LONG)
+        assert not await queue.process_order(order_id)
+        await corner.redis.delete(f"{corner.stream}{kind}")
+        assert await corner.redis.hlen(f"{corner.stream}:known") == 1
+        assert await queue.process_order(order_id)
+        async with running(broker):
+            await until(log.has_done(1))
+            await corner.empty()
+        assert not await corner.redis.hlen(f"{corner.stream}:known")
+    assert log.runs == [str(order_id)]
+
+
+async def test_a_full_queue_in_this_process_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process, "_KICK", 0.05)
+    log, held, order_id = Log(), Held(), an_order_id()
+    broker = InProcessBroker(1, failures=failures(log))
+    broker.register_task(log.task(held), task_name=PROCESS_ORDER)
+    queue = TaskiqQueue(broker)
+    await queue.process_order(an_order_id())
+    for _ in range(2):
+        with pytest.raises(QueueUnavailable):
+            await queue.process_order(order_id)
+    held.release()
+    monkeypatch.setattr(in_process, "_KICK", LONG)
+    assert await queue.process_order(order_id)
+    await until(log.has_done(2))
+    await broker.drain(LONG)
+    await broker.shutdown()
+
+
 async def test_a_full_queue_takes_no_more_until_there_is_room(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,6 +579,140 @@ async def test_a_worker_shows_that_it_lives_while_a_long_task_runs(corner: Corne
         await eventually(shows_it)
         held.release()
     assert len(log.runs) == 1
+
+
+async def test_a_worker_that_is_full_of_long_tasks_shows_that_it_lives(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
+    log, held = Log(), Held()
+    worker = corner.worker(log, held)
+    async with corner.queue() as queue:
+        for _ in range(12):
+            await queue.process_order(an_order_id())
+        async with running(worker):
+            await until(log.has_begun(10))
+            begun = time() * 1_000
+
+            async def shows_it() -> bool:
+                return (await corner.signs_of_life()).get(worker.name, 0) > begun
+
+            await eventually(shows_it)
+            held.release()
+
+
+async def test_a_worker_that_does_not_read_is_dead_to_the_others(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 3.0)
+    stuck, other, held, order_id = Log(), Log(), Held(), an_order_id()
+    worker, read = corner.worker(stuck, held), TaskStream.read
+
+    async def once(stream: TaskStream) -> Any:
+        entries = await read(stream)
+        if stuck.runs and stream is worker._stream:
+            await asyncio.Event().wait()
+        return entries
+
+    monkeypatch.setattr(TaskStream, "read", once)
+    async with corner.queue() as queue, running(worker):
+        await queue.process_order(order_id)
+        await until(stuck.has_begun(1))
+        async with running(corner.worker(other, dead_after=DEAD_SOON)):
+            await until(other.has_done(1))
+        held.release()
+    assert other.runs == [str(order_id)]
+
+
+async def test_a_worker_makes_progress_while_it_reads_and_not_by_its_clock(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_streams, "_TICK", 0.01)
+    broker = corner.worker(Log())
+    broker.serve(1)
+    token = pulse.set(mine := Pulse())
+    keeper = asyncio.create_task(broker.keep())
+    pulse.reset(token)
+    await until(lambda: mine.beats > 5)
+    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
+    await asyncio.sleep(0.1)
+    beats, shown = mine.beats, await corner.signs_of_life()
+    await asyncio.sleep(0.5)
+    assert mine.beats == beats
+    assert await corner.signs_of_life() == shown
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+    await broker.shutdown()
+
+
+class FailsOnce:
+    """A method of a library that raises what no list of its errors names."""
+
+    def __init__(self, original: Any, error: Exception, after: int) -> None:
+        self._original, self._error, self._left = original, error, after
+        self.has_failed = False
+
+    async def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            self.has_failed = True
+            raise self._error
+        return await self._original(*arguments, **named)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 5, 6, 8, 12])
+async def test_no_error_of_a_library_ends_a_worker(
+    corner: Corner, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    log = Log()
+    async with corner.queue() as queue, running(worker := corner.worker(log)):
+        await handed_over(queue, an_order_id())
+        await until(log.has_done(1))
+        client = await worker._stream._server.client()
+        closed = RuntimeError("unable to perform operation; the handler is closed")
+        fails = FailsOnce(client.execute_command, closed, after)
+        monkeypatch.setattr(client, "execute_command", fails)
+        for done in range(2, 8):
+            await handed_over(queue, an_order_id())
+            await until(log.has_done(done))
+        await until(lambda: fails.has_failed)
+        await handed_over(queue, an_order_id())
+        await until(log.has_done(8))
+        await corner.empty()
+    assert len(log.runs) == 8
+    assert log.dead == []
+
+
+async def test_a_receiver_that_fails_can_be_run_again_and_each_task_runs_once(
+    corner: Corner,
+) -> None:
+    log, held, stop = Log(), Held(), asyncio.Event()
+    broker = corner.worker(log, held)
+    orders = [an_order_id() for _ in range(30)]
+    worker, admitted = Worker(broker, 10, LONG), broker._admitted
+    fails_at = 6
+
+    async def fail_once(entry: Entry) -> Any:
+        nonlocal fails_at
+        fails_at -= 1
+        if fails_at == 0:
+            raise RuntimeError("the receiver ends")
+        return await admitted(entry)
+
+    vars(broker)["_admitted"] = fail_once
+    async with corner.queue() as queue:
+        for order_id in orders:
+            await queue.process_order(order_id)
+        with pytest.raises(BaseException, match=r"the receiver ends|unhandled errors"):
+            await worker.run(stop)
+        again = asyncio.create_task(worker.run(stop))
+        held.release()
+        await until(log.has_done(len(orders)))
+        await corner.empty()
+        stop.set()
+        await again
+        await worker.close()
+    assert sorted(log.runs) == sorted(map(str, orders))
 
 
 async def test_a_worker_that_stops_gives_back_what_cannot_end_in_time(corner: Corner) -> None:
@@ -499,6 +764,7 @@ async def test_the_task_of_a_killed_worker_is_taken_over_on_a_quiet_stream(
                 doomed.wait()
                 await until(lambda: bool(log.done))
                 await corner.empty()
+                assert not await corner.redis.hlen(f"{corner.stream}:known")
 
                 async def is_alone() -> bool:
                     return await corner.workers() == {worker.name}
@@ -625,8 +891,8 @@ async def test_who_holds_a_task_no_more_puts_nothing_in_its_place(corner: Corner
     stream = TaskStream(corner.url, corner.prefix, "nobody", longest=9, dead_after=9)
     try:
         await stream.read()
-        await stream.settle("1-1", b"a task", 0)
-        await stream.settle("1-1", b"a task", 9)
+        await stream.settle("1-1", "id", b"a task", 0)
+        await stream.settle("1-1", "id", b"a task", 9)
     finally:
         await stream.close()
     assert await corner.left() == 0
@@ -660,7 +926,7 @@ async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_streams, "_KICK", 1.0)
-    monkeypatch.setattr(task_stream, "_ANSWER", 10 * LONG)
+    monkeypatch.setattr(server_module, "_ANSWER", 10 * LONG)
     async with fragile.queue() as queue:
         await handed_over(queue, an_order_id())
         server.pause()
@@ -677,7 +943,7 @@ async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
 async def test_a_hung_redis_makes_no_worker_give_up(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_stream, "_ANSWER", 1.0)
+    monkeypatch.setattr(server_module, "_ANSWER", 1.0)
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
         await handed_over(queue, an_order_id())

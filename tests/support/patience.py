@@ -31,8 +31,9 @@ _BOUNDS: Final = (
     "adapters.redis.cache._OFFER_SECONDS",
     "adapters.redis.link._BEAT_ANSWER_SECONDS",
     "adapters.redis.link._CONNECT",
+    "adapters.taskiq.in_process._KICK",
     "adapters.taskiq.redis_streams._KICK",
-    "adapters.taskiq.task_stream._ANSWER",
+    "adapters.taskiq.server._ANSWER",
     "entrypoints.http.edge.FOR_STORAGE",
 )
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from application.errors import ConcurrentUpdate
+from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
 from domain.errors import OrderNotFound
 from domain.events import Outcome
 from tests.support.acts import move, order_in, publish, waiting
@@ -118,11 +118,25 @@ async def test_a_fulfilment_that_fails_records_nothing_and_may_be_tried_again(
         raise ConnectionError("the shop is closed")
 
     service.shop.meanwhile = break_down
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ProcessingFailed, match="the shop is closed") as failed:
         await service.process(placed.id)
+    assert isinstance(failed.value.__cause__, ConnectionError)
     assert await service.stored.books.effects(placed.id) == []
     service.shop.meanwhile = nothing
     assert await service.process(placed.id) is Outcome.FULFILLED
+
+
+async def test_a_fulfilment_whose_server_is_away_is_not_the_orders_failure(
+    service: Service,
+) -> None:
+    placed = await service.placed()
+
+    async def be_away() -> None:
+        raise Unavailable
+
+    service.shop.meanwhile = be_away
+    with pytest.raises(Unavailable):
+        await service.process(placed.id)
 
 
 async def test_a_race_that_is_lost_again_and_again_is_given_up_and_records_nothing(

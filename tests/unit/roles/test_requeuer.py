@@ -7,9 +7,8 @@ from structlog.testing import capture_logs
 
 from application.errors import Unavailable
 from application.requeue_stalled import Requeued
-from entrypoints.roles import requeuer, rounds
+from entrypoints.roles import requeuer
 from entrypoints.roles.requeuer import Requeuer
-from entrypoints.roles.rounds import repeat
 from tests.support.patience import LONG
 
 AFTER = timedelta(seconds=60)
@@ -100,34 +99,3 @@ async def test_lease_is_released_when_the_process_stops() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert pages.is_released
-
-
-async def test_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
-    pauses: list[float],
-) -> None:
-    pages = Pages(0)
-    pages.fails_with = Unavailable("PostgreSQL is away")
-    with capture_logs() as logs:
-        task = asyncio.create_task(a_requeuer(pages).run())
-        await until(lambda: pauses.count(rounds.RETRY_SECONDS) > 5)
-        pages.fails_with = None
-        await until(lambda: len(pages.calls) > 1)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert [(entry["log_level"], entry["event"]) for entry in logs] == [
-        ("warning", "the requeuer waits for a server"),
-        ("warning", "the requeuer continues"),
-    ]
-
-
-async def test_round_that_fails_is_logged_and_run_again(pauses: list[float]) -> None:
-    pages = Pages(0)
-    pages.fails_with = ValueError("a bug")
-    with capture_logs() as logs:
-        task = asyncio.create_task(repeat("requeuer", 60, a_requeuer(pages).run_pass))
-        await until(lambda: pauses.count(rounds.RETRY_SECONDS) > 1)
-        pages.fails_with = None
-        await until(lambda: bool(pages.calls))
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert logs[0]["log_level"] == "error"

@@ -1,0 +1,88 @@
+"""The Redis that holds the task queue: one server, or a Redis Cluster."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
+
+from application.errors import QueueUnavailable
+
+Client: TypeAlias = "Redis | RedisCluster"
+
+#: Seconds that any answer may take.
+_ANSWER: Final = 2.0
+
+
+class QueueServer:
+    """Connections to Redis; the first question is whether it is a cluster.
+
+    Raises:
+        ValueError: redis does not understand the URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._single = Redis.from_pool(_pool(url))
+        self._client: Client | None = None
+        self._choosing = asyncio.Lock()
+
+    async def client(self) -> Client:
+        """Return the client of the server or cluster, which every caller shares."""
+        async with self._choosing:
+            if self._client is None:
+                self._client = await self._chosen()
+        return self._client
+
+    async def _chosen(self) -> Client:
+        try:
+            info: Any = await self._single.info("cluster")
+        except NoPermissionError:
+            return self._single  # a user that may not ask is one of a single server
+        if not info.get("cluster_enabled"):
+            return self._single
+        return RedisCluster.from_url(self._url, **_manner())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._single.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+
+@contextmanager
+def errors_as_ours() -> Iterator[None]:
+    """Raise whatever redis-py or the event loop raises as the one error that the port knows.
+
+    There is no list of their classes: uvloop, for one, raises RuntimeError for a closed transport.
+
+    Raises:
+        QueueUnavailable: with the reason.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise QueueUnavailable(f"The task queue is out of reach: {reason}") from error
+
+
+def _pool(url: str) -> ConnectionPool:
+    pool = ConnectionPool.from_url(url)
+    pool.connection_kwargs.update(_manner())
+    return pool
+
+
+def _manner() -> dict[str, Any]:
+    return {
+        "socket_timeout": _ANSWER,
+        "socket_connect_timeout": _ANSWER,
+        # The caller knows better whether, and when, to try again.
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": False,
+        "protocol": 2,
+        "driver_info": None,
+    }

@@ -1,0 +1,41 @@
+"""What an earlier process left behind is processed once, and holds up no start."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.service import NO_LIMITS, Service, a_data_dir, a_service, eventually
+
+#: A fulfilment that lasts longer than the requeuer waits, twice.
+SLOW = {"PROCESSING_DELAY": "8", "SWEEP_AFTER": "1"}
+
+
+def runs(service: Service) -> dict[str, int]:
+    """What the runs of the task came to in this process."""
+    page = service.http.get("/metrics").text
+    found = re.findall(r'^orders_tasks_total\{result="(\w+)"\} (\S+)', page, re.MULTILINE)
+    return {result: int(float(count)) for result, count in found if float(count)}
+
+
+@pytest.mark.parametrize("queue", ["in process", "on Redis"])
+def test_an_order_that_was_left_behind_is_processed_once(
+    queue: str, request: pytest.FixtureRequest
+) -> None:
+    settings = {**NO_LIMITS, **SLOW}
+    if queue == "on Redis":
+        settings["REDIS_URL"] = request.getfixturevalue("redis_server").url
+        settings["REDIS_PREFIX"] = f"{uuid4().hex}:"
+    with a_data_dir() as folder, a_service(folder, **settings) as service:
+        service.settings["PROCESSING_DELAY"] = "3600"
+        user = service.start().register()
+        left = [user.order()["id"] for _ in range(3)]
+        eventually(lambda: "published=3 " in service.run("audit").stdout)
+        service.kill_everything()
+
+        service.settings["PROCESSING_DELAY"] = SLOW["PROCESSING_DELAY"]
+        again = service.start().log_in(user.email)
+        eventually(lambda: all(again.get(f"/orders/{i}/").json()["processed_at"] for i in left))
+        assert runs(service) == {"fulfilled": 3}
+        assert service.http.get("/health/").json() == {"status": "ok"}
+        service.stop()

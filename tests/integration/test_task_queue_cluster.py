@@ -1,0 +1,104 @@
+"""The task queue on a real Redis Cluster: its keys share a slot, and a node may be restarted."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from adapters.taskiq.failures import TaskFailures
+from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
+from adapters.taskiq.redis_streams import RedisStreamBroker
+from adapters.taskiq.worker import work
+from application.errors import ProcessingFailed, QueueUnavailable
+from domain.ids import OrderId
+from tests.support.orders import an_order_id
+from tests.support.patience import LONG
+from tests.support.redis_cluster import RedisCluster, redis_cluster  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+
+class Shop:
+    """What ran, and how often; every order fails once."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[str] = Counter()
+        self.done: set[str] = set()
+
+    async def process(self, order_id: str) -> None:
+        self.runs[order_id] += 1
+        if self.runs[order_id] == 1:
+            raise ProcessingFailed
+        self.done.add(order_id)
+
+    async def has_done(self, orders: list[OrderId]) -> None:
+        async with asyncio.timeout(LONG):
+            while not self.done >= set(map(str, orders)):  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.02)
+
+
+def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
+    failures = TaskFailures(delay=lambda _: 0.01, out_of_reach=0.01)
+    broker = RedisStreamBroker(url, prefix, failures=failures, dead_after=10 * LONG)
+
+    async def process_order_task(order_id: str) -> None:
+        await shop.process(order_id)
+
+    broker.register_task(process_order_task, task_name=PROCESS_ORDER)
+    return broker
+
+
+@asynccontextmanager
+async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work(broker, stop, at_once=10, patience=LONG))
+    try:
+        yield TaskiqQueue(broker)
+    finally:
+        stop.set()
+        await worker
+
+
+async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+    async with asyncio.timeout(LONG):
+        while True:
+            try:
+                await queue.process_order(order_id)
+            except QueueUnavailable:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+@pytest.mark.parametrize("node", [0, 1, 2])
+async def test_whichever_node_is_named_every_task_runs(
+    redis_cluster: RedisCluster,  # noqa: F811 - a fixture
+    node: int,
+) -> None:
+    shop, prefix, orders = Shop(), f"{uuid4().hex}:", [an_order_id() for _ in range(30)]
+    async with running(a_broker(redis_cluster.urls[node], prefix, shop)) as queue:
+        for order_id in orders:
+            assert await queue.process_order(order_id)
+        await shop.has_done(orders)
+    assert set(shop.runs.values()) == {2}
+
+
+async def test_the_nodes_of_the_queue_may_be_restarted(
+    redis_cluster: RedisCluster,  # noqa: F811 - a fixture
+) -> None:
+    shop, prefix = Shop(), f"{uuid4().hex}:"
+    before, after = ([an_order_id() for _ in range(10)] for _ in range(2))
+    async with running(a_broker(redis_cluster.url, prefix, shop)) as queue:
+        for order_id in before:
+            await queue.process_order(order_id)
+        await shop.has_done(before)
+        node = redis_cluster.owner_of(f"{prefix}{{tasks}}")
+        await asyncio.to_thread(node.stop)
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(node.start)
+        for order_id in after:
+            await handed_over(queue, order_id)
+        await shop.has_done(after)

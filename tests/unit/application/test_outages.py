@@ -1,0 +1,67 @@
+from logging import WARNING
+
+import pytest
+
+from application.errors import BrokerUnavailable, QueueUnavailable, Unavailable
+from application.outages import BROKER, DATABASE, QUEUE, OutageLog
+
+
+def fail(outages: OutageLog, error: Exception, server: str = DATABASE) -> None:
+    with pytest.raises(type(error)), outages.noticing(server):
+        raise error
+
+
+def succeed(outages: OutageLog, server: str = DATABASE) -> None:
+    with outages.noticing(server):
+        pass
+
+
+def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outages = OutageLog()
+    for _ in range(2):
+        succeed(outages)
+        fail(outages, Unavailable("It is being restarted."))
+        fail(outages, Unavailable("It is still away."))
+        succeed(outages)
+        succeed(outages)
+    assert (
+        caplog.messages
+        == [
+            f"{DATABASE} is out of reach: It is being restarted.",
+            f"{DATABASE} is in reach again",
+        ]
+        * 2
+    )
+    assert {record.levelno for record in caplog.records} == {WARNING}
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_each_server_has_its_outages(caplog: pytest.LogCaptureFixture) -> None:
+    outages = OutageLog()
+    fail(outages, QueueUnavailable("full"), QUEUE)
+    fail(outages, BrokerUnavailable())
+    succeed(outages)
+    outages.end(BROKER)
+    succeed(outages, QUEUE)
+    assert caplog.messages == [
+        f"{QUEUE} is out of reach: full",
+        f"{BROKER} is out of reach: BrokerUnavailable",
+        f"{BROKER} is in reach again",
+        f"{QUEUE} is in reach again",
+    ]
+
+
+def test_a_success_that_began_before_the_last_failure_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outages = OutageLog()
+    with outages.noticing(DATABASE):
+        fail(outages, Unavailable("away"))
+    assert caplog.messages == [f"{DATABASE} is out of reach: away"]
+
+
+def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    fail(OutageLog(), ValueError("a bug"))
+    assert caplog.messages == []
