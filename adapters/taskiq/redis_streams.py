@@ -114,7 +114,7 @@ class RedisStreamBroker(AsyncBroker):
         return await self._stream.add(message.task_id, message.message, delay)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yield tasks as they come; taskiq asks for the next one when it has room."""
+        """Yield tasks as they come; taskiq requests the next one when it has room."""
         self._forget_offered()
         while True:
             for entry in await self._next():

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError
+from redis.exceptions import ResponseError
 
 from application.errors import QueueUnavailable
 
@@ -41,8 +41,8 @@ class QueueServer:
     async def _chosen(self) -> Client:
         try:
             info: Any = await self._single.info("cluster")
-        except NoPermissionError:
-            return self._single  # a user that may not ask is one of a single server
+        except ResponseError:
+            return self._single  # INFO is forbidden or unknown there
         if not info.get("cluster_enabled"):
             return self._single
         return RedisCluster.from_url(self._url, **_manner())

@@ -645,6 +645,20 @@ async def test_a_worker_makes_progress_while_it_reads_and_not_by_its_clock(
     await broker.shutdown()
 
 
+async def test_a_user_that_may_not_read_what_the_server_is_can_use_the_queue(
+    fragile: Corner,
+) -> None:
+    await fragile.redis.execute_command(
+        "ACL", "SETUSER", "ada", "on", ">pw", "~*", "+@all", "-info"
+    )
+    url = fragile.url.replace("redis://", "redis://ada:pw@")
+    async with a_corner(url) as corner, corner.queue() as queue:
+        log = Log()
+        async with running(corner.worker(log)):
+            await queue.process_order(an_order_id())
+            await until(log.has_done(1))
+
+
 class FailsOnce:
     """A method of a library that raises what no list of its errors names."""
 
