@@ -10,7 +10,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.migrating import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.user import User
-from tests.integration.test_connections import fill, opened, run_on
+from tests.integration.test_connections import fill, opened, read, run_on
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.process import LocalServer
 from tests.servers.server import Server
@@ -103,6 +103,10 @@ async def test_a_standby_is_out_of_reach_until_it_is_promoted(new_postgres: NewS
                     await database.ping()
                 with pytest.raises(Unavailable):
                     await a_write(database)
+            async with opened(f"{server.url}?target_session_attrs=any") as audited:
+                assert await read(audited) == 1
+                with pytest.raises(Unavailable):
+                    await audited.ping()
             assert await run_on(server.url, "SELECT pg_promote()")
             await becomes_writable(database)
             await a_write(database)
