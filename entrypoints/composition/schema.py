@@ -55,7 +55,8 @@ async def _wait_for_postgresql(url: str) -> None:
     try:
         while True:
             try:
-                await database.ping()
+                async with database.driver():
+                    return
             except Unavailable as error:
                 if monotonic() > deadline:
                     raise CannotStart(
@@ -63,8 +64,6 @@ async def _wait_for_postgresql(url: str) -> None:
                     ) from error
                 logger.warning("waiting for PostgreSQL (DATABASE_URL)")
                 await asyncio.sleep(_PAUSE)
-            else:
-                return
     finally:
         await database.close()
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -13,17 +12,12 @@ from adapters.postgres.database import Database
 from adapters.postgres.migrating import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
-from domain.user import User
 from tests.servers.databases import fresh_database
-from tests.servers.plugin import NewServer, Shared
-from tests.servers.process import LocalServer
-from tests.servers.server import Server
+from tests.servers.plugin import Shared
 from tests.support.acts import order_in, place
 from tests.support.fault_proxy import FaultProxy
-from tests.support.orders import a_user_id
 from tests.support.patience import LONG
 from tests.support.postgres import adapters_over
-from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -85,17 +79,6 @@ async def run_on(url: str, statement: str) -> Any:
         return await connection.fetchval(statement)
     finally:
         await connection.close()
-
-
-async def becomes_writable(database: Database) -> None:
-    async with asyncio.timeout(LONG):
-        while True:
-            try:
-                await database.ping()
-            except Unavailable:
-                await asyncio.sleep(0.05)
-            else:
-                return
 
 
 # --- Networks
@@ -248,101 +231,3 @@ async def test_a_transaction_that_does_nothing_loses_its_locks(url: str) -> None
                 await frozen.execute("COMMIT")
         assert isinstance(refusal.value.__cause__, Exception)
         assert (await order_in(adapters, order)).id == order
-
-
-# --- Servers that are read-only
-
-
-async def a_write(database: Database) -> None:
-    user = User(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
-    await adapters_over(database).accounts.add(user, "hash")
-
-
-async def test_sessions_that_become_read_only_are_out_of_reach_and_replaced(
-    new_postgres: NewServer,
-) -> None:
-    with new_postgres() as server:
-        await migrate(server.url)
-        async with opened(server.url) as database:
-            await fill(database)
-            await run_on(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
-            await run_on(server.url, "SELECT pg_reload_conf()")
-            await becomes_read_only(database)
-            assert database.connections() == (0, 0)  # all of them went
-            with pytest.raises(Unavailable) as refusal:
-                await a_write(database)
-            assert str(refusal.value) == NOTHING_CHANGED
-            with pytest.raises(Unavailable):
-                await database.ping()
-            await make_writable(server.url)
-            await becomes_writable(database)
-            await a_write(database)
-
-
-async def becomes_read_only(database: Database) -> None:
-    """Write until that is refused."""
-    async with asyncio.timeout(LONG):
-        while True:
-            try:
-                await a_write(database)
-            except Unavailable:
-                return
-            await asyncio.sleep(0.02)
-
-
-async def make_writable(url: str) -> None:
-    connection = await asyncpg.connect(url, timeout=LONG)
-    await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-    await connection.execute("SELECT pg_reload_conf()")
-    await connection.close()
-
-
-def demote(server: Server) -> None:
-    """Start a server again as a standby, which has no primary to follow yet."""
-    if not isinstance(server, LocalServer):
-        pytest.skip("needs the files of a server of this machine")
-    server.stop()
-    (data,) = (path.parent for path in Path(server.folder).glob("**/PG_VERSION") if is_root(path))
-    (data / "standby.signal").touch()
-    server.start()
-
-
-def is_root(path: Path) -> bool:
-    return (path.parent / "global").is_dir()
-
-
-async def test_a_standby_is_out_of_reach_until_it_is_promoted(new_postgres: NewServer) -> None:
-    with new_postgres() as server:
-        await migrate(server.url)
-        async with opened(server.url) as database:
-            await a_write(database)
-            demote(server)
-            for _ in range(3):
-                with pytest.raises(Unavailable):
-                    await database.ping()
-                with pytest.raises(Unavailable):
-                    await a_write(database)
-            assert await run_on(server.url, "SELECT pg_promote()")
-            await becomes_writable(database)
-            await a_write(database)
-
-
-async def test_of_several_hosts_the_one_that_takes_writes_is_used(
-    new_postgres: NewServer, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with new_postgres() as standby, FaultProxy.to(postgres_server.url) as silent:
-        demote(standby)
-        silent.silence()
-        primary = postgres_server.url
-        hosts = [each.rpartition("@")[2].partition("/")[0] for each in (standby.url, primary)]
-        hosts.insert(0, f"127.0.0.1:{silent.port}")
-        # A host that says nothing may not use up the time of the others.
-        monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", 3 * 5.0)
-        url = primary.replace(hosts[-1], ",".join(hosts))
-        async with opened(url) as database:
-            await becomes_writable(database)
-            async with database.driver() as driver:
-                assert not await driver.fetchval("SELECT pg_is_in_recovery()")
-            tried = silent.accepted
-            await fill(database)  # the host that answered last is tried first
-            assert silent.accepted == tried

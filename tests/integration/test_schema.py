@@ -1,9 +1,7 @@
 """The schema against its migrations, the domain's rules and the queries that it is made for."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Sequence
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -211,8 +209,6 @@ async def test_an_order_begins_at_the_beginning(at_head: Database) -> None:
 
 
 _OWNER = UserId(UUID(int=1))
-_DAY = datetime(2026, 1, 2, tzinfo=UTC)
-_ORDERS_A_DAY = 20_000
 _FILTERS = [
     OrderFilter(owner=owner, statuses=statuses, reference=reference)
     for owner in (None, _OWNER)
@@ -254,59 +250,6 @@ async def _plan(database: Database, sql: str, parameters: Sequence[Any]) -> str:
     plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
     return plan
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        OrderFilter(created_before=_DAY + timedelta(hours=6)),
-        OrderFilter(created_after=_DAY + timedelta(hours=18)),
-        OrderFilter(
-            created_after=_DAY + timedelta(hours=6), created_before=_DAY + timedelta(hours=6.001)
-        ),
-        OrderFilter(owner=_OWNER, created_before=_DAY + timedelta(hours=6)),
-        OrderFilter(created_before=_DAY - timedelta(hours=1)),
-        OrderFilter(created_after=_DAY + timedelta(hours=25)),
-    ],
-)
-async def test_a_page_between_two_times_visits_few_other_rows(
-    at_head: Database, wanted: OrderFilter
-) -> None:
-    await _a_day_of_orders(at_head)
-    sql, parameters = page_query(wanted, None, 21)
-    async with at_head.driver() as driver:
-        rows = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
-    visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
-    # A page, and what an id may be ahead of its order's time: a minute of such a day.
-    assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
-
-
-def _visited(plan: dict[str, Any]) -> Iterator[int]:
-    if "Plans" not in plan:
-        yield plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-    for part in plan.get("Plans", ()):
-        yield from _visited(part)
-
-
-async def _a_day_of_orders(database: Database) -> None:
-    """Orders evenly over a day, each id made at its time."""
-    async with database.driver() as driver:
-        await driver.execute(
-            "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER
-        )
-        await driver.execute(
-            "INSERT INTO orders SELECT"
-            " (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'"
-            " || lpad(to_hex(n), 12, '0'))::uuid,"
-            " $1, NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, at, at, NULL"
-            " FROM (SELECT n, $2::timestamptz + n * $3::interval AS at"
-            "       FROM generate_series(0, $4::int - 1) AS n) AS made",
-            _OWNER,
-            _DAY,
-            timedelta(days=1) / _ORDERS_A_DAY,
-            _ORDERS_A_DAY,
-        )
-        await driver.execute("VACUUM ANALYZE orders")
 
 
 async def _many_orders(database: Database) -> None:

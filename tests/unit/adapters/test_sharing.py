@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from adapters.postgres.sharing import Shared
-from application.errors import Unavailable
+from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, ConcurrentUpdate, Unavailable
 from application.patience import storage_deadline
 from domain.errors import ReferenceTaken
+from tests.support.patience import LONG
 
 
 class Statement:
@@ -19,12 +21,16 @@ class Statement:
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
         self.refuses: dict[int, Exception] = {}
+        self.deadlocks = 0
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
     async def __call__(self, _: object, asked: Sequence[int]) -> Sequence[int]:
         self.groups.append(list(asked))
         await self.may_go_on.wait()
+        if self.deadlocks:
+            self.deadlocks -= 1
+            raise ConcurrentUpdate
         for each in asked:
             if each in self.refuses:
                 raise self.refuses[each]
@@ -45,10 +51,10 @@ class Connections:
 
 
 def sharing(
-    statement: Statement, most: int, connections: Connections | None = None
+    statement: Statement, most: int, connections: Connections | None = None, *, changes: bool = True
 ) -> Shared[int, int]:
     database: Any = connections or Connections()
-    return Shared(database, statement, most)
+    return Shared(database, statement, most, changes=changes)
 
 
 async def turns(count: int = 5) -> None:
@@ -84,13 +90,38 @@ async def test_while_two_are_on_their_way_the_next_are_gathered_and_none_is_too_
     assert statement.groups == [[0], [1], [2, 3, 4], [5, 6]]
 
 
-async def test_one_that_is_refused_takes_no_other_with_it() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ReferenceTaken(),
+        asyncpg.CheckViolationError("orders_items_count"),
+        asyncpg.DataError("invalid input for query argument $4"),
+    ],
+    ids=lambda refusal: type(refusal).__name__,
+)
+async def test_one_that_is_refused_takes_no_other_with_it(refusal: Exception) -> None:
     statement = Statement()
-    statement.refuses[1] = ReferenceTaken()
+    statement.refuses[1] = refusal
     shared = sharing(statement, most=64)
     told = await asyncio.gather(*map(shared, range(3)), return_exceptions=True)
     assert told == [0, statement.refuses[1], 4]
     assert statement.groups == [[0, 1, 2], [0], [1], [2]]
+
+
+async def test_what_is_rolled_back_for_another_is_sent_again_each_by_itself() -> None:
+    statement = Statement()
+    statement.deadlocks = 3
+    shared = sharing(statement, most=64)
+    assert await asyncio.gather(*map(shared, range(3))) == [0, 2, 4]
+    assert statement.groups == [[0, 1, 2], [0], [0], [0], [1], [2]]
+
+
+async def test_what_is_always_rolled_back_is_given_up() -> None:
+    statement = Statement()
+    statement.deadlocks = 100
+    with pytest.raises(ConcurrentUpdate):
+        await sharing(statement, most=64)(0)
+    assert statement.groups == [[0]] * 4
 
 
 @pytest.mark.parametrize("failure", [Unavailable(), RuntimeError("a bug")])
@@ -116,17 +147,37 @@ async def test_for_whoever_has_gone_away_nobody_asks_any_more() -> None:
     assert [2] not in statement.groups
 
 
-async def test_whoever_may_wait_no_longer_is_told_so() -> None:
-    statement = Statement()
-    shared = sharing(statement, most=64)
+@pytest.mark.parametrize(
+    ("changes", "is_sent", "detail"),
+    [
+        (True, True, OUTCOME_UNKNOWN),
+        (True, False, NOTHING_CHANGED),
+        (False, True, NOTHING_CHANGED),
+    ],
+)
+async def test_a_call_that_is_late_learns_whether_it_may_have_been_done(
+    monkeypatch: pytest.MonkeyPatch, *, changes: bool, is_sent: bool, detail: str
+) -> None:
+    statement, connections = Statement(), Connections()
+    shared = sharing(statement, 64, connections, changes=changes)
     statement.may_go_on.clear()
+    if not is_sent:
+        connections.there_is_one.clear()
     patient = asyncio.create_task(shared(1))
-    token = storage_deadline.set(asyncio.get_running_loop().time())
-    with pytest.raises(Unavailable):
-        await shared(2)
+    loop = asyncio.get_running_loop()
+    token = storage_deadline.set(loop.time() + LONG)
+    late = asyncio.create_task(shared(2))
     storage_deadline.reset(token)
+    await turns()
+    assert any(2 in group for group in statement.groups) == is_sent
+    monkeypatch.setattr(loop, "time", lambda time=loop.time: time() + LONG)
+    with pytest.raises(Unavailable) as refusal:
+        await late
+    assert str(refusal.value) == detail
+    connections.there_is_one.set()
     statement.may_go_on.set()
     assert await patient == 2
+    assert any(2 in group for group in statement.groups) == is_sent
 
 
 @pytest.mark.parametrize("later", range(6))

@@ -1,0 +1,128 @@
+"""PostgreSQL that fails over, answers no commit, or is reached over a network that breaks."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from application.errors import OUTCOME_UNKNOWN
+from tests.e2e.service import PASSWORD, Service, User, an_email, eventually, running_service
+from tests.faults.cluster import SECRET
+from tests.integration.test_connections import run_on
+from tests.servers.databases import create_database
+from tests.servers.plugin import NewServer
+from tests.servers.server import Server
+from tests.support.fault_proxy import FaultProxy
+from tests.support.postgres import beside
+
+#: All sessions but the one that runs it.
+TERMINATE_ALL = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def server(new_postgres: NewServer) -> Iterator[Server]:
+    with new_postgres() as server:
+        yield server
+
+
+@contextmanager
+def serving(url: str) -> Iterator[Service]:
+    settings: Mapping[str, str] = {
+        "DATABASE_URL": url,
+        "JWT_SECRET_KEY": SECRET,
+        "HURT": "DATABASE_URL",
+    }
+    with running_service(**settings) as service:
+        yield service
+
+
+def sql(server: Server, *statements: str) -> None:
+    for statement in statements:
+        beside(run_on, server.url, statement)
+
+
+def is_ready(service: Service) -> bool:
+    answer = service.http.get("/health/ready/")
+    assert answer.status_code in {200, 503}
+    assert (answer.status_code == 200) == (answer.json()["checks"]["postgresql"] == "ok")
+    return answer.status_code == 200
+
+
+def changes(user: User, order: Mapping[str, str]) -> list[httpx.Response]:
+    """Every kind of change, tried once."""
+    account = {"email": an_email(), "password": PASSWORD}
+    return [
+        user.post_order(),
+        user.patch(order, "PAID"),
+        user.service.http.post("/register/", json=account),
+    ]
+
+
+def test_a_failover_to_a_read_only_server_is_an_outage_and_heals_without_a_restart(
+    server: Server,
+) -> None:
+    url = beside(create_database, server.url)
+    name = url.rpartition("/")[2]
+    with serving(url) as service:
+        user = service.register()
+        order = user.order()
+        sql(
+            server,
+            f"ALTER DATABASE {name} SET default_transaction_read_only = on",
+            TERMINATE_ALL,
+        )
+        eventually(lambda: not is_ready(service))
+        for answer in changes(user, order):
+            assert answer.status_code == 503, answer.text
+            assert answer.json()["code"] == "unavailable"
+            assert answer.headers["Retry-After"].isdigit()
+        sql(server, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        eventually(lambda: is_ready(service))
+        assert [answer.status_code for answer in changes(user, order)] == [201, 200, 201]
+        assert "unhandled exception" not in service.log
+
+
+def test_a_change_whose_commit_is_not_answered_may_have_been_done(server: Server) -> None:
+    with serving(beside(create_database, server.url)) as service:
+        user = service.register()
+        order = user.order()
+        sql(server, "ALTER SYSTEM SET synchronous_standby_names = 'nowhere'")
+        server.stop()
+        server.start()
+        eventually(lambda: is_ready(service))
+        answers = [user.post_order(reference="web-1"), user.patch(order, "PAID")]
+        for answer in answers:
+            assert answer.status_code == 503
+            assert answer.json()["detail"] == OUTCOME_UNKNOWN
+            assert answer.headers["Retry-After"].isdigit()
+        sql(server, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+        eventually(lambda: is_ready(service))
+        # The advice holds: the order is there, and is not stored twice.
+        eventually(lambda: user.post_order(reference="web-1").status_code == 409)
+        found = user.get("/orders/", params={"reference": "web-1"}).json()
+        assert [each["reference"] for each in found] == ["web-1"]
+
+
+def test_connections_that_are_reset_cost_some_requests_and_nothing_else(server: Server) -> None:
+    with (
+        FaultProxy.to(server.url) as proxy,
+        serving(proxy.through(beside(create_database, server.url))) as service,
+    ):
+        user = service.register()
+        order = user.order()
+        seen = set()
+        for _ in range(20):
+            proxy.reset()
+            seen |= {
+                user.post_order().status_code,
+                user.get(f"/orders/{order['id']}/history/").status_code,
+                user.get("/orders/").status_code,
+            }
+        assert seen <= {200, 201, 503}
+        eventually(lambda: is_ready(service))
+        assert user.post_order().status_code == 201
+        assert "unhandled exception" not in service.log

@@ -1,0 +1,243 @@
+"""What a change that PostgreSQL did not answer says of itself, and groups that get in each other's
+way.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from adapters.postgres.database import Database
+from adapters.postgres.migrating import migrate
+from adapters.postgres.new_orders import PostgresNewOrders
+from application.documents import OrderWrite
+from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
+from application.patience import storage_deadline
+from domain.errors import ReferenceTaken
+from domain.ids import UserId
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import NewServer, Shared
+from tests.servers.server import Server
+from tests.support.acts import an_owner, order_in, place
+from tests.support.adapters import Adapters
+from tests.support.orders import PAID, STAFF, a_placed_order, an_order_write
+from tests.support.patience import LONG, no_hurry
+from tests.support.postgres import adapters_over
+from tests.support.time import NOW
+
+#: Seconds that a call may take here whose answer never comes.
+SOON = 2.0
+
+
+@pytest.fixture
+async def server(new_postgres: NewServer) -> AsyncIterator[Server]:
+    """A PostgreSQL to hurt, with the schema in it."""
+    with new_postgres() as server:
+        with no_hurry():
+            await migrate(server.url)
+        yield server
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[Database]:
+    database = Database(server.url, 2)
+    yield database
+    await database.close()
+
+
+@contextmanager
+def deadline() -> Iterator[None]:
+    """A request's deadline, for the time of the block."""
+    token = storage_deadline.set(asyncio.get_running_loop().time() + SOON)
+    yield
+    storage_deadline.reset(token)
+
+
+async def outcome_of(change: Awaitable[object]) -> str:
+    """What a change says that is not answered."""
+    with deadline(), pytest.raises(Unavailable) as refusal:
+        await change
+    return str(refusal.value)
+
+
+async def pay(adapters: Adapters, write: OrderWrite) -> None:
+    async with adapters.begin() as tx:
+        order = await tx.orders.get(write.record.id, STAFF)
+        order.move_to(PAID, STAFF, None, NOW)
+        await tx.orders.save(an_order_write(order))
+        await tx.commit()
+
+
+async def set_up(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url, timeout=LONG)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
+    server: Server, database: Database
+) -> None:
+    with no_hurry():
+        adapters = adapters_over(database)
+        owner = await an_owner(adapters)
+        write = await place(adapters, owner)
+        await set_up(server.url, "ALTER SYSTEM SET synchronous_standby_names = 'nowhere'")
+        server.stop()
+        server.start()
+        with suppress(Unavailable):  # the old connection, whose end has not been read yet
+            await database.ping()
+        await database.ping()
+    created = an_order_write(a_placed_order(owner))
+    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
+    assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
+    with no_hurry():
+        # And so it was.
+        await set_up(
+            server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
+        )
+        assert (await order_in(adapters, created.record.id)).state.version == 1
+        assert (await order_in(adapters, write.record.id)).state.version == 2
+
+
+async def test_a_server_that_hangs_may_have_done_what_was_sent(
+    server: Server, database: Database
+) -> None:
+    with no_hurry():
+        adapters = adapters_over(database)
+        write = await place(adapters)
+    server.pause()
+    created = an_order_write(a_placed_order(write.record.owner))
+    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    # The pool is left without an open connection now: nothing can be sent any more.
+    assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+    assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
+    assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
+    server.resume()
+
+
+async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
+    server: Server, database: Database
+) -> None:
+    with no_hurry():
+        adapters = adapters_over(database)
+        write = await place(adapters)
+
+    async def pay_meanwhile() -> None:
+        async with adapters.begin() as tx:
+            order = await tx.orders.get(write.record.id, STAFF)
+            server.pause()
+            order.move_to(PAID, STAFF, None, NOW)
+            await tx.orders.save(an_order_write(order))
+
+    assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
+    server.resume()
+    with no_hurry():
+        assert (await order_in(adapters, write.record.id)).state.version == 1
+
+
+async def test_a_read_never_says_that_it_may_have_changed_anything(
+    server: Server, database: Database
+) -> None:
+    with no_hurry():
+        adapters = adapters_over(database)
+        write = await place(adapters)
+    server.pause()
+    assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
+    server.resume()
+
+
+async def test_a_change_that_waits_for_a_connection_was_not_done(database: Database) -> None:
+    with no_hurry():
+        adapters = adapters_over(database)
+        owner = await an_owner(adapters)
+    async with database.driver(LONG), database.driver(LONG):
+        created = an_order_write(a_placed_order(owner))
+        assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+        assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
+
+
+# --- Groups
+
+
+@pytest.fixture
+async def processes(
+    postgres_server: Shared, migrated: str
+) -> AsyncIterator[tuple[Database, Database]]:
+    """The pools of two processes over one database."""
+    async with fresh_database(postgres_server.url, migrated) as url:
+        one, other = Database(url, 4), Database(url, 4)
+        yield one, other
+        await one.close()
+        await other.close()
+
+
+@asynccontextmanager
+async def a_reference_in_the_making(
+    database: Database, owner: UserId, reference: str
+) -> AsyncIterator[None]:
+    """Hold an entry of the unique index for the time of the block, then let it go."""
+    async with database.driver(LONG) as driver:
+        await driver.execute("BEGIN")
+        await driver.execute(
+            "INSERT INTO orders SELECT gen_random_uuid(), $1, $2, '[{}]', 1, 'USD', 'PENDING', 1,"
+            " 1, now(), now(), NULL",
+            owner,
+            reference,
+        )
+        yield
+        await driver.execute("ROLLBACK")
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_groups_of_two_processes_with_crossed_references_do_not_deadlock(
+    processes: tuple[Database, Database],
+) -> None:
+    one, other = processes
+    owner = await an_owner(adapters_over(one))
+    crossed = ["first", "middle", "last"]
+    async with a_reference_in_the_making(one, owner, "middle"):
+        groups = [
+            together(PostgresNewOrders(database), owner, references)
+            for database, references in ((one, crossed), (other, crossed[::-1]))
+        ]
+        await both_wait(one)
+    told = [each for group in groups for each in await group]
+    # Each reference is taken by one of the groups.
+    assert Counter(type(each) for each in told) == {type(None): 3, ReferenceTaken: 3}
+
+
+def together(
+    new_orders: PostgresNewOrders, owner: UserId, references: Sequence[str]
+) -> "asyncio.Future[list[BaseException | None]]":
+    """Create orders with these references in one group."""
+    writes = [an_order_write(a_placed_order(owner, reference=each)) for each in references]
+    return asyncio.gather(*map(new_orders.add, writes), return_exceptions=True)
+
+
+async def both_wait(database: Database) -> None:
+    async with asyncio.timeout(LONG), database.driver(LONG) as driver:
+        while (  # noqa: ASYNC110 - PostgreSQL has no event of it
+            await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
+        ):
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_one_order_that_the_database_refuses_takes_no_other_with_it(
+    processes: tuple[Database, Database],
+) -> None:
+    database, _ = processes
+    adapters = adapters_over(database)
+    owner = await an_owner(adapters)
+    writes = [an_order_write(a_placed_order(owner)) for _ in range(5)]
+    writes[2] = replace(writes[2], record=writes[2].record._replace(items="[]"))
+    told = await asyncio.gather(*map(adapters.new_orders.add, writes), return_exceptions=True)
+    kinds = [type(each) for each in told]
+    assert kinds == [type(None)] * 2 + [asyncpg.CheckViolationError] + [type(None)] * 2
+    assert (await order_in(adapters, writes[4].record.id)).state.owner == owner

@@ -1,0 +1,84 @@
+"""Pages between two times: how many rows PostgreSQL visits for one."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.postgres.database import Database
+from adapters.postgres.reading import page_query
+from application.ports.orders import OrderFilter
+from domain.ids import UserId
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import Shared
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+_OWNER = UserId(UUID(int=1))
+_DAY = datetime(2026, 1, 2, tzinfo=UTC)
+_ORDERS_A_DAY = 20_000
+
+
+@pytest.fixture
+async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
+    """A database with today's schema."""
+    async with fresh_database(postgres_server.url, migrated) as url:
+        database = Database(url, pool_size=1)
+        yield database
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        OrderFilter(created_before=_DAY + timedelta(hours=6)),
+        OrderFilter(created_after=_DAY + timedelta(hours=18)),
+        OrderFilter(
+            created_after=_DAY + timedelta(hours=6), created_before=_DAY + timedelta(hours=6.001)
+        ),
+        OrderFilter(owner=_OWNER, created_before=_DAY + timedelta(hours=6)),
+        OrderFilter(created_before=_DAY - timedelta(hours=1)),
+        OrderFilter(created_after=_DAY + timedelta(hours=25)),
+    ],
+)
+async def test_a_page_between_two_times_visits_few_other_rows(
+    at_head: Database, wanted: OrderFilter
+) -> None:
+    await _a_day_of_orders(at_head)
+    sql, parameters = page_query(wanted, None, 21)
+    async with at_head.driver() as driver:
+        rows = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
+    visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
+    # A page, and what an id may be ahead of its order's time: a minute of such a day.
+    assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
+
+
+def _visited(plan: dict[str, Any]) -> Iterator[int]:
+    if "Plans" not in plan:
+        yield plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    for part in plan.get("Plans", ()):
+        yield from _visited(part)
+
+
+async def _a_day_of_orders(database: Database) -> None:
+    """Orders evenly over a day, each id made at its time."""
+    async with database.driver() as driver:
+        await driver.execute(
+            "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER
+        )
+        await driver.execute(
+            "INSERT INTO orders SELECT"
+            " (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'"
+            " || lpad(to_hex(n), 12, '0'))::uuid,"
+            " $1, NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, at, at, NULL"
+            " FROM (SELECT n, $2::timestamptz + n * $3::interval AS at"
+            "       FROM generate_series(0, $4::int - 1) AS n) AS made",
+            _OWNER,
+            _DAY,
+            timedelta(days=1) / _ORDERS_A_DAY,
+            _ORDERS_A_DAY,
+        )
+        await driver.execute("VACUUM ANALYZE orders")
