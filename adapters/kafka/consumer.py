@@ -18,6 +18,9 @@ _REJOIN, _REQUEST = 6_000, 9_000
 #: messages can be given to nobody, and another member could do no better. aiokafka's own tasks
 #: keep the membership, and fetch no more of a partition than what waits already.
 _NOT_ASKING: Final = 2**31 - 1
+#: Milliseconds between two requests for metadata: so long may a topic that was made again, or a new
+#: partition, remain unread.
+_METADATA_AGE_MS: Final = 5_000
 #: Seconds that the broker has for a goodbye.
 _GOODBYE: Final = 2.0
 
@@ -39,6 +42,7 @@ async def joined(
         heartbeat_interval_ms=_HEARTBEAT,
         rebalance_timeout_ms=_REJOIN,
         request_timeout_ms=_REQUEST,
+        metadata_max_age_ms=_METADATA_AGE_MS,
         max_poll_interval_ms=_NOT_ASKING,
     )
     try:

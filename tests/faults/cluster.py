@@ -149,16 +149,29 @@ class Cluster:
 
     def send(self, topic: str, *messages: dict[str, Any]) -> None:
         """Messages of a stranger."""
-        connection = KafkaConnection(
-            self.settings["KAFKA_BOOTSTRAP_SERVERS"],
-            topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
-        )
 
         async def write() -> None:
             async with AsyncExitStack() as stack:
-                await Kafka(connection, stack).write(*messages, topic=topic)
+                await Kafka(self._connection, stack).write(*messages, topic=topic)
 
         beside(write)
+
+    def send_undecodable(self, topic: str, count: int) -> None:
+        """Records that the client library cannot decode."""
+
+        async def write() -> None:
+            async with AsyncExitStack() as stack:
+                for _ in range(count):
+                    await Kafka(self._connection, stack).write_unreadable(topic)
+
+        beside(write)
+
+    @property
+    def _connection(self) -> KafkaConnection:
+        return KafkaConnection(
+            self.settings["KAFKA_BOOTSTRAP_SERVERS"],
+            topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
+        )
 
     def last_words(self) -> str:
         """The end of what each process said."""

@@ -85,11 +85,20 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
             times = 3 if message is UNKNOWN else 2
             assert again[as_sent(message)] == times
 
+        # A record that cannot even be decoded is named by its place.
+        cluster.send_undecodable("new_order", 2)
+        eventually(lambda: len(letters()) == len(BAD) + 2)
+        places = [
+            re.search(r"partition 0, offset \d+ cannot be decoded", line) for line in letters()
+        ]
+        assert len({place[0] for place in places if place}) == 2
+        user.processed_order()
+
         cluster.finishes()
         report = cluster.audit()
-        assert (report["orders"], report["processed"]) == (7, 7)
+        assert (report["orders"], report["processed"]) == (8, 8)
         assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
-        assert len(cluster.seen("order_processed")) == 7
+        assert len(cluster.seen("order_processed")) == 8
         assert user.get(f"/orders/{order['id']}/").headers["ETag"] == '"v1p"'
 
 

@@ -4,7 +4,7 @@ from application.bury_message import BuryMessage
 from application.bury_order import BuryOrder
 from application.letters import LONGEST_REASON
 from application.messages import message_of
-from application.ports.events import Delivery
+from application.ports.events import Delivery, Placement
 from application.replay_dead_letters import BATCH, ReplayDeadLetters
 from domain.ids import OrderId
 from tests.support.orders import IDS, an_order_id
@@ -101,3 +101,27 @@ async def test_a_reason_is_storable_whatever_it_says(
     assert sorted(letter.reason for letter in letters) == sorted(
         ["a\ufffdb ?", "unknown", "x" * LONGEST_REASON]
     )
+
+
+async def test_records_that_cannot_be_decoded_are_known_by_their_place(
+    bury_message: BuryMessage,
+) -> None:
+    places = [Placement(0, 1), Placement(0, 2), None]
+    records = [Delivery(None, None, (), place, "it is corrupt") for place in places]
+    outcomes = [await bury_message(record, "new_order", "corrupt") for record in records * 2]
+    assert outcomes == [True] * 3 + [False] * 3
+    assert await bury_message(Delivery(None, None), "new_order", "it is empty")
+
+
+async def test_messages_that_differ_in_any_byte_are_letters_of_their_own(
+    bury_message: BuryMessage,
+) -> None:
+    headers = (("a", b"1"), ("a", None))
+    messages = [
+        Delivery(key, value, some)
+        for key in (None, b"", b"k")
+        for value in (None, b"", b"v")
+        for some in ((), headers, headers[::-1], headers[:1])
+    ]
+    outcomes = [await bury_message(message, "new_order", "no JSON") for message in messages * 2]
+    assert outcomes == [True] * len(messages) + [False] * len(messages)

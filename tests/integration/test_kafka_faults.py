@@ -1,0 +1,160 @@
+"""Topics that vanish or are emptied, corrupt batches, and connections that networks cut."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from adapters.kafka.publisher import KafkaPublisher
+from adapters.kafka.source import KafkaSource
+from application.documents import Event
+from tests.integration.kafka_tools import TOPIC, Kafka, ids, kafka_at, new_orders, received
+from tests.servers.found import do_without
+from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.process import LocalServer
+from tests.servers.server import Kind, Unavailable
+from tests.support.fault_proxy import FaultProxy
+from tests.support.patience import LONG
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[tuple[LocalServer, FaultProxy]]:
+    """A broker that its clients know by the address of a proxy alone."""
+    try:
+        with FaultProxy("127.0.0.1", 0) as proxy:
+            server = LocalServer(KafkaProgram(advertised_port=proxy.port))
+            proxy._upstream = ("127.0.0.1", server._ports.numbers[0])
+            try:
+                server.start()
+                yield server, proxy
+            finally:
+                server.close()
+    except Unavailable as missing:
+        do_without(Kind.KAFKA, str(missing), os.environ)
+
+
+@pytest.fixture
+async def kafka(broker: tuple[LocalServer, FaultProxy]) -> AsyncIterator[Kafka]:
+    _, proxy = broker
+    proxy.heal()
+    async with kafka_at(f"127.0.0.1:{proxy.port}") as kafka:
+        yield kafka
+        proxy.heal()
+
+
+async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
+    """Publish as the relay does, until all are acknowledged."""
+    async with asyncio.timeout(LONG):
+        while events:
+            report = await publisher.publish(events)
+            assert report.rejected == {}
+            events = [event for event in events if event.id in report.unreached]
+            await asyncio.sleep(0.1)
+
+
+async def arrived(source: KafkaSource, expected: set[str]) -> None:
+    """Receive and commit until all that is expected has come."""
+    seen: set[str] = set()
+    async with asyncio.timeout(LONG):
+        while not seen >= expected:
+            seen |= ids(await source.receive())
+            await source.commit()
+
+
+def names(events: Sequence[Event]) -> set[str]:
+    return {str(event.id) for event in events}
+
+
+async def admin_of(kafka: Kafka) -> AIOKafkaAdminClient:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.connection.bootstrap_servers)
+    await admin.start()
+    return admin
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_a_topic_that_vanishes_is_made_again_and_read_again_without_a_restart(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.kafka.publisher._PREPARE_SECONDS", 0.2)
+    publisher, source = kafka.publisher(), kafka.source()
+    first, second = new_orders(20), new_orders(20)
+    await publish_all(publisher, first)
+    await arrived(source, names(first))
+    admin = await admin_of(kafka)
+    try:
+        await admin.delete_topics([kafka.connection.name(TOPIC)])
+        await publish_all(publisher, second)
+        [described] = await admin.describe_topics([kafka.connection.name(TOPIC)])
+    finally:
+        await admin.close()
+    assert len(described["partitions"]) == 6
+    await arrived(source, names(second))
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_a_topic_that_is_emptied_stops_neither_the_relay_nor_the_consumer(
+    kafka: Kafka,
+) -> None:
+    publisher, source, newcomer = kafka.publisher(), kafka.source(), kafka.source("newcomer")
+    first, second = new_orders(20), new_orders(20)
+    await publish_all(publisher, first)
+    await received(source, 20)
+    topic = kafka.connection.name(TOPIC)
+    partitions = [TopicPartition(topic, n) for n in range(6)]
+    admin = await admin_of(kafka)
+    try:
+        await admin.delete_records(
+            {partition: RecordsToDelete(before_offset=-1) for partition in partitions}
+        )
+    finally:
+        await admin.close()
+    await publish_all(publisher, second)
+    for each in (source, newcomer):
+        await arrived(each, names(second))
+
+
+def damage(log: Path, value: bytes) -> None:
+    """Change a byte of a stored value, as a bad disk does."""
+    content = log.read_bytes()
+    with log.open("r+b") as file:
+        file.seek(content.index(value))
+        file.write(b"#")
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_a_batch_that_is_corrupt_on_the_brokers_disk_is_named_and_passed(
+    broker: tuple[LocalServer, FaultProxy], kafka: Kafka
+) -> None:
+    server, _ = broker
+    topic = await kafka.make_topic(TOPIC, 1)
+    await kafka.write({"value": b"before"}, {"value": b"~corrupt~"}, {"value": b"after"})
+    damage(server.folder / "data" / f"{topic}-0" / f"{0:020d}.log", b"~corrupt~")
+    deliveries = await received(kafka.source(), 3)
+    assert [delivery.value for delivery in deliveries] == [b"before", None, b"after"]
+    assert f"{topic}, partition 0, offset 1 cannot be decoded" in str(deliveries[1].defect)
+    assert "CRC" in str(deliveries[1].defect)
+
+
+@pytest.mark.parametrize("fault", ["reset", "forget", "silence", "refuse"])
+async def test_what_a_network_does_to_connections_ends_neither_loop(
+    broker: tuple[LocalServer, FaultProxy], kafka: Kafka, fault: str
+) -> None:
+    _, proxy = broker
+    publisher, source = kafka.publisher(5.0), kafka.source()
+    first, second = new_orders(20), new_orders(20)
+    await publish_all(publisher, first)
+    receiving = asyncio.create_task(arrived(source, names([*first, *second])))
+    await asyncio.sleep(1)
+    getattr(proxy, fault)()
+    # Bounded by itself, whatever the network does.
+    async with asyncio.timeout(LONG):
+        report = await publisher.publish(second)
+    assert report.rejected == {}
+    proxy.heal()
+    await publish_all(publisher, [event for event in second if event.id in report.unreached])
+    await receiving
