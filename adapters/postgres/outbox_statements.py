@@ -14,8 +14,8 @@ WALK_ALONG_INDEXES: Final = "SET LOCAL enable_sort = off; SET LOCAL enable_seqsc
 
 # A lock alone would let a second relay take an order's third event while the first holds the
 # second; an event with an earlier unpublished one of its order is not eligible. The conditions on
-# `earlier` are written so that no partial index fits them, and the order's few rows are looked up by
-# the primary key: without statistics PostgreSQL would read all unpublished rows for each one.
+# `earlier` are written so that no partial index fits them, and PostgreSQL looks up few rows by the
+# primary key: without statistics it would read all unpublished rows for each one.
 _IS_FIRST_OF_ORDER: Final = """NOT EXISTS (
     SELECT FROM outbox AS earlier
     WHERE earlier.subject = waiting.subject AND earlier.revision < waiting.revision

@@ -56,3 +56,11 @@ async def test_an_order_that_is_not_stored_is_a_miss_though_it_is_cached() -> No
     write = an_order_write(a_placed_order(a_user_id()))
     await cache.put(write.record.id, write.document)
     assert await cache.get(write.record.id) == MISS
+
+
+async def test_everything_that_is_cached_can_be_made_unreachable() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    await cache.put(write.record.id, write.document)
+    assert await cache.invalidate_all()
+    assert (await cache.get(write.record.id)).document is None
