@@ -1,5 +1,6 @@
-"""The exactly-once audit: what the books say of every order."""
+"""The exactly-once audit: what everything that is stored says of every order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -12,33 +13,41 @@ NAMED: Final = 20
 
 @dataclass(slots=True)
 class Bad:
-    """Orders of which something is wrong: how many, and the first of them by name."""
+    """Orders with a defect: how many, and the first of them by id, with the reasons if any."""
 
     count: int = 0
-    ids: list[OrderId] = field(default_factory=list)
+    reasons: dict[OrderId, Sequence[str]] = field(default_factory=dict)
 
-    def add(self, order_id: OrderId) -> None:
+    @property
+    def ids(self) -> list[OrderId]:
+        """The orders that are named."""
+        return list(self.reasons)
+
+    def add(self, order_id: OrderId, *reasons: str) -> None:
         """Count one more."""
         self.count += 1
-        if len(self.ids) < NAMED:
-            self.ids.append(order_id)
+        if len(self.reasons) < NAMED:
+            self.reasons[order_id] = reasons
 
 
 @dataclass(slots=True)
 class AuditReport:
-    """What is so, in one consistent look at everything.
+    """The state of all orders and events, in one consistent snapshot.
 
     - pending: not processed, and younger than `stuck_after`, or waiting for a broker out of reach;
+    - unpublished: events of any revision, and copies of dead letters, that wait for the broker;
     - stuck: not processed, and older, or a dead letter that was not put back;
-    - lost: an order, a step of its history or its processing without its fact in the outbox, or
-      a fact without what it tells of;
-    - duplicated: more than one row in the ledger of effects.
+    - lost: an order, a step or a processing without its fact, its effect or its inbox row, any of
+      these without an order, or one that contradicts another; a dead letter without its copy;
+    - duplicated: more than one effect.
     """
 
     orders: int = 0
     published: int = 0
     processed: int = 0
     pending: int = 0
+    unpublished: int = 0
+    oldest_unpublished: datetime | None = None
     lost: Bad = field(default_factory=Bad)
     duplicated: Bad = field(default_factory=Bad)
     stuck: Bad = field(default_factory=Bad)
@@ -48,16 +57,22 @@ class AuditReport:
         """Whether nothing is wrong."""
         return not (self.lost.count or self.duplicated.count or self.stuck.count)
 
+    def add_unpublished(self, events: int, oldest: datetime | None) -> None:
+        """Count more events that wait, the oldest of them since `oldest`."""
+        self.unpublished += events
+        if oldest is not None:
+            self.oldest_unpublished = min(oldest, self.oldest_unpublished or oldest)
+
 
 class AuditProgress(Protocol):
-    """Whoever watches an audit."""
+    """The display of an audit that runs."""
 
     def __call__(self, orders_seen: int, orders_in_all: int) -> None:
-        """Hear how far it is; `orders_in_all` is an estimate."""
+        """Show the progress; `orders_in_all` is an estimate."""
 
 
-class Books(Protocol):
-    """All that is stored, seen by the auditor."""
+class AuditReader(Protocol):
+    """Everything that is stored, seen from the audit."""
 
     async def audit(
         self,
@@ -67,7 +82,7 @@ class Books(Protocol):
         broker_reachable: bool,
         progress: AuditProgress,
     ) -> AuditReport:
-        """Look at everything at one moment, without keeping it in memory.
+        """Judge everything as it is at one moment, without keeping it in memory.
 
         Raises:
             Unavailable: the storage is out of reach.

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from application.letters import message_again
-from application.ports.dead_letters import DeadLetter, DeadLetters
+from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 from application.ports.events import OutboxBell
 from application.ports.system import Clock, IdGenerator
 from domain.ids import EventId
@@ -20,7 +20,7 @@ class ReplayDeadLetters:
     """
 
     def __init__(
-        self, letters: DeadLetters, bell: OutboxBell, clock: Clock, ids: IdGenerator
+        self, letters: DeadLetterAdmin, bell: OutboxBell, clock: Clock, ids: IdGenerator
     ) -> None:
         self._letters = letters
         self._bell = bell
@@ -34,11 +34,12 @@ class ReplayDeadLetters:
         return done
 
     async def all(self) -> int:
-        """Put back all that wait now; how many did."""
-        began, count = self._clock.now(), 0
-        while letters := await self._letters.waiting(began, BATCH):
+        """Put back all that wait, each at most once; return how many were put back."""
+        after, count = None, 0
+        while letters := await self._letters.waiting_by_id(after, BATCH):
             count += len(await self._put_back(letters))
             self._bell.ring()
+            after = letters[-1].id
         return count
 
     async def _put_back(self, letters: Sequence[DeadLetter]) -> list[UUID]:

@@ -35,7 +35,7 @@ class MemorySource:
         return deliveries
 
     async def commit(self) -> None:
-        """Count: a message ends with the process, and the sweeper sees to its order."""
+        """Count: a message ends with the process, and the requeuer sees to its order."""
         self._uncommitted = 0
 
     async def lag(self) -> Mapping[int, int]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
 from adapters.memory.storage import MemoryStorage
@@ -14,7 +15,7 @@ from domain.ids import OrderId
 
 
 class MemoryDeadLetters:
-    """`DeadLetters` in memory."""
+    """`DeadLetters` and `DeadLetterAdmin` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._letters = storage.dead_letters
@@ -25,11 +26,16 @@ class MemoryDeadLetters:
         await sleep(0)
         return self._tell(self._letters.bury(letter), copy)
 
-    async def waiting(self, buried_by: datetime, limit: int) -> Sequence[DeadLetter]:
+    async def waiting(self, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, the oldest first."""
         await sleep(0)
-        letters = (letter for letter in self._letters.waiting() if letter.at <= buried_by)
-        return list(islice(letters, limit))
+        return list(islice(self._letters.waiting(), limit))
+
+    async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+        """At most `limit` letters that were not put back, behind `after`, by id."""
+        await sleep(0)
+        letters = (each for each in self._letters.waiting() if after is None or each.id > after)
+        return sorted(letters, key=attrgetter("id"))[:limit]
 
     async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
         """Those of the letters that exist, the oldest first."""

@@ -39,8 +39,8 @@ class MemoryStorage:
         self.dead_letters = DeadLettersTable()
         self.inbox = InboxTable()
         self.ledger: list[Effect] = []
-        #: Orders that were announced and not processed; when each was last handed to somebody.
-        self.backlog: dict[OrderId, datetime] = {}
+        #: Orders that were announced and not processed; when each was last handed over.
+        self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
 
@@ -50,4 +50,4 @@ class MemoryStorage:
         order_id = OrderId(event.subject)
         order = self.orders.find(order_id)
         if event.revision == 1 and order is not None and order.record.processed_at is None:
-            self.backlog[order_id] = now
+            self.unprocessed[order_id] = now

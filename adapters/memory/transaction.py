@@ -47,7 +47,7 @@ class _Orders:
             self._storage.orders.replace(write)
             self._storage.outbox.add(write.event)
             if write.record.processed_at is not None:
-                self._storage.backlog.pop(write.record.id, None)
+                self._storage.unprocessed.pop(write.record.id, None)
         self._writes.clear()
 
 

@@ -51,15 +51,18 @@ WITH kept AS (
 )
 {_TELL}
 """  # noqa: S608 - a text of our own
-_WAITING: Final = """
-SELECT * FROM dead_letters WHERE replayed_at IS NULL AND at <= $1 ORDER BY at, id LIMIT $2
+_WAITING: Final = "SELECT * FROM dead_letters WHERE replayed_at IS NULL ORDER BY at, id LIMIT $1"
+_WAITING_BY_ID: Final = """
+SELECT * FROM dead_letters WHERE replayed_at IS NULL AND id > $1 ORDER BY id LIMIT $2
 """
+#: Before every letter.
+_BEGINNING: Final = UUID(int=0)
 _FIND: Final = "SELECT * FROM dead_letters WHERE id = ANY($1) ORDER BY at, id"
 _ANNOUNCED: Final = "SELECT * FROM outbox WHERE subject = $1 AND revision = 1"
 
 
 class PostgresDeadLetters:
-    """`DeadLetters` on PostgreSQL."""
+    """`DeadLetters` and `DeadLetterAdmin` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -68,9 +71,13 @@ class PostgresDeadLetters:
         """Keep a letter and let its copy wait in the outbox."""
         return await self._told(_ADD, *_event_values(copy), *_letter_values(letter))
 
-    async def waiting(self, buried_by: datetime, limit: int) -> Sequence[DeadLetter]:
+    async def waiting(self, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, the oldest first."""
-        return await self._letters(_WAITING, buried_by, limit)
+        return await self._letters(_WAITING, limit)
+
+    async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+        """At most `limit` letters that were not put back, behind `after`, by id."""
+        return await self._letters(_WAITING_BY_ID, after or _BEGINNING, limit)
 
     async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
         """Those of the letters that exist, the oldest first."""

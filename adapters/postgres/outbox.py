@@ -1,17 +1,14 @@
-"""The outbox, seen from the relay, and the backlog, seen from the sweeper."""
+"""The outbox, seen from the relay."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
 from adapters.postgres.database import Database
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
-from domain.ids import OrderId
 
 #: Seconds for which a relay may hold a batch.
 _HOLD_SECONDS: Final = 20.0
@@ -50,42 +47,3 @@ async def _locked(driver: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
     found = await driver.fetch(sql.SELECT_REPLAYS, size - len(rows))
     replays = [row for row in found if row["subject"] not in subjects]
     return PostgresOutboxBatch(driver, [*rows, *replays])
-
-
-_CLAIM: Final = """
-UPDATE outbox SET handed_over_at = $2
-WHERE (subject, revision) IN (
-    SELECT announced.subject, announced.revision
-    FROM orders JOIN outbox AS announced ON announced.subject = orders.id
-    WHERE orders.processed_at IS NULL AND announced.revision = 1
-      AND announced.published_at < $1
-      AND (announced.handed_over_at IS NULL OR announced.handed_over_at < $1)
-      AND NOT EXISTS (
-          SELECT FROM dead_letters AS letter
-          WHERE letter.order_id = orders.id AND letter.replayed_at IS NULL
-      )
-    ORDER BY orders.id
-    LIMIT $3
-    FOR UPDATE OF announced SKIP LOCKED
-)
-RETURNING subject
-"""
-
-
-class PostgresBacklog:
-    """`Backlog` on PostgreSQL."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def claim(
-        self, announced_before: datetime, now: datetime, limit: int
-    ) -> Sequence[OrderId]:
-        """At most `limit` orders published before `announced_before` and not handed over since.
-
-        None that is a dead letter: somebody has to look at it first.
-        """
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(_CLAIM, announced_before, now, limit)
-        ids: list[UUID] = [row["subject"] for row in rows]
-        return [OrderId(order_id) for order_id in ids]

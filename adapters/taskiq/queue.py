@@ -18,7 +18,7 @@ class TaskiqQueue:
     def __init__(self, broker: AsyncBroker) -> None:
         self._process_order: AsyncKicker[[str], None] = AsyncKicker(PROCESS_ORDER, broker, {})
 
-    async def process_order(self, order_id: OrderId) -> None:
+    async def process_order(self, order_id: OrderId) -> bool:
         """Have the order processed, once at least; waits while the queue is full."""
         try:
             await self._process_order.kiq(str(order_id))
@@ -26,3 +26,4 @@ class TaskiqQueue:
             if isinstance(error.__cause__, Unavailable):
                 raise error.__cause__ from error
             raise
+        return True

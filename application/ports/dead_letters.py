@@ -47,10 +47,17 @@ class DeadLetters(Protocol):
             Unavailable: the storage is out of reach.
         """
 
-    async def waiting(self, buried_by: datetime, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, of `buried_by` at the latest.
 
-        The oldest come first.
+class DeadLetterAdmin(Protocol):
+    """The dead letters, seen from an operator."""
+
+    async def waiting(self, limit: int) -> Sequence[DeadLetter]:
+        """At most `limit` letters that were not put back, the oldest first."""
+
+    async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+        """At most `limit` letters that were not put back, behind the id `after`, by id.
+
+        A letter keeps its id, however often it dies: pages by id show each letter once at most.
         """
 
     async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:

@@ -1,6 +1,7 @@
 """Work that happens later: the task queue, what its task does, what fell out of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -9,13 +10,15 @@ from domain.order import Order
 
 
 class TaskQueue(Protocol):
-    """Work for `process_order_task`, in no order. It may forget; the sweeper does not."""
+    """Work for `process_order_task`, in no order. It may forget; the requeuer does not."""
 
-    async def process_order(self, order_id: OrderId) -> None:
-        """Have the order processed, once at least; waits while the queue is full.
+    async def process_order(self, order_id: OrderId) -> bool:
+        """Add the order unless it is queued or being processed; return whether it was added.
+
+        The order is then processed at least once. Waits while the queue is full.
 
         Raises:
-            Unavailable: the queue is out of reach.
+            Unavailable: the queue is out of reach, or stays full.
         """
 
 
@@ -26,14 +29,39 @@ class Fulfilment(Protocol):
         """Fulfil the order."""
 
 
-class Backlog(Protocol):
-    """Orders whose processing was announced and has not been recorded."""
+@dataclass(frozen=True, slots=True)
+class StalledPage:
+    """The stalled orders of one page of unprocessed orders.
 
-    async def claim(
-        self, announced_before: datetime, now: datetime, limit: int
-    ) -> Sequence[OrderId]:
-        """At most `limit` orders published, and last handed over, before `announced_before`.
+    `next_after` is the last order of the page, or None if the page was the last one.
+    """
 
-        None that is a dead letter which was not put back.
-        Notes that they are handed over at `now`, so that nobody else claims them meanwhile.
+    orders: Sequence[OrderId]
+    next_after: OrderId | None
+
+
+class UnprocessedOrders(Protocol):
+    """Orders whose processing has not been recorded, and when each was last handed over.
+
+    Publications, hand-overs and `now` use the storage's own clock.
+    """
+
+    async def now(self) -> datetime:
+        """Return the storage's time."""
+
+    async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
+        """Look at the next `limit` unprocessed orders behind `after`, by id.
+
+        An order is stalled if it was published before `cut_off`, was not handed over at `cut_off`
+        or later, and is no dead letter that waits. The cost depends on `limit` alone.
+
+        Raises:
+            Unavailable: the storage is out of reach.
+        """
+
+    async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
+        """Record that these orders were handed to the task queue now.
+
+        Raises:
+            Unavailable: the storage is out of reach.
         """

@@ -1,35 +1,37 @@
 """`orders audit`: whether everything was processed exactly once."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from application.audit import AuditProgress, AuditReport, Bad, Books
+from application.audit import AuditProgress, AuditReader, AuditReport, Bad
 from application.ports.system import Clock
+from domain.ids import OrderId
 from entrypoints.composition.service import opened_container
 from entrypoints.readiness import Readiness
 from entrypoints.settings import Settings
 
 
 async def audit(settings: Settings, *, as_json: bool) -> int:
-    """Audit the books and print what they say; the exit status."""
+    """Audit everything and print the report; the exit status."""
     async with opened_container(settings) as container:
-        books = await container.get(Books)
+        reader = await container.get(AuditReader)
         clock = await container.get(Clock)
         readiness = await container.get(Readiness)
         state = await readiness()
         with _progress() as progress:
-            report = await books.audit(
-                clock.now(),
+            report = await reader.audit(
+                now := clock.now(),
                 settings.stuck_after,
                 broker_reachable=state.checks.get("kafka") != "down",
                 progress=progress,
             )
-    sys.stdout.write(_json(report) if as_json else _text(report))
+    sys.stdout.write(json_of(report, now) if as_json else text_of(report, now))
     return 0 if report.is_clean else 1
 
 
@@ -52,6 +54,7 @@ def _counts(report: AuditReport) -> dict[str, int]:
         "published": report.published,
         "processed": report.processed,
         "pending": report.pending,
+        "unpublished": report.unpublished,
         "lost": report.lost.count,
         "duplicated": report.duplicated.count,
         "stuck": report.stuck.count,
@@ -62,16 +65,37 @@ def _bad(report: AuditReport) -> dict[str, Bad]:
     return {"lost": report.lost, "duplicated": report.duplicated, "stuck": report.stuck}
 
 
-def _text(report: AuditReport) -> str:
+def _oldest_seconds(report: AuditReport, now: datetime) -> float | None:
+    """The age of the oldest unpublished event, or None if there is none."""
+    if report.oldest_unpublished is None:
+        return None
+    return max(0.0, (now - report.oldest_unpublished).total_seconds())
+
+
+def text_of(report: AuditReport, now: datetime) -> str:
+    """Return the report as lines: the counts, then what is named."""
     lines = [" ".join(f"{name}={count}" for name, count in _counts(report).items())]
+    oldest = _oldest_seconds(report, now)
+    if oldest is not None:
+        lines.append(f"unpublished: oldest={oldest:.0f}s")
     for name, bad in _bad(report).items():
         if bad.count:
             more = bad.count - len(bad.ids)
-            named = " ".join(map(str, bad.ids))
+            named = " ".join(_named(*each) for each in bad.reasons.items())
             lines.append(f"{name}: {named}{f' and {more} more' if more else ''}")
     return "\n".join(lines) + "\n"
 
 
-def _json(report: AuditReport) -> str:
-    ids = {f"{name}_ids": bad.ids for name, bad in _bad(report).items()}
-    return msgspec.json.encode({**_counts(report), **ids}).decode() + "\n"
+def _named(order_id: OrderId, reasons: Sequence[str]) -> str:
+    return f"{order_id} ({', '.join(reasons)})" if reasons else str(order_id)
+
+
+def json_of(report: AuditReport, now: datetime) -> str:
+    """Return the report as an object in JSON."""
+    values = {
+        **_counts(report),
+        **{f"{name}_ids": bad.ids for name, bad in _bad(report).items()},
+        "lost_reasons": report.lost.reasons,
+        "oldest_unpublished_seconds": _oldest_seconds(report, now),
+    }
+    return msgspec.json.encode(values).decode() + "\n"

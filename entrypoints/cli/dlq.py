@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from application.ports.dead_letters import DeadLetter, DeadLetters
-from application.ports.system import Clock
+from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 from application.replay_dead_letters import ReplayDeadLetters
 from domain.errors import Invalid
 from entrypoints.composition.service import opened_container
@@ -15,9 +14,8 @@ from entrypoints.settings import Settings
 async def show(settings: Settings, limit: int) -> int:
     """Print the letters that wait, a line each, the oldest first; the exit status."""
     async with opened_container(settings) as container:
-        letters = await container.get(DeadLetters)
-        clock = await container.get(Clock)
-        found = await letters.waiting(clock.now(), limit + 1)
+        letters = await container.get(DeadLetterAdmin)
+        found = await letters.waiting(limit + 1)
     for letter in found[:limit]:
         sys.stdout.write(_line(letter))
     if not found:

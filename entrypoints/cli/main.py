@@ -58,7 +58,7 @@ def consume() -> None:
 
 @app.command
 def work() -> None:
-    """Process orders from the task queue; sweep up the forgotten."""
+    """Process orders from the task queue; requeue stalled ones."""
     _run_role("work")
 
 

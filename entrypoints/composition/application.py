@@ -29,8 +29,8 @@ from application.read_order import ReadOrder
 from application.register_user import RegisterUser
 from application.relay_outbox import RelayOutbox
 from application.replay_dead_letters import ReplayDeadLetters
+from application.requeue_stalled import RequeueStalledOrders
 from application.retention import Retention
-from application.sweep import Sweep
 from application.write_order import OrderWriter
 from domain.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -53,7 +53,7 @@ class ApplicationProvider(Provider):
     process_order = provide(ProcessOrder)
     update_cache = provide(UpdateCache)
     relay_outbox = provide(RelayOutbox)
-    sweep = provide(Sweep)
+    requeue_stalled = provide(RequeueStalledOrders)
     bury_message = provide(BuryMessage)
     bury_order = provide(BuryOrder)
     replay_dead_letters = provide(ReplayDeadLetters)

@@ -1,8 +1,13 @@
 """Which provider stands for which backing service, chosen by its setting."""
 
+from os import getpid
+from socket import gethostname
+from uuid import uuid4
+
 from dishka import AsyncContainer, Provider, Scope, from_context, make_async_container, provide
 
 from adapters.security.keys import SigningKeys
+from application.ports.leases import Holder
 from entrypoints.composition.adapters import SecurityProvider, SystemProvider
 from entrypoints.composition.application import ApplicationProvider
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
@@ -26,6 +31,17 @@ class SettingsProvider(Provider):
     def readiness(self, storage: StorageChecks, cache: CacheChecks, bus: BusChecks) -> Readiness:
         """The state of everything that the process depends on."""
         return Readiness(storage, {**cache, **bus})
+
+    @provide
+    def holder(self, resources: Resources) -> Holder:
+        """The name of this process, as it stands in leases.
+
+        An embedded database has one process at a time: the next one need not wait for the leases
+        of one that was killed.
+        """
+        if resources.revive is not None:
+            return Holder("the embedded service")
+        return Holder(f"{gethostname()}:{getpid()}:{uuid4().hex[:8]}")
 
     @provide
     def keys(self, resources: Resources) -> SigningKeys:

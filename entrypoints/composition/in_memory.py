@@ -3,21 +3,23 @@
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.memory.accounts import MemoryAccounts
-from adapters.memory.backlog import MemoryBacklog
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
+from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
+from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.tasks import Backlog
+from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.metrics.scrape import StorageGauges
@@ -35,8 +37,9 @@ class MemoryStorageProvider(Provider):
     outbox = provide(MemoryOutbox, provides=Outbox)
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
-    backlog = provide(MemoryBacklog, provides=Backlog)
-    dead_letters = provide(MemoryDeadLetters, provides=DeadLetters)
+    unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
+    leases = provide(MemoryLeases, provides=Leases)
+    dead_letters = provide(MemoryDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     accounts = provide(MemoryAccounts, provides=AnyOf[Accounts, PasswordStore])
 

@@ -16,8 +16,8 @@ from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
 from application.process_order import ProcessOrder
 from application.relay_outbox import RelayOutbox
+from application.requeue_stalled import RequeueStalledOrders
 from application.retention import Retention
-from application.sweep import Sweep
 from entrypoints.composition.resources import Resources
 from entrypoints.logs import logger
 from entrypoints.metrics.scrape import Metrics
@@ -26,8 +26,8 @@ from entrypoints.roles.backoff import Backoff
 from entrypoints.roles.consumer import consume
 from entrypoints.roles.keeper import keep_alive
 from entrypoints.roles.relay import relay
-from entrypoints.roles.retention import retain_for_ever
-from entrypoints.roles.sweeper import sweep_for_ever, sweep_once
+from entrypoints.roles.requeuer import Requeuer
+from entrypoints.roles.retention import purge_for_ever
 from entrypoints.settings import Settings
 from entrypoints.tasks import register_tasks
 
@@ -61,17 +61,20 @@ async def running_consumer(container: AsyncContainer) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def running_worker(container: AsyncContainer) -> AsyncIterator[None]:
-    """`process_order_task`, and the sweeper, until the end of the block."""
+    """`process_order_task`, requeuer and retention, until the end of the block."""
     settings = await container.get(Settings)
     broker = await container.get(AsyncBroker)
-    sweep = await container.get(Sweep)
+    requeue = await container.get(RequeueStalledOrders)
     retention = await container.get(Retention)
     register_tasks(broker, await container.get(ProcessOrder))
-    await _sweep_at_start(container, sweep)
+    # Nobody else works on an embedded database: what is unprocessed now is under way nowhere.
+    is_alone = (await container.get(Resources)).revive is not None
+    first = timedelta() if is_alone else None
+    requeuer = Requeuer(requeue, settings.sweep_after, first)
     async with (
         _running_tasks(broker),
-        _running("sweeper", lambda: sweep_for_ever(sweep, settings.sweep_after)),
-        _running("retention", lambda: retain_for_ever(retention)),
+        _running("requeuer", requeuer.run),
+        _running("retention", lambda: purge_for_ever(retention)),
     ):
         yield
 
@@ -98,15 +101,6 @@ async def running_watch(container: AsyncContainer) -> AsyncIterator[None]:
     metrics = await container.get(Metrics)
     async with _running("watch", metrics.watch):
         yield
-
-
-async def _sweep_at_start(container: AsyncContainer, sweep: Sweep) -> None:
-    """Hand over at once what an earlier process left behind, where that is certain to be so.
-
-    Nobody else works on an embedded database; elsewhere what is under way may be another's.
-    """
-    if (await container.get(Resources)).revive is not None:
-        await sweep_once(sweep, after=timedelta())
 
 
 @asynccontextmanager

@@ -5,26 +5,29 @@ from collections.abc import AsyncIterator
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.postgres.accounts import PostgresAccounts
-from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.new_orders import PostgresNewOrders
-from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.transaction import PostgresUnitOfWork
-from adapters.postgres.upkeep import PostgresArchive
-from application.audit import Books
+from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from application.audit import AuditReader
 from application.ports.accounts import Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
+from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.tasks import Backlog
+from application.ports.retention import RetentionStore
+from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
-from application.ports.upkeep import Archive
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.composition.resources import Resources
 from entrypoints.metrics.scrape import PoolUse, StorageGauges
@@ -41,13 +44,14 @@ class PostgresProvider(Provider):
     history = provide(PostgresHistoryReader, provides=HistoryReader)
     begin = provide(PostgresUnitOfWork, provides=UnitOfWork)
     outbox = provide(PostgresOutbox, provides=Outbox)
-    backlog = provide(PostgresBacklog, provides=Backlog)
-    dead_letters = provide(PostgresDeadLetters, provides=DeadLetters)
+    unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
+    leases = provide(PostgresLeases, provides=Leases)
+    dead_letters = provide(PostgresDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
     announcements = provide(PostgresAnnouncements, provides=Announcements)
-    books = provide(PostgresBooks, provides=Books)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
-    archive = provide(PostgresArchive, provides=Archive)
+    audit = provide(PostgresAuditReader, provides=AuditReader)
+    retention = provide(PostgresRetentionStore, provides=RetentionStore)
     accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
 
     @provide

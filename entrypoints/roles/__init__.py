@@ -1,4 +1,6 @@
-"""The loops that run beside the API: relay, consumer, sweeper. Each drives use cases over ports.
+"""The loops that run beside the API: relay, consumer, requeuer, retention.
+
+Each drives use cases over ports.
 
 May import the application, the domain and the entrypoints' logs.
 """

@@ -1,21 +1,25 @@
-"""Retention: what nobody will need again, swept."""
+"""Retention: expired data, purged once an hour over all processes."""
 
-import asyncio
 from typing import Final
 
-from application.errors import Unavailable
 from application.retention import Retention
 from entrypoints.logs import logger
+from entrypoints.roles.rounds import releasing, repeat
 
-#: Seconds between two rounds.
-PERIOD: Final = 3600.0
+#: Seconds between two looks at whether a purge is due.
+POLL_SECONDS: Final = 60.0
 
 
-async def retain_for_ever(retention: Retention) -> None:
-    """Sweep what is old enough, for ever."""
-    while True:
-        await asyncio.sleep(PERIOD)
-        try:
-            await retention()
-        except Unavailable:
-            logger.warning("retention waits")
+async def purge_for_ever(retention: Retention) -> None:
+    """Purge expired data whenever that is due, at once if it is due now."""
+    async with releasing(retention.release):
+        await repeat("retention", POLL_SECONDS, lambda: purge(retention))
+
+
+async def purge(retention: Retention) -> None:
+    """Purge expired data if that is due."""
+    purged = await retention()
+    if purged is not None:
+        logger.info(
+            "expired data purged", dead_letters=purged.dead_letters, payloads=purged.payloads
+        )

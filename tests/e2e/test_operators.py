@@ -8,7 +8,9 @@ import pytest
 
 from tests.e2e.service import NO_LIMITS, Service, eventually, running_service
 
-CLEAN = "orders={0} published={0} processed={0} pending=0 lost=0 duplicated=0 stuck=0\n"
+CLEAN = (
+    "orders={0} published={0} processed={0} pending=0 unpublished=0 lost=0 duplicated=0 stuck=0\n"
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,27 +3,30 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryOutboxBell
-from adapters.postgres.audit import PostgresBooks
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import Database
-from adapters.postgres.upkeep import PostgresArchive
+from adapters.postgres.retention import PostgresRetentionStore
 from application.audit import NAMED, AuditReport
 from application.bury_message import BuryMessage
 from application.bury_order import BuryOrder
 from application.ports.events import Delivery
 from application.replay_dead_letters import ReplayDeadLetters
-from application.retention import PAYLOADS_KEPT, Retention
+from application.retention import PAYLOADS_KEPT, Purged, Retention
 from domain.ids import OrderId
+from tests.integration.audit_damages import LETTER_DAMAGES, ORDER_DAMAGES
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters
-from tests.support.orders import CANCELED, IDS, PAID, SHIPPED
+from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
 from tests.support.postgres import adapters_over
-from tests.support.time import NOW, MovableClock
+from tests.support.time import HOUR, NOW, MovableClock
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -42,7 +45,7 @@ class Shop:
     canceled: OrderId  # skipped
 
     async def audit(self, now: datetime = NOW, *, broker_reachable: bool = True) -> AuditReport:
-        return await PostgresBooks(self.database).audit(
+        return await PostgresAuditReader(self.database).audit(
             now, STUCK_AFTER, broker_reachable=broker_reachable, progress=lambda _seen, _all: None
         )
 
@@ -50,6 +53,29 @@ class Shop:
         async with self.database.driver() as driver:
             done: str = await driver.execute(statement, *values)
         assert not done.endswith(" 0"), "the mutation changed nothing"
+
+    async def damage(self, statements: str, order_id: object) -> None:
+        """Change rows past every trigger and foreign key."""
+        async with self.database.driver() as driver, driver.transaction():
+            await driver.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements.split(";"):
+                done: str = await driver.execute(statement, order_id)
+                assert not done.endswith(" 0"), f"changed nothing: {statement}"
+
+    async def purge(self) -> Purged:
+        """Purge everything that retention ever will."""
+        clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
+        store = PostgresRetentionStore(self.database)
+        purged = await Retention(store, MemoryLeases(clock), clock, IDS)()
+        assert purged is not None
+        return purged
+
+    async def bury_message(self, order_id: OrderId) -> UUID:
+        """Bury a message that cannot be read; the id of its letter."""
+        letters = self.stored.dead_letters
+        bury = BuryMessage(letters, MemoryOutboxBell(), MovableClock(), IDS)
+        assert await bury(Delivery(str(order_id).encode(), b"?", {}), "new_order", "no JSON")
+        return (await letters.waiting(1))[0].id
 
     async def bury(self, order_id: OrderId) -> None:
         bury = BuryOrder(
@@ -135,6 +161,87 @@ async def test_a_fact_of_a_processing_that_never_was_is_lost(shop: Shop) -> None
     assert wrong(await shop.audit()) == {"lost": [shop.pending]}
 
 
+@pytest.mark.parametrize("is_purged", [False, True], ids=["kept", "purged"])
+@pytest.mark.parametrize("damage", ORDER_DAMAGES)
+async def test_damage_by_hand_is_found_with_its_reasons(
+    shop: Shop, damage: str, *, is_purged: bool
+) -> None:
+    statements, name, reasons = ORDER_DAMAGES[damage]
+    order_id = getattr(shop, name, an_order_id())
+    if is_purged:
+        await shop.purge()
+    await shop.damage(statements, order_id)
+    report = await shop.audit()
+    assert wrong(report) == {"lost": [order_id]}
+    assert sorted(report.lost.reasons[order_id]) == sorted(reasons)
+
+
+@pytest.mark.parametrize(("before", "after"), [("fulfilled", "skipped"), ("skipped", "fulfilled")])
+async def test_event_that_tells_another_outcome_than_the_effect_is_found(
+    shop: Shop, before: str, after: str
+) -> None:
+    order_id = {"fulfilled": shop.paid, "skipped": shop.canceled}[before]
+    payload = f"convert_to(replace(convert_from(payload, 'UTF8'), '{before}', '{after}'), 'UTF8')"
+    which = "subject = $1 AND type = 'order.processed'"
+    await shop.damage(f"UPDATE outbox SET payload = {payload} WHERE {which}", order_id)  # noqa: S608 - as above
+    report = await shop.audit()
+    assert report.lost.reasons == {order_id: ("outcome-differs",)}
+
+
+@pytest.mark.parametrize("damage", LETTER_DAMAGES)
+async def test_damage_to_a_dead_letter_is_found_with_its_reasons(shop: Shop, damage: str) -> None:
+    statement, reasons = LETTER_DAMAGES[damage]
+    letter_id = await shop.bury_message(shop.pending)
+    assert await shop.put_back_all() == 1
+    assert wrong(await shop.audit()) == {}
+    await shop.damage(statement, letter_id)
+    assert (await shop.audit()).lost.reasons == {letter_id: tuple(reasons)}
+
+
+async def test_letter_that_retention_has_purged_leaves_no_trace(shop: Shop) -> None:
+    await shop.bury_message(shop.pending)
+    await shop.put_back_all()
+    while await publish(shop.stored.outbox):
+        pass
+    assert (await shop.purge()).dead_letters == 1
+    assert wrong(await shop.audit()) == {}
+
+
+async def test_unpublished_events_of_any_revision_are_counted_with_the_oldest(shop: Shop) -> None:
+    assert (await shop.audit()).oldest_unpublished is None
+    await move(shop.stored, shop.pending, PAID)
+    await shop.bury_message(shop.paid)
+    await shop.change(
+        "UPDATE outbox SET at = $1 WHERE published_at IS NULL AND revision = 2", NOW - HOUR
+    )
+    report = await shop.audit()
+    assert wrong(report) == {}
+    assert (report.unpublished, report.oldest_unpublished) == (2, NOW - HOUR)
+    await shop.change("UPDATE outbox SET parked_at = now() WHERE published_at IS NULL")
+    assert await shop.audit() == report
+
+
+async def test_busy_shop_in_the_middle_of_everything_is_clean(shop: Shop) -> None:
+    """Every state that an order passes through, with events published and not."""
+    for number in range(40):
+        order_id = (await place(shop.stored)).record.id
+        if number % 5 == 1:
+            await move(shop.stored, order_id, CANCELED)
+        if number % 2:
+            await process(shop.stored, order_id)
+        if number % 5 in {2, 3}:
+            await move(shop.stored, order_id, PAID)
+        if number % 5 == 3:
+            await move(shop.stored, order_id, CANCELED)
+        if number % 5 == 2:
+            await move(shop.stored, order_id, SHIPPED)
+        await publish(shop.stored.outbox, 1)
+    report = await shop.audit()
+    assert wrong(report) == {}
+    assert (report.orders, report.processed) == (43, 22)
+    assert report.unpublished > 0
+
+
 async def test_an_order_with_two_effects_is_duplicated(shop: Shop) -> None:
     await shop.change(
         "INSERT INTO effects (order_id, outcome, at) VALUES ($1, 'fulfilled', now())", shop.paid
@@ -182,17 +289,13 @@ async def test_an_order_that_was_processed_all_the_same_is_not_stuck(shop: Shop)
 
 
 async def test_a_message_that_nobody_could_read_is_no_orders_fault(shop: Shop) -> None:
-    bury = BuryMessage(shop.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
-    key = str(shop.pending).encode()
-    assert await bury(Delivery(key, b"?", {}), "new_order", "no JSON")
+    await shop.bury_message(shop.pending)
     assert wrong(await shop.audit()) == {}
 
 
 async def test_retention_changes_nothing_of_what_the_audit_says(shop: Shop) -> None:
     before = await shop.audit()
-    clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
-    swept = await Retention(PostgresArchive(shop.database), clock)()
-    assert swept.payloads > 0
+    assert (await shop.purge()).payloads > 0
     assert await shop.audit() == before
 
 
@@ -205,7 +308,7 @@ async def test_of_many_bad_orders_all_are_counted_and_the_first_are_named(shop: 
 
 async def test_progress_is_told_on_the_way(shop: Shop) -> None:
     seen: list[tuple[int, int]] = []
-    await PostgresBooks(shop.database).audit(
+    await PostgresAuditReader(shop.database).audit(
         NOW, STUCK_AFTER, broker_reachable=True, progress=lambda *so_far: seen.append(so_far)
     )
     assert seen == [(3, 3)]

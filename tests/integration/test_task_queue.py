@@ -537,7 +537,7 @@ async def test_a_redis_that_was_restarted_empty_is_worked_on(
         await until(log.has_done(2))
 
 
-async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> bool:
     """As the consumer does it."""
     async with asyncio.timeout(LONG):
         while True:

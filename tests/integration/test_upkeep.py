@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryOutboxBell
 from adapters.postgres.database import Database
-from adapters.postgres.upkeep import _SWEEP_PAYLOADS, PostgresArchive
+from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
 from application.bury_message import BuryMessage
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
 from application.replay_dead_letters import ReplayDeadLetters
-from application.retention import BATCH, LETTERS_KEPT, PAYLOADS_KEPT, Retention, Swept
+from application.retention import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, Retention
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import place, process, publish, waiting
@@ -46,9 +47,16 @@ class House:
         clock = MovableClock(datetime.now(UTC))
         return await ReplayDeadLetters(letters, MemoryOutboxBell(), clock, IDS).all()
 
-    async def sweep(self, after: timedelta) -> Swept:
-        archive = PostgresArchive(self.database)
-        return await Retention(archive, MovableClock(datetime.now(UTC) + after))()
+    async def purge(self, after: timedelta) -> Purged:
+        store = PostgresRetentionStore(self.database)
+        clock = MovableClock(datetime.now(UTC) + after)
+        purged = await Retention(store, MemoryLeases(clock), clock, IDS)()
+        assert purged is not None
+        return purged
+
+    async def change(self, statement: str) -> None:
+        async with self.database.driver() as driver:
+            await driver.execute(statement)
 
     async def payloads(self) -> int:
         async with self.database.driver() as driver:
@@ -68,7 +76,7 @@ async def test_what_retention_has_swept_is_not_published_again(house: House) -> 
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
-    await house.sweep(PAYLOADS_KEPT + timedelta(minutes=1))
+    await house.purge(PAYLOADS_KEPT + timedelta(minutes=1))
     admin = house.stored.outbox_admin
     assert await admin.replay_order(write.record.id) == ReplayRequest(0, purged=2)
     requests = [each async for each in admin.replay_since(NOW)]
@@ -81,17 +89,17 @@ async def test_what_is_to_be_replayed_is_not_swept(house: House) -> None:
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.stored.outbox_admin.replay_order(write.record.id)
-    assert await house.sweep(2 * PAYLOADS_KEPT) == Swept(0, 0)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0)
     await house.publish_all()
-    assert await house.sweep(2 * PAYLOADS_KEPT) == Swept(0, 2)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2)
 
 
 async def test_the_payloads_of_processed_orders_go_when_they_are_old(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
-    assert await house.sweep(PAYLOADS_KEPT - timedelta(minutes=1)) == Swept(0, 0)
-    assert await house.sweep(PAYLOADS_KEPT + timedelta(minutes=1)) == Swept(0, 2)
+    assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0)
+    assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2)
     assert await house.payloads() == 0
     assert len(await house.stored.books.published()) == 2
 
@@ -103,8 +111,42 @@ async def test_payloads_stay_of_orders_that_are_not_processed_and_events_that_wa
     await house.publish_all()
     write = await place(house.stored)
     await process(house.stored, write.record.id)
-    assert await house.sweep(10 * PAYLOADS_KEPT) == Swept(0, 0)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
     assert await house.payloads() == 3
+
+
+async def test_event_that_waits_for_its_replay_keeps_its_payload(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    await house.publish_all()
+    await house.change("UPDATE outbox SET replay_requested_at = now() WHERE revision = 1")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    await house.change("UPDATE outbox SET replay_requested_at = NULL")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+
+
+async def test_parked_event_keeps_its_payload(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    await house.change("UPDATE outbox SET parked_at = now(), attempts = 20")
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.payloads() == 2
+
+
+@pytest.mark.parametrize(
+    "waits",
+    ["replay_requested_at = now()", "published_at = NULL, position = NULL, parked_at = now()"],
+)
+async def test_letter_whose_message_waits_for_an_operator_or_a_replay_is_kept(
+    house: House, waits: str
+) -> None:
+    await house.bury()
+    await house.put_back_all()
+    await house.publish_all()
+    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - the words above
+    assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
+    async with house.database.driver() as driver:
+        assert await driver.fetchval("SELECT payload FROM outbox WHERE revision = 2") is not None
 
 
 async def many_copies(house: House, count: int) -> None:
@@ -120,9 +162,9 @@ async def many_copies(house: House, count: int) -> None:
         await driver.execute("ANALYZE outbox")
 
 
-async def test_more_than_one_batch_goes_in_one_sweep(house: House) -> None:
+async def test_more_than_one_batch_goes_in_one_purge(house: House) -> None:
     await many_copies(house, 2 * BATCH + 1)
-    assert await house.sweep(2 * PAYLOADS_KEPT) == Swept(0, 2 * BATCH + 1)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1)
 
 
 async def test_a_letter_that_was_put_back_goes_when_it_is_old_and_its_message_may_die_again(
@@ -131,19 +173,19 @@ async def test_a_letter_that_was_put_back_goes_when_it_is_old_and_its_message_ma
     await house.bury()
     await house.put_back_all()
     await house.publish_all()
-    assert (await house.sweep(LETTERS_KEPT - timedelta(minutes=1))).letters == 0
-    assert (await house.sweep(LETTERS_KEPT + timedelta(minutes=1))).letters == 1
+    assert (await house.purge(DEAD_LETTERS_KEPT - timedelta(minutes=1))).dead_letters == 0
+    assert (await house.purge(DEAD_LETTERS_KEPT + timedelta(minutes=1))).dead_letters == 1
     assert await house.bury()
     assert len(await publish(house.stored.outbox)) == 1
 
 
 async def test_a_letter_that_waits_or_whose_message_does_is_kept(house: House) -> None:
     await house.bury()
-    assert (await house.sweep(10 * LETTERS_KEPT)).letters == 0
+    assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     await house.put_back_all()
-    assert (await house.sweep(10 * LETTERS_KEPT)).letters == 0
+    assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     await house.publish_all()
-    assert (await house.sweep(10 * LETTERS_KEPT)).letters == 1
+    assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 1
 
 
 async def test_retention_finds_what_has_served_without_reading_the_whole_outbox(
@@ -151,7 +193,7 @@ async def test_retention_finds_what_has_served_without_reading_the_whole_outbox(
 ) -> None:
     await many_copies(house, 20_000)
     async with house.database.driver() as driver:
-        rows = await driver.fetch(f"EXPLAIN {_SWEEP_PAYLOADS}", NOW - PAYLOADS_KEPT, BATCH)
+        rows = await driver.fetch(f"EXPLAIN {PURGE_PAYLOADS}", NOW - PAYLOADS_KEPT, BATCH)
     plan = "\n".join(row[0] for row in rows)
     assert "outbox_to_sweep" in plan, plan
     assert "Seq Scan on outbox" not in plan, plan

@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
-from adapters.memory.backlog import MemoryBacklog
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
+from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
+from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
-from application.ports.dead_letters import Announcements, DeadLetters
+from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
+from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, NewOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.tasks import Backlog
+from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
@@ -54,8 +57,9 @@ class Adapters:
     outbox: Outbox
     outbox_admin: OutboxAdmin
     cache_debts: CacheDebts
-    backlog: Backlog
-    dead_letters: DeadLetters
+    unprocessed: UnprocessedOrders
+    leases: Leases
+    dead_letters: MemoryDeadLetters | PostgresDeadLetters
     announcements: Announcements
     accounts: Accounts
     passwords: PasswordStore
@@ -99,7 +103,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         outbox=MemoryOutbox(storage, clock),
         outbox_admin=MemoryOutboxAdmin(storage, clock),
         cache_debts=MemoryCacheDebts(storage, clock),
-        backlog=MemoryBacklog(storage),
+        unprocessed=MemoryUnprocessedOrders(storage, clock),
+        leases=MemoryLeases(clock),
         dead_letters=MemoryDeadLetters(storage),
         announcements=MemoryAnnouncements(storage),
         accounts=accounts,

@@ -13,12 +13,14 @@ from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrating import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
-from adapters.postgres.outbox import PostgresBacklog, PostgresOutbox
+from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
+from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
 from domain.events import Outcome
 from domain.ids import EventId, OrderId
@@ -29,6 +31,17 @@ from tests.support.orders import RENDERER
 from tests.support.patience import no_hurry
 
 T = TypeVar("T")
+
+#: Makes everything that waits older by so many seconds.
+_AGE = (
+    """
+UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
+                  published_at = published_at - $1 * interval '1 second',
+                  handed_over_at = handed_over_at - $1 * interval '1 second'
+""",
+    "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
+    "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
+)
 
 
 @pytest.fixture(scope="session")
@@ -108,12 +121,8 @@ def adapters_over(database: Database) -> Adapters:
 
     async def pass_time(seconds: float) -> None:
         async with database.driver() as driver:
-            await driver.execute(
-                "UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second'", seconds
-            )
-            await driver.execute(
-                "UPDATE cache_debts SET owed_at = owed_at - $1 * interval '1 second'", seconds
-            )
+            for statement in _AGE:
+                await driver.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
     return Adapters(
@@ -124,7 +133,8 @@ def adapters_over(database: Database) -> Adapters:
         outbox=PostgresOutbox(database),
         outbox_admin=PostgresOutboxAdmin(database),
         cache_debts=PostgresCacheDebts(database),
-        backlog=PostgresBacklog(database),
+        unprocessed=PostgresUnprocessedOrders(database),
+        leases=PostgresLeases(database),
         dead_letters=PostgresDeadLetters(database),
         announcements=PostgresAnnouncements(database),
         accounts=accounts,

@@ -20,7 +20,8 @@ from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from application.process_order import ProcessOrder
 from application.relay_outbox import RelayOutbox
-from application.sweep import Sweep
+from application.requeue_stalled import RequeueStalledOrders
+from application.retention import Retention
 from entrypoints.composition.container import make_container
 from entrypoints.composition.http import http_services
 from entrypoints.composition.in_memory import MemoryStorageProvider
@@ -39,7 +40,7 @@ SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
     "relay": (RelayOutbox, OutboxBell),
     "consume": (EventSource, TaskQueue),
-    "work": (AsyncBroker, ProcessOrder, Sweep, Database),
+    "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, Retention, Database),
 }
 
 

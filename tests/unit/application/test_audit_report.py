@@ -2,6 +2,7 @@ import pytest
 
 from application.audit import NAMED, AuditReport, Bad
 from tests.support.orders import an_order_id
+from tests.support.time import HOUR, NOW
 
 
 def test_a_report_of_nothing_bad_is_clean() -> None:
@@ -21,3 +22,17 @@ def test_all_bad_orders_are_counted_and_the_first_are_named() -> None:
     for order_id in orders:
         bad.add(order_id)
     assert (bad.count, bad.ids) == (NAMED + 5, orders[:NAMED])
+
+
+def test_reasons_are_kept_with_the_orders_that_are_named() -> None:
+    bad, order_id = Bad(), an_order_id()
+    bad.add(order_id, "effect-missing", "outcome-differs")
+    assert bad.reasons == {order_id: ("effect-missing", "outcome-differs")}
+
+
+def test_unpublished_events_are_counted_with_the_oldest_and_are_no_defect() -> None:
+    report = AuditReport()
+    for events, oldest in ((0, None), (2, NOW), (1, NOW - HOUR), (3, NOW + HOUR)):
+        report.add_unpublished(events, oldest)
+    assert (report.unpublished, report.oldest_unpublished) == (6, NOW - HOUR)
+    assert report.is_clean

@@ -40,7 +40,7 @@ async def test_an_orders_letter_is_the_message_that_announced_it(
     [announced] = service.broker.arrived
     assert await bury_order(order_id, "ValueError: no tea left", 5)
     assert service.bell_rang
-    [letter] = await service.stored.dead_letters.waiting(service.clock.now(), 9)
+    [letter] = await service.stored.dead_letters.waiting(9)
     assert (letter.order_id, letter.attempts) == (order_id, 5)
     assert letter.reason == "ValueError: no tea left"
     await service.relay()
@@ -77,10 +77,10 @@ async def test_only_the_letters_that_are_named_are_put_back(
 ) -> None:
     for value in (b"1", b"2"):
         await bury_message(Delivery(None, value, {}), "new_order", "no key")
-    one, two = await service.stored.dead_letters.waiting(service.clock.now(), 9)
+    one, two = await service.stored.dead_letters.waiting(9)
     assert await replay([one.id]) == [one.id]
     assert await replay([one.id]) == []
-    assert list(await service.stored.dead_letters.waiting(service.clock.now(), 9)) == [two]
+    assert list(await service.stored.dead_letters.waiting(9)) == [two]
 
 
 async def test_all_letters_are_put_back_however_many(
@@ -97,7 +97,7 @@ async def test_a_reason_is_storable_whatever_it_says(
 ) -> None:
     for reason in ("a\0b \ud800", "", "x" * 10_000):
         await bury_message(Delivery(None, reason.encode(errors="replace"), {}), "t", reason)
-    letters = await service.stored.dead_letters.waiting(service.clock.now(), 9)
+    letters = await service.stored.dead_letters.waiting(9)
     assert sorted(letter.reason for letter in letters) == sorted(
         ["a\ufffdb ?", "unknown", "x" * LONGEST_REASON]
     )

@@ -16,7 +16,7 @@ from entrypoints.roles.consumer import Unreadable, announced_order, consume
 from tests.support.acts import place, publish
 from tests.support.adapters import memory_adapters
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
-from tests.support.time import NOW, MovableClock
+from tests.support.time import MovableClock
 
 
 class Source:
@@ -47,11 +47,12 @@ class Tasks:
     orders: list[OrderId] = field(default_factory=list)
     away_for: int = 0
 
-    async def process_order(self, order_id: OrderId) -> None:
+    async def process_order(self, order_id: OrderId) -> bool:
         if self.away_for:
             self.away_for -= 1
             raise Unavailable
         self.orders.append(order_id)
+        return True
 
 
 class Reader:
@@ -90,7 +91,7 @@ class Consumer:
         return source
 
     async def buried(self) -> list[str]:
-        return [letter.reason for letter in await self.stored.dead_letters.waiting(NOW, 100)]
+        return [letter.reason for letter in await self.stored.dead_letters.waiting(100)]
 
 
 @pytest.fixture

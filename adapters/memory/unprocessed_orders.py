@@ -1,0 +1,39 @@
+"""Orders that wait for their processing."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.memory.storage import MemoryStorage
+from application.ports.system import Clock
+from application.ports.tasks import StalledPage
+from domain.ids import OrderId
+
+
+class MemoryUnprocessedOrders:
+    """`UnprocessedOrders` in memory."""
+
+    def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
+        self._waiting = storage.unprocessed
+        self._letters = storage.dead_letters
+        self._clock = clock
+
+    async def now(self) -> datetime:
+        """Return the storage's time."""
+        return self._clock.now()
+
+    async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
+        """Look at the next `limit` unprocessed orders behind `after`, by id."""
+        order_ids = sorted(self._waiting)
+        begin = 0 if after is None else bisect_right(order_ids, after)
+        page = order_ids[begin : begin + limit]
+        stalled = [order_id for order_id in page if self._is_stalled(order_id, cut_off)]
+        return StalledPage(stalled, page[-1] if len(page) == limit else None)
+
+    async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
+        """Record that these orders were handed to the task queue now."""
+        now = self._clock.now()
+        self._waiting.update({order_id: now for order_id in order_ids if order_id in self._waiting})
+
+    def _is_stalled(self, order_id: OrderId, cut_off: datetime) -> bool:
+        return self._waiting[order_id] < cut_off and not self._letters.holds(order_id)

@@ -1,0 +1,66 @@
+"""Unprocessed orders, seen from the requeuer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from adapters.postgres.database import Database
+from application.ports.tasks import StalledPage
+from domain.ids import OrderId
+
+# A page costs its size, whatever the tables hold: `visited` walks the partial index
+# `orders_unprocessed` and is materialized, and the LIMITs keep the planner from reading a whole
+# table to join it.
+STALLED: Final = """
+WITH visited AS MATERIALIZED (
+    SELECT id FROM orders WHERE processed_at IS NULL AND id > $2 ORDER BY id LIMIT $3
+)
+SELECT visited.id, announced.is_old AND letter.id IS NULL AS is_stalled
+FROM visited
+LEFT JOIN LATERAL (
+    SELECT published_at < $1 AND (handed_over_at IS NULL OR handed_over_at < $1) AS is_old
+    FROM outbox WHERE subject = visited.id AND revision = 1 LIMIT 1
+) AS announced ON true
+LEFT JOIN LATERAL (
+    SELECT id FROM dead_letters WHERE order_id = visited.id AND replayed_at IS NULL LIMIT 1
+) AS letter ON true
+ORDER BY visited.id
+"""
+# It waits for no other transaction, and so in no circle: a row that a replay holds is left out, and
+# its order is handed over once more.
+_RECORD: Final = """
+WITH free AS MATERIALIZED (
+    SELECT subject FROM outbox WHERE subject = ANY($1) AND revision = 1
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE outbox SET handed_over_at = clock_timestamp()
+WHERE subject = ANY($1) AND revision = 1 AND subject IN (SELECT subject FROM free)
+"""
+#: Before every order.
+_BEGINNING: Final = UUID(int=0)
+
+
+class PostgresUnprocessedOrders:
+    """`UnprocessedOrders` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def now(self) -> datetime:
+        """Return the time of PostgreSQL."""
+        async with self._database.driver() as driver:
+            moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
+        return moment
+
+    async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
+        """Look at the next `limit` unprocessed orders behind `after`, by id."""
+        async with self._database.driver() as driver:
+            rows = await driver.fetch(STALLED, cut_off, after or _BEGINNING, limit)
+        stalled = [OrderId(row["id"]) for row in rows if row["is_stalled"]]
+        return StalledPage(stalled, rows[-1]["id"] if len(rows) == limit else None)
+
+    async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
+        """Record that these orders were handed to the task queue now."""
+        async with self._database.driver() as driver:
+            await driver.execute(_RECORD, list(order_ids))
