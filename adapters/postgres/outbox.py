@@ -28,7 +28,8 @@ class PostgresOutbox:
         """At most `size` eligible events that no other relay holds."""
         async with self._database.driver(patience=_HOLD_SECONDS) as driver, driver.transaction():
             await driver.execute(
-                f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+                f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';"
+                + sql.WALK_ALONG_INDEXES
             )
             batch = await _locked(driver, size)
             yield batch

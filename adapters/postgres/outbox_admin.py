@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.postgres.database import Database
+from adapters.postgres.outbox_statements import WALK_ALONG_INDEXES
 from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxState, ReplayRequest
 from domain.ids import OrderId
 
@@ -82,8 +83,9 @@ class PostgresOutboxAdmin:
 
     async def state(self) -> OutboxState:
         """Return the present state."""
-        row = await self._fetch(_STATE, COUNTED_AT_MOST + 1)
-        return OutboxState(**row)
+        async with self._database.driver() as driver, driver.transaction(readonly=True):
+            await driver.execute(WALK_ALONG_INDEXES)
+            return OutboxState(**await driver.fetchrow(_STATE, COUNTED_AT_MOST + 1))
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
         """Request a replay of the order's published events, and put its parked ones back."""

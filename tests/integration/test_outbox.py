@@ -46,7 +46,9 @@ class House:
         return rows
 
     async def plan(self, statement: str, *values: object) -> str:
-        rows = await self.fetch(f"EXPLAIN {statement}", *values)
+        async with self.database.driver() as driver, driver.transaction():
+            await driver.execute(sql.WALK_ALONG_INDEXES)
+            rows = await driver.fetch(f"EXPLAIN {statement}", *values)
         return "\n".join(row[0] for row in rows)
 
 
@@ -58,7 +60,9 @@ async def house(postgres_server: Shared, migrated: str) -> AsyncIterator[House]:
         await database.close()
 
 
-async def many_events(house: House, count: int, *, are_published: bool) -> None:
+async def many_events(
+    house: House, count: int, *, are_published: bool, are_counted: bool = True
+) -> None:
     await house.execute(
         "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, position,"
         " published_at) SELECT gen_random_uuid(), 1, 1, gen_random_uuid(), 'new_order',"
@@ -67,7 +71,8 @@ async def many_events(house: House, count: int, *, are_published: bool) -> None:
         count,
         are_published,
     )
-    await house.execute("ANALYZE outbox")
+    if are_counted:
+        await house.execute("ANALYZE outbox")
 
 
 # --- Positions
@@ -210,10 +215,16 @@ def _idle_seconds() -> int:
 # --- Many rows
 
 
-async def test_new_events_are_found_along_the_index_among_many(house: House) -> None:
-    await many_events(house, MANY, are_published=False)
+@pytest.mark.parametrize("are_counted", [True, False])
+async def test_new_events_are_found_along_the_index_among_many(
+    house: House, *, are_counted: bool
+) -> None:
+    """PostgreSQL learns late how many wait; then it sorted them all, or worse, in each round."""
+    await house.execute("ALTER TABLE outbox SET (autovacuum_enabled = false)")
+    await many_events(house, MANY, are_published=False, are_counted=are_counted)
     plan = await house.plan(sql.SELECT_NEW, 200)
     assert "Index Scan using outbox_unpublished" in plan, plan
+    assert "on outbox_pkey" in plan or "using outbox_pkey" in plan, plan
     assert "Sort" not in plan, plan
 
 

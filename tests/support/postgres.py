@@ -39,8 +39,8 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
                   published_at = published_at - $1 * interval '1 second',
                   handed_over_at = handed_over_at - $1 * interval '1 second'
 """,
-    "UPDATE cache_debts SET owed_at = owed_at - $1 * interval '1 second'",
     "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
+    "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
 )
 
 

@@ -82,3 +82,11 @@ async def test_everything_that_is_cached_can_be_made_a_miss() -> None:
     await filled(cache, write)
     assert await cache.invalidate_all()
     assert await cache.get(write.record.id) == MISS
+
+
+async def test_everything_that_is_cached_can_be_made_unreachable() -> None:
+    stored, cache = a_process_of_many()
+    write = await place(stored)
+    await cache.put(write.record.id, write.document)
+    assert await cache.invalidate_all()
+    assert (await cache.get(write.record.id)).document is None
