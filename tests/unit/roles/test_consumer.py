@@ -1,7 +1,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,8 +8,9 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.outbox import MemoryOutboxBell
 from application.bury_message import BuryMessage
 from application.documents import OrderDocument
-from application.errors import Unavailable
+from application.errors import QueueUnavailable, Unavailable
 from application.messages import message_of
+from application.outages import OutageLog
 from application.ports.events import Delivery, EventSource
 from application.ports.orders import OrderReader
 from application.topics import NEW_ORDER
@@ -208,15 +208,13 @@ async def test_a_batch_whose_handling_fails_is_received_again_and_none_of_it_is_
 
 
 async def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    warnings: list[str] = []
-    logger = SimpleNamespace(warning=lambda event, **_: warnings.append(event))
-    monkeypatch.setattr("entrypoints.roles.consumer.logger", logger)
+    monkeypatch.setattr("entrypoints.roles.consumer.outages", OutageLog())
     good = (await place(consumer.stored)).event
-    consumer.tasks.failures = [Unavailable(), Unavailable(), Unavailable()]
+    consumer.tasks.failures = [QueueUnavailable(), QueueUnavailable(), QueueUnavailable()]
     await consumer.receives([message_of(good)])
-    assert warnings == [
-        "the consumer waits for the task queue",
-        "the consumer has the task queue again",
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "the task queue is out of reach",
+        "the task queue is in reach again",
     ]
