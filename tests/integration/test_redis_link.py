@@ -238,6 +238,14 @@ class TestNotTheServerToTalkTo:
         await reached(link)
         assert await cache.put(an_order_id(), a_document(1))
 
+    async def test_a_replica_that_takes_writes_is_none_to_use_either(
+        self, server: Server, link: RedisLink
+    ) -> None:
+        await link.call("CONFIG", "SET", "replica-read-only", "no")
+        await link.call("REPLICAOF", "localhost", "1")
+        async with linked(server.url) as other:
+            refused_at_once(other)
+
     async def test_a_full_one_refuses_writes_alone(self, link: RedisLink) -> None:
         cache = RedisOrderCache(link, 60)
         await link.call("CONFIG", "SET", "maxmemory", "1")
