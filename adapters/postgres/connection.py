@@ -119,6 +119,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes
         """Return a cursor to await and to fetch from."""
         return _Cursor(self, query, super().cursor(query, *args, **options))
 
+    def transaction(self, **options: Any) -> "_Transaction":
+        """Return a transaction, or a savepoint within one, to enter and leave."""
+        return _Transaction(self, super().transaction(**options))
+
     def can_be_reused(self) -> bool:
         """Whether the next statement will find the connection as a new one would be."""
         return not (self.is_broken or self.is_closed() or self.is_in_transaction())
@@ -175,6 +179,40 @@ class _Cursor:
             self._connection._raise_translated(error, self._query)  # noqa: SLF001 - its part
             raise
         return rows
+
+
+class _Transaction:
+    """asyncpg's transaction, whose failures are translated like its connection's."""
+
+    def __init__(self, connection: Connection, transaction: Any) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._transaction.start()
+        except BaseException as error:
+            self._connection._raise_translated(error, "BEGIN")  # noqa: SLF001 - its part
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Commit, or roll back after an error.
+
+        A broken connection is left as it is: the server would not answer to a ROLLBACK either. The
+        pool closes it, and its transaction ends with it.
+        """
+        if kind is not None and (self._connection.is_broken or self._connection.is_closed()):
+            return
+        try:
+            await self._transaction.__aexit__(kind, *rest)
+        except BaseException as error:
+            statement = "ROLLBACK" if kind else "COMMIT"
+            self._connection._raise_translated(error, statement)  # noqa: SLF001 - its part
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of asyncpg's transaction: SQLAlchemy, in migrations, calls them."""
+        return getattr(self._transaction, name)
 
 
 class Server:

@@ -72,6 +72,23 @@ class Database:
         await self._pool.close()
 
 
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Bound the statements of the block, which change nothing for good.
+
+    Raises:
+        Unavailable: they took longer.
+    """
+    time = asyncio.timeout(seconds)
+    try:
+        async with time:
+            yield
+    except TimeoutError as error:
+        if not time.expired():
+            raise
+        raise unavailable(may_have_changed=False) from error
+
+
 def _in_time(patience: float) -> asyncio.Timeout:
     """So many seconds, or until the deadline of the request that is being served."""
     until = asyncio.get_running_loop().time() + patience

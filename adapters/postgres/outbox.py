@@ -7,11 +7,11 @@ from typing import Final
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.database import Database
+from adapters.postgres.database import PATIENCE, Database, within
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
-#: Seconds for which a relay may hold a batch.
-_HOLD_SECONDS: Final = 20.0
+#: Seconds for which a relay may hold a batch: to lock it, to publish it, to mark it.
+_HOLD_SECONDS: Final = 3 * PATIENCE
 #: Seconds for which its transaction may be idle: the locks of a frozen relay end within 10 s. What
 #: it held may then be published twice, never skipped. Publishing takes 5 s at most.
 _IDLE_SECONDS: Final = 8
@@ -27,11 +27,12 @@ class PostgresOutbox:
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
         """At most `size` eligible events that no other relay holds."""
         async with self._database.driver(patience=_HOLD_SECONDS) as driver, driver.transaction():
-            await driver.execute(
-                f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';"
-                + sql.WALK_ALONG_INDEXES
-            )
-            batch = await _locked(driver, size)
+            async with within(PATIENCE):
+                await driver.execute(
+                    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';"
+                    + sql.WALK_ALONG_INDEXES
+                )
+                batch = await _locked(driver, size)
             yield batch
         batch.ensure_marked()
 

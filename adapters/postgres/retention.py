@@ -6,7 +6,7 @@ from typing import Final
 from adapters.postgres.database import Database
 
 #: Seconds that a statement over much of the outbox may take.
-_DEADLINE_SECONDS: Final = 300.0
+_DEADLINE_SECONDS: Final = 30.0
 
 # The events of a letter go with it: the same message may die once more, and then begins anew.
 _PURGE_DEAD_LETTERS: Final = """
