@@ -1,6 +1,10 @@
 """A cancellation that was swallowed on its way, heard all the same."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def heed_cancellation() -> None:
@@ -15,3 +19,19 @@ def heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def uncanceled_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`; a cancellation waits up to `seconds` for its end before it takes effect.
+
+    A connection whose making is canceled may stay open for ever, with no reference to it left:
+    asyncio before Python 3.12, redis and aiokafka all lose one so.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

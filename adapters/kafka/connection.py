@@ -11,6 +11,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from application.cancellation import uncanceled_for
 from application.errors import BrokerUnavailable
 
 #: Seconds until a broker must have said hello.
@@ -107,14 +108,7 @@ async def unhurried(work: Coroutine[Any, Any, T]) -> T:
     aiokafka leaves a connection open whose making is canceled, and while it closes a client it
     keeps a cancellation to itself.
     """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=_UNHURRIED)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+    return await uncanceled_for(_UNHURRIED, work)
 
 
 async def greet(host: str, port: int, connection: KafkaConnection) -> str | None:

@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from application.cancellation import uncanceled_for
 from application.errors import QueueUnavailable
 
 Client: TypeAlias = "Redis | RedisCluster"
@@ -73,7 +74,22 @@ def errors_as_ours() -> Iterator[None]:
 def _pool(url: str) -> ConnectionPool:
     pool = ConnectionPool.from_url(url)
     pool.connection_kwargs.update(_manner())
+    pool.connection_class = _unhurried(pool.connection_class)
     return pool
+
+
+def _unhurried(kind: type[Any]) -> type[Any]:
+    """Return a class of connections that stay open nowhere if their making is canceled."""
+
+    class Unhurried(kind):  # type: ignore[misc]  # plain, TLS or a Unix socket, as the URL says
+        async def connect_check_health(self, *args: Any, **options: Any) -> None:
+            try:
+                await uncanceled_for(_ANSWER, super().connect_check_health(*args, **options))
+            except asyncio.CancelledError:
+                await self.disconnect(nowait=True)
+                raise
+
+    return Unhurried
 
 
 def _manner() -> dict[str, Any]:

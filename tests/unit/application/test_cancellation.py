@@ -3,7 +3,8 @@ from contextlib import suppress
 
 import pytest
 
-from application.cancellation import heed_cancellation
+from application.cancellation import heed_cancellation, uncanceled_for
+from tests.support.patience import LONG
 
 
 async def swallowing() -> None:
@@ -40,3 +41,46 @@ def test_outside_of_a_task_there_is_nothing_to_heed() -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
     loop.close()
+
+
+async def test_work_is_canceled_only_after_it_had_time_to_end() -> None:
+    began, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        await may_end.wait()
+        ended.set()
+
+    task = asyncio.create_task(uncanceled_for(LONG, work()))
+    await began.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_work_that_does_not_end_in_time_is_canceled() -> None:
+    began, canceled = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            canceled.set()
+
+    task = asyncio.create_task(uncanceled_for(0.0, work()))
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert canceled.is_set()
+
+
+async def test_the_result_of_uncanceled_work_is_returned() -> None:
+    async def work() -> int:
+        return 42
+
+    assert await uncanceled_for(LONG, work()) == 42
