@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -31,7 +32,16 @@ async def uncanceled_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=seconds)
+        await _ended(task, seconds)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await _ended(task, seconds)
         raise
+
+
+async def _ended(task: asyncio.Task[Any], seconds: float) -> None:
+    """Wait up to `seconds` for the end of a task, however often the wait is canceled."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    while not task.done() and clock() < until:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task], timeout=until - clock())
