@@ -2,7 +2,12 @@ from logging import WARNING
 
 import pytest
 
-from application.errors import BrokerUnavailable, QueueUnavailable, Unavailable
+from application.errors import (
+    BrokerUnavailable,
+    ConcurrentUpdate,
+    QueueUnavailable,
+    Unavailable,
+)
 from application.outages import BROKER, DATABASE, QUEUE, OutageLog
 
 
@@ -64,4 +69,9 @@ def test_a_success_that_began_before_the_last_failure_says_nothing(
 
 def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
     fail(OutageLog(), ValueError("a bug"))
+    assert caplog.messages == []
+
+
+def test_a_lost_race_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    fail(OutageLog(), ConcurrentUpdate())
     assert caplog.messages == []
