@@ -1,4 +1,4 @@
-"""Purge what has served its time."""
+"""Purge expired data."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What came of the events of one call of `publish`."""
+"""The outcomes of the events of one call of `publish`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from application.documents import Event
 from application.ports.events import Placement, PublishReport
 from domain.ids import EventId
 
-#: What the broker would answer to this event again, whenever it came.
+#: Errors that the broker would return for this event at every attempt.
 _REFUSALS: Final = (
     CorruptRecordException,
     InvalidTimestampError,
@@ -33,7 +33,7 @@ _NOT_TRIED: Final = "an earlier event of the order did not get through"
 
 
 class Outcomes:
-    """Collects what becomes of each event; complete at any moment, however publishing ended."""
+    """Collects the outcome of each event; complete at any moment, however publishing ended."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events

@@ -31,7 +31,7 @@ class Stalled(Exception):
 
 
 class RecordReader:
-    """Reads what a consumer fetched, and notes it as uncommitted.
+    """Reads fetched records of a consumer, and notes them as uncommitted.
 
     One record that cannot be decoded (a corrupt batch, an unknown codec, a header name that is not
     UTF-8) fails every call that includes it. So no call takes records of two partitions, and after

@@ -1,4 +1,4 @@
-"""What a member of a group has received and not committed."""
+"""Messages that a member of a group has received and not committed."""
 
 import asyncio
 from collections.abc import Collection

@@ -14,9 +14,9 @@ from application.progress import between_rounds
 from domain.ids import EventId
 
 CAPACITY: Final = 1_000
-#: Bodies, and what the messages around them take, that wait for one subscriber.
+#: Size of the messages that wait for one subscriber, overhead included.
 CAPACITY_BYTES: Final = 32 * 1024 * 1024
-#: What a message takes beside its body: its key, its headers and their tables.
+#: Size of a message beside its body: its key, its headers and their tables.
 MESSAGE_OVERHEAD_BYTES: Final = 2_048
 #: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
 _PATIENCE: Final = 5.0
@@ -38,7 +38,7 @@ class MemorySource:
         self._changed = asyncio.Condition()
 
     async def receive(self) -> Sequence[Delivery]:
-        """Return what is not committed, or else all messages that are there; wait for the first."""
+        """Return uncommitted messages, or else all that are there; wait for the first."""
         async with self._changed:
             if not self._uncommitted:
                 with between_rounds(idle=True):
@@ -50,7 +50,7 @@ class MemorySource:
         return tuple(self._uncommitted)
 
     async def commit(self) -> None:
-        """Drop what was received: the requeuer finds orders of messages lost with the process."""
+        """Drop received messages: the requeuer finds orders of messages lost with the process."""
         self._uncommitted.clear()
 
     async def lag(self) -> Mapping[int, int]:

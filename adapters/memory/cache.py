@@ -12,9 +12,9 @@ from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId
 
 BOUND_ENTRIES: Final = 10_000
-#: Bodies, and what the entries around them take, together.
+#: Size of all entries together, overhead included.
 BOUND_BYTES: Final = 64 * 1024 * 1024
-#: What an entry takes beside its body: its key, the document and the places in the tables.
+#: Size of an entry beside its body: its key, the document and the places in the tables.
 ENTRY_OVERHEAD_BYTES: Final = 512
 _BOUND_LEASES: Final = 10_000
 #: A reader that is slower than this does not fill.

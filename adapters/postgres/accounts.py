@@ -29,7 +29,7 @@ class _Statement:
 _ADD: Final = _Statement(insert(users))
 _BY_EMAIL: Final = _Statement(select(users).where(users.c.email == bindparam("the_email")))
 _BY_ID: Final = _Statement(select(users).where(users.c.id == bindparam("the_id")))
-# What is not given stays as it is.
+# A parameter that is None leaves its column as it is.
 _UPDATE: Final = _Statement(
     update(users)
     .where(users.c.email == bindparam("the_email"))
@@ -79,7 +79,7 @@ class PostgresAccounts:
     async def update(
         self, email: str, *, role: Role | None = None, disabled: bool | None = None
     ) -> User | None:
-        """Change what is given; the account as it is then, or None if there is none."""
+        """Change the given values; return the changed account, or None if it does not exist."""
         row = await self._one(_UPDATE, the_email=email, new_role=role, new_disabled=disabled)
         return _user(row) if row else None
 

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: how it is opened, and what a failure of it means."""
+"""One connection to PostgreSQL: opening it, and translating its failures."""
 
 import asyncio
 import socket

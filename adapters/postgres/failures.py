@@ -1,6 +1,6 @@
 """Failures of PostgreSQL and of its driver, as the service's own errors.
 
-What a failure means is read from its SQLSTATE (PostgreSQL, appendix A), never from its class: a
+The meaning of a failure is read from its SQLSTATE (PostgreSQL, appendix A), never from its class: a
 state that no release of the driver has a class for yet is translated like its kin. A failure
 without a state is the driver's or the network's, whatever its class: PostgreSQL is unavailable.
 """
@@ -35,7 +35,7 @@ _CONNECTION: Final = "08"
 #: Serialization failure, deadlock: the server has rolled back, and a repetition may succeed.
 _ROLLED_BACK: Final = "40"
 
-#: What a broken rule means, by the name of the constraint that was broken.
+#: The meaning of a broken rule, by the name of its constraint.
 _MEANING: Final[dict[str, type[OrderServiceError]]] = {
     "users_email_unique": EmailTaken,
     "orders_reference_unique": ReferenceTaken,

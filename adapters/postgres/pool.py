@@ -1,6 +1,6 @@
-"""A pool of connections, and its rule: what makes a connection unusable.
+"""A pool of connections, which drops unusable ones.
 
-SQLAlchemy's pool knows neither how long a connection has rested nor what became of the others.
+SQLAlchemy's pool knows neither how long a connection has rested nor whether others broke.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _CHECK_SECONDS: Final = 0.4
 
 
 class Pool:
-    """At most `size` connections, in use or at rest; who waits longest is served first.
+    """At most `size` connections, in use or at rest; callers are served in the order of arrival.
 
     A connection is closed when it is broken, was left in a transaction, or is condemned: when one
     turns out to be dead after a rest, or read-only, all that were opened before are closed. It is

@@ -1,4 +1,4 @@
-"""What a new connection is asked first: which server this is, and whether it is the right one."""
+"""The first command on a new connection: identify the server, and check that it is usable."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ async def find_place(
 
 
 async def greet(wire: Wire, keys: CacheKeys, at_most: float) -> Greeted:
-    """Return what must be known of the server; begin a generation if this is another one.
+    """Return facts about the server; begin a generation if this is another one.
 
     Raises:
         OutOfReach: it is a replica, there is no answer in time, or it is a refusal.

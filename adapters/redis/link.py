@@ -44,7 +44,7 @@ class RedisLink:
     def __init__(self, url: str, prefix: str = "", at_most: float = OF_A_REQUEST) -> None:
         self.prefix = prefix
         self.cache_keys = CacheKeys(self.key("cache:generation"), self.key("cache:recent"))
-        #: What is known of the server; None before it was reached for the first time.
+        #: Facts about the server; None before the first connection.
         self.server: Greeted | None = None
         #: Why the server cannot be used with this URL, however long one waits.
         self.unusable: str | None = None

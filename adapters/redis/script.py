@@ -35,7 +35,7 @@ class Script:
         self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, keys: Sequence[Word], *arguments: Word) -> Any:
-        """What the script returns.
+        """Return the result of the script.
 
         Raises:
             OutOfReach: nothing, in time.

@@ -220,7 +220,7 @@ class RedisStreamBroker(AsyncBroker):
         await self._settle(entry_id, verdict.get())
 
     async def _settle(self, entry_id: str, again: Again | None) -> None:
-        """Report to Redis what became of a task: now, or as soon as it answers."""
+        """Report the outcome of a task to Redis: now, or as soon as it answers."""
         if self._has_left:
             return  # it was given back
         self._unsettled[entry_id] = again

@@ -42,7 +42,7 @@ class Worker:
         await _until_the_first_ends(receiver.listen(stop), self._broker.keep())
 
     async def close(self) -> None:
-        """Cancel what still runs, give it back, and leave."""
+        """Cancel running tasks, give them back, and leave."""
         for task in (late := set(self._running)):
             task.cancel()
         if late:

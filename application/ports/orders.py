@@ -125,7 +125,7 @@ class CacheState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """What the cache holds of an order; `document` is present on a HIT alone.
+    """The answer of the cache; `document` is present on a HIT alone.
 
     `lease` is the right to fill the order in after a MISS; None if another reader has it.
     """

@@ -35,7 +35,7 @@ class ReplayRequest:
 
 
 class OutboxAdmin(Protocol):
-    """What an operator reads of the outbox, and asks of it."""
+    """The outbox, for its operator."""
 
     async def state(self) -> OutboxState:
         """Return the present state."""

@@ -73,7 +73,7 @@ def _oldest_seconds(report: AuditReport, now: datetime) -> float | None:
 
 
 def text_of(report: AuditReport, now: datetime) -> str:
-    """Return the report as lines: the counts, then what is named."""
+    """Return the report as lines: the counts, then the named ids."""
     lines = [" ".join(f"{name}={count}" for name, count in _counts(report).items())]
     oldest = _oldest_seconds(report, now)
     if oldest is not None:

@@ -39,7 +39,7 @@ TASKS_AT_ONCE: Final = 256
 TASKS_DRAIN_SECONDS: Final = 4.0
 DRAIN_SECONDS: Final = 4.5
 
-#: Starts the loops of a role; what it enters is left when they have ended.
+#: Starts the loops of a role; the contexts that it enters are left when they have ended.
 Role = Callable[[AsyncContainer, Supervisor, AsyncExitStack], Awaitable[None]]
 
 

@@ -44,7 +44,7 @@ class Services:
     change_status: Callable[[ChangeStatus], Awaitable[OrderDocument]]
     list_orders: ListOrders
     read_history: ReadHistory
-    #: What is wrong with the loops of this process.
+    #: The problems of the loops of this process.
     problems: Callable[[], Sequence[str]]
     readiness: Readiness
     metrics: Metrics

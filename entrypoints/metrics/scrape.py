@@ -62,7 +62,7 @@ class BusGauges:
 
 @dataclass(frozen=True, slots=True)
 class _OutboxFigures:
-    """What was read of the outbox, and when."""
+    """The last figures of the outbox, and their time."""
 
     state: OutboxState
     read_at: datetime

@@ -96,7 +96,7 @@ class SupervisedLoop:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the loop, or None."""
+        """The problem of the loop, or None."""
         if self._silent_samples >= STALLED_SAMPLES:
             seconds = round(self._silent_samples * SAMPLE_SECONDS)
             return f"{self.name} has made no progress for {seconds} s"
@@ -126,7 +126,7 @@ class Supervisor:
         return supervised
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the loops that are to run."""
+        """Return the problems of the loops that are to run."""
         ended = [
             f"{each.name} has ended"
             for each, task in self._loops.items()

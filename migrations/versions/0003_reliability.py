@@ -1,6 +1,6 @@
 """Replays, parked events, cache debts, leases, and dead letters kept byte for byte.
 
-What looks at every row of the outbox (indexes, the check of the rows that are there) is left to the
+Steps that look at every row of the outbox (indexes, checks of present rows) are left to the
 next migration, which locks out neither readers nor writers.
 """
 

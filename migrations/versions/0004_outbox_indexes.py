@@ -28,7 +28,7 @@ _INDEXES = {
         "(published_at) WHERE published_at IS NOT NULL AND (payload IS NOT NULL OR payload_is_null)"
     ),
 }
-#: What these indexes were before; the others did not exist.
+#: Their earlier definitions; the other indexes did not exist.
 _INDEXES_BEFORE = {
     "outbox_unpublished": "(subject, revision) WHERE published_at IS NULL",
     "outbox_to_sweep": "(published_at) WHERE published_at IS NOT NULL AND payload IS NOT NULL",
