@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from os import getpid
 from random import uniform
@@ -153,11 +154,12 @@ class RedisStreamBroker(AsyncBroker):
             if self.is_worker_process:
                 await self._settle_the_rest()
                 await self._stream.leave()
-            self._has_left = True
-            await self._stream.close()
         except QueueUnavailable as error:
             logger.warning("the other workers will find this one dead: %s", error)
-        self._has_left = True
+        finally:
+            self._has_left = True
+            with suppress(QueueUnavailable):  # a connection that cannot be closed is lost already
+                await self._stream.close()
 
     def _forget_offered(self) -> None:
         """Read again the tasks that an earlier receiver took and has not begun."""
