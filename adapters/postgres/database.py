@@ -79,7 +79,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     Raises:
         Unavailable: they took longer.
     """
-    time = asyncio.timeout(seconds)
+    time = _in_time(seconds)
     try:
         async with time:
             yield

@@ -12,13 +12,15 @@ from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
 #: Seconds for which a relay may hold a batch: to lock it, to publish it, to mark it.
 _HOLD_SECONDS: Final = 3 * PATIENCE
-#: Seconds for which its transaction may be idle: the locks of a frozen relay end within 10 s. What
-#: it held may then be published twice, never skipped. Publishing takes 5 s at most.
-_IDLE_SECONDS: Final = 8
 
 
 class PostgresOutbox:
-    """`Outbox` on PostgreSQL."""
+    """`Outbox` on PostgreSQL.
+
+    The locks of a frozen relay end as those of any session that is idle in a transaction
+    (`IDLE_IN_TRANSACTION_SECONDS`). The events that it held may then be published twice, never
+    skipped. Publishing, at most 5 s, is shorter than that.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,10 +30,7 @@ class PostgresOutbox:
         """At most `size` eligible events that no other relay holds."""
         async with self._database.driver(patience=_HOLD_SECONDS) as driver, driver.transaction():
             async with within(PATIENCE):
-                await driver.execute(
-                    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';"
-                    + sql.WALK_ALONG_INDEXES
-                )
+                await driver.execute(sql.WALK_ALONG_INDEXES)
                 batch = await _locked(driver, size)
             yield batch
         batch.ensure_marked()

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.postgres import outbox_admin
 from adapters.postgres import outbox_statements as sql
+from adapters.postgres.connection import IDLE_IN_TRANSACTION_SECONDS
 from adapters.postgres.database import Database
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_batch import UnmarkableEvents
@@ -189,12 +190,15 @@ async def test_relays_that_owe_the_cache_the_same_orders_do_not_block_each_other
 # --- A frozen relay
 
 
-async def test_the_locks_of_a_frozen_relay_end_by_themselves(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert _idle_seconds() <= 8
-    monkeypatch.setattr("adapters.postgres.outbox._IDLE_SECONDS", 1)
+async def test_the_locks_of_a_frozen_relay_end_by_themselves(house: House) -> None:
+    assert IDLE_IN_TRANSACTION_SECONDS <= 8
     event = (await place(house.stored)).event
+    async with house.database.driver() as driver:  # the pool hands out this session next
+        assert (
+            await driver.fetchval("SELECT current_setting('idle_in_transaction_session_timeout')")
+            == f"{IDLE_IN_TRANSACTION_SECONDS}s"
+        )
+        await driver.execute("SET idle_in_transaction_session_timeout = '1s'")
     with suppress(Exception):  # its connection is closed by the server
         async with PostgresOutbox(house.database).batch(10) as batch:
             assert list(batch.events) == [event]
@@ -204,12 +208,6 @@ async def test_the_locks_of_a_frozen_relay_end_by_themselves(
             await batch.published(placed(batch.events))
     assert await house.stored.books.published() == []
     assert await publish(house.stored.outbox) == [event]
-
-
-def _idle_seconds() -> int:
-    from adapters.postgres.outbox import _IDLE_SECONDS  # noqa: PLC0415 - before it is patched
-
-    return _IDLE_SECONDS
 
 
 # --- Many rows
