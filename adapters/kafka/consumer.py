@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 
 from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.silence import replace_silent_connections
 
 #: Milliseconds until a silent member is declared dead, and between its signs of life.
 _SESSION, _HEARTBEAT = 10_000, 1_000
@@ -45,6 +46,7 @@ async def joined(
         metadata_max_age_ms=_METADATA_AGE_MS,
         max_poll_interval_ms=_NOT_ASKING,
     )
+    replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - no public name
     try:
         consumer.subscribe([topic], listener=listener)
         await consumer.start()

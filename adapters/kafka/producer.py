@@ -4,11 +4,11 @@ import asyncio
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.partitioner import DefaultPartitioner
 
-from adapters.kafka.connection import KafkaConnection, greet, reason_of
+from adapters.kafka.connection import KafkaConnection, reason_of
+from adapters.kafka.silence import replace_silent_connections, why_unreached
 from application.ports.events import Delivery
 
 #: Seconds for which the broker may think about one request.
@@ -51,6 +51,7 @@ class Producer:
             connections_max_idle_ms=_MAX_IDLE_MS,
             value_serializer=_serialized,
         )
+        replace_silent_connections(self._inner.client, connection)
         self._ask = self._inner.client.send
         # All that aiokafka sends goes through here, which its own interface has no word for.
         self._inner.client.send = self._ask_unless_given_up
@@ -103,22 +104,15 @@ class Producer:
         client = self._inner.client
         leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if leader is None or leader == -1:
-            why: str | None = "has no leader"
-        elif (open_ := client._conns.get((leader, ConnectionGroup.DEFAULT))) and open_.connected():  # noqa: SLF001
-            return None
+            why = "has no leader"
+        elif client.cluster.broker_metadata(leader) is None:
+            why = f"is led by broker {leader}, of which nothing is known"
+        elif refusal := await why_unreached(client, self._connection, leader):
+            why = f"is led by broker {leader}: {refusal}"
         else:
-            why = await self._unreached(leader)
-        if why is None:
             return None
         client.force_metadata_update()
         return f"partition {partition} of {topic} {why}"
-
-    async def _unreached(self, node: int) -> str | None:
-        broker = self._inner.client.cluster.broker_metadata(node)
-        if broker is None:
-            return f"is led by broker {node}, of which nothing is known"
-        refusal = await greet(broker.host, broker.port, self._connection)
-        return refusal and f"is led by broker {node}: {refusal}"
 
     async def send(self, topic: str, partition: int, message: Delivery) -> asyncio.Future[Any]:
         """Send a message after those before it; what comes of it is in the future.

@@ -40,14 +40,14 @@ _LATER_SETTINGS: Final = {
 }
 
 #: Socket options, by name: a platform may lack some. The kernel closes a connection whose other end
-#: is gone: after 10 s of rest and four probes, or 10 s after data that is not acknowledged.
+#: is gone: after 10 s of rest and a silent probe, or 2 s after data that is not acknowledged.
 _SOCKET_OPTIONS: Final = (
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
     (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # the same, on macOS
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 3),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 10_000),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 2_000),
 )
 
 #: First words of statements that change nothing by themselves.

@@ -1,13 +1,13 @@
 """The outbox, seen from the relay."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.database import PATIENCE, Database, within
+from adapters.postgres.database import BEGIN_SECONDS, PATIENCE, Database, within
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
 #: Seconds for which a relay may hold a batch: to lock it, to publish it, to mark it.
@@ -28,12 +28,20 @@ class PostgresOutbox:
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
         """At most `size` eligible events that no other relay holds."""
-        async with self._database.driver(patience=_HOLD_SECONDS) as driver, driver.transaction():
+        async with self._database.driver(patience=_HOLD_SECONDS) as driver, _begun(driver):
             async with within(PATIENCE):
-                await driver.execute(sql.WALK_ALONG_INDEXES)
                 batch = await _locked(driver, size)
             yield batch
         batch.ensure_marked()
+
+
+@asynccontextmanager
+async def _begun(driver: asyncpg.Connection) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        async with within(BEGIN_SECONDS):
+            await stack.enter_async_context(driver.transaction())
+            await driver.execute(sql.WALK_ALONG_INDEXES)
+        yield
 
 
 async def _locked(driver: asyncpg.Connection, size: int) -> PostgresOutboxBatch:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
+from adapters.postgres.database import PATIENCE, within
 from adapters.postgres.records import event_of
 from application.ports.events import Placement
 from application.retry_policy import seconds_of_pause, seconds_until_retry
@@ -104,10 +105,10 @@ class PostgresOutboxBatch:
         keys = [(self._rows[i]["subject"], self._rows[i]["revision"]) for i in marks]
         lines = [(*key, *values) for key, values in zip(keys, marks.values(), strict=True)]
         try:
-            async with self._driver.transaction():
+            async with within(PATIENCE), self._driver.transaction():
                 await self._driver.execute(statement, *map(list, zip(*lines, strict=True)))
         except Exception as error:
-            if self._driver.is_closed():
+            if self._driver.is_broken or self._driver.is_closed():
                 raise
             return str(error) or type(error).__name__
         return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import Database
+from adapters.postgres.database import BEGIN_SECONDS, Database, within
 from adapters.postgres.records import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
@@ -140,7 +140,8 @@ class PostgresUnitOfWork:
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
         """A new transaction; leaving it without `commit` rolls it back."""
         async with self._database.driver() as driver:
-            await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            async with within(BEGIN_SECONDS):
+                await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield PostgresTransaction(driver, self._renderer)
             except asyncio.CancelledError:

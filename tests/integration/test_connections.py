@@ -1,20 +1,21 @@
 """Connections to a real PostgreSQL that are forgotten, reset, read-only, or set up otherwise."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
-from adapters.postgres.database import Database
+from adapters.postgres.database import BEGIN_SECONDS, PATIENCE, Database
 from adapters.postgres.migrating import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import order_in, place
+from tests.support.adapters import Adapters
 from tests.support.fault_proxy import FaultProxy
 from tests.support.patience import LONG
 from tests.support.postgres import adapters_over
@@ -126,6 +127,60 @@ async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
     assert [await read(database) for _ in range(14)] == [1] * 14
 
 
+# Outside of a request, a statement may take a few seconds. What begins a transaction may not, so a
+# silent connection is noticed when it is used.
+
+
+def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr("adapters.postgres.connection._FAREWELL", 0.1)
+    monkeypatch.setattr(
+        "adapters.postgres.database._in_time",
+        lambda each: asyncio.timeout(0.2 if each == seconds else None),
+    )
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda adapters: adapters.begin(),
+        lambda adapters: adapters.outbox.batch(10),
+    ],
+    ids=["unit of work", "outbox"],
+)
+async def test_a_transaction_notices_a_silent_connection_when_it_begins(
+    database: Database,
+    proxy: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    begin: Callable[[Adapters], AbstractAsyncContextManager[Any]],
+) -> None:
+    assert BEGIN_SECONDS < 2
+    proxy.forget()
+    with monkeypatch.context() as patch:
+        let_one_bound_end_a_wait(patch, BEGIN_SECONDS)
+        async with asyncio.timeout(LONG):
+            with pytest.raises(Unavailable) as refusal:
+                async with begin(adapters_over(database)):
+                    pass
+    assert str(refusal.value) == NOTHING_CHANGED
+    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    async with begin(adapters_over(database)):
+        pass
+
+
+async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
+    database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapters = adapters_over(database)
+    for _ in range(3):
+        await place(adapters)
+    async with asyncio.timeout(LONG):
+        with pytest.raises(Unavailable):  # noqa: PT012 - the connection goes silent in the block
+            async with adapters.outbox.batch(10) as batch:
+                proxy.forget()
+                let_one_bound_end_a_wait(monkeypatch, PATIENCE)
+                await batch.rejected(dict.fromkeys((each.id for each in batch.events), "no"))
+
+
 async def sleep_on(database: Database) -> str:
     async with database.driver() as driver:
         with pytest.raises(Unavailable) as refusal:
@@ -149,7 +204,7 @@ async def test_every_socket_is_watched_by_the_kernel(database: Database) -> None
     async with database.driver() as driver:
         raw = driver._transport.get_extra_info("socket")
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_USER_TIMEOUT", 10_000)):
+        for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_USER_TIMEOUT", 2_000)):
             if hasattr(socket, name):
                 assert raw.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == seconds
 

@@ -158,3 +158,36 @@ async def test_what_a_network_does_to_connections_ends_neither_loop(
     proxy.heal()
     await publish_all(publisher, [event for event in second if event.id in report.unreached])
     await receiving
+
+
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize("fault", ["forget", "silence"])
+async def test_only_silence_is_waited_for_until_a_connection_is_replaced(
+    broker: tuple[LocalServer, FaultProxy],
+    kafka: Kafka,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    """Whatever time the library gives a request: its answer may be large, or held back."""
+    _, proxy = broker
+    monkeypatch.setattr("adapters.kafka.producer._REQUEST", 3_600.0)
+    monkeypatch.setattr("adapters.kafka.consumer._REQUEST", 3_600_000)
+    publisher, source = kafka.publisher(3_600.0), kafka.source()
+    first, second = new_orders(20), new_orders(20)
+    await publish_all(publisher, first)
+    await arrived(source, names(first))
+    monkeypatch.setattr("adapters.kafka.connection._GREETING", 1.0)
+    monkeypatch.setattr("adapters.kafka.silence.SILENCE_SECONDS", 1.0)
+    getattr(proxy, fault)()
+    receiving = asyncio.create_task(arrived(source, names(second)))
+    async with asyncio.timeout(LONG):
+        while not await publishes(publisher, second):
+            proxy.heal()
+    await receiving
+    publisher._at_most = LONG  # bounds its closing too
+
+
+async def publishes(publisher: KafkaPublisher, events: Sequence[Event]) -> bool:
+    report = await publisher.publish(events)
+    assert report.rejected == {}
+    return not report.unreached

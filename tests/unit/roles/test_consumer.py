@@ -84,7 +84,8 @@ class Consumer:
         self.bury = BuryMessage(self.stored.dead_letters, MemoryOutboxBell(), MovableClock(), IDS)
 
     async def consumes(self, source: EventSource) -> None:
-        await consume(source, self.tasks, self.stored.reader, self.bury)
+        async with asyncio.timeout(LONG):
+            await consume(source, self.tasks, self.stored.reader, self.bury)
 
     async def receives(self, *batches: Sequence[Delivery], reader: object = None) -> Source:
         source = Source(*batches)

@@ -1,0 +1,79 @@
+"""Of several workers over one PostgreSQL, one at a time requeues and purges."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from adapters.postgres.leases import PostgresLeases
+from adapters.postgres.retention import PostgresRetentionStore
+from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from entrypoints.composition.container import make_container
+from entrypoints.composition.resources import Resources
+from entrypoints.composition.roles import worker_role
+from entrypoints.roles.supervisor import Supervisor
+from entrypoints.settings import load_settings
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import Shared
+from tests.support.app import KEYS, UNLIMITED
+from tests.support.patience import LONG
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+WORKERS = 3
+
+
+@asynccontextmanager
+async def running_worker(url: str) -> AsyncIterator[None]:
+    container = make_container(load_settings(UNLIMITED), Resources(url, KEYS))
+    supervisor = Supervisor()
+    try:
+        async with AsyncExitStack() as stack:
+            await worker_role(container, supervisor, stack)
+            yield
+            await supervisor.stop(LONG)
+    finally:
+        await container.close()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Counter[object]]:
+    """Counts the calls of a method, by the database of the worker that makes them."""
+
+    def count(kind: type, name: str) -> Counter[object]:
+        seen: Counter[object] = Counter()
+        method = getattr(kind, name)
+
+        async def counted(self: Any, *arguments: Any) -> Any:
+            answer = await method(self, *arguments)
+            seen[self._database] += 1
+            return answer
+
+        monkeypatch.setattr(kind, name, counted)
+        return seen
+
+    return count
+
+
+async def test_one_worker_of_several_requeues_and_purges(
+    postgres_server: Shared,
+    migrated: str,
+    monkeypatch: pytest.MonkeyPatch,
+    calls: Callable[[type, str], Counter[object]],
+) -> None:
+    monkeypatch.setattr("entrypoints.roles.requeuer.PASS_PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr("entrypoints.roles.retention.POLL_SECONDS", 0.05)
+    attempts = calls(PostgresLeases, "acquire")
+    passes = calls(PostgresUnprocessedOrders, "stalled")
+    purges = calls(PostgresRetentionStore, "purge_dead_letters")
+    async with fresh_database(postgres_server.url, migrated) as url, AsyncExitStack() as workers:
+        for _ in range(WORKERS):
+            await workers.enter_async_context(running_worker(url))
+        async with asyncio.timeout(LONG):
+            while len(attempts) < WORKERS or min(attempts.values()) < 10:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        assert len(passes) == 1
+        assert len(purges) == 1
