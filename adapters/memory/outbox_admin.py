@@ -22,13 +22,13 @@ class MemoryOutboxAdmin:
         waiting, replays = [*self._storage.outbox], [*self._storage.replays]
         parked = [event for event, retries in (*waiting, *replays) if retries.is_parked]
         blocked = {event.subject for event, retries in waiting if retries.is_parked}
-        first_error = next((each.error for _, each in waiting if each.error is not None), None)
+        errors = (each.error for _, each in (*waiting, *replays))
         return OutboxState(
             unpublished=_bounded(waiting),
             oldest=min(
                 (each.at for each, _ in waiting if each.subject not in blocked), default=None
             ),
-            last_error=first_error,
+            last_error=next((error for error in errors if error is not None), None),
             parked=_bounded(parked),
             replays=_bounded(replays),
         )

@@ -19,18 +19,21 @@ _STATE: Final = """
 WITH waiting AS MATERIALIZED (
     SELECT subject, at, last_error FROM outbox WHERE published_at IS NULL
     ORDER BY at, subject, revision LIMIT $1
+), replays AS MATERIALIZED (
+    SELECT last_error FROM outbox WHERE replay_requested_at IS NOT NULL
+    ORDER BY replay_requested_at, subject, revision LIMIT $1
 ), parked AS MATERIALIZED (
     SELECT subject, published_at FROM outbox WHERE parked_at IS NOT NULL LIMIT $1
 )
 SELECT (SELECT count(*) FROM waiting) AS unpublished,
        (SELECT min(at) FROM waiting
         WHERE subject NOT IN (SELECT subject FROM parked WHERE published_at IS NULL)) AS oldest,
-       (SELECT last_error FROM waiting WHERE last_error IS NOT NULL
-        ORDER BY at LIMIT 1) AS last_error,
+       coalesce(
+           (SELECT last_error FROM waiting WHERE last_error IS NOT NULL ORDER BY at LIMIT 1),
+           (SELECT last_error FROM replays WHERE last_error IS NOT NULL LIMIT 1)
+       ) AS last_error,
        (SELECT count(*) FROM parked) AS parked,
-       (SELECT count(*) FROM (
-           SELECT FROM outbox WHERE replay_requested_at IS NOT NULL LIMIT $1
-       ) AS counted) AS replays
+       (SELECT count(*) FROM replays) AS replays
 """
 
 _HAS_MESSAGE: Final = "(outbox.payload IS NOT NULL OR outbox.payload_is_null)"

@@ -19,6 +19,7 @@ class OutboxState:
     unpublished: int
     #: The moment of the oldest of them that is neither parked nor waits behind a parked event.
     oldest: datetime | None
+    #: Why the oldest event with an error waits; a replay's only if no other has one.
     last_error: str | None
     #: Refused by the broker so often that they wait for an operator.
     parked: int = 0

@@ -261,6 +261,7 @@ async def test_a_replay_that_is_refused_too_often_is_parked_too(adapters: Adapte
     assert await waiting(adapters.outbox) == []
     state = await adapters.outbox_admin.state()
     assert (state.unpublished, state.parked, state.replays) == (0, 1, 3)
+    assert state.last_error == "too large"
     assert await adapters.books.published() == ids(events)
     assert await adapters.outbox_admin.unpark_all() == ReplayRequest(1)
     assert await publish_all(adapters) == events
