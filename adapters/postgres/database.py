@@ -12,8 +12,9 @@ from application.patience import storage_deadline
 
 #: Seconds that a caller outside of a request waits for PostgreSQL, unless it says otherwise.
 PATIENCE: Final = 5.0
-#: Seconds that PostgreSQL has to begin a transaction: a connection on which it does not is silent.
-BEGIN_SECONDS: Final = 1.5
+#: Seconds that PostgreSQL has to begin a transaction, or to read one order for it: a connection on
+#: which it does not is silent.
+PROMPT_SECONDS: Final = 1.5
 
 
 class Database:

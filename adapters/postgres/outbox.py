@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.database import BEGIN_SECONDS, PATIENCE, Database, within
+from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database, within
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
 #: Seconds for which a relay may hold a batch: to lock it, to publish it, to mark it.
@@ -38,7 +38,7 @@ class PostgresOutbox:
 @asynccontextmanager
 async def _begun(driver: asyncpg.Connection) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        async with within(BEGIN_SECONDS):
+        async with within(PROMPT_SECONDS):
             await stack.enter_async_context(driver.transaction())
             await driver.execute(sql.WALK_ALONG_INDEXES)
         yield

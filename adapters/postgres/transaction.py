@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import BEGIN_SECONDS, Database, within
+from adapters.postgres.database import PROMPT_SECONDS, Database, within
 from adapters.postgres.records import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
@@ -58,13 +58,15 @@ class PostgresOrderRepository:
 
     async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
         """The order as the last committed write left it."""
-        row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
+        async with within(PROMPT_SECONDS):
+            row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         if row is None or not visible_to.may_see(row["user_id"]):
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
         """Store the write, its step and its event, on commit."""
+        await _ensure_begun(self._driver)
         if not await self._driver.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
@@ -101,6 +103,7 @@ class PostgresInbox:
 
     async def admit(self, order_id: OrderId, now: datetime) -> bool:
         """Whether this transaction is the one to record the order's processing."""
+        await _ensure_begun(self._driver)
         return bool(await self._driver.fetchval(_ADMIT, order_id, now))
 
 
@@ -112,11 +115,16 @@ class PostgresLedger:
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
+        await _ensure_begun(self._driver)
         await self._driver.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
-    """`Transaction` on one connection of PostgreSQL."""
+    """`Transaction` on one connection of PostgreSQL.
+
+    It begins with its first write, to save the round trips of a transaction that only reads: at
+    READ COMMITTED, a read sees what is committed when it runs, within a transaction or before.
+    """
 
     def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
         self._driver = driver
@@ -140,8 +148,6 @@ class PostgresUnitOfWork:
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
         """A new transaction; leaving it without `commit` rolls it back."""
         async with self._database.driver() as driver:
-            async with within(BEGIN_SECONDS):
-                await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield PostgresTransaction(driver, self._renderer)
             except asyncio.CancelledError:
@@ -150,6 +156,13 @@ class PostgresUnitOfWork:
                 await _roll_back(driver)
                 raise
             await _roll_back(driver)
+
+
+async def _ensure_begun(driver: Connection) -> None:
+    """Begin the transaction unless that is done."""
+    if not driver.is_in_transaction():
+        async with within(PROMPT_SECONDS):
+            await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
 async def _roll_back(driver: Connection) -> None:

@@ -1,14 +1,18 @@
 """The relay: outbox to broker."""
 
+import asyncio
 from typing import Final
 
 from application.outages import BROKER, DATABASE, outages
 from application.ports.events import OutboxBell
 from application.progress import between_rounds, round_done
-from application.relay_outbox import RelayOutbox
+from application.relay_outbox import BATCH, RelayOutbox
 
 #: Seconds after which the relay looks whether a bell was missed.
 POLL: Final = 1.0
+#: Seconds for which events gather after a round that was not full. They share the next round, whose
+#: cost hardly depends on their number; an event that comes after a quiet moment does not wait.
+LINGER_SECONDS: Final = 0.01
 
 
 async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
@@ -26,3 +30,5 @@ async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
         with between_rounds():
             if not done:
                 await bell.wait(POLL)
+            elif done < BATCH:
+                await asyncio.sleep(LINGER_SECONDS)

@@ -1,24 +1,27 @@
 """Connections to a real PostgreSQL that are forgotten, reset, read-only, or set up otherwise."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 import pytest
 
-from adapters.postgres.database import BEGIN_SECONDS, PATIENCE, Database
+from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
 from adapters.postgres.migrating import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
+from domain.errors import OrderNotFound
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import order_in, place
 from tests.support.adapters import Adapters
 from tests.support.fault_proxy import FaultProxy
+from tests.support.orders import an_order_id
 from tests.support.patience import LONG
 from tests.support.postgres import adapters_over
+from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -139,32 +142,39 @@ def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) ->
     )
 
 
-@pytest.mark.parametrize(
-    "begin",
-    [
-        lambda adapters: adapters.begin(),
-        lambda adapters: adapters.outbox.batch(10),
-    ],
-    ids=["unit of work", "outbox"],
-)
+async def read_an_order(adapters: Adapters) -> None:
+    async with adapters.begin() as tx:
+        with suppress(OrderNotFound):
+            await tx.orders.get(an_order_id(), SYSTEM)
+
+
+async def begin_to_write(adapters: Adapters) -> None:
+    async with adapters.begin() as tx:
+        await tx.inbox.admit(an_order_id(), NOW)
+
+
+async def lock_a_batch(adapters: Adapters) -> None:
+    async with adapters.outbox.batch(10):
+        pass
+
+
+@pytest.mark.parametrize("begin", [read_an_order, begin_to_write, lock_a_batch])
 async def test_a_transaction_notices_a_silent_connection_when_it_begins(
     database: Database,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
-    begin: Callable[[Adapters], AbstractAsyncContextManager[Any]],
+    begin: Callable[[Adapters], Awaitable[None]],
 ) -> None:
-    assert BEGIN_SECONDS < 2
+    assert PROMPT_SECONDS < 2
     proxy.forget()
     with monkeypatch.context() as patch:
-        let_one_bound_end_a_wait(patch, BEGIN_SECONDS)
+        let_one_bound_end_a_wait(patch, PROMPT_SECONDS)
         async with asyncio.timeout(LONG):
             with pytest.raises(Unavailable) as refusal:
-                async with begin(adapters_over(database)):
-                    pass
+                await begin(adapters_over(database))
     assert str(refusal.value) == NOTHING_CHANGED
     monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
-    async with begin(adapters_over(database)):
-        pass
+    await begin(adapters_over(database))
 
 
 async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
