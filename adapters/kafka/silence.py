@@ -69,10 +69,12 @@ async def why_unreached(
 
 
 async def unless_silent(asking: Awaitable[T], received: Callable[[], int]) -> T:
-    """Return an answer, for which a pause in the growth of what was `received` is waited once.
+    """Return the answer; wait for it as long as more of it arrives.
+
+    `received` returns the bytes that have arrived so far.
 
     Raises:
-        TimeoutError: nothing was received for `SILENCE_SECONDS`.
+        TimeoutError: nothing arrived for `SILENCE_SECONDS`.
     """
     answer = asyncio.ensure_future(asking)
     try:
