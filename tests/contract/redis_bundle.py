@@ -6,7 +6,7 @@ reads another clock than the server's own.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from application.ports.limits import Allowance, Limit
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
 from tests.support.patience import LONG
-from tests.support.redis import reached
+from tests.support.redis import linked
 from tests.support.time import MovableClock
 
 _AGE: Final = """
@@ -40,28 +40,21 @@ end
 _SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
-@asynccontextmanager
-async def linked(request: pytest.FixtureRequest) -> AsyncIterator[RedisLink]:
-    """A link to the shared server, under a prefix that nobody else has."""
+def linked_alone(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RedisLink]:
+    """A link to the shared server, under a prefix of its own."""
     server: Shared = request.getfixturevalue("redis_server")
-    link = RedisLink(server.url, f"{uuid4().hex}:", at_most=LONG)
-    await link.open()
-    try:
-        await reached(link)
-        yield link
-    finally:
-        await link.close()
+    return linked(server.url, f"{uuid4().hex}:")
 
 
 @asynccontextmanager
 async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    async with linked(request) as link:
+    async with linked_alone(request) as link:
         yield Cache(RedisOrderCache(link, TTL), _ageing(link))
 
 
 @asynccontextmanager
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
-    async with linked(request) as link:
+    async with linked_alone(request) as link:
         clock = MovableClock()
         hand = link.key("clock")
 
@@ -103,13 +96,13 @@ class DistantBell:
 
 @asynccontextmanager
 async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[OutboxBell]:
-    async with linked(request) as link, _listening(RedisOutboxBell(link)) as bell:
+    async with linked_alone(request) as link, _listening(RedisOutboxBell(link)) as bell:
         yield bell
 
 
 @asynccontextmanager
 async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[OutboxBell]:
-    async with linked(request) as link, _listening(RedisOutboxBell(link)) as there:
+    async with linked_alone(request) as link, _listening(RedisOutboxBell(link)) as there:
         yield DistantBell(RedisOutboxBell(link), there)
 
 

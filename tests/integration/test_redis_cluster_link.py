@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis.exceptions import ResponseError
@@ -24,7 +23,7 @@ from entrypoints.settings import BadSettings, load_settings
 from tests.servers.process import LocalServer
 from tests.support.orders import a_user_id, an_order_id
 from tests.support.patience import LONG
-from tests.support.redis import reached
+from tests.support.redis import linked, reached
 from tests.support.redis_cluster import (
     NODES,
     ClusterNode,
@@ -41,17 +40,6 @@ pytestmark = pytest.mark.usefixtures("unhurried")
 KEY = b"x" * 32
 LIMIT = Limit("orders", 3, 3_600)
 NODE_NUMBERS = range(NODES)
-
-
-@asynccontextmanager
-async def linked(url: str) -> AsyncIterator[RedisLink]:
-    link = RedisLink(url, at_most=LONG)
-    await link.open(LONG)
-    try:
-        await reached(link)
-        yield link
-    finally:
-        await link.close()
 
 
 async def cached(cache: RedisOrderCache) -> OrderId:

@@ -17,7 +17,7 @@ from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.fault_proxy import FaultProxy
 from tests.support.patience import LONG
-from tests.support.redis import reached
+from tests.support.redis import linked, reached
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -44,17 +44,6 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 async def link(server: Server, proxy: FaultProxy) -> AsyncIterator[RedisLink]:
     async with linked(proxy.through(server.url)) as link:
         yield link
-
-
-@asynccontextmanager
-async def linked(url: str) -> AsyncIterator[RedisLink]:
-    link = RedisLink(url, at_most=LONG)
-    await link.open(LONG)
-    try:
-        await reached(link)
-        yield link
-    finally:
-        await link.close()
 
 
 @asynccontextmanager
