@@ -1,6 +1,6 @@
 # GNU make 3.81 (macOS) and a plain sh are enough. Paths are relative: a checkout's may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose check demo bench lock clean
+.PHONY: help run dev test test-containers test-compose check demo bench pictures lock clean
 
 VENV := .venv/bin
 PYTEST_ARGS ?= -n auto --maxprocesses 4
@@ -52,6 +52,10 @@ demo: ## Walk through the API against a throw-away service
 bench: ## Measure the speed against the baseline and the floor
 	@sh tools/environment.sh dev
 	@$(VENV)/python -m tools.bench
+
+pictures: ## Draw the README's pictures anew (docs/pictures); needs Chromium
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tools.pictures
 
 lock: ## Write the locks anew from pyproject.toml (LOCK_ARGS=--upgrade)
 	@sh tools/lock.sh $(LOCK_ARGS)

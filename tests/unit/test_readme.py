@@ -42,3 +42,10 @@ def test_both_readmes_begin_with_the_two_commands(readme: str) -> None:
     text = (ROOT / readme).read_text()
     assert "make run" in text
     assert "make test" in text
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_every_relative_link_leads_to_a_file(readme: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / readme).read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
