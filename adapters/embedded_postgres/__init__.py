@@ -6,7 +6,7 @@ Imports the standard library only, and no other adapter.
 
 from adapters.embedded_postgres.embedded import EmbeddedPostgres
 from adapters.embedded_postgres.errors import AlreadyServing, EmbeddedPostgresError
-from adapters.embedded_postgres.place import Place, choose_place
+from adapters.embedded_postgres.place import Place, choose_place, find_data_dir, has_data
 from adapters.embedded_postgres.serve_lock import ServeLock
 
 __all__ = [
@@ -16,4 +16,6 @@ __all__ = [
     "Place",
     "ServeLock",
     "choose_place",
+    "find_data_dir",
+    "has_data",
 ]

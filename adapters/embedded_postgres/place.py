@@ -87,14 +87,31 @@ def choose_place(data_dir: Path | None) -> Place:
     Raises:
         EmbeddedPostgresError: the folder cannot be used; the sentence says why and what to do.
     """
-    with explained("find the working directory"):
-        chosen = (data_dir or default_data_dir(Path.cwd())).expanduser().resolve()
+    chosen = find_data_dir(data_dir)
     with explained(f"use {chosen} as DATA_DIR"):
         _refuse_anothers(chosen)
         user = user_of(_cluster(chosen))
         _prepare(chosen, user)
     package, copied = _package(_home(chosen), user)
     return Place(chosen, package, copied, user)
+
+
+def find_data_dir(data_dir: Path | None) -> Path:
+    """Return DATA_DIR as an absolute path; create and change nothing.
+
+    Raises:
+        EmbeddedPostgresError: the working directory cannot be found.
+    """
+    with explained("find the working directory"):
+        return (data_dir or default_data_dir(Path.cwd())).expanduser().resolve()
+
+
+def has_data(data_dir: Path) -> bool:
+    """Return whether DATA_DIR holds a database, or is closed to us and may hold one."""
+    try:
+        return _cluster(data_dir).exists()
+    except PermissionError:
+        return True
 
 
 def default_data_dir(here: Path, system_place: Path = SYSTEM_PLACE) -> Path:

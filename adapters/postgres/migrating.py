@@ -13,13 +13,13 @@ from sqlalchemy.pool import NullPool
 
 from adapters.postgres.connection import Connection as Session
 from adapters.postgres.connection import Server
+from adapters.postgres.schema_state import STEPS, Schema, State, read_schema
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 #: Of this service's migrations, among all advisory locks of the database ("orders" in ASCII).
 _LOCK: Final = 0x6F7264657273
-_STEPS: Final = Path(__file__).parents[2] / "migrations"
 _PAUSE_SECONDS: Final = 0.5
 #: Seconds that a migration's transaction waits for a table: readers and writers queue up behind it.
 _TABLE_LOCK_TIMEOUT_SECONDS: Final = 2
@@ -29,40 +29,43 @@ _ATTEMPTS: Final = 240
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
-async def migrate(url: str, steps: Path = _STEPS) -> bool:
-    """Bring the schema to head; whether there was anything to do.
+class ForeignSchema(Exception):
+    """The schema was made by another program; the text is the evidence."""
+
+
+async def migrate(url: str, steps: Path = STEPS) -> bool:
+    """Bring the schema to head; return whether there was anything to do.
 
     One process at a time does the work; the others wait for it, then find the work done. Each
     migration is a transaction of its own: if one fails, those before it stay, and the next run
     goes on from there.
 
     Raises:
+        ForeignSchema: another program made it; nothing was changed.
         Unavailable: PostgreSQL went out of reach.
     """
     async with _session(url) as session, _lock(session):
-        if await _is_at_head(session, steps):
+        schema = await read_schema(session, steps)
+        if schema.state is State.FOREIGN:
+            raise ForeignSchema(schema.evidence)
+        if schema.state is State.CURRENT:
             return False
         async with _engine(url) as engine:
             await _upgrade(engine, steps)
         return True
 
 
-async def is_at_head(url: str) -> bool:
-    """Whether the schema is at its newest revision, or at one of a later release.
+async def schema_of(url: str) -> Schema:
+    """Read the state of the schema; change nothing.
 
     Raises:
         Unavailable: PostgreSQL went out of reach.
     """
     async with _session(url) as session:
-        return await _is_at_head(session, _STEPS)
+        return await read_schema(session)
 
 
-def head(steps: Path = _STEPS) -> str:
-    """The newest revision: the number that the last migration's file begins with."""
-    return max(step.name.partition("_")[0] for step in steps.glob("versions/[0-9]*.py"))
-
-
-def alembic_config(connection: Connection | None = None, steps: Path = _STEPS) -> "Config":
+def alembic_config(connection: Connection | None = None, steps: Path = STEPS) -> "Config":
     """Alembic's configuration for this service, over an open connection in no transaction."""
     # Imported if there is something to do: it would cost every warm start its time and memory.
     from alembic.config import Config  # noqa: PLC0415 - as above
@@ -92,13 +95,6 @@ async def _lock(session: Session) -> AsyncIterator[None]:
     while not await session.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - another process has it
         await asyncio.sleep(_PAUSE_SECONDS)
     yield  # it ends with the session
-
-
-async def _is_at_head(session: Session, steps: Path) -> bool:
-    if await session.fetchval("SELECT to_regclass('alembic_version')") is None:
-        return False
-    current = await session.fetchval("SELECT version_num FROM alembic_version")
-    return current is not None and str(current) >= head(steps)
 
 
 @asynccontextmanager

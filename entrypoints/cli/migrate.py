@@ -1,23 +1,33 @@
-"""`orders migrate`: the schema, to its newest revision."""
+"""`orders migrate`: bring the schema to its newest revision."""
 
 import sys
 
 from entrypoints.composition.embedded import opened_database
-from entrypoints.composition.schema import bring_to_head, schema_is_at_head
+from entrypoints.composition.errors import Misconfigured
+from entrypoints.composition.schema import bring_to_head, schema_fault
 from entrypoints.settings import Settings
 
 
 async def migrate(settings: Settings, *, check: bool) -> int:
-    """Bring the schema to head, or look whether it is there; the exit status.
+    """Bring the schema to head, or only look whether it is there; return the exit status.
 
     Raises:
-        CannotStart: there is no database to be had.
+        CannotStart: PostgreSQL cannot be started, or does not answer in time.
+        Misconfigured: another program made the schema.
     """
-    async with opened_database(settings) as database:
-        if check:
-            fine = await schema_is_at_head(database.url)
-            sys.stdout.write("The schema is at head.\n" if fine else "The schema is behind.\n")
-            return 0 if fine else 1
+    if check:
+        fault = await _fault(settings)
+        sys.stdout.write(f"{fault or 'The schema is at head.'}\n")
+        return 1 if fault else 0
+    async with opened_database(settings, may_create=True) as database:
         changed = await bring_to_head(database.url)
     sys.stdout.write("Migrated.\n" if changed else "The schema was at head already.\n")
     return 0
+
+
+async def _fault(settings: Settings) -> str | None:
+    try:
+        async with opened_database(settings, may_create=False) as database:
+            return await schema_fault(database.url)
+    except Misconfigured as error:
+        return str(error)

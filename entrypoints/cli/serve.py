@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from entrypoints.cli.server import Server, announce, listening
 from entrypoints.cli.signals import Stop
-from entrypoints.composition.embedded import only_server
+from entrypoints.composition.embedded import data_dir_of, only_server
 from entrypoints.composition.service import running_service
 from entrypoints.http.app import api
 from entrypoints.logs import logger
@@ -26,7 +26,7 @@ async def serve(settings: Settings) -> int:
             listening(settings.host, settings.port, "HOST, PORT") as listener,
             only_server(settings),
         ):
-            logger.info("starting", role="serve", **settings.described)
+            logger.info("starting", role="serve", **settings.described, **_data(settings))
             async with running_service(settings) as services:
                 app = api(nullcontext(services), settings.cors_origins)
                 server = Server(app, when_ready=lambda: _announce(listener))
@@ -35,6 +35,12 @@ async def serve(settings: Settings) -> int:
     except asyncio.CancelledError:
         logger.info("stopped on the way up")
     return 0
+
+
+def _data(settings: Settings) -> dict[str, str]:
+    """The folder of the embedded database, if there is one."""
+    folder = data_dir_of(settings)
+    return {"data_dir": str(folder)} if folder else {}
 
 
 def _announce(listener: socket.socket) -> None:

@@ -13,8 +13,10 @@ from adapters.embedded_postgres import (
     EmbeddedPostgresError,
     ServeLock,
     choose_place,
+    find_data_dir,
+    has_data,
 )
-from entrypoints.composition.errors import CannotStart
+from entrypoints.composition.errors import CannotStart, Misconfigured
 from entrypoints.settings import Settings
 
 
@@ -46,15 +48,18 @@ class OpenedDatabase:
 
 
 @asynccontextmanager
-async def opened_database(settings: Settings) -> AsyncIterator[OpenedDatabase]:
-    """The PostgreSQL that the settings name, or else the embedded one, started where it is not.
+async def opened_database(settings: Settings, *, may_create: bool) -> AsyncIterator[OpenedDatabase]:
+    """Open the PostgreSQL that the settings name, or else start the embedded one.
 
     Raises:
         CannotStart: the embedded one cannot be started.
+        Misconfigured: it has no data, and they may not be created.
     """
     if settings.database_url is not None:
         yield OpenedDatabase(settings.database_url, None)
         return
+    if not may_create:
+        require_data(settings)
     with _sentences():
         embedded = EmbeddedPostgres(choose_place(settings.data_dir))
         url = await embedded.__aenter__()
@@ -62,6 +67,34 @@ async def opened_database(settings: Settings) -> AsyncIterator[OpenedDatabase]:
         yield OpenedDatabase(url, embedded.revive)
     finally:
         await embedded.__aexit__(None, None, None)
+
+
+def require_data(settings: Settings) -> None:
+    """Refuse a folder without an embedded database: a report on an empty one would be false.
+
+    Raises:
+        CannotStart: the working directory cannot be found.
+        Misconfigured: there are no data in it.
+    """
+    with _sentences():
+        data_dir = find_data_dir(settings.data_dir)
+    if not has_data(data_dir):
+        raise Misconfigured(
+            f"There are no data in {data_dir}: set DATA_DIR to the folder of the service, or"
+            " DATABASE_URL to its database."
+        )
+
+
+def data_dir_of(settings: Settings) -> Path | None:
+    """Return the folder of the embedded service's data; None if it has no embedded database.
+
+    Raises:
+        CannotStart: the working directory cannot be found.
+    """
+    if settings.database_url is not None:
+        return None
+    with _sentences():
+        return find_data_dir(settings.data_dir)
 
 
 def signing_secret(settings: Settings) -> bytes:

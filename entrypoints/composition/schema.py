@@ -5,48 +5,63 @@ from time import monotonic
 from typing import Final
 
 from adapters.postgres.database import Database
-from adapters.postgres.migrating import is_at_head, migrate
+from adapters.postgres.migrating import ForeignSchema, migrate, schema_of
+from adapters.postgres.schema_state import State
 from application.errors import Unavailable
-from entrypoints.composition.errors import CannotStart
+from entrypoints.composition.errors import CannotStart, Misconfigured
 from entrypoints.logs import logger
 
-#: Seconds for which a process waits for PostgreSQL, and for somebody to bring it to head.
+#: Seconds for which a process waits for PostgreSQL.
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.5
+_FOREIGN: Final = (
+    "The database (DATABASE_URL) holds the schema of another program: {evidence}. Give this service"
+    " a database of its own, or a schema of its own (?options=-csearch_path%3DNAME)."
+)
+_FAULTS: Final = {
+    State.MISSING: "The database (DATABASE_URL) has no schema yet: run `orders migrate`.",
+    State.BEHIND: "The schema of the database (DATABASE_URL) is behind this release: run"
+    " `orders migrate`.",
+    State.CURRENT: "",
+    State.FOREIGN: _FOREIGN,
+}
 
 
 async def bring_to_head(url: str) -> bool:
-    """Bring the schema to its newest revision; whether there was anything to do.
+    """Bring the schema to its newest revision; return whether there was anything to do.
+
+    Raises:
+        CannotStart: PostgreSQL does not answer in time.
+        Misconfigured: another program made the schema.
+    """
+    await _wait_for_postgresql(url)
+    try:
+        return await migrate(url)
+    except ForeignSchema as error:
+        raise Misconfigured(_FOREIGN.format(evidence=error)) from error
+
+
+async def require_head(url: str) -> None:
+    """Refuse every schema but the one of this release, or of a later one; change nothing.
+
+    Raises:
+        CannotStart: PostgreSQL does not answer in time.
+        Misconfigured: the schema is missing, behind, or another program's.
+    """
+    fault = await schema_fault(url)
+    if fault is not None:
+        raise Misconfigured(fault)
+
+
+async def schema_fault(url: str) -> str | None:
+    """Return why this release cannot work with the schema, in one sentence; None if it can.
 
     Raises:
         CannotStart: PostgreSQL does not answer in time.
     """
     await _wait_for_postgresql(url)
-    return await migrate(url)
-
-
-async def schema_is_at_head(url: str) -> bool:
-    """Whether the schema is at its newest revision.
-
-    Raises:
-        CannotStart: PostgreSQL does not answer in time.
-    """
-    await _wait_for_postgresql(url)
-    return await is_at_head(url)
-
-
-async def wait_for_head(url: str) -> None:
-    """Wait until somebody has brought the schema to its newest revision, as a release does.
-
-    Raises:
-        CannotStart: nobody does, or PostgreSQL does not answer in time.
-    """
-    deadline = monotonic() + _PATIENCE
-    while not await schema_is_at_head(url):
-        if monotonic() > deadline:
-            raise CannotStart("The schema is behind this release: run `orders migrate`.")
-        logger.warning("waiting for `orders migrate`")
-        await asyncio.sleep(2 * _PAUSE)
+    schema = await schema_of(url)
+    return _FAULTS[schema.state].format(evidence=schema.evidence) or None
 
 
 async def _wait_for_postgresql(url: str) -> None:

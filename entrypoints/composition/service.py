@@ -19,7 +19,7 @@ from entrypoints.composition.roles import (
     watch_role,
     worker_role,
 )
-from entrypoints.composition.schema import bring_to_head, wait_for_head
+from entrypoints.composition.schema import bring_to_head, require_head
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
 
@@ -33,24 +33,30 @@ async def running_service(settings: Settings, *instead: Provider) -> AsyncIterat
     roles: list[Role] = [watch_role]
     if settings.missing_services:
         roles += [keeper_role, worker_role, consumer_role, relay_role]
-    async with opened_container(settings, *instead) as container, running(container, *roles):
+    async with (
+        opened_container(
+            settings, *instead, owns_data=bool(settings.missing_services)
+        ) as container,
+        running(container, *roles),
+    ):
         yield await http_services(container)
 
 
 @asynccontextmanager
-async def opened_container(settings: Settings, *instead: Provider) -> AsyncIterator[AsyncContainer]:
-    """Everything that a process may need, over a database at head; closed at the end.
+async def opened_container(
+    settings: Settings, *instead: Provider, owns_data: bool = False
+) -> AsyncIterator[AsyncContainer]:
+    """Open everything that a process may need, over a database at head; close it at the end.
 
-    Where services are missing this process stands for all of a release, its migration included.
+    A process that owns its data (the embedded service, which stands for all of a release) makes
+    them and migrates the schema. Any other finds both as they must be, or is refused at once.
 
     Raises:
-        CannotStart: there is no database to be had, or nobody brings it to head.
+        CannotStart: PostgreSQL cannot be started, or does not answer in time.
+        Misconfigured: there are no data, or their schema is not the one of this release.
     """
-    async with opened_database(settings) as database:
-        if settings.missing_services:
-            await bring_to_head(database.url)
-        else:
-            await wait_for_head(database.url)
+    async with opened_database(settings, may_create=owns_data) as database:
+        await (bring_to_head if owns_data else require_head)(database.url)
         keys = SigningKeys(signing_secret(settings), settings.jwt_previous_secret_keys)
         resources = Resources(database.url, keys, database.revive)
         container = make_container(settings, resources, *instead)

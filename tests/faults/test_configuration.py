@@ -77,21 +77,25 @@ def test_several_workers_are_refused_without_all_services(tmp_path: Path) -> Non
     assert "WORKERS" in done.stderr
 
 
-def test_postgresql_is_waited_for_and_the_schema_too(
+def test_postgresql_is_waited_for_but_a_schema_is_not(
     new_postgres: NewServer, tmp_path: Path
 ) -> None:
     with new_postgres() as postgres:
         settings = ALL | {"DATABASE_URL": postgres.url}
+        refused = run("relay", folder=tmp_path, settings=settings)
+        assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+            78,
+            "orders: The database (DATABASE_URL) has no schema yet: run `orders migrate`.",
+        )
+        steps = (["migrate", "--check"], ["migrate"], ["migrate", "--check"])
+        codes = [run(*step, folder=tmp_path, settings=settings).returncode for step in steps]
+        assert codes == [1, 0, 0]
         postgres.stop()
         relay = Role("relay", tmp_path, settings)
         try:
             relay.spawn()
             eventually(lambda: "waiting for PostgreSQL (DATABASE_URL)" in relay.log)
             postgres.start()
-            eventually(lambda: "waiting for `orders migrate`" in relay.log)
-            steps = (["migrate", "--check"], ["migrate"], ["migrate", "--check"])
-            codes = [run(*step, folder=tmp_path, settings=settings).returncode for step in steps]
-            assert codes == [1, 0, 0]
             eventually(lambda: "orders relay is ready." in relay.log)
             relay.stop()
         finally:
@@ -103,7 +107,7 @@ def test_who_waits_in_vain_for_postgresql_says_so_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(schema, "_PATIENCE", 0.1)
     with pytest.raises(CannotStart, match=r"^PostgreSQL \(DATABASE_URL\) does not answer: .+"):
-        beside(schema.wait_for_head, ALL["DATABASE_URL"])
+        beside(schema.require_head, ALL["DATABASE_URL"])
 
 
 def readiness(service: Service) -> tuple[int, str, dict[str, str]]:

@@ -1,0 +1,94 @@
+"""The state of the schema in a database: missing, behind, current, or another program's."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from adapters.postgres.connection import Connection
+from adapters.postgres.tables import metadata
+
+STEPS: Final = Path(__file__).parents[2] / "migrations"
+
+#: The comment on our `alembic_version`. Other programs use a table of that name too, and some
+#: number their revisions as we do. `migrations/env.py` writes it with every migration.
+MARKER: Final = "Schema of the order-management-service."
+
+#: The last release that wrote no marker was at this revision.
+_LAST_UNMARKED: Final = "0004"
+
+_QUESTION: Final = """
+SELECT obj_description(to_regclass('alembic_version'), 'pg_class') = $1 AS is_marked,
+       to_regclass('alembic_version') IS NOT NULL AS is_versioned,
+       has_table_privilege(to_regclass('alembic_version'), 'SELECT') AS is_readable,
+       ARRAY(SELECT name FROM unnest($2::text[]) AS name
+             WHERE to_regclass(quote_ident(name)) IS NOT NULL) AS tables
+"""
+
+
+class State(Enum):
+    """How the schema relates to this release."""
+
+    MISSING = "missing"
+    BEHIND = "behind"
+    #: At the newest revision of this release, or at one of a later release.
+    CURRENT = "current"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The state of a schema, and the evidence for it in words."""
+
+    state: State
+    evidence: str
+
+
+def head(steps: Path = STEPS) -> str:
+    """Return the newest revision: the number that the last migration's file begins with."""
+    return _revisions(steps)[-1]
+
+
+def _revisions(steps: Path) -> list[str]:
+    return sorted(step.name.partition("_")[0] for step in steps.glob("versions/[0-9]*.py"))
+
+
+async def read_schema(session: Connection, steps: Path = STEPS) -> Schema:
+    """Read the state of the schema that the session's `search_path` leads to.
+
+    Raises:
+        Unavailable: PostgreSQL is out of reach.
+    """
+    found = await session.fetchrow(_QUESTION, MARKER, list(metadata.tables))
+    if found["is_versioned"] and not found["is_readable"]:
+        return Schema(State.FOREIGN, "its table alembic_version belongs to another role")
+    revisions = await _applied(session) if found["is_versioned"] else []
+    if not revisions:
+        return _unversioned(found["tables"])
+    named = f"its table alembic_version is at {', '.join(revisions)}"
+    if not found["is_marked"] and not _is_unmarked_release(revisions, found["tables"]):
+        return Schema(State.FOREIGN, named)
+    is_current = max(revisions) >= head(steps)
+    return Schema(State.CURRENT if is_current else State.BEHIND, named)
+
+
+async def _applied(session: Connection) -> list[str]:
+    rows = await session.fetch("SELECT version_num::text FROM alembic_version ORDER BY 1")
+    return [row[0] for row in rows if row[0] is not None]
+
+
+def _unversioned(tables: list[str]) -> Schema:
+    if tables:
+        return Schema(State.FOREIGN, f"it has tables named {', '.join(tables)}, but no revision")
+    return Schema(State.MISSING, "it is empty")
+
+
+def _is_unmarked_release(revisions: list[str], tables: list[str]) -> bool:
+    """Whether a release that wrote no marker made this schema."""
+    made_by_the_first = {"orders", "order_history", "outbox", "inbox"}
+    return (
+        len(revisions) == 1
+        and revisions[0] in _revisions(STEPS)
+        and revisions[0] <= _LAST_UNMARKED
+        and made_by_the_first <= set(tables)
+    )

@@ -1,0 +1,125 @@
+"""Whose schema a database holds, and which commands may change it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from adapters.postgres.database import Database
+from adapters.postgres.migrating import ForeignSchema, alembic_config, migrate, schema_of
+from adapters.postgres.schema_state import State, read_schema
+from tests.servers.databases import fresh_database
+from tests.servers.plugin import Shared
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+VERSIONED = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
+UNMARK = "COMMENT ON TABLE alembic_version IS NULL"
+USERS = "CREATE TABLE users (id int)"
+
+
+def at(*revisions: str) -> str:
+    """A table of revisions as Alembic makes it, with these."""
+    rows = ", ".join(f"('{each}')" for each in revisions)
+    return f"{VERSIONED}; INSERT INTO alembic_version VALUES {rows}"  # noqa: S608 - our own texts
+
+
+FOREIGN = {
+    "a revision of letters": at("a1b2c3d4e5f6"),
+    "a revision that sorts after ours": at("9f3c00aa1177"),
+    "a revision that sorts before ours": at("0000aabbccdd"),
+    "a revision that is numbered as ours": at("0002"),
+    "our revision beside a table of ours": at("0004") + f"; {USERS}",
+    "two revisions": at("0001", "0002"),
+    "a table of one of our names": USERS,
+}
+
+
+@pytest.fixture
+async def database(postgres_server: Shared) -> AsyncIterator[Database]:
+    async with fresh_database(postgres_server.url) as url:
+        database = Database(url, pool_size=2)
+        yield database
+        await database.close()
+
+
+async def execute(database: Database, *statements: str) -> None:
+    async with database.driver() as driver:
+        for statement in statements:
+            await driver.execute(statement)
+
+
+async def tables_of(database: Database) -> set[str]:
+    async with database.driver() as driver:
+        rows = await driver.fetch("SELECT relname FROM pg_stat_user_tables")
+    return {row["relname"] for row in rows}
+
+
+async def upgrade(database: Database, revision: str) -> None:
+    """Migrate as far as a revision, as an earlier release did."""
+
+    def step(connection: Connection) -> None:
+        command.upgrade(alembic_config(connection), revision)
+
+    url = database.url.replace("postgresql://", "postgresql+asyncpg://")
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        await connection.run_sync(step)
+    await engine.dispose()
+    await execute(database, UNMARK)
+
+
+async def state_of(database: Database) -> State:
+    return (await schema_of(database.url)).state
+
+
+@pytest.mark.parametrize("statements", FOREIGN.values(), ids=FOREIGN)
+async def test_schema_of_another_program_is_refused_and_left_alone(
+    database: Database, statements: str
+) -> None:
+    await execute(database, *statements.split("; "))
+    before = await tables_of(database)
+    assert await state_of(database) is State.FOREIGN
+    with pytest.raises(ForeignSchema):
+        await migrate(database.url)
+    assert await tables_of(database) == before
+
+
+@pytest.mark.parametrize("statements", [[], [VERSIONED]], ids=["empty", "no revision"])
+async def test_database_without_a_schema_is_migrated(
+    database: Database, statements: list[str]
+) -> None:
+    await execute(database, *statements)
+    assert await state_of(database) is State.MISSING
+    assert await migrate(database.url)
+    assert await state_of(database) is State.CURRENT
+
+
+@pytest.mark.parametrize(
+    ("revision", "state"),
+    [("0001", State.BEHIND), ("0003", State.BEHIND), ("0004", State.CURRENT)],
+)
+async def test_earlier_release_without_a_marker_is_recognised(
+    database: Database, revision: str, state: State
+) -> None:
+    await upgrade(database, revision)
+    assert await state_of(database) is state
+    await migrate(database.url)
+    assert await state_of(database) is State.CURRENT
+
+
+async def test_later_release_is_recognised_by_its_marker(database: Database) -> None:
+    await migrate(database.url)
+    await execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    assert await state_of(database) is State.CURRENT
+    await execute(database, UNMARK)
+    assert await state_of(database) is State.FOREIGN
+
+
+async def test_table_of_revisions_that_may_not_be_read_is_foreign(database: Database) -> None:
+    await execute(database, *at("0001").split("; "))
+    async with database.driver() as driver:
+        await driver.execute("SET ROLE pg_monitor")
+        assert (await read_schema(driver)).state is State.FOREIGN
