@@ -7,6 +7,7 @@ from application.login_limits import LoginLimits
 from application.ports.accounts import (
     AccessToken,
     Accounts,
+    EmailAddress,
     Login,
     PasswordHasher,
     PasswordStore,
@@ -19,7 +20,7 @@ from application.ports.system import Clock, IdGenerator
 class Credentials:
     """What somebody says who wants to log in, and the address that they ask from."""
 
-    email: str
+    email: EmailAddress
     password: str
     address: str
 
@@ -55,16 +56,16 @@ class LogIn:
 
     async def __call__(self, credentials: Credentials) -> AccessToken:
         """Log in."""
-        await self._limits.take(credentials.email, credentials.address)
+        await self._limits.take(credentials.email.stored, credentials.address)
         login = await self._check(credentials)
-        await self._limits.give_back(credentials.email, credentials.address)
+        await self._limits.give_back(credentials.email.stored, credentials.address)
         if self._passwords.is_outdated(login.password_hash):
             await self._rehash(login, credentials.password)
         now = self._clock.now()
         return self._tokens.issue(login.user.id, self._ids.new(now), self._ids.new(now), now)
 
     async def _check(self, credentials: Credentials) -> Login:
-        login = await self._accounts.login(credentials.email)
+        login = await self._accounts.login(*credentials.email.spellings)
         stored = login.password_hash if login else None
         right = await self._passwords.verify(stored, credentials.password)
         if not right or login is None or login.user.disabled:

@@ -10,7 +10,7 @@ from application.log_in import Credentials
 from application.register_user import Registration
 from domain.errors import Invalid
 from domain.text import read_text
-from domain.user import MAX_EMAIL, MAX_PASSWORD, User, normal_email, read_email, read_password
+from domain.user import MAX_EMAIL, MAX_PASSWORD, User, read_password
 from entrypoints.http import shapes
 from entrypoints.http.access import address_of, for_users, open_to_all
 from entrypoints.http.bodies import read_form, read_json
@@ -26,7 +26,7 @@ async def register(request: ApiRequest) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
     faults = draft.faults
-    email = faults.read(read_email, draft.body.email, "email")
+    email = faults.read(request.services.addresses.parse, draft.body.email, "email")
     password = faults.read(read_password, draft.body.password, "password")
     user = await request.services.register(
         Registration(faults.sound(email), faults.sound(password))

@@ -4,8 +4,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from application.errors import NotAuthenticated
-from application.ports.accounts import AccessClaims, AccessToken
+from application.ports.accounts import AccessClaims, AccessToken, EmailAddress
 from domain.ids import UserId
+
+
+def an_address(text: str) -> EmailAddress:
+    """An address that has only one spelling."""
+    return EmailAddress(text, (text,))
 
 
 class PlainPasswords:

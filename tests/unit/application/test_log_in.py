@@ -10,7 +10,7 @@ from application.login_limits import LoginLimits
 from application.ports.accounts import AccessToken
 from application.ports.limits import Limit
 from domain.user import User
-from tests.support.accounts import PlainPasswords, PlainTokens
+from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import NOW, MovableClock
@@ -48,7 +48,7 @@ class Gate:
     async def attempt(
         self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME
     ) -> AccessToken:
-        return await self.log_in(Credentials(email, password, address))
+        return await self.log_in(Credentials(an_address(email), password, address))
 
     async def fail(self, times: int, email: str = EMAIL, address: str = HOME) -> None:
         for _ in range(times):
