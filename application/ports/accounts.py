@@ -115,6 +115,7 @@ class AccessClaims:
     family: UUID
     issued_at: datetime
     expires_at: datetime
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +140,6 @@ class TokenVerifier(Protocol):
         """What the token says.
 
         Raises:
-            NotAuthenticated: forged, expired, or no access token of this service.
+            TokenExpired: it was valid until its end.
+            NotAuthenticated: forged, not valid yet, or no access token of this service.
         """

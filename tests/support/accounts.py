@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from application.errors import NotAuthenticated
+from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken, EmailAddress
 from domain.ids import UserId
 
@@ -46,6 +46,8 @@ class PlainTokens:
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         claims = self._claims.get(token)
-        if claims is None or claims.expires_at <= now:
+        if claims is None:
             raise NotAuthenticated
+        if claims.expires_at <= now:
+            raise TokenExpired
         return claims
