@@ -14,6 +14,7 @@ from application.ports.accounts import (
     TokenIssuer,
 )
 from application.ports.system import Clock, IdGenerator
+from domain.user import normal_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Credentials:
     """What somebody says who wants to log in, and the address that they ask from."""
 
     email: EmailAddress
+    #: As it was sent: older accounts have hashes of passwords that were not normalised.
     password: str
     address: str
 
@@ -57,20 +59,24 @@ class LogIn:
     async def __call__(self, credentials: Credentials) -> AccessToken:
         """Log in."""
         await self._limits.take(credentials.email.stored, credentials.address)
-        login = await self._check(credentials)
+        normal = normal_password(credentials.password)
+        login, password = await self._check(credentials, normal)
         await self._limits.give_back(credentials.email.stored, credentials.address)
-        if self._passwords.is_outdated(login.password_hash):
-            await self._rehash(login, credentials.password)
+        if password != normal or self._passwords.is_outdated(login.password_hash):
+            await self._rehash(login, normal)
         now = self._clock.now()
         return self._tokens.issue(login.user.id, self._ids.new(now), self._ids.new(now), now)
 
-    async def _check(self, credentials: Credentials) -> Login:
+    async def _check(self, credentials: Credentials, normal: str) -> tuple[Login, str]:
+        """The account, and the form of the password that its hash was made of."""
         login = await self._accounts.login(*credentials.email.spellings)
         stored = login.password_hash if login else None
-        right = await self._passwords.verify(stored, credentials.password)
-        if not right or login is None or login.user.disabled:
-            raise InvalidCredentials
-        return login
+        # An unknown account and a wrong password have both forms tried, and so take as long.
+        for password in dict.fromkeys((normal, credentials.password)):
+            right = await self._passwords.verify(stored, password)
+            if right and login is not None and not login.user.disabled:
+                return login, password
+        raise InvalidCredentials
 
     async def _rehash(self, login: Login, password: str) -> None:
         new_hash = await self._passwords.hash(password)

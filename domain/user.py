@@ -1,5 +1,6 @@
 """Accounts: who may log in, and as what."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,6 +11,9 @@ from domain.text import read_text
 
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 128
+#: A character in NFC is at most four code points when it is decomposed. A longer text is not
+#: normalised: the time for that may grow with the square of its length.
+_LONGEST_SPELLING: Final = 4 * MAX_PASSWORD
 
 #: RFC 5321, section 4.5.3.1: a path of 256 octets, less its angle brackets.
 MAX_EMAIL: Final = 254
@@ -31,10 +35,25 @@ class User:
         return Actor.of_role(self.id, self.role)
 
 
-def read_password(value: object) -> str:
-    """A new password: 8 to 128 characters (NIST SP 800-63B: length, and no rules of composition).
+def read_password(value: object, minimum: int = MIN_PASSWORD) -> str:
+    """A password in its normal form, which has `minimum` to 128 characters.
+
+    NIST SP 800-63B asks for length and for no rules of composition.
 
     Raises:
         Invalid: it is not.
     """
-    return read_text(value, MIN_PASSWORD, MAX_PASSWORD)
+    if isinstance(value, str) and len(value) <= _LONGEST_SPELLING:
+        value = normal_password(value)
+    return read_text(value, minimum, MAX_PASSWORD)
+
+
+def normal_password(text: str) -> str:
+    """The one form of a password that keyboards spell differently (RFC 8265, OpaqueString).
+
+    Every space is an ASCII space, and the text is in NFC.
+    """
+    if text.isascii():
+        return text
+    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
+    return unicodedata.normalize("NFC", spaced)
