@@ -1,7 +1,6 @@
-"""E-mail addresses by email-validator: RFC 5321 and 5322, RFC 6531 beyond ASCII, IDNA 2008 domains."""
+"""E-mail addresses by email-validator: RFC 5321 and 5322, RFC 6531 beyond ASCII, IDNA 2008."""
 
 import unicodedata
-from typing import Final
 
 import email_validator
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
@@ -13,8 +12,6 @@ from domain.user import MAX_EMAIL
 
 #: `.local` and `.test` are addresses of a company's own network: the library's list is not ours.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
-
-_RULES: Final = {"check_deliverability": False, "globally_deliverable": False, "strict": True}
 
 
 class ValidatedAddresses:
@@ -50,7 +47,9 @@ def _folded(text: str) -> str:
 
 def _validated(text: str) -> ValidatedEmail | None:
     try:
-        return validate_email(text, **_RULES)
+        return validate_email(
+            text, check_deliverability=False, globally_deliverable=False, strict=True
+        )
     except EmailNotValidError:
         return None
 

@@ -14,6 +14,8 @@ from application.errors import (
     NotAuthenticated,
     NotYourOrders,
     RateLimited,
+    TokenExpired,
+    TokenMissing,
     Unavailable,
 )
 from domain.errors import (
@@ -34,6 +36,7 @@ from entrypoints.http.errors import (
     MethodNotAllowed,
     NoSuchRoute,
     NotAlive,
+    RepeatedParameter,
     UnsupportedContentType,
 )
 
@@ -68,6 +71,12 @@ CATALOGUE: Final = (
         "Look at the place that the detail names, and send the body again.",
     ),
     Entry(
+        RepeatedParameter,
+        400,
+        "A form may give each of its parameters once (RFC 6749, section 3.2).",
+        "Send the form again with one value for each parameter that the errors name.",
+    ),
+    Entry(
         InvalidCredentials,
         401,
         "No account has this address with this password. The answer does not say which of the two"
@@ -77,8 +86,22 @@ CATALOGUE: Final = (
     Entry(
         NotAuthenticated,
         401,
-        "The token is missing, expired or not one of ours, or its account is disabled.",
-        "Get a new one from POST /token/ and send it as: Authorization: Bearer TOKEN.",
+        "The token is not one of this service's, was changed or revoked, or its account is"
+        " disabled.",
+        "Get a new one from POST /token/. If that is refused too, ask the operator whether the"
+        " account is disabled.",
+    ),
+    Entry(
+        TokenExpired,
+        401,
+        "The token was valid, and its time is over: the expires_in that came with it.",
+        "Get a new one from POST /token/ and repeat the request.",
+    ),
+    Entry(
+        TokenMissing,
+        401,
+        "The request has no Authorization header, or one of another scheme than Bearer.",
+        "Get a token from POST /token/ and send it as: Authorization: Bearer TOKEN.",
     ),
     Entry(
         NotYourOrders,

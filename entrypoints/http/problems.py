@@ -16,6 +16,7 @@ from application.errors import (
     InvalidCredentials,
     NotAuthenticated,
     RateLimited,
+    TokenMissing,
     Unavailable,
 )
 from domain.errors import (
@@ -33,6 +34,7 @@ from entrypoints.http.errors import (
     NoSuchRoute,
     NotAlive,
     ParameterFault,
+    RepeatedParameter,
 )
 from entrypoints.http.options import allow
 from entrypoints.http.problem_catalogue import ENTRY_OF
@@ -46,6 +48,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _OAUTH_ERROR: Final[Mapping[type[OrderServiceError], str]] = {
     InvalidCredentials: "invalid_grant",
     InvalidTokenRequest: "invalid_request",
+    RepeatedParameter: "invalid_request",
 }
 
 
@@ -87,8 +90,12 @@ def _escaped(step: str | int) -> str:
 
 def _headers(error: OrderServiceError) -> dict[str, str]:
     match error:
-        case NotAuthenticated() | InvalidCredentials():
+        case TokenMissing() | InvalidCredentials():
             return {"WWW-Authenticate": "Bearer"}
+        case NotAuthenticated():
+            # RFC 6750, section 3.1: only a request that has a token has an error in it.
+            described = f'error="invalid_token", error_description="{error.title()}"'
+            return {"WWW-Authenticate": f"Bearer {described}"}
         case RateLimited() | Unavailable() | NotAlive():
             return {"Retry-After": str(error.retry_after)}
         case _:

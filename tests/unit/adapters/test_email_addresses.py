@@ -110,8 +110,10 @@ def test_two_spellings_of_one_address_are_one_account(local: str) -> None:
         "ada@shop.invalid",
         "ada@mail.localhost",
     ],
-    ids=["Hindi", "Thai", "Tamil", "Bengali", "Hebrew", "Turkish", *".test .local .invalid".split()]
-    + [".localhost"],
+    ids=(
+        *("Hindi", "Thai", "Tamil", "Bengali", "Hebrew", "Turkish"),
+        *(".test", ".local", ".invalid", ".localhost"),
+    ),
 )
 def test_an_address_may_be_of_any_script_and_any_network(address: str) -> None:
     assert stored(address) == address
