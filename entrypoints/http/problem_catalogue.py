@@ -67,7 +67,8 @@ CATALOGUE: Final = (
     Entry(
         MalformedBody,
         400,
-        "The body could not be read at all: it breaks the rules of JSON, of a form, or of UTF-8.",
+        "The body could not be read at all: it is empty, or breaks the rules of JSON, of a form, or"
+        " of UTF-8.",
         "Look at the place that the detail names, and send the body again.",
     ),
     Entry(
@@ -142,7 +143,8 @@ CATALOGUE: Final = (
     Entry(
         EmailTaken,
         409,
-        "An account has this address already; addresses are compared without regard to case.",
+        "An account has this address already. Addresses are compared without regard to case, and a"
+        " domain is the same as its xn-- form.",
         "Log in with it, or register another one.",
     ),
     Entry(

@@ -39,6 +39,8 @@ def refuse_query(request: ApiRequest) -> None:
     Raises:
         Invalid: the query has any.
     """
+    if not request.scope["query_string"]:  # as nearly always
+        return
     faults = Faults()
     check_query(request, faults)
     faults.refuse()
