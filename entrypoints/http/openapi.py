@@ -39,8 +39,8 @@ without the body. Any other method is `405` with `Allow`, any other path `404`, 
 text by its exact value. **Moments** are RFC 3339 in UTC. **Ids** are UUIDs of version 7.
 
 **Unknown names** are refused with `422` and the nearest known name: fields of a JSON body and
-parameters of a query, and a parameter that is given twice. Forms ignore fields that they do not know
-(RFC 6749); probes and pages ignore parameters.
+parameters of a query, and a parameter that is given twice. Forms ignore unknown fields (RFC 6749);
+probes and pages ignore parameters.
 
 **What goes wrong** is told as `application/problem+json` (RFC 9457). Branch on `code`; `type` leads
 to a page that explains it; `errors` names every invalid value, not just the first. Where several
