@@ -11,6 +11,7 @@ class Authenticate:
 
     Raises:
         NotAuthenticated: the token is not valid, or its account is gone or disabled.
+        TokenExpired: the token was valid once.
     """
 
     def __init__(self, tokens: TokenVerifier, accounts: AccountStandings, clock: Clock) -> None:

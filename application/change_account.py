@@ -1,7 +1,7 @@
 """The operator's work on accounts."""
 
 from application.errors import NoSuchAccount
-from application.ports.accounts import Accounts
+from application.ports.accounts import Accounts, EmailAddress
 from domain.actor import Role
 from domain.user import User
 
@@ -16,9 +16,9 @@ class GrantRole:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: str, role: Role) -> User:
+    async def __call__(self, email: EmailAddress, role: Role) -> User:
         """Give the account the role."""
-        return _existing(await self._accounts.update(email, role=role))
+        return _existing(await self._accounts.update(*email.spellings, role=role))
 
 
 class DisableAccount:
@@ -31,9 +31,9 @@ class DisableAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: str) -> User:
+    async def __call__(self, email: EmailAddress) -> User:
         """Disable the account."""
-        return _existing(await self._accounts.update(email, disabled=True))
+        return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
 
 def _existing(user: User | None) -> User:

@@ -12,9 +12,21 @@ class InvalidCredentials(OrderServiceError):
 
 
 class NotAuthenticated(OrderServiceError):
-    """The request needs a valid access token."""
+    """The access token is not valid."""
 
-    code = "not-authenticated"
+    code = "token-invalid"
+
+
+class TokenMissing(NotAuthenticated):
+    """The request needs an access token."""
+
+    code = "token-missing"
+
+
+class TokenExpired(NotAuthenticated):
+    """The access token has expired."""
+
+    code = "token-expired"
 
 
 class NotYourOrders(OrderServiceError):

@@ -7,19 +7,22 @@ from application.login_limits import LoginLimits
 from application.ports.accounts import (
     AccessToken,
     Accounts,
+    EmailAddress,
     Login,
     PasswordHasher,
     PasswordStore,
     TokenIssuer,
 )
 from application.ports.system import Clock, IdGenerator
+from domain.user import normal_password
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What somebody says who wants to log in, and the address that they ask from."""
 
-    email: str
+    email: EmailAddress
+    #: As it was sent: older accounts have hashes of passwords that were not normalised.
     password: str
     address: str
 
@@ -55,21 +58,25 @@ class LogIn:
 
     async def __call__(self, credentials: Credentials) -> AccessToken:
         """Log in."""
-        await self._limits.take(credentials.email, credentials.address)
-        login = await self._check(credentials)
-        await self._limits.give_back(credentials.email, credentials.address)
-        if self._passwords.is_outdated(login.password_hash):
-            await self._rehash(login, credentials.password)
+        await self._limits.take(credentials.email.stored, credentials.address)
+        normal = normal_password(credentials.password)
+        login, password = await self._check(credentials, normal)
+        await self._limits.give_back(credentials.email.stored, credentials.address)
+        if password != normal or self._passwords.is_outdated(login.password_hash):
+            await self._rehash(login, normal)
         now = self._clock.now()
         return self._tokens.issue(login.user.id, self._ids.new(now), self._ids.new(now), now)
 
-    async def _check(self, credentials: Credentials) -> Login:
-        login = await self._accounts.login(credentials.email)
+    async def _check(self, credentials: Credentials, normal: str) -> tuple[Login, str]:
+        """The account, and the form of the password that its hash was made of."""
+        login = await self._accounts.login(*credentials.email.spellings)
         stored = login.password_hash if login else None
-        right = await self._passwords.verify(stored, credentials.password)
-        if not right or login is None or login.user.disabled:
-            raise InvalidCredentials
-        return login
+        # An unknown account and a wrong password have both forms tried, and so take as long.
+        for password in dict.fromkeys((normal, credentials.password)):
+            right = await self._passwords.verify(stored, password)
+            if right and login is not None and not login.user.disabled:
+                return login, password
+        raise InvalidCredentials
 
     async def _rehash(self, login: Login, password: str) -> None:
         new_hash = await self._passwords.hash(password)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from application.ports.accounts import Accounts, PasswordHasher
+from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
 from application.ports.system import Clock, IdGenerator
 from domain.actor import Role
 from domain.ids import UserId
@@ -11,9 +11,9 @@ from domain.user import User
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A normalised address and a password that keeps the rules (`domain.user`)."""
+    """An address and a password that keep the rules."""
 
-    email: str
+    email: EmailAddress
     password: str
     role: Role = Role.USER
 
@@ -38,7 +38,10 @@ class RegisterUser:
         password_hash = await self._passwords.hash(command.password)
         now = self._clock.now()
         user = User(
-            id=UserId(self._ids.new(now)), email=command.email, role=command.role, created_at=now
+            id=UserId(self._ids.new(now)),
+            email=command.email.stored,
+            role=command.role,
+            created_at=now,
         )
-        await self._accounts.add(user, password_hash)
+        await self._accounts.add(user, password_hash, *command.email.older)
         return user

@@ -1,8 +1,8 @@
 """Every refusal of the service descends from `OrderServiceError` and carries a stable code."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from domain.status import OrderStatus
 
@@ -41,6 +41,29 @@ class Fault:
         return type(self)((*prefix, *self.path), self.code, self.detail)
 
 
+#: Faults that the sentence about them names; the rest are only counted.
+_MOST_NAMED: Final = 10
+_LONGEST_NAME: Final = 64
+
+
+def _described(faults: Sequence[Fault]) -> str:
+    more = len(faults) - _MOST_NAMED
+    clauses = [_clause(fault) for fault in faults[:_MOST_NAMED]]
+    return " ".join([*clauses, f"And {more} more: see `errors`."] if more > 0 else clauses)
+
+
+def _clause(fault: Fault) -> str:
+    """The fault with its place: "`status`: must be given.", "`/items/0/name`: must be given."."""
+    if not fault.path:
+        return fault.detail
+    name = "".join(f"/{step}" for step in fault.path) if fault.path[1:] else str(fault.path[0])
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}\u2026"
+    detail = fault.detail
+    # An abbreviation, such as a currency's code, keeps its capitals.
+    return f"`{name}`: {detail if detail[1:2].isupper() else detail[:1].lower() + detail[1:]}"
+
+
 class Invalid(OrderServiceError):
     """The request is well-formed, but what it says is not valid."""
 
@@ -48,7 +71,7 @@ class Invalid(OrderServiceError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__(" ".join(dict.fromkeys(fault.detail for fault in self.faults)))
+        super().__init__(_described(self.faults))
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:

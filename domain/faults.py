@@ -12,7 +12,12 @@ class Faults:
     """Collects what is wrong with the values of one input; the first fault of a value counts."""
 
     def __init__(self) -> None:
-        self._found: dict[Path, Fault] = {}
+        #: A field, a parameter and a header may have one name.
+        self._found: dict[tuple[type[Fault], Path], Fault] = {}
+
+    def __len__(self) -> int:
+        """How many values have a fault so far."""
+        return len(self._found)
 
     def read(self, reader: Callable[[object], T], value: object, *path: str | int) -> T | None:
         """What `reader` makes of `value`, or None with its faults noted under `path`."""
@@ -41,7 +46,7 @@ class Faults:
     def include(self, faults: Iterable[Fault]) -> None:
         """Note faults that were found elsewhere in the same input."""
         for fault in faults:
-            self._found.setdefault(fault.path, fault)
+            self._found.setdefault((type(fault), fault.path), fault)
 
     def sound(self, value: T | None) -> T:
         """`value`, which was read without a fault.

@@ -11,9 +11,10 @@ from domain.errors import Invalid
 MAX_AMOUNT: Final = Decimal("999999999.99")
 
 #: A number as JSON writes it (RFC 8259, section 6), in ASCII: no `+`, no `_`, no spaces, no NaN.
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?")
-_LONGEST_NUMBER: Final = 64
-_EXACT: Final = Context(prec=2 * _LONGEST_NUMBER, traps=[Inexact, InvalidOperation])
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+#: Digits of a result: ten times as many as any amount has. A value may be written with more.
+_PRECISION: Final = 128
+_EXACT: Final = Context(prec=_PRECISION, traps=[Inexact, InvalidOperation])
 
 
 def read_amount(value: object) -> Decimal:
@@ -30,15 +31,22 @@ def read_amount(value: object) -> Decimal:
 
 def _number(value: object) -> Decimal:
     if isinstance(value, str):
-        if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
-            raise Invalid.value("not-a-number", "Must be a decimal number such as 19.90.")
-        value = Decimal(value)
+        value = _decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Invalid.value("wrong-type", "Must be a number, or a text that is one.")
     amount: Decimal = Decimal(value)
     if not amount.is_finite():
         raise Invalid.value("not-a-number", "Must be a finite number.")
     return amount
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        if _NUMBER.fullmatch(text):
+            return Decimal(text)
+    except InvalidOperation:  # an exponent beyond even Decimal's
+        pass
+    raise Invalid.value("not-a-number", "Must be a decimal number such as 19.90.")
 
 
 @dataclass(frozen=True, slots=True)

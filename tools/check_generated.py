@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 ORDERS: Final = str(Path(sys.executable).with_name("orders"))
+PYTHON: Final = str(Path(sys.executable).with_name("python"))
 
 #: Each document, and the command that prints it.
 DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/openapi.json": (ORDERS, "openapi"),
     "docs/asyncapi.json": (ORDERS, "asyncapi"),
+    "docs/errors.md": (PYTHON, "-m", "tools.errors_page"),
 }
 
 
@@ -26,7 +28,8 @@ def drifted(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """
     for path, command in documents.items():
         if Path(path).exists() and Path(path).read_bytes() != _printed(command):
-            yield f"{path} is out of date: {' '.join(('.venv/bin/orders', *command[1:]))} > {path}"
+            renewing = " ".join((f".venv/bin/{Path(command[0]).name}", *command[1:]))
+            yield f"{path} is out of date: {renewing} > {path}"
 
 
 def _printed(command: tuple[str, ...]) -> bytes:

@@ -17,21 +17,21 @@ class MemoryAccounts:
         self._logins = storage.logins
         self._ids = storage.user_ids_by_email
 
-    async def add(self, user: User, password_hash: str) -> None:
+    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
         """Store a new account.
 
         Raises:
             EmailTaken: there is an account with this address.
         """
-        if user.email in self._ids:
+        if any(email in self._ids for email in (user.email, *older_spellings)):
             raise EmailTaken
         self._ids[user.email] = user.id
         self._logins[user.id] = Login(user, password_hash)
 
-    async def login(self, email: str) -> Login | None:
+    async def login(self, *spellings: str) -> Login | None:
         """The account with this address, or None."""
-        user_id = self._ids.get(email)
-        return None if user_id is None else self._logins[user_id]
+        found = [self._ids[email] for email in spellings if email in self._ids]
+        return self._logins[found[0]] if found else None
 
     async def find(self, user_id: UserId) -> User | None:
         """The account, or None."""
@@ -39,10 +39,10 @@ class MemoryAccounts:
         return login.user if login else None
 
     async def update(
-        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
     ) -> User | None:
         """Change what is given; the account as it is then, or None where there is none."""
-        login = await self.login(email)
+        login = await self.login(*spellings)
         if login is None:
             return None
         user = replace(

@@ -2,13 +2,25 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    ClauseElement,
+    Text,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import users
 from application.ports.accounts import Login
 from domain.actor import Role
+from domain.errors import EmailTaken
 from domain.ids import UserId
 from domain.user import User
 
@@ -27,12 +39,21 @@ class _Statement:
 
 
 _ADD: Final = _Statement(insert(users))
-_BY_EMAIL: Final = _Statement(select(users).where(users.c.email == bindparam("the_email")))
+_SPELLINGS: Final = bindparam("the_spellings", type_=ARRAY(Text))
+#: The account of the first spelling that has any.
+_FOUND: Final = (
+    select(users.c.id)
+    .where(users.c.email == any_(_SPELLINGS))
+    .order_by(func.array_position(_SPELLINGS, users.c.email))
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+_BY_EMAIL: Final = _Statement(select(users).where(users.c.id == _FOUND))
 _BY_ID: Final = _Statement(select(users).where(users.c.id == bindparam("the_id")))
 # A parameter that is None leaves its column as it is.
 _UPDATE: Final = _Statement(
     update(users)
-    .where(users.c.email == bindparam("the_email"))
+    .where(users.c.id == _FOUND)
     .values(
         role=func.coalesce(bindparam("new_role", type_=users.c.role.type), users.c.role),
         disabled=func.coalesce(
@@ -54,8 +75,16 @@ class PostgresAccounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, user: User, password_hash: str) -> None:
-        """Store a new account; return when it is durable."""
+    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
+        """Store a new account; return when it is durable.
+
+        Only older releases store older spellings, so looking for them first is enough.
+
+        Raises:
+            EmailTaken: there is an account with this address, or with one of its older spellings.
+        """
+        if older_spellings and await self.login(*older_spellings):
+            raise EmailTaken
         await self._one(
             _ADD,
             id=user.id,
@@ -66,9 +95,9 @@ class PostgresAccounts:
             created_at=user.created_at,
         )
 
-    async def login(self, email: str) -> Login | None:
+    async def login(self, *spellings: str) -> Login | None:
         """The account with this address, or None."""
-        row = await self._one(_BY_EMAIL, the_email=email)
+        row = await self._one(_BY_EMAIL, the_spellings=list(spellings))
         return Login(_user(row), row["password_hash"]) if row else None
 
     async def find(self, user_id: UserId) -> User | None:
@@ -77,10 +106,12 @@ class PostgresAccounts:
         return _user(row) if row else None
 
     async def update(
-        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
     ) -> User | None:
         """Change the given values; return the changed account, or None if it does not exist."""
-        row = await self._one(_UPDATE, the_email=email, new_role=role, new_disabled=disabled)
+        row = await self._one(
+            _UPDATE, the_spellings=list(spellings), new_role=role, new_disabled=disabled
+        )
         return _user(row) if row else None
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:

@@ -1,4 +1,6 @@
-"""Who somebody is: passwords by argon2-cffi, access tokens by PyJWT, and cursors nobody can forge.
+"""Who somebody is: addresses by email-validator, passwords by argon2-cffi, access tokens by
+PyJWT, and signed cursors.
 
-May import the application, the domain, argon2, jwt and the standard library.
+May import the application, the domain, argon2,
+email_validator, jwt and the standard library.
 """

@@ -1,7 +1,7 @@
 """Access tokens: signed JWTs (RFC 7519) that are read once and then remembered."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import jwt
 
 from adapters.security.keys import SigningKeys, key_id
 from adapters.security.token_memory import TokenMemory
-from application.errors import NotAuthenticated
+from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken
 from domain.ids import UserId
 
@@ -24,7 +24,7 @@ MAX_TOKEN_LENGTH: Final = 8 * 1024
 
 
 class JwtTokens:
-    """Makes and reads access tokens; keeps the times in them to the microsecond.
+    """Makes and reads access tokens; the times in them are whole seconds.
 
     `lifetime` is in seconds. `previous` secrets still verify, but never sign. At most `remembered`
     verified tokens are kept, so that one that comes again costs a look into a dictionary.
@@ -42,15 +42,16 @@ class JwtTokens:
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """A token that proves who its bearer is, until it expires."""
+        issued_at = int(now.timestamp())
         payload = {
             "iss": SERVICE,
             "aud": SERVICE,
             "sub": str(user_id),
             "jti": str(token_id),
             "fam": str(family),
-            # Dates may have fractions (RFC 7519, 2); a double keeps a microsecond until 2242.
-            "iat": now.timestamp(),
-            "exp": (now + timedelta(seconds=self._lifetime)).timestamp(),
+            # RFC 7519, section 2, allows fractions; many readers of tokens do not.
+            "iat": issued_at,
+            "exp": issued_at + self._lifetime,
         }
         text = jwt.encode(payload, self._signing_key, algorithm=ALGORITHM, headers=self._header)
         return AccessToken(text, self._lifetime)
@@ -59,7 +60,8 @@ class JwtTokens:
         """What the token says.
 
         Raises:
-            NotAuthenticated: forged, expired, or no access token of this service.
+            TokenExpired: it was valid until its end.
+            NotAuthenticated: forged, not valid yet, or no access token of this service.
         """
         claims = self._memory.get(token)
         if claims is None:
@@ -67,6 +69,8 @@ class JwtTokens:
             if now < claims.expires_at:
                 self._memory.put(token, claims)
         if claims.expires_at <= now:
+            raise TokenExpired
+        if claims.not_before is not None and now < claims.not_before:
             raise NotAuthenticated
         return claims
 
@@ -115,4 +119,5 @@ def _claims(payload: Mapping[str, Any]) -> AccessClaims:
         family=UUID(str(payload["fam"])),
         issued_at=datetime.fromtimestamp(payload["iat"], UTC),
         expires_at=datetime.fromtimestamp(payload["exp"], UTC),
+        not_before=datetime.fromtimestamp(payload["nbf"], UTC) if "nbf" in payload else None,
     )

@@ -11,6 +11,37 @@ from domain.user import User
 
 
 @dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """An e-mail address: the form that is stored, and every spelling that an account may have.
+
+    A domain and its `xn--` form are one address. Accounts of older releases are stored in the form
+    that they were written in, so they are looked up under all `spellings`, the likeliest first.
+    """
+
+    stored: str
+    spellings: tuple[str, ...]
+
+    @property
+    def older(self) -> tuple[str, ...]:
+        """The spellings that no new account is stored under."""
+        return tuple(each for each in self.spellings if each != self.stored)
+
+
+class EmailAddresses(Protocol):
+    """The rules of e-mail addresses. Two spellings of one address have one stored form."""
+
+    def parse(self, value: object) -> EmailAddress:
+        """Parse a new account's address.
+
+        Raises:
+            Invalid: it is not an address.
+        """
+
+    def of(self, text: str) -> EmailAddress:
+        """Return the address that `text` may be stored under, whether it is valid or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """An account and the hash that its password must match."""
 
@@ -19,23 +50,27 @@ class Login:
 
 
 class Accounts(Protocol):
-    """The accounts, by identity and by normalised address."""
+    """The accounts, by identity and by the stored form of their address.
 
-    async def add(self, user: User, password_hash: str) -> None:
+    A method that takes several spellings of an address finds the account of the first one that
+    has any.
+    """
+
+    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
         """Store a new account; return when it is durable.
 
         Raises:
-            EmailTaken: there is an account with this address.
+            EmailTaken: there is an account with this address, or with one of its older spellings.
         """
 
-    async def login(self, email: str) -> Login | None:
+    async def login(self, *spellings: str) -> Login | None:
         """The account with this address, or None."""
 
     async def find(self, user_id: UserId) -> User | None:
         """The account, or None."""
 
     async def update(
-        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
     ) -> User | None:
         """Change what is given; the account as it is then, or None where there is none."""
 
@@ -80,6 +115,7 @@ class AccessClaims:
     family: UUID
     issued_at: datetime
     expires_at: datetime
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +140,6 @@ class TokenVerifier(Protocol):
         """What the token says.
 
         Raises:
-            NotAuthenticated: forged, expired, or no access token of this service.
+            TokenExpired: it was valid until its end.
+            NotAuthenticated: forged, not valid yet, or no access token of this service.
         """

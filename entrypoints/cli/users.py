@@ -3,10 +3,11 @@
 import sys
 
 from application.change_account import DisableAccount, GrantRole
+from application.ports.accounts import EmailAddresses
 from application.register_user import RegisterUser, Registration
 from domain.actor import Role
 from domain.faults import Faults
-from domain.user import normal_email, read_email, read_password
+from domain.user import read_password
 from entrypoints.composition.service import opened_container
 from entrypoints.settings import Settings
 
@@ -19,10 +20,11 @@ async def create(settings: Settings, email: str, role: Role, password: str) -> i
         EmailTaken: there is an account with this address.
     """
     faults = Faults()
-    address = faults.read(read_email, email, "EMAIL")
     secret = faults.read(read_password, password, "password")
-    registration = Registration(faults.sound(address), faults.sound(secret), role)
     async with opened_container(settings) as container:
+        addresses = await container.get(EmailAddresses)
+        address = faults.read(addresses.parse, email, "EMAIL")
+        registration = Registration(faults.sound(address), faults.sound(secret), role)
         register = await container.get(RegisterUser)
         user = await register(registration)
     sys.stdout.write(f"{user.email} is {user.role}, id {user.id}.\n")
@@ -37,7 +39,8 @@ async def grant_role(settings: Settings, email: str, role: Role) -> int:
     """
     async with opened_container(settings) as container:
         grant = await container.get(GrantRole)
-        user = await grant(normal_email(email), role)
+        addresses = await container.get(EmailAddresses)
+        user = await grant(addresses.of(email), role)
     sys.stdout.write(f"{user.email} is {user.role} from now on.\n")
     return 0
 
@@ -50,6 +53,7 @@ async def disable(settings: Settings, email: str) -> int:
     """
     async with opened_container(settings) as container:
         disable_account = await container.get(DisableAccount)
-        user = await disable_account(normal_email(email))
+        addresses = await container.get(EmailAddresses)
+        user = await disable_account(addresses.of(email))
     sys.stdout.write(f"{user.email} is disabled.\n")
     return 0

@@ -6,6 +6,7 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.security.cursors import SignedCursors
+from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
@@ -13,7 +14,7 @@ from adapters.serialisation.events import JsonEventRenderer
 from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.clock import SystemClock
 from adapters.system.ids import Uuid7Generator
-from application.ports.accounts import PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.accounts import EmailAddresses, PasswordHasher, TokenIssuer, TokenVerifier
 from application.ports.orders import EventRenderer, OrderRenderer
 from application.ports.paging import Cursors
 from application.ports.system import Clock, IdGenerator
@@ -38,11 +39,12 @@ class SystemProvider(Provider):
 
 
 class SecurityProvider(Provider):
-    """Passwords, tokens, cursors."""
+    """Addresses, passwords, tokens, cursors."""
 
     scope = Scope.APP
 
     cursors = provide(SignedCursors, provides=Cursors)
+    addresses = provide(ValidatedAddresses, provides=EmailAddresses)
 
     @provide
     def tokens(self, keys: SigningKeys, settings: Settings) -> AnyOf[TokenIssuer, TokenVerifier]:

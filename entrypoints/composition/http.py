@@ -7,6 +7,7 @@ from application.change_order_status import ChangeOrderStatus
 from application.create_order import CreateOrder
 from application.list_orders import ListOrders
 from application.log_in import LogIn
+from application.ports.accounts import EmailAddresses
 from application.ports.limits import RateLimiter
 from application.ports.paging import Cursors
 from application.read_account import ReadAccount
@@ -27,6 +28,7 @@ async def http_services(container: AsyncContainer) -> Services:
     return Services(
         register=await container.get(RegisterUser),
         log_in=await container.get(LogIn),
+        addresses=await container.get(EmailAddresses),
         authenticate=await container.get(Authenticate),
         read_account=await container.get(ReadAccount),
         create_order=await container.get(CreateOrder),

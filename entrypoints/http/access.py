@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from application.allowances import note
-from application.errors import NotAuthenticated, RateLimited
+from application.errors import NotAuthenticated, RateLimited, TokenMissing
 from application.ports.limits import Allowance, Limit
 from domain.user import User
 from entrypoints.http.client_address import client_address
@@ -91,6 +91,6 @@ async def _judged(asked: Awaitable[Allowance] | None) -> None:
 
 def _bearer_token(request: ApiRequest) -> str:
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated
-    return token.strip()
+    if scheme.lower() != "bearer" or not (token := token.strip()):
+        raise TokenMissing
+    return token

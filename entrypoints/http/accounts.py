@@ -10,15 +10,21 @@ from application.log_in import Credentials
 from application.register_user import Registration
 from domain.errors import Invalid
 from domain.text import read_text
-from domain.user import MAX_EMAIL, MAX_PASSWORD, User, normal_email, read_email, read_password
+from domain.user import MAX_EMAIL, User, read_password
 from entrypoints.http import shapes
 from entrypoints.http.access import address_of, for_users, open_to_all
 from entrypoints.http.bodies import read_form, read_json
-from entrypoints.http.errors import InvalidTokenRequest, ParameterFault
+from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.options import with_options
+from entrypoints.http.query import ParameterFaults, check_query, refuse_query
 from entrypoints.http.request import ApiRequest
 
 _SECRET = {"Cache-Control": "no-store"}
+#: RFC 6749's own; any other is ignored (section 3.2).
+_FORM_PARAMETERS = (
+    *("grant_type", "username", "password", "scope"),
+    *("client_id", "client_secret", "refresh_token"),
+)
 
 
 @post("/register", before_request=open_to_all(lambda limits: limits.register))
@@ -26,7 +32,7 @@ async def register(request: ApiRequest) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
     faults = draft.faults
-    email = faults.read(read_email, draft.body.email, "email")
+    email = faults.read(request.services.addresses.parse, draft.body.email, "email")
     password = faults.read(read_password, draft.body.password, "password")
     user = await request.services.register(
         Registration(faults.sound(email), faults.sound(password))
@@ -37,8 +43,8 @@ async def register(request: ApiRequest) -> Response[bytes]:
 @post("/token", before_request=open_to_all())
 async def log_in(request: ApiRequest) -> Response[bytes]:
     """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
-    credentials = _credentials(await read_form(request), address_of(request))
-    token = await request.services.log_in(credentials)
+    form = await read_form(request, _FORM_PARAMETERS)
+    token = await request.services.log_in(_credentials(request, form))
     answer = shapes.Token(token.text, "bearer", token.expires_in)
     return Response(
         msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
@@ -48,27 +54,44 @@ async def log_in(request: ApiRequest) -> Response[bytes]:
 @get("/me", before_request=for_users())
 async def read_account(request: ApiRequest) -> Response[bytes]:
     """Read your account."""
+    refuse_query(request)
     user = await request.services.read_account(request.user.id)
     return _account(user, HTTPStatus.OK)
 
 
-def _credentials(form: Mapping[str, str], address: str) -> Credentials:
-    faults = []
-    # What is sent without a value counts as left out (RFC 6749, section 3.2).
-    if form.get("grant_type") not in {None, "", "password"}:
-        faults.append(ParameterFault(("grant_type",), "unknown-grant-type", "Must be password."))
-    texts = []
-    for name, longest in (("username", MAX_EMAIL), ("password", MAX_PASSWORD)):
-        if not form.get(name):
-            faults.append(ParameterFault((name,), "missing", "Must be given."))
-            continue
-        try:
-            texts.append(read_text(form[name], 1, longest))
-        except Invalid as invalid:
-            faults += [ParameterFault((name,), each.code, each.detail) for each in invalid.faults]
-    if faults:
-        raise InvalidTokenRequest(faults)
-    return Credentials(normal_email(texts[0]), texts[1], address)
+def _credentials(request: ApiRequest, form: Mapping[str, str]) -> Credentials:
+    faults = ParameterFaults()
+    check_query(request, faults)
+    if form.get("grant_type") not in {None, "password"}:
+        faults.note("unknown-grant-type", "Must be password.", "grant_type")
+    username = faults.read(_read_username, form.get("username", ""), "username")
+    password = form.get("password", "")
+    faults.read(_read_given_password, password, "password")
+    try:
+        address = request.services.addresses.of(faults.sound(username))
+    except Invalid as invalid:
+        raise InvalidTokenRequest(invalid.faults) from None
+    return Credentials(address, password, address_of(request))
+
+
+def _read_username(value: object) -> str:
+    username = str(value).strip()
+    _ensure_given(username)
+    if any(character.isspace() for character in username):
+        raise Invalid.value(
+            "space-in-username", 'An address has no space: in a form, send "+" as "%2B".'
+        )
+    return read_text(username, 1, MAX_EMAIL)
+
+
+def _read_given_password(value: object) -> str:
+    _ensure_given(str(value))
+    return read_password(value, minimum=1)
+
+
+def _ensure_given(text: str) -> None:
+    if not text:
+        raise Invalid.value("missing", "Must be given.")
 
 
 def _account(user: User, status: HTTPStatus) -> Response[bytes]:

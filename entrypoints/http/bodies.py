@@ -1,7 +1,8 @@
 """Reading a request's body: fast where it is good, and naming all that is wrong where it is not."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -13,7 +14,15 @@ import msgspec
 from msgspec.inspect import ListType, StructType, type_info
 
 from domain.faults import Faults
-from entrypoints.http.errors import BodyTooLarge, MalformedBody, UnsupportedContentType
+from entrypoints.http.errors import (
+    BodyTooLarge,
+    MalformedBody,
+    ParameterFault,
+    RepeatedParameter,
+    UnsupportedContentType,
+)
+from entrypoints.http.known_names import no_such
+from entrypoints.http.query import check_query
 from entrypoints.http.repetition import may_repeat, repeated
 from entrypoints.http.request import ApiRequest
 
@@ -51,34 +60,49 @@ async def read_json(request: ApiRequest, shape: type[Shape]) -> Draft[Shape]:
         Invalid: it is no JSON object.
     """
     _ensure_content_type(request, "application/json")
-    return decode(await _read(request), shape)
+    raw = await _read(request)
+    faults = Faults()
+    check_query(request, faults)
+    return decode(raw, shape, faults)
 
 
-async def read_form(request: ApiRequest) -> Mapping[str, str]:
-    """The request's form (RFC 6749, appendix B); of a repeated name the first value.
+async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str, str]:
+    """The request's form (RFC 6749, appendix B), without the parameters that have no value.
+
+    Only `known` parameters must not be repeated: extensions of OAuth repeat theirs (RFC 8707).
 
     Raises:
-        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+        UnsupportedContentType, BodyTooLarge, MalformedBody, RepeatedParameter: in this order.
     """
     _ensure_content_type(request, "application/x-www-form-urlencoded")
     raw = await _read(request)
     if raw.count(b"&") >= _MAX_FORM_FIELDS:
         raise MalformedBody(f"A form may have {_MAX_FORM_FIELDS} fields.")
     try:
-        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+        pairs = parse_qsl(raw.decode(), errors="strict")
     except UnicodeDecodeError as error:
         raise MalformedBody("The form is not well-formed UTF-8.") from error
-    return dict(reversed(pairs))
+    names = Counter(name for name, _ in pairs)
+    if repeated_names := [name for name in known if names[name] > 1]:
+        raise RepeatedParameter(
+            ParameterFault((name,), "repeated-parameter", "Must be given once.")
+            for name in repeated_names
+        )
+    return dict(pairs)
 
 
-def decode(raw: bytes, shape: type[Shape]) -> Draft[Shape]:
+def decode(raw: bytes, shape: type[Shape], faults: Faults | None = None) -> Draft[Shape]:
     """The JSON in `raw`; decoded straight into `shape` where it fits.
+
+    `faults` are those that the request has already.
 
     Raises:
         MalformedBody: it is not well-formed JSON.
         Invalid: it is no JSON object.
     """
-    faults = Faults()
+    faults = Faults() if faults is None else faults
+    if not raw:
+        raise MalformedBody("The body is empty: send a JSON object.")
     try:
         fitting = _decoded(_decoder(shape), raw)
     except msgspec.ValidationError:
@@ -146,7 +170,7 @@ def _loosen_object(
 ) -> Any:
     known = {field.encode_name: field for field in shape.fields}
     for name in (name for name in value if name not in known):
-        faults.note("unknown-field", "There is no such field.", *path, name)
+        faults.note("unknown-field", no_such("field", name, known, faults), *path, name)
     loose = SimpleNamespace()
     for name, field in known.items():
         found = value.get(name, None if field.required else field.default)

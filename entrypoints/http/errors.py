@@ -59,6 +59,12 @@ class InvalidTokenRequest(Invalid):
     code = "invalid-request"
 
 
+class RepeatedParameter(Invalid):
+    """A parameter of the form is given more than once."""
+
+    code = "repeated-parameter"
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterFault(Fault):
     """What is wrong with a parameter of the path, the query or the form."""

@@ -21,7 +21,8 @@ from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSA
 from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
 from entrypoints.http.openapi_parameters import PARAMETERS
 from entrypoints.http.openapi_schemas import Schema, schemas_of
-from entrypoints.http.problems import MEDIA_TYPE, STATUS_OF, problem_of
+from entrypoints.http.problem_catalogue import ENTRY_OF
+from entrypoints.http.problems import MEDIA_TYPE, problem_of
 from entrypoints.http.shapes import Problem
 
 VERSION: Final = "1.0.0"
@@ -36,6 +37,10 @@ without the body. Any other method is `405` with `Allow`, any other path `404`, 
 
 **Money** is a JSON number with exactly the currency's digits; it is read from a number or a decimal
 text by its exact value. **Moments** are RFC 3339 in UTC. **Ids** are UUIDs of version 7.
+
+**Unknown names** are refused with `422` and the nearest known name: fields of a JSON body and
+parameters of a query, and a parameter that is given twice. Forms ignore unknown fields (RFC 6749);
+probes and pages ignore parameters.
 
 **What goes wrong** is told as `application/problem+json` (RFC 9457). Branch on `code`; `type` leads
 to a page that explains it; `errors` names every invalid value, not just the first. Where several
@@ -137,7 +142,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     found = {each.status: _answer(each, common) for each in operation.answers}
     refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
     for refusal in operation.refusals:
-        refusals[STATUS_OF[type(refusal)]].append(refusal)
+        refusals[ENTRY_OF[refusal.code].status].append(refusal)
     for status, errors in refusals.items():
         found[status] = _problem(status, errors, _example_path(operation), common)
     return {str(status): found[status] for status in sorted(found)}
@@ -187,7 +192,7 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
 def _of_any_address() -> dict[str, Any]:
     """The refusals that belong to no operation: they are met where there is none."""
     return {
-        type(error).__name__: _problem(STATUS_OF[type(error)], [error], path, COMMON)
+        type(error).__name__: _problem(ENTRY_OF[error.code].status, [error], path, COMMON)
         for error, path in ((NoSuchRoute(), "/order/"), (MethodNotAllowed(), "/me/"))
     }
 

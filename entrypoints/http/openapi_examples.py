@@ -14,6 +14,7 @@ from entrypoints.http.errors import (
     InvalidTokenRequest,
     MalformedBody,
     ParameterFault,
+    RepeatedParameter,
     UnsupportedContentType,
 )
 from entrypoints.http.shapes import (
@@ -139,10 +140,35 @@ BAD_REGISTRATION: Final = Invalid(
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterFault(("username",), "missing", "Must be given.")]
 )
+UNESCAPED_PLUS: Final = InvalidTokenRequest(
+    [
+        ParameterFault(
+            ("username",),
+            "space-in-username",
+            'An address has no space: in a form, send "+" as "%2B".',
+        )
+    ]
+)
+REPEATED_PARAMETER: Final = RepeatedParameter(
+    [ParameterFault(("username",), "repeated-parameter", "Must be given once.")]
+)
+STRAY_PARAMETER: Final = Invalid(
+    [
+        ParameterFault(
+            ("status",),
+            "unknown-parameter",
+            "There is no such parameter; there is none here.",
+        )
+    ]
+)
 BAD_ORDER: Final = Invalid(
     [
         Fault(("items", 0, "quantity"), "out-of-range", "Must be between 1 and 10000."),
-        Fault(("coupon",), "unknown-field", "There is no such field."),
+        Fault(
+            ("coupon",),
+            "unknown-field",
+            "There is no such field; known are `items`, `total_price`, `currency`, `reference`.",
+        ),
     ]
 )
 BAD_TOTAL: Final = TotalMismatch(
@@ -155,7 +181,14 @@ BAD_CHANGE: Final = Invalid(
     ]
 )
 BAD_LIST: Final = Invalid(
-    [ParameterFault(("limit",), "out-of-range", "Must be a whole number from 1 to 200.")]
+    [
+        ParameterFault(
+            ("stauts",),
+            "unknown-parameter",
+            "There is no such parameter; did you mean `status`?",
+        ),
+        ParameterFault(("limit",), "out-of-range", "Must be a whole number from 1 to 200."),
+    ]
 )
 STALE: Final = VersionConflict(2)
 NO_WAY_BACK: Final = IllegalTransition(OrderStatus.PAID, OrderStatus.PENDING, OrderStatus.PAID.next)

@@ -50,7 +50,11 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "Seconds until all of the limit is left again.", 1, always=False, schema=_SECONDS
     ),
     "Retry-After": _header("Seconds after which to ask again.", 1, schema=_SECONDS),
-    "WWW-Authenticate": _header("How to authenticate (RFC 6750).", "Bearer"),
+    "WWW-Authenticate": _header(
+        "How to authenticate (RFC 6750). `error` is `invalid_token` for a token that expired or is"
+        " not valid; without a token there is none.",
+        'Bearer error="invalid_token", error_description="The access token has expired"',
+    ),
     "Allow": _header("The methods that the address knows.", "GET, HEAD, OPTIONS"),
     "Location": _header(
         "The new order's address.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"

@@ -14,6 +14,8 @@ from application.errors import (
     NotAuthenticated,
     NotYourOrders,
     RateLimited,
+    TokenExpired,
+    TokenMissing,
     Unavailable,
 )
 from domain.errors import (
@@ -96,12 +98,18 @@ class Operation:
         """An example of every refusal that can be met here."""
         return (
             *(self.body.refusals if self.body else ()),
-            *((NotAuthenticated(),) if self.needs_token else ()),
+            *((TokenMissing(), TokenExpired(), NotAuthenticated()) if self.needs_token else ()),
+            *((examples.STRAY_PARAMETER,) if self._refuses_parameters else ()),
             *(self._unavailable if self.tag in _OF_THE_STORAGE else ()),
             *((_TRY_AGAIN,) if self.is_limited else ()),
             *self.of_its_own,
             InternalError(),
         )
+
+    @property
+    def _refuses_parameters(self) -> bool:
+        """Whether every parameter is refused. Probes and pages ignore them; lists know some."""
+        return self.tag in _OF_THE_STORAGE and "Limit" not in self.parameters
 
     @property
     def _unavailable(self) -> tuple[OrderServiceError, ...]:
@@ -142,7 +150,12 @@ _LOG_IN: Final = Operation(
             ("Cache-Control",),
         ),
     ),
-    of_its_own=(InvalidCredentials(), examples.BAD_TOKEN_FORM),
+    of_its_own=(
+        InvalidCredentials(),
+        examples.BAD_TOKEN_FORM,
+        examples.UNESCAPED_PLUS,
+        examples.REPEATED_PARAMETER,
+    ),
 )
 _READ_ACCOUNT: Final = Operation(
     tag="Accounts",

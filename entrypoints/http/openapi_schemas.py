@@ -1,6 +1,6 @@
 """The schemas of bodies: msgspec's of the shapes, and what a Struct cannot say of itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,26 +21,6 @@ _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcom
 _WITHOUT_NULL: Final = (Order, OrderItem, Problem, ProblemFault)
 
 
-def _given(field: str) -> Schema:
-    return {"required": [field], "properties": {field: {"not": _NULL}}}
-
-
-def _each_item(schema: Schema) -> Schema:
-    return {"properties": {"items": {"items": schema}}}
-
-
-#: Rules over several fields at once.
-_RULES: Final[Mapping[str, Schema]] = {
-    "NewOrderItem": {"anyOf": [_given("product_id"), _given("name")]},
-    "NewOrder": {
-        "anyOf": [
-            _each_item(_given("price")),
-            _each_item({"properties": {"price": _NULL}}),
-        ]
-    },
-}
-
-
 def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
     """The schema of each shape, and the components that they refer to."""
     shapes = tuple(shapes)
@@ -51,9 +31,6 @@ def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Sche
     for shape in _WITHOUT_NULL:
         if component := components.get(shape.__name__):
             _leave_out_null(shape, component)
-    for name, rule in _RULES.items():
-        if component := components.get(name):
-            component |= rule
     return dict(zip(shapes, schemas, strict=True)), dict(sorted(components.items()))
 
 

@@ -18,7 +18,7 @@ from domain.status import OrderStatus
 from domain.user import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
 
 _NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
-_DECIMAL: Final = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?$"
+_DECIMAL: Final = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 #: What can be said of an address in a pattern that every language reads alike: letters of other
 #: alphabets than the Latin one are welcome, so what is not ASCII is left to the format.
 _ATOM: Final = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~\u0080-\uffff-]+"
@@ -29,7 +29,7 @@ _ADDRESS: Final = rf"^{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+$"
 
 _AMOUNT: Final = [
     {"type": "number", "minimum": 0, "maximum": float(MAX_AMOUNT)},
-    {"type": "string", "pattern": _DECIMAL, "maxLength": 64},
+    {"type": "string", "pattern": _DECIMAL},
 ]
 _ATTRIBUTE: Final = {
     "anyOf": [
@@ -122,7 +122,7 @@ NewEmail = Annotated[
     str,
     Meta(
         max_length=MAX_EMAIL,
-        description="Compared without regard to case.",
+        description="Compared without regard to case; a domain and its `xn--` form are the same.",
         examples=["ada@example.com"],
         extra_json_schema={"format": "idn-email", "pattern": _ADDRESS},
     ),
@@ -150,7 +150,7 @@ UserName = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_EMAIL,
-        description="The account's e-mail address.",
+        description="The account's e-mail address. In a form, `+` is sent as `%2B`.",
         examples=["ada@example.com"],
         extra_json_schema=_NO_NUL,
     ),

@@ -10,7 +10,7 @@ from application.change_order_status import ChangeStatus
 from application.create_order import PlaceOrder
 from application.documents import OrderDocument
 from application.list_orders import ListQuery
-from domain.errors import Invalid, OrderNotFound
+from domain.errors import Invalid, OrderNotFound, OrderServiceError
 from domain.history import Step
 from domain.ids import OrderId, UserId
 from domain.lines import OrderLines
@@ -21,6 +21,7 @@ from entrypoints.http.bodies import read_json
 from entrypoints.http.conditions import accepted_versions, is_current
 from entrypoints.http.options import with_options
 from entrypoints.http.parameters import next_link, read_list_query, read_status, read_uuid
+from entrypoints.http.query import refuse_query
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.shapes import HistoryActor, HistoryStep, NewOrder, StatusChange
 
@@ -49,8 +50,9 @@ async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Read an order."""
     admission = request.admission
     try:
+        refuse_query(request)
         wanted = _order_id(order_id)
-    except OrderNotFound:
+    except OrderServiceError:
         await admission
         raise
     found = await request.services.read_order(wanted, request.actor, admission)
@@ -91,6 +93,7 @@ async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> An
 @get("/orders/{order_id:str}/history", before_request=for_users())
 async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     """Read the steps of an order's lifecycle."""
+    refuse_query(request)
     steps = await request.services.read_history(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
     return Answer(body, headers=[_PRIVATE])

@@ -1,7 +1,6 @@
 """Reading the parameters of a list of orders, naming every bad one."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,16 +11,20 @@ from application.list_orders import ListQuery
 from application.ports.orders import OrderFilter
 from application.ports.paging import Cursors
 from domain.errors import Invalid
-from domain.faults import Faults
 from domain.ids import OrderId, UserId
 from domain.order import read_reference
 from domain.status import OrderStatus
-from entrypoints.http.errors import ParameterFault
+from entrypoints.http.moments import parse_moment
+from entrypoints.http.query import ParameterFaults, check_query
 from entrypoints.http.request import ApiRequest, asked_path
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 _LONGEST_NUMBER: Final = 9
+
+#: The parameters of a list of one user's orders, and of a list of all that the caller may see.
+OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "created_before")
+OF_ALL: Final = (*OF_OWNER, "user_id")
 
 T = TypeVar("T")
 
@@ -32,7 +35,8 @@ def read_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None)
     Raises:
         Invalid: with a fault for each bad parameter.
     """
-    faults = Faults()
+    faults = ParameterFaults()
+    check_query(request, faults, OF_OWNER if owner else OF_ALL, repeatable="status")
 
     def one(name: str, reader: Callable[[object], T]) -> T | None:
         return faults.optional(reader, request.query_params.get(name), name)
@@ -44,12 +48,12 @@ def read_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None)
             status for each in statuses if (status := faults.read(read_status, each, "status"))
         ),
         reference=one("reference", read_reference),
-        created_after=one("created_after", read_moment),
-        created_before=one("created_before", read_moment),
+        created_after=one("created_after", parse_moment),
+        created_before=one("created_before", parse_moment),
     )
     after: OrderId | None = one("cursor", cursors.open)
     limit = one("limit", read_limit)
-    _refuse(faults)
+    faults.refuse()
     return ListQuery(request.actor, wanted, after, limit or DEFAULT_LIMIT)
 
 
@@ -94,23 +98,6 @@ def read_status(value: object) -> OrderStatus:
     raise Invalid.value("unknown-status", f"Must be one of {', '.join(OrderStatus)}.")
 
 
-def read_moment(value: object) -> datetime:
-    """A moment (RFC 3339) in UTC; its offset must be given.
-
-    Raises:
-        Invalid: it is not.
-    """
-    # In a query an unescaped "+" means a space: read it as what it was meant to be.
-    text = value.replace(" ", "+") if isinstance(value, str) else value
-    try:
-        moment = msgspec.convert(text, datetime)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError):
-        pass
-    raise Invalid.value("not-a-moment", "Must be a moment such as 2026-01-31T12:00:00Z.")
-
-
 def read_limit(value: object) -> int:
     """The size of a page.
 
@@ -122,12 +109,3 @@ def read_limit(value: object) -> int:
     if not 1 <= number <= MAX_LIMIT:
         raise Invalid.value("out-of-range", f"Must be a whole number from 1 to {MAX_LIMIT}.")
     return number
-
-
-def _refuse(faults: Faults) -> None:
-    try:
-        faults.refuse()
-    except Invalid as invalid:
-        raise Invalid(
-            ParameterFault(fault.path, fault.code, fault.detail) for fault in invalid.faults
-        ) from None

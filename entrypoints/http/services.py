@@ -10,7 +10,7 @@ from application.create_order import PlacedOrder, PlaceOrder
 from application.documents import OrderDocument
 from application.list_orders import ListOrders
 from application.log_in import Credentials
-from application.ports.accounts import AccessToken
+from application.ports.accounts import AccessToken, EmailAddresses
 from application.ports.limits import Limit, RateLimiter
 from application.ports.paging import Cursors
 from application.read_account import ReadAccount
@@ -37,6 +37,7 @@ class Services:
 
     register: Callable[[Registration], Awaitable[User]]
     log_in: Callable[[Credentials], Awaitable[AccessToken]]
+    addresses: EmailAddresses
     authenticate: Authenticate
     read_account: ReadAccount
     create_order: Callable[[PlaceOrder], Awaitable[PlacedOrder]]

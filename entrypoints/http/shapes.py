@@ -32,6 +32,8 @@ from entrypoints.http.openapi_values import (
 )
 
 
+# Rules over several fields are described in words: generators of clients make classes of an `anyOf`
+# and drop the properties beside it.
 class NewOrderItem(Struct, forbid_unknown_fields=True):
     """A line of a new order: a `product_id`, a `name`, or both."""
 

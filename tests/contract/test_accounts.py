@@ -40,6 +40,28 @@ async def test_an_address_of_another_alphabet_is_found(adapters: Adapters) -> No
     assert await adapters.accounts.login(email) == Login(alice, "hash")
 
 
+async def test_of_several_spellings_the_first_that_has_an_account_is_found(
+    adapters: Adapters,
+) -> None:
+    new, old = an_account("ada@b\u00fccher.example"), an_account("ada@xn--bcher-kva.example")
+    await adapters.accounts.add(old, "old")
+    await adapters.accounts.add(new, "new")
+    nobodys = "ada@example.com"
+    assert await adapters.accounts.login(nobodys, old.email, new.email) == Login(old, "old")
+    assert await adapters.accounts.login(new.email, old.email) == Login(new, "new")
+    disabled = replace(old, disabled=True)
+    assert await adapters.accounts.update(old.email, new.email, disabled=True) == disabled
+    assert await adapters.accounts.find(new.id) == new
+
+
+async def test_an_older_spelling_that_has_an_account_takes_the_address(adapters: Adapters) -> None:
+    new, old = an_account("ada@b\u00fccher.example"), an_account("ada@xn--bcher-kva.example")
+    await adapters.accounts.add(old, "hash")
+    with pytest.raises(EmailTaken):
+        await adapters.accounts.add(new, "other", old.email)
+    assert await adapters.accounts.login(new.email) is None
+
+
 async def test_a_second_account_with_one_address_is_refused_and_changes_nothing(
     adapters: Adapters,
 ) -> None:

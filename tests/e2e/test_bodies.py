@@ -1,5 +1,6 @@
 """Section 3 of the contract: what a body may be, and how every wrong thing in it is named."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -377,3 +378,33 @@ def test_a_product_id_that_is_an_integer_is_kept_as_text(
 
 def test_a_quantity_of_two_point_zero_is_two(ada: User) -> None:
     assert ada.order(items=[ITEM | {"quantity": 2.0}])["items"][0]["quantity"] == 2
+
+
+# --- What the sentence says
+
+
+def test_a_refusal_names_the_fields_of_an_order_and_those_that_were_meant(ada: User) -> None:
+    answer = ada.post_order(items=[{"nmae": "tea", "quantity": 0}])
+    detail = assert_problem(answer, 422, "invalid-request")["detail"]
+    assert "`/items/0/nmae`: there is no such field; did you mean `name`?" in detail
+    assert "`/items/0/quantity`: must be" in detail
+
+
+def test_a_refusal_names_the_fields_of_a_status_change(ada: User) -> None:
+    answer = ada.ask("PATCH", f"/orders/{ada.order()['id']}/", json={"stauts": "PAID"})
+    detail = assert_problem(answer, 422, "invalid-request")["detail"]
+    assert detail.startswith("`stauts`: there is no such field; did you mean `status`? `status`: ")
+
+
+@pytest.mark.parametrize("path", ["/orders/", "/register/"])
+def test_an_empty_body_is_said_to_be_empty(ada: User, path: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    problem = assert_problem(ada.ask("POST", path, headers=headers), 400, "malformed-json")
+    assert problem["detail"] == "The body is empty: send a JSON object."
+
+
+def test_a_body_of_unknown_fields_alone_is_refused_without_a_stall(ada: User) -> None:
+    answer = ada.post_text(json.dumps({f"f{number}": 0 for number in range(20_000)}))
+    assert_problem(answer, 422, "invalid-request")
+    assert len(answer.json()["errors"]) == 20_002
+    assert len(answer.json()["detail"]) < 1_000

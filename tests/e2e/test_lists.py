@@ -76,7 +76,8 @@ def test_who_has_no_order_has_an_empty_list(newcomer: User) -> None:
         ("reference=order+3&status=PAID", []),
         ("reference=nobody%27s", []),
         ("reference=%25", []),
-        ("nonsense=1", [4, 3, 2, 1, 0]),
+        ("", [4, 3, 2, 1, 0]),
+        ("&&", [4, 3, 2, 1, 0]),
     ],
 )
 def test_a_list_shows_what_its_parameters_ask_for(
@@ -128,8 +129,16 @@ def test_a_moment_may_have_any_offset_even_unescaped(
         ("created_after=2026-01-01T00:00:00", ("created_after", "not-a-moment")),
         ("created_after=2026-02-30T00:00:00Z", ("created_after", "not-a-moment")),
         ("created_after=", ("created_after", "not-a-moment")),
-        ("created_before=0001-01-01T00:00:00%2B23:59", ("created_before", "not-a-moment")),
-        ("created_before=9999-12-31T23:59:59-23:59", ("created_before", "not-a-moment")),
+        ("created_before=2026-01-31T12:00:60Z", ("created_before", "not-a-moment")),
+        ("stauts=PAID", ("stauts", "unknown-parameter")),
+        ("status[]=PAID", ("status[]", "unknown-parameter")),
+        ("page=2", ("page", "unknown-parameter")),
+        ("=", ("", "unknown-parameter")),
+        ("nonsense", ("nonsense", "unknown-parameter")),
+        ("nonsense=1&nonsense=2", ("nonsense", "unknown-parameter")),
+        ("limit=1&limit=1", ("limit", "repeated-parameter")),
+        ("reference=a&reference=b", ("reference", "repeated-parameter")),
+        ("cursor=a&cursor=b", ("cursor", "repeated-parameter")),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -143,15 +152,46 @@ def test_a_bad_parameter_is_422_and_named(
 
 
 def test_every_bad_parameter_is_named(shopper: User, path: str) -> None:
-    query = "limit=0&status=LOST&reference=&created_after=x&created_before=y&cursor=z"
+    query = "limit=0&status=LOST&reference=&created_after=x&created_before=y&cursor=z&page=2"
     answer = shopper.get(f"{path}?{query}")
-    names = {"limit", "status", "reference", "created_after", "created_before", "cursor"}
+    names = {"limit", "status", "reference", "created_after", "created_before", "cursor", "page"}
     assert {where for where, _ in faults(answer)} == names
 
 
-@pytest.mark.parametrize("bound", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_the_ends_of_time_are_moments_too(shopper: User, path: str, bound: str) -> None:
-    assert len(references(shopper.get(f"{path}?created_after={bound}"))) in {0, 5}
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("created_after=0001-01-01T00:00:00.0000000Z", 5),
+        ("created_after=0001-01-01T00:00:00%2B23:59", 5),
+        ("created_before=0001-01-01T00:00:00%2B23:59", 0),
+        ("created_before=9999-12-31T23:59:59.9999999Z", 5),
+        ("created_before=9999-12-31T23:59:59-23:59", 5),
+        ("created_after=9999-12-31T23:59:59.9999999%2B00:00", 0),
+        ("created_after=2016-12-31T23:59:60Z", 5),
+    ],
+)
+def test_the_ends_of_time_and_leap_seconds_are_moments_too(
+    shopper: User, path: str, query: str, found: int
+) -> None:
+    assert len(references(shopper.get(f"{path}?{query}"))) == found
+
+
+def test_digits_beyond_microseconds_count(
+    shopper: User, orders: list[dict[str, Any]], path: str
+) -> None:
+    later = orders[3]["created_at"].removesuffix("Z").ljust(26, "0") + "1Z"
+    assert references(shopper.get(path, params={"created_after": later})) == [4]
+    assert references(shopper.get(path, params={"created_before": later})) == [3, 2, 1, 0]
+
+
+def test_a_user_id_is_a_parameter_of_the_list_of_everybodys_orders_only(shopper: User) -> None:
+    answer = shopper.get(f"/orders/user/{shopper.id}/?user_id={shopper.id}")
+    assert faults(answer) == {("user_id", "unknown-parameter")}
+
+
+def test_the_nearest_parameter_is_named(shopper: User, path: str) -> None:
+    detail = shopper.get(f"{path}?stauts=PAID").json()["detail"]
+    assert detail == "`stauts`: there is no such parameter; did you mean `status`?"
 
 
 # --- whose

@@ -99,6 +99,13 @@ def test_what_is_no_amount_is_422(ada: User, given: str, code: str) -> None:
     assert faults(answer) == {("/total_price", code)}
 
 
+@pytest.mark.parametrize("zeros", [61, 200_000])
+def test_a_text_may_have_as_many_zeros_as_a_number(ada: User, zeros: int) -> None:
+    for given in (f"19.9{'0' * zeros}", f'"19.9{"0" * zeros}"'):
+        answer = ada.post_text(with_total(given))
+        assert (answer.status_code, digits(answer)["total_price"]) == (201, "19.90")
+
+
 @pytest.mark.parametrize("given", ["NaN", "Infinity", "-Infinity", "+1", "01", "1.", ".5", "0x10"])
 def test_what_is_no_json_number_is_400(ada: User, given: str) -> None:
     assert_problem(ada.post_text(with_total(given)), 400, "malformed-json")

@@ -3,9 +3,14 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from application.errors import NotAuthenticated
-from application.ports.accounts import AccessClaims, AccessToken
+from application.errors import NotAuthenticated, TokenExpired
+from application.ports.accounts import AccessClaims, AccessToken, EmailAddress
 from domain.ids import UserId
+
+
+def an_address(text: str) -> EmailAddress:
+    """An address that has only one spelling."""
+    return EmailAddress(text, (text,))
 
 
 class PlainPasswords:
@@ -41,6 +46,8 @@ class PlainTokens:
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         claims = self._claims.get(token)
-        if claims is None or claims.expires_at <= now:
+        if claims is None:
             raise NotAuthenticated
+        if claims.expires_at <= now:
+            raise TokenExpired
         return claims

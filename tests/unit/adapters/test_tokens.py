@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from adapters.security.keys import SigningKeys
 from adapters.security.token_memory import TokenMemory
 from adapters.security.tokens import JwtTokens
-from application.errors import NotAuthenticated
+from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims
 from domain.ids import UserId
 
@@ -51,8 +51,9 @@ def forged(
 
 
 def assert_refused(token: str, by: JwtTokens | None = None, now: datetime = NOW) -> None:
-    with pytest.raises(NotAuthenticated):
+    with pytest.raises(NotAuthenticated) as refusal:
         (by or tokens()).verify(token, now)
+    assert refusal.value.code in {"token-invalid", "token-expired"}
 
 
 def base64url(text: bytes) -> str:
@@ -63,14 +64,17 @@ def base64url(text: bytes) -> str:
     st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(1, 10**8),
 )
-def test_a_token_says_what_it_was_issued_with_to_the_microsecond(
+def test_a_token_says_what_it_was_issued_with_in_whole_seconds(
     now: datetime, lifetime: int
 ) -> None:
     by = JwtTokens(SigningKeys(OLD), lifetime)
     token = by.issue(USER, TOKEN, FAMILY, now)
     assert token.expires_in == lifetime
-    expires_at = now + timedelta(seconds=lifetime)
-    assert by.verify(token.text, now) == AccessClaims(USER, TOKEN, FAMILY, now, expires_at)
+    issued_at = now.replace(microsecond=0)
+    expires_at = issued_at + timedelta(seconds=lifetime)
+    assert by.verify(token.text, now) == AccessClaims(USER, TOKEN, FAMILY, issued_at, expires_at)
+    payload = jwt.decode(token.text, options={"verify_signature": False})
+    assert (type(payload["iat"]), type(payload["exp"])) == (int, int)
 
 
 def test_the_header_names_the_type_and_the_key_and_gives_away_neither_secret_nor_its_hash() -> None:
@@ -104,6 +108,8 @@ def test_a_forger_who_changes_nothing_is_believed() -> None:
         pytest.param(forged(fam=7), id="no family"),
         pytest.param(forged(iat="now"), id="no time"),
         pytest.param(forged(exp=float("inf")), id="for ever"),
+        pytest.param(forged(nbf="now"), id="from no time"),
+        pytest.param(forged(nbf=None), id="from nothing"),
         pytest.param(forged(exp=float("nan")), id="until no time"),
         pytest.param(forged(exp=10**30), id="nearly for ever"),
         *(
@@ -117,11 +123,25 @@ def test_a_token_that_is_not_exactly_ours_is_refused(token: str) -> None:
 
 
 def test_a_token_ends_at_the_very_microsecond_remembered_or_not() -> None:
-    by, end = tokens(), NOW + timedelta(seconds=LIFETIME)
+    by, end = tokens(), NOW.replace(microsecond=0) + timedelta(seconds=LIFETIME)
     token = issued(by)
     by.verify(token, end - timedelta(microseconds=1))
-    assert_refused(token, by, end)
-    assert_refused(token, tokens(), end)
+    for each in (by, tokens()):
+        with pytest.raises(TokenExpired):
+            each.verify(token, end)
+
+
+def test_a_token_of_a_release_that_wrote_fractions_of_seconds_is_valid() -> None:
+    token = forged(iat=NOW.timestamp(), exp=NOW.timestamp() + 0.5)
+    assert tokens().verify(token, NOW).expires_at == NOW + timedelta(seconds=0.5)
+
+
+def test_a_token_is_not_valid_before_its_nbf_remembered_or_not() -> None:
+    by, start = tokens(), NOW.replace(microsecond=0)
+    token = forged(nbf=int(start.timestamp()))
+    assert_refused(token, by, start - timedelta(microseconds=1))
+    assert by.verify(token, start).user_id == USER
+    assert_refused(token, by, start - timedelta(microseconds=1))
 
 
 def test_a_token_of_a_clock_that_is_ahead_is_taken() -> None:

@@ -6,6 +6,7 @@ from application.change_account import DisableAccount, GrantRole
 from application.errors import NoSuchAccount
 from domain.actor import Role
 from domain.user import User
+from tests.support.accounts import an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import a_user_id
 from tests.support.time import NOW, MovableClock
@@ -27,13 +28,13 @@ async def alice(stored: Adapters) -> User:
 
 async def test_a_role_is_granted_and_taken_back(stored: Adapters, alice: User) -> None:
     for role in (Role.STAFF, Role.USER):
-        changed = await GrantRole(stored.accounts)(EMAIL, role)
+        changed = await GrantRole(stored.accounts)(an_address(EMAIL), role)
         assert changed.role is role
         assert await stored.accounts.find(alice.id) == changed
 
 
 async def test_an_account_is_disabled(stored: Adapters, alice: User) -> None:
-    changed = await DisableAccount(stored.accounts)(EMAIL)
+    changed = await DisableAccount(stored.accounts)(an_address(EMAIL))
     assert changed.disabled
     assert await stored.accounts.find(alice.id) == changed
 
@@ -41,8 +42,8 @@ async def test_an_account_is_disabled(stored: Adapters, alice: User) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda stored: GrantRole(stored.accounts)(EMAIL, Role.STAFF),
-        lambda stored: DisableAccount(stored.accounts)(EMAIL),
+        lambda stored: GrantRole(stored.accounts)(an_address(EMAIL), Role.STAFF),
+        lambda stored: DisableAccount(stored.accounts)(an_address(EMAIL)),
     ],
 )
 async def test_an_account_that_nobody_opened_cannot_be_changed(

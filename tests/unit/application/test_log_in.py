@@ -7,10 +7,10 @@ from adapters.memory.limits import MemoryRateLimiter
 from application.errors import InvalidCredentials, RateLimited
 from application.log_in import Credentials, LogIn
 from application.login_limits import LoginLimits
-from application.ports.accounts import AccessToken
+from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.limits import Limit
 from domain.user import User
-from tests.support.accounts import PlainPasswords, PlainTokens
+from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import NOW, MovableClock
@@ -48,7 +48,7 @@ class Gate:
     async def attempt(
         self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME
     ) -> AccessToken:
-        return await self.log_in(Credentials(email, password, address))
+        return await self.log_in(Credentials(an_address(email), password, address))
 
     async def fail(self, times: int, email: str = EMAIL, address: str = HOME) -> None:
         for _ in range(times):
@@ -71,6 +71,48 @@ async def test_the_right_password_is_traded_for_a_token_of_the_account() -> None
     claims = gate.tokens.verify(token.text, NOW)
     assert (claims.user_id, claims.issued_at) == (alice.id, NOW)
     assert claims.token_id != claims.family
+
+
+DECOMPOSED, COMPOSED = "pa\u0301ssword", "p\u00e1ssword"
+
+
+@pytest.mark.parametrize("spelling", [COMPOSED, DECOMPOSED])
+async def test_a_password_is_compared_in_its_normal_form(spelling: str) -> None:
+    gate = Gate()
+    await gate.open_account(password_hash=f"strong:{COMPOSED}")
+    await gate.attempt(spelling)
+
+
+async def test_a_password_that_was_stored_before_it_was_normalised_is_still_right() -> None:
+    gate = Gate()
+    await gate.open_account(password_hash=f"strong:{DECOMPOSED}")
+    with pytest.raises(InvalidCredentials):
+        await gate.attempt(COMPOSED)
+    await gate.attempt(DECOMPOSED)
+    login = await gate.stored.accounts.login(EMAIL)
+    assert login is not None
+    assert login.password_hash == f"strong:{COMPOSED}"
+    await gate.attempt(COMPOSED)
+
+
+async def test_an_unknown_account_takes_the_work_of_a_wrong_password_in_every_form() -> None:
+    gate = Gate()
+    await gate.open_account()
+    for password in ("wrong", DECOMPOSED):
+        asked = []
+        for email in (EMAIL, "nobody@example.com"):
+            gate.passwords.asked.clear()
+            with pytest.raises(InvalidCredentials):
+                await gate.attempt(password, email)
+            asked.append(len(gate.passwords.asked))
+        assert asked[0] == asked[1]
+
+
+async def test_an_account_is_found_under_an_older_spelling_of_its_address(gate: Gate) -> None:
+    await gate.open_account("ada@xn--bcher-kva.example")
+    spellings = ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example")
+    address = EmailAddress(spellings[0], spellings)
+    await gate.log_in(Credentials(address, PASSWORD, HOME))
 
 
 async def test_each_login_gets_a_token_and_a_family_of_its_own(gate: Gate) -> None:

@@ -5,6 +5,7 @@ from application.errors import NotAuthenticated
 from application.read_account import ReadAccount
 from domain.actor import Role
 from domain.user import User
+from tests.support.accounts import an_address
 from tests.support.adapters import memory_adapters
 from tests.support.orders import a_user_id
 from tests.support.time import NOW, MovableClock
@@ -17,9 +18,9 @@ async def test_an_account_is_shown_as_it_is_now() -> None:
     user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
     await accounts.add(user, "hash")
     assert await ReadAccount(accounts)(user.id) == user
-    await GrantRole(accounts)(EMAIL, Role.STAFF)
+    await GrantRole(accounts)(an_address(EMAIL), Role.STAFF)
     assert (await ReadAccount(accounts)(user.id)).role is Role.STAFF
-    await DisableAccount(accounts)(EMAIL)
+    await DisableAccount(accounts)(an_address(EMAIL))
     with pytest.raises(NotAuthenticated):
         await ReadAccount(accounts)(user.id)
 

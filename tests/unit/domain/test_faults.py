@@ -42,7 +42,7 @@ def test_the_first_fault_of_a_value_counts() -> None:
     faults = Faults()
     faults.note("first", "First.", "email")
     faults.note("second", "Second.", "email")
-    with pytest.raises(Invalid, match=r"^First\.$"):
+    with pytest.raises(Invalid, match=r"^`email`: first\.$"):
         faults.refuse()
 
 
@@ -69,3 +69,13 @@ def test_a_reader_that_returns_nothing_is_a_bug_and_no_fault_of_the_input() -> N
         Faults().sound(None)
     with pytest.raises(ZeroDivisionError):
         Faults().read(lambda _: 1 // 0, 1, "here")
+
+
+def test_a_field_and_a_parameter_of_one_name_may_both_have_a_fault() -> None:
+    class OfAnotherPlace(Fault):
+        pass
+
+    faults = Faults()
+    faults.note("first", "First.", "status")
+    faults.include([OfAnotherPlace(("status",), "second", "Second.")])
+    assert len(faults) == 2
