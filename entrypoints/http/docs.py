@@ -15,10 +15,9 @@ from litestar.params import FromPath
 from openapi_ui_bundles import swagger_ui
 
 from entrypoints.http.access import open_to_all
-from entrypoints.http.described import ADVICE
 from entrypoints.http.errors import NoSuchRoute
 from entrypoints.http.options import with_options
-from entrypoints.http.problems import STATUS_OF
+from entrypoints.http.problem_catalogue import ENTRY_OF
 
 _PAGES: Final = Path(__file__).with_name("pages")
 _SWAGGER: Final = Path(swagger_ui.static_path)
@@ -51,8 +50,6 @@ _ASSETS: Final[Mapping[str, _Asset]] = {
     "icon.svg": _Asset(_PAGES / "icon.svg", "image/svg+xml"),
 }
 
-_BY_CODE: Final = {error.code: error for error in ADVICE}
-
 
 @get("/openapi.json", before_request=open_to_all())
 async def read_document() -> Response[bytes]:
@@ -81,19 +78,18 @@ async def read_asset(name: FromPath[str]) -> Response[bytes]:
 @get("/problems/{code:str}", before_request=open_to_all())
 async def read_problem(code: FromPath[str]) -> Response[bytes]:
     """Read what a problem means, and what to do about it."""
-    error = _BY_CODE.get(code)
-    if error is None:
+    entry = ENTRY_OF.get(code)
+    if entry is None:
         raise NoSuchRoute
-    status = HTTPStatus(STATUS_OF[error])
-    advice = ADVICE[error]
+    status = HTTPStatus(entry.status)
     return _page(
         "problem.html",
         {
             "code": code,
-            "title": error.title(),
+            "title": entry.title,
             "status": f"{status.value} {status.phrase}",
-            "meaning": advice.meaning,
-            "remedy": advice.remedy,
+            "meaning": entry.meaning,
+            "remedy": entry.remedy,
         },
     )
 

@@ -21,7 +21,8 @@ from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSA
 from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
 from entrypoints.http.openapi_parameters import PARAMETERS
 from entrypoints.http.openapi_schemas import Schema, schemas_of
-from entrypoints.http.problems import MEDIA_TYPE, STATUS_OF, problem_of
+from entrypoints.http.problem_catalogue import ENTRY_OF
+from entrypoints.http.problems import MEDIA_TYPE, problem_of
 from entrypoints.http.shapes import Problem
 
 VERSION: Final = "1.0.0"
@@ -137,7 +138,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     found = {each.status: _answer(each, common) for each in operation.answers}
     refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
     for refusal in operation.refusals:
-        refusals[STATUS_OF[type(refusal)]].append(refusal)
+        refusals[ENTRY_OF[refusal.code].status].append(refusal)
     for status, errors in refusals.items():
         found[status] = _problem(status, errors, _example_path(operation), common)
     return {str(status): found[status] for status in sorted(found)}
@@ -187,7 +188,7 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
 def _of_any_address() -> dict[str, Any]:
     """The refusals that belong to no operation: they are met where there is none."""
     return {
-        type(error).__name__: _problem(STATUS_OF[type(error)], [error], path, COMMON)
+        type(error).__name__: _problem(ENTRY_OF[error.code].status, [error], path, COMMON)
         for error, path in ((NoSuchRoute(), "/order/"), (MethodNotAllowed(), "/me/"))
     }
 

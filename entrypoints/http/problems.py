@@ -1,4 +1,4 @@
-"""Refusals as problem details (RFC 9457): the one table of statuses, and how each is written."""
+"""Refusals as problem details (RFC 9457): how each is written."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,28 +13,18 @@ from litestar.exceptions import (
 )
 
 from application.errors import (
-    ConcurrentUpdate,
     InvalidCredentials,
-    NoSuchAccount,
     NotAuthenticated,
-    NotYourOrders,
     RateLimited,
     Unavailable,
 )
 from domain.errors import (
-    EmailTaken,
     Fault,
     IllegalTransition,
     Invalid,
-    OrderNotFound,
     OrderServiceError,
-    ReferenceTaken,
-    StatusForbidden,
-    TotalMismatch,
-    VersionConflict,
 )
 from entrypoints.http.errors import (
-    BodyTooLarge,
     HeaderFault,
     InternalError,
     InvalidTokenRequest,
@@ -43,40 +33,14 @@ from entrypoints.http.errors import (
     NoSuchRoute,
     NotAlive,
     ParameterFault,
-    UnsupportedContentType,
 )
 from entrypoints.http.options import allow
+from entrypoints.http.problem_catalogue import ENTRY_OF
 from entrypoints.http.request import asked_path
 from entrypoints.http.shapes import Problem, ProblemFault
 from entrypoints.logs import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
-
-STATUS_OF: Final[Mapping[type[OrderServiceError], int]] = {
-    MalformedBody: 400,
-    InvalidCredentials: 401,
-    NotAuthenticated: 401,
-    NotYourOrders: 403,
-    StatusForbidden: 403,
-    NoSuchAccount: 404,
-    NoSuchRoute: 404,
-    OrderNotFound: 404,
-    MethodNotAllowed: 405,
-    EmailTaken: 409,
-    IllegalTransition: 409,
-    ReferenceTaken: 409,
-    VersionConflict: 412,
-    BodyTooLarge: 413,
-    UnsupportedContentType: 415,
-    Invalid: 422,
-    InvalidTokenRequest: 422,
-    TotalMismatch: 422,
-    RateLimited: 429,
-    InternalError: 500,
-    ConcurrentUpdate: 503,
-    NotAlive: 503,
-    Unavailable: 503,
-}
 
 #: RFC 6749, section 5.2: what OAuth clients read.
 _OAUTH_ERROR: Final[Mapping[type[OrderServiceError], str]] = {
@@ -91,7 +55,7 @@ def problem_of(error: OrderServiceError, path: str) -> Problem:
     problem = Problem(
         type=f"/problems/{error.code}",
         title=error.title(),
-        status=STATUS_OF[kind],
+        status=ENTRY_OF[error.code].status,
         detail=str(error),
         instance=path,
         code=error.code,
@@ -141,7 +105,7 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
         headers["Allow"] = _allow(error)
     return Response(
         msgspec.json.encode(problem_of(refusal, asked_path(request.scope))),
-        status_code=STATUS_OF[type(refusal)],
+        status_code=ENTRY_OF[refusal.code].status,
         headers=headers,
         media_type=MEDIA_TYPE,
     )
@@ -149,7 +113,7 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
 
 def _refusal(error: Exception) -> OrderServiceError:
     match error:
-        case OrderServiceError() if type(error) in STATUS_OF:
+        case OrderServiceError() if error.code in ENTRY_OF:
             return error
         case NotFoundException():
             return NoSuchRoute()

@@ -19,8 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from domain.errors import OrderServiceError
-from entrypoints.http.problems import STATUS_OF
+from entrypoints.http.problem_catalogue import CATALOGUE, Entry
 from tests.e2e.answers import assert_problem
 from tests.e2e.service import PASSWORD, Service, an_email
 
@@ -94,12 +93,12 @@ def test_the_document_is_served_and_is_the_one_that_the_command_prints(service: 
     assert answer.text == service.run("openapi").stdout
 
 
-@pytest.mark.parametrize("error", STATUS_OF, ids=lambda error: error.__name__)
-def test_every_problem_has_a_page(service: Service, error: type[OrderServiceError]) -> None:
-    page = service.http.get(f"/problems/{error.code}")
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.code)
+def test_every_problem_has_a_page(service: Service, entry: Entry) -> None:
+    page = service.http.get(f"/problems/{entry.code}")
     assert page.status_code == 200
-    assert f"<code>{error.code}</code>" in page.text
-    assert str(STATUS_OF[error]) in page.text
+    assert f"<code>{entry.code}</code>" in page.text
+    assert str(entry.status) in page.text
 
 
 # --- A browser

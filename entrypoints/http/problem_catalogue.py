@@ -1,4 +1,7 @@
-"""What each refusal means to those who meet it, and what they can do: the page of its `type`."""
+"""The problem catalogue: each problem code with its status, meaning and remedy.
+
+The problem pages, `docs/errors.md` and the status of every refusal are made from it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,105 +39,165 @@ from entrypoints.http.errors import (
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """What a refusal means, and what to do about it."""
+class Entry:
+    """One problem code. `error` gives the code and the title (RFC 9457, section 3.1.3)."""
 
+    error: type[OrderServiceError]
+    status: int
     meaning: str
     remedy: str
 
+    @property
+    def code(self) -> str:
+        """The stable code, in kebab case: what a client may branch on."""
+        return self.error.code
 
-#: Where two refusals share a code, the more general one speaks for both.
-ADVICE: Final[Mapping[type[OrderServiceError], Advice]] = {
-    MalformedBody: Advice(
+    @property
+    def title(self) -> str:
+        """The problem in a few words, the same for every occurrence."""
+        return self.error.title()
+
+
+#: One entry a code, in the order of their statuses. If two errors share a code, the more general
+#: one has the entry.
+CATALOGUE: Final = (
+    Entry(
+        MalformedBody,
+        400,
         "The body could not be read at all: it breaks the rules of JSON, of a form, or of UTF-8.",
         "Look at the place that the detail names, and send the body again.",
     ),
-    InvalidCredentials: Advice(
-        "No account has this address with this password. Which of the two is wrong is not told.",
-        "Check both. After several failures you have to wait, even with the right password.",
+    Entry(
+        InvalidCredentials,
+        401,
+        "No account has this address with this password. The answer does not say which of the two"
+        " is wrong.",
+        "Check both. After several failures you must wait, even with the right password.",
     ),
-    NotAuthenticated: Advice(
+    Entry(
+        NotAuthenticated,
+        401,
         "The token is missing, expired or not one of ours, or its account is disabled.",
         "Get a new one from POST /token/ and send it as: Authorization: Bearer TOKEN.",
     ),
-    NotYourOrders: Advice(
-        "You asked for the orders of somebody else, or of an id that is nobody's.",
-        "Ask for your own: GET /me/ tells your id.",
+    Entry(
+        NotYourOrders,
+        403,
+        "You asked for another user's orders, or for those of an unknown user id.",
+        "Ask for your own: GET /me/ returns your id.",
     ),
-    StatusForbidden: Advice(
+    Entry(
+        StatusForbidden,
+        403,
         "The service is set up so that owners may only cancel their orders.",
         "Ask staff to set the status.",
     ),
-    NoSuchAccount: Advice(
+    Entry(
+        NoSuchAccount,
+        404,
         "An operator named an account that does not exist.",
         "Check the address.",
     ),
-    NoSuchRoute: Advice(
+    Entry(
+        NoSuchRoute,
+        404,
         "No page and no operation has this address.",
         "Check the path: /docs shows every one there is.",
     ),
-    OrderNotFound: Advice(
-        "No order has this id, or it belongs to somebody else: the two look alike on purpose.",
+    Entry(
+        OrderNotFound,
+        404,
+        "No order has this id, or it belongs to another user: the two look alike on purpose.",
         "Check the id: GET /orders/ lists your orders.",
     ),
-    MethodNotAllowed: Advice(
+    Entry(
+        MethodNotAllowed,
+        405,
         "The address exists, but does nothing by this method.",
         "Use one of the methods that the answer's Allow header lists.",
     ),
-    EmailTaken: Advice(
+    Entry(
+        EmailTaken,
+        409,
         "An account has this address already; addresses are compared without regard to case.",
         "Log in with it, or register another one.",
     ),
-    IllegalTransition: Advice(
+    Entry(
+        IllegalTransition,
+        409,
         "Orders go from PENDING to PAID to SHIPPED, and may be canceled until they are shipped.",
-        "Choose one of the problem's next_statuses; where there is none, the order is final.",
+        "Choose one of the problem's next_statuses; if there is none, the order is final.",
     ),
-    ReferenceTaken: Advice(
+    Entry(
+        ReferenceTaken,
+        409,
         "References are unique among your orders: most likely this one was placed already.",
         "Look for it with GET /orders/?reference=..., or choose another reference.",
     ),
-    VersionConflict: Advice(
+    Entry(
+        VersionConflict,
+        412,
         "The order was changed after you read it, and If-Match asked for what you had read.",
         "Read it again, decide again, and send its new ETag as If-Match.",
     ),
-    BodyTooLarge: Advice(
+    Entry(
+        BodyTooLarge,
+        413,
         "A body may have 256 KiB.",
         "Send less at once.",
     ),
-    UnsupportedContentType: Advice(
+    Entry(
+        UnsupportedContentType,
+        415,
         "POST /token/ reads forms; everything else reads JSON, in UTF-8.",
         "Set Content-Type to what the detail asks for.",
     ),
-    Invalid: Advice(
+    Entry(
+        Invalid,
+        422,
         "The body can be read, but some of its values, parameters or headers cannot be accepted.",
         "The problem's errors name every one of them; put them right and ask again.",
     ),
-    TotalMismatch: Advice(
-        "Where the items have prices, the total must be their exact sum.",
-        "Add up price times quantity of every item; the detail tells what it comes to.",
+    Entry(
+        TotalMismatch,
+        422,
+        "If the items have prices, the total must be their exact sum.",
+        "Add up price times quantity of every item; the detail says what it comes to.",
     ),
-    RateLimited: Advice(
-        "The limit is per user, or per address where nobody is logged in; logins have their own.",
+    Entry(
+        RateLimited,
+        429,
+        "The limit is per user, or per address without a login; logins have their own.",
         "Wait for as many seconds as the answer's Retry-After header says.",
     ),
-    InternalError: Advice(
+    Entry(
+        InternalError,
+        500,
         "This is a mistake of the service, not of yours; it is in its log with the request's id.",
-        "Tell its operator the answer's X-Request-Id.",
+        "Give its operator the answer's X-Request-Id.",
     ),
-    ConcurrentUpdate: Advice(
-        "Several writers changed the order over and over while yours was tried.",
+    Entry(
+        ConcurrentUpdate,
+        503,
+        "Other requests kept changing the order while yours was tried.",
         "Ask again; with If-Match, read the order first.",
     ),
-    NotAlive: Advice(
+    Entry(
+        NotAlive,
+        503,
         "A background loop of the process that answered fails again and again, or has made no"
         " progress for a minute although it has work to do.",
-        "Restart the process, if whatever watches over it has not done so yet. The log names the"
+        "Restart the process, unless its supervisor has done so already. The log names the"
         " loop and the reason. Nothing is lost: another process, or the next start, goes on.",
     ),
-    Unavailable: Advice(
+    Entry(
+        Unavailable,
+        503,
         "The service is at its limits, or its database is out of reach. The detail says whether a"
         " change may have been done all the same.",
         "Ask again after as many seconds as the answer's Retry-After header says. If a change may"
         " have been done, look for it first, or repeat the request with the same reference.",
     ),
-}
+)
+
+ENTRY_OF: Final[Mapping[str, Entry]] = {entry.code: entry for entry in CATALOGUE}
