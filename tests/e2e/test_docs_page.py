@@ -69,7 +69,7 @@ def test_a_page_loads_nothing_from_anywhere_else(service: Service, path: str) ->
 
 def test_a_pages_files_are_kept_under_names_that_change_with_them(service: Service) -> None:
     files = re.findall(
-        r'(?:src|href)="(/docs/[^"]+\?[0-9a-f]{12})"', service.http.get("/docs").text
+        r'(?:src|href)="(/docs/[a-z-]+\.[0-9a-f]{12}\.[a-z]+)"', service.http.get("/docs").text
     )
     assert len(files) == 5
     for file in files:
@@ -77,9 +77,7 @@ def test_a_pages_files_are_kept_under_names_that_change_with_them(service: Servi
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         kind = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-        assert answer.headers["content-type"].startswith(
-            kind[file.partition("?")[0].rpartition(".")[2]]
-        )
+        assert answer.headers["content-type"].startswith(kind[file.rpartition(".")[2]])
 
 
 @pytest.mark.parametrize("path", ["/docs/nothing.js", "/docs/..%2Fdocs.py", "/problems/nothing"])
@@ -176,7 +174,8 @@ class Visit:
         page.on("console", self._listen)
 
     def _listen(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # Swagger UI warns of spaces in deep links at each underscore of an operation's name.
+        if message.type == "error" and "deep link whitespace" not in message.text:
             self.complaints.append(message.text)
 
     @property
