@@ -11,6 +11,7 @@ from application.errors import NotAuthenticated, RateLimited
 from application.ports.limits import Allowance, Limit
 from domain.user import User
 from entrypoints.http.client_address import client_key
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.request import ApiRequest, peer_of
 from entrypoints.http.services import HttpLimits
 
@@ -72,7 +73,7 @@ def address_of(request: ApiRequest) -> str:
 async def _authenticated(request: ApiRequest) -> User:
     try:
         return await request.services.authenticate(_bearer_token(request))
-    except NotAuthenticated:
+    except (NotAuthenticated, RepeatedHeader):
         await _taken(request, default_limit, address_of(request))
         raise
 
