@@ -14,7 +14,7 @@ from application.allowances import allowances, least
 from application.patience import FOR_STORAGE, Patience, patience, storage_deadline
 from application.ports.limits import Allowance
 from application.tracing import caused_by
-from entrypoints.http.headers import advisory
+from entrypoints.http.headers import given_once
 from entrypoints.http.rate_limit_headers import rate_limit_headers
 from entrypoints.logs import logger
 from entrypoints.metrics.requests import count_request
@@ -58,9 +58,10 @@ class _Exchange:
         self._status = 0
         self._allowances: list[Allowance] = []
         allowances.set(self._allowances)
-        self.request_id = _request_id(advisory(scope, b"x-request-id"))
+        headers = given_once(scope)
+        self.request_id = _request_id(headers.get(b"x-request-id", b""))
         # Two lines of it are no context (W3C Trace Context, section 3.2).
-        self.trace = advisory(scope, b"traceparent").decode("latin-1")
+        self.trace = headers.get(b"traceparent", b"").decode("latin-1")
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on."""

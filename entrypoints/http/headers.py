@@ -1,5 +1,6 @@
 """Reading request headers that may come on several lines (RFC 9110, section 5.3)."""
 
+from collections import Counter
 from typing import Any, Final
 
 from entrypoints.http.errors import RepeatedHeader
@@ -30,7 +31,11 @@ def single(scope: Any, name: bytes) -> str | None:
     return values[0].decode("latin-1") if values else None
 
 
-def advisory(scope: Any, name: bytes) -> bytes:
-    """Return the value of a header that is ignored if it is wrong; empty if absent or repeated."""
-    values = values_of(scope, name)
-    return values[0] if len(values) == 1 else b""
+def given_once(scope: Any) -> dict[bytes, bytes]:
+    """Return the headers that are on one line each; the others are ignored, as wrong ones are."""
+    lines = scope["headers"]
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        times = Counter(name for name, _ in lines)
+        return {name: value for name, value in headers.items() if times[name] == 1}
+    return headers
