@@ -106,12 +106,15 @@ class IllegalTransition(OrderServiceError):
 
 
 class VersionConflict(OrderServiceError):
-    """The order has moved on since you read it."""
+    """The precondition of the change does not match the order's version."""
 
     code = "version-conflict"
 
-    def __init__(self, version: int) -> None:
-        super().__init__(f"The order is at version {version}. Read it again, then decide.")
+    def __init__(self, version: int, detail: str = "") -> None:
+        self.version = version
+        super().__init__(
+            detail or f"The order is at version {version}. Read it again, then decide."
+        )
 
 
 class StatusForbidden(OrderServiceError):

@@ -17,6 +17,9 @@ from domain.currency import MINOR_DIGITS
 
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}")
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+#: Segments of unreserved characters (RFC 3986, section 2.3) that are neither `.` nor `..`.
+_PATH_PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
+_MAX_PATH_PREFIX_LENGTH: Final = 200
 _PERIODS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -132,6 +135,17 @@ def origins(text: str) -> tuple[str, ...]:
     if not all(_ORIGIN.fullmatch(each) for each in found):
         raise ValueError("must be origins such as https://shop.example.com, without a path")
     return found
+
+
+def path_prefix(text: str) -> str:
+    """The beginning of every path outside of a proxy, such as `/shop`; empty for none."""
+    if text in {"", "/"}:
+        return ""
+    if len(text) > _MAX_PATH_PREFIX_LENGTH or not _PATH_PREFIX.fullmatch(text):
+        raise ValueError(
+            "must be a path such as /shop: a slash before each part and none at the end"
+        )
+    return text
 
 
 def secret(text: str) -> bytes:

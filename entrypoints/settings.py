@@ -145,7 +145,16 @@ class Settings:
         read.whole(2, 1000), "10", "Connections to PostgreSQL that one process may hold"
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
-        read.networks, "", "Networks whose `X-Forwarded-For` is believed, separated by commas"
+        read.networks,
+        "",
+        "Networks whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Prefix` are believed,"
+        " separated by commas",
+    )
+    root_path: str = _setting(
+        read.path_prefix,
+        "",
+        "The path prefix that a proxy strips, such as `/shop`: links, `Location` and `/docs` carry"
+        " it",
     )
     cors_origins: tuple[str, ...] = _setting(
         read.origins, "", "Origins whose pages may call the API, separated by commas"

@@ -8,7 +8,7 @@ from application.ports.events import Delivery
 from application.topics import NEW_ORDER, PARTITIONS, PROCESSING_GROUP
 from entrypoints.asyncapi.headers import CLOUD_EVENT, DEAD_LETTER, Schema
 from entrypoints.asyncapi.messages import MESSAGES, Message
-from entrypoints.http.openapi import VERSION
+from entrypoints.http.about import VERSION
 from entrypoints.http.openapi_schemas import schemas_of
 
 _BINDING: Final = "0.5.0"

@@ -64,7 +64,7 @@ async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator
     if settings.admin_port is None:
         yield
         return
-    app = api(nullcontext(await http_services(container)), routers=[operations.routes])
+    app = api(nullcontext(await http_services(container)), settings, routers=[operations.routes])
     with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
         async with serving_beside(app, listener):
             yield

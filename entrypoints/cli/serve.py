@@ -28,7 +28,7 @@ async def serve(settings: Settings) -> int:
         ):
             logger.info("starting", role="serve", **settings.described, **_data(settings))
             async with running_service(settings) as services:
-                app = api(nullcontext(services), settings.cors_origins)
+                app = api(nullcontext(services), settings)
                 server = Server(app, when_ready=lambda: _announce(listener))
                 stop.once_up(server.come_down)
                 await server.serve(sockets=[listener])

@@ -10,8 +10,9 @@ from application.allowances import note
 from application.errors import NotAuthenticated, RateLimited, TokenMissing
 from application.ports.limits import Allowance, Limit
 from domain.user import User
-from entrypoints.http.client_address import client_address
-from entrypoints.http.request import ApiRequest
+from entrypoints.http.client_address import client_key
+from entrypoints.http.errors import RepeatedHeader
+from entrypoints.http.request import ApiRequest, peer_of
 from entrypoints.http.services import HttpLimits
 
 #: Of an `ApiRequest`; Litestar's hooks are typed for requests of any kind.
@@ -60,16 +61,19 @@ def for_readers() -> Guard:
 
 
 def address_of(request: ApiRequest) -> str:
-    """The address that a request comes from."""
-    peer = request.client.host if request.client else ""
-    forwarded_for = ",".join(request.headers.getall("x-forwarded-for", []))
-    return client_address(peer, forwarded_for, request.services.trusted_proxies)
+    """The key of the limits by address: the client's address, or the network that stands for it."""
+    return client_key(
+        peer_of(request.scope),
+        request.list_header(b"x-forwarded-for"),
+        request.list_header(b"forwarded"),
+        request.services.trusted_proxies,
+    )
 
 
 async def _authenticated(request: ApiRequest) -> User:
     try:
         return await request.services.authenticate(_bearer_token(request))
-    except NotAuthenticated:
+    except (NotAuthenticated, RepeatedHeader):
         await _taken(request, default_limit, address_of(request))
         raise
 

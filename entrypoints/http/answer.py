@@ -19,21 +19,32 @@ class Answer:
 
     __slots__ = ("_body", "_headers", "_status")
 
-    def __init__(self, body: bytes, status: int = 200, headers: Iterable[Header] = ()) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        status: int = 200,
+        headers: Iterable[Header] = (),
+        media_type: bytes = JSON,
+    ) -> None:
         self._body = body
         self._status = status
         self._headers = [
-            (b"content-type", JSON),
+            (b"content-type", media_type),
             (b"content-length", b"%d" % len(body)),
             *headers,
         ]
 
     @classmethod
-    def not_modified(cls, headers: Iterable[Header]) -> "Answer":
-        """304: the client has the body (RFC 9110, section 15.4.5)."""
-        answer = cls(b"", 304)
+    def without_body(cls, status: int, headers: Iterable[Header]) -> "Answer":
+        """Return an answer that has no body by its status: 204, or 304 (RFC 9110, section 15)."""
+        answer = cls(b"", status)
         answer._headers = [*headers]
         return answer
+
+    def with_headers(self, *headers: Header) -> "Answer":
+        """Add headers to the answer, and return it."""
+        self._headers += headers
+        return self
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         """Send it."""

@@ -6,33 +6,20 @@ from typing import Final
 
 from dishka import Provider
 from litestar import Litestar, Router
-from litestar.config.cors import CORSConfig
 from litestar.types import ASGIApp
 
 from entrypoints.composition.service import running_service
-from entrypoints.http import accounts, docs, operations, orders
+from entrypoints.http import accounts, docs, home, operations, orders
+from entrypoints.http.cors import Cors
 from entrypoints.http.edge import Edge
+from entrypoints.http.path_prefix import PathPrefix
 from entrypoints.http.problems import refuse
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.services import Services
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings, load_settings
 
-_EXPOSED = [
-    "ETag",
-    "Location",
-    "Link",
-    "X-Request-Id",
-    "X-Cache",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-    "Retry-After",
-    "Idempotent-Replayed",
-]
-
-
-ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes)
+ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes, home.routes)
 
 
 def create_app(settings: Settings | None = None, *instead: Provider) -> ASGIApp:
@@ -47,15 +34,25 @@ def create_app(settings: Settings | None = None, *instead: Provider) -> ASGIApp:
     if settings is None:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
-    return api(running_service(settings, *instead), settings.cors_origins)
+    return api(running_service(settings, *instead), settings)
 
 
 def api(
     service: AbstractAsyncContextManager[Services],
-    cors_origins: tuple[str, ...] = (),
+    settings: Settings,
     routers: Sequence[Router] = ROUTERS,
 ) -> ASGIApp:
     """The API over the services that `service` opens when the application starts."""
+    app = routing(service, routers)
+    first_segments = {route.path.split("/")[1] for route in app.routes}
+    readable = Cors(app, settings.cors_origins)
+    return Edge(PathPrefix(readable, settings.root_path, settings.trusted_proxies, first_segments))
+
+
+def routing(
+    service: AbstractAsyncContextManager[Services], routers: Sequence[Router] = ROUTERS
+) -> Litestar:
+    """The routes, without what every answer has from the layers around them."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -63,32 +60,12 @@ def api(
             app.state.services = services
             yield
 
-    app = Litestar(
+    return Litestar(
         routers,
         lifespan=[lifespan],
         request_class=ApiRequest,
         exception_handlers={Exception: refuse},
         openapi_config=None,
-        cors_config=_cors(cors_origins),
         # The handlers answer with ready bytes; nothing is to be guessed, cached or logged here.
         logging_config=None,
-    )
-    return Edge(app)
-
-
-def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
-    if not origins:
-        return None
-    return CORSConfig(
-        allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "If-Match",
-            "If-None-Match",
-            "Idempotency-Key",
-            "X-Request-Id",
-        ],
-        expose_headers=_EXPOSED,
     )

@@ -1,39 +1,84 @@
-"""Where a request comes from, believing nobody but the proxies that we know."""
+"""The client's address behind trusted proxies, and the key that it is rate-limited by.
+
+A trusted proxy writes `X-Forwarded-For` or `Forwarded`, and passes the other one on as the client
+sent it. So if both are there and disagree, neither is believed: a client must not choose its key.
+"""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 
-Address = IPv4Address | IPv6Address
+from entrypoints.http.forwarded import (
+    Address,
+    Hop,
+    Unnamed,
+    hops_of_forwarded,
+    hops_of_x_forwarded_for,
+    parse_address,
+)
+
 Networks = Sequence[IPv4Network | IPv6Network]
 
+#: Bits: a provider gives each customer a /64 at least (RFC 6177), all of which is one client.
+_IPV6_CLIENT_PREFIX = 64
 
-def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
-    """The address of whoever asks: the peer's, or what a trusted proxy says of it.
 
-    `X-Forwarded-For` is read from its end, where our own proxies wrote: the first address that is
-    no trusted proxy's is the client's. What stands before it, anybody may have made up.
+def client_key(
+    peer: str, forwarded_for: str | None, forwarded: str | None, trusted: Networks
+) -> str:
+    """Return the key of the client's limits: its IPv4 address, or the /64 of its IPv6 address."""
+    address = parse_address(peer)
+    if address is None:
+        return peer
+    if (forwarded_for or forwarded) and is_trusted(address, trusted):
+        address = _client(address, forwarded_for, forwarded, trusted)
+    return _key(address)
+
+
+def is_trusted(address: Address | None, trusted: Networks) -> bool:
+    """Return whether this is the address of a trusted proxy."""
+    return address is not None and any(address in network for network in trusted)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The last hop that could be followed. `is_final`: no trusted proxy would have gone on."""
+
+    address: Address
+    is_final: bool
+
+
+def _client(
+    peer: Address, forwarded_for: str | None, forwarded: str | None, trusted: Networks
+) -> Address:
+    chains = (
+        hops_of_x_forwarded_for(forwarded_for or ""),
+        hops_of_forwarded(forwarded or ""),
+    )
+    ends = [end for hops in chains if hops and (end := _end(peer, hops, trusted))]
+    clients = {end.address for end in ends if end.is_final} or {end.address for end in ends}
+    return clients.pop() if len(clients) == 1 else peer
+
+
+def _end(peer: Address, hops: Sequence[Hop], trusted: Networks) -> _End | None:
+    """Follow the hops from their end, where our own proxies wrote, to one that is not trusted.
+
+    A client can write anything before that. A hop that hides its address stands for the proxy that
+    it came through; one without any says nothing.
     """
-    address = _parse(peer)
-    if address is None or not forwarded_for or not _is_trusted(address, trusted):
-        return str(address or peer)
-    for hop in reversed(forwarded_for.split(",")):
-        earlier = _parse(hop.strip())
-        if earlier is None:
-            break
-        address = earlier
-        if not _is_trusted(address, trusted):
-            break
+    nearest = peer
+    for hop in reversed(hops):
+        if hop is Unnamed.SILENT:
+            return None
+        if isinstance(hop, Unnamed):
+            return _End(nearest, is_final=True)
+        nearest = hop
+        if not is_trusted(nearest, trusted):
+            return _End(nearest, is_final=True)
+    return _End(nearest, is_final=False)
+
+
+def _key(address: Address) -> str:
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address), _IPV6_CLIENT_PREFIX), strict=False))
     return str(address)
-
-
-def _parse(text: str) -> Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
-
-
-def _is_trusted(address: Address, trusted: Networks) -> bool:
-    return any(address in network for network in trusted)

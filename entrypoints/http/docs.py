@@ -1,125 +1,126 @@
 """The documents that describe the API, and the pages that show them without any other host."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
+from functools import lru_cache
 from html import escape
 from http import HTTPStatus
-from pathlib import Path
-from string import Template
 from typing import Final
 
-from litestar import Response, Router, get
+import msgspec
+from litestar import Router, get
 from litestar.params import FromPath
-from openapi_ui_bundles import swagger_ui
 
 from entrypoints.http.access import open_to_all
+from entrypoints.http.answer import JSON, Answer
+from entrypoints.http.assets import assets, hashed_names, page, raw_page
 from entrypoints.http.errors import NoSuchRoute
+from entrypoints.http.links import link, prefix_of
+from entrypoints.http.negotiation import preferred_type
 from entrypoints.http.options import with_options
-from entrypoints.http.problem_catalogue import ENTRY_OF
+from entrypoints.http.problem_catalogue import CATALOGUE, ENTRY_OF, Entry
+from entrypoints.http.request import ApiRequest
+from entrypoints.http.static_content import StaticContent
 
-_PAGES: Final = Path(__file__).with_name("pages")
-_SWAGGER: Final = Path(swagger_ui.static_path)
-
-_PAGE_HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
-#: The pages name an asset with a digest of its content, so that what was kept is never out of date.
-_KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+HTML: Final = "text/html"
+_NO_CACHE: Final = (b"cache-control", b"no-cache")
+#: The name of such an asset changes with its content.
+_IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
+_VARY: Final = (b"vary", b"Accept")
+#: The first is for clients without a preference: browsers and people with curl.
+_OFFERED: Final = (HTML, JSON.decode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    """A file that the pages are made of."""
+class ProblemKind(msgspec.Struct):
+    """One kind of problem; `type` is the address of its page."""
 
-    path: Path
-    media_type: str
-
-
-_ASSETS: Final[Mapping[str, _Asset]] = {
-    "swagger-ui.css": _Asset(_SWAGGER / "swagger-ui.css", "text/css"),
-    "swagger-ui-bundle.js": _Asset(_SWAGGER / "swagger-ui-bundle.js", "text/javascript"),
-    "pages.css": _Asset(_PAGES / "pages.css", "text/css"),
-    "docs.js": _Asset(_PAGES / "docs.js", "text/javascript"),
-    "icon.svg": _Asset(_PAGES / "icon.svg", "image/svg+xml"),
-}
+    type: str
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
 
 
 @get("/openapi.json", before_request=open_to_all())
-async def read_document() -> Response[bytes]:
+async def read_document(request: ApiRequest) -> Answer:
     """Read the OpenAPI document of this API."""
-    # The document describes this route as well, so neither module can be there before the other.
-    from entrypoints.http.openapi import document_text  # noqa: PLC0415 - see above
-
-    headers = {"Cache-Control": "no-cache"}
-    return Response(document_text().encode(), headers=headers, media_type="application/json")
+    return _document(prefix_of(request.scope)).answer(request, _NO_CACHE)
 
 
 @get("/docs")
-async def read_page() -> Response[bytes]:
+async def read_page(request: ApiRequest) -> Answer:
     """Try the API in the browser, with Swagger UI."""
-    return _page("docs.html", {})
+    return page(request.scope, "docs.html")
 
 
 @get("/docs/{name:str}", include_in_schema=False)
-async def read_asset(name: FromPath[str]) -> Response[bytes]:
+async def read_asset(request: ApiRequest, name: FromPath[str]) -> Answer:
     """Read a file that the pages are made of."""
-    if name not in _ASSETS:
-        raise NoSuchRoute
-    return Response(_content(name), headers=_KEPT, media_type=_ASSETS[name].media_type)
+    if original := hashed_names().get(name):
+        return assets()[original].answer(request, _IMMUTABLE)
+    if name in assets():
+        return assets()[name].answer(request, _NO_CACHE)
+    raise NoSuchRoute
+
+
+@get("/problems", before_request=open_to_all())
+async def list_problems(request: ApiRequest) -> Answer:
+    """List every kind of problem, with what it means and what to do about it."""
+    if _wants_json(request):
+        kinds = [_kind(request, entry) for entry in CATALOGUE]
+        return Answer(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
+    rows = "\n".join(_row(request, entry) for entry in CATALOGUE)
+    return raw_page(request.scope, "problems.html", rows=rows).with_headers(_VARY)
 
 
 @get("/problems/{code:str}", before_request=open_to_all())
-async def read_problem(code: FromPath[str]) -> Response[bytes]:
+async def read_problem(request: ApiRequest, code: FromPath[str]) -> Answer:
     """Read what a problem means, and what to do about it."""
     entry = ENTRY_OF.get(code)
     if entry is None:
         raise NoSuchRoute
+    if _wants_json(request):
+        return Answer(msgspec.json.encode(_kind(request, entry)), headers=[_NO_CACHE, _VARY])
     status = HTTPStatus(entry.status)
-    return _page(
+    return page(
+        request.scope,
         "problem.html",
-        {
-            "code": code,
-            "title": entry.title,
-            "status": f"{status.value} {status.phrase}",
-            "meaning": entry.meaning,
-            "remedy": entry.remedy,
-        },
+        code=code,
+        title=entry.title,
+        status=f"{status.value} {status.phrase}",
+        meaning=entry.meaning,
+        remedy=entry.remedy,
+    ).with_headers(_VARY)
+
+
+def _row(request: ApiRequest, entry: Entry) -> str:
+    code = f'<a href="{_link(request, entry)}"><code>{entry.code}</code></a>'
+    return f"<tr><td>{entry.status}</td><td>{code}</td><td>{escape(entry.title)}</td></tr>"
+
+
+def _wants_json(request: ApiRequest) -> bool:
+    return preferred_type(request.list_header(b"accept"), _OFFERED) != HTML
+
+
+def _kind(request: ApiRequest, entry: Entry) -> ProblemKind:
+    return ProblemKind(
+        _link(request, entry), entry.code, entry.status, entry.title, entry.meaning, entry.remedy
     )
 
 
-def _page(name: str, texts: Mapping[str, str]) -> Response[bytes]:
-    escaped = {key: escape(text) for key, text in texts.items()}
-    page = _template(name).substitute(escaped).encode()
-    return Response(page, headers=_PAGE_HEADERS, media_type="text/html")
+def _link(request: ApiRequest, entry: Entry) -> str:
+    return link(request.scope, f"/problems/{entry.code}")
 
 
-@cache
-def _template(name: str) -> Template:
-    """A page whose assets are named for good; the texts are still to be put in."""
-    page = (_PAGES / name).read_text(encoding="utf-8")
-    for asset in _ASSETS:
-        page = page.replace(f'"/docs/{asset}"', f'"/docs/{asset}?{_digest(asset)}"')
-    return Template(page)
+@lru_cache(maxsize=16)
+def _document(prefix: str) -> StaticContent:
+    # The document describes this route as well, so neither module can be there before the other.
+    from entrypoints.http.openapi import document_text  # noqa: PLC0415 - see above
 
-
-@cache
-def _content(asset: str) -> bytes:
-    return _ASSETS[asset].path.read_bytes()
-
-
-def _digest(asset: str) -> str:
-    return sha256(_content(asset)).hexdigest()[:12]
+    return StaticContent.of(JSON.decode(), document_text(prefix).encode())
 
 
 routes = Router(
     "/",
-    route_handlers=with_options(read_document, read_page, read_asset, read_problem),
+    route_handlers=with_options(read_document, read_page, read_asset, list_problems, read_problem),
     tags=["Documents"],
 )

@@ -14,6 +14,8 @@ from application.allowances import allowances, least
 from application.patience import FOR_STORAGE, Patience, patience, storage_deadline
 from application.ports.limits import Allowance
 from application.tracing import caused_by
+from entrypoints.http.headers import given_once
+from entrypoints.http.rate_limit_headers import rate_limit_headers
 from entrypoints.logs import logger
 from entrypoints.metrics.requests import count_request
 
@@ -56,8 +58,9 @@ class _Exchange:
         self._status = 0
         self._allowances: list[Allowance] = []
         allowances.set(self._allowances)
-        headers = dict(scope["headers"])
+        headers = given_once(scope)
         self.request_id = _request_id(headers.get(b"x-request-id", b""))
+        # Two lines of it are no context (W3C Trace Context, section 3.2).
         self.trace = headers.get(b"traceparent", b"").decode("latin-1")
 
     async def send(self, message: Message) -> None:
@@ -67,11 +70,7 @@ class _Exchange:
             headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
             allowance = least(self._allowances)
             if allowance is not None:
-                headers += (
-                    (b"ratelimit-limit", b"%d" % allowance.limit.count),
-                    (b"ratelimit-remaining", b"%d" % allowance.remaining),
-                    (b"ratelimit-reset", b"%d" % allowance.reset),
-                )
+                headers += rate_limit_headers(allowance)
             message["headers"] = headers
         elif not message.get("more_body"):
             await self._end(_NO_BODY if self._is_head else message)

@@ -26,6 +26,21 @@ class MalformedBody(OrderServiceError):
     code = "malformed-json"
 
 
+class RepeatedHeader(OrderServiceError):
+    """A header that may be given once was given several times."""
+
+    code = "repeated-header"
+
+    def __init__(self, name: str = "Content-Type") -> None:
+        super().__init__(f"{name} must be given once.")
+
+
+class PreflightRefused(OrderServiceError):
+    """This origin may not send the request that its browser announced."""
+
+    code = "preflight-refused"
+
+
 class BodyTooLarge(OrderServiceError):
     """The body is larger than the service accepts."""
 

@@ -7,7 +7,7 @@ document is to say exactly what is answered (`docs/adr/0004-one-table-of-operati
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from inspect import cleandoc
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from domain.errors import OrderServiceError
-from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute
+from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.openapi_examples import ADA, ORDER_ID
 from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
 from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
@@ -24,8 +25,6 @@ from entrypoints.http.openapi_schemas import Schema, schemas_of
 from entrypoints.http.problem_catalogue import ENTRY_OF
 from entrypoints.http.problems import MEDIA_TYPE, problem_of
 from entrypoints.http.shapes import Problem
-
-VERSION: Final = "1.0.0"
 
 _DESCRIPTION: Final = """\
 Accounts, orders with a strict lifecycle, and the events that follow from them.
@@ -47,8 +46,13 @@ to a page that explains it; `errors` names every invalid value, not just the fir
 things are wrong, the first of these is told: the route, the limit of your address, the token, your
 own limit, the content type, the size, the syntax, the values, and then what the order says.
 
-**Limits**: the answers of limited routes tell in `RateLimit-*` how much is left. A limited request
-is `429` with `Retry-After`.
+**Limits**: the answers of limited routes say how much is left, in `RateLimit-Limit`,
+`RateLimit-Remaining` and `RateLimit-Reset`, and in the structured fields `RateLimit-Policy` and
+`RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). A limited request is `429` with
+`Retry-After`.
+
+**Browsers**: pages of the origins in the setting `CORS_ORIGINS` may call the API. `OPTIONS` answers
+with `Allow`.
 """
 
 _TAGS: Final = {
@@ -58,25 +62,20 @@ _TAGS: Final = {
     "Documents": "What describes the API.",
 }
 
-_SECURITY: Final = {
-    "type": "oauth2",
-    "description": "Your e-mail address as the user name, and your password.",
-    "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
-}
 
-
-@cache
-def document_text() -> str:
+@lru_cache(maxsize=4)
+def document_text(prefix: str = "") -> str:
     """The document as JSON to be read by people too: the same text every time."""
-    return f"{json.dumps(document(), indent=2)}\n"
+    return f"{json.dumps(document(prefix), indent=2)}\n"
 
 
-def document() -> dict[str, Any]:
-    """The document."""
+def document(prefix: str = "") -> dict[str, Any]:
+    """The document; `prefix` is the path prefix that clients put before every path."""
     return {
         "openapi": "3.1.0",
+        **({"servers": [{"url": prefix}]} if prefix else {}),
         "info": {
-            "title": "Order management service",
+            "title": NAME,
             "version": VERSION,
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
@@ -84,12 +83,20 @@ def document() -> dict[str, Any]:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": _paths(),
         "components": {
-            "securitySchemes": {"account": _SECURITY},
+            "securitySchemes": {"account": _security(prefix)},
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "responses": _of_any_address(),
             "schemas": _schemas()[1],
         },
+    }
+
+
+def _security(prefix: str) -> dict[str, Any]:
+    return {
+        "type": "oauth2",
+        "description": "Your e-mail address as the user name, and your password.",
+        "flows": {"password": {"tokenUrl": f"{prefix}/token/", "scopes": {}}},
     }
 
 
@@ -139,7 +146,13 @@ def _request_body(body: Body) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     common = (*COMMON, *(LIMITED if operation.is_limited else ()))
-    found = {each.status: _answer(each, common) for each in operation.answers}
+    found: dict[int, dict[str, Any]] = {}
+    for each in operation.answers:
+        described = _answer(each, common)
+        if each.status in found:  # another representation
+            found[each.status]["content"] |= described["content"]
+        else:
+            found[each.status] = described
     refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
     for refusal in operation.refusals:
         refusals[ENTRY_OF[refusal.code].status].append(refusal)
@@ -193,7 +206,11 @@ def _of_any_address() -> dict[str, Any]:
     """The refusals that belong to no operation: they are met where there is none."""
     return {
         type(error).__name__: _problem(ENTRY_OF[error.code].status, [error], path, COMMON)
-        for error, path in ((NoSuchRoute(), "/order/"), (MethodNotAllowed(), "/me/"))
+        for error, path in (
+            (NoSuchRoute(), "/order/"),
+            (MethodNotAllowed(), "/me/"),
+            (PreflightRefused("CORS_ORIGINS does not name this origin."), "/orders/"),
+        )
     }
 
 
@@ -202,7 +219,7 @@ def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _headers(names: Iterable[str]) -> dict[str, Any]:
-    return {name: _ref("headers", name) for name in names}
+    return {name.partition(".")[0]: _ref("headers", name) for name in names}
 
 
 def _link(handler: HTTPRouteHandler) -> dict[str, Any]:

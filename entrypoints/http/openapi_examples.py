@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.actor import ActorKind, Role
 from domain.errors import Fault, IllegalTransition, Invalid, TotalMismatch, VersionConflict
 from domain.status import OrderStatus
+from entrypoints.http.docs import ProblemKind
 from entrypoints.http.errors import (
     BodyTooLarge,
     HeaderFault,
@@ -35,6 +36,15 @@ _PAID: Final = _PLACED + timedelta(minutes=3)
 
 ACCOUNT: Final = Account(ADA, "ada@example.com", Role.USER, _PLACED - timedelta(days=2))
 TOKEN: Final = Token("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800)
+
+PROBLEM_KIND: Final = ProblemKind(
+    type="/problems/not-found",
+    code="not-found",
+    status=404,
+    title="There is nothing at this address",
+    meaning="No page and no operation has this address.",
+    remedy="Check the path: /docs shows every one there is.",
+)
 
 _LINES: Final = [
     OrderItem(3, product_id="tea-250", name="Green tea", price=9.95, attributes={"gift": True}),

@@ -49,6 +49,17 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "RateLimit-Reset": _header(
         "Seconds until all of the limit is left again.", 1, always=False, schema=_SECONDS
     ),
+    "RateLimit-Policy": _header(
+        "The limit's name, how many requests it allows (`q`), and in how many seconds (`w`).",
+        '"orders";q=60;w=60',
+        always=False,
+    ),
+    "RateLimit": _header(
+        "The limit's name, how many requests are left (`r`), and the seconds until all of them are"
+        " left again (`t`).",
+        '"orders";r=59;t=1',
+        always=False,
+    ),
     "Retry-After": _header("Seconds after which to ask again.", 1, schema=_SECONDS),
     "WWW-Authenticate": _header(
         "How to authenticate (RFC 6750). `error` is `invalid_token` for a token that expired or is"
@@ -58,6 +69,15 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Allow": _header("The methods that the address knows.", "GET, HEAD, OPTIONS"),
     "Location": _header(
         "The new order's address.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
+    ),
+    "Location.docs": _header("The documentation.", "/docs"),
+    "ETag.document": _header("The document's tag. Send it as `If-None-Match`.", '"5ed08757e53d"'),
+    "Vary": _header("The headers of the request that decide about the answer.", "Accept"),
+    "Content-Encoding": _header(
+        "`gzip` if `Accept-Encoding` allows it.",
+        "gzip",
+        always=False,
+        schema={"type": "string", "const": "gzip"},
     ),
     "ETag": _header(
         "The order's tag: its version, with a `p` once it is processed. Send it as `If-Match`"
@@ -80,7 +100,13 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
 #: What every answer has.
 COMMON: Final = ("X-Request-Id", "X-Content-Type-Options")
 #: What the answers of a limited route have, where the limit is on.
-LIMITED: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+LIMITED: Final = (
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "RateLimit-Policy",
+    "RateLimit",
+)
 #: What every refusal has.
 OF_REFUSALS: Final = ("Cache-Control",)
 #: What a refusal with this status has besides.

@@ -25,14 +25,16 @@ from domain.errors import (
     ReferenceTaken,
     StatusForbidden,
 )
-from entrypoints.http import accounts, docs, operations, orders, shapes
+from entrypoints.http import accounts, docs, home, operations, orders, shapes
 from entrypoints.http import openapi_examples as examples
-from entrypoints.http.errors import InternalError, NoSuchRoute, NotAlive
+from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import InternalError, NoSuchRoute, NotAlive, RepeatedHeader
 from entrypoints.http.openapi_parameters import OF_LISTS
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
-HTML: Final = "text/html"
+HTML: Final = docs.HTML
+ICON: Final = "image/x-icon"
 TEXT: Final = "text/plain"
 
 _TRY_AGAIN: Final = RateLimited(12)
@@ -52,7 +54,7 @@ class Body:
     def refusals(self) -> tuple[OrderServiceError, ...]:
         """What a body can be refused with, whatever it is about."""
         unsupported = examples.NOT_JSON if self.media_type == JSON else examples.NOT_A_FORM
-        return (examples.BAD_BODY, examples.LARGE_BODY, unsupported)
+        return (examples.BAD_BODY, RepeatedHeader(), examples.LARGE_BODY, unsupported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Operation:
         return (
             *(self.body.refusals if self.body else ()),
             *((TokenMissing(), TokenExpired(), NotAuthenticated()) if self.needs_token else ()),
+            *((RepeatedHeader("Authorization"),) if self.needs_token else ()),
             *((examples.STRAY_PARAMETER,) if self._refuses_parameters else ()),
             *(self._unavailable if self.tag in _OF_THE_STORAGE else ()),
             *((_TRY_AGAIN,) if self.is_limited else ()),
@@ -351,7 +354,19 @@ _READ_DOCUMENT: Final = Operation(
     tag="Documents",
     path="/openapi.json",
     handler=docs.read_document,
-    answers=(Answer(200, "This document.", dict, headers=("Cache-Control",)),),
+    answers=(
+        Answer(
+            200,
+            "This document.",
+            dict,
+            headers=("ETag.document", "Vary", "Content-Encoding", "Cache-Control"),
+        ),
+        Answer(
+            304,
+            "What you have is still good; there is no body.",
+            headers=("ETag.document", "Vary", "Cache-Control"),
+        ),
+    ),
 )
 _READ_PAGE: Final = Operation(
     tag="Documents",
@@ -368,20 +383,72 @@ _READ_PAGE: Final = Operation(
         ),
     ),
 )
+_READ_INDEX: Final = Operation(
+    tag="Documents",
+    path="/",
+    handler=home.read_index,
+    more="A browser, whose `Accept` prefers `text/html`, is sent to the documentation.",
+    answers=(
+        Answer(
+            200,
+            "Links to what the service offers.",
+            home.Index,
+            {"index": home.Index(NAME, VERSION, dict(home.PATHS))},
+            headers=("Vary", "Cache-Control"),
+        ),
+        Answer(302, "The documentation.", headers=("Location.docs", "Vary")),
+    ),
+)
+_READ_ICON: Final = Operation(
+    tag="Documents",
+    path="/favicon.ico",
+    handler=home.read_icon,
+    answers=(
+        Answer(
+            200,
+            "The icon.",
+            Any,
+            headers=("ETag.document", "Vary", "Content-Encoding", "Cache-Control"),
+            media_type=ICON,
+        ),
+        Answer(
+            304,
+            "What you have is still good; there is no body.",
+            headers=("ETag.document", "Vary", "Cache-Control"),
+        ),
+    ),
+)
+_LIST_PROBLEMS: Final = Operation(
+    tag="Documents",
+    path="/problems/",
+    handler=docs.list_problems,
+    more="A page, or JSON if `Accept` prefers it.",
+    answers=(
+        Answer(
+            200,
+            "Every kind of problem.",
+            str,
+            headers=("Content-Security-Policy", "Referrer-Policy", "Cache-Control", "Vary"),
+            media_type=HTML,
+        ),
+        Answer(200, "The same.", list[docs.ProblemKind], {"some": [examples.PROBLEM_KIND]}),
+    ),
+)
 _READ_PROBLEM: Final = Operation(
     tag="Documents",
     path="/problems/{code}",
     handler=docs.read_problem,
-    more="Every problem's `type` leads here.",
+    more="Every problem's `type` leads here. A page, or JSON if `Accept` prefers it.",
     parameters=("ProblemCode",),
     answers=(
         Answer(
             200,
             "The page.",
             str,
-            headers=("Content-Security-Policy", "Referrer-Policy", "Cache-Control"),
+            headers=("Content-Security-Policy", "Referrer-Policy", "Cache-Control", "Vary"),
             media_type=HTML,
         ),
+        Answer(200, "The same.", docs.ProblemKind, {"one": examples.PROBLEM_KIND}),
     ),
     of_its_own=(NoSuchRoute(),),
 )
@@ -401,5 +468,8 @@ OPERATIONS: Final = (
     _READ_METRICS,
     _READ_DOCUMENT,
     _READ_PAGE,
+    _LIST_PROBLEMS,
     _READ_PROBLEM,
+    _READ_INDEX,
+    _READ_ICON,
 )

@@ -10,7 +10,7 @@ from application.change_order_status import ChangeStatus
 from application.create_order import PlaceOrder
 from application.documents import OrderDocument
 from application.list_orders import ListQuery
-from domain.errors import Invalid, OrderNotFound, OrderServiceError
+from domain.errors import Invalid, OrderNotFound, OrderServiceError, VersionConflict
 from domain.history import Step
 from domain.ids import OrderId, UserId
 from domain.lines import OrderLines
@@ -18,9 +18,10 @@ from domain.order import read_reason, read_reference
 from entrypoints.http.access import for_readers, for_users
 from entrypoints.http.answer import Answer, Header
 from entrypoints.http.bodies import read_json
-from entrypoints.http.conditions import accepted_versions, is_current
+from entrypoints.http.conditions import IfMatch, is_current
+from entrypoints.http.links import link
 from entrypoints.http.options import with_options
-from entrypoints.http.parameters import next_link, read_list_query, read_status, read_uuid
+from entrypoints.http.parameters import next_page, read_list_query, read_status, read_uuid
 from entrypoints.http.query import refuse_query
 from entrypoints.http.request import ApiRequest
 from entrypoints.http.shapes import HistoryActor, HistoryStep, NewOrder, StatusChange
@@ -41,7 +42,7 @@ async def create_order(request: ApiRequest) -> Answer:
     placed = await services.create_order(
         PlaceOrder(request.user.id, faults.sound(lines), reference)
     )
-    location = (b"location", b"/orders/%b/" % str(placed.id).encode())
+    location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
     return _order(placed.document, location, status=201)
 
 
@@ -58,8 +59,8 @@ async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     found = await request.services.read_order(wanted, request.actor, admission)
     document = found.document
     cache = (b"x-cache", found.cache.value.encode())
-    if is_current(request.header(b"if-none-match"), document.etag):
-        return Answer.not_modified([_etag(document), _PRIVATE, cache])
+    if is_current(request.list_header(b"if-none-match"), document.etag):
+        return Answer.without_body(304, [_etag(document), _PRIVATE, cache])
     return _order(document, cache)
 
 
@@ -70,24 +71,28 @@ async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     body, faults = draft.body, draft.faults
     status = faults.read(read_status, body.status, "status")
     reason = faults.optional(read_reason, body.reason, "reason")
-    versions = faults.attempt(accepted_versions, _if_match(request))
-    wanted = faults.sound(status)
-    document = await request.services.change_status(
-        ChangeStatus(_order_id(order_id), wanted, request.actor, reason, versions)
-    )
-    return _order(document)
+    if_match = faults.attempt(IfMatch.parse, request.list_header(b"if-match"))
+    wanted, if_match = faults.sound(status), faults.sound(if_match)
+    command = ChangeStatus(_order_id(order_id), wanted, request.actor, reason, if_match.versions)
+    try:
+        return _order(await request.services.change_status(command))
+    except VersionConflict as conflict:
+        raise if_match.explain(conflict) from None
 
 
 @get("/orders", before_request=for_users())
 async def list_orders(request: ApiRequest) -> Answer:
     """List your own orders; staff: everybody's."""
-    return await _page(request, read_list_query(request, request.services.cursors, None))
+    query = read_list_query(request, request.services.cursors, None)
+    return await _page(request, query, "/orders/")
 
 
 @get("/orders/user/{user_id:str}", before_request=for_users())
 async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Answer:
     """List a user's orders."""
-    return await _page(request, read_list_query(request, request.services.cursors, _owner(user_id)))
+    owner = _owner(user_id)
+    query = read_list_query(request, request.services.cursors, owner)
+    return await _page(request, query, f"/orders/user/{owner}/")
 
 
 @get("/orders/{order_id:str}/history", before_request=for_users())
@@ -99,12 +104,12 @@ async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     return Answer(body, headers=[_PRIVATE])
 
 
-async def _page(request: ApiRequest, query: ListQuery) -> Answer:
+async def _page(request: ApiRequest, query: ListQuery, path: str) -> Answer:
     page = await request.services.list_orders(query)
     headers = [_PRIVATE]
     if page.next_after:
-        link = next_link(request, request.services.cursors.seal(page.next_after))
-        headers.append((b"link", link.encode()))
+        cursor = request.services.cursors.seal(page.next_after)
+        headers.append((b"link", next_page(request, path, cursor).encode()))
     body = b"[%s]" % b",".join(document.body for document in page.orders)
     return Answer(body, headers=headers)
 
@@ -134,11 +139,6 @@ def _owner(text: str) -> UserId:
         return UserId(read_uuid(text))
     except Invalid:
         return _NOBODY  # an id that is nobody's, as any other
-
-
-def _if_match(request: ApiRequest) -> str | None:
-    values = request.headers.getall("if-match", [])
-    return ", ".join(values) if values else None
 
 
 routes = Router(

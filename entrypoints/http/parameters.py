@@ -14,9 +14,10 @@ from domain.errors import Invalid
 from domain.ids import OrderId, UserId
 from domain.order import read_reference
 from domain.status import OrderStatus
+from entrypoints.http.links import link
 from entrypoints.http.moments import parse_moment
 from entrypoints.http.query import ParameterFaults, check_query
-from entrypoints.http.request import ApiRequest, asked_path
+from entrypoints.http.request import ApiRequest
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -57,13 +58,13 @@ def read_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None)
     return ListQuery(request.actor, wanted, after, limit or DEFAULT_LIMIT)
 
 
-def next_link(request: ApiRequest, cursor: str) -> str:
-    """`Link` (RFC 8288) to the next page: the same request with another cursor."""
+def next_page(request: ApiRequest, path: str, cursor: str) -> str:
+    """`Link` (RFC 8288) to the next page of `path`: the same query with another cursor."""
     parameters = [
         (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
     ]
     query = urlencode([*parameters, ("cursor", cursor)])
-    return f'<{asked_path(request.scope)}?{query}>; rel="next"'
+    return f'<{link(request.scope, path, query)}>; rel="next"'
 
 
 def read_user_id(value: object) -> UserId:

@@ -36,6 +36,8 @@ from entrypoints.http.errors import (
     MethodNotAllowed,
     NoSuchRoute,
     NotAlive,
+    PreflightRefused,
+    RepeatedHeader,
     RepeatedParameter,
     UnsupportedContentType,
 )
@@ -78,6 +80,12 @@ CATALOGUE: Final = (
         "Send the form again with one value for each parameter that the errors name.",
     ),
     Entry(
+        RepeatedHeader,
+        400,
+        "A header that is no list came on several lines, so that its value is ambiguous.",
+        "Send the header that the detail names once; look at what a proxy adds.",
+    ),
+    Entry(
         InvalidCredentials,
         401,
         "No account has this address with this password. The answer does not say which of the two"
@@ -115,6 +123,13 @@ CATALOGUE: Final = (
         403,
         "The service is set up so that owners may only cancel their orders.",
         "Ask staff to set the status.",
+    ),
+    Entry(
+        PreflightRefused,
+        403,
+        "A page of another origin asked, by a CORS preflight, for what the service does not allow.",
+        "Add the page's origin to the service's setting CORS_ORIGINS, or leave out the method or"
+        " header that the detail names.",
     ),
     Entry(
         NoSuchAccount,
@@ -162,7 +177,8 @@ CATALOGUE: Final = (
     Entry(
         VersionConflict,
         412,
-        "The order was changed after you read it, and If-Match asked for what you had read.",
+        "No tag in If-Match is the order's current one: the order was changed after you read it, or"
+        " the tag is weak (W/), as proxies that compress answers make it.",
         "Read it again, decide again, and send its new ETag as If-Match.",
     ),
     Entry(

@@ -1,7 +1,7 @@
 """Refusals as problem details (RFC 9457): how each is written."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 from litestar import Response
@@ -25,6 +25,7 @@ from domain.errors import (
     Invalid,
     OrderServiceError,
 )
+from entrypoints.http.answer import Answer, Header
 from entrypoints.http.errors import (
     HeaderFault,
     InternalError,
@@ -36,9 +37,9 @@ from entrypoints.http.errors import (
     ParameterFault,
     RepeatedParameter,
 )
+from entrypoints.http.links import asked_for, prefix_of
 from entrypoints.http.options import allow
 from entrypoints.http.problem_catalogue import ENTRY_OF
-from entrypoints.http.request import asked_path
 from entrypoints.http.shapes import Problem, ProblemFault
 from entrypoints.logs import logger
 
@@ -52,11 +53,14 @@ _OAUTH_ERROR: Final[Mapping[type[OrderServiceError], str]] = {
 }
 
 
-def problem_of(error: OrderServiceError, path: str) -> Problem:
-    """The problem that tells of `error`, which a request to `path` met."""
+def problem_of(error: OrderServiceError, path: str, prefix: str = "") -> Problem:
+    """The problem that describes `error`, which a request to `path` met.
+
+    `path` is a reference that `links` has written; `prefix` is the path prefix of such references.
+    """
     kind = type(error)
     problem = Problem(
-        type=f"/problems/{error.code}",
+        type=f"{prefix}/problems/{error.code}",
         title=error.title(),
         status=ENTRY_OF[error.code].status,
         detail=str(error),
@@ -111,11 +115,25 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
     if isinstance(error, MethodNotAllowedException):
         headers["Allow"] = _allow(error)
     return Response(
-        msgspec.json.encode(problem_of(refusal, asked_path(request.scope))),
+        _body(request.scope, refusal),
         status_code=ENTRY_OF[refusal.code].status,
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def problem_answer(scope: Any, refusal: OrderServiceError, headers: Iterable[Header]) -> Answer:
+    """Return a refusal's problem document for a layer that is outside of the routes."""
+    return Answer(
+        _body(scope, refusal),
+        ENTRY_OF[refusal.code].status,
+        [(b"cache-control", b"no-store"), *headers],
+        MEDIA_TYPE.encode(),
+    )
+
+
+def _body(scope: Any, refusal: OrderServiceError) -> bytes:
+    return msgspec.json.encode(problem_of(refusal, asked_for(scope), prefix_of(scope)))
 
 
 def _refusal(error: Exception) -> OrderServiceError:

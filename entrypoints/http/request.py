@@ -8,13 +8,14 @@ from litestar.datastructures import State
 
 from domain.actor import Actor
 from domain.user import User
+from entrypoints.http.headers import joined, single
 from entrypoints.http.services import Services
 
 
-def asked_path(scope: Any) -> str:
-    """The path as the client wrote it: the router takes its trailing slash away."""
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    return raw.decode("ascii", "replace")
+def peer_of(scope: Any) -> str:
+    """Return the address of the connection's other end; empty if it has none."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 class ApiRequest(Request[User, Any, State]):
@@ -27,10 +28,16 @@ class ApiRequest(Request[User, Any, State]):
         return services
 
     def header(self, name: bytes) -> str | None:
-        """The first header of this name (lower case), without reading all the others."""
-        return next(
-            (value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None
-        )
+        """The value of a header that is no list (lower case); None if it is absent.
+
+        Raises:
+            RepeatedHeader: it was given more than once.
+        """
+        return single(self.scope, name)
+
+    def list_header(self, name: bytes) -> str | None:
+        """The value of a list header (lower case), all its lines joined; None if it is absent."""
+        return joined(self.scope, name)
 
     @property
     def admission(self) -> Awaitable[None]:

@@ -12,7 +12,7 @@ _OTHER: Final = "other"
 #: The route of what has none: an unknown path, or a method that the path does not know.
 UNMATCHED: Final = "unmatched"
 #: Routes that the API's document writes without a slash at their end.
-_WITHOUT_SLASH: Final = ("/metrics", "/docs", "/openapi.json", "/problems/")
+_WITHOUT_SLASH: Final = ("/metrics", "/docs", "/openapi.json", "/problems/", "/favicon.ico")
 
 #: Found by one look at a dictionary: prometheus_client's own way to a series costs more than the
 #: counting. As many as there are routes, methods and statuses: no client can add to them.

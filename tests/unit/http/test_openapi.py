@@ -11,13 +11,13 @@ from typing import Any, Final, cast
 import pytest
 import schemathesis
 from jsonschema_rs import Draft202012Validator
-from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
-from entrypoints.http.app import api
-from entrypoints.http.edge import Edge
-from entrypoints.http.openapi import VERSION, document_text
+from entrypoints.http.about import VERSION
+from entrypoints.http.app import routing
+from entrypoints.http.links import link
+from entrypoints.http.openapi import document_text
 from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED
 from entrypoints.http.openapi_operations import OPERATIONS, Operation
 from entrypoints.http.openapi_parameters import PARAMETERS
@@ -67,7 +67,7 @@ def item(**changes: object) -> dict[str, object]:
 
 def routes() -> set[tuple[str, str]]:
     """Every method of every route, but for the files that pages are made of and OPTIONS."""
-    app = cast(Litestar, cast(Edge, api(nullcontext(cast(Services, None))))._app)
+    app = routing(nullcontext(cast(Services, None)))
     return {
         (method, route.path_format)
         for route in app.routes
@@ -140,7 +140,7 @@ def test_it_names_no_host() -> None:
 @pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 def test_every_route_is_in_the_document_and_the_reverse() -> None:
     documented = {
-        (method.upper(), path.rstrip("/"))
+        (method.upper(), path.rstrip("/") or "/")
         for path, methods in DOCUMENT["paths"].items()
         for method in methods
     }
@@ -169,7 +169,7 @@ def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> No
         assert set(response["content"]) == {answer.media_type}
         examples = response["content"][answer.media_type]["examples"]
         shown = [
-            {**example["value"], "instance": operation.path}
+            {**example["value"], "instance": link({}, operation.path)}
             for name, example in examples.items()
             if name.startswith(refusal.code)
         ]

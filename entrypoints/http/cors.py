@@ -1,0 +1,139 @@
+"""Cross-origin requests: the CORS protocol (https://fetch.spec.whatwg.org/#http-cors-protocol).
+
+Litestar's middleware answers a refused preflight in plain text, takes every OPTIONS request with an
+Origin for a preflight, and overwrites `Vary` (`docs/adr/0020-proxies-and-browsers.md`).
+"""
+
+import re
+from collections.abc import Awaitable, Collection
+from typing import Any, Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from entrypoints.http.answer import Answer, Header
+from entrypoints.http.errors import PreflightRefused
+from entrypoints.http.headers import joined, values_of
+from entrypoints.http.problems import problem_answer
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+_REQUEST_HEADERS: Final = (
+    "Accept",
+    "Accept-Language",
+    "Authorization",
+    "Content-Language",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-Id",
+    "X-Requested-With",
+    "traceparent",
+    "tracestate",
+)
+_ALLOWED_HEADERS: Final = {name.lower() for name in _REQUEST_HEADERS}
+_EXPOSED_HEADERS: Final = (
+    "Allow",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Limit",
+    "RateLimit-Policy",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Request-Id",
+)
+_MAX_AGE_SECONDS: Final = 600
+
+_EXPOSE: Final = (b"access-control-expose-headers", ", ".join(_EXPOSED_HEADERS).encode())
+_VARY: Final = (b"vary", b"Origin")
+_VARY_OF_PREFLIGHTS: Final = (
+    b"vary",
+    b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+)
+_PREFLIGHT: Final = (
+    (b"access-control-allow-methods", ", ".join(_METHODS).encode()),
+    (b"access-control-allow-headers", ", ".join(_REQUEST_HEADERS).encode()),
+    (b"access-control-max-age", b"%d" % _MAX_AGE_SECONDS),
+    _VARY_OF_PREFLIGHTS,
+)
+
+
+class Cors:
+    """Answers preflights, and lets pages of the given origins read every other answer."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = [_pattern(origin) for origin in origins]
+        self._is_open_to_all = "*" in origins
+
+    # No coroutine of its own, as every request passes here.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request."""
+        if scope["type"] == ScopeType.HTTP:
+            if scope["method"] == "OPTIONS" and _is_preflight(scope):
+                return self._answer_preflight(scope)(scope, receive, send)
+            if self._origins:
+                send = self._readable(_origin(scope), send)
+        return self._app(scope, receive, send)
+
+    def _answer_preflight(self, scope: Scope) -> Answer:
+        origin = _origin(scope)
+        refusal = self._refusal(scope, origin)
+        if refusal:
+            return problem_answer(scope, PreflightRefused(refusal), [_VARY_OF_PREFLIGHTS])
+        return Answer.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
+
+    def _refusal(self, scope: Scope, origin: bytes) -> str | None:
+        """Return what a preflight may not ask for, or None."""
+        if not self._allows(origin):
+            return "CORS_ORIGINS does not name this origin."
+        method = joined(scope, b"access-control-request-method")
+        if method not in _METHODS:
+            return f"The method is none of {', '.join(_METHODS)}."
+        names = (joined(scope, b"access-control-request-headers") or "").split(",")
+        refused = [
+            name
+            for each in names
+            if (name := each.strip()) and name.lower() not in _ALLOWED_HEADERS
+        ]
+        return f"Not allowed as headers: {', '.join(refused)}." if refused else None
+
+    def _allows(self, origin: bytes) -> bool:
+        text = origin.decode("latin-1")
+        return any(pattern.fullmatch(text) for pattern in self._origins)
+
+    def _allow_origin(self, origin: bytes) -> Header:
+        return (b"access-control-allow-origin", b"*" if self._is_open_to_all else origin)
+
+    def _readable(self, origin: bytes, send: Send) -> Send:
+        headers = [_VARY]
+        if origin and self._allows(origin):
+            headers += [self._allow_origin(origin), _EXPOSE]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        return send_with_headers
+
+
+def _is_preflight(scope: Any) -> bool:
+    return bool(_origin(scope) and values_of(scope, b"access-control-request-method"))
+
+
+def _origin(scope: Any) -> bytes:
+    """Return the one origin of a request; several lines are no origin."""
+    values = values_of(scope, b"origin")
+    return values[0] if len(values) == 1 else b""
+
+
+def _pattern(origin: str) -> re.Pattern[str]:
+    """Compile an origin in which an asterisk stands for any part of the host, or for any origin."""
+    return re.compile(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[^/]*"))

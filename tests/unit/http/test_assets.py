@@ -1,0 +1,60 @@
+"""The vendored release of Swagger UI is the pinned one, and no page loads anything else."""
+
+import gzip
+import json
+import re
+from hashlib import sha256
+from typing import Any, Final
+
+import pytest
+
+from entrypoints.http.assets import SWAGGER_UI, assets, hashed_name, page
+
+RELEASE: Final[dict[str, Any]] = json.loads((SWAGGER_UI / "release.json").read_text())
+
+
+@pytest.mark.parametrize("name", RELEASE["sha256"])
+def test_a_vendored_file_is_the_one_of_the_pinned_release(name: str) -> None:
+    file = SWAGGER_UI / name
+    content = file.read_bytes() if file.exists() else gzip.decompress(_compressed(name))
+    assert sha256(content).hexdigest() == RELEASE["sha256"][name]
+
+
+def _compressed(name: str) -> bytes:
+    return (SWAGGER_UI / f"{name}.gz").read_bytes()
+
+
+def test_the_release_is_named_by_the_file_itself() -> None:
+    assert re.fullmatch(r"5\.\d+\.\d+", RELEASE["version"])
+    script = assets()["swagger-ui-bundle.js"].plain.decode()
+    assert f'"{RELEASE["version"]}"' in script
+
+
+def test_its_licences_are_beside_it() -> None:
+    assert {"LICENSE", "NOTICE"} < RELEASE["sha256"].keys()
+
+
+@pytest.mark.parametrize("name", ["swagger-ui.css", "swagger-ui-bundle.js"])
+def test_it_is_sent_in_gzip_as_it_is_stored(name: str) -> None:
+    asset = assets()[name]
+    assert asset.gzipped == _compressed(name)
+    assert gzip.decompress(asset.gzipped) == asset.plain
+    assert len(asset.gzipped) < len(asset.plain) / 3
+
+
+def test_a_name_changes_with_the_content() -> None:
+    digest = sha256(assets()["pages.css"].plain).hexdigest()[:12]
+    assert hashed_name("pages.css") == f"pages.{digest}.css"
+
+
+async def test_every_link_of_a_page_has_the_prefix() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    nothing: Any = None
+    await page({"orders.path_prefix": "/shop"}, "docs.html")(nothing, nothing, send)
+    links = re.findall(rb'(?:href|src|data-document)="([^"]+)"', sent[1]["body"])
+    assert len(links) > 5
+    assert all(link.startswith(b"/shop/") for link in links)

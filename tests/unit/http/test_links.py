@@ -1,0 +1,46 @@
+"""Every link stays on the service's host, whatever path was asked for."""
+
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from entrypoints.http.links import PATH_PREFIX, asked_for, link
+
+BASE = "http://shop.example.com/orders/1/"
+STRANGE = [
+    "//evil.example.com/",
+    "///evil",
+    "/\\evil.example.com/",
+    "\\\\evil",
+    "/%2F%2Fevil/",
+    "//%5Cevil",
+    "/.//evil",
+    "/..//evil",
+    "http://evil.example.com/orders/",
+    "//user@evil/",
+    "/a\tb",
+    '/"><script>',
+    "*",
+    "",
+    "evil:80/",
+    "javascript:alert(1)",
+    "/\u00e9",
+]
+
+
+@pytest.mark.parametrize("path", STRANGE)
+@pytest.mark.parametrize("prefix", ["", "/shop"])
+def test_a_link_stays_on_this_host(path: str, prefix: str) -> None:
+    scope = {"path": path, "raw_path": path.encode(), PATH_PREFIX: prefix}
+    for reference in (link(scope, path), asked_for(scope)):
+        assert reference.startswith(f"{prefix}/")
+        assert not reference.startswith("//")
+        assert set(reference).isdisjoint('\\\t<>"')
+        resolved = urlsplit(urljoin(BASE, reference))
+        assert (resolved.scheme, resolved.netloc) == ("http", "shop.example.com")
+
+
+def test_a_plain_path_is_kept_as_it_is() -> None:
+    path = "/orders/%C3%A9/a-b_c.d~e/"
+    assert link({}, path) == path
+    assert link({PATH_PREFIX: "/shop"}, "/orders/", "limit=2") == "/shop/orders/?limit=2"

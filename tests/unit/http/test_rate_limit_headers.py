@@ -1,0 +1,16 @@
+"""What an answer says of a limit: the older headers, and draft-11's structured fields."""
+
+from application.ports.limits import Allowance, Limit
+from entrypoints.http.rate_limit_headers import rate_limit_headers
+
+
+def test_the_headers_of_the_contracts_example() -> None:
+    limit = Limit("orders", 60, 60)
+    allowance = Allowance(limit, allowed=True, remaining=59, reset=1, retry_after=0)
+    assert dict(rate_limit_headers(allowance)) == {
+        b"ratelimit-limit": b"60",
+        b"ratelimit-remaining": b"59",
+        b"ratelimit-reset": b"1",
+        b"ratelimit-policy": b'"orders";q=60;w=60',
+        b"ratelimit": b'"orders";r=59;t=1',
+    }
