@@ -46,7 +46,12 @@ def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The client of the document that the service serves."""
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_text(service.http.get("/openapi.json").text)
-    (folder / "config.json").write_text(json.dumps({"post_hooks": []}))
+    # The generator knows no images: the icon is bytes to it.
+    config = {
+        "post_hooks": [],
+        "content_type_overrides": {"image/x-icon": "application/octet-stream"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
     command += ["--path", "openapi.json", "--output-path", PACKAGE, "--config", "config.json"]
     command += ["--fail-on-warning"]
