@@ -172,7 +172,7 @@ def test_a_stale_if_match_is_refused_before_an_illegal_transition(ada: User) -> 
 
 def test_every_refusal_is_a_problem_whose_instance_is_the_path_that_was_asked(ada: User) -> None:
     assert_problem(ada.get("/orders/nonsense"), 404, "order-not-found")
-    assert_problem(ada.get("/orders/nonsense/?x=1"), 404, "order-not-found")
+    assert_problem(ada.get("/orders/nonsense/?x=1"), 422, "invalid-request")
     assert_problem(ada.get("/orders/%C3%A9/"), 404, "order-not-found")
 
 
