@@ -15,7 +15,8 @@ class Faults:
         #: A field, a parameter and a header may have one name.
         self._found: dict[tuple[type[Fault], Path], Fault] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many values have a fault so far."""
         return len(self._found)
 

@@ -94,7 +94,10 @@ async def _judged(asked: Awaitable[Allowance] | None) -> None:
 
 
 def _bearer_token(request: ApiRequest) -> str:
-    scheme, _, token = (request.header(b"authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not (token := token.strip()):
+    authorization = request.header(b"authorization")
+    if authorization is None:
         raise TokenMissing
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not (token := token.strip()):
+        raise TokenMissing("The Authorization header holds no bearer token.")
     return token

@@ -101,7 +101,7 @@ def decode(raw: bytes, shape: type[Shape], faults: Faults | None = None) -> Draf
         Invalid: it is no JSON object.
     """
     faults = Faults() if faults is None else faults
-    if not raw:
+    if not raw or raw.isspace():
         raise MalformedBody("The body is empty: send a JSON object.")
     try:
         fitting = _decoded(_decoder(shape), raw)

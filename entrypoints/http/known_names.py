@@ -19,7 +19,7 @@ def no_such(kind: str, name: str, known: Collection[str], faults: Faults) -> str
     start = f"There is no such {kind}"
     if not known:
         return f"{start}; there is none here."
-    if len(faults) >= _MOST_SUGGESTIONS or len(name) > _LONGEST_NAME:
+    if faults.count >= _MOST_SUGGESTIONS or len(name) > _LONGEST_NAME:
         return f"{start}."
     nearest = get_close_matches(name.lower(), known, n=1)
     if nearest:

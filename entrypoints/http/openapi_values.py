@@ -27,8 +27,10 @@ _LABEL: Final = (
 )
 _ADDRESS: Final = rf"^{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+$"
 
+#: Every amount fits a double to the last digit. Without a format some generators take 32 bits.
+_DOUBLE: Final = {"format": "double"}
 _AMOUNT: Final = [
-    {"type": "number", "minimum": 0, "maximum": float(MAX_AMOUNT)},
+    {"type": "number", **_DOUBLE, "minimum": 0, "maximum": float(MAX_AMOUNT)},
     {"type": "string", "pattern": _DECIMAL},
 ]
 _ATTRIBUTE: Final = {
@@ -71,6 +73,7 @@ WrittenAmount = Annotated[
         ge=0,
         le=float(MAX_AMOUNT),
         examples=[42.34],
+        extra_json_schema=_DOUBLE,
     ),
 ]
 ProductId = Annotated[

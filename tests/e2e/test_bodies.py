@@ -397,9 +397,11 @@ def test_a_refusal_names_the_fields_of_a_status_change(ada: User) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orders/", "/register/"])
-def test_an_empty_body_is_said_to_be_empty(ada: User, path: str) -> None:
+@pytest.mark.parametrize("body", ["", "\r\n "])
+def test_an_empty_body_is_said_to_be_empty(ada: User, path: str, body: str) -> None:
     headers = {"Content-Type": "application/json"}
-    problem = assert_problem(ada.ask("POST", path, headers=headers), 400, "malformed-json")
+    answer = ada.ask("POST", path, content=body, headers=headers)
+    problem = assert_problem(answer, 400, "malformed-json")
     assert problem["detail"] == "The body is empty: send a JSON object."
 
 

@@ -180,6 +180,16 @@ def _query(chance: Random, request: Request) -> Request:
     return replace(request, target=_sendable(added))
 
 
+def _repeated_parameter(chance: Random, request: Request) -> Request:
+    """Give a parameter of the query, or of the form, a second time."""
+    if request.target.startswith(b"/token"):
+        repeated = chance.choice(request.body.split(b"&"))
+        return replace(request, body=b"%s&%s" % (request.body, repeated))
+    query = request.target.partition(b"?")[2]
+    repeated = chance.choice(query.split(b"&"))
+    return replace(request, target=b"%s&%s" % (request.target, repeated)) if query else request
+
+
 def _damaged_target(chance: Random, request: Request) -> Request:
     return replace(request, target=_sendable(_damaged(chance, request.target)))
 
@@ -223,6 +233,7 @@ _MUTATIONS: Final[tuple[Mutation, ...]] = (
     *(_json,) * 12,
     *(_path,) * 3,
     *(_query,) * 3,
+    _repeated_parameter,
     *(_header,) * 3,
     *(_bytes,) * 2,
     *(_method, _form, _content_type, _lost_header, _damaged_header, _damaged_target, _chunked),

@@ -78,4 +78,4 @@ def test_a_field_and_a_parameter_of_one_name_may_both_have_a_fault() -> None:
     faults = Faults()
     faults.note("first", "First.", "status")
     faults.include([OfAnotherPlace(("status",), "second", "Second.")])
-    assert len(faults) == 2
+    assert faults.count == 2

@@ -277,6 +277,15 @@ def test_no_property_of_a_request_stands_beside_a_choice() -> None:
         assert not ("properties" in node and {"anyOf", "oneOf"} & node.keys()), node
 
 
+def test_an_amount_is_a_double() -> None:
+    """Generators for Go take 32 bits for a number of no format: 1234567.89 becomes 1234567.9."""
+    schemas = DOCUMENT["components"]["schemas"]
+    amounts = [schemas[each]["properties"]["total_price"] for each in ("NewOrder", "Order")]
+    amounts += [schemas[each]["properties"]["price"] for each in ("NewOrderItem", "OrderItem")]
+    numbers = [node for node in nodes(amounts) if node.get("type") == "number"]
+    assert [each["format"] for each in numbers] == ["double"] * 4
+
+
 def test_the_parameters_of_lists_are_those_that_the_service_knows() -> None:
     for path, known in (("/orders/", OF_ALL), ("/orders/user/{user_id}/", OF_OWNER)):
         references = [each["$ref"] for each in DOCUMENT["paths"][path]["get"]["parameters"]]
