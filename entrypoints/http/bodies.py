@@ -13,7 +13,13 @@ import msgspec
 from msgspec.inspect import ListType, StructType, type_info
 
 from domain.faults import Faults
-from entrypoints.http.errors import BodyTooLarge, MalformedBody, UnsupportedContentType
+from entrypoints.http.errors import (
+    BodyTooLarge,
+    MalformedBody,
+    UnsupportedContentCoding,
+    UnsupportedContentType,
+)
+from entrypoints.http.refusals import error_of
 from entrypoints.http.repetition import may_repeat, repeated
 from entrypoints.http.request import ApiRequest
 
@@ -47,7 +53,7 @@ async def read_json(request: ApiRequest, shape: type[Shape]) -> Draft[Shape]:
     """The request's JSON body.
 
     Raises:
-        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody.
         Invalid: it is no JSON object.
     """
     _ensure_content_type(request, "application/json")
@@ -58,7 +64,7 @@ async def read_form(request: ApiRequest) -> Mapping[str, str]:
     """The request's form (RFC 6749, appendix B); of a repeated name the first value.
 
     Raises:
-        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody.
     """
     _ensure_content_type(request, "application/x-www-form-urlencoded")
     raw = await _read(request)
@@ -191,12 +197,19 @@ _anything: Final = msgspec.json.Decoder(float_hook=_read_number)
 
 
 def _ensure_content_type(request: ApiRequest, wanted: str) -> None:
+    _ensure_not_coded(request)
     if request.header(b"content-type") == wanted:  # as nearly all write it
         return
     given, parameters = request.content_type
     charset = parameters.get("charset", "utf-8").strip('"').lower()
     if given.lower() != wanted or charset not in {"utf-8", "utf8", "us-ascii"}:
         raise UnsupportedContentType(f"Send the body as {wanted} in UTF-8.")
+
+
+def _ensure_not_coded(request: ApiRequest) -> None:
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            raise UnsupportedContentCoding("Send the body without a Content-Encoding.")
 
 
 async def _read(request: ApiRequest) -> bytes:
@@ -206,7 +219,8 @@ async def _read(request: ApiRequest) -> bytes:
     costs an order as much as its validation.
 
     Raises:
-        BodyTooLarge, MalformedBody: it is too large, or breaks off.
+        BodyTooLarge: it is too large.
+        MalformedBody, MalformedRequest, RequestTimeout, RequestHeadTooLarge: it does not arrive.
     """
     announced = request.header(b"content-length") or ""
     if announced.isdecimal() and int(announced) > MAX_BODY:
@@ -216,7 +230,7 @@ async def _read(request: ApiRequest) -> bytes:
     while more:
         part = await request.receive()
         if part["type"] != "http.request":  # the client has gone away
-            raise MalformedBody("The body broke off.")
+            raise error_of(part)
         body += part.get("body", b"")
         if len(body) > MAX_BODY:
             raise BodyTooLarge(_TOO_LARGE)

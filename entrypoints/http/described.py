@@ -28,10 +28,16 @@ from entrypoints.http.errors import (
     BodyTooLarge,
     InternalError,
     MalformedBody,
+    MalformedRequest,
     MethodNotAllowed,
     NoSuchRoute,
     NotAlive,
+    NotImplementedHere,
+    RequestHeadTooLarge,
+    RequestTimeout,
+    UnsupportedContentCoding,
     UnsupportedContentType,
+    UnsupportedHttpVersion,
 )
 
 
@@ -104,6 +110,31 @@ ADVICE: Final[Mapping[type[OrderServiceError], Advice]] = {
     UnsupportedContentType: Advice(
         "POST /token/ reads forms; everything else reads JSON, in UTF-8.",
         "Set Content-Type to what the detail asks for.",
+    ),
+    UnsupportedContentCoding: Advice(
+        "The body is compressed; the service reads only bodies that are not.",
+        "Send the body as it is, without a Content-Encoding header.",
+    ),
+    MalformedRequest: Advice(
+        "The bytes on the connection are no well-formed HTTP/1.1 request: a header that breaks the"
+        " rules, no Host or several, contradicting lengths, or an end in the middle.",
+        "Use an HTTP library. Behind a proxy, look at what it makes of the request.",
+    ),
+    RequestTimeout: Advice(
+        "The head of a request must arrive within 10 seconds, its body within 30 seconds.",
+        "Send the request again on a new connection, without pauses.",
+    ),
+    RequestHeadTooLarge: Advice(
+        "The request line and the headers, trailers included, may have 64 KiB in all.",
+        "Send fewer or shorter headers: large cookies are the usual reason.",
+    ),
+    NotImplementedHere: Advice(
+        "The request uses CONNECT, or a transfer coding other than chunked.",
+        "Send the body with a Content-Length, or chunked.",
+    ),
+    UnsupportedHttpVersion: Advice(
+        "The service speaks HTTP/1.1 and HTTP/1.0; a proxy in front of it may speak others.",
+        "Send the request as HTTP/1.1.",
     ),
     Invalid: Advice(
         "The body can be read, but some of its values, parameters or headers cannot be accepted.",

@@ -16,7 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from domain.errors import OrderServiceError
 from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute
-from entrypoints.http.openapi_examples import ADA, ORDER_ID
+from entrypoints.http.openapi_examples import ADA, ORDER_ID, REFUSED_BY_SERVER
 from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
 from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
 from entrypoints.http.openapi_parameters import PARAMETERS
@@ -41,6 +41,10 @@ text by its exact value. **Moments** are RFC 3339 in UTC. **Ids** are UUIDs of v
 to a page that explains it; `errors` names every invalid value, not just the first. Where several
 things are wrong, the first of these is told: the route, the limit of your address, the token, your
 own limit, the content type, the size, the syntax, the values, and then what the order says.
+
+**The connection**: the head of a request may have 64 KiB and must arrive within 10 seconds, its
+body within 30 seconds. An offer to upgrade is ignored. Bodies have no `Content-Encoding`. The
+refusal of a request that is no well-formed HTTP/1.1 closes the connection.
 
 **Limits**: the answers of limited routes tell in `RateLimit-*` how much is left. A limited request
 is `429` with `Retry-After`.
@@ -188,7 +192,11 @@ def _of_any_address() -> dict[str, Any]:
     """The refusals that belong to no operation: they are met where there is none."""
     return {
         type(error).__name__: _problem(STATUS_OF[type(error)], [error], path, COMMON)
-        for error, path in ((NoSuchRoute(), "/order/"), (MethodNotAllowed(), "/me/"))
+        for error, path in (
+            (NoSuchRoute(), "/order/"),
+            (MethodNotAllowed(), "/me/"),
+            *((error, "/") for error in REFUSED_BY_SERVER),
+        )
     }
 
 

@@ -52,6 +52,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Retry-After": _header("Seconds after which to ask again.", 1, schema=_SECONDS),
     "WWW-Authenticate": _header("How to authenticate (RFC 6750).", "Bearer"),
     "Allow": _header("The methods that the address knows.", "GET, HEAD, OPTIONS"),
+    "Accept-Encoding": _header(
+        "The codings of a body that the address reads (RFC 9110, section 12.5.3).", "identity"
+    ),
     "Location": _header(
         "The new order's address.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
     ),
@@ -83,6 +86,7 @@ OF_REFUSALS: Final = ("Cache-Control",)
 OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
+    415: ("Accept-Encoding",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }

@@ -39,11 +39,17 @@ from entrypoints.http.errors import (
     InternalError,
     InvalidTokenRequest,
     MalformedBody,
+    MalformedRequest,
     MethodNotAllowed,
     NoSuchRoute,
     NotAlive,
+    NotImplementedHere,
     ParameterFault,
+    RequestHeadTooLarge,
+    RequestTimeout,
+    UnsupportedContentCoding,
     UnsupportedContentType,
+    UnsupportedHttpVersion,
 )
 from entrypoints.http.options import allow
 from entrypoints.http.request import asked_path
@@ -54,6 +60,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 STATUS_OF: Final[Mapping[type[OrderServiceError], int]] = {
     MalformedBody: 400,
+    MalformedRequest: 400,
     InvalidCredentials: 401,
     NotAuthenticated: 401,
     NotYourOrders: 403,
@@ -62,20 +69,25 @@ STATUS_OF: Final[Mapping[type[OrderServiceError], int]] = {
     NoSuchRoute: 404,
     OrderNotFound: 404,
     MethodNotAllowed: 405,
+    RequestTimeout: 408,
     EmailTaken: 409,
     IllegalTransition: 409,
     ReferenceTaken: 409,
     VersionConflict: 412,
     BodyTooLarge: 413,
+    UnsupportedContentCoding: 415,
     UnsupportedContentType: 415,
     Invalid: 422,
     InvalidTokenRequest: 422,
     TotalMismatch: 422,
     RateLimited: 429,
+    RequestHeadTooLarge: 431,
     InternalError: 500,
+    NotImplementedHere: 501,
     ConcurrentUpdate: 503,
     NotAlive: 503,
     Unavailable: 503,
+    UnsupportedHttpVersion: 505,
 }
 
 #: RFC 6749, section 5.2: what OAuth clients read.
@@ -125,6 +137,8 @@ def _headers(error: OrderServiceError) -> dict[str, str]:
     match error:
         case NotAuthenticated() | InvalidCredentials():
             return {"WWW-Authenticate": "Bearer"}
+        case UnsupportedContentCoding() | UnsupportedContentType():
+            return {"Accept-Encoding": "identity"}
         case RateLimited() | Unavailable() | NotAlive():
             return {"Retry-After": str(error.retry_after)}
         case _:
