@@ -139,7 +139,7 @@ NOT_A_FORM: Final = UnsupportedContentType(
 CODED_BODY: Final = UnsupportedContentCoding("Send the body without a Content-Encoding.")
 #: Refusals of the HTTP server: the request has no route yet.
 REFUSED_BY_SERVER: Final = (
-    MalformedRequest("A request needs exactly one valid Host header; the request has none."),
+    MalformedRequest("A request needs exactly one Host header; this one has none."),
     RequestTimeout("The head of the request did not arrive in time."),
     RequestHeadTooLarge("The head of a request, its trailers included, may have 64 KiB."),
     NotImplementedHere("The only transfer coding that this server reads is chunked."),

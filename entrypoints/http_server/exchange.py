@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from entrypoints.http_server import limits
 from entrypoints.http_server.head import Headers, RequestHead
@@ -34,8 +34,9 @@ class Channel(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
-    async def has_room(self) -> bool:
-        """Wait until more can be written; False if the client is gone by then."""
+    @property
+    def room(self) -> asyncio.Future[None] | None:
+        """What to await before more is written; None if there is room."""
 
     def body_taken(self) -> None:
         """Read on, if reading had to wait for the application."""
@@ -155,16 +156,24 @@ class Exchange:
             return
         if message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} in the body of the response")
-        if not await self._channel.has_room():
-            return
-        is_last = not message.get("more_body", False)
-        data = self._framed(message.get("body", b""), is_last=is_last)
+        while (room := self._channel.room) is not None:
+            await room
+        if not self._channel.is_lost:
+            self._write(message.get("body", b""), is_last=not message.get("more_body", False))
+
+    def _write(self, body: bytes, *, is_last: bool) -> None:
+        response = cast("ResponseHead", self._response)
+        if self._head.method == "HEAD":
+            data = b""
+        elif self._head.version == "1.1" or response.length is not None:
+            data = response.framed(body, is_last=is_last)
+        else:  # the end of the connection is the end of the body (RFC 9112, section 6.3)
+            data = body
         if not self._is_begun:
-            data = self._begun(self._response) + data
+            data = self._begun(response) + data
         self._channel.write(data)
         if is_last:
             self.is_answered = True
-            self._body.clear()
             self._wake()
             self._channel.response_ended()
 
@@ -172,7 +181,7 @@ class Exchange:
         self._is_begun = True
         self.keep_alive = self._keeps_connection(response)
         head = response.head
-        if self._is_chunked:
+        if response.length is None and response.has_body and self._head.version == "1.1":
             head += b"transfer-encoding: chunked\r\n"
         return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
@@ -185,27 +194,3 @@ class Exchange:
         if self._expects_continue or self._head.length is None:
             return False
         return self._head.length - self._received_bytes <= limits.MAX_DRAINED_BYTES
-
-    @property
-    def _is_chunked(self) -> bool:
-        response = self._response
-        return (
-            response is not None
-            and response.length is None
-            and response.has_body
-            and self._head.method != "HEAD"
-            and self._head.version == "1.1"
-        )
-
-    def _framed(self, body: bytes, *, is_last: bool) -> bytes:
-        response = self._response
-        if self._head.method == "HEAD" or response is None or not response.has_body:
-            return b""
-        if self._is_chunked:
-            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            return data + b"0\r\n\r\n" if is_last else data
-        if response.length is not None:
-            response.length -= len(body)
-            if response.length < 0 or (is_last and response.length):
-                raise RuntimeError("The response's body has another length than announced.")
-        return body

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -44,36 +45,34 @@ def check_head(head: RequestHead) -> None:
     """
     if head.version not in {"1.1", "1.0"}:
         raise RequestRefused(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
-    hosts = []
-    codings: list[bytes] = []
-    for name, value in head.headers:
-        if name not in _WATCHED:
-            continue
-        if name == b"host":
-            hosts.append(value)
-        elif name == b"content-length":
-            head.length = int(value)
-        elif name == b"transfer-encoding":
-            codings += (each.strip(b" \t").lower() for each in value.split(b","))
-            head.length = None
-        elif value.lower() == b"100-continue" and head.version == "1.1":
-            head.expects_continue = True
-    _check_hosts(hosts, head.version)
-    if head.length is None:
-        _check_codings(codings, head.version)
     if head.method == "CONNECT":
         raise RequestRefused(501, "This server is no proxy: it does not implement CONNECT.")
+    watched = [header for header in head.headers if header[0] in _WATCHED]
+    _check_host([value for name, value in watched if name == b"host"], head.version)
+    for name, value in watched:
+        if name == b"content-length":
+            head.length = int(value)
+        elif name == b"transfer-encoding":
+            head.length = None
+        elif name == b"expect":
+            head.expects_continue = value.lower() == b"100-continue" and head.version == "1.1"
+    if head.length is None:
+        codings = b",".join(value for name, value in watched if name == b"transfer-encoding")
+        _check_codings([each.strip(b" \t").lower() for each in codings.split(b",")], head.version)
 
 
-def _check_hosts(hosts: list[bytes], version: str) -> None:
-    """RFC 9112, section 3.2: exactly one Host, but that HTTP/1.0 may do without."""
-    if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
-        return
-    if not hosts and version == "1.0":
-        return
-    found = "the request has none" if not hosts else "the request has several"
-    detail = "the given one is no host" if len(hosts) == 1 else found
-    raise RequestRefused(400, f"A request needs exactly one valid Host header; {detail}.")
+def _check_host(hosts: list[bytes], version: str) -> None:
+    """RFC 9112, section 3.2: exactly one, but that HTTP/1.0 may do without."""
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        found = "several" if hosts else "none"
+        raise RequestRefused(400, f"A request needs exactly one Host header; this one has {found}.")
+    if hosts and not _is_host(hosts[0]):
+        raise RequestRefused(400, "The Host header is no valid host.")
+
+
+@lru_cache(1024)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def _check_codings(codings: list[bytes], version: str) -> None:
@@ -84,8 +83,8 @@ def _check_codings(codings: list[bytes], version: str) -> None:
         raise RequestRefused(400, "Transfer-Encoding must be chunked, once, and in HTTP/1.1 only.")
 
 
-def location_of(target: bytes, root_path: str) -> dict[str, Any]:
-    """Return the parts of an ASGI scope that come from the request target.
+def locate(scope: dict[str, Any], target: bytes) -> None:
+    """Put the path and the query of a request target into an ASGI scope.
 
     Raises:
         RequestRefused: 400, for a target that is no URL.
@@ -96,8 +95,7 @@ def location_of(target: bytes, root_path: str) -> dict[str, Any]:
         path = raw_path.decode("ascii")
     except (HttpParserInvalidURLError, UnicodeDecodeError):
         raise RequestRefused(400, "The request target is not well-formed.") from None
-    return {
-        "path": root_path + (unquote(path) if "%" in path else path),
-        "raw_path": root_path.encode("ascii") + raw_path,
-        "query_string": url.query or b"",
-    }
+    root_path: str = scope["root_path"]
+    scope["path"] = root_path + (unquote(path) if "%" in path else path)
+    scope["raw_path"] = root_path.encode("ascii") + raw_path
+    scope["query_string"] = url.query or b""

@@ -62,8 +62,7 @@ class RequestParser:
         Raises:
             RequestRefused: it is no HTTP, or more than this server reads.
         """
-        room = limits.MAX_HEAD_BYTES - self._held_bytes
-        if len(data) <= room:
+        if len(data) <= limits.MAX_HEAD_BYTES - self._held_bytes:
             self._feed_part(data)
             return
         rest = memoryview(data)

@@ -1,4 +1,4 @@
-"""The head of a response as bytes."""
+"""The head of a response as bytes, and the framing of its body."""
 
 import re
 from functools import lru_cache
@@ -10,13 +10,15 @@ from entrypoints.http_server.head import Headers
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 9110, section 5.5; CR and LF are counted instead.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: Headers that are the connection's, and the length that it has to know.
+_WATCHED: Final = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class ResponseHead:
-    """A response's head: its bytes up to the headers of the connection, and how its body is framed.
+    """A response's status line and headers, without those that belong to the connection.
 
-    `length` is the announced length of the body, or None if there is none to be announced.
+    `length` is what is left of the announced length of the body in bytes, None if there is none.
     """
 
     __slots__ = ("closes", "has_body", "head", "length")
@@ -25,28 +27,47 @@ class ResponseHead:
         """Write the head of an `http.response.start`.
 
         Raises:
-            RuntimeError: a header is not to be sent.
+            RuntimeError: a header cannot be sent.
         """
         self.length: int | None = None
         self.closes = False
         status: int = message["status"]
         self.has_body = status not in _WITHOUT_BODY
-        lines = [_status_line(status)]
+        parts = [_status_line(status)]
+        lines = 1
         for name, value in (*default_headers, *message.get("headers", ())):
             known = _header_name(name)
-            if known == b"connection":
-                self.closes = self.closes or b"close" in value.lower()
+            if known in _WATCHED and not self._keeps(known, value):
                 continue
-            if known == b"transfer-encoding":
-                continue
-            if known == b"content-length":
-                self.length = int(value)
-            lines.append(b"%b: %b\r\n" % (known, value))
-        self.head = b"".join(lines)
-        if self.head.count(b"\n") != len(lines) or self.head.count(b"\r") != len(lines):
-            raise RuntimeError("A header's value has a line break.")
-        if _CONTROL.search(self.head):
-            raise RuntimeError("A header's value has a control character.")
+            parts += (known, b": ", value, b"\r\n")
+            lines += 1
+        self.head = head = b"".join(parts)
+        if head.count(b"\n") != lines or head.count(b"\r") != lines or _CONTROL.search(head):
+            raise RuntimeError("A header's value has a line break or a control character.")
+
+    def _keeps(self, name: bytes, value: bytes) -> bool:
+        if name == b"content-length":
+            self.length = int(value)
+            return True
+        if name == b"connection":
+            self.closes = self.closes or b"close" in value.lower()
+        return False
+
+    def framed(self, body: bytes, *, is_last: bool) -> bytes:
+        """Return a part of the body as it is sent in HTTP/1.1.
+
+        Raises:
+            RuntimeError: the body is not as long as it was announced.
+        """
+        if not self.has_body:
+            return b""
+        if self.length is None:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return data + b"0\r\n\r\n" if is_last else data
+        self.length -= len(body)
+        if self.length < 0 or (is_last and self.length):
+            raise RuntimeError("The body of the response has another length than announced.")
+        return body
 
 
 @lru_cache(1024)
