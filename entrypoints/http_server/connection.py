@@ -117,6 +117,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer every whole request before the end (RFC 9112, section 9.6)."""
         self._has_eof = True
+        self._flush()
         if self._lingers:
             return False
         if not self._unparsed:
@@ -400,6 +401,7 @@ class Connection(asyncio.Protocol):
 
     def _close_if_idle(self) -> None:
         if not self._exchanges and not self.is_lost:
+            self._flush()
             self._transport.close()
 
 

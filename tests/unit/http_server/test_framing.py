@@ -1,10 +1,11 @@
 """Exactly one response for each request, however its bytes are split into packets."""
 
+import asyncio
 from typing import Final
 
 import pytest
 
-from tests.unit.http_server.stage import exchange, responses, statuses
+from tests.unit.http_server.stage import connect, exchange, responses, settle, statuses
 
 HOST: Final = b"Host: here\r\n"
 OFFER: Final = (
@@ -74,6 +75,20 @@ async def test_a_client_that_sends_no_more_gets_every_response(name: str) -> Non
     transport = await exchange(raw, ends=True)
     assert responses(transport.written) == expected
     assert not transport.is_open
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_the_end_may_come_in_any_turn_of_the_event_loop(count: int) -> None:
+    for turns in range(15):
+        connection, transport = connect()
+        connection.data_received(GET * count)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not connection.eof_received():
+            transport.close()
+        await settle()
+        assert responses(transport.written) == [(200, b"GET /b ")] * count, turns
+        assert not transport.is_open
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
