@@ -93,6 +93,12 @@ class Settings:
     workers: int = _setting(
         read.whole(1, 256), "1", "Processes of the API; more than one needs all three services"
     )
+    keep_alive: int = _setting(
+        read.whole(1, 86_400),
+        "75",
+        "Seconds for which an idle connection is kept; more than the balancer in front keeps"
+        " its own",
+    )
     admin_port: int | None = _setting(
         read.optional(read.whole(1, 65_535)),
         "",

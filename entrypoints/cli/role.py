@@ -66,5 +66,5 @@ async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator
         return
     app = api(nullcontext(await http_services(container)), settings, routers=[operations.routes])
     with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
-        async with serving_beside(app, listener):
+        async with serving_beside(app, listener, settings.keep_alive):
             yield

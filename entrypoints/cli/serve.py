@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> int:
             logger.info("starting", role="serve", **settings.described, **_data(settings))
             async with running_service(settings) as services:
                 app = api(nullcontext(services), settings)
-                server = Server(app, when_ready=lambda: _announce(listener))
+                server = Server(app, settings.keep_alive, lambda: _announce(listener))
                 stop.once_up(server.come_down)
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
@@ -44,6 +44,5 @@ def _data(settings: Settings) -> dict[str, str]:
 
 
 def _announce(listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    sys.stdout.write(announce(host, port))
+    sys.stdout.write(announce(listener))
     sys.stdout.flush()

@@ -6,13 +6,16 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
-from entrypoints.cli.http_protocol import OrderlyProtocol
 from entrypoints.composition.errors import CannotStart
+from entrypoints.http.refusals import refused
+from entrypoints.http_server.connection import Connection
+from entrypoints.http_server.limits import raise_file_limit
+from entrypoints.http_server.refusals import App, Refusal
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
 _GRACE: Final = 8
@@ -21,10 +24,21 @@ _BACKLOG: Final = 2048
 _SOON: Final = 0.05
 
 
-def options() -> dict[str, Any]:
-    """What uvicorn is told wherever it serves."""
+class ApiConnection(Connection):
+    """A connection whose refusals are problems; uvicorn's worker processes import it by name."""
+
+    @staticmethod
+    def refusal_app(refusal: Refusal, /) -> App:
+        """Return the application that renders a refusal."""
+        return cast("App", refused(refusal))
+
+
+def options(keep_alive_seconds: int) -> dict[str, Any]:
+    """Return the options of uvicorn in every process that serves."""
     return {
-        "http": OrderlyProtocol,
+        "http": ApiConnection,
+        "ws": "none",
+        "timeout_keep_alive": keep_alive_seconds,
         "loop": "uvloop",
         "lifespan": "on",
         "log_config": None,
@@ -37,10 +51,16 @@ def options() -> dict[str, Any]:
     }
 
 
-def announce(host: str, port: int) -> str:
-    """What is said once the service is ready."""
-    url = f"http://{_shown(host)}:{port}"
-    return f"The order service is ready.\n  API   {url}\n  Docs  {url}/docs\n"
+def announce(listener: socket.socket) -> str:
+    """Return the message of a service that is ready: its URLs, and the address if it is another."""
+    host, port = listener.getsockname()[:2]
+    shown = _shown(host)
+    url = f"http://{shown}:{port}"
+    message = f"The order service is ready.\n  API   {url}\n  Docs  {url}/docs\n"
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - shown, not bound
+        families = "IPv6 and IPv4" if host == "::" else "IPv4"
+        message += f"  Listening on every address ({families}), port {port}\n"
+    return message
 
 
 def _shown(host: str) -> str:
@@ -52,9 +72,14 @@ def _shown(host: str) -> str:
 class Server(uvicorn.Server):
     """Serves an app on sockets that are listening already; `when_ready` is called once it does."""
 
-    def __init__(self, app: ASGIApp, when_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keep_alive_seconds: int,
+        when_ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self._when_ready = when_ready
-        super().__init__(uvicorn.Config(app, **options()))
+        super().__init__(uvicorn.Config(app, **options(keep_alive_seconds)))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,8 +123,8 @@ class Server(uvicorn.Server):
                     last.append(door.accept()[0])
         return last
 
-    def _new_protocol(self) -> OrderlyProtocol:
-        return OrderlyProtocol(self.config, self.server_state, self.lifespan.state)
+    def _new_protocol(self) -> ApiConnection:
+        return ApiConnection(self.config, self.server_state, self.lifespan.state)
 
     def come_down(self) -> None:
         """Stop taking connections, and end when those that there are have ended."""
@@ -108,27 +133,42 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
-    """An address, taken before anything slow begins; `names` are the settings that give it.
+    """Bind an address before anything slow begins; `names` are the settings that give it.
+
+    `::` serves IPv4 too. An IPv6 address may stand in brackets, as in a URL. The process may open
+    as many files from here on as its hard limit allows: each connection is one.
 
     Raises:
         CannotStart: it is taken, or not ours to take.
     """
+    raise_file_limit()
+    host = _without_brackets(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
     except (OSError, UnicodeError) as error:
         # The error's own words repeat the address; a failed look-up has a number below 0.
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else error
-        raise CannotStart(f"Cannot listen on {host}:{port} ({names}): {reason}.") from error
+        shown = f"[{host}]" if ":" in host else host
+        raise CannotStart(f"Cannot listen on {shown}:{port} ({names}): {reason}.") from error
     with listener:
         yield listener
 
 
+def _without_brackets(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 @asynccontextmanager
-async def serving_beside(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+async def serving_beside(
+    app: ASGIApp, listener: socket.socket, keep_alive_seconds: int
+) -> AsyncIterator[None]:
     """Serve an app beside the block."""
-    server = Server(app)
+    server = Server(app, keep_alive_seconds)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from entrypoints.settings import Settings
 _PERIOD: Final = 0.1
 #: Seconds that a worker without a parent gets to stop in order.
 _STOP_SECONDS: Final = 15.0
+#: An address of this machine behind one that stands for all.
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def serve_with_workers(settings: Settings) -> int:
@@ -36,10 +39,9 @@ def serve_with_workers(settings: Settings) -> int:
             "entrypoints.cli.workers:create_worker_app",
             factory=True,
             workers=settings.workers,
-            **options(),
+            **options(settings.keep_alive),
         )
-        host, port = listener.getsockname()[:2]
-        threading.Thread(target=_announce_once_up, args=(host, port), daemon=True).start()
+        threading.Thread(target=_announce_once_up, args=(listener,), daemon=True).start()
         with counting_together():
             _Workers(config, sockets=[listener]).run()
     return 0
@@ -84,15 +86,17 @@ class _Workers(Multiprocess):
         self._known = running
 
 
-def _announce_once_up(host: str, port: int) -> None:
-    while not _answers(host, port):
+def _announce_once_up(listener: socket.socket) -> None:
+    message = announce(listener)
+    host, port = listener.getsockname()[:2]
+    while not _answers(_REACHED_AT.get(host, host), port):
         time.sleep(_PERIOD)
-    sys.stdout.write(announce(host, port))
+    sys.stdout.write(message)
     sys.stdout.flush()
 
 
 def _answers(host: str, port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=60)  # noqa: S104 - compared, not bound
+    connection = HTTPConnection(host, port, timeout=60)
     try:
         connection.request("GET", "/health/")
         return connection.getresponse().status == 200

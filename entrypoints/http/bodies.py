@@ -19,10 +19,12 @@ from entrypoints.http.errors import (
     MalformedBody,
     ParameterFault,
     RepeatedParameter,
+    UnsupportedContentCoding,
     UnsupportedContentType,
 )
 from entrypoints.http.known_names import no_such
 from entrypoints.http.query import check_query
+from entrypoints.http.refusals import error_of
 from entrypoints.http.repetition import may_repeat, repeated
 from entrypoints.http.request import ApiRequest
 
@@ -56,7 +58,7 @@ async def read_json(request: ApiRequest, shape: type[Shape]) -> Draft[Shape]:
     """The request's JSON body.
 
     Raises:
-        UnsupportedContentType, BodyTooLarge, MalformedBody: in this order.
+        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody.
         Invalid: it is no JSON object.
     """
     _ensure_content_type(request, "application/json")
@@ -72,7 +74,8 @@ async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str,
     Only `known` parameters must not be repeated: extensions of OAuth repeat theirs (RFC 8707).
 
     Raises:
-        UnsupportedContentType, BodyTooLarge, MalformedBody, RepeatedParameter: in this order.
+        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody,
+            RepeatedParameter: in this order.
     """
     _ensure_content_type(request, "application/x-www-form-urlencoded")
     raw = await _read(request)
@@ -215,12 +218,19 @@ _anything: Final = msgspec.json.Decoder(float_hook=_read_number)
 
 
 def _ensure_content_type(request: ApiRequest, wanted: str) -> None:
+    _ensure_not_coded(request)
     if request.header(b"content-type") == wanted:  # as nearly all write it
         return
     given, parameters = request.content_type
     charset = parameters.get("charset", "utf-8").strip('"').lower()
     if given.lower() != wanted or charset not in {"utf-8", "utf8", "us-ascii"}:
         raise UnsupportedContentType(f"Send the body as {wanted} in UTF-8.")
+
+
+def _ensure_not_coded(request: ApiRequest) -> None:
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            raise UnsupportedContentCoding("Send the body without a Content-Encoding.")
 
 
 async def _read(request: ApiRequest) -> bytes:
@@ -230,7 +240,8 @@ async def _read(request: ApiRequest) -> bytes:
     costs an order as much as its validation.
 
     Raises:
-        BodyTooLarge, MalformedBody: it is too large, or breaks off.
+        BodyTooLarge: it is too large.
+        MalformedBody, MalformedRequest, RequestTimeout, RequestHeadTooLarge: it does not arrive.
     """
     announced = request.header(b"content-length") or ""
     if announced.isdecimal() and int(announced) > MAX_BODY:
@@ -240,7 +251,7 @@ async def _read(request: ApiRequest) -> bytes:
     while more:
         part = await request.receive()
         if part["type"] != "http.request":  # the client has gone away
-            raise MalformedBody("The body broke off.")
+            raise error_of(part)
         body += part.get("body", b"")
         if len(body) > MAX_BODY:
             raise BodyTooLarge(_TOO_LARGE)

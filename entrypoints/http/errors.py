@@ -53,6 +53,42 @@ class UnsupportedContentType(OrderServiceError):
     code = "unsupported-content-type"
 
 
+class UnsupportedContentCoding(OrderServiceError):
+    """The body is compressed, or coded otherwise (RFC 9110, section 8.4)."""
+
+    code = "unsupported-content-encoding"
+
+
+class MalformedRequest(OrderServiceError):
+    """The bytes are no HTTP request, or one that breaks off."""
+
+    code = "malformed-request"
+
+
+class RequestTimeout(OrderServiceError):
+    """The head or the body of the request did not arrive in time."""
+
+    code = "request-timeout"
+
+
+class RequestHeadTooLarge(OrderServiceError):
+    """The head of the request is larger than the service accepts."""
+
+    code = "request-head-too-large"
+
+
+class NotImplementedHere(OrderServiceError):
+    """The request needs a feature of HTTP that the service does not have."""
+
+    code = "not-implemented"
+
+
+class UnsupportedHttpVersion(OrderServiceError):
+    """The request is of a version of HTTP that the service does not speak."""
+
+    code = "http-version-not-supported"
+
+
 class NotAlive(OrderServiceError):
     """A loop of this process has stopped, or makes no progress."""
 

@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from domain.errors import OrderServiceError
 from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
-from entrypoints.http.openapi_examples import ADA, ORDER_ID
+from entrypoints.http.openapi_examples import ADA, ORDER_ID, REFUSED_BY_SERVER
 from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
 from entrypoints.http.openapi_operations import OPERATIONS, Answer, Body, Operation
 from entrypoints.http.openapi_parameters import PARAMETERS
@@ -45,6 +45,10 @@ probes and pages ignore parameters.
 to a page that explains it; `errors` names every invalid value, not just the first. Where several
 things are wrong, the first of these is told: the route, the limit of your address, the token, your
 own limit, the content type, the size, the syntax, the values, and then what the order says.
+
+**The connection**: the head of a request may have 64 KiB and must arrive within 10 seconds, its
+body within 30 seconds. An offer to upgrade is ignored. Bodies have no `Content-Encoding`. The
+refusal of a request that is no well-formed HTTP/1.1 closes the connection.
 
 **Limits**: the answers of limited routes say how much is left, in `RateLimit-Limit`,
 `RateLimit-Remaining` and `RateLimit-Reset`, and in the structured fields `RateLimit-Policy` and
@@ -210,6 +214,7 @@ def _of_any_address() -> dict[str, Any]:
             (NoSuchRoute(), "/order/"),
             (MethodNotAllowed(), "/me/"),
             (PreflightRefused("CORS_ORIGINS does not name this origin."), "/orders/"),
+            *((error, "/") for error in REFUSED_BY_SERVER),
         )
     }
 

@@ -14,9 +14,15 @@ from entrypoints.http.errors import (
     HeaderFault,
     InvalidTokenRequest,
     MalformedBody,
+    MalformedRequest,
+    NotImplementedHere,
     ParameterFault,
     RepeatedParameter,
+    RequestHeadTooLarge,
+    RequestTimeout,
+    UnsupportedContentCoding,
     UnsupportedContentType,
+    UnsupportedHttpVersion,
 )
 from entrypoints.http.shapes import (
     Account,
@@ -140,6 +146,15 @@ LARGE_BODY: Final = BodyTooLarge("A body may have 262144 bytes.")
 NOT_JSON: Final = UnsupportedContentType("Send the body as application/json in UTF-8.")
 NOT_A_FORM: Final = UnsupportedContentType(
     "Send the body as application/x-www-form-urlencoded in UTF-8."
+)
+CODED_BODY: Final = UnsupportedContentCoding("Send the body without a Content-Encoding.")
+#: Refusals of the HTTP server: the request has no route yet.
+REFUSED_BY_SERVER: Final = (
+    MalformedRequest("A request needs exactly one Host header; this one has none."),
+    RequestTimeout("The head of the request did not arrive in time."),
+    RequestHeadTooLarge("The head of a request, its trailers included, may have 64 KiB."),
+    NotImplementedHere("The only transfer coding that this server reads is chunked."),
+    UnsupportedHttpVersion("This server speaks HTTP/1.1 and HTTP/1.0."),
 )
 BAD_REGISTRATION: Final = Invalid(
     [

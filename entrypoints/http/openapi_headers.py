@@ -67,6 +67,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         'Bearer error="invalid_token", error_description="The access token has expired"',
     ),
     "Allow": _header("The methods that the address knows.", "GET, HEAD, OPTIONS"),
+    "Accept-Encoding": _header(
+        "The codings of a body that the address reads (RFC 9110, section 12.5.3).", "identity"
+    ),
     "Location": _header(
         "The new order's address.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
     ),
@@ -113,6 +116,7 @@ OF_REFUSALS: Final = ("Cache-Control",)
 OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
+    415: ("Accept-Encoding",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }

@@ -54,7 +54,13 @@ class Body:
     def refusals(self) -> tuple[OrderServiceError, ...]:
         """What a body can be refused with, whatever it is about."""
         unsupported = examples.NOT_JSON if self.media_type == JSON else examples.NOT_A_FORM
-        return (examples.BAD_BODY, RepeatedHeader(), examples.LARGE_BODY, unsupported)
+        return (
+            examples.BAD_BODY,
+            RepeatedHeader(),
+            examples.LARGE_BODY,
+            unsupported,
+            examples.CODED_BODY,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,19 @@ from entrypoints.http.errors import (
     BodyTooLarge,
     InternalError,
     MalformedBody,
+    MalformedRequest,
     MethodNotAllowed,
     NoSuchRoute,
     NotAlive,
+    NotImplementedHere,
     PreflightRefused,
     RepeatedHeader,
     RepeatedParameter,
+    RequestHeadTooLarge,
+    RequestTimeout,
+    UnsupportedContentCoding,
     UnsupportedContentType,
+    UnsupportedHttpVersion,
 )
 
 
@@ -72,6 +78,14 @@ CATALOGUE: Final = (
         "The body could not be read at all: it is empty, or breaks the rules of JSON, of a form, or"
         " of UTF-8.",
         "Look at the place that the detail names, and send the body again.",
+    ),
+    Entry(
+        MalformedRequest,
+        400,
+        "The bytes on the connection are no well-formed HTTP/1.1 request: a header that"
+        " breaks the rules, no Host or several, contradicting lengths, or an end in the"
+        " middle.",
+        "Use an HTTP library. Behind a proxy, look at what it makes of the request.",
     ),
     Entry(
         RepeatedParameter,
@@ -156,6 +170,12 @@ CATALOGUE: Final = (
         "Use one of the methods that the answer's Allow header lists.",
     ),
     Entry(
+        RequestTimeout,
+        408,
+        "The head of a request must arrive within 10 seconds, its body within 30 seconds.",
+        "Send the request again on a new connection, without pauses.",
+    ),
+    Entry(
         EmailTaken,
         409,
         "An account has this address already. Addresses are compared without regard to case, and a"
@@ -188,6 +208,12 @@ CATALOGUE: Final = (
         "Send less at once.",
     ),
     Entry(
+        UnsupportedContentCoding,
+        415,
+        "The body is compressed; the service reads only bodies that are not.",
+        "Send the body as it is, without a Content-Encoding header.",
+    ),
+    Entry(
         UnsupportedContentType,
         415,
         "POST /token/ reads forms; everything else reads JSON, in UTF-8.",
@@ -212,10 +238,22 @@ CATALOGUE: Final = (
         "Wait for as many seconds as the answer's Retry-After header says.",
     ),
     Entry(
+        RequestHeadTooLarge,
+        431,
+        "The request line and the headers, trailers included, may have 64 KiB in all.",
+        "Send fewer or shorter headers: large cookies are the usual reason.",
+    ),
+    Entry(
         InternalError,
         500,
         "This is a mistake of the service, not of yours; it is in its log with the request's id.",
         "Give its operator the answer's X-Request-Id.",
+    ),
+    Entry(
+        NotImplementedHere,
+        501,
+        "The request uses CONNECT, or a transfer coding other than chunked.",
+        "Send the body with a Content-Length, or chunked.",
     ),
     Entry(
         ConcurrentUpdate,
@@ -238,6 +276,12 @@ CATALOGUE: Final = (
         " change may have been done all the same.",
         "Ask again after as many seconds as the answer's Retry-After header says. If a change may"
         " have been done, look for it first, or repeat the request with the same reference.",
+    ),
+    Entry(
+        UnsupportedHttpVersion,
+        505,
+        "The service speaks HTTP/1.1 and HTTP/1.0; a proxy in front of it may speak others.",
+        "Send the request as HTTP/1.1.",
     ),
 )
 

@@ -36,6 +36,8 @@ from entrypoints.http.errors import (
     NotAlive,
     ParameterFault,
     RepeatedParameter,
+    UnsupportedContentCoding,
+    UnsupportedContentType,
 )
 from entrypoints.http.links import asked_for, prefix_of
 from entrypoints.http.options import allow
@@ -100,6 +102,8 @@ def _headers(error: OrderServiceError) -> dict[str, str]:
             # RFC 6750, section 3.1: only a request that has a token has an error in it.
             described = f'error="invalid_token", error_description="{error.title()}"'
             return {"WWW-Authenticate": f"Bearer {described}"}
+        case UnsupportedContentCoding() | UnsupportedContentType():
+            return {"Accept-Encoding": "identity"}
         case RateLimited() | Unavailable() | NotAlive():
             return {"Retry-After": str(error.retry_after)}
         case _:

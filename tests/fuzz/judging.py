@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from entrypoints.http.openapi_examples import REFUSED_BY_SERVER
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
+#: The codes of refusals that belong to no route.
+_OF_THE_SERVER: Final = tuple(error.code.encode() for error in REFUSED_BY_SERVER)
 PLACES: Final = {"pointer", "parameter", "header"}
 #: Where a path ends; a client keeps the fragment to itself, a strange one does not.
 _END_OF_PATH: Final = re.compile(rb"[?#]")
@@ -26,11 +29,12 @@ class Judge:
         """Everything that is wrong with the answer."""
         if answer is None:
             yield "no answer"
-        elif not _is_the_servers_own(answer):
+        else:
             yield from _about_the_headers(answer)
             if answer.status >= 400:
                 yield from _about_the_problem(request, answer)
-            yield from self._about_the_document(request, answer.status)
+            if not _is_the_servers_own(answer):
+                yield from self._about_the_document(request, answer.status)
 
     def _about_the_document(self, request: Request, status: int) -> Iterator[str]:
         path = _path(request.target)
@@ -45,12 +49,12 @@ class Judge:
 
 
 def _is_the_servers_own(answer: Answer) -> bool:
-    """Whether the bytes were no HTTP, so that the application never heard of them."""
-    return answer.status == 400 and answer.headers.get("content-type", "").startswith("text/plain")
+    """Whether the server refused the bytes: no route documents that, for none was looked for."""
+    return any(b'"code":"%s"' % code in answer.body for code in _OF_THE_SERVER)
 
 
 def _about_the_headers(answer: Answer) -> Iterator[str]:
-    if answer.status >= 500:
+    if answer.status >= 500 and not _is_the_servers_own(answer):
         yield f"a {answer.status}"
     if not answer.headers.get("x-request-id"):
         yield "no X-Request-Id"

@@ -180,16 +180,6 @@ def _query(chance: Random, request: Request) -> Request:
     return replace(request, target=_sendable(added))
 
 
-def _repeated_parameter(chance: Random, request: Request) -> Request:
-    """Give a parameter of the query, or of the form, a second time."""
-    if request.target.startswith(b"/token"):
-        repeated = chance.choice(request.body.split(b"&"))
-        return replace(request, body=b"%s&%s" % (request.body, repeated))
-    query = request.target.partition(b"?")[2]
-    repeated = chance.choice(query.split(b"&"))
-    return replace(request, target=b"%s&%s" % (request.target, repeated)) if query else request
-
-
 def _damaged_target(chance: Random, request: Request) -> Request:
     return replace(request, target=_sendable(_damaged(chance, request.target)))
 
@@ -205,6 +195,45 @@ def _header(chance: Random, request: Request) -> Request:
     noise = bytes(chance.randrange(0x20, 256) for _ in range(chance.choice((0, 3, 20))))
     value = chance.choice((chance.choice(TEXTS), noise, noise * 50, b"Bearer " + noise))
     return replace(request, headers=(*request.headers, (name, value.replace(b"\x7f", b""))))
+
+
+def _large_head(chance: Random, request: Request) -> Request:
+    size = chance.choice((1000, 8000, 30_000, 60_000, 64_000, 66_000, 200_000))
+    name = chance.choice((b"x", b"cookie", b"authorization", b"x-request-id", b"if-match"))
+    return replace(request, headers=(*request.headers, (name, b"a" * size)))
+
+
+def _upgrade(chance: Random, request: Request) -> Request:
+    to = chance.choice((b"h2c", b"websocket", b"TLS/1.0, HTTP/1.1", b""))
+    headers = ((b"connection", b"Upgrade, HTTP2-Settings"), (b"upgrade", to))
+    if chance.random() < 0.5:
+        return replace(request, headers=(*headers, *request.headers))
+    return replace(request, headers=(*request.headers, *headers))
+
+
+def _half_close(_: Random, request: Request) -> Request:
+    return replace(request, half_closed=True)
+
+
+def _slow(chance: Random, request: Request) -> Request:
+    return replace(request, pieces=chance.choice((2, 3, 5)))
+
+
+def _repeated_parameter(chance: Random, request: Request) -> Request:
+    """A parameter of the query, or of a form, once more: the same or another value."""
+    if b"=" in request.body and not request.body.startswith((b"{", b"[")):
+        pair = chance.choice(request.body.split(b"&"))
+        return replace(request, body=request.body + b"&" + _repeated(chance, pair))
+    path, _, query = request.target.partition(b"?")
+    if not query:
+        query = chance.choice((b"limit=2", b"reference=mine", b"status=PAID", b"user_id=1"))
+    pair = chance.choice(query.split(b"&"))
+    return replace(request, target=_sendable(b"%s?%s&%s" % (path, query, _repeated(chance, pair))))
+
+
+def _repeated(chance: Random, pair: bytes) -> bytes:
+    name, _, value = pair.partition(b"=")
+    return b"%s=%s" % (name, chance.choice((value, value, chance.choice(TEXTS))))
 
 
 def _content_type(chance: Random, request: Request) -> Request:
@@ -233,9 +262,8 @@ _MUTATIONS: Final[tuple[Mutation, ...]] = (
     *(_json,) * 12,
     *(_path,) * 3,
     *(_query,) * 3,
-    _repeated_parameter,
     *(_header,) * 3,
     *(_bytes,) * 2,
     *(_method, _form, _content_type, _lost_header, _damaged_header, _damaged_target, _chunked),
-    *(_no_body, _huge_body),
+    *(_no_body, _huge_body, _large_head, _upgrade, _half_close, _slow, _repeated_parameter),
 )

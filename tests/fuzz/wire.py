@@ -1,6 +1,7 @@
 """Requests as bytes that no well-behaved client would send, and the answers to them."""
 
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 
 #: Seconds after which a request counts as unanswered.
 PATIENCE: Final = 120.0
+#: Between two pieces of a slow request: long enough for each to be a packet of its own.
+_PAUSE_SECONDS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,10 @@ class Request:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     chunked: bool = False
+    #: Whether the client closes its sending side behind it (RFC 9112, section 9.6).
+    half_closed: bool = False
+    #: In how many pieces it arrives.
+    pieces: int = 1
 
     def encoded(self) -> bytes:
         """All of it; the body is framed well, or the server would wait for the rest of it."""
@@ -67,15 +74,26 @@ class Connection:
     def _try(self, request: Request) -> Answer | None:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, PATIENCE)
-        with suppress(ConnectionError):  # it may answer before it has read all, and hang up
-            self._socket.sendall(request.encoded())
+        with suppress(OSError):  # it may answer before it has read all, and hang up
+            self._send(self._socket, request)
         try:
             answer = self._read(self._socket, request)
         except (OSError, HTTPException):
             answer = None
-        if answer is None or answer.headers.get("connection") == "close":
+        if answer is None or request.half_closed or answer.headers.get("connection") == "close":
             self.close()
         return answer
+
+    @staticmethod
+    def _send(connection: socket.socket, request: Request) -> None:
+        raw = request.encoded()
+        size = -(-len(raw) // request.pieces)
+        for at in range(0, len(raw), size):
+            if at:
+                time.sleep(_PAUSE_SECONDS)
+            connection.sendall(raw[at : at + size])
+        if request.half_closed:
+            connection.shutdown(socket.SHUT_WR)
 
     @staticmethod
     def _read(connection: socket.socket, request: Request) -> Answer:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from litestar import Litestar, get
 
-from entrypoints.cli import http_protocol
 from entrypoints.cli.server import Server, listening
+from entrypoints.http_server import limits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 ANSWER = b"here you are"
@@ -37,7 +37,7 @@ def listener() -> Iterator[socket.socket]:
 @asynccontextmanager
 async def served(listener: socket.socket) -> AsyncIterator[Server]:
     """A server that is up, and is brought down by the block."""
-    server = Server(Litestar([slowly], openapi_config=None))
+    server = Server(Litestar([slowly], openapi_config=None), 3600)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup([listener])
@@ -78,7 +78,7 @@ async def test_a_request_that_is_under_way_ends_well(listener: socket.socket) ->
 async def test_a_request_that_comes_between_two_is_answered_and_is_the_last(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "_LINGER", 3600.0)
+    monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 3600.0)
     async with served(listener) as server, connected(listener) as (reader, writer):
         writer.write(REQUEST)
         assert await the_answer(reader) == (True, False)
@@ -93,7 +93,7 @@ async def test_a_request_that_comes_between_two_is_answered_and_is_the_last(
 async def test_a_connection_that_asks_for_nothing_is_closed_after_a_while(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "_LINGER", 0.0)
+    monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 0.0)
     async with served(listener) as server, connected(listener) as (reader, _):
         await until(lambda: server.server_state.connections)
         await server.shutdown([listener])

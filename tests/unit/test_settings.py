@@ -29,6 +29,7 @@ BAD = {
     "JWT_PREVIOUS_SECRET_KEYS": [f"{SECRET},short"],
     "PORT": ["-1", "65536", "http", "\uff18\uff10"],
     "WORKERS": ["0", "many", "2"],
+    "KEEP_ALIVE": ["0", "1.5", "-1"],
     "ADMIN_PORT": ["0", "x"],
     "ACCESS_TOKEN_TTL": ["0", "1.5"],
     "REFRESH_TOKEN_TTL": ["0", "forever"],
