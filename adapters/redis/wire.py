@@ -80,6 +80,10 @@ class Wire(asyncio.Protocol):
         """Return when the connection is lost, with the reason."""
         return await asyncio.shield(self._lost)
 
+    def when_lost(self, act: Callable[[], None]) -> None:
+        """Call `act` when the connection is lost."""
+        self._lost.add_done_callback(lambda _: act())
+
     def ask(self, words: tuple[Word, ...], at_most: float) -> "asyncio.Future[Any]":
         """Send a command; its answer, for whoever waits, is there within so many seconds.
 

@@ -384,7 +384,8 @@ class TestAnswers:
     async def test_commands_of_one_turn_share_a_round_trip(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("adapters.redis.link._BEAT_SECONDS", FOR_EVER)
+        monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", FOR_EVER)
+        monkeypatch.setattr("adapters.redis.link._TRUSTED_FOR_SECONDS", FOR_EVER)
         async with instead_of_redis(repeat) as impostor, reaching(impostor.url) as link:
             impostor.reads.clear()
             answers = await asyncio.gather(*(link.call("GET", str(n)) for n in range(100)))

@@ -27,14 +27,14 @@ _BOUNDS: Final = (
     "adapters.postgres.connection._CONNECT_TIMEOUT",
     "adapters.postgres.connection._FAREWELL",
     "adapters.postgres.pool._CHECK_SECONDS",
-    "adapters.redis.bell._QUIET",
+    "adapters.redis.bell._ANSWER_SECONDS",
     "adapters.redis.cache._LEASE_SECONDS",
     "adapters.redis.cache._OFFER_SECONDS",
-    "adapters.redis.link._BEAT_ANSWER_SECONDS",
+    "adapters.redis.link._GREETING_SECONDS",
     "adapters.redis.link._CONNECT",
     "adapters.taskiq.in_process._KICK",
     "adapters.taskiq.redis_streams._KICK",
-    "adapters.taskiq.server._ANSWER",
+    "adapters.taskiq.server.ANSWER_SECONDS",
     "entrypoints.http.edge.FOR_STORAGE",
 )
 
