@@ -159,13 +159,13 @@ class RedisLink:
             with suppress(OutOfReach):
                 self._wire.tell(words)
 
-    async def ping(self) -> None:
-        """See that Redis answers.
-
-        Raises:
-            OutOfReach: it does not.
-        """
-        await self.call("PING")
+    def refused_within(self, seconds: float) -> str | None:
+        """Return the last refusal of a command if it is no older than `seconds`."""
+        if self._wire is None or self._wire.refusal is None:
+            return None
+        reason, refused_at = self._wire.refusal
+        is_recent = asyncio.get_running_loop().time() - refused_at < seconds
+        return reason if is_recent else None
 
     def script(self, source: str) -> Script:
         """A Lua script that runs on this link."""

@@ -59,8 +59,8 @@ class TaskStream:
         self._server = QueueServer(url)
         # A blocking read has a connection of its own, with a deadline of its own.
         self._reading = QueueServer(url, blocks=True)
-        self._stream = f"{prefix}{{tasks}}"
-        self._keys = [self._stream, *(f"{self._stream}:{kind}" for kind in _KINDS)]
+        self._keys = keys_of_queue(prefix)
+        self._stream = self._keys[0]
         self._worker = worker
         self._longest = longest
         self._dead_after = round(dead_after * 1000)
@@ -161,6 +161,12 @@ class TaskStream:
             if source not in self._scripts:
                 self._scripts[source] = client.register_script(source)
             return await self._scripts[source](self._keys, arguments)
+
+
+def keys_of_queue(prefix: str) -> Sequence[str]:
+    """Return the stream, and the keys beside it in the order of the scripts."""
+    stream = f"{prefix}{{tasks}}"
+    return [stream, *(f"{stream}:{kind}" for kind in _KINDS)]
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:

@@ -20,6 +20,7 @@ _BOUNDS: Final = (
     "adapters.kafka.connection._UNHURRIED",
     "adapters.kafka.consumer._GOODBYE",
     "adapters.kafka.producer._REQUEST",
+    "adapters.kafka.readiness._ANSWER_SECONDS",
     "adapters.kafka.silence.SILENCE_SECONDS",
     "adapters.kafka.source._LAG",
     "adapters.kafka.topics._TIMEOUT",
