@@ -55,6 +55,10 @@ class RelayOutbox:
             raise BrokerUnavailable(next(iter(report.unreached.values())))
         return paid + len(report.acknowledged)
 
+    async def has_work(self) -> bool:
+        """Return whether a round may find something to do, for a relay that no ring has woken."""
+        return await self._outbox.has_work()
+
     async def _mark(self, batch: OutboxBatch, report: PublishReport) -> None:
         first_deliveries = {OrderId(each.subject) for each in batch.events if not each.is_replay}
         not_cached = await self._update_cache(first_deliveries)

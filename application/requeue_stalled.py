@@ -53,13 +53,15 @@ class RequeueStalledOrders:
     async def __call__(self, stalled_for: timedelta) -> Requeued:
         """Requeue the next page of the present pass, or the first page of a new one.
 
-        The cut-off of a pass is `stalled_for` before its beginning. If another process has the
-        lease, the pass ends.
+        The cut-off of a pass is `stalled_for` before its beginning. If no order is unprocessed,
+        there is no pass, and no lease is taken; if another process has the lease, the pass ends.
 
         Raises:
             Unavailable: the storage or the queue is out of reach, or the queue is full; the next
                 call continues at the same order.
         """
+        if self._pass is None and not await self._orders.exist():
+            return Requeued(added=0, is_last=True)
         if not await self._leases.acquire(_LEASE, self._holder, LEASE_SECONDS):
             self._pass = None
             return Requeued(added=0, is_last=True)

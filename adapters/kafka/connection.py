@@ -3,9 +3,9 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
@@ -21,7 +21,19 @@ _UNHURRIED: Final = 1.0
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
+#: A host and its port.
+Address: TypeAlias = tuple[str, int]
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The answer of a server: the addresses of all brokers, and topics as aiokafka decodes them."""
+
+    server: Address
+    brokers: Sequence[Address]
+    topics: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +89,52 @@ class KafkaConnection:
         return self.sasl_mechanism or "PLAIN"
 
 
-async def reach(connection: KafkaConnection) -> None:
-    """Shake hands with the first of the bootstrap servers that answers.
+async def reach(
+    connection: KafkaConnection, topics: Sequence[str] = (), within: float | None = None
+) -> Metadata:
+    """Shake hands with a bootstrap server, and with a broker at the address that it advertises.
 
     The library's clients keep for themselves why they found nobody; and a client that is
     started only after this can be given up at any moment without leaving a connection behind.
+    Return what the server knows of the brokers and of `topics`, which it does not make. Each has
+    `within` seconds to answer.
 
     Raises:
         BrokerUnavailable: none answers; it says why not, for each.
     """
     hosts = collect_hosts(connection.bootstrap_servers)
-    greetings = [asyncio.create_task(greet(host, port, connection)) for host, port, _ in hosts]
+    servers = [(host, port) for host, port, _ in hosts]
+    metadata = await _first_answer(servers, connection, topics, within)
+    if not metadata.brokers:
+        raise BrokerUnavailable("Kafka has no broker yet")
+    if metadata.server not in metadata.brokers:
+        try:
+            await _first_answer(metadata.brokers, connection, (), within)
+        except BrokerUnavailable as error:
+            raise BrokerUnavailable(f"Kafka advertises brokers out of reach: {error}") from error
+    return metadata
+
+
+async def _first_answer(
+    servers: Sequence[Address],
+    connection: KafkaConnection,
+    topics: Sequence[str],
+    within: float | None,
+) -> Metadata:
+    questions = [
+        asyncio.create_task(_metadata(each, connection, topics, within)) for each in servers
+    ]
     reasons = []
     try:
-        for greeting in asyncio.as_completed(greetings):
-            reason = await greeting
-            if reason is None:
-                return
-            reasons.append(reason)
+        for question in asyncio.as_completed(questions):
+            answer = await question
+            if isinstance(answer, Metadata):
+                return answer
+            reasons.append(answer)
     finally:
-        for task in greetings:
+        for task in questions:
             task.cancel()
-        await asyncio.gather(*greetings, return_exceptions=True)
+        await asyncio.gather(*questions, return_exceptions=True)
     raise BrokerUnavailable("; ".join(reasons))
 
 
@@ -111,23 +147,35 @@ async def unhurried(work: Coroutine[Any, Any, T]) -> T:
     return await uncanceled_for(_UNHURRIED, work)
 
 
-async def greet(host: str, port: int, connection: KafkaConnection) -> str | None:
-    """Return why this broker cannot be reached; None if it can."""
+async def greet(
+    host: str, port: int, connection: KafkaConnection, within: float | None = None
+) -> str | None:
+    """Return why this broker cannot be reached `within` seconds; None if it can."""
+    answer = await _metadata((host, port), connection, (), within)
+    return None if isinstance(answer, Metadata) else answer
+
+
+async def _metadata(
+    server: Address, connection: KafkaConnection, topics: Sequence[str], within: float | None
+) -> Metadata | str:
+    """Return what a server knows, or why it cannot be reached."""
+    host, port = server
     arguments = connection.arguments()
     del arguments["bootstrap_servers"]
+    # Who skips the authentication is greeted all the same, and then hung up on.
+    question = MetadataRequest([*topics], allow_auto_topic_creation=False)
     try:
-        async with asyncio.timeout(_GREETING):
+        async with asyncio.timeout(within or _GREETING):
             greeted = await create_conn(
                 host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
             )
             try:
-                # Who skips the authentication is greeted all the same, and then hung up on.
-                await greeted.send(MetadataRequest([]))
+                answer = await greeted.send(question)
             finally:
                 await greeted.close()
     except (KafkaError, OSError) as error:
         return f"{host}:{port}: {reason_of(error)}"
-    return None
+    return Metadata(server, [(each[1], each[2]) for each in answer.brokers], answer.topics)
 
 
 def reason_of(error: BaseException) -> str:

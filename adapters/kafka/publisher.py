@@ -11,6 +11,7 @@ from uuid import UUID
 from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
 from adapters.kafka.outcomes import Outcomes
 from adapters.kafka.producer import Producer
+from adapters.kafka.readiness import ensure_ready
 from adapters.kafka.topics import ensure_topics
 from application.documents import Event
 from application.errors import BrokerUnavailable
@@ -52,12 +53,12 @@ class KafkaPublisher:
         self._given_up: set[asyncio.Task[None]] = set()
 
     async def ping(self) -> None:
-        """See that the broker answers.
+        """See that Kafka can take every event.
 
         Raises:
-            BrokerUnavailable: it does not.
+            BrokerUnavailable: it cannot, with the reasons.
         """
-        await reach(self._connection)
+        await ensure_ready(self._connection)
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
         """Send events, and return the outcome of each within `at_most` seconds.

@@ -96,6 +96,12 @@ class MemoryOutbox:
         finally:
             batch.let_go(self._storage)
 
+    async def has_work(self) -> bool:
+        """Return whether an event waits, parked ones aside, or a debt to the cache."""
+        waiting = (*self._storage.outbox, *self._storage.replays)
+        is_waiting = any(not retries.is_parked for _, retries in waiting)
+        return is_waiting or bool(self._storage.cache_debts)
+
 
 class MemoryOutboxBell:
     """Wakes the relay of the same process."""
@@ -107,9 +113,11 @@ class MemoryOutboxBell:
         """Say that there is something to publish."""
         self._rung.set()
 
-    async def wait(self, at_most: float) -> None:
-        """Return when the bell has rung since the last wait, or after `at_most` seconds."""
+    async def wait(self, at_most: float) -> bool:
+        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._rung.wait()
+        has_rung = self._rung.is_set()
         self._rung.clear()
+        return has_rung

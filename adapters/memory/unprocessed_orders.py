@@ -22,6 +22,10 @@ class MemoryUnprocessedOrders:
         """Return the storage's time."""
         return self._clock.now()
 
+    async def exist(self) -> bool:
+        """Return whether there is an unprocessed order."""
+        return bool(self._waiting)
+
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
         """Look at the next `limit` unprocessed orders behind `after`, by id."""
         order_ids = sorted(self._waiting)

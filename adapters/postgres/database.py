@@ -64,7 +64,9 @@ class Database:
         async with self.driver() as driver:
             if await driver.fetchval("SELECT current_setting('transaction_read_only')") == "on":
                 driver.is_read_only = True
-                raise unavailable(may_have_changed=False)
+                raise unavailable(may_have_changed=False) from PermissionError(
+                    "PostgreSQL takes no writes: it is a standby, or read-only; name the primary"
+                )
 
     def connections(self) -> tuple[int, int]:
         """How many connections are in use, and how many are idle."""

@@ -34,6 +34,12 @@ class PostgresOutbox:
             yield batch
         batch.ensure_marked()
 
+    async def has_work(self) -> bool:
+        """Return whether an event waits, parked ones aside, or a debt to the cache."""
+        async with self._database.driver() as driver, driver.transaction(readonly=True):
+            await driver.execute(sql.WALK_ALONG_INDEXES)
+            return bool(await driver.fetchval(sql.HAS_WORK))
+
 
 @asynccontextmanager
 async def _begun(driver: asyncpg.Connection) -> AsyncIterator[None]:

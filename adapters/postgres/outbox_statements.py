@@ -54,6 +54,17 @@ LIMIT $1
 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - as above
 
+# In the indexes' order: without it, PostgreSQL may read the whole table to find that nothing waits.
+HAS_WORK: Final = """
+SELECT EXISTS (
+    SELECT FROM outbox WHERE published_at IS NULL AND parked_at IS NULL
+    ORDER BY at, subject, revision LIMIT 1
+) OR EXISTS (
+    SELECT FROM outbox WHERE replay_requested_at IS NOT NULL AND parked_at IS NULL
+    ORDER BY replay_requested_at, subject, revision LIMIT 1
+) OR EXISTS (SELECT FROM cache_debts LIMIT 1)
+"""
+
 # nextval runs once a row, in the order of the arrays.
 MARK_PUBLISHED: Final = """
 UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),

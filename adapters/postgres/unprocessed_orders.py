@@ -27,6 +27,7 @@ LEFT JOIN LATERAL (
 ) AS letter ON true
 ORDER BY visited.id
 """
+_FIRST: Final = "SELECT id FROM orders WHERE processed_at IS NULL ORDER BY id LIMIT 1"
 # It waits for no other transaction, and so in no circle: a row that a replay holds is left out, and
 # its order is handed over once more.
 _RECORD: Final = """
@@ -52,6 +53,11 @@ class PostgresUnprocessedOrders:
         async with self._database.driver() as driver:
             moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
         return moment
+
+    async def exist(self) -> bool:
+        """Return whether there is an unprocessed order."""
+        async with self._database.driver() as driver:
+            return await driver.fetchval(_FIRST) is not None
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
         """Look at the next `limit` unprocessed orders behind `after`, by id."""

@@ -11,8 +11,10 @@ from adapters.redis.link import RedisLink
 
 logger = logging.getLogger(__name__)
 
-#: Seconds of silence after which the connection is probed, and given up if it stays silent.
-_QUIET: Final = 1.0
+#: Seconds of silence after which the connection is probed, and given up if it stays silent. A ring
+#: that is lost meanwhile costs a poll of the relay; the kernel notices most losses earlier.
+_QUIET: Final = 10.0
+_ANSWER_SECONDS: Final = 2.0
 #: Seconds until a subscription stands, and between two attempts.
 _SUBSCRIBE: Final = 2.0
 _AGAIN: Final = 0.5
@@ -60,15 +62,17 @@ class RedisOutboxBell:
         self._is_ringing = False
         self._link.tell("PUBLISH", self._channel, self._name)
 
-    async def wait(self, at_most: float) -> None:
-        """Return when the bell has rung since the last wait, or after `at_most` seconds."""
+    async def wait(self, at_most: float) -> bool:
+        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
         if self._listener is None:
             self._was_deaf = True
             self._listen()
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._rung.wait()
+        has_rung = self._rung.is_set()
         self._rung.clear()
+        return has_rung
 
     def _listen(self) -> None:
         if self._listener is None:
@@ -106,7 +110,7 @@ class RedisOutboxBell:
         """Notice every ring of another process, until the subscription does not answer."""
         asked = False
         while True:
-            message = await connection.receive(_QUIET)
+            message = await connection.receive(_ANSWER_SECONDS if asked else _QUIET)
             if message is None and asked:
                 return
             asked = message is None

@@ -78,9 +78,14 @@ async def greet(wire: Wire, keys: CacheKeys, at_most: float) -> Greeted:
         raise OutOfReach("the server is a replica")
     identity = f"{facts.get('run_id', '')}/{facts.get('master_replid', '')}"
     names = keys.generation, keys.recent
-    [answer] = await _ask(
-        wire, at_most, ("EVAL", GREET, len(names), *names, token_hex(8), identity, 0)
-    )
+    try:
+        [answer] = await _ask(
+            wire, at_most, ("EVAL", GREET, len(names), *names, token_hex(8), identity, 0)
+        )
+    except OutOfReach as error:
+        if "WRONGTYPE" in str(error):
+            raise OutOfReach(f"{error} (keys {' and '.join(names)})") from error
+        raise
     now = asyncio.get_running_loop().time()
     with errors_as_ours():
         name, seconds, microseconds = answer

@@ -22,9 +22,14 @@ logger = logging.getLogger(__name__)
 _CONNECT: Final = 2.0
 #: Seconds between two probes: at first, and at last.
 _FIRST, _LONGEST = 0.25, 2.0
-#: Between two looks at a server that serves, and until each is answered.
-_BEAT_SECONDS: Final = 1.0
-_BEAT_ANSWER_SECONDS: Final = 1.0
+#: Seconds after which a use has the server greeted again, beside the calls, and after which the
+#: calls wait for that: a server may have become another one while the link was at rest.
+_GREETED_FOR_SECONDS: Final = 1.0
+_TRUSTED_FOR_SECONDS: Final = 2.0
+#: Seconds of rest after which a connection is probed: a NAT or a proxy may have forgotten it.
+_REST_SECONDS: Final = 10.0
+#: Seconds that a server has to answer a greeting or a probe that no call waits for.
+_GREETING_SECONDS: Final = 1.0
 
 
 class RedisLink:
@@ -46,12 +51,19 @@ class RedisLink:
         self.cache_keys = CacheKeys(self.key("cache:generation"), self.key("cache:recent"))
         #: Facts about the server; None before the first connection.
         self.server: Greeted | None = None
+        #: Why Redis is out of reach; None while it is in reach, and before the first attempt.
+        self.reason: str | None = None
         #: Why the server cannot be used with this URL, however long one waits.
         self.unusable: str | None = None
         self._at_most = at_most
         self._connections = Connections(url, _CONNECT)
         self._route = Route()
         self._wire: Wire | None = None
+        self._greeted_at = 0.0
+        #: Wakes the watcher: the link is used again, or its wire is lost.
+        self._woken = asyncio.Event()
+        #: Cleared while calls wait for a greeting.
+        self._is_trusted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
         self._served = False
@@ -91,7 +103,7 @@ class RedisLink:
         allowance = patience.get()
         at_most = self._at_most if allowance is None else allowance.left
         begun = asyncio.get_running_loop().time()
-        asked = self.ask(*words, at_most=at_most)
+        asked = None if self._must_wait() else self.ask(*words, at_most=at_most)
         return self._answer(words, asked, at_most, allowance, begun)
 
     async def _answer(
@@ -113,9 +125,26 @@ class RedisLink:
     async def _first_wire(self, at_most: float) -> Wire:
         if self._keeper is None:
             await self.open(at_most)
+        if self._wire is not None and not self._is_trusted.is_set():
+            try:
+                async with asyncio.timeout(at_most):
+                    await self._is_trusted.wait()
+            except TimeoutError:
+                raise OutOfReach("no answer in time") from None
         if self._wire is None:
-            raise OutOfReach("the circuit is open")
+            raise OutOfReach(self.reason or "the circuit is open")
         return self._wire
+
+    def _must_wait(self) -> bool:
+        """Note that the link is used; return whether the server must be greeted first."""
+        if self._wire is None:
+            return True
+        age = asyncio.get_running_loop().time() - self._greeted_at
+        if age > _GREETED_FOR_SECONDS:
+            self._woken.set()
+        if age > _TRUSTED_FOR_SECONDS:
+            self._is_trusted.clear()
+        return not self._is_trusted.is_set()
 
     def ask(self, *words: Word, at_most: float | None = None) -> asyncio.Future[Any] | None:
         """Send a command, and wait for nothing; None while Redis is away."""
@@ -126,16 +155,17 @@ class RedisLink:
     def tell(self, *words: Word) -> None:
         """Send a command whose answer nobody waits for; while Redis is away, nothing happens."""
         if self._wire is not None:
+            self._must_wait()
             with suppress(OutOfReach):
                 self._wire.tell(words)
 
-    async def ping(self) -> None:
-        """See that Redis answers.
-
-        Raises:
-            OutOfReach: it does not.
-        """
-        await self.call("PING")
+    def refused_within(self, seconds: float) -> str | None:
+        """Return the last refusal of a command if it is no older than `seconds`."""
+        if self._wire is None or self._wire.refusal is None:
+            return None
+        reason, refused_at = self._wire.refusal
+        is_recent = asyncio.get_running_loop().time() - refused_at < seconds
+        return reason if is_recent else None
 
     def script(self, source: str) -> Script:
         """A Lua script that runs on this link."""
@@ -193,29 +223,44 @@ class RedisLink:
                 wire, self._connections.database, self.cache_keys.generation, host, self._at_most
             )
             self._route.follow(self._route.address, nodes)
-            self.server = await greet(wire, self.cache_keys, self._at_most)
-            self._wire, self._served, self.unusable = wire, True, None
+            await self._greet(wire, self._at_most)
+            self._wire, self._served, self.unusable, self.reason = wire, True, None, None
             self._tried.set()
             self._rejoice()
             return await self._watch(wire)
         finally:
             self._wire = None
+            self._is_trusted.set()
             wire.lose("the link is closed")
 
     async def _watch(self, wire: Wire) -> str:
-        """Return when the wire is lost; see every second that it is still the same server.
+        """Return when the wire is lost; while it is used, see every second that the server is
+        still the same.
 
-        So a server that has become a replica is left, and a connection that was forgotten on the
-        way is replaced before a request needs it.
+        So a server that has become a replica is left. After a rest, the next call waits until the
+        server was greeted.
         """
+        wire.when_lost(self._woken.set)
         while not wire.is_lost:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_BEAT_SECONDS):
-                    return await wire.lost()
-            self.server = await greet(wire, self.cache_keys, _BEAT_ANSWER_SECONDS)
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(_REST_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                await wire.ask(("PING",), _GREETING_SECONDS)
+                continue
+            if not wire.is_lost:
+                is_awaited = not self._is_trusted.is_set()
+                await self._greet(wire, self._at_most if is_awaited else _GREETING_SECONDS)
         return await wire.lost()
 
+    async def _greet(self, wire: Wire, at_most: float) -> None:
+        self.server = await greet(wire, self.cache_keys, at_most)
+        self._greeted_at = asyncio.get_running_loop().time()
+        self._is_trusted.set()
+
     def _complain(self, reason: str) -> None:
+        self.reason = reason
         if not self._complained:
             logger.warning("Redis is out of reach: %s", reason)
         self._complained = True

@@ -67,6 +67,8 @@ class Wire(asyncio.Protocol):
         self._watched: float | None = None  # when the timer fires, if it is set
         self._watcher: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
+        #: The last refusal of a command, and its time on the loop's clock.
+        self.refusal: tuple[str, float] | None = None
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self._transport = connection.transport
         self._transport.set_protocol(self)
@@ -79,6 +81,10 @@ class Wire(asyncio.Protocol):
     async def lost(self) -> str:
         """Return when the connection is lost, with the reason."""
         return await asyncio.shield(self._lost)
+
+    def when_lost(self, act: Callable[[], None]) -> None:
+        """Call `act` when the connection is lost."""
+        self._lost.add_done_callback(lambda _: act())
 
     def ask(self, words: tuple[Word, ...], at_most: float) -> "asyncio.Future[Any]":
         """Send a command; its answer, for whoever waits, is there within so many seconds.
@@ -165,6 +171,8 @@ class Wire(asyncio.Protocol):
                 answer.set_result(said)
             return
         kind = str(said).partition(" ")[0]
+        if kind != _UNKNOWN_SCRIPT:
+            self.refusal = str(said), self._loop.time()
         _refuse(answer, (NoScriptError if kind == _UNKNOWN_SCRIPT else OutOfReach)(str(said)))
         if kind in _NOT_THIS_SERVER:
             self.lose(str(said))

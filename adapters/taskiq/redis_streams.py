@@ -38,14 +38,17 @@ LONGEST: Final = 100_000
 DEAD_AFTER: Final = 5.0
 #: Seconds that bringing a task may take, and between two looks at a full queue.
 _KICK, _FULL = 1.0, 0.1
-#: Seconds between two signs of life; a delayed task is late by so much at most.
-_TICK: Final = 0.5
+#: Seconds between two signs of life while there are tasks, and so the delay of a delayed task.
+_TICK_SECONDS: Final = 0.5
+#: Seconds between two looks, at rest, whether another worker has tasks. Not longer than
+#: `DEAD_AFTER`: then a worker that dies with its first task is found as early as by a busy one.
+_LOOK_SECONDS: Final = 5.0
 #: Seconds between two attempts to read, at first and at last.
 _FIRST, _LAST = 0.1, 2.0
 #: Seconds until a task that this worker cannot run is offered to the others again.
 _FOR_OTHERS: Final = 2.0
 #: Seconds without a read after which a worker with room for a task gives no sign of life.
-_READS_WITHIN: Final = 10.0
+_READS_WITHIN: Final = 15.0
 
 
 class HeldTask(AckableMessage):
@@ -91,6 +94,9 @@ class RedisStreamBroker(AsyncBroker):
         self._unsettled: dict[str, Again | None] = {}
         #: Tasks that the receiver runs at once, and when it was last seen to read.
         self._slots, self._read_at = 1, 0.0
+        #: Whether the queue was empty at the last look; set when this worker takes or adds a task.
+        self._is_empty = False
+        self._woken = asyncio.Event()
         self._has_left = False
 
     async def kick(self, message: BrokerMessage) -> None:
@@ -112,7 +118,9 @@ class RedisStreamBroker(AsyncBroker):
             raise AlreadyQueued
 
     async def _add(self, message: BrokerMessage, delay: float) -> Added:
-        return await self._stream.add(message.task_id, message.message, delay)
+        added = await self._stream.add(message.task_id, message.message, delay)
+        self._woken.set()
+        return added
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yield tasks as they come; taskiq requests the next one when it has room."""
@@ -139,13 +147,32 @@ class RedisStreamBroker(AsyncBroker):
             if self.is_reading():
                 beat()
                 try:
-                    await self._stream.tick(bury=_now() >= calm_at)
+                    await self._tick(bury=_now() >= calm_at)
                     await self._settle_the_rest()
                 except QueueUnavailable as error:
                     logger.debug("no sign of life: %s", error)
+                    self._is_empty = False
                     calm_at = _now() + self._dead_after
             heed_cancellation()
-            await asyncio.sleep(_TICK)
+            await self._rest()
+
+    async def _tick(self, *, bury: bool) -> None:
+        """Give a sign of life; at rest, only look whether the queue is still empty."""
+        self._woken.clear()
+        if self._is_empty and not self._held:
+            self._is_empty = await self._stream.is_empty()
+        if self._held or not self._is_empty:
+            self._is_empty = await self._stream.tick(bury=bury) == 0
+
+    async def _rest(self) -> None:
+        """Wait for the next tick, which a task of this worker brings forward."""
+        if self._held or not self._is_empty:
+            await asyncio.sleep(_TICK_SECONDS)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._woken.wait()
+        self._is_empty = not self._woken.is_set()
 
     async def shutdown(self) -> None:
         """Give back the tasks that this worker has taken and not finished, and leave."""
@@ -175,7 +202,7 @@ class RedisStreamBroker(AsyncBroker):
             self._read_at = _now()
             try:
                 with outages.noticing(QUEUE):
-                    entries = await self._stream.read()
+                    entries = await self._stream.read(at_rest=self._is_empty)
             except QueueUnavailable:
                 await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LAST)
@@ -185,6 +212,7 @@ class RedisStreamBroker(AsyncBroker):
     async def _admitted(self, entry: Entry) -> HeldTask | None:
         """Return the task if this worker can run it."""
         self._held[entry.id] = entry.task_id
+        self._woken.set()
         payload = entry.payload
         if not entry.fields:
             await self._settle(entry.id, None)  # it was deleted by hand

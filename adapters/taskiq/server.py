@@ -1,6 +1,7 @@
 """The Redis that holds the task queue: one server, or a Redis Cluster."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
@@ -16,19 +17,29 @@ from application.errors import QueueUnavailable
 Client: TypeAlias = "Redis | RedisCluster"
 
 #: Seconds that any answer may take.
-_ANSWER: Final = 2.0
+ANSWER_SECONDS: Final = 2.0
+#: A peer that is gone is noticed after so long, by the kernel, without a command.
+_KEEPALIVE: Final = {
+    "TCP_KEEPIDLE": 1,
+    "TCP_KEEPINTVL": 1,
+    "TCP_KEEPCNT": 2,
+    "TCP_USER_TIMEOUT": 2_000,
+}
 
 
 class QueueServer:
     """Connections to Redis; the first question is whether it is a cluster.
 
+    One for commands that block bounds no answer: its callers do.
+
     Raises:
         ValueError: redis does not understand the URL.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, blocks: bool = False) -> None:
         self._url = url
-        self._single = Redis.from_pool(_pool(url))
+        self._options = _options(None if blocks else ANSWER_SECONDS)
+        self._single = Redis.from_pool(_pool(url, self._options))
         self._client: Client | None = None
         self._choosing = asyncio.Lock()
 
@@ -46,7 +57,7 @@ class QueueServer:
             return self._single  # INFO is forbidden or unknown there
         if not info.get("cluster_enabled"):
             return self._single
-        return RedisCluster.from_url(self._url, **_manner())
+        return RedisCluster.from_url(self._url, **self._options)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -71,9 +82,9 @@ def errors_as_ours() -> Iterator[None]:
         raise QueueUnavailable(f"The task queue is out of reach: {reason}") from error
 
 
-def _pool(url: str) -> ConnectionPool:
+def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
     pool = ConnectionPool.from_url(url)
-    pool.connection_kwargs.update(_manner())
+    pool.connection_kwargs.update(options)
     pool.connection_class = _unhurried(pool.connection_class)
     return pool
 
@@ -84,7 +95,7 @@ def _unhurried(kind: type[Any]) -> type[Any]:
     class Unhurried(kind):  # type: ignore[misc]  # plain, TLS or a Unix socket, as the URL says
         async def connect_check_health(self, *args: Any, **options: Any) -> None:
             try:
-                await uncanceled_for(_ANSWER, super().connect_check_health(*args, **options))
+                await uncanceled_for(ANSWER_SECONDS, super().connect_check_health(*args, **options))
             except asyncio.CancelledError:
                 await self.disconnect(nowait=True)
                 raise
@@ -92,10 +103,16 @@ def _unhurried(kind: type[Any]) -> type[Any]:
     return Unhurried
 
 
-def _manner() -> dict[str, Any]:
+def _options(answers_within: float | None) -> dict[str, Any]:
     return {
-        "socket_timeout": _ANSWER,
-        "socket_connect_timeout": _ANSWER,
+        "socket_timeout": answers_within,
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "socket_keepalive": True,
+        "socket_keepalive_options": {
+            getattr(socket, name): value
+            for name, value in _KEEPALIVE.items()
+            if hasattr(socket, name)
+        },
         # The caller knows better whether, and when, to try again.
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,

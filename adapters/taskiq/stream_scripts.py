@@ -106,7 +106,10 @@ local function bury(group, worker)
 end
 """
 
-#: ARGV group, this worker, dead after, whether to bury.
+#: ARGV group, this worker, dead after, whether to bury. The number of tasks in the queue.
+#:
+#: A worker at rest gives no sign of life. A worker is dead if it holds tasks, and has neither read
+#: nor given a sign of life for too long; the name of one that holds nothing is kept for a while.
 TICK: Final = (
     _PLACES
     + _BURY
@@ -123,12 +126,21 @@ end
 local members = ARGV[4] == '1' and redis.pcall('XINFO', 'CONSUMERS', stream, ARGV[1]) or {}
 local dead_since = now - ARGV[3]
 for _, member in ipairs(members) do
-  local seen = redis.call('ZSCORE', workers, member[2])
-  if not seen or tonumber(seen) < dead_since then
-    bury(ARGV[1], member[2])
-    redis.call('ZREM', workers, member[2])
+  local name, held, silent = member[2], member[4], member[6]
+  if silent > (held > 0 and 1 or 10) * ARGV[3] then
+    local seen = redis.call('ZSCORE', workers, name)
+    if not seen or tonumber(seen) < dead_since then
+      bury(ARGV[1], name)
+      redis.call('ZREM', workers, name)
+    end
   end
 end
+
+local queued = redis.call('XLEN', stream) + redis.call('ZCARD', delayed)
+if queued == 0 then
+  redis.call('DEL', known) -- an index of nothing: the tasks were lost without it
+end
+return queued
 """
 )
 

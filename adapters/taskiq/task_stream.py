@@ -1,5 +1,6 @@
 """The task queue as Redis sees it: a stream, a set of delayed tasks, a register of workers."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 from redis.commands.core import AsyncScript
 from redis.exceptions import ResponseError
 
+from adapters.taskiq import server
 from adapters.taskiq.server import QueueServer, errors_as_ours
 from adapters.taskiq.stream_scripts import ADD, LEAVE, SETTLE, TICK, Added
 
@@ -14,8 +16,12 @@ from adapters.taskiq.stream_scripts import ADD, LEAVE, SETTLE, TICK, Added
 _GROUP: Final = "workers"
 #: The fields of an entry.
 _TASK, _ID = b"task", b"id"
-#: Seconds that a read waits for a task.
-_BLOCK: Final = 1.0
+#: Seconds that a read waits for a task: while there are tasks, and at rest. The next task ends it.
+_BLOCK_SECONDS: Final = 1.0
+_BLOCK_AT_REST_SECONDS: Final = 5.0
+#: The keys beside the stream, in the order of the scripts; and the place of the index.
+_KINDS: Final = ("delayed", "known", "workers")
+_KNOWN: Final = 2
 #: Tasks that one read takes at most; those of a worker that is full wait for it alone.
 _AT_A_TIME: Final = 8
 
@@ -51,9 +57,10 @@ class TaskStream:
 
     def __init__(self, url: str, prefix: str, worker: str, longest: int, dead_after: float) -> None:
         self._server = QueueServer(url)
-        self._stream = f"{prefix}{{tasks}}"
-        kinds = ("delayed", "known", "workers")
-        self._keys = [self._stream, *(f"{self._stream}:{kind}" for kind in kinds)]
+        # A blocking read has a connection of its own, with a deadline of its own.
+        self._reading = QueueServer(url, blocks=True)
+        self._keys = keys_of_queue(prefix)
+        self._stream = self._keys[0]
         self._worker = worker
         self._longest = longest
         self._dead_after = round(dead_after * 1000)
@@ -64,14 +71,15 @@ class TaskStream:
     async def close(self) -> None:
         """Close all connections."""
         with errors_as_ours():
+            await self._reading.close()
             await self._server.close()
 
     async def add(self, task_id: str, payload: bytes, delay: float = 0) -> Added:
         """Add a task that is due after `delay` seconds, unless it is in the queue already."""
         return Added(await self._run(ADD, self._longest, task_id, payload, _ms(delay)))
 
-    async def read(self) -> Sequence[Entry]:
-        """Return the next tasks, or none after a while.
+    async def read(self, *, at_rest: bool = False) -> Sequence[Entry]:
+        """Return the next tasks, or none after a while, which is longer `at_rest`.
 
         After a disturbance (a flushed Redis has lost the group, too) this worker joins again, and
         every task that was delivered to it and not settled comes again.
@@ -80,7 +88,9 @@ class TaskStream:
             if self._next is None:
                 await self._join()
                 self._next = "0"
-            return await self._read(self._next)
+            return await self._read(
+                self._next, _BLOCK_AT_REST_SECONDS if at_rest else _BLOCK_SECONDS
+            )
         except BaseException:
             self.reread()
             raise
@@ -100,17 +110,18 @@ class TaskStream:
                 if not str(refusal).startswith("BUSYGROUP"):
                     raise
 
-    async def _read(self, begin: str) -> Sequence[Entry]:
+    async def _read(self, begin: str, block_seconds: float) -> Sequence[Entry]:
         is_news = begin == ">"
         with errors_as_ours():
-            client = await self._server.client()
-            answer: Any = await client.xreadgroup(
-                _GROUP,
-                self._worker,
-                {self._stream: begin},
-                count=_AT_A_TIME,
-                block=_ms(_BLOCK) if is_news else None,
-            )
+            async with asyncio.timeout(block_seconds + server.ANSWER_SECONDS):
+                client = await self._reading.client()
+                answer: Any = await client.xreadgroup(
+                    _GROUP,
+                    self._worker,
+                    {self._stream: begin},
+                    count=_AT_A_TIME,
+                    block=_ms(block_seconds) if is_news else None,
+                )
             entries = [_entry(*each) for _, found in answer or () for each in found]
         if not is_news:
             self._next = entries[-1].id if entries else ">"
@@ -125,12 +136,20 @@ class TaskStream:
         """
         await self._run(SETTLE, _GROUP, entry_id, task_id, payload, _ms(delay))
 
-    async def tick(self, *, bury: bool) -> None:
+    async def tick(self, *, bury: bool) -> int:
         """Show that this worker lives, and move due tasks to the stream.
 
-        `bury`: put back the tasks of dead workers, and forget these.
+        `bury`: put back the tasks of dead workers, and forget these. Return the number of tasks
+        that wait, run or are delayed.
         """
-        await self._run(TICK, _GROUP, self._worker, self._dead_after, int(bury))
+        return int(await self._run(TICK, _GROUP, self._worker, self._dead_after, int(bury)))
+
+    async def is_empty(self) -> bool:
+        """Return whether the index knows no task: one command, for a worker at rest."""
+        with errors_as_ours():
+            client = await self._server.client()
+            known: Any = await client.exists(self._keys[_KNOWN])
+        return not known
 
     async def leave(self) -> None:
         """Put back the tasks that this worker holds, and forget it."""
@@ -142,6 +161,12 @@ class TaskStream:
             if source not in self._scripts:
                 self._scripts[source] = client.register_script(source)
             return await self._scripts[source](self._keys, arguments)
+
+
+def keys_of_queue(prefix: str) -> Sequence[str]:
+    """Return the stream, and the keys beside it in the order of the scripts."""
+    stream = f"{prefix}{{tasks}}"
+    return [stream, *(f"{stream}:{kind}" for kind in _KINDS)]
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:

@@ -84,6 +84,12 @@ class Outbox(Protocol):
     def batch(self, size: int) -> AbstractAsyncContextManager[OutboxBatch]:
         """At most `size` eligible events that no other relay holds. A relay that dies lets go."""
 
+    async def has_work(self) -> bool:
+        """Return whether an event waits, parked ones aside, or a debt to the cache.
+
+        It costs much less than a batch, and may be wrong about events that are not eligible yet.
+        """
+
 
 class OutboxBell(Protocol):
     """Wakes the relay after a commit, so that polling is only the safety net."""
@@ -91,8 +97,8 @@ class OutboxBell(Protocol):
     def ring(self) -> None:
         """Say that there is something to publish. Never waits, never raises."""
 
-    async def wait(self, at_most: float) -> None:
-        """Return when the bell has rung since the last wait, or after `at_most` seconds."""
+    async def wait(self, at_most: float) -> bool:
+        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
 
 
 class EventPublisher(Protocol):

@@ -54,6 +54,13 @@ class UnprocessedOrders(Protocol):
     async def now(self) -> datetime:
         """Return the storage's time."""
 
+    async def exist(self) -> bool:
+        """Return whether there is an unprocessed order.
+
+        Raises:
+            Unavailable: the storage is out of reach.
+        """
+
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
         """Look at the next `limit` unprocessed orders behind `after`, by id.
 

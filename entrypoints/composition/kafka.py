@@ -12,6 +12,7 @@ from application.ports.events import EventPublisher, EventSource
 from application.topics import NEW_ORDER, PROCESSING_GROUP
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
+from entrypoints.composition.remedies import naming
 from entrypoints.logs import logger
 from entrypoints.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
@@ -39,8 +40,10 @@ class KafkaProvider(Provider):
             raise CannotStart(f"The settings of Kafka do not fit together: {error}.") from error
         try:
             await reach(connection)
-        except BrokerUnavailable:
-            logger.warning("Kafka (KAFKA_BOOTSTRAP_SERVERS) does not answer; starting without it")
+        except BrokerUnavailable as error:
+            logger.warning(
+                f"Kafka (KAFKA_BOOTSTRAP_SERVERS) does not answer; starting without it: {error}"
+            )
         return connection
 
     @provide
@@ -69,4 +72,4 @@ class KafkaProvider(Provider):
     @provide
     def checks(self, publisher: KafkaPublisher) -> BusChecks:
         """Without Kafka a process is degraded."""
-        return BusChecks({"kafka": publisher.ping})
+        return BusChecks({"kafka": naming("KAFKA_BOOTSTRAP_SERVERS", publisher.ping)})

@@ -1,6 +1,7 @@
 """The adapters over Redis."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from dishka import Provider, Scope, provide
 from taskiq import AsyncBroker
@@ -11,15 +12,19 @@ from adapters.redis.cache import RedisOrderCache
 from adapters.redis.eviction import eviction_warning
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.link import RedisLink
+from adapters.redis.readiness import ensure_ready
 from adapters.taskiq.queue import TaskiqQueue
+from adapters.taskiq.readiness import QueueCheck
 from adapters.taskiq.redis_streams import RedisStreamBroker
 from application.bury_order import BuryOrder
+from application.errors import QueueUnavailable
 from application.ports.events import OutboxBell
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
 from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.remedies import with_remedy_of_redis
 from entrypoints.logs import logger
 from entrypoints.settings import BadSettings, Settings
 
@@ -47,7 +52,8 @@ class RedisProvider(Provider):
             await link.close()
             raise BadSettings({"REDIS_URL": link.unusable})
         else:
-            logger.warning("Redis (REDIS_URL) does not answer; starting without it")
+            reason = f": {link.reason}" if link.reason else ""
+            logger.warning(f"Redis (REDIS_URL) does not answer; starting without it{reason}")
         yield link
         await link.close()
 
@@ -69,6 +75,14 @@ class RedisProvider(Provider):
         )
 
     @provide
-    def checks(self, link: RedisLink) -> CacheChecks:
+    async def checks(self, link: RedisLink, settings: Settings) -> AsyncIterator[CacheChecks]:
         """Without Redis a process is degraded."""
-        return CacheChecks({"redis": link.ping})
+        ensure_queue = QueueCheck(settings.redis_url or "", settings.redis_prefix)
+
+        async def check() -> None:
+            await ensure_ready(link)
+            await ensure_queue()
+
+        yield CacheChecks({"redis": with_remedy_of_redis(check)})
+        with suppress(QueueUnavailable):
+            await ensure_queue.close()

@@ -29,6 +29,7 @@ from application.ports.retention import RetentionStore
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
 from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.remedies import naming
 from entrypoints.composition.resources import Resources
 from entrypoints.metrics.scrape import PoolUse, StorageGauges
 from entrypoints.settings import Settings
@@ -57,7 +58,7 @@ class PostgresProvider(Provider):
     @provide
     def checks(self, database: Database) -> StorageChecks:
         """Without PostgreSQL a process is down."""
-        return StorageChecks({"postgresql": database.ping})
+        return StorageChecks({"postgresql": naming("DATABASE_URL", database.ping)})
 
     @provide
     def gauges(

@@ -97,9 +97,17 @@ HISTORY: Final = [
 ]
 
 HEALTHY: Final = Health("ok")
-READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"})
-DEGRADED: Final = Readiness("degraded", {"postgresql": "ok", "redis": "down", "kafka": "ok"})
-DOWN: Final = Readiness("down", {"postgresql": "down", "redis": "ok", "kafka": "ok"})
+READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"}, {})
+DEGRADED: Final = Readiness(
+    "degraded",
+    {"postgresql": "ok", "redis": "down", "kafka": "ok"},
+    {"redis": "REDIS_URL: Redis is full and refuses writes: raise maxmemory."},
+)
+DOWN: Final = Readiness(
+    "down",
+    {"postgresql": "down", "redis": "ok", "kafka": "ok"},
+    {"postgresql": "DATABASE_URL: PostgreSQL does not answer: Connection refused"},
+)
 METRICS: Final = """\
 # HELP orders_outbox_unpublished Unpublished events in the outbox; 10001 means more than 10000.
 # TYPE orders_outbox_unpublished gauge

@@ -149,6 +149,9 @@ class Readiness(Struct):
 
     status: Literal["ok", "degraded", "down"]
     checks: dict[str, Literal["ok", "down"]]
+    reasons: Annotated[
+        dict[str, str], Meta(description="Why each dependency that is down is so, with the remedy.")
+    ]
 
 
 class ProblemFault(Struct, omit_defaults=True):

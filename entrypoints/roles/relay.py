@@ -5,11 +5,11 @@ from typing import Final
 
 from application.outages import BROKER, DATABASE, outages
 from application.ports.events import OutboxBell
-from application.progress import between_rounds, round_done
+from application.progress import beat, between_rounds, round_done
 from application.relay_outbox import BATCH, RelayOutbox
 
-#: Seconds after which the relay looks whether a bell was missed.
-POLL: Final = 1.0
+#: Seconds after which the relay looks whether a ring was lost, or an event is to be retried.
+POLL_SECONDS: Final = 2.0
 #: Seconds for which events gather after a round that was not full. They share the next round, whose
 #: cost hardly depends on their number; an event that comes after a quiet moment does not wait.
 LINGER_SECONDS: Final = 0.01
@@ -29,6 +29,15 @@ async def relay(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
         round_done()
         with between_rounds():
             if not done:
-                await bell.wait(POLL)
+                await _wait_for_work(relay_outbox, bell)
             elif done < BATCH:
                 await asyncio.sleep(LINGER_SECONDS)
+
+
+async def _wait_for_work(relay_outbox: RelayOutbox, bell: OutboxBell) -> None:
+    """Return when the bell has rung; after each poll, only if something waits."""
+    while not await bell.wait(POLL_SECONDS):
+        with outages.noticing(DATABASE):
+            if await relay_outbox.has_work():
+                return
+        beat()

@@ -24,6 +24,21 @@ async def test_an_outbox_without_events_gives_an_empty_batch(adapters: Adapters)
     assert await waiting(adapters.outbox) == []
 
 
+async def test_there_is_work_while_an_event_waits(adapters: Adapters) -> None:
+    assert not await adapters.outbox.has_work()
+    await place(adapters)
+    assert await adapters.outbox.has_work()
+    await publish(adapters.outbox)
+    assert not await adapters.outbox.has_work()
+
+
+async def test_a_debt_to_the_cache_is_work(adapters: Adapters) -> None:
+    written = await place(adapters)
+    async with adapters.outbox.batch(1) as batch:
+        await batch.published({written.event.id: Placement(0, 0)}, {written.record.id})
+    assert await adapters.outbox.has_work()
+
+
 async def test_of_each_order_only_the_earliest_event_is_eligible(adapters: Adapters) -> None:
     one, other = [await place(adapters) for _ in range(2)]
     await move(adapters, one.record.id, PAID, SHIPPED)

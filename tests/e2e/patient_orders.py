@@ -31,7 +31,10 @@ from entrypoints import readiness  # noqa: E402 - see above
 from entrypoints.cli.main import main  # noqa: E402 - see above
 
 if _HURT is None:
+    from adapters.kafka import readiness as readiness_of_kafka
+
     _is_longer(readiness, "_PATIENCE")
+    _is_longer(readiness_of_kafka, "_ANSWER_SECONDS")
 
 if __name__ == "__main__":
     main()

@@ -58,6 +58,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Counter[obje
     return count
 
 
+async def always(_: PostgresUnprocessedOrders) -> bool:
+    return True
+
+
 async def test_one_worker_of_several_requeues_and_purges(
     postgres_server: Shared,
     migrated: str,
@@ -66,6 +70,7 @@ async def test_one_worker_of_several_requeues_and_purges(
 ) -> None:
     monkeypatch.setattr("entrypoints.roles.requeuer.PASS_PERIOD_SECONDS", 0.05)
     monkeypatch.setattr("entrypoints.roles.retention.POLL_SECONDS", 0.05)
+    monkeypatch.setattr(PostgresUnprocessedOrders, "exist", always)
     attempts = calls(PostgresLeases, "acquire")
     passes = calls(PostgresUnprocessedOrders, "stalled")
     purges = calls(PostgresRetentionStore, "purge_dead_letters")

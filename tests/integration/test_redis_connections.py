@@ -71,7 +71,8 @@ async def hears(bell: RedisOutboxBell, server: Server) -> None:
             RedisOutboxBell(other).ring()
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
-                    return await bell.wait(LONG)
+                    await bell.wait(LONG)
+                    return
 
 
 class TestReset:
@@ -167,15 +168,46 @@ class TestForgotten:
 
     @pytest.fixture(autouse=True)
     def _prompt(self, unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
-        for bound in ("bell._QUIET", "link._BEAT_SECONDS", "link._BEAT_ANSWER_SECONDS"):
+        bounds = (
+            "bell._QUIET",
+            "bell._ANSWER_SECONDS",
+            "link._REST_SECONDS",
+            "link._GREETING_SECONDS",
+        )
+        for bound in bounds:
             monkeypatch.setattr(f"adapters.redis.{bound}", 0.5)
 
     async def test_the_link_replaces_it_before_a_request_needs_it(
-        self, proxy: FaultProxy, link: RedisLink
+        self, proxy: FaultProxy, server: Server
+    ) -> None:
+        async with linked(proxy.through(server.url)) as link:  # with the bounds of above
+            opened = proxy.accepted
+            assert proxy.forget() > 0
+            await accepts(proxy, opened + 1)  # without any call
+            await reached(link)
+
+    async def test_the_first_call_has_it_replaced(
+        self, proxy: FaultProxy, link: RedisLink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = proxy.accepted
         assert proxy.forget() > 0
-        await accepts(proxy, opened + 1)  # without any call
+        with monkeypatch.context() as patch:
+            for age in ("_GREETED_FOR_SECONDS", "_TRUSTED_FOR_SECONDS"):
+                patch.setattr(f"adapters.redis.link.{age}", 0.0)
+            patch.setattr(link, "_at_most", 0.5)
+            with pytest.raises(OutOfReach):
+                await link.call("PING")
+        await accepts(proxy, opened + 1)  # without another call
+        await reached(link)
+
+    async def test_a_call_has_it_replaced_that_no_caller_waits_for(
+        self, proxy: FaultProxy, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", 0.0)
+        opened = proxy.accepted
+        assert proxy.forget() > 0
+        link.tell("PING")
+        await accepts(proxy, opened + 1)
         await reached(link)
 
     async def test_the_bell_replaces_it_too(
@@ -184,7 +216,7 @@ class TestForgotten:
         async with listening(link) as bell:
             opened = proxy.accepted
             assert proxy.forget() == 2
-            await accepts(proxy, opened + 2)
+            await accepts(proxy, opened + 1)
             await hears(bell, server)
 
     async def test_a_connection_at_rest_is_kept(self, proxy: FaultProxy, link: RedisLink) -> None:

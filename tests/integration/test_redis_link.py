@@ -84,7 +84,7 @@ async def refused(work: Awaitable[object]) -> None:
 def refused_at_once(link: RedisLink) -> None:
     """The circuit is open: a call is refused before it has waited for anything."""
     with pytest.raises(OutOfReach):
-        link.ping().send(None)
+        link.call("PING").send(None)
 
 
 @contextmanager
@@ -121,7 +121,7 @@ class TestHung:
         self, server: Server, prompt: RedisLink
     ) -> None:
         server.pause()
-        await refused(prompt.ping())
+        await refused(prompt.call("PING"))
         refused_at_once(prompt)
 
     async def test_all_calls_of_one_moment_wait_together(
@@ -151,7 +151,7 @@ class TestHung:
 
     async def test_it_heals_by_itself(self, server: Server, prompt: RedisLink) -> None:
         server.pause()
-        await refused(prompt.ping())
+        await refused(prompt.call("PING"))
         await asyncio.sleep(1)
         assert not prompt.in_reach
         server.resume()
@@ -181,7 +181,7 @@ class TestStopped:
         self, server: Server, link: RedisLink
     ) -> None:
         server.stop()
-        await refused(link.ping())
+        await refused(link.call("PING"))
         refused_at_once(link)
         server.start()
         await reached(link)
@@ -221,10 +221,10 @@ class TestStopped:
     ) -> None:
         link = RedisLink(server.url, at_most=FOR_EVER)
         try:
-            await link.ping()
+            await link.call("PING")
         finally:
             await link.close()
-        await refused(link.ping())
+        await refused(link.call("PING"))
 
 
 class TestNotTheServerToTalkTo:
@@ -384,7 +384,8 @@ class TestAnswers:
     async def test_commands_of_one_turn_share_a_round_trip(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("adapters.redis.link._BEAT_SECONDS", FOR_EVER)
+        monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", FOR_EVER)
+        monkeypatch.setattr("adapters.redis.link._TRUSTED_FOR_SECONDS", FOR_EVER)
         async with instead_of_redis(repeat) as impostor, reaching(impostor.url) as link:
             impostor.reads.clear()
             answers = await asyncio.gather(*(link.call("GET", str(n)) for n in range(100)))
@@ -600,7 +601,7 @@ class TestBell:
         try:
             assert await bell.open(LONG)
             server.stop()
-            await refused(link.ping())
+            await refused(link.call("PING"))
             async with asyncio.timeout(LONG):
                 await bell.wait(0.5)
             bell.ring()
@@ -628,7 +629,7 @@ class TestBell:
         for _ in range(100):
             bell.ring()
         await asyncio.sleep(0)
-        await link.ping()
+        await link.call("PING")
         [count] = [
             line
             for line in (await link.call("INFO", "commandstats")).decode().splitlines()

@@ -45,6 +45,9 @@ class Crashing:
     async def now(self) -> datetime:
         return await self.service.stored.unprocessed.now()
 
+    async def exist(self) -> bool:
+        return await self.service.stored.unprocessed.exist()
+
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
         self.visited.append(after)
         return await self.service.stored.unprocessed.stalled(cut_off, after, limit)

@@ -1,0 +1,111 @@
+"""Processes without work leave their servers alone: people pay for idle databases by the second."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from subprocess import run
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+from redis import Redis
+
+from tests.e2e.service import (
+    NO_LIMITS,
+    Service,
+    environment,
+    orders_command,
+    running_service,
+)
+from tests.e2e.test_eight_combinations import a_role
+from tests.servers.databases import create_database, drop_database
+from tests.servers.plugin import NewServer, Shared
+from tests.support.postgres import beside
+
+#: Seconds of rest: a slow machine can only make fewer commands in them.
+REST_SECONDS = 10.0
+#: Seconds until all that an order causes is done; PostgreSQL counts it after ten.
+SETTLED_SECONDS = 12.0
+_TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1"
+
+
+def commands(redis: Any) -> int:
+    """Every command that Redis has run, those within scripts included, but for this look."""
+    stats: dict[str, dict[str, int]] = redis.info("commandstats")
+    return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
+
+
+def transactions(server_url: str, database_url: str) -> int:
+    """The transactions of a database, looked at from another one."""
+
+    async def look(url: str, name: str) -> int:
+        connection = await asyncpg.connect(url)
+        try:
+            return int(await connection.fetchval(_TRANSACTIONS, name))
+        finally:
+            await connection.close()
+
+    url = urlsplit(server_url)._replace(scheme="postgresql").geturl()
+    return beside(look, url, urlsplit(database_url).path.removeprefix("/"))
+
+
+@dataclass
+class Shape:
+    """A service, and the servers that it may have to itself."""
+
+    service: Service
+    redis: Any
+    database_url: str
+
+
+@contextmanager
+def a_shape(new_redis: NewServer, postgres_server: Shared, kafka: Shared | None) -> Iterator[Shape]:
+    """The embedded service over Redis and PostgreSQL, or each role in a process over all three."""
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(new_redis()).url
+        database_url = beside(create_database, postgres_server.url)
+        stack.callback(beside, drop_database, postgres_server.url, database_url)
+        settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PROCESSING_DELAY": "0"}
+        settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+        if kafka is not None:
+            prefix = f"t{uuid4().hex[:8]}."
+            settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.url, "KAFKA_TOPIC_PREFIX": prefix}
+            run([*orders_command(), "migrate"], env=environment(settings), check=True)
+            for role in ("relay", "consume", "work"):
+                stack.enter_context(a_role(role, settings))
+        service = stack.enter_context(running_service(**settings))
+        redis = stack.enter_context(Redis.from_url(redis_url))
+        yield Shape(service, redis, database_url)
+
+
+def test_fewer_than_one_command_and_one_transaction_a_second(
+    kafka_server: Shared, postgres_server: Shared, new_redis: NewServer
+) -> None:
+    with (
+        a_shape(new_redis, postgres_server, None) as one_process,
+        a_shape(new_redis, postgres_server, kafka_server) as four_processes,
+    ):
+        shapes = [one_process, four_processes]
+
+        def counts() -> list[tuple[int, int]]:
+            return [
+                (commands(shape.redis), transactions(postgres_server.url, shape.database_url))
+                for shape in shapes
+            ]
+
+        for shape in shapes:
+            shape.service.register().processed_order()
+        time.sleep(SETTLED_SECONDS)
+        before = counts()
+        time.sleep(REST_SECONDS)
+        made = [
+            (redis - redis_before, postgres - postgres_before)
+            for (redis_before, postgres_before), (redis, postgres) in zip(
+                before, counts(), strict=True
+            )
+        ]
+        assert all(count < REST_SECONDS for each in made for count in each), made
+        for shape in shapes:
+            shape.service.register().processed_order()

@@ -1,0 +1,107 @@
+"""A Kafka that answers and cannot be used says why; one that was replaced is used as it is."""
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.kafka.connection import reach
+from adapters.kafka.source import KafkaSource
+from adapters.kafka.topics import ensure_topics
+from application.documents import Event
+from application.errors import BrokerUnavailable
+from tests.integration.kafka_tools import kafka_at, new_orders
+from tests.integration.test_kafka_faults import publish_all
+from tests.servers.found import do_without
+from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.plugin import Shared
+from tests.servers.ports import Ports
+from tests.servers.process import LocalServer
+from tests.servers.server import Kind, Unavailable
+from tests.support.patience import LONG
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+
+class ReplaceableKafka(KafkaProgram):
+    """A Kafka whose every new storage is that of another cluster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made = 0
+
+    def lay_out(self, folder: Path) -> None:
+        super().lay_out(folder)
+        self._made += 1
+        meta = folder / "meta.properties"
+        cluster = f"cluster.id=cluster-number-{self._made:04}-of-it"
+        meta.write_text(re.sub("(?m)^cluster.id=.*$", cluster, meta.read_text()))
+
+
+@contextmanager
+def a_broker(program: KafkaProgram) -> Iterator[LocalServer]:
+    try:
+        server = LocalServer(program)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+    except Unavailable as missing:
+        do_without(Kind.KAFKA, str(missing), os.environ)
+
+
+async def test_missing_topics_are_named(kafka_server: Shared) -> None:
+    async with kafka_at(kafka_server.bootstrap) as kafka:
+        publisher = kafka.publisher()
+        with pytest.raises(BrokerUnavailable, match=r"topic \S*new_order\.dlq: UnknownTopic"):
+            await publisher.ping()
+        await ensure_topics(kafka.connection)
+        await publisher.ping()
+
+
+async def test_brokers_out_of_reach_at_their_advertised_address_are_named() -> None:
+    ports = Ports(1)
+    [nowhere] = ports.numbers
+    try:
+        with a_broker(KafkaProgram(advertised_port=nowhere)) as server:
+            async with kafka_at(server.url) as kafka:
+                address = f"advertises brokers out of reach: 127.0.0.1:{nowhere}: "
+                with pytest.raises(BrokerUnavailable, match=address):
+                    await reach(kafka.connection)
+                publisher, [event] = kafka.publisher(), new_orders(1)
+                with pytest.raises(BrokerUnavailable, match=address):
+                    await publisher.ping()
+                report = await publisher.publish([event])
+                assert address in report.unreached[event.id]
+    finally:
+        ports.release()
+
+
+async def test_a_kafka_replaced_by_an_empty_one_is_used_without_a_restart() -> None:
+    with a_broker(ReplaceableKafka()) as server:
+        async with kafka_at(server.url) as kafka:
+            publisher, source = kafka.publisher(at_most=2.0), kafka.source()
+            before = new_orders(5)
+            await publish_all(publisher, before)
+            await all_arrive(source, before)
+
+            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(lambda: server.start(empty=True))
+            # More than before: what the consumer has committed in the old one means nothing here.
+            after = new_orders(12)
+            await publish_all(publisher, after)
+            await all_arrive(source, after)
+            await publisher.ping()
+
+
+async def all_arrive(source: KafkaSource, events: Sequence[Event]) -> None:
+    missing = {str(event.subject).encode() for event in events}
+    async with asyncio.timeout(2 * LONG):
+        while missing:
+            missing -= {delivery.key for delivery in await source.receive()}
+            await source.commit()

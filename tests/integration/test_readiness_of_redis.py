@@ -1,0 +1,190 @@
+"""Readiness tells what is wrong with a Redis that answers to PING and cannot be used."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.redis.link import RedisLink
+from entrypoints import readiness
+from entrypoints.composition.checks import CacheChecks
+from entrypoints.composition.container import make_container
+from entrypoints.composition.resources import Resources
+from entrypoints.readiness import Readiness, Report
+from entrypoints.settings import load_settings
+from tests.servers.plugin import NewServer
+from tests.servers.server import Server
+from tests.support.app import KEYS, UNLIMITED
+from tests.support.patience import LONG
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+SECRET = "pw-of-ada"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_PATIENCE", LONG)
+    monkeypatch.setattr(readiness, "_SHARED_SECONDS", 0.0)
+    monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("adapters.redis.link._TRUSTED_FOR_SECONDS", 0.0)
+
+
+@pytest.fixture
+def server(new_redis: NewServer) -> Iterator[Server]:
+    with new_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def operator(server: Server) -> AsyncIterator[Any]:
+    redis: Any = Redis.from_url(server.url)
+    async with redis:
+        await redis.execute_command(
+            "ACL", "SETUSER", "ada", "on", f">{SECRET}", "~*", "&*", "+@all"
+        )
+        yield redis
+
+
+@asynccontextmanager
+async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisLink]]:
+    """The checks of a process that uses Redis as the user ada."""
+    url = server.url.replace("redis://", f"redis://ada:{SECRET}@")
+    settings = load_settings(UNLIMITED | {"REDIS_URL": url, "REDIS_PREFIX": "shop:"})
+    container = make_container(settings, Resources("postgresql://nobody@127.0.0.1:1/none", KEYS))
+    try:
+        checks = await container.get(CacheChecks)
+        yield Readiness({}, checks), await container.get(RedisLink)
+    finally:
+        await container.close()
+
+
+async def report_of(ready: Readiness, status: str) -> Report:
+    async with asyncio.timeout(LONG):
+        while (report := await ready()).status != status:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.05)
+    return report
+
+
+Hurt = Callable[[Any], Awaitable[object]]
+
+
+async def fill(redis: Any) -> None:
+    await redis.config_set("maxmemory-policy", "noeviction")
+    await redis.config_set("maxmemory", "1")
+
+
+async def make_room(redis: Any) -> None:
+    await redis.config_set("maxmemory", "0")
+
+
+async def make_a_replica(redis: Any) -> None:
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+async def promote(redis: Any) -> None:
+    await redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+async def fail_to_save(redis: Any) -> None:
+    await redis.config_set("save", "3600 1")
+    await redis.set("something", "to save")
+    folder = Path((await redis.config_get("dir"))["dir"])
+    shutil.rmtree(folder)
+    await redis.bgsave()
+    async with asyncio.timeout(LONG):
+        while (await redis.info("persistence"))["rdb_last_bgsave_status"] == "ok":  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.05)
+
+
+async def accept_it(redis: Any) -> None:
+    await redis.config_set("stop-writes-on-bgsave-error", "no")
+
+
+def acl(*rules: str) -> Hurt:
+    async def set_rules(redis: Any) -> None:
+        await redis.execute_command("ACL", "SETUSER", "ada", *rules)
+
+    return set_rules
+
+
+def of_another_type(*words: str) -> Hurt:
+    async def put(redis: Any) -> None:
+        await redis.delete(words[1])
+        await redis.execute_command(*words)
+
+    return put
+
+
+def without(key: str) -> Hurt:
+    async def delete(redis: Any) -> None:
+        await redis.delete(key)
+
+    return delete
+
+
+TASKS, GENERATION = "shop:{tasks}", "shop:{orders}:cache:generation"
+CASES: dict[str, tuple[Hurt, Hurt, str]] = {
+    "full": (fill, make_room, "raise maxmemory"),
+    "replica": (make_a_replica, promote, "name the primary"),
+    "no snapshot": (fail_to_save, accept_it, "its disk"),
+    "no scripts": (acl("-@scripting"), acl("+@scripting"), "lacks a right"),
+    "no writes": (acl("-@write"), acl("+@write"), "lacks a right"),
+    "another prefix": (acl("resetkeys", "~ada:*"), acl("~*"), "lacks a right"),
+    "stream": (of_another_type("SET", TASKS, "x"), without(TASKS), f"(key {TASKS})"),
+    "delayed": (
+        of_another_type("SET", f"{TASKS}:delayed", "x"),
+        without(f"{TASKS}:delayed"),
+        "set REDIS_PREFIX",
+    ),
+    "generation": (
+        of_another_type("LPUSH", GENERATION, "x"),
+        without(GENERATION),
+        GENERATION,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_redis_that_cannot_be_used_is_down_until_it_is_mended(
+    server: Server, operator: Any, name: str
+) -> None:
+    hurt, mend, reason = CASES[name]
+    async with a_process(server) as (ready, _):
+        assert (await report_of(ready, "ok")).reasons == {}
+        await hurt(operator)
+        report = await report_of(ready, "degraded")
+        assert report.checks == {"redis": "down"}
+        assert report.reasons["redis"].startswith("REDIS_URL: ")
+        assert reason in report.reasons["redis"]
+        assert SECRET not in report.reasons["redis"]
+        await mend(operator)
+        await report_of(ready, "ok")
+
+
+async def test_a_key_that_some_command_met_is_told(server: Server, operator: Any) -> None:
+    await operator.set("shop:{orders}:lease:1", "a foreigner")
+    async with a_process(server) as (ready, link):
+        await report_of(ready, "ok")
+        asked = link.ask("LPUSH", link.key("lease:1"), "x")
+        assert asked is not None
+        await asyncio.wait([asked])
+        assert asked.exception() is not None
+        report = await ready()
+    assert "set REDIS_PREFIX" in report.reasons["redis"]
+
+
+MANUAL = Path("docs/operations.md").read_text()
+
+
+async def test_the_rights_that_the_manual_lists_are_enough(server: Server, operator: Any) -> None:
+    assert "~shop:* &shop:* +@all -@dangerous +info" in MANUAL
+    rules = ("resetkeys", "resetchannels", "~shop:*", "&shop:*", "-@all", "+@all", "-@dangerous")
+    await acl(*rules, "+info")(operator)
+    async with a_process(server) as (ready, _):
+        assert (await report_of(ready, "ok")).reasons == {}
