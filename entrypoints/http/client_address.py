@@ -4,9 +4,11 @@ A trusted proxy writes `X-Forwarded-For` or `Forwarded`, and passes the other on
 sent it. So if both are there and disagree, neither is believed: a client must not choose its key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from itertools import islice
+from typing import Final
 
 from entrypoints.http.forwarded import (
     Address,
@@ -20,7 +22,9 @@ from entrypoints.http.forwarded import (
 Networks = Sequence[IPv4Network | IPv6Network]
 
 #: Bits: a provider gives each customer a /64 at least (RFC 6177), all of which is one client.
-_IPV6_CLIENT_PREFIX = 64
+_IPV6_CLIENT_PREFIX: Final = 64
+#: Proxies in a row. A client that forges more does not occupy the process with them.
+_MAX_HOPS: Final = 32
 
 
 def client_key(
@@ -55,27 +59,27 @@ def _client(
         hops_of_x_forwarded_for(forwarded_for or ""),
         hops_of_forwarded(forwarded or ""),
     )
-    ends = [end for hops in chains if hops and (end := _end(peer, hops, trusted))]
+    ends = [end for hops in chains if (end := _end(peer, hops, trusted))]
     clients = {end.address for end in ends if end.is_final} or {end.address for end in ends}
     return clients.pop() if len(clients) == 1 else peer
 
 
-def _end(peer: Address, hops: Sequence[Hop], trusted: Networks) -> _End | None:
-    """Follow the hops from their end, where our own proxies wrote, to one that is not trusted.
+def _end(peer: Address, hops: Iterator[Hop], trusted: Networks) -> _End | None:
+    """Follow the hops from the nearest, which our own proxies wrote, to one that is not trusted.
 
-    A client can write anything before that. A hop that hides its address stands for the proxy that
+    A client can write anything beyond that. A hop that hides its address stands for the proxy that
     it came through; one without any says nothing.
     """
-    nearest = peer
-    for hop in reversed(hops):
+    last = None
+    for hop in islice(hops, _MAX_HOPS):
         if hop is Unnamed.SILENT:
             return None
         if isinstance(hop, Unnamed):
-            return _End(nearest, is_final=True)
-        nearest = hop
-        if not is_trusted(nearest, trusted):
-            return _End(nearest, is_final=True)
-    return _End(nearest, is_final=False)
+            return _End(last or peer, is_final=True)
+        last = hop
+        if not is_trusted(last, trusted):
+            return _End(last, is_final=True)
+    return _End(last, is_final=False) if last else None
 
 
 def _key(address: Address) -> str:

@@ -1,4 +1,4 @@
-"""The hops that `X-Forwarded-For` and `Forwarded` (RFC 7239) name, the client's first."""
+"""The hops that `X-Forwarded-For` and `Forwarded` (RFC 7239) name."""
 
 import re
 from collections.abc import Iterator
@@ -20,10 +20,13 @@ class Unnamed(Enum):
 
 Hop = Address | Unnamed
 
+#: Characters, many times more than real ones have: clients may send 64 KiB.
+_MAX_FORWARDED_LENGTH: Final = 4096
+_MAX_NODE_LENGTH: Final = 128
 #: One parameter of an element and the separator after it (RFC 7239, section 4).
 _PARAMETER: Final = re.compile(
     r"""[ \t]*(?:(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)
-    =(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^ \t",;]*)))?
+    =(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"|(?P<token>[^ \t",;]*)))?
     [ \t]*(?P<end>[;,]|$)""",
     re.VERBOSE,
 )
@@ -34,17 +37,21 @@ _WITH_PORT: Final = re.compile(
 )
 
 
-def hops_of_x_forwarded_for(header: str) -> list[Hop]:
-    """Return the hops of the de-facto header; empty members are none."""
-    return [parse_node(each.strip(' \t"')) for each in header.split(",") if each.strip()]
+def hops_of_x_forwarded_for(header: str) -> Iterator[Hop]:
+    """Yield the hops of the de-facto header, the nearest first; empty members are none."""
+    return (parse_node(each.strip(' \t"')) for each in reversed(header.split(",")) if each.strip())
 
 
-def hops_of_forwarded(header: str) -> list[Hop]:
-    """Return the hops of the standard header; one unreadable hop if it breaks the grammar."""
+def hops_of_forwarded(header: str) -> Iterator[Hop]:
+    """Yield the hops of the standard header, the nearest first.
+
+    One that breaks the grammar, or is too long to be read, is one unreadable hop.
+    """
     try:
-        return list(_elements(header))
+        nodes = list(_nodes(header))
     except ValueError:
-        return [Unnamed.UNREADABLE]
+        return iter([Unnamed.UNREADABLE])
+    return (Unnamed.SILENT if node is None else parse_node(node) for node in reversed(nodes))
 
 
 def parse_address(text: str) -> Address | None:
@@ -59,6 +66,8 @@ def parse_address(text: str) -> Address | None:
 
 def parse_node(text: str) -> Hop:
     """Parse an address with or without brackets and a port (RFC 7239, section 6)."""
+    if len(text) > _MAX_NODE_LENGTH:
+        return Unnamed.UNREADABLE
     if address := parse_address(text):
         return address
     match = _WITH_PORT.fullmatch(text)
@@ -66,8 +75,14 @@ def parse_node(text: str) -> Hop:
     return parse_address(host) or Unnamed.UNREADABLE
 
 
-def _elements(header: str) -> Iterator[Hop]:
-    """Raises ValueError if the header breaks the grammar."""
+def _nodes(header: str) -> Iterator[str | None]:
+    """Yield the `for` of each element, or None, in the header's order: quotes hide separators.
+
+    Raises:
+        ValueError: the header breaks the grammar.
+    """
+    if len(header) > _MAX_FORWARDED_LENGTH:
+        raise ValueError("too long")
     element: dict[str, str] = {}
     position, is_over = 0, False
     while not is_over:
@@ -81,6 +96,6 @@ def _elements(header: str) -> Iterator[Hop]:
             value = match["token"] if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
             element[name.lower()] = value
         if match["end"] != ";" and element:
-            yield parse_node(element["for"]) if "for" in element else Unnamed.SILENT
+            yield element.get("for")
             element = {}
         position, is_over = match.end(), not match["end"]

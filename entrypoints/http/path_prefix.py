@@ -43,7 +43,8 @@ class PathPrefix:
         prefix = self._root_path
         if self._is_removable:
             _remove(scope, self._root_path)
-        if server_prefix := scope.get("root_path"):  # the server has put it before the path
+        # A server that has a prefix puts it before the path (ASGI).
+        if server_prefix := scope.get("root_path", "").rstrip("/"):
             _remove(scope, server_prefix)
             scope["root_path"] = ""
             prefix = prefix or _parsed(server_prefix) or ""

@@ -61,6 +61,7 @@ def test_only_a_trusted_peer_is_believed() -> None:
         ("1.2.3.4:port", PROXY),
         ("[2001:db8::1", PROXY),
         ("x" * 60_000, PROXY),
+        (f"{'1.2.3.4, ' * 7000}{CLIENT}", CLIENT),
     ],
 )
 def test_hops_are_followed_from_the_right_through_trusted_ones(header: str, client: str) -> None:
@@ -101,6 +102,7 @@ def test_forwarded_has_ipv6_in_quotes_and_brackets() -> None:
         (f'for="x, for={CLIENT}', PROXY),
         (f"for={CLIENT} nonsense", PROXY),
         ("for=", PROXY),
+        (f"{'for=1.2.3.4, ' * 5000}for={CLIENT}", PROXY),
         ('"' + '\\"' * 30_000, PROXY),
         ('for="' + '\\"' * 30_000, PROXY),
     ],
