@@ -30,8 +30,8 @@ _SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
 START_WITHIN: Final = 300.0
 STOP_WITHIN: Final = 150.0
 ANSWER_WITHIN: Final = 120.0
-#: A connection rests a second at most. The server closes one after five, and a request that a busy
-#: machine holds back must not find it closed.
+#: A connection is idle for a second at most: some tests make the server close one soon, and a
+#: request that a busy machine holds back must not find it closed.
 AT_REST: Final = httpx.Limits(keepalive_expiry=1.0)
 
 

@@ -47,7 +47,8 @@ async def served(app: Any = echo, keep_alive: float = LONG) -> AsyncIterator[tup
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
     try:
-        yield server.sockets[0].getsockname()
+        async with asyncio.timeout(60):
+            yield server.sockets[0].getsockname()
     finally:
         server.close()
         for connection in list(state.connections):
