@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from contextlib import nullcontext
 
 from entrypoints.cli.server import Server, announce, listening
@@ -34,10 +33,11 @@ async def serve(settings: Settings) -> int:
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
         logger.info("stopped on the way up")
+    else:
+        logger.info("stopped", role="serve")
     return 0
 
 
 def _announce(listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
-    sys.stdout.write(announce(host, port))
-    sys.stdout.flush()
+    announce(host, port)

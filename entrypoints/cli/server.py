@@ -13,6 +13,7 @@ from litestar.types import ASGIApp
 
 from entrypoints.cli.http_protocol import OrderlyProtocol
 from entrypoints.composition.errors import CannotStart
+from entrypoints.logs import announce_ready
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
 _GRACE: Final = 8
@@ -37,10 +38,10 @@ def options() -> dict[str, Any]:
     }
 
 
-def announce(host: str, port: int) -> str:
-    """What is said once the service is ready."""
+def announce(host: str, port: int) -> None:
+    """Write that the service is ready, and its URLs."""
     url = f"http://{_shown(host)}:{port}"
-    return f"The order service is ready.\n  API   {url}\n  Docs  {url}/docs\n"
+    announce_ready("The order service is ready.", API=url, Docs=f"{url}/docs")
 
 
 def _shown(host: str) -> str:

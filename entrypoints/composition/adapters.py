@@ -45,7 +45,9 @@ class SecurityProvider(Provider):
     cursors = provide(SignedCursors, provides=Cursors)
 
     @provide
-    def tokens(self, keys: SigningKeys, settings: Settings) -> AnyOf[TokenIssuer, TokenVerifier]:
+    def tokens(
+        self, keys: SigningKeys, settings: Settings
+    ) -> AnyOf[JwtTokens, TokenIssuer, TokenVerifier]:
         """Access tokens."""
         return JwtTokens(keys, settings.access_token_ttl)
 

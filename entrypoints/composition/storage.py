@@ -46,13 +46,15 @@ class PostgresProvider(Provider):
     outbox = provide(PostgresOutbox, provides=Outbox)
     unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(PostgresLeases, provides=Leases)
-    dead_letters = provide(PostgresDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
+    dead_letters = provide(
+        PostgresDeadLetters, provides=AnyOf[PostgresDeadLetters, DeadLetters, DeadLetterAdmin]
+    )
     announcements = provide(PostgresAnnouncements, provides=Announcements)
     audit = provide(PostgresAuditReader, provides=AuditReader)
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
-    accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
+    accounts = provide(PostgresAccounts, provides=AnyOf[PostgresAccounts, Accounts, PasswordStore])
 
     @provide
     def checks(self, database: Database) -> StorageChecks:

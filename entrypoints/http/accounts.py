@@ -17,6 +17,7 @@ from entrypoints.http.bodies import read_form, read_json
 from entrypoints.http.errors import InvalidTokenRequest, ParameterFault
 from entrypoints.http.options import with_options
 from entrypoints.http.request import ApiRequest
+from entrypoints.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
 
@@ -25,6 +26,7 @@ _SECRET = {"Cache-Control": "no-store"}
 async def register(request: ApiRequest) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
+    keep_out_of_logs(str(draft.body.password))
     faults = draft.faults
     email = faults.read(read_email, draft.body.email, "email")
     password = faults.read(read_password, draft.body.password, "password")
@@ -68,6 +70,7 @@ def _credentials(form: Mapping[str, str], address: str) -> Credentials:
             faults += [ParameterFault((name,), each.code, each.detail) for each in invalid.faults]
     if faults:
         raise InvalidTokenRequest(faults)
+    keep_out_of_logs(texts[1])
     return Credentials(normal_email(texts[0]), texts[1], address)
 
 

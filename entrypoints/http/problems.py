@@ -48,6 +48,7 @@ from entrypoints.http.errors import (
 from entrypoints.http.options import allow
 from entrypoints.http.request import asked_path
 from entrypoints.http.shapes import Problem, ProblemFault
+from entrypoints.log_secrets import keep_out_of_logs
 from entrypoints.logs import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -134,7 +135,9 @@ def _headers(error: OrderServiceError) -> dict[str, str]:
 def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]  # any user, any state
     """Answer a request with the problem that it met; what is no refusal is a bug, and logged."""
     refusal = _refusal(error)
+    request.scope["problem_code"] = refusal.code  # type: ignore[typeddict-unknown-key]
     if isinstance(refusal, InternalError):
+        keep_out_of_logs(request.headers.get("authorization", "").rpartition(" ")[2])
         logger.error("unhandled exception", exc_info=error)
     headers = {"Cache-Control": "no-store"} | _headers(refusal)
     if isinstance(error, MethodNotAllowedException):
