@@ -1,8 +1,10 @@
 """Accounts: statements by SQLAlchemy, run by the driver like all others."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
+from sqlalchemy import ClauseElement, Integer, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from adapters.postgres.database import Database
@@ -11,6 +13,8 @@ from application.ports.accounts import Login
 from domain.actor import Role
 from domain.ids import UserId
 from domain.user import User
+
+_BEFORE_ALL: Final = UUID(int=0)
 
 
 class _Statement:
@@ -38,8 +42,17 @@ _UPDATE: Final = _Statement(
         disabled=func.coalesce(
             bindparam("new_disabled", type_=users.c.disabled.type), users.c.disabled
         ),
+        password_hash=func.coalesce(
+            bindparam("new_hash", type_=users.c.password_hash.type), users.c.password_hash
+        ),
     )
     .returning(users)
+)
+_PAGE: Final = _Statement(
+    select(users)
+    .where(users.c.id > bindparam("after"))
+    .order_by(users.c.id)
+    .limit(bindparam("count", type_=Integer))
 )
 _REHASH: Final = _Statement(
     update(users)
@@ -49,7 +62,7 @@ _REHASH: Final = _Statement(
 
 
 class PostgresAccounts:
-    """`Accounts` and `PasswordStore` on PostgreSQL."""
+    """`Accounts`, `AccountDirectory` and `PasswordStore` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,11 +90,29 @@ class PostgresAccounts:
         return _user(row) if row else None
 
     async def update(
-        self, email: str, *, role: Role | None = None, disabled: bool | None = None
+        self,
+        email: str,
+        *,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password_hash: str | None = None,
     ) -> User | None:
         """Change the given values; return the changed account, or None if it does not exist."""
-        row = await self._one(_UPDATE, the_email=email, new_role=role, new_disabled=disabled)
+        row = await self._one(
+            _UPDATE,
+            the_email=email,
+            new_role=role,
+            new_disabled=disabled,
+            new_hash=password_hash,
+        )
         return _user(row) if row else None
+
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
+        values = {"after": after or _BEFORE_ALL, "count": limit}
+        async with self._database.driver() as driver:
+            rows = await driver.fetch(_PAGE.text, *_PAGE.parameters(values))
+        return [_user(row) for row in rows]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another has replaced it meanwhile."""
