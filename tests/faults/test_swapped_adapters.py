@@ -1,10 +1,11 @@
 """The README's guide to another adapter, followed with each role in a process of its own."""
 
+import json
 from functools import partial
 from typing import Any
 
 from tests.e2e.service import OrdersProcess, eventually
-from tests.faults.cluster import a_cluster
+from tests.faults.cluster import a_cluster, together
 from tests.servers.plugin import Shared
 from tests.support.readme import code
 
@@ -26,6 +27,10 @@ def test_the_readmes_warehouse_fulfils_the_orders_in_production(
             processes = 2 if process is cluster.api else 1
             eventually(partial(_logged, process, processes))
         assert REPLACED in cluster.run("audit").stderr
+        together(process.stop for process in cluster.processes)
+        for process in cluster.processes:
+            events = {json.loads(line)["event"] for line in process.log.splitlines()}
+            assert events >= {"starting", "stopping", "stopped"}
 
 
 def _logged(process: OrdersProcess, times: int) -> bool:
