@@ -16,9 +16,9 @@ run: ## Start the whole service on http://localhost:8000 (HOST, PORT); Ctrl-C st
 	@sh tools/environment.sh runtime
 	@$(VENV)/orders serve
 
-dev: ## The same, with a line in the log for everything that it does
-	@sh tools/environment.sh runtime
-	@env LOG_LEVEL=DEBUG $(VENV)/orders serve
+dev: ## The same, with a line for every request, and started again when the code changes
+	@sh tools/environment.sh dev
+	@env LOG_LEVEL=DEBUG $(VENV)/python -m tools.dev
 
 test: ## Run every test (PYTEST_ARGS="-x -k name" chooses)
 	@sh tools/environment.sh dev

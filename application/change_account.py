@@ -36,6 +36,21 @@ class DisableAccount:
         return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
 
+class EnableAccount:
+    """Let a disabled account in again.
+
+    Raises:
+        NoSuchAccount: there is no account with this address.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def __call__(self, email: EmailAddress) -> User:
+        """Enable the account."""
+        return _existing(await self._accounts.update(*email.spellings, disabled=False))
+
+
 def _existing(user: User | None) -> User:
     if user is None:
         raise NoSuchAccount

@@ -124,6 +124,15 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         ) from None
 
 
+def reference(text: str) -> str:
+    """`module:attribute`, both with dots perhaps."""
+    module, separator, attribute = text.partition(":")
+    names = (*module.split("."), *attribute.split("."))
+    if not separator or not all(name.isidentifier() for name in names):
+        raise ValueError("must be module:attribute")
+    return text
+
+
 def texts(text: str) -> tuple[str, ...]:
     """Texts, separated by commas."""
     return tuple(each.strip() for each in text.split(",") if each.strip())

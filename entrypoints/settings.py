@@ -8,11 +8,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final
 
-from dotenv import dotenv_values
-
 from application.ports.limits import Limit
 from domain.policy import StatusPolicy
 from entrypoints import setting_readers as read
+from entrypoints.environment_file import read_environment_file
 
 _BACKING: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
 
@@ -165,6 +164,11 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(
         read.origins, "", "Origins whose pages may call the API, separated by commas"
     )
+    orders_providers: str | None = _setting(
+        read.optional(read.reference),
+        "",
+        "`module:attribute` of dishka providers that replace adapters, in every role and command",
+    )
     default_currency: str = _setting(read.currency, "USD", "ISO 4217, where an order names none")
     log_level: str = _setting(
         lambda text: read.choice("DEBUG", "INFO", "WARNING", "ERROR")(text.upper()),
@@ -203,8 +207,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         BadSettings: with every wrong or missing setting.
     """
     if environment is None:
-        in_file = {name: text for name, text in dotenv_values(".env").items() if text is not None}
-        environment = in_file | dict(os.environ)
+        try:
+            in_file = read_environment_file(Path(".env"))
+        except ValueError as error:
+            raise BadSettings({".env": str(error)}) from error
+        environment = {**in_file, **os.environ}
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for each in fields(Settings):

@@ -83,7 +83,12 @@ def throw_away_service() -> Iterator[str]:
         Path(folder).chmod(0o755)  # the database's own user must reach what is its own below
         # Only what a program needs: no setting of another service may reach this one.
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        settings = {"DATA_DIR": f"{folder}/var", "PORT": "0", "LOG_LEVEL": "WARNING"}
+        settings = {
+            "DATA_DIR": f"{folder}/var",
+            "PORT": "0",
+            "LOG_LEVEL": "WARNING",
+            "LOG_FORMAT": "console",
+        }
         server = subprocess.Popen(  # noqa: S603 - our own command, beside this interpreter
             [Path(sys.executable).with_name("orders"), "serve"],
             env=kept | settings,

@@ -24,8 +24,9 @@ PROJECT: Final = "pyproject.toml"
 #: Every lock holds all of those before it.
 LOCKS: Final = {"runtime": (RUNTIME,), "dev": (RUNTIME, DEV)}
 
-#: The locks are complete: there is nothing for pip to resolve, or to ask.
+#: The locks are complete: there is nothing to resolve, or to ask.
 PIP_OPTIONS: Final = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps")
+UV_OPTIONS: Final = ("--quiet", "--no-deps", "--compile-bytecode")
 
 
 def main(level: str) -> None:
@@ -44,7 +45,8 @@ def main(level: str) -> None:
 def _bring_up(locks: tuple[str, ...]) -> None:
     if not _is_sound():
         _say("Making .venv with Python {}.{}.".format(*sys.version_info))
-        _run(sys.executable, "-I", "-m", "venv", "--clear", str(VENV))
+        pip = ("--without-pip",) if _uv() else ()
+        _run(sys.executable, "-I", "-m", "venv", "--clear", *pip, str(VENV))
     PLACE.unlink(missing_ok=True)
     if not all(map(_is_done, locks)):
         _say("Installing the locked dependencies; this takes a minute, once.")
@@ -76,7 +78,23 @@ def _done(*names: str) -> None:
 
 
 def _install(*what: str) -> None:
-    _run(str(VENV / "bin/python"), "-I", "-m", "pip", "install", *PIP_OPTIONS, *what)
+    """Install by uv if there is one, else by pip: from the same lock, with the same hashes."""
+    python = str(VENV / "bin/python")
+    if uv := _uv():
+        try:
+            _run(uv, "pip", "install", "--python", python, *UV_OPTIONS, *what)
+        except subprocess.CalledProcessError:
+            # It has settings and an index of its own, which may not fit this machine.
+            _say("uv could not install them; trying pip.")
+        else:
+            return
+    if not any(VENV.glob("lib/python*/site-packages/pip")):
+        _run(python, "-I", "-m", "ensurepip", "--default-pip")
+    _run(python, "-I", "-m", "pip", "install", *PIP_OPTIONS, *what)
+
+
+def _uv() -> str | None:
+    return shutil.which("uv")
 
 
 def _run(*command: str) -> None:

@@ -3,6 +3,12 @@
 # Where it is there already, a few comparisons of files are all that happens.
 set -eu
 
+if [ -e .venv ] && [ ! -O .venv ]; then
+  owner=$(ls -Lld .venv | awk '{ print $3 }')
+  echo ".venv belongs to the user $owner: run this as $owner, or remove .venv and try again." >&2
+  exit 1
+fi
+
 # As environment.py leaves it: what was installed, and where, for a moved .venv is a broken one.
 fresh() {
   [ -x .venv/bin/python ] && [ "$(cat .venv/place 2>/dev/null)" = "$(pwd -P)" ] || return 1

@@ -16,7 +16,7 @@ _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 #: What an operator can mend, however many lines PostgreSQL says after it.
 _CAUSES: Final = {
-    "No space left on device": "the disk is full",
+    "No space left on device": "no space left on the device",
     "Disk quota exceeded": "the disk quota is used up",
     "Read-only file system": "the file system is read-only",
     "Permission denied": "a permission is missing",

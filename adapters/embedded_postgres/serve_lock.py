@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.embedded_postgres.errors import AlreadyServing
+from adapters.embedded_postgres.errors import AlreadyServing, EmbeddedPostgresError, explained
 from adapters.embedded_postgres.file_lock import FileLock
 
 
@@ -14,7 +14,7 @@ class ServeLock:
 
     Raises:
         AlreadyServing: on entering, when another process (or this one) holds it.
-        EmbeddedPostgresError: on entering, when the lock's file cannot be opened.
+        EmbeddedPostgresError: on entering, when the lock's file cannot be opened or written.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -30,8 +30,13 @@ class ServeLock:
                 f"Another serve (process {holder or 'unknown'}) is running on {self._data_dir}: "
                 "stop it, or set DATA_DIR to another folder."
             )
-        os.ftruncate(lock.descriptor, 0)
-        os.pwrite(lock.descriptor, str(os.getpid()).encode(), 0)
+        try:
+            with explained(f"write {self._data_dir / 'serve.lock'}"):
+                os.ftruncate(lock.descriptor, 0)
+                os.pwrite(lock.descriptor, str(os.getpid()).encode(), 0)
+        except EmbeddedPostgresError:
+            lock.close()
+            raise
         self._lock = lock
         return self
 

@@ -1,5 +1,6 @@
 """Accounts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.memory.storage import MemoryStorage
@@ -39,7 +40,11 @@ class MemoryAccounts:
         return login.user if login else None
 
     async def update(
-        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
+        self,
+        *spellings: str,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password_hash: str | None = None,
     ) -> User | None:
         """Change what is given; the account as it is then, or None where there is none."""
         login = await self.login(*spellings)
@@ -50,8 +55,13 @@ class MemoryAccounts:
             role=login.user.role if role is None else role,
             disabled=login.user.disabled if disabled is None else disabled,
         )
-        self._logins[user.id] = replace(login, user=user)
+        self._logins[user.id] = Login(user, password_hash or login.password_hash)
         return user
+
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
+        behind = sorted(each for each in self._logins if after is None or each > after)
+        return [self._logins[user_id].user for user_id in behind[:limit]]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another has replaced it meanwhile."""

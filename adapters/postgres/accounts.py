@@ -1,10 +1,13 @@
 """Accounts: statements by SQLAlchemy, run by the driver like all others."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     ClauseElement,
+    Integer,
     Text,
     any_,
     bindparam,
@@ -23,6 +26,8 @@ from domain.actor import Role
 from domain.errors import EmailTaken
 from domain.ids import UserId
 from domain.user import User
+
+_BEFORE_ALL: Final = UUID(int=0)
 
 
 class _Statement:
@@ -59,8 +64,17 @@ _UPDATE: Final = _Statement(
         disabled=func.coalesce(
             bindparam("new_disabled", type_=users.c.disabled.type), users.c.disabled
         ),
+        password_hash=func.coalesce(
+            bindparam("new_hash", type_=users.c.password_hash.type), users.c.password_hash
+        ),
     )
     .returning(users)
+)
+_PAGE: Final = _Statement(
+    select(users)
+    .where(users.c.id > bindparam("after"))
+    .order_by(users.c.id)
+    .limit(bindparam("count", type_=Integer))
 )
 _REHASH: Final = _Statement(
     update(users)
@@ -70,7 +84,7 @@ _REHASH: Final = _Statement(
 
 
 class PostgresAccounts:
-    """`Accounts` and `PasswordStore` on PostgreSQL."""
+    """`Accounts`, `AccountDirectory` and `PasswordStore` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -106,13 +120,28 @@ class PostgresAccounts:
         return _user(row) if row else None
 
     async def update(
-        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
+        self,
+        *spellings: str,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password_hash: str | None = None,
     ) -> User | None:
         """Change the given values; return the changed account, or None if it does not exist."""
         row = await self._one(
-            _UPDATE, the_spellings=list(spellings), new_role=role, new_disabled=disabled
+            _UPDATE,
+            the_spellings=list(spellings),
+            new_role=role,
+            new_disabled=disabled,
+            new_hash=password_hash,
         )
         return _user(row) if row else None
+
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
+        values = {"after": after or _BEFORE_ALL, "count": limit}
+        async with self._database.driver() as driver:
+            rows = await driver.fetch(_PAGE.text, *_PAGE.parameters(values))
+        return [_user(row) for row in rows]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another has replaced it meanwhile."""

@@ -106,7 +106,9 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
         await session.execute("SET lock_timeout = 0")  # for indexes that are built concurrently
         return session
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
+    )
     event.listen(engine.sync_engine, "begin", _wait_briefly)
     try:
         yield engine

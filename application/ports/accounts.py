@@ -1,5 +1,6 @@
 """Accounts, their passwords and their tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -70,9 +71,20 @@ class Accounts(Protocol):
         """The account, or None."""
 
     async def update(
-        self, *spellings: str, role: Role | None = None, disabled: bool | None = None
+        self,
+        *spellings: str,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        password_hash: str | None = None,
     ) -> User | None:
         """Change what is given; the account as it is then, or None where there is none."""
+
+
+class AccountDirectory(Protocol):
+    """All accounts, for an operator."""
+
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
 
 
 class PasswordStore(Protocol):

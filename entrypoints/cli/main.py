@@ -1,29 +1,43 @@
 """The `orders` command: what it knows, and what it exits with."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Final
+from importlib.metadata import version
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import uvloop
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from domain.actor import Role
 from domain.errors import OrderServiceError
+from entrypoints.cli.standard_streams import discard_output, open_standard_streams
 from entrypoints.composition.errors import CannotStart, Misconfigured
-from entrypoints.logs import configure_logs
+from entrypoints.logs import configure_logs, log_crashes
 from entrypoints.settings import BadSettings, Settings, load_settings
 
 #: sysexits.h: something was found in an unconfigured or misconfigured state.
 EX_CONFIG: Final = 78
+#: What a shell reports of a program that a signal ended (POSIX.1, "Exit Status for Commands").
+_EX_SIGINT: Final = 128 + signal.SIGINT
+_EX_SIGPIPE: Final = 128 + signal.SIGPIPE
+
+#: Lines of a list: every one is read into memory before the first is printed.
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))]
+PasswordFromStdin = Annotated[bool, Parameter(negative="")]
 
 app = App(
     name="orders",
     help="The order service: accounts, orders, their events and their processing.",
-    version_flags=[],
+    version=lambda: version("order-management-service"),
+    version_flags=["--version"],
 )
+app.register_install_completion_command(add_to_startup=False, show=False)
 users = App(name="users", help="The operator's work on accounts.")
 outbox = App(name="outbox", help="What waits for the broker; publishing it once more.")
 dlq = App(name="dlq", help="Dead letters: what was given up, and putting it back.")
@@ -124,13 +138,13 @@ def replay_outbox(
 
 
 @dlq.command(name="list")
-def list_letters(*, limit: int = 100) -> None:
+def list_letters(*, limit: Limit = 100) -> None:
     """List the dead letters that wait, with reason and attempts.
 
     Parameters
     ----------
     limit
-        How many to list.
+        How many to list, from 1 to 10000.
     """
     from entrypoints.cli.dlq import show as run  # noqa: PLC0415 - as above
 
@@ -171,14 +185,26 @@ def asyncapi() -> None:
     sys.stdout.write(document_text())
 
 
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the completion script of a shell.
+
+    Parameters
+    ----------
+    shell
+        The shell; see the README for what to do with the script.
+    """
+    sys.stdout.write(app.generate_completion(prog_name="orders", shell=shell))
+
+
 @users.command
 def create(
     email: str,
     *,
     role: Role = Role.USER,
-    password_stdin: Annotated[bool, Parameter(negative="", required=True)],
+    password_stdin: PasswordFromStdin = False,
 ) -> None:
-    """Open an account; the password comes from standard input.
+    """Open an account; the password is typed without echo.
 
     Parameters
     ----------
@@ -187,12 +213,27 @@ def create(
     role
         What the account is for.
     password_stdin
-        Read the password from standard input: there it is in no list of processes.
+        Read the password from standard input instead, one line of it.
     """
-    from entrypoints.cli.users import create as run  # noqa: PLC0415 - as above
+    from entrypoints.cli import users as commands  # noqa: PLC0415 - as above
 
-    del password_stdin  # there is no other way
-    _run(run(_settings(), email, role, sys.stdin.readline().rstrip("\r\n")))
+    settings = _settings()
+    registration = commands.read_registration(email, role, from_stdin=password_stdin)
+    _run(commands.create(settings, registration))
+
+
+@users.command(name="list")
+def list_users(*, limit: Limit = 100) -> None:
+    """List accounts, the oldest first.
+
+    Parameters
+    ----------
+    limit
+        How many to list, from 1 to 10000.
+    """
+    from entrypoints.cli.users import show as run  # noqa: PLC0415 - as above
+
+    _run(run(_settings(), limit))
 
 
 @users.command(name="grant-role")
@@ -225,6 +266,38 @@ def disable(email: str) -> None:
     _run(run(_settings(), email))
 
 
+@users.command
+def enable(email: str) -> None:
+    """Let a disabled account in again.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    """
+    from entrypoints.cli.users import enable as run  # noqa: PLC0415 - as above
+
+    _run(run(_settings(), email))
+
+
+@users.command(name="set-password")
+def set_password(email: str, *, password_stdin: PasswordFromStdin = False) -> None:
+    """Replace an account's password, typed without echo.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    password_stdin
+        Read the password from standard input instead, one line of it.
+    """
+    from entrypoints.cli import users as commands  # noqa: PLC0415 - as above
+
+    settings = _settings()
+    password = commands.read_new_password(from_stdin=password_stdin)
+    _run(commands.set_password(settings, email, password))
+
+
 def _run_role(name: str) -> None:
     from entrypoints.cli.role import run_role  # noqa: PLC0415 - as above
 
@@ -234,6 +307,7 @@ def _run_role(name: str) -> None:
 def _settings() -> Settings:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    log_crashes()
     return settings
 
 
@@ -244,14 +318,25 @@ def _run(command: Coroutine[None, None, int]) -> None:
 
 def main() -> None:
     """Run the command line; a refusal is one message, never a traceback."""
+    open_standard_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (BadSettings, Misconfigured) as error:
         sys.exit(_say(error, EX_CONFIG))
     except (CannotStart, OrderServiceError) as error:
         sys.exit(_say(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_EX_SIGINT)
+    except BrokenPipeError:  # `orders … | head`: the reader has enough
+        discard_output()
+        sys.exit(_EX_SIGPIPE)
 
 
 def _say(error: Exception, status: int) -> int:
-    sys.stderr.write(f"orders: {error}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"orders: {error}\n")
+        sys.stderr.flush()
     return status

@@ -1,7 +1,6 @@
 """`orders relay`, `orders consume`, `orders work`: a role in a process of its own."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
@@ -21,7 +20,7 @@ from entrypoints.composition.roles import (
 from entrypoints.composition.service import opened_container
 from entrypoints.http import operations
 from entrypoints.http.app import api
-from entrypoints.logs import logger
+from entrypoints.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
 ROLES: Final[dict[str, Role]] = {
@@ -50,11 +49,12 @@ async def run_role(settings: Settings, name: str) -> int:
             running(container, ROLES[name]),
         ):
             stop.once_up(stopped.set)
-            sys.stdout.write(f"orders {name} is ready.\n")
-            sys.stdout.flush()
+            announce_ready(f"orders {name} is ready.")
             await stopped.wait()
     except asyncio.CancelledError:
         logger.info("stopped on the way up")
+    else:
+        logger.info("stopped", role=name)
     return 0
 
 

@@ -1,8 +1,6 @@
 """`orders serve`: the API in this process, and every role that has no process of its own."""
 
 import asyncio
-import socket
-import sys
 from contextlib import nullcontext
 
 from entrypoints.cli.server import Server, announce, listening
@@ -29,11 +27,13 @@ async def serve(settings: Settings) -> int:
             logger.info("starting", role="serve", **settings.described, **_data(settings))
             async with running_service(settings) as services:
                 app = api(nullcontext(services), settings)
-                server = Server(app, settings.keep_alive, lambda: _announce(listener))
+                server = Server(app, settings.keep_alive, lambda: announce(listener))
                 stop.once_up(server.come_down)
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
         logger.info("stopped on the way up")
+    else:
+        logger.info("stopped", role="serve")
     return 0
 
 
@@ -41,8 +41,3 @@ def _data(settings: Settings) -> dict[str, str]:
     """The folder of the embedded database, if there is one."""
     folder = data_dir_of(settings)
     return {"data_dir": str(folder)} if folder else {}
-
-
-def _announce(listener: socket.socket) -> None:
-    sys.stdout.write(announce(listener))
-    sys.stdout.flush()

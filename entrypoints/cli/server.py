@@ -16,9 +16,12 @@ from entrypoints.http.refusals import refused
 from entrypoints.http_server.connection import Connection
 from entrypoints.http_server.limits import raise_file_limit
 from entrypoints.http_server.refusals import App, Refusal
+from entrypoints.logs import announce_ready
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
 _GRACE: Final = 8
+#: Hosts that stand for every address, and the families of these.
+_EVERY_ADDRESS: Final = {"::": "IPv6 and IPv4", "0.0.0.0": "IPv4"}  # noqa: S104 - shown, not bound
 _BACKLOG: Final = 2048
 #: Seconds in which a connection that was accepted has become one.
 _SOON: Final = 0.05
@@ -51,16 +54,14 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
     }
 
 
-def announce(listener: socket.socket) -> str:
-    """Return the message of a service that is ready: its URLs, and the address if it is another."""
+def announce(listener: socket.socket) -> None:
+    """Write that the service is ready, its URLs, and the address if it is every one."""
     host, port = listener.getsockname()[:2]
-    shown = _shown(host)
-    url = f"http://{shown}:{port}"
-    message = f"The order service is ready.\n  API   {url}\n  Docs  {url}/docs\n"
-    if host in {"::", "0.0.0.0"}:  # noqa: S104 - shown, not bound
-        families = "IPv6 and IPv4" if host == "::" else "IPv4"
-        message += f"  Listening on every address ({families}), port {port}\n"
-    return message
+    url = f"http://{_shown(host)}:{port}"
+    places = {"API": url, "Docs": f"{url}/docs"}
+    if host in _EVERY_ADDRESS:
+        places["Listening"] = f"on every address ({_EVERY_ADDRESS[host]}), port {port}"
+    announce_ready("The order service is ready.", **places)
 
 
 def _shown(host: str) -> str:

@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from entrypoints.logs import logger
+
 
 class Stop:
     """Turn back on the way up; once up, come down in order."""
@@ -22,6 +24,7 @@ class Stop:
 
     def __call__(self) -> None:
         """A signal has come."""
+        logger.info("stopping")
         if self._come_down is not None:
             self._come_down()
         elif self._task is not None:

@@ -1,33 +1,70 @@
 """`orders users`: the operator's work on accounts."""
 
 import sys
+from getpass import getpass
 
-from application.change_account import DisableAccount, GrantRole
-from application.ports.accounts import EmailAddresses
+from application.change_account import DisableAccount, EnableAccount, GrantRole
+from application.list_accounts import ListAccounts
 from application.register_user import RegisterUser, Registration
+from application.set_password import SetPassword
 from domain.actor import Role
+from domain.errors import Invalid
 from domain.faults import Faults
-from domain.user import read_password
+from domain.user import User, read_password
+from entrypoints.composition.adapters import email_addresses
 from entrypoints.composition.service import opened_container
+from entrypoints.log_secrets import keep_out_of_logs
 from entrypoints.settings import Settings
 
 
-async def create(settings: Settings, email: str, role: Role, password: str) -> int:
-    """Open an account; the exit status.
+def read_new_password(*, from_stdin: bool) -> str:
+    """Read a password: a line of standard input, or twice from the terminal, without echo.
 
     Raises:
-        Invalid: the address or the password breaks a rule.
-        EmailTaken: there is an account with this address.
+        Invalid: it breaks a rule, its repetition differs, or there is no terminal.
     """
     faults = Faults()
-    secret = faults.read(read_password, password, "password")
+    password = faults.read(read_password, _typed(from_stdin=from_stdin), "password")
+    sound = faults.sound(password)
+    keep_out_of_logs(sound)
+    return sound
+
+
+def read_registration(email: str, role: Role, *, from_stdin: bool) -> Registration:
+    """Read a new account; the address is checked before a password is asked for.
+
+    Raises:
+        Invalid: the address or the password breaks a rule, or there is no terminal.
+    """
+    faults = Faults()
+    address = faults.read(email_addresses().parse, email, "EMAIL")
+    return Registration(faults.sound(address), read_new_password(from_stdin=from_stdin), role)
+
+
+async def create(settings: Settings, registration: Registration) -> int:
+    """Open an account; return the exit status.
+
+    Raises:
+        EmailTaken: there is an account with this address.
+    """
     async with opened_container(settings) as container:
-        addresses = await container.get(EmailAddresses)
-        address = faults.read(addresses.parse, email, "EMAIL")
-        registration = Registration(faults.sound(address), faults.sound(secret), role)
         register = await container.get(RegisterUser)
         user = await register(registration)
     sys.stdout.write(f"{user.email} is {user.role}, id {user.id}.\n")
+    return 0
+
+
+async def show(settings: Settings, limit: int) -> int:
+    """Print accounts, a line each, the oldest first; return the exit status."""
+    async with opened_container(settings) as container:
+        list_accounts = await container.get(ListAccounts)
+        found = await list_accounts(limit + 1)
+    for user in found[:limit]:
+        sys.stdout.write(_line(user))
+    if not found:
+        sys.stdout.write("There is no account.\n")
+    if len(found) > limit:
+        sys.stdout.write(f"There are more than these {limit}: use a greater --limit.\n")
     return 0
 
 
@@ -39,8 +76,7 @@ async def grant_role(settings: Settings, email: str, role: Role) -> int:
     """
     async with opened_container(settings) as container:
         grant = await container.get(GrantRole)
-        addresses = await container.get(EmailAddresses)
-        user = await grant(addresses.of(email), role)
+        user = await grant(email_addresses().of(email), role)
     sys.stdout.write(f"{user.email} is {user.role} from now on.\n")
     return 0
 
@@ -53,7 +89,58 @@ async def disable(settings: Settings, email: str) -> int:
     """
     async with opened_container(settings) as container:
         disable_account = await container.get(DisableAccount)
-        addresses = await container.get(EmailAddresses)
-        user = await disable_account(addresses.of(email))
+        user = await disable_account(email_addresses().of(email))
     sys.stdout.write(f"{user.email} is disabled.\n")
     return 0
+
+
+async def enable(settings: Settings, email: str) -> int:
+    """Enable a disabled account; return the exit status.
+
+    Raises:
+        NoSuchAccount: there is no account with this address.
+    """
+    async with opened_container(settings) as container:
+        enable_account = await container.get(EnableAccount)
+        user = await enable_account(email_addresses().of(email))
+    sys.stdout.write(f"{user.email} is enabled.\n")
+    return 0
+
+
+async def set_password(settings: Settings, email: str, password: str) -> int:
+    """Replace the password of an account; return the exit status.
+
+    Raises:
+        NoSuchAccount: there is no account with this address.
+    """
+    async with opened_container(settings) as container:
+        set_new = await container.get(SetPassword)
+        user = await set_new(email_addresses().of(email), password)
+    sys.stdout.write(
+        f"{user.email} has a new password. Tokens issued before stay valid until they expire;"
+        f" `orders users disable {user.email}` ends them within 2 s.\n"
+    )
+    return 0
+
+
+def _typed(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise Invalid.value(
+            "no-terminal",
+            "There is no terminal to type the password on: pass --password-stdin.",
+        )
+    try:
+        password = getpass("Password: ")
+        repeated = getpass("Again: ")
+    except EOFError:
+        raise Invalid.value("no-password", "No password was typed.") from None
+    if password != repeated:
+        raise Invalid.value("passwords-differ", "The two passwords differ.")
+    return password
+
+
+def _line(user: User) -> str:
+    state = "disabled" if user.disabled else "enabled"
+    return f"{user.id} {user.created_at.isoformat()} {user.role} {state} {user.email}\n"

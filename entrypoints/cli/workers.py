@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
@@ -15,7 +14,8 @@ from litestar.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
-from entrypoints.logs import logger
+from entrypoints.composition.overrides import load_overrides
+from entrypoints.logs import log_crashes, logger
 from entrypoints.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
 
@@ -31,8 +31,10 @@ def serve_with_workers(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a worker that dies is replaced. The exit status.
 
     Raises:
+        BadSettings: `ORDERS_PROVIDERS` cannot be used.
         CannotStart: the address is taken.
     """
+    load_overrides(settings)  # refused here once, instead of in each worker again and again
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
         logger.info("starting", role="serve", workers=settings.workers, **settings.described)
         config = uvicorn.Config(
@@ -44,6 +46,7 @@ def serve_with_workers(settings: Settings) -> int:
         threading.Thread(target=_announce_once_up, args=(listener,), daemon=True).start()
         with counting_together():
             _Workers(config, sockets=[listener]).run()
+    logger.info("stopped", role="serve")
     return 0
 
 
@@ -53,6 +56,7 @@ def create_worker_app() -> ASGIApp:
     from entrypoints.http.app import create_app  # noqa: PLC0415 - as above
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    log_crashes()
     return create_app()
 
 
@@ -73,6 +77,7 @@ class _Workers(Multiprocess):
 
     def terminate_all(self) -> None:
         """End the workers; whoever comes now is refused, and does not wait for nobody."""
+        logger.info("stopping", role="serve")
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
@@ -87,12 +92,10 @@ class _Workers(Multiprocess):
 
 
 def _announce_once_up(listener: socket.socket) -> None:
-    message = announce(listener)
     host, port = listener.getsockname()[:2]
     while not _answers(_REACHED_AT.get(host, host), port):
         time.sleep(_PERIOD)
-    sys.stdout.write(message)
-    sys.stdout.flush()
+    announce(listener)
 
 
 def _answers(host: str, port: int) -> bool:

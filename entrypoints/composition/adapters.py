@@ -38,16 +38,27 @@ class SystemProvider(Provider):
         return SimulatedFulfilment(settings.processing_delay)
 
 
+def email_addresses() -> EmailAddresses:
+    """Return the rules of e-mail addresses, for commands that read one before all else."""
+    return ValidatedAddresses()
+
+
 class SecurityProvider(Provider):
     """Addresses, passwords, tokens, cursors."""
 
     scope = Scope.APP
 
     cursors = provide(SignedCursors, provides=Cursors)
-    addresses = provide(ValidatedAddresses, provides=EmailAddresses)
 
     @provide
-    def tokens(self, keys: SigningKeys, settings: Settings) -> AnyOf[TokenIssuer, TokenVerifier]:
+    def addresses(self) -> EmailAddresses:
+        """The rules of e-mail addresses."""
+        return email_addresses()
+
+    @provide
+    def tokens(
+        self, keys: SigningKeys, settings: Settings
+    ) -> AnyOf[JwtTokens, TokenIssuer, TokenVerifier]:
         """Access tokens."""
         return JwtTokens(keys, settings.access_token_ttl)
 

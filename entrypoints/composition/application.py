@@ -11,9 +11,10 @@ from application.authenticate import Authenticate
 from application.bury_message import BuryMessage
 from application.bury_order import BuryOrder
 from application.cache_updates import UpdateCache
-from application.change_account import DisableAccount, GrantRole
+from application.change_account import DisableAccount, EnableAccount, GrantRole
 from application.change_order_status import ChangeOrderStatus
 from application.create_order import CreateOrder
+from application.list_accounts import ListAccounts
 from application.list_orders import ListOrders
 from application.log_in import LogIn
 from application.login_limits import LoginLimits
@@ -31,6 +32,7 @@ from application.relay_outbox import RelayOutbox
 from application.replay_dead_letters import ReplayDeadLetters
 from application.requeue_stalled import RequeueStalledOrders
 from application.retention import Retention
+from application.set_password import SetPassword
 from application.write_order import OrderWriter
 from domain.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -64,6 +66,9 @@ class ApplicationProvider(Provider):
     read_account = provide(ReadAccount)
     grant_role = provide(GrantRole)
     disable = provide(DisableAccount)
+    enable = provide(EnableAccount)
+    set_password = provide(SetPassword)
+    list_accounts = provide(ListAccounts)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:

@@ -1,10 +1,12 @@
 """Which provider stands for which backing service, chosen by its setting."""
 
+from collections.abc import Sequence
 from os import getpid
 from socket import gethostname
 from uuid import uuid4
 
 from dishka import AsyncContainer, Provider, Scope, from_context, make_async_container, provide
+from dishka.provider import BaseProvider
 
 from adapters.security.keys import SigningKeys
 from application.ports.leases import Holder
@@ -52,9 +54,22 @@ class SettingsProvider(Provider):
         return resources.keys
 
 
-def make_container(settings: Settings, resources: Resources, *instead: Provider) -> AsyncContainer:
+def make_container(
+    settings: Settings, resources: Resources, *instead: BaseProvider
+) -> AsyncContainer:
     """Everything, put together but not yet made; providers `instead` replace what they provide."""
     return make_async_container(
+        *default_providers(settings),
+        *instead,
+        # Last, because it wraps the cache in use, whichever that is.
+        MetricsProvider(),
+        context={Settings: settings, Resources: resources},
+    )
+
+
+def default_providers(settings: Settings) -> Sequence[BaseProvider]:
+    """Return the providers of everything that can be replaced."""
+    return (
         SettingsProvider(),
         SystemProvider(),
         SecurityProvider(),
@@ -62,9 +77,6 @@ def make_container(settings: Settings, resources: Resources, *instead: Provider)
         _redis(settings),
         _kafka(settings),
         ApplicationProvider(),
-        MetricsProvider(),
-        *instead,
-        context={Settings: settings, Resources: resources},
     )
 
 

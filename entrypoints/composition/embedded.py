@@ -98,13 +98,18 @@ def data_dir_of(settings: Settings) -> Path | None:
 
 
 def signing_secret(settings: Settings) -> bytes:
-    """The key that signs tokens: the settings', or one made at random for this `DATA_DIR`."""
+    """The key that signs tokens: the settings', or one made at random for this `DATA_DIR`.
+
+    Raises:
+        CannotStart: it cannot be written or read.
+    """
     if settings.secret is not None:
         return settings.secret
-    path = choose_place(settings.data_dir).data_dir / "jwt-secret-key"
-    if not path.exists():
-        _make_secret(path)
-    return path.read_bytes().strip()
+    with _sentences():
+        path = choose_place(settings.data_dir).data_dir / "jwt-secret-key"
+        if not path.exists():
+            _make_secret(path)
+        return path.read_bytes().strip()
 
 
 def _make_secret(path: Path) -> None:
@@ -125,3 +130,6 @@ def _sentences() -> Iterator[None]:
         yield
     except (AlreadyServing, EmbeddedPostgresError) as error:
         raise CannotStart(str(error)) from error
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        raise CannotStart(f"Cannot use DATA_DIR: {error.strerror or error}{place}.") from error

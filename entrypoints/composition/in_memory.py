@@ -12,7 +12,7 @@ from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
-from application.ports.accounts import Accounts, PasswordStore
+from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
@@ -32,16 +32,22 @@ class MemoryStorageProvider(Provider):
 
     storage = provide(MemoryStorage)
     new_orders = provide(MemoryNewOrders, provides=NewOrders)
-    reader = provide(MemoryOrderReader, provides=AnyOf[OrderReader, HistoryReader])
+    reader = provide(
+        MemoryOrderReader, provides=AnyOf[MemoryOrderReader, OrderReader, HistoryReader]
+    )
     begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
     outbox = provide(MemoryOutbox, provides=Outbox)
     unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(MemoryLeases, provides=Leases)
-    dead_letters = provide(MemoryDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
+    dead_letters = provide(
+        MemoryDeadLetters, provides=AnyOf[MemoryDeadLetters, DeadLetters, DeadLetterAdmin]
+    )
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
-    accounts = provide(MemoryAccounts, provides=AnyOf[Accounts, PasswordStore])
+    accounts = provide(
+        MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
+    )
 
     @provide
     def checks(self) -> StorageChecks:

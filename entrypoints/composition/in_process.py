@@ -69,7 +69,7 @@ class InProcessKafkaProvider(Provider):
         return BusChecks({})
 
     @provide
-    def bus(self) -> AnyOf[EventPublisher, MemoryBus]:
+    def bus(self) -> AnyOf[MemoryBus, EventPublisher]:
         """The broker of the events."""
         return MemoryBus()
 

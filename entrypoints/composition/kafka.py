@@ -49,7 +49,7 @@ class KafkaProvider(Provider):
     @provide
     async def publisher(
         self, connection: KafkaConnection
-    ) -> AsyncIterator[AnyOf[EventPublisher, KafkaPublisher]]:
+    ) -> AsyncIterator[AnyOf[KafkaPublisher, EventPublisher]]:
         """The producer of this process, connected when there is something to publish."""
         publisher = KafkaPublisher(connection)
         yield publisher
@@ -58,7 +58,7 @@ class KafkaProvider(Provider):
     @provide
     async def source(
         self, connection: KafkaConnection
-    ) -> AsyncIterator[AnyOf[EventSource, KafkaSource]]:
+    ) -> AsyncIterator[AnyOf[KafkaSource, EventSource]]:
         """What is announced on `new_order`."""
         source = KafkaSource(connection, NEW_ORDER, PROCESSING_GROUP)
         yield source

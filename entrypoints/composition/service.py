@@ -1,14 +1,17 @@
 """The service in one process: the API, and the roles that have no process of their own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from dishka import AsyncContainer, Provider
+from dishka import AsyncContainer
+from dishka.exception_base import DishkaError
+from dishka.provider import BaseProvider
 
 from adapters.security.keys import SigningKeys
-from entrypoints.composition.container import make_container
+from entrypoints.composition.container import default_providers, make_container
 from entrypoints.composition.embedded import opened_database, signing_secret
 from entrypoints.composition.http import http_services
+from entrypoints.composition.overrides import bad, load_overrides, refuse_useless, replaced
 from entrypoints.composition.resources import Resources
 from entrypoints.composition.roles import (
     Role,
@@ -21,11 +24,12 @@ from entrypoints.composition.roles import (
 )
 from entrypoints.composition.schema import bring_to_head, require_head
 from entrypoints.http.services import Services
+from entrypoints.logs import logger
 from entrypoints.settings import Settings
 
 
 @asynccontextmanager
-async def running_service(settings: Settings, *instead: Provider) -> AsyncIterator[Services]:
+async def running_service(settings: Settings, *instead: BaseProvider) -> AsyncIterator[Services]:
     """The API's services, with every role that has no process of its own running beside them.
 
     Providers `instead` replace what they provide.
@@ -44,7 +48,7 @@ async def running_service(settings: Settings, *instead: Provider) -> AsyncIterat
 
 @asynccontextmanager
 async def opened_container(
-    settings: Settings, *instead: Provider, owns_data: bool = False
+    settings: Settings, *instead: BaseProvider, owns_data: bool = False
 ) -> AsyncIterator[AsyncContainer]:
     """Open everything that a process may need, over a database at head; close it at the end.
 
@@ -52,15 +56,42 @@ async def opened_container(
     them and migrates the schema. Any other finds both as they must be, or is refused at once.
 
     Raises:
+        BadSettings: `ORDERS_PROVIDERS` cannot be used.
         CannotStart: PostgreSQL cannot be started, or does not answer in time.
         Misconfigured: there are no data, or their schema is not the one of this release.
     """
+    overrides = _overrides(settings)
     async with opened_database(settings, may_create=owns_data) as database:
         await (bring_to_head if owns_data else require_head)(database.url)
         keys = SigningKeys(signing_secret(settings), settings.jwt_previous_secret_keys)
         resources = Resources(database.url, keys, database.revive)
-        container = make_container(settings, resources, *instead)
+        container = _container(settings, resources, overrides, instead)
         try:
             yield container
         finally:
             await container.close()
+
+
+def _container(
+    settings: Settings,
+    resources: Resources,
+    overrides: Sequence[BaseProvider],
+    instead: Sequence[BaseProvider],
+) -> AsyncContainer:
+    """Put everything together, with the providers of the settings, then those of the caller."""
+    if not overrides:
+        return make_container(settings, resources, *instead)
+    try:
+        return make_container(settings, resources, *overrides, *instead)
+    except DishkaError as error:
+        raise bad(str(error)) from error
+
+
+def _overrides(settings: Settings) -> Sequence[BaseProvider]:
+    """Return the providers of the settings, each of use, and log what they replace."""
+    overrides = load_overrides(settings)
+    if overrides:
+        defaults = default_providers(settings)
+        refuse_useless(overrides, defaults)
+        logger.info("adapters replaced", ports=sorted(replaced(overrides, defaults)))
+    return overrides

@@ -18,7 +18,7 @@ from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.audit import AuditReader
-from application.ports.accounts import Accounts, PasswordStore
+from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
@@ -47,13 +47,18 @@ class PostgresProvider(Provider):
     outbox = provide(PostgresOutbox, provides=Outbox)
     unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(PostgresLeases, provides=Leases)
-    dead_letters = provide(PostgresDeadLetters, provides=AnyOf[DeadLetters, DeadLetterAdmin])
+    dead_letters = provide(
+        PostgresDeadLetters, provides=AnyOf[PostgresDeadLetters, DeadLetters, DeadLetterAdmin]
+    )
     announcements = provide(PostgresAnnouncements, provides=Announcements)
     audit = provide(PostgresAuditReader, provides=AuditReader)
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
-    accounts = provide(PostgresAccounts, provides=AnyOf[Accounts, PasswordStore])
+    accounts = provide(
+        PostgresAccounts,
+        provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
+    )
 
     @provide
     def checks(self, database: Database) -> StorageChecks:

@@ -18,6 +18,7 @@ from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.options import with_options
 from entrypoints.http.query import ParameterFaults, check_query, refuse_query
 from entrypoints.http.request import ApiRequest
+from entrypoints.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
 #: RFC 6749's own; any other is ignored (section 3.2).
@@ -31,6 +32,7 @@ _FORM_PARAMETERS = (
 async def register(request: ApiRequest) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
+    keep_out_of_logs(str(draft.body.password))
     faults = draft.faults
     email = faults.read(request.services.addresses.parse, draft.body.email, "email")
     password = faults.read(read_password, draft.body.password, "password")
@@ -66,6 +68,7 @@ def _credentials(request: ApiRequest, form: Mapping[str, str]) -> Credentials:
         faults.note("unknown-grant-type", "Must be password.", "grant_type")
     username = faults.read(_read_username, form.get("username", ""), "username")
     password = form.get("password", "")
+    keep_out_of_logs(password)
     faults.read(_read_given_password, password, "password")
     try:
         address = request.services.addresses.of(faults.sound(username))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from dishka import Provider
+from dishka.provider import BaseProvider
 from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
@@ -22,7 +22,7 @@ from entrypoints.settings import Settings, load_settings
 ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes, home.routes)
 
 
-def create_app(settings: Settings | None = None, *instead: Provider) -> ASGIApp:
+def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGIApp:
     """The API over whatever the settings give (default: the environment's), as an ASGI app.
 
     Its lifespan starts and stops all that it needs, the roles of the embedded mode included.

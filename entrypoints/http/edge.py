@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from logging import DEBUG
 from random import getrandbits
 from time import perf_counter
 from typing import Any, Final
@@ -90,13 +91,25 @@ class _Exchange:
     def _log(self, seconds: float) -> None:
         """Write the request's line: changes and failures at INFO, reading at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        if quiet and not logger.is_enabled_for(DEBUG):
+            return
         (logger.debug if quiet else logger.info)(
             "request",
             method=self._method,
             path=self._path,
             status=self._status,
             ms=round(seconds * 1000, 1),
+            **self._details(),
         )
+
+    def _details(self) -> dict[str, Any]:
+        """Return the code of the refusal and the id of the user, as far as there are any."""
+        details = {}
+        if code := self.scope.get("problem_code"):
+            details["code"] = code
+        if user := self.scope.get("user"):
+            details["user"] = user.id
+        return details
 
 
 def _request_id(asked_for: bytes) -> bytes:

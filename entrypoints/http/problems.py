@@ -43,6 +43,7 @@ from entrypoints.http.links import asked_for, prefix_of
 from entrypoints.http.options import allow
 from entrypoints.http.problem_catalogue import ENTRY_OF
 from entrypoints.http.shapes import Problem, ProblemFault
+from entrypoints.log_secrets import keep_out_of_logs
 from entrypoints.logs import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -114,6 +115,7 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
     """Answer a request with the problem that it met; what is no refusal is a bug, and logged."""
     refusal = _refusal(error)
     if isinstance(refusal, InternalError):
+        keep_out_of_logs(request.headers.get("authorization", "").rpartition(" ")[2])
         logger.error("unhandled exception", exc_info=error)
     headers = {"Cache-Control": "no-store"} | _headers(refusal)
     if isinstance(error, MethodNotAllowedException):
@@ -137,6 +139,7 @@ def problem_answer(scope: Any, refusal: OrderServiceError, headers: Iterable[Hea
 
 
 def _body(scope: Any, refusal: OrderServiceError) -> bytes:
+    scope["problem_code"] = refusal.code  # for the log line of the request
     return msgspec.json.encode(problem_of(refusal, asked_for(scope), prefix_of(scope)))
 
 

@@ -111,6 +111,26 @@ async def test_role_and_standing_change_together(adapters: Adapters) -> None:
     assert changed == replace(alice, role=Role.STAFF, disabled=True)
 
 
+async def test_a_new_hash_changes_the_password_and_nothing_else(adapters: Adapters) -> None:
+    alice, bob = an_account(role=Role.STAFF), an_account("bob@example.com")
+    for user in (alice, bob):
+        await adapters.accounts.add(user, "old")
+    assert await adapters.accounts.update(EMAIL, password_hash="new") == alice
+    assert await adapters.accounts.login(EMAIL) == Login(alice, "new")
+    assert await adapters.accounts.login(bob.email) == Login(bob, "old")
+
+
+async def test_pages_show_every_account_once_in_the_order_of_their_ids(adapters: Adapters) -> None:
+    users = sorted((an_account(f"{n}@example.com") for n in range(5)), key=lambda user: user.id)
+    for user in reversed(users):
+        await adapters.accounts.add(user, "hash")
+    assert await adapters.directory.page(10) == users
+    first = await adapters.directory.page(2)
+    rest = await adapters.directory.page(3, first[-1].id)
+    assert [*first, *rest] == users
+    assert await adapters.directory.page(1, users[-1].id) == []
+
+
 async def test_there_is_nothing_to_change_where_there_is_no_account(adapters: Adapters) -> None:
     assert await adapters.accounts.update(EMAIL, disabled=True) is None
 

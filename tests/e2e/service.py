@@ -30,6 +30,10 @@ _SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
 START_WITHIN: Final = 300.0
 STOP_WITHIN: Final = 150.0
 ANSWER_WITHIN: Final = 120.0
+#: What the service writes when it is ready, in JSON and on a console.
+_READY: Final = re.compile(
+    r'"The order service is ready\.","api":"([^"]+)".*\n|ready\.\n  API   (\S+)\n.*\n'
+)
 #: A connection is idle for a second at most: some tests make the server close one soon, and a
 #: request that a busy machine holds back must not find it closed.
 AT_REST: Final = httpx.Limits(keepalive_expiry=1.0)
@@ -122,11 +126,11 @@ class Service(OrdersProcess):
 
     def _announced_url(self, said: int) -> str:
         deadline = time.monotonic() + START_WITHIN
-        while not (found := re.search(r"ready\.\n  API   (http://\S+)\n.*\n", self.log[said:])):
+        while not (found := _READY.search(self.log[said:])):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
-        return found[1]
+        return found[1] or found[2]
 
     def kill_everything(self) -> None:
         """Kill -9 PostgreSQL too."""

@@ -1,5 +1,6 @@
 """Each backing service is there or not: in every case an order gets to its end."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import product
@@ -51,7 +52,7 @@ def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
     ) as role:
         try:
             assert role.stdout is not None
-            assert role.stdout.readline() == f"orders {name} is ready.\n"
+            assert json.loads(role.stdout.readline())["event"] == f"orders {name} is ready."
             yield
         finally:
             role.terminate()

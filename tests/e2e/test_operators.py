@@ -1,12 +1,13 @@
 """What an operator asks of a service that runs, each by a command beside it."""
 
 import json
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.service import NO_LIMITS, Service, eventually, running_service
+from tests.e2e.service import NO_LIMITS, PASSWORD, Service, eventually, running_service
 
 CLEAN = (
     "orders={0} published={0} processed={0} pending=0 unpublished=0 lost=0 duplicated=0 stuck=0\n"
@@ -81,3 +82,44 @@ def test_a_replay_of_nothing_in_particular_is_refused_in_one_sentence(
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("orders: Give ")
     assert "Traceback" not in refused.stderr
+
+
+# --- Accounts
+
+
+def test_an_operator_lists_disables_enables_and_sets_a_password(shop: tuple[Service, str]) -> None:
+    service, _ = shop
+    ada = service.register()
+    listed = service.run("users", "list").stdout
+    assert re.search(rf"^{ada.id} \S+ user enabled {ada.email}$", listed, re.MULTILINE)
+    assert service.run("users", "disable", ada.email).stdout == f"{ada.email} is disabled.\n"
+    eventually(lambda: ada.get("/me/").status_code == 401)
+    assert f" disabled {ada.email}" in service.run("users", "list").stdout
+    assert service.run("users", "enable", ada.email).stdout == f"{ada.email} is enabled.\n"
+    eventually(lambda: ada.get("/me/").status_code == 200)
+    command = ("users", "set-password", ada.email, "--password-stdin")
+    changed = service.run(*command, stdin="another correct horse\n")
+    assert changed.stdout.startswith(f"{ada.email} has a new password.")
+    statuses = [
+        service.http.post("/token/", data={"username": ada.email, "password": each}).status_code
+        for each in (PASSWORD, "another correct horse")
+    ]
+    assert statuses == [401, 200]
+
+
+def test_a_short_list_says_that_there_is_more(shop: tuple[Service, str]) -> None:
+    service, _ = shop
+    service.register()
+    lines = service.run("users", "list", "--limit", "1").stdout.splitlines()
+    assert lines[1:] == ["There are more than these 1: use a greater --limit."]
+
+
+@pytest.mark.parametrize("command", ["enable", "set-password"])
+def test_an_account_that_does_not_exist_is_one_sentence(
+    shop: tuple[Service, str], command: str
+) -> None:
+    stdin = ("--password-stdin",) if command == "set-password" else ()
+    done = shop[0].run("users", command, "nobody@example.com", *stdin, stdin=f"{PASSWORD}\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("orders: ")
+    assert "Traceback" not in done.stderr

@@ -1,11 +1,14 @@
 """The process of the service: how it starts, how it ends, and what survives that."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +20,18 @@ from tests.e2e.answers import at_once
 from tests.e2e.service import (
     NO_LIMITS,
     PASSWORD,
+    START_WITHIN,
     STOP_WITHIN,
     Service,
     User,
     a_data_dir,
     a_service,
+    environment,
     eventually,
     lives,
+    patient_command,
 )
+from tests.servers.ports import Ports
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,45 @@ def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_o
         moving = {"processed_at": None, "updated_at": None}
         assert shown | moving == order | moving
     service.stop()
+
+
+def test_a_stop_says_that_it_stops_and_that_it_has_stopped(stopped: Service) -> None:
+    stopped.start().stop()
+    events = [json.loads(line)["event"] for line in stopped.log.splitlines()]
+    assert events[0] == "starting"
+    assert events[-2:] == ["stopping", "stopped"]
+
+
+@pytest.mark.parametrize("streams", ["<&- >&- 2>&-", ""], ids=["closed", "without a reader"])
+def test_it_serves_with_streams_that_are_closed_or_that_nothing_reads(
+    data_dir: Path, streams: str
+) -> None:
+    ports, (reading, writing) = Ports(1), os.pipe()
+    os.close(reading)
+    port = ports.numbers[0]
+    service = subprocess.Popen(
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *patient_command(), "serve"],
+        stdout=writing,
+        stderr=writing,
+        cwd=data_dir,
+        env=environment({"DATA_DIR": str(data_dir), "PORT": str(port)}),
+        start_new_session=True,
+    )
+    os.close(writing)
+    try:
+        eventually(lambda: health(port) == 200, within=START_WITHIN)
+        assert httpx.post(f"http://127.0.0.1:{port}/register/", json={}).status_code == 422
+    finally:
+        service.terminate()
+        ended = service.wait(STOP_WITHIN)
+        ports.release()
+    assert ended == 0
+
+
+def health(port: int) -> int | None:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/health/").status_code
+    return None
 
 
 # --- kills

@@ -59,7 +59,7 @@ class Role(OrdersProcess):
         said = len(self.log)
         self.spawn()
         deadline = time.monotonic() + START_WITHIN
-        while f"orders {self.name} is ready.\n" not in self.log[said:]:
+        while f'"orders {self.name} is ready."' not in self.log[said:]:
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
@@ -183,17 +183,27 @@ class Cluster:
 
 @contextmanager
 def a_cluster(
-    postgres: Found, redis: Found, kafka: Found, each: int = 1, **settings: str
+    postgres: Found,
+    redis: Found,
+    kafka: Found,
+    each: int = 1,
+    files: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> Iterator[Cluster]:
     """A cluster that serves, with nobody else's data, stopped in order at the end.
+
+    `files` are in the working directory of its processes.
 
     A failure is told with what its processes said last; nothing of it is left running.
     """
     prefix = f"t{uuid4().hex[:8]}."
     with ExitStack() as stack:
         database = stack.enter_context(_a_database(postgres.url))
+        folder = stack.enter_context(a_data_dir())
+        for name, text in (files or {}).items():
+            (folder / name).write_text(text)
         cluster = Cluster(
-            stack.enter_context(a_data_dir()),
+            folder,
             {
                 "DATABASE_URL": database,
                 "REDIS_URL": redis.url,

@@ -508,7 +508,7 @@ def _text(path: Path) -> str:
 
 def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
     assert last_words("could not write: No space left on device\n" + "more\n" * 9).startswith(
-        "the disk is full; more"
+        "no space left on the device; more"
     )
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     said = r"^Cannot write the log: No space left on device\.$"

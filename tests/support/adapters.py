@@ -15,7 +15,7 @@ from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
-from application.ports.accounts import Accounts, PasswordStore
+from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
@@ -62,6 +62,7 @@ class Adapters:
     cache_debts: CacheDebts
     announcements: Announcements
     accounts: Accounts
+    directory: AccountDirectory
     passwords: PasswordStore
     books: Books
     #: Let so many seconds pass for what waits in the storage.
@@ -108,6 +109,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         dead_letters=MemoryDeadLetters(storage),
         announcements=MemoryAnnouncements(storage),
         accounts=accounts,
+        directory=accounts,
         passwords=accounts,
         books=MemoryBooks(storage),
         pass_time=clock.advance,

@@ -136,6 +136,7 @@ def adapters_over(database: Database) -> Adapters:
         dead_letters=PostgresDeadLetters(database),
         announcements=PostgresAnnouncements(database),
         accounts=accounts,
+        directory=accounts,
         passwords=accounts,
         books=PostgresBooks(database),
         pass_time=pass_time,

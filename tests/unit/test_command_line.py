@@ -1,13 +1,21 @@
-"""What `orders --help` says."""
+"""The command line: help, options, and standard streams in every state."""
 
 import os
+import pty
+import re
+import signal
 import subprocess
 import sys
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from entrypoints.cli.main import app
 
+ROOT: Final = Path(__file__).parents[2]
 COMMANDS = {"serve", "relay", "consume", "work", "migrate", "audit", "outbox", "dlq", "users"}
 MAIN = "from entrypoints.cli.main import main; main()"
 
@@ -25,8 +33,146 @@ def help_of(*group: str) -> list[str]:
 
 @pytest.mark.parametrize("group", [(), ("users",), ("outbox",), ("dlq",)])
 def test_help_lists_every_command_with_one_line_each(group: tuple[str, ...]) -> None:
-    listed = [line.split()[0] for line in help_of(*group) if not line.startswith("--help")]
+    listed = [line.split()[0] for line in help_of(*group) if not line.startswith("--")]
     commands = (app[group[0]] if group else app).resolved_commands()
     assert sorted(listed) == sorted(name for name in commands if not name.startswith("-"))
     if not group:
         assert set(listed) >= COMMANDS | {"openapi", "asyncapi"}
+
+
+def orders(*command: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    given: dict[str, Any] = {"capture_output": True, "stdin": subprocess.DEVNULL} | more
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *command], text=True, check=False, cwd="/", **given
+    )
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    done = orders("--version")
+    assert (done.returncode, done.stdout) == (0, f"{project['version']}\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_knows_the_commands(shell: str) -> None:
+    script = orders("completion", shell).stdout
+    assert set(re.findall(r"[\w-]+", script)) >= COMMANDS
+
+
+def test_a_completion_script_is_sound(tmp_path: Path) -> None:
+    script = tmp_path / "completion.bash"
+    script.write_text(orders("completion", "bash").stdout)
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("dlq", "list"), ("users", "list")])
+@pytest.mark.parametrize("limit", ["0", "-1", "10001", "x"])
+def test_a_limit_that_is_none_is_refused_before_anything_is_opened(
+    command: tuple[str, str], limit: str
+) -> None:
+    done = orders(*command, "--limit", limit)
+    assert done.returncode != 0
+    assert "--limit" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("users", "create", "ada@example.com"), ("users", "set-password", "ada@x.com")]
+)
+def test_without_a_terminal_a_password_must_come_from_standard_input(
+    command: tuple[str, ...],
+) -> None:
+    done = orders(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "orders: There is no terminal to type the password on: pass --password-stdin.\n"
+    )
+
+
+def test_an_address_is_checked_before_a_password_is_asked_for() -> None:
+    done = orders("users", "create", "ada")
+    assert done.stderr.startswith("orders: `EMAIL`: ")
+
+
+@pytest.mark.parametrize("typed", [b"short\n", b"\n", b""])
+def test_a_password_from_standard_input_keeps_the_rules(typed: bytes) -> None:
+    done = orders(
+        "users", "create", "a@b.com", "--password-stdin", stdin=None, input=typed.decode()
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("orders: `password`: must have ")
+
+
+# --- A terminal
+
+OF_THIS_TERMINAL: Final = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+
+
+def at_a_terminal(*typed: str) -> str:
+    """What a terminal shows of `orders users create` while these lines are typed at its prompts."""
+    terminal, end = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"{OF_THIS_TERMINAL}; {MAIN}", "users", "create", "ada@example.com"],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
+    shown = b""
+    lines = list(typed)
+    with suppress(OSError):  # EIO: the child has ended
+        while read := os.read(terminal, 4096):
+            shown += read
+            if lines and re.search(rb"(Password|Again): $", shown):
+                os.write(terminal, f"{lines.pop(0)}\n".encode())
+                shown += b"\n"
+    child.wait()
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_a_password_is_typed_twice_without_echo() -> None:
+    shown = at_a_terminal("correct horse", "another horse")
+    assert "The two passwords differ." in shown
+    assert "horse" not in shown
+
+
+def test_ctrl_c_at_the_prompt_is_no_traceback() -> None:
+    assert "Traceback" not in at_a_terminal("\x03")
+
+
+# --- Readers that have gone away, and closed streams
+
+
+@pytest.mark.parametrize("command", [("openapi",), ("asyncapi",), ("--help",), ("--version",)])
+def test_a_reader_that_has_gone_away_is_no_traceback(command: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = orders(*command, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in {1, 128 + signal.SIGPIPE}  # rich ends by itself, with 1
+
+
+def test_a_refusal_with_nothing_to_write_it_to_keeps_its_status() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = os.environ | {"PORT": "http"}
+    done = orders("audit", capture_output=False, stdout=writing, stderr=writing, env=env)
+    os.close(writing)
+    assert done.returncode == 78
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_survived(closed: str, tmp_path: Path) -> None:
+    script = f'exec "$0" -c "$1" asyncapi {closed}'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable, MAIN],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("{") == (">&-" not in closed.replace("2>&-", ""))

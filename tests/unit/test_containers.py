@@ -64,6 +64,11 @@ def test_a_service_says_how_it_is_or_ends_by_itself(name: str) -> None:
     assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
 
 
+def test_compose_up_shows_the_lines_of_the_roles_and_of_no_server() -> None:
+    silent = {name for name, each in SERVICES.items() if each.get("attach") is False}
+    assert silent == SERVICES.keys() - OURS - {"edge"}
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_image_is_pinned(name: str) -> None:
     assert re.search(r":\d[\w.]*$", SERVICES[name]["image"])

@@ -131,6 +131,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).write_text(name)
     monkeypatch.chdir(root)
     monkeypatch.setattr(environment, "_run", lambda *command: noted(root, *command))
+    monkeypatch.setattr(environment, "_uv", lambda: None)
     return root
 
 
@@ -140,6 +141,8 @@ def noted(root: Path, *command: str) -> None:
     if command[-1] == ".venv":
         shutil.rmtree(root / ".venv", ignore_errors=True)
         executable(root / ".venv/bin/python", USABLE)
+        if "--without-pip" not in command:
+            (root / ".venv/lib/python3/site-packages/pip").mkdir(parents=True)
 
 
 def carried_out(checkout: Path) -> list[str]:
@@ -239,6 +242,58 @@ def test_a_failed_installation_is_one_sentence_and_no_traceback(
     with pytest.raises(SystemExit, match="could not be made"):
         environment.main("runtime")
     assert not is_fresh(checkout, "runtime")
+
+
+@pytest.fixture
+def with_uv(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The checkout beside a uv; every command that is run."""
+    commands: list[tuple[str, ...]] = []
+
+    def listed(*command: str) -> None:
+        commands.append(command)
+        noted(checkout, *command)
+
+    monkeypatch.setattr(environment, "_run", listed)
+    monkeypatch.setattr(environment, "_uv", lambda: "/bin/uv")
+    return commands
+
+
+def test_uv_installs_from_the_same_lock_with_its_hashes(
+    checkout: Path, with_uv: list[tuple[str, ...]]
+) -> None:
+    environment.main("dev")
+    assert carried_out(checkout) == [".venv", "requirements-dev.lock", "."]
+    assert [command[:3] for command in with_uv[1:]] == [("/bin/uv", "pip", "install")] * 2
+    assert "--require-hashes" in with_uv[1]
+    assert is_fresh(checkout, "dev")
+
+
+def test_if_uv_fails_pip_does_it(
+    checkout: Path, with_uv: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_network(*command: str) -> None:
+        if command[0] == "/bin/uv":
+            raise subprocess.CalledProcessError(2, command)
+        with_uv.append(command)
+        noted(checkout, *command)
+
+    monkeypatch.setattr(environment, "_run", without_network)
+    environment.main("runtime")
+    assert [command[3] for command in with_uv[1:]] == ["ensurepip", "pip", "ensurepip", "pip"]
+    assert is_fresh(checkout, "runtime")
+
+
+def test_an_environment_of_another_user_is_refused_in_one_sentence(checkout: Path) -> None:
+    if os.geteuid():
+        (checkout / ".venv").symlink_to("/")
+    else:
+        (checkout / ".venv").mkdir()
+        os.chown(checkout / ".venv", 1, 1)
+    for level in ("runtime", "dev"):
+        refused = run(SH, "tools/environment.sh", level, at=checkout)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stderr.startswith(".venv belongs to the user ")
 
 
 # --- The locks

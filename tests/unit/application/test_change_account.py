@@ -2,11 +2,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from application.change_account import DisableAccount, GrantRole
+from application.change_account import DisableAccount, EnableAccount, GrantRole
 from application.errors import NoSuchAccount
+from application.list_accounts import ListAccounts
+from application.ports.accounts import Login
+from application.set_password import SetPassword
 from domain.actor import Role
 from domain.user import User
-from tests.support.accounts import an_address
+from tests.support.accounts import PlainPasswords, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import a_user_id
 from tests.support.time import NOW, MovableClock
@@ -39,11 +42,36 @@ async def test_an_account_is_disabled(stored: Adapters, alice: User) -> None:
     assert await stored.accounts.find(alice.id) == changed
 
 
+async def test_a_disabled_account_is_enabled_again(stored: Adapters, alice: User) -> None:
+    await DisableAccount(stored.accounts)(an_address(EMAIL))
+    assert await EnableAccount(stored.accounts)(an_address(EMAIL)) == alice
+    assert await stored.accounts.find(alice.id) == alice
+
+
+async def test_a_password_is_replaced_by_its_hash(stored: Adapters, alice: User) -> None:
+    changed = await SetPassword(stored.accounts, PlainPasswords())(an_address(EMAIL), "another one")
+    assert changed == alice
+    assert await stored.accounts.login(EMAIL) == Login(alice, "strong:another one")
+
+
+async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: User) -> None:
+    bob = User(id=a_user_id(), email="bob@example.com", created_at=NOW)
+    await stored.accounts.add(bob, "hash")
+    both = sorted((alice, bob), key=lambda user: user.id)
+    list_accounts = ListAccounts(stored.directory)
+    assert await list_accounts(5) == both
+    assert await list_accounts(5, both[0].id) == both[1:]
+
+
 @pytest.mark.parametrize(
     "act",
     [
         lambda stored: GrantRole(stored.accounts)(an_address(EMAIL), Role.STAFF),
         lambda stored: DisableAccount(stored.accounts)(an_address(EMAIL)),
+        lambda stored: EnableAccount(stored.accounts)(an_address(EMAIL)),
+        lambda stored: SetPassword(stored.accounts, PlainPasswords())(
+            an_address(EMAIL), "another one"
+        ),
     ],
 )
 async def test_an_account_that_nobody_opened_cannot_be_changed(

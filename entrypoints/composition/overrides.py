@@ -1,0 +1,106 @@
+"""Providers that replace adapters, named by `ORDERS_PROVIDERS` (`module:attribute`)."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from dishka.provider import BaseProvider
+
+from entrypoints.settings import BadSettings, Settings
+
+_NAME: Final = "ORDERS_PROVIDERS"
+
+
+def load_overrides(settings: Settings) -> Sequence[BaseProvider]:
+    """Import the providers that the settings name.
+
+    The attribute is a provider, a class of one, several of these, or a function that returns any
+    of them. Modules are looked for in the working directory too, as `python -m` does.
+
+    Raises:
+        BadSettings: there is no such module or attribute, or it is no provider.
+    """
+    reference = settings.orders_providers
+    if reference is None:
+        return ()
+    return tuple(_providers(_imported(reference), reference))
+
+
+def replaced(overrides: Iterable[BaseProvider], defaults: Iterable[BaseProvider]) -> set[str]:
+    """Return the names of the types that `overrides` provide instead of the `defaults`."""
+    known = _provided(defaults)
+    return {_name(each) for each in _provided(overrides) & known}
+
+
+def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BaseProvider]) -> None:
+    """Make sure that the providers of the settings replace something.
+
+    Raises:
+        BadSettings: none provides a port: then its adapter would silently never be called.
+    """
+    if not replaced(overrides, defaults):
+        provided = ", ".join(sorted(map(_name, _provided(overrides)))) or "nothing"
+        raise bad(f"replaces no adapter: it provides {provided}; say `provides=` and the port")
+
+
+def bad(fault: str) -> BadSettings:
+    """Return the refusal of the setting."""
+    return BadSettings({_NAME: fault})
+
+
+def _imported(reference: str) -> Any:
+    module_name, _, path = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise bad(f"the module {module_name} cannot be imported: {error}") from error
+        raise bad(f"there is no module {module_name}, neither here nor installed") from error
+    except Exception as error:
+        raise bad(f"the module {module_name} cannot be imported: {_described(error)}") from error
+    try:
+        return reduce(getattr, path.split("."), module)
+    except AttributeError as error:
+        raise bad(f"the module {module_name} has no attribute {path}") from error
+
+
+def _providers(found: Any, reference: str) -> Iterable[BaseProvider]:
+    if isinstance(found, BaseProvider):
+        return [found]
+    if isinstance(found, Callable):  # type: ignore[arg-type]  # a class of a provider among them
+        return _providers(_called(found, reference), reference)
+    if isinstance(found, Iterable) and not isinstance(found, str | bytes):
+        several = [each for part in found for each in _providers(part, reference)]
+        if several:
+            return several
+    raise bad(f"{reference} is no dishka provider, and makes none: {found!r:.60}")
+
+
+def _called(make: Callable[[], Any], reference: str) -> Any:
+    try:
+        return make()
+    except Exception as error:
+        raise bad(f"{reference} cannot be called: {_described(error)}") from error
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _provided(providers: Iterable[BaseProvider]) -> set[Any]:
+    provided: set[Any] = set()
+    for provider in providers:
+        provided |= {factory.provides.type_hint for factory in provider.factories}
+        provided |= {alias.provides.type_hint for alias in provider.aliases}
+        provided |= {decorator.provides.type_hint for decorator in provider.decorators}
+    return provided
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))

@@ -1,0 +1,41 @@
+"""Secrets, taken out of texts that were made elsewhere: messages of exceptions and of libraries."""
+
+import re
+from contextvars import ContextVar
+from typing import Final
+
+HIDDEN: Final = "[hidden]"
+
+#: Secrets of the request that is being served; see `keep_out_of_logs`.
+_secrets: ContextVar[tuple[str, ...]] = ContextVar("secrets", default=())
+
+_PATTERNS: Final = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # JSON Web Tokens (RFC 7519) and whatever stands in an Authorization header.
+        (r"eyJ[\w-]+(?:\.[\w-]*){1,2}", HIDDEN),
+        (r"(?i)\b(bearer|basic) +[\w~+/.=-]+", rf"\1 {HIDDEN}"),
+        # Password hashes in the form of PHC strings.
+        (r"\$(?:argon2|scrypt|pbkdf2|2[aby])[\w-]*\$[\w+/=,.$-]*", HIDDEN),
+        # The password of a URL.
+        (r"(\w://[^\s:/@]*):[^\s@]+@", rf"\1:{HIDDEN}@"),
+        # asyncpg repeats a parameter that it cannot encode; PostgreSQL's DETAIL repeats rows.
+        (r"(invalid input for query argument \$\d+: ).*(?= \()", rf"\1{HIDDEN}"),
+        (r"(DETAIL: +).*", rf"\1{HIDDEN}"),
+    )
+)
+
+
+def keep_out_of_logs(*secrets: str) -> None:
+    """Hide these texts, from now on, in all that the current task logs about failures."""
+    _secrets.set(_secrets.get() + tuple(filter(None, secrets)))
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with every secret in it hidden."""
+    for secret in _secrets.get():
+        for written in (secret, repr(secret)[1:-1]):
+            text = text.replace(written, HIDDEN)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text

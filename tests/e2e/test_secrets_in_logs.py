@@ -1,0 +1,95 @@
+"""An unforeseen error is logged with its traceback, and with no secret that was in reach."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e import unforeseen
+from tests.e2e.service import (
+    NO_LIMITS,
+    PASSWORD,
+    TEA,
+    Service,
+    User,
+    a_data_dir,
+    a_service,
+    an_email,
+    eventually,
+)
+
+ORDER = "/orders/01890a5d-ac96-774b-bcce-b302099a8057/"
+WITH_TOKEN = (
+    ("GET", "/me/"),
+    ("GET", "/orders/"),
+    ("POST", "/orders/"),
+    ("GET", ORDER),
+    ("PATCH", ORDER),
+    ("GET", f"{ORDER}history/"),
+    ("GET", "/orders/user/01890a5d-ac96-774b-bcce-b302099a8057/"),
+)
+
+
+@pytest.fixture(params=["console", "json"])
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    settings = {"ORDERS_PROVIDERS": "unforeseen:Unforeseen", "PROCESSING_DELAY": "0"}
+    settings |= {"LOG_FORMAT": request.param, "LOG_LEVEL": "DEBUG"}
+    with a_data_dir() as folder, a_service(folder, **NO_LIMITS, **settings) as stopped:
+        folder.chmod(0o755)  # it is not empty, so the service would not do it
+        (folder / "unforeseen.py").write_text(Path(unforeseen.__file__).read_text())
+        yield stopped.start()
+
+
+def failures(user: User) -> Iterator[httpx.Response]:
+    """The answer of every route that has a secret in reach."""
+    http = user.service.http
+    yield http.post("/register/", json={"email": an_email(), "password": PASSWORD})
+    yield http.post("/token/", data={"username": user.email, "password": PASSWORD})
+    for method, path in WITH_TOKEN:
+        yield user.ask(method, path, json=TEA if method == "POST" else None)
+
+
+def test_no_secret_is_logged_and_a_storm_of_errors_delays_no_stop(service: Service) -> None:
+    user = service.register()
+    (service.data_dir / "no-stock").touch()
+    user.order()
+    eventually(lambda: "a task failed" in service.log)
+    (service.data_dir / "unforeseen").touch()
+    answers = list(failures(user))
+    assert [answer.status_code for answer in answers] == [500] * len(answers)
+    assert not [answer.text for answer in answers if "unforeseen" in answer.text]
+    eventually(lambda: "never retrieved" in service.log)
+    stop_in_a_storm(user)
+    log = service.log
+    assert log.count("unhandled exception") >= len(answers)
+    assert log.count("Traceback (most recent call last)") >= len(answers)
+    for secret in (user.token, *user.token.split("."), PASSWORD, "$argon2id$v=", "s3cret"):
+        assert secret not in log, log[log.index(secret) - 500 :][:600]
+    if service.settings["LOG_FORMAT"] == "json":
+        assert [json.loads(line) for line in log.splitlines()]
+
+
+def stop_in_a_storm(user: User) -> None:
+    """Stop the service while many clients meet errors."""
+    met: list[int] = []
+
+    def ask_until_it_is_gone() -> None:
+        with httpx.Client(base_url=user.service.http.base_url, timeout=120) as client:
+            while True:
+                try:
+                    bearer = {"Authorization": f"Bearer {user.token}"}
+                    met.append(client.get("/me/", headers=bearer).status_code)
+                except httpx.TransportError:
+                    return
+
+    threads = [threading.Thread(target=ask_until_it_is_gone) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(met) > 100)
+    user.service.stop()
+    for thread in threads:
+        thread.join()
+    assert set(met) == {500}

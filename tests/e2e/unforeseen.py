@@ -1,0 +1,78 @@
+"""Adapters that meet an unforeseen error, with secrets in their variables and in its message.
+
+The service under test imports it from its working directory: see `ORDERS_PROVIDERS`.
+"""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+from dishka import Provider, Scope, provide
+
+from adapters.security.passwords import Argon2Passwords
+from adapters.security.tokens import JwtTokens
+from application.ports.accounts import AccessClaims, PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.tasks import Fulfilment
+from domain.order import Order
+
+URL = "postgresql://ada:s3cret-of-ada@db/orders"
+
+
+def fail(*secrets: object, switch: str = "unforeseen") -> None:
+    """Raise once the test has laid the file down."""
+    if Path(switch).exists():
+        raise RuntimeError(f"unforeseen, with {secrets!r}")
+
+
+async def _fail_alone(*secrets: object) -> None:
+    fail(*secrets)
+
+
+class Passwords(Argon2Passwords):
+    """Fails with the password and the hash in reach."""
+
+    async def hash(self, password: str) -> str:
+        """Hash, or fail."""
+        fail(password)
+        return await super().hash(password)
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Verify, or fail."""
+        fail(stored, password)
+        return await super().verify(stored, password)
+
+
+class Tokens(TokenVerifier):
+    """Fails with the token in reach, also in a task that nothing waits for."""
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        assert isinstance(issuer, JwtTokens)
+        self._tokens = issuer
+
+    def verify(self, token: str, now: datetime) -> AccessClaims:
+        """Verify, or fail."""
+        asyncio.ensure_future(_fail_alone(token))  # noqa: RUF006 - lost on purpose
+        fail(token, f"Bearer {token}")
+        return self._tokens.verify(token, now)
+
+
+class Warehouse:
+    """Fails in the worker."""
+
+    async def fulfil(self, order: Order) -> None:
+        """Fulfil, or fail."""
+        fail(order, URL, switch="no-stock")
+
+
+class Unforeseen(Provider):
+    """All of them."""
+
+    scope = Scope.APP
+
+    tokens = provide(Tokens, provides=TokenVerifier)
+    fulfilment = provide(Warehouse, provides=Fulfilment)
+
+    @provide
+    def passwords(self) -> PasswordHasher:
+        """Those of this module."""
+        return Passwords()

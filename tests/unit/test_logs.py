@@ -1,0 +1,154 @@
+"""Lines of the log: what stands in them, and that nothing else is ever written."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from entrypoints.log_lines import console_line, traceback_text
+from entrypoints.log_secrets import HIDDEN, without_secrets
+from entrypoints.logs import write_line
+
+REQUEST: Final = {
+    "event": "request",
+    "level": "info",
+    "method": "POST",
+    "path": "/orders/",
+    "status": 201,
+    "ms": 12.3,
+    "request_id": "r-1",
+}
+
+
+def line(**changes: Any) -> str:
+    shown = console_line(colors=False)(None, "", REQUEST | changes)
+    time, _, rest = shown.partition(" ")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", time)
+    return rest
+
+
+def test_a_requests_line_begins_with_its_status() -> None:
+    assert line(user="u-1") == "INFO  201 POST /orders/ 12.3 ms user=u-1"
+
+
+def test_a_refusals_line_has_its_code_its_user_and_the_id_of_its_request() -> None:
+    shown = line(status=409, code="reference-taken", user="u-1")
+    assert shown == "INFO  409 POST /orders/ 12.3 ms code=reference-taken user=u-1 request_id=r-1"
+
+
+def test_another_event_is_its_words_and_its_fields() -> None:
+    shown = console_line(colors=False)(
+        None, "", {"event": "a loop failed", "level": "warning", "loop": "relay", "reason": "a b"}
+    )
+    assert shown.endswith(" WARN  a loop failed loop=relay reason='a b'")
+
+
+@pytest.mark.parametrize("path", ["/a\n12:00:00.000 INFO  200", "/a\x1b[2J", "/a\r"])
+def test_a_path_writes_no_line_and_no_escape_of_its_own(path: str) -> None:
+    assert line(path=path).isprintable()
+
+
+def test_colors_are_for_terminals() -> None:
+    event = {"event": "x", "level": "error"}
+    assert "\x1b[31mERROR\x1b[0m" in console_line(colors=True)(None, "", dict(event))
+    assert "\x1b" not in console_line(colors=False)(None, "", dict(event))
+
+
+# --- Secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("token eyJhbGciOiJI.eyJzdWIi.c2ln is", f"token {HIDDEN} is"),
+        ("Authorization: Bearer abc.def", f"Authorization: Bearer {HIDDEN}"),
+        ("hash $argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/ is", f"hash {HIDDEN} is"),
+        ("postgresql://ada:pw@db:5432/orders", f"postgresql://ada:{HIDDEN}@db:5432/orders"),
+        (
+            "invalid input for query argument $2: 'correct horse' (expected int)",
+            f"invalid input for query argument $2: {HIDDEN} (expected int)",
+        ),
+        ("null value\nDETAIL:  Failing row contains (1, a).", f"null value\nDETAIL:  {HIDDEN}"),
+        ("nothing of it: 12 eyes at http://localhost:8000/docs", None),
+    ],
+)
+def test_secrets_are_taken_out_of_texts(text: str, left: str | None) -> None:
+    assert without_secrets(text) == (text if left is None else left)
+
+
+def test_a_traceback_has_frames_and_message_and_no_local() -> None:
+    def deep(depth: int, password: str) -> int:
+        return deep(depth - 1, password) if depth else len(password) // 0
+
+    try:
+        deep(200, "correct" + " horse")
+    except ZeroDivisionError as error:
+        text = traceback_text((type(error), error, error.__traceback__))
+    assert text.startswith("Traceback (most recent call last):")
+    assert text.endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert "correct horse" not in text
+    assert len(text.splitlines()) < 100
+
+
+# --- Every line of a process
+
+PROCESS: Final = """
+import asyncio, logging, threading, warnings
+from entrypoints.logs import announce_ready, configure_logs, log_crashes, logger
+configure_logs("DEBUG", "json")
+log_crashes()
+{act}
+"""
+ACTS: Final = {
+    "ours": "logger.info('a', text='b\\nc')",
+    "a library's": "logging.getLogger('x').error('a\\nb', exc_info=ValueError('c'))",
+    "a warning": "warnings.warn('a')",
+    "the banner": "announce_ready('It is ready.', API='http://x')",
+    "a crash": "1 / 0",
+    "a crashed thread": "threading.Thread(target=lambda: 1 / 0).start()",
+    "an error while collecting": "type('A', (), {'__del__': lambda self: 1 / 0})()",
+    "a task that nothing waits for": """
+async def fail(): raise ValueError("a")
+async def main():
+    asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
+def test_with_json_every_line_is_json(act: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESS.format(act=act)], capture_output=True, text=True, check=False
+    )
+    lines = (done.stdout + done.stderr).splitlines()
+    assert [json.loads(each).keys() >= {"event", "level", "timestamp"} for each in lines] == [True]
+
+
+def test_a_reader_that_has_gone_away_fails_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    write_line(writing, b"lost")
+    os.close(writing)
+
+
+def test_a_line_is_written_whole_however_little_a_write_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[bytes] = []
+
+    def write(_: int, data: bytes) -> int:
+        written.append(data[:2])
+        return len(written[-1])
+
+    write_to: Callable[[int, bytes], None] = write_line
+    monkeypatch.setattr(os, "write", write)
+    write_to(2, b"12345")
+    assert b"".join(written) == b"12345\n"

@@ -1,0 +1,168 @@
+"""`ORDERS_PROVIDERS`: which references are providers, and what is said of the others."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dishka import Provider, Scope, provide
+
+from adapters.memory.cache import MemoryOrderCache
+from adapters.security.keys import SigningKeys
+from application.ports.accounts import Accounts, PasswordStore
+from application.ports.events import EventPublisher, EventSource
+from application.ports.orders import OrderCache
+from application.ports.tasks import Fulfilment
+from entrypoints.composition.checks import BusChecks
+from entrypoints.composition.container import default_providers, make_container
+from entrypoints.composition.http import http_services
+from entrypoints.composition.overrides import load_overrides, refuse_useless, replaced
+from entrypoints.composition.resources import Resources
+from entrypoints.composition.service import opened_container
+from entrypoints.metrics.cache import CountedOrderCache
+from entrypoints.settings import BadSettings, Settings, load_settings
+from tests.support.readme import code
+
+SHOP = code("Swap an adapter", "python")
+MORE = """
+instance = WarehouseProvider()
+several = [WarehouseProvider, WarehouseProvider()]
+def made(): return several
+def failing(): raise RuntimeError("no stock")
+number = 7
+nothing = ()
+class Typo(Provider):
+    warehouse = provide(Warehouse, scope=Scope.APP)
+class WithoutScope(Provider):
+    warehouse = provide(Warehouse, provides=Fulfilment)
+class Incomplete(Provider):
+    @provide(scope=Scope.APP)
+    def fulfilment(self, unknown: complex) -> Fulfilment: ...
+"""
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "shop.py").write_text(SHOP + MORE)
+    (tmp_path / "broken.py").write_text("import nowhere_to_be_found\n")
+    (tmp_path / "crashing.py").write_text("1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    yield
+    for name in ("shop", "broken", "crashing"):
+        sys.modules.pop(name, None)
+
+
+def settings(reference: str) -> Settings:
+    return load_settings({"ORDERS_PROVIDERS": reference})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "count"),
+    [("WarehouseProvider", 1), ("instance", 1), ("several", 2), ("made", 2)],
+)
+def test_a_provider_its_class_several_and_a_function_are_taken(attribute: str, count: int) -> None:
+    found = settings(f"shop:{attribute}")
+    overrides = load_overrides(found)
+    assert len(overrides) == count
+    assert replaced(overrides, default_providers(found)) == {"Fulfilment"}
+
+
+def test_without_the_setting_nothing_is_imported() -> None:
+    assert load_overrides(load_settings({})) == ()
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("shop", "must be module:attribute"),
+        ("shop:", "must be module:attribute"),
+        ("../shop:instance", "must be module:attribute"),
+        ("shap:instance", "there is no module shap"),
+        ("shop.more:instance", "there is no module shop.more"),
+        ("broken:instance", "No module named 'nowhere_to_be_found'"),
+        ("crashing:instance", "ZeroDivisionError"),
+        ("shop:instanze", "has no attribute instanze"),
+        ("shop:number", "is no dishka provider"),
+        ("shop:nothing", "is no dishka provider"),
+        ("shop:failing", "no stock"),
+        ("shop:WithoutScope", "No scope is set"),
+    ],
+)
+def test_a_bad_reference_is_a_bad_setting_that_says_why(reference: str, said: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load_overrides(settings(reference))
+    assert said in refused.value.faults["ORDERS_PROVIDERS"]
+
+
+def test_providers_that_replace_no_port_are_refused_with_what_they_provide() -> None:
+    found = settings("shop:Typo")
+    with pytest.raises(BadSettings, match="replaces no adapter: it provides Warehouse;"):
+        refuse_useless(load_overrides(found), default_providers(found))
+
+
+async def test_providers_that_do_not_fit_are_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = NOWHERE | {"ORDERS_PROVIDERS": "shop:Incomplete"}
+
+    async def at_head(_: str) -> None: ...
+
+    monkeypatch.setattr("entrypoints.composition.service.require_head", at_head)
+    opened = opened_container(load_settings(given))
+    with pytest.raises(BadSettings, match="complex"):
+        await opened.__aenter__()
+
+
+# --- What is replaced is replaced for all that use it, and for nothing else.
+
+NOWHERE = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "JWT_SECRET_KEY": "a key of thirty-two bytes or more",
+}
+MINE: Any = object()
+
+
+def instead_of(*ports: type) -> Provider:
+    provider = Provider(scope=Scope.APP)
+    for port in ports:
+        provider.provide(lambda: MINE, provides=port)
+    return provider
+
+
+@pytest.mark.parametrize("given", [NOWHERE, {}], ids=["production", "embedded"])
+@pytest.mark.parametrize(
+    ("port", "sibling"),
+    [
+        (Fulfilment, None),
+        (EventPublisher, BusChecks),
+        (EventPublisher, EventSource),
+        (Accounts, PasswordStore),
+        (PasswordStore, Accounts),
+    ],
+)
+async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
+    given: dict[str, str], port: type, sibling: type | None
+) -> None:
+    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    container = make_container(load_settings(given), resources, instead_of(port))
+    chosen: Any = await container.get(port)
+    assert chosen is MINE
+    assert sibling is None or await container.get(sibling) is not MINE
+    assert (await http_services(container)).create_order is not None
+    await container.close()
+
+
+async def test_another_cache_is_counted_too() -> None:
+    class Cached(Provider):
+        @provide(scope=Scope.APP)
+        def cache(self) -> OrderCache:
+            return MemoryOrderCache(1)
+
+    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    container = make_container(load_settings({}), resources, Cached())
+    cache = await container.get(OrderCache)
+    assert isinstance(cache, CountedOrderCache)
+    assert isinstance(cache.counted, MemoryOrderCache)
+    await container.close()
