@@ -1,7 +1,7 @@
 """Refusals as problem details (RFC 9457): the one table of statuses, and how each is written."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 from litestar import Response
@@ -137,7 +137,7 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
     refusal = _refusal(error)
     request.scope["problem_code"] = refusal.code  # type: ignore[typeddict-unknown-key]
     if isinstance(refusal, InternalError):
-        keep_out_of_logs(request.headers.get("authorization", "").rpartition(" ")[2])
+        keep_out_of_logs(*_credentials(request.scope))
         logger.error("unhandled exception", exc_info=error)
     headers = {"Cache-Control": "no-store"} | _headers(refusal)
     if isinstance(error, MethodNotAllowedException):
@@ -148,6 +148,13 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def _credentials(scope: Any) -> Iterator[str]:
+    """Return the credentials of the Authorization header (RFC 9110, section 11.4)."""
+    for name, value in scope.get("headers", ()):
+        if name == b"authorization":
+            yield value.decode("latin-1").rpartition(" ")[2]
 
 
 def _refusal(error: Exception) -> OrderServiceError:
