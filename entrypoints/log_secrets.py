@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from typing import Final
 
 HIDDEN: Final = "[hidden]"
+_MIN_CHARACTERS: Final = 6
 
 #: Secrets of the request that is being served; see `keep_out_of_logs`.
 _secrets: ContextVar[tuple[str, ...]] = ContextVar("secrets", default=())
@@ -27,8 +28,11 @@ _PATTERNS: Final = tuple(
 
 
 def keep_out_of_logs(*secrets: str) -> None:
-    """Hide these texts, from now on, in all that the current task logs about failures."""
-    _secrets.set(_secrets.get() + tuple(filter(None, secrets)))
+    """Hide these texts, from now on, in all that the current task logs about failures.
+
+    Shorter ones than any password stay: hiding every `e` would only make a traceback unreadable.
+    """
+    _secrets.set(_secrets.get() + tuple(each for each in secrets if len(each) >= _MIN_CHARACTERS))
 
 
 def without_secrets(text: str) -> str:

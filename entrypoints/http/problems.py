@@ -1,6 +1,6 @@
 """Refusals as problem details (RFC 9457): how each is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -115,7 +115,7 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
     """Answer a request with the problem that it met; what is no refusal is a bug, and logged."""
     refusal = _refusal(error)
     if isinstance(refusal, InternalError):
-        keep_out_of_logs(request.headers.get("authorization", "").rpartition(" ")[2])
+        keep_out_of_logs(*_credentials(request.scope))
         logger.error("unhandled exception", exc_info=error)
     headers = {"Cache-Control": "no-store"} | _headers(refusal)
     if isinstance(error, MethodNotAllowedException):
@@ -141,6 +141,13 @@ def problem_answer(scope: Any, refusal: OrderServiceError, headers: Iterable[Hea
 def _body(scope: Any, refusal: OrderServiceError) -> bytes:
     scope["problem_code"] = refusal.code  # for the log line of the request
     return msgspec.json.encode(problem_of(refusal, asked_for(scope), prefix_of(scope)))
+
+
+def _credentials(scope: Any) -> Iterator[str]:
+    """Return the credentials of the Authorization header (RFC 9110, section 11.4)."""
+    for name, value in scope.get("headers", ()):
+        if name == b"authorization":
+            yield value.decode("latin-1").rpartition(" ")[2]
 
 
 def _refusal(error: Exception) -> OrderServiceError:

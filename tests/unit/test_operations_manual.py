@@ -22,7 +22,9 @@ def test_every_metric_in_it_is_in_the_table_of_metrics() -> None:
 
 
 def test_every_command_in_it_is_one() -> None:
-    named = {tuple(words.split()) for words in re.findall(r"`orders ([a-z]+(?: [a-z]+)?)", MANUAL)}
+    named = {
+        tuple(words.split()) for words in re.findall(r"`orders ([a-z-]+(?: [a-z][a-z-]*)?)", MANUAL)
+    }
     assert named
     for words in named:
         command = app
