@@ -174,6 +174,7 @@ class Exchange:
         self._channel.write(data)
         if is_last:
             self.is_answered = True
+            self._body.clear()
             self._wake()
             self._channel.response_ended()
 

@@ -102,6 +102,7 @@ async def exchange(*parts: bytes, app: Any = echo, ends: bool = False) -> Transp
     """Send the parts, one after the other; `ends` closes the sending side after them."""
     connection, transport = connect(app)
     for part in parts:
+        assert not transport.is_paused, "it will never read on"
         connection.data_received(part)
         await settle()
     if ends and not connection.eof_received():

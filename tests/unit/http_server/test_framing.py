@@ -103,6 +103,14 @@ async def test_half_a_request_at_the_end_is_no_request(name: str) -> None:
         assert [status for status, _ in found[len(whole) :]] in ([], [400]), at
 
 
+@pytest.mark.parametrize("left", [1, 60_000])
+async def test_a_large_body_that_is_not_read_does_not_stop_the_connection(left: int) -> None:
+    size = 200_000
+    head = post(b"Content-Length: %d\r\n" % size, method=b"PUT")
+    transport = await exchange(head + b"x" * (size - left), b"x" * left + GET, GET)
+    assert responses(transport.written) == [(200, b"PUT /a "), *[(200, b"GET /b ")] * 2]
+
+
 async def test_many_requests_at_once_are_answered_in_order() -> None:
     raw = b"".join(b"GET /%d HTTP/1.1\r\n%b\r\n" % (n, HOST) for n in range(5000))
     transport = await exchange(raw)
