@@ -1,6 +1,6 @@
 # GNU make 3.81 (macOS) and a plain sh are enough. Paths are relative: a checkout's may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose check demo bench pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients check demo bench pictures lock clean
 
 VENV := .venv/bin
 PYTEST_ARGS ?= -n auto --maxprocesses 4
@@ -32,6 +32,10 @@ test-compose: ## Bring compose.yaml up and hurt it; needs an engine with Compose
 	@sh tools/environment.sh dev
 	@docker compose version >/dev/null && docker info >/dev/null
 	@$(VENV)/python -m pytest -v tests/compose/the_stack.py
+
+test-clients: ## Walk the whole flow with curl, Go, Java, Node and requests; each must be there
+	@sh tools/environment.sh dev
+	@env TEST_CLIENTS=all $(VENV)/python -m pytest -v tests/clients
 
 check: ## Lint, format, types, import rules, unit coverage, locks, generated documents
 	@sh tools/environment.sh dev

@@ -68,6 +68,10 @@ class Database:
                     "PostgreSQL takes no writes: it is a standby, or read-only; name the primary"
                 )
 
+    def is_connected(self) -> bool:
+        """Whether a connection at rest is open, so that the server lives; nothing is sent."""
+        return self._pool.is_connected
+
     def connections(self) -> tuple[int, int]:
         """How many connections are in use, and how many are idle."""
         return self._pool.in_use, self._pool.idle

@@ -38,6 +38,11 @@ class Pool:
         """How many connections are at rest."""
         return len(self._idle)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection at rest is open: the server's end closes it."""
+        return any(not connection.is_closed() for connection in self._idle)
+
     async def take(self) -> Connection:
         """Wait for a usable connection; `put_back` must follow.
 

@@ -90,8 +90,10 @@ async def keeper_role(container: AsyncContainer, supervisor: Supervisor, _: Asyn
     """Keep a database of our own alive."""
     revive = (await container.get(Resources)).revive
     if revive is not None:
-        watch = partial(keep_alive, (await container.get(Database)).ping, revive)
-        supervisor.start("keeper", lambda: every(keeper.PERIOD, with_database(watch)))
+        database = await container.get(Database)
+        ping = with_database(database.ping)
+        watch = partial(keep_alive, database.is_connected, ping, revive)
+        supervisor.start("keeper", lambda: every(keeper.PERIOD, watch))
 
 
 async def watch_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:

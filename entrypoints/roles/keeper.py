@@ -12,9 +12,16 @@ PERIOD: Final = 0.5
 
 
 async def keep_alive(
-    ping: Callable[[], Awaitable[None]], revive: Callable[[], Awaitable[None]]
+    is_connected: Callable[[], bool],
+    ping: Callable[[], Awaitable[object]],
+    revive: Callable[[], Awaitable[None]],
 ) -> None:
-    """See whether the database answers; if it does not, start it again."""
+    """See whether the database lives; if it does not, start it again.
+
+    It is asked only while no connection to it is open: the death of a local server closes them all.
+    """
+    if is_connected():
+        return
     try:
         await ping()
     except Unavailable as error:

@@ -1,0 +1,62 @@
+"""HTTP clients of several languages, as they come, walk the whole flow."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import service  # noqa: F401 - a fixture
+from tests.e2e.service import ANSWER_WITHIN, Service
+
+HERE = Path(__file__).parent
+#: What each prints: the step, the status, and what matters of the answer.
+FLOW = """\
+register 201
+token 200
+create 201
+read 200 HIT
+patch 200
+list 200 next 200
+history 200
+error 404 order-not-found
+"""
+CLIENTS = {
+    "requests": [sys.executable, "with_requests.py"],
+    "java": ["java", "WithHttpClient.java"],
+    "curl": ["sh", "curl.sh"],
+    "node": ["node", "with_fetch.mjs"],
+    "go": ["go", "run", "with_net_http.go"],
+}
+#: What CI has: there, and under `make test-clients`, a missing tool is a failure.
+IN_CI = {"requests", "java"}
+
+
+def command(name: str) -> list[str]:
+    """The client's command; without its tool, a skip that says so, or a failure."""
+    words = CLIENTS[name]
+    tool = "curl" if name == "curl" else words[0]
+    if shutil.which(tool) is None:
+        reason = f"not tested: the client {name} needs {tool}, and there is none"
+        is_required = "TEST_CLIENTS" in os.environ or ("CI" in os.environ and name in IN_CI)
+        (pytest.fail if is_required else pytest.skip)(reason)
+    return words
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_walks_the_whole_flow(
+    name: str,
+    service: Service,  # noqa: F811 - a fixture
+) -> None:
+    done = subprocess.run(
+        [*command(name), str(service.http.base_url).rstrip("/")],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=ANSWER_WITHIN,
+    )
+    assert done.stdout == FLOW, done.stderr
+    assert done.returncode == 0
