@@ -29,6 +29,14 @@ async def test_an_empty_outbox_publishes_nothing(service: Service) -> None:
     assert service.broker.arrived == []
 
 
+async def test_relay_has_work_while_an_event_waits(service: Service) -> None:
+    assert not await service.relay.has_work()
+    await service.placed()
+    assert await service.relay.has_work()
+    await relay_everything(service)
+    assert not await service.relay.has_work()
+
+
 async def test_what_was_stored_is_published_and_marked(service: Service) -> None:
     placed = [await service.placed() for _ in range(3)]
     assert await service.relay() == 3
