@@ -279,7 +279,10 @@ async def _resolve(host: str, port: int) -> None:
     uvloop leaves a look-up of its own running if a connection is given up in the middle of it, and
     complains of its failure later. A look-up of ours ends with its caller.
     """
-    await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise socket.gaierror(error.errno, f"the host {host}: {error.strerror}") from None
 
 
 async def _set(connection: Connection, attempts: int = _ATTEMPTS) -> None:

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from domain.actor import Role
 from domain.errors import OrderServiceError
-from entrypoints.composition.errors import CannotStart
+from entrypoints.composition.errors import CannotStart, Misconfigured
 from entrypoints.logs import configure_logs
 from entrypoints.settings import BadSettings, Settings, load_settings
 
@@ -246,7 +246,7 @@ def main() -> None:
     """Run the command line; a refusal is one message, never a traceback."""
     try:
         app()
-    except BadSettings as error:
+    except (BadSettings, Misconfigured) as error:
         sys.exit(_say(error, EX_CONFIG))
     except (CannotStart, OrderServiceError) as error:
         sys.exit(_say(error, 1))

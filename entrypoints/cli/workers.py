@@ -1,5 +1,6 @@
 """`orders serve` with `WORKERS` > 1: so many processes of the API behind one address."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from litestar.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
+from entrypoints.cli.signals import Stop
+from entrypoints.composition.postgresql import wait_for_postgresql
 from entrypoints.logs import logger
 from entrypoints.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
@@ -28,10 +31,12 @@ def serve_with_workers(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a worker that dies is replaced. The exit status.
 
     Raises:
-        CannotStart: the address is taken.
+        CannotStart: the address is taken, or PostgreSQL is not to be had.
     """
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
         logger.info("starting", role="serve", workers=settings.workers, **settings.described)
+        if not asyncio.run(_is_reached(settings.database_url or "")):
+            return 0
         config = uvicorn.Config(
             "entrypoints.cli.workers:create_worker_app",
             factory=True,
@@ -43,6 +48,20 @@ def serve_with_workers(settings: Settings) -> int:
         with counting_together():
             _Workers(config, sockets=[listener]).run()
     return 0
+
+
+async def _is_reached(url: str) -> bool:
+    """Wait for PostgreSQL before there are workers, each of which would report the same failure.
+
+    Return False if a signal ended the wait.
+    """
+    Stop()
+    try:
+        await wait_for_postgresql(url)
+    except asyncio.CancelledError:
+        logger.info("stopped on the way up")
+        return False
+    return True
 
 
 def create_worker_app() -> ASGIApp:

@@ -1,5 +1,9 @@
-"""Why a process cannot start, in one sentence."""
+"""The reasons for which a process cannot start, each in one sentence."""
 
 
 class CannotStart(Exception):
-    """Something that the process cannot do without is not to be had."""
+    """The process cannot get something that it needs: exit status 1."""
+
+
+class Misconfigured(CannotStart):
+    """The settings lead to something that is not this service's: exit status 78 (sysexits.h)."""

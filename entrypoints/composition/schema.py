@@ -4,13 +4,12 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from adapters.postgres.database import Database
 from adapters.postgres.migrating import is_at_head, migrate
-from application.errors import Unavailable
 from entrypoints.composition.errors import CannotStart
+from entrypoints.composition.postgresql import wait_for_postgresql
 from entrypoints.logs import logger
 
-#: Seconds for which a process waits for PostgreSQL, and for somebody to bring it to head.
+#: Seconds for which a process waits for the schema to be brought to head.
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.5
 
@@ -21,7 +20,7 @@ async def bring_to_head(url: str) -> bool:
     Raises:
         CannotStart: PostgreSQL does not answer in time.
     """
-    await _wait_for_postgresql(url)
+    await wait_for_postgresql(url)
     return await migrate(url)
 
 
@@ -31,7 +30,7 @@ async def schema_is_at_head(url: str) -> bool:
     Raises:
         CannotStart: PostgreSQL does not answer in time.
     """
-    await _wait_for_postgresql(url)
+    await wait_for_postgresql(url)
     return await is_at_head(url)
 
 
@@ -47,27 +46,3 @@ async def wait_for_head(url: str) -> None:
             raise CannotStart("The schema is behind this release: run `orders migrate`.")
         logger.warning("waiting for `orders migrate`")
         await asyncio.sleep(2 * _PAUSE)
-
-
-async def _wait_for_postgresql(url: str) -> None:
-    database = Database(url, pool_size=1)
-    deadline = monotonic() + _PATIENCE
-    try:
-        while True:
-            try:
-                async with database.driver():
-                    return
-            except Unavailable as error:
-                if monotonic() > deadline:
-                    raise CannotStart(
-                        f"PostgreSQL (DATABASE_URL) does not answer: {_reason_of(error)}"
-                    ) from error
-                logger.warning("waiting for PostgreSQL (DATABASE_URL)")
-                await asyncio.sleep(_PAUSE)
-    finally:
-        await database.close()
-
-
-def _reason_of(error: Unavailable) -> str:
-    cause = error.__cause__ or error
-    return str(cause) or type(cause).__name__
