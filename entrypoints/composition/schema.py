@@ -5,8 +5,9 @@ from time import monotonic
 from typing import Final
 
 from adapters.postgres.migrating import is_at_head, migrate
+from adapters.postgres.suitability import require_suitable
 from entrypoints.composition.errors import CannotStart
-from entrypoints.composition.postgresql import wait_for_postgresql
+from entrypoints.composition.postgresql import unsuitable_database_refused, wait_for_postgresql
 from entrypoints.logs import logger
 
 #: Seconds for which a process waits for the schema to be brought to head.
@@ -19,9 +20,12 @@ async def bring_to_head(url: str) -> bool:
 
     Raises:
         CannotStart: PostgreSQL does not answer in time.
+        Misconfigured: the database cannot hold the schema.
     """
     await wait_for_postgresql(url)
-    return await migrate(url)
+    with unsuitable_database_refused():
+        await require_suitable(url)
+        return await migrate(url)
 
 
 async def schema_is_at_head(url: str) -> bool:
