@@ -221,4 +221,8 @@ def _contradictions(values: Mapping[str, Any], known: Mapping[str, str]) -> dict
         missing = [n.upper() for n in _BACKING if not values.get(n) and n.upper() not in known]
         if missing:
             found["WORKERS"] = f"more than one needs {', '.join(missing)} too"
+    if (values.get("kafka_security_protocol") or "").startswith("SASL"):
+        login = ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
+        missing = [name for name in login if not values.get(name.lower()) and name not in known]
+        found |= dict.fromkeys(missing, "must be set with SASL")
     return found

@@ -11,7 +11,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from application.cancellation import uncanceled_for
+from application.cancellation import look_up, uncanceled_for
 from application.errors import BrokerUnavailable
 
 #: Seconds until a broker must have said hello.
@@ -117,6 +117,7 @@ async def greet(host: str, port: int, connection: KafkaConnection) -> str | None
     del arguments["bootstrap_servers"]
     try:
         async with asyncio.timeout(_GREETING):
+            await look_up(host, port)
             greeted = await create_conn(
                 host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
             )

@@ -17,6 +17,7 @@ from adapters.postgres.failures import (
     unavailable,
 )
 from adapters.postgres.urls import Target, is_balanced, targets_of
+from application.cancellation import look_up
 from application.errors import Unavailable
 from application.patience import FOR_STORAGE
 
@@ -260,7 +261,7 @@ class Server:
 
 async def _connected(target: Target) -> Connection:
     if target.address is not None:
-        await _resolve(*target.address)
+        await look_up(*target.address)
     connection: Connection = await asyncpg.connect(
         timeout=None, connection_class=Connection, **target.arguments
     )
@@ -271,18 +272,6 @@ async def _connected(target: Target) -> Connection:
         connection.terminate()
         raise
     return connection
-
-
-async def _resolve(host: str, port: int) -> None:
-    """Resolve a host's name, so that the driver finds it resolved.
-
-    uvloop leaves a look-up of its own running if a connection is given up in the middle of it, and
-    complains of its failure later. A look-up of ours ends with its caller.
-    """
-    try:
-        await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise socket.gaierror(error.errno, f"the host {host}: {error.strerror}") from None
 
 
 async def _set(connection: Connection, attempts: int = _ATTEMPTS) -> None:

@@ -115,6 +115,12 @@ def test_several_workers_need_all_three_services() -> None:
     assert "REDIS_URL" not in fault
 
 
+def test_sasl_needs_a_login() -> None:
+    protocol = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "ada"}
+    assert set(faults_of(**protocol)) == {"KAFKA_SASL_PASSWORD"}
+    assert load_settings(protocol | {"KAFKA_SASL_PASSWORD": "hush"})
+
+
 def test_what_is_said_of_the_settings_holds_no_address_and_no_password() -> None:
     settings: Settings = load_settings(
         {"DATABASE_URL": "postgresql://ada:hush@db/orders", "JWT_SECRET_KEY": SECRET}
