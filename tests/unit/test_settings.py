@@ -118,7 +118,8 @@ def test_several_workers_need_all_three_services() -> None:
 def test_sasl_needs_a_login() -> None:
     protocol = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "ada"}
     assert set(faults_of(**protocol)) == {"KAFKA_SASL_PASSWORD"}
-    assert load_settings(protocol | {"KAFKA_SASL_PASSWORD": "hush"})
+    settings = load_settings(protocol | {"KAFKA_SASL_PASSWORD": "hush"})
+    assert settings.kafka_sasl_password == "hush"
 
 
 def test_what_is_said_of_the_settings_holds_no_address_and_no_password() -> None:
