@@ -1,6 +1,7 @@
 """A cancellation that was swallowed on its way, heard all the same."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -20,6 +21,21 @@ def heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def look_up(host: str, port: int) -> None:
+    """Resolve a host's name before a library connects to it.
+
+    uvloop leaves its look-up running if `create_connection` is canceled in the middle of it, and
+    logs an unretrieved exception when that fails. This one ends with its caller.
+
+    Raises:
+        socket.gaierror: the name cannot be resolved; the error has the name.
+    """
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise socket.gaierror(error.errno, f"the host {host}: {error.strerror}") from None
 
 
 async def uncanceled_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:

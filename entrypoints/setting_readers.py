@@ -10,7 +10,6 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from application.ports.limits import Limit
 from domain.currency import MINOR_DIGITS
@@ -77,23 +76,6 @@ def limit(name: str) -> Callable[[str], Limit | None]:
         if not (count.isascii() and count.isdigit() and int(count[:10]) > 0 and period in _PERIODS):
             raise ValueError("must be N/second, N/minute, N/hour, N/day or off")
         return Limit(name, int(count), _PERIODS[period])
-
-    return read
-
-
-def url(*schemes: str) -> Callable[[str], str]:
-    """A URL of one of these schemes; it may name several hosts, separated by commas."""
-
-    def read(text: str) -> str:
-        scheme, separator, rest = text.partition("://")
-        try:
-            _, _, hosts = urlsplit(f"//{rest}").netloc.rpartition("@")
-            _ = [urlsplit(f"//{host}").port for host in hosts.split(",")]
-        except ValueError:
-            separator = ""
-        if scheme not in schemes or not separator or not rest:
-            raise ValueError(f"must begin with {' or '.join(f'{each}://' for each in schemes)}")
-        return text
 
     return read
 

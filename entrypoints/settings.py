@@ -11,6 +11,7 @@ from typing import Any, Final
 from application.ports.limits import Limit
 from domain.policy import StatusPolicy
 from entrypoints import setting_readers as read
+from entrypoints.composition import addresses
 from entrypoints.environment_file import read_environment_file
 
 _BACKING: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
@@ -34,14 +35,15 @@ class Settings:
     """What the environment says, read and checked; durations in the types of Python."""
 
     database_url: str | None = _setting(
-        read.optional(read.url("postgresql+asyncpg", "postgresql", "postgres")),
+        read.optional(addresses.postgresql),
         "",
         "PostgreSQL: `postgresql+asyncpg://user:password@host:5432/orders`, libpq's parameters"
-        " and several hosts (`host1:5432,host2:5432`) too. Unset: a real PostgreSQL of our own, its"
+        " and several hosts (`host1:5432,host2:5432`) too"
+        " ([which ones](docs/operations.md#addresses)). Unset: a real PostgreSQL of our own, its"
         " data under `DATA_DIR`",
     )
     redis_url: str | None = _setting(
-        read.optional(read.url("redis", "rediss")),
+        read.optional(addresses.redis),
         "",
         "Redis, or a node of a Redis Cluster, for cache, limits and tasks:"
         " `redis://host:6379/0`. Unset: in-process",
@@ -64,7 +66,7 @@ class Settings:
         read.optional(read.text), "", "The password, with SASL"
     )
     kafka_ssl_cafile: str | None = _setting(
-        read.optional(read.text), "", "A file of authorities to trust, with SSL"
+        read.optional(addresses.authorities), "", "A file of authorities to trust, with SSL"
     )
     kafka_topic_prefix: str = _setting(
         read.topic_prefix, "", "Before every topic and group, for those who share a cluster"
@@ -241,4 +243,8 @@ def _contradictions(values: Mapping[str, Any], known: Mapping[str, str]) -> dict
         missing = [n.upper() for n in _BACKING if not values.get(n) and n.upper() not in known]
         if missing:
             found["WORKERS"] = f"more than one needs {', '.join(missing)} too"
+    if (values.get("kafka_security_protocol") or "").startswith("SASL"):
+        login = ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
+        missing = [name for name in login if not values.get(name.lower()) and name not in known]
+        found |= dict.fromkeys(missing, "must be set with SASL")
     return found

@@ -13,11 +13,12 @@ class AlreadyServing(EmbeddedPostgresError):
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
+def explained(doing: str, remedy: str = "") -> Iterator[None]:
     """Turn the operating system's refusal (a full disk, a missing right) into a sentence.
 
     Args:
         doing: what was tried, such as "create the folder /srv/x".
+        remedy: what an operator can do about it, such as "set DATA_DIR".
 
     Raises:
         EmbeddedPostgresError: in place of any OSError of the block.
@@ -28,4 +29,7 @@ def explained(doing: str) -> Iterator[None]:
         place = (
             f" ({error.filename})" if error.filename and str(error.filename) not in doing else ""
         )
-        raise EmbeddedPostgresError(f"Cannot {doing}: {error.strerror or error}{place}.") from error
+        end = f"; {remedy}." if remedy else "."
+        raise EmbeddedPostgresError(
+            f"Cannot {doing}: {error.strerror or error}{place}{end}"
+        ) from error

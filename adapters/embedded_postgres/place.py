@@ -88,11 +88,15 @@ def choose_place(data_dir: Path | None) -> Place:
         EmbeddedPostgresError: the folder cannot be used; the sentence says why and what to do.
     """
     chosen = find_data_dir(data_dir)
-    with explained(f"use {chosen} as DATA_DIR"):
+    wheel = wheel_folder()  # without it, no folder is of use
+    with explained(
+        f"use {chosen} as DATA_DIR",
+        "set DATABASE_URL to a PostgreSQL, or DATA_DIR to a folder that can be written to",
+    ):
         _refuse_anothers(chosen)
         user = user_of(_cluster(chosen))
         _prepare(chosen, user)
-    package, copied = _package(_home(chosen), user)
+    package, copied = _package(wheel, _home(chosen), user)
     return Place(chosen, package, copied, user)
 
 
@@ -205,9 +209,8 @@ def _refuse_out_of_reach(user: ServerUser, folder: Path) -> None:
         )
 
 
-def _package(home: Path, user: ServerUser | None) -> tuple[Path, bool]:
+def _package(wheel: Path, home: Path, user: ServerUser | None) -> tuple[Path, bool]:
     """The wheel's package folder, or the copy where the server's user cannot run that."""
-    wheel = wheel_folder()
     if user is None or can_run(user, programs_in(wheel) / "initdb"):
         return wheel, False
     return copied_package(home), True

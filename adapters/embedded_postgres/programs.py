@@ -31,8 +31,9 @@ def wheel_folder() -> Path:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     if not folders or not programs_in(Path(folders[0])).is_dir():
         raise EmbeddedPostgresError(
-            f"The embedded PostgreSQL needs the package {_WHEEL} with PostgreSQL {MAJOR}: "
-            "install the locked dependencies, or set DATABASE_URL."
+            "DATABASE_URL is not set, and this installation has no PostgreSQL of its own (the "
+            f"package {_WHEEL} with PostgreSQL {MAJOR}): set DATABASE_URL, or install the locked "
+            "dependencies."
         )
     return Path(folders[0])
 

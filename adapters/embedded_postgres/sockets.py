@@ -44,8 +44,12 @@ def socket_in(folder: Path) -> Path:
 
 
 def url_of(folder: Path) -> str:
-    """The SQLAlchemy URL of the database `orders` on the socket in `folder`."""
-    return f"postgresql+asyncpg://orders@/orders?host={quote(str(folder))}&port={PORT}"
+    """The URL of the database `orders` on the socket in `folder`.
+
+    With it the PG* variables of the host are not read: they are meant for other databases.
+    """
+    where = f"host={quote(str(folder))}&port={PORT}&pg_variables=off"
+    return f"postgresql+asyncpg://orders@/orders?{where}"
 
 
 def make_private(folder: Path, owner: int, group: int) -> None:

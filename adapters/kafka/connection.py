@@ -11,7 +11,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from application.cancellation import uncanceled_for
+from application.cancellation import look_up, uncanceled_for
 from application.errors import BrokerUnavailable
 
 #: Seconds until a broker must have said hello.
@@ -166,6 +166,7 @@ async def _metadata(
     question = MetadataRequest([*topics], allow_auto_topic_creation=False)
     try:
         async with asyncio.timeout(within or _GREETING):
+            await look_up(host, port)
             greeted = await create_conn(
                 host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
             )

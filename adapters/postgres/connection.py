@@ -1,14 +1,23 @@
 """One connection to PostgreSQL: opening it, and translating its failures."""
 
 import asyncio
+import random
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
 
-from adapters.postgres.failures import READ_ONLY, is_certainly_undone, translated, unavailable
-from adapters.postgres.urls import urls_of_hosts
+from adapters.postgres.failures import (
+    READ_ONLY,
+    is_certainly_undone,
+    is_permanent,
+    translated,
+    unavailable,
+)
+from adapters.postgres.targets import Target, is_balanced, targets_of
+from application.cancellation import look_up
 from application.errors import Unavailable
 from application.patience import FOR_STORAGE
 
@@ -41,13 +50,14 @@ _LATER_SETTINGS: Final = {
 
 #: Socket options, by name: a platform may lack some. The kernel closes a connection whose other end
 #: is gone: after 10 s of rest and a silent probe, or 2 s after data that is not acknowledged.
+#: The URL may give other values, by libpq's parameter.
 _SOCKET_OPTIONS: Final = (
-    (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
-    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # the same, on macOS
-    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 3),
-    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 2_000),
+    (socket.SOL_SOCKET, "SO_KEEPALIVE", "keepalives", 1),
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", "keepalives_idle", 10),
+    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", "keepalives_idle", 10),  # the same, on macOS
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", "keepalives_interval", 3),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", "keepalives_count", 4),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", "tcp_user_timeout", 2_000),
 )
 
 #: First words of statements that change nothing by themselves.
@@ -216,34 +226,47 @@ class _Transaction:
 
 
 class Server:
-    """PostgreSQL at one of several addresses: where connections are opened."""
+    """PostgreSQL at one of several addresses: where connections are opened.
+
+    Raises:
+        ValueError: the URL is none of PostgreSQL, or a parameter of it cannot be honoured.
+    """
 
     def __init__(self, url: str) -> None:
-        self._urls = urls_of_hosts(url)
+        self._targets = targets_of(url)
+        if is_balanced(url):
+            random.shuffle(self._targets)
 
     async def connect(self) -> Connection:
         """Open a connection that takes writes, at the host that answered last if it still does.
 
         Raises:
-            Unavailable: no host lets us in, in time.
+            Unavailable: no host lets us in, in time. Its cause is a failure that may pass, if there
+                is one among the hosts'.
         """
-        seconds = _CONNECT_TIMEOUT / len(self._urls)
-        for url in list(self._urls):
+        seconds = _CONNECT_TIMEOUT / len(self._targets)
+        failures: list[Exception] = []
+        for target in list(self._targets):
             try:
-                async with asyncio.timeout(seconds):
-                    connection = await _connected(url)
+                async with asyncio.timeout(min(seconds, target.connect_seconds or seconds)):
+                    connection = await _connected(target)
             except Exception as error:  # noqa: BLE001 - whatever it is, there is no connection
-                failure = error
+                failures.append(error)
             else:
-                self._urls.sort(key=lambda each: each != url)
+                self._targets.sort(key=lambda each: each is not target)
                 return connection
-        raise unavailable(may_have_changed=False) from failure
+        may_pass = [each for each in failures if not is_permanent(each)]
+        raise unavailable(may_have_changed=False) from (may_pass or failures)[-1]
 
 
-async def _connected(url: str) -> Connection:
-    connection: Connection = await asyncpg.connect(url, timeout=None, connection_class=Connection)
+async def _connected(target: Target) -> Connection:
+    if target.address is not None:
+        await look_up(*target.address)
+    connection: Connection = await asyncpg.connect(
+        timeout=None, connection_class=Connection, **target.arguments
+    )
     try:
-        _watch(connection)
+        _watch(connection, target.socket_options)
         await _set(connection)
     except BaseException:
         connection.terminate()
@@ -262,11 +285,13 @@ async def _set(connection: Connection, attempts: int = _ATTEMPTS) -> None:
         await _set(connection, attempts - 1)
 
 
-def _watch(connection: Connection) -> None:
+def _watch(connection: Connection, wanted: Mapping[str, int]) -> None:
     """Let the kernel find out that the other end is gone."""
     raw = connection._transport.get_extra_info("socket")  # noqa: SLF001 - no other way to it
     if raw.family == getattr(socket, "AF_UNIX", None):
         return
-    for level, name, value in _SOCKET_OPTIONS:
-        if (option := getattr(socket, name, None)) is not None:
+    for level, name, parameter, ours in _SOCKET_OPTIONS:
+        value = wanted.get(parameter, ours)
+        has_default = value == 0 and parameter != "keepalives"
+        if (option := getattr(socket, name, None)) is not None and not has_default:
             raw.setsockopt(level, option, value)

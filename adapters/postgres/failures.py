@@ -5,6 +5,7 @@ state that no release of the driver has a class for yet is translated like its k
 without a state is the driver's or the network's, whatever its class: PostgreSQL is unavailable.
 """
 
+import ssl
 from typing import Final
 
 import asyncpg
@@ -35,6 +36,11 @@ _CONNECTION: Final = "08"
 #: Serialization failure, deadlock: the server has rolled back, and a repetition may succeed.
 _ROLLED_BACK: Final = "40"
 
+#: Invalid password, invalid authorization, no such database.
+_PERMANENT: Final = frozenset({"28P01", "28000", "3D000"})
+#: The driver's words for a server without TLS, which has no class of its own.
+_NO_TLS: Final = "rejected SSL upgrade"
+
 #: The meaning of a broken rule, by the name of its constraint.
 _MEANING: Final[dict[str, type[OrderServiceError]]] = {
     "users_email_unique": EmailTaken,
@@ -50,6 +56,20 @@ def is_certainly_undone(error: BaseException) -> bool:
     """
     is_over = getattr(error, "severity_en", None) in {"FATAL", "PANIC"}
     return _class_of(error) not in {"", _CONNECTION} and not is_over
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether a connection that failed so will fail again until an operator changes something.
+
+    A wrong password or role, a missing database, TLS that the two ends do not agree on. A driver
+    that is given wrong arguments is among them.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return error.sqlstate in _PERMANENT
+    is_refused_tls = type(error) is ConnectionError and _NO_TLS in str(error)
+    kinds = (ssl.SSLCertVerificationError, asyncpg.InterfaceError, ValueError)
+    # A name that cannot be encoded is a ValueError; a wrong name may resolve once a server starts.
+    return is_refused_tls or isinstance(error, kinds)
 
 
 def translated(error: Exception, *, may_have_changed: bool) -> Exception:

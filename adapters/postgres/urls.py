@@ -1,61 +1,70 @@
-"""URLs of PostgreSQL, as the driver reads them."""
+"""The text of a PostgreSQL URL, split into parameters by libpq's names (34.1.1.2, URIs)."""
 
+import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
-#: libpq's parameters that asyncpg would pass to the server as settings. The pool has its own
-#: timeouts and keepalive, and what the others say is asyncpg's default.
-_NOT_ASYNCPGS: Final = frozenset(
-    {
-        "channel_binding",
-        "client_encoding",
-        "connect_timeout",
-        "fallback_application_name",
-        "gssencmode",
-        "keepalives",
-        "keepalives_count",
-        "keepalives_idle",
-        "keepalives_interval",
-        "load_balance_hosts",
-        "prepared_statement_cache_size",
-        "sslcompression",
-        "tcp_user_timeout",
-    }
+from adapters.postgres.parameters import named
+
+_SCHEME: Final = re.compile(r"(?:postgresql(?:\+asyncpg)?|postgres)://(?=.)", re.DOTALL)
+_HOST: Final = r"(?:\[[^\[\]]+\]|[^\s,:/?#@\[\]]*)(?::\d*)?"
+#: What follows the login: hosts, a database, parameters. A password may contain all separators
+#: unencoded, so the login ends at the first `@` that such a rest follows.
+_REST: Final = re.compile(
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>[^/?#@]*))?"
+    r"(?:\?(?P<query>(?:[A-Za-z_]+=[^&]*(?:&|$))*))?",
+    re.DOTALL,
 )
-#: Only a server that takes writes is of use, unless the URL says otherwise.
-_READ_WRITE: Final = ("target_session_attrs", "read-write")
+DEFAULT_PORT: Final = "5432"
 
 
-def urls_of_hosts(url: str) -> list[str]:
-    """Return a URL for each host of `url`, in its order.
-
-    asyncpg tries several hosts too, but under one timeout: a first host that is silent uses up
-    the time of all others.
+def parameters_in(url: str) -> dict[str, str]:
+    """Return the parameters of a URL, not checked; hosts and ports are lists with commas.
 
     Raises:
         ValueError: it is no PostgreSQL URL.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme not in {"postgresql+asyncpg", "postgresql", "postgres"} or not rest:
-        raise ValueError("must be postgresql://user:password@host:5432/database")
-    parts = urlsplit(f"postgresql://{rest}")
-    login, at, hosts = parts.netloc.rpartition("@")
-    query = urlencode(_query(parts.query))
-    return [
-        urlunsplit(parts._replace(netloc=f"{login}{at}{_checked(host)}", query=query))
-        for host in hosts.split(",")
-    ]
+    login, rest = _split(url)
+    hosts = rest["hosts"].split(",") if rest["hosts"] else []
+    found: dict[str, str] = {}
+    if hosts:
+        found["host"] = ",".join(_host_in(host) for host in hosts)
+        ports = [host.rpartition(":")[2] if ":" in _after(host) else "" for host in hosts]
+        if any(ports):
+            found["port"] = ",".join(port or DEFAULT_PORT for port in ports)
+    user, colon, password = login.partition(":")
+    given = {"user": user, "password": password if colon else "", "dbname": rest["database"] or ""}
+    found |= {name: _decoded(value) for name, value in given.items() if value}
+    for pair in (rest["query"] or "").split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.update([named(name, _decoded(value))])
+    return found
 
 
-def _query(text: str) -> list[tuple[str, str]]:
-    given = [
-        (name, value)
-        for name, value in parse_qsl(text, keep_blank_values=True)
-        if name not in _NOT_ASYNCPGS
-    ]
-    return given if _READ_WRITE[0] in dict(given) else [*given, _READ_WRITE]
+def _split(url: str) -> tuple[str, re.Match[str]]:
+    """Split a URL into its login and the rest."""
+    scheme = _SCHEME.match(url)
+    text = url[scheme.end() :] if scheme else ""
+    starts = [0, *(at.end() for at in re.finditer("@", text))]
+    for start in starts if scheme else []:
+        if rest := _REST.fullmatch(text, start):
+            return text[: max(start - 1, 0)], rest
+    raise ValueError("must be postgresql://user:password@host:5432/database")
 
 
-def _checked(host: str) -> str:
-    _ = urlsplit(f"//{host}").port  # a port that is no number is refused here
-    return host
+def _host_in(host: str) -> str:
+    return _decoded(host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0])
+
+
+def _after(host: str) -> str:
+    """The part of a host that may hold its port: IPv6 addresses have colons of their own."""
+    return host.rpartition("]")[2]
+
+
+def _decoded(text: str) -> str:
+    """Decode a text; a raw `%` that begins no UTF-8 stays."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text

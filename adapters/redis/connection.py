@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from redis.asyncio import ConnectionPool
 
 from adapters.redis.errors import OutOfReach, errors_as_ours
+from application.cancellation import look_up
 
 #: A host and its port.
 Address: TypeAlias = tuple[str, int]
@@ -87,6 +88,7 @@ class Connections:
 
     def __init__(self, url: str, connect_seconds: float) -> None:
         self._pool = ConnectionPool.from_url(url)
+        self._kind = _resolving(self._pool.connection_class)
         arguments: dict[str, Any] = self._pool.connection_kwargs
         self.database = int(arguments.get("db") or 0)
         arguments.update(
@@ -116,7 +118,19 @@ class Connections:
         """Return a connection to an address, or to the URL's; it is not open yet."""
         host, port = address or self.home
         arguments = {**self._pool.connection_kwargs, "host": host, "port": port}
-        return Connection(self._pool.connection_class(**arguments))
+        return Connection(self._kind(**arguments))
+
+
+def _resolving(kind: type[Any]) -> type[Any]:
+    """Return a class of connections that resolve their host's name themselves."""
+
+    class Resolving(kind):  # type: ignore[misc]  # plain or TLS, as the URL says
+        async def _connect(self) -> None:
+            async with asyncio.timeout(self.socket_connect_timeout):
+                await look_up(self.host, int(self.port))
+                await super()._connect()
+
+    return Resolving
 
 
 def _keepalive() -> dict[int, int]:

@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from application.cancellation import uncanceled_for
+from application.cancellation import look_up, uncanceled_for
 from application.errors import QueueUnavailable
 
 Client: TypeAlias = "Redis | RedisCluster"
@@ -99,6 +99,11 @@ def _unhurried(kind: type[Any]) -> type[Any]:
             except asyncio.CancelledError:
                 await self.disconnect(nowait=True)
                 raise
+
+        async def _connect(self) -> None:
+            async with asyncio.timeout(self.socket_connect_timeout):
+                await look_up(self.host, int(self.port))
+                await super()._connect()
 
     return Unhurried
 

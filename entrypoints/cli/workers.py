@@ -1,5 +1,6 @@
 """`orders serve` with `WORKERS` > 1: so many processes of the API behind one address."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from litestar.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
+from entrypoints.cli.signals import Stop
 from entrypoints.composition.overrides import load_overrides
 from entrypoints.logs import log_crashes, logger
 from entrypoints.metrics.workers import counting_together, forget_worker
@@ -32,11 +34,14 @@ def serve_with_workers(settings: Settings) -> int:
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken.
+        CannotStart: the address is taken, or PostgreSQL does not answer in time.
+        Misconfigured: the schema is missing, behind, or another program's.
     """
     load_overrides(settings)  # refused here once, instead of in each worker again and again
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
         logger.info("starting", role="serve", workers=settings.workers, **settings.described)
+        if not asyncio.run(_is_reached(settings.database_url or "")):
+            return 0
         config = uvicorn.Config(
             "entrypoints.cli.workers:create_worker_app",
             factory=True,
@@ -48,6 +53,20 @@ def serve_with_workers(settings: Settings) -> int:
             _Workers(config, sockets=[listener]).run()
     logger.info("stopped", role="serve")
     return 0
+
+
+async def _is_reached(url: str) -> bool:
+    """Wait for PostgreSQL and check the schema: each worker would report the same failure.
+
+    Return False if a signal ended the wait.
+    """
+    Stop()
+    try:
+        await require_head(url)
+    except asyncio.CancelledError:
+        logger.info("stopped on the way up")
+        return False
+    return True
 
 
 def create_worker_app() -> ASGIApp:

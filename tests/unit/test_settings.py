@@ -18,11 +18,15 @@ BAD = {
         "postgresql://a:1,b:port/c",
         "postgres:/a",
         "localhost",
+        "postgresql://a/b?sslmode=sometimes",
+        "postgresql://a/b?sslrootcert=/nowhere/ca.pem",
+        "postgresql://a/b?pgbouncer=true",
     ],
-    "REDIS_URL": ["http://a", "redis://", "redis://a:x"],
+    "REDIS_URL": ["http://a", "redis://", "redis://a:x", "redis://a/shop", "redis://a?ssl=true"],
     "KAFKA_BOOTSTRAP_SERVERS": ["a", "a:", ":1", "a:99999", "a:1,b"],
     "KAFKA_SECURITY_PROTOCOL": ["TLS"],
     "KAFKA_SASL_MECHANISM": ["MAGIC"],
+    "KAFKA_SSL_CAFILE": ["/nowhere/ca.pem", "/dev/null"],
     "KAFKA_TOPIC_PREFIX": ["my shop", "shop/", "x" * 201],
     "JWT_SECRET_KEY": ["short"],
     "JWT_SECRET_KEY_FILE": ["/nowhere/at/all"],
@@ -116,6 +120,13 @@ def test_several_workers_need_all_three_services() -> None:
     assert "DATABASE_URL" in fault
     assert "KAFKA_BOOTSTRAP_SERVERS" in fault
     assert "REDIS_URL" not in fault
+
+
+def test_sasl_needs_a_login() -> None:
+    protocol = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "ada"}
+    assert set(faults_of(**protocol)) == {"KAFKA_SASL_PASSWORD"}
+    settings = load_settings(protocol | {"KAFKA_SASL_PASSWORD": "hush"})
+    assert settings.kafka_sasl_password == "hush"
 
 
 def test_what_is_said_of_the_settings_holds_no_address_and_no_password() -> None:

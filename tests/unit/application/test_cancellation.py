@@ -1,9 +1,10 @@
 import asyncio
+import socket
 from contextlib import suppress
 
 import pytest
 
-from application.cancellation import heed_cancellation, uncanceled_for
+from application.cancellation import heed_cancellation, look_up, uncanceled_for
 from tests.support.patience import LONG
 
 
@@ -85,3 +86,9 @@ async def test_the_result_of_uncanceled_work_is_returned() -> None:
         return 42
 
     assert await uncanceled_for(LONG, work()) == 42
+
+
+async def test_an_unknown_host_is_named() -> None:
+    await look_up("127.0.0.1", 5432)
+    with pytest.raises(socket.gaierror, match=r"the host nowhere\.invalid: "):
+        await look_up("nowhere.invalid", 5432)

@@ -1,0 +1,207 @@
+"""The parameters of a PostgreSQL URL: which work, and with which values.
+
+They are libpq's of PostgreSQL 16 to 18 (34.1.2, Parameter Key Words), SQLAlchemy's `ssl`, and the
+sizes of statement caches. A parameter that the driver cannot honour is refused rather than ignored:
+most of them protect something.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+#: libpq's `sslmode`, from the weakest.
+SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_TLS_VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+#: Ways to authenticate that the driver answers to, whatever `require_auth` says.
+_AUTHENTICATION: Final = frozenset({"password", "md5", "scram-sha-256", "none"})
+
+_Reader = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """How a value is checked, and the variable of the host that stands in for a missing one."""
+
+    read: _Reader
+    variable: str | None = None
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _one_of(*values: str) -> _Reader:
+    def read(value: str) -> str:
+        if value not in values:
+            raise ValueError(f"must be {' or '.join(values)}")
+        return value
+
+    return read
+
+
+def _refused(why: str) -> _Reader:
+    def read(_: str) -> str:
+        raise ValueError(why)
+
+    return read
+
+
+def _number(value: str) -> str:
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise ValueError("must be a whole number, 0 or more")
+    return value
+
+
+def _timeout(value: str) -> str:
+    return _number(value.removeprefix("-"))  # libpq waits for ever, given less than 0
+
+
+def _ports(value: str) -> str:
+    for port in value.split(","):
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError("must be a port, or one for each host")
+    return value
+
+
+def _file(value: str) -> str:
+    try:
+        with Path(value).expanduser().open("rb"):
+            return str(Path(value).expanduser())
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"names a file that cannot be read ({value}: {reason})") from None
+
+
+def _authorities(value: str) -> str:
+    return value if value == "system" else _file(value)
+
+
+def _ssl(value: str) -> str:
+    """Read SQLAlchemy's `ssl`; `true` is JDBC's, which libpq understands too."""
+    return "require" if value == "true" else _one_of(*SSL_MODES)(value)
+
+
+def _authentication(value: str) -> str:
+    named = {each.strip() for each in value.split(",")}
+    refused = {each.removeprefix("!") for each in named if each.startswith("!")}
+    if refused & _AUTHENTICATION or not (refused or named >= _AUTHENTICATION):
+        allowed = ",".join(sorted(_AUTHENTICATION))
+        raise ValueError(f"cannot be enforced by the driver: leave it out, or allow {allowed}")
+    return value
+
+
+def _encoding(value: str) -> str:
+    if value.lower().replace("-", "") not in {"utf8", "unicode", "auto"}:
+        raise ValueError("must be UTF8")
+    return value
+
+
+_OFF: Final = _one_of("0")
+_UNSUPPORTED: Final = "is not supported: leave it out"
+
+_KNOWN: Final[Mapping[str, _Parameter]] = {
+    # Where, and as what role
+    "host": _Parameter(_text, "PGHOST"),
+    "hostaddr": _Parameter(_text),
+    "port": _Parameter(_ports, "PGPORT"),
+    "dbname": _Parameter(_text, "PGDATABASE"),
+    "user": _Parameter(_text, "PGUSER"),
+    "password": _Parameter(_text, "PGPASSWORD"),
+    "passfile": _Parameter(_file, "PGPASSFILE"),
+    "service": _Parameter(_refused("is not supported: give its parameters in the URL")),
+    "servicefile": _Parameter(_refused("is not supported: give its parameters in the URL")),
+    "target_session_attrs": _Parameter(_one_of("any", "read-write", "primary")),
+    "load_balance_hosts": _Parameter(_one_of("disable", "random")),
+    # The session
+    "application_name": _Parameter(_text),
+    "fallback_application_name": _Parameter(_text),
+    "client_encoding": _Parameter(_encoding),
+    "options": _Parameter(_text),
+    "replication": _Parameter(_one_of("false", "off", "no", "0")),
+    "min_protocol_version": _Parameter(_one_of("3.0")),
+    "max_protocol_version": _Parameter(_one_of("3.0", "3.2", "latest")),
+    "prepared_statement_cache_size": _Parameter(_number),
+    "statement_cache_size": _Parameter(_number),
+    # The socket
+    "connect_timeout": _Parameter(_timeout),
+    "keepalives": _Parameter(_number),
+    "keepalives_idle": _Parameter(_number),
+    "keepalives_interval": _Parameter(_number),
+    "keepalives_count": _Parameter(_number),
+    "tcp_user_timeout": _Parameter(_number),
+    # TLS
+    "sslmode": _Parameter(_one_of(*SSL_MODES), "PGSSLMODE"),
+    "requiressl": _Parameter(_refused("is not supported: set sslmode=require")),
+    "sslnegotiation": _Parameter(_one_of("postgres", "direct"), "PGSSLNEGOTIATION"),
+    "sslrootcert": _Parameter(_authorities, "PGSSLROOTCERT"),
+    "sslcert": _Parameter(_file, "PGSSLCERT"),
+    "sslkey": _Parameter(_file, "PGSSLKEY"),
+    "sslpassword": _Parameter(_text),
+    "sslcrl": _Parameter(_file, "PGSSLCRL"),
+    "sslcrldir": _Parameter(_refused("is not supported: set sslcrl")),
+    "sslcertmode": _Parameter(_one_of("disable", "allow")),
+    "sslcompression": _Parameter(_OFF),
+    "sslsni": _Parameter(_one_of("1")),
+    "sslkeylogfile": _Parameter(_refused(_UNSUPPORTED)),
+    "ssl_min_protocol_version": _Parameter(_one_of(*_TLS_VERSIONS), "PGSSLMINPROTOCOLVERSION"),
+    "ssl_max_protocol_version": _Parameter(_one_of(*_TLS_VERSIONS), "PGSSLMAXPROTOCOLVERSION"),
+    # Authentication
+    "require_auth": _Parameter(_authentication),
+    "channel_binding": _Parameter(_one_of("disable", "prefer")),
+    "requirepeer": _Parameter(_refused(_UNSUPPORTED)),
+    "gssencmode": _Parameter(_one_of("disable", "prefer")),
+    "gssdelegation": _Parameter(_OFF),
+    "gsslib": _Parameter(_one_of("gssapi"), "PGGSSLIB"),
+    "krbsrvname": _Parameter(_text, "PGKRBSRVNAME"),
+    "scram_client_key": _Parameter(_refused(_UNSUPPORTED)),
+    "scram_server_key": _Parameter(_refused(_UNSUPPORTED)),
+    "oauth_issuer": _Parameter(_refused(_UNSUPPORTED)),
+    "oauth_client_id": _Parameter(_refused(_UNSUPPORTED)),
+    "oauth_client_secret": _Parameter(_refused(_UNSUPPORTED)),
+    "oauth_scope": _Parameter(_refused(_UNSUPPORTED)),
+}
+
+
+def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the checked parameters of a URL.
+
+    A variable of `environment` (`PGSSLMODE`) stands in for a parameter that the URL does not give.
+
+    Raises:
+        ValueError: it names every parameter that is unknown, refused or wrong, never a password.
+    """
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    wanted = {(name, name): value for name, value in given.items()}
+    for name, parameter in _KNOWN.items():
+        if name not in given and parameter.variable and environment.get(parameter.variable):
+            shown = f"{name} (the variable {parameter.variable})"
+            wanted[name, shown] = environment[parameter.variable]
+    for (name, shown), value in wanted.items():
+        try:
+            found[name] = _reader(name)(value)
+        except ValueError as error:
+            faults.append(f"{shown} {error}")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return found
+
+
+def named(name: str, value: str) -> tuple[str, str]:
+    """Return a parameter by libpq's name: `ssl` and `database` are other drivers'.
+
+    Raises:
+        ValueError: an alias has a wrong value.
+    """
+    if name == "ssl":
+        try:
+            return "sslmode", _ssl(value)
+        except ValueError as error:
+            raise ValueError(f"ssl {error}") from None
+    return ("dbname" if name == "database" else name), value
+
+
+def _reader(name: str) -> _Reader:
+    known = _KNOWN.get(name)
+    return known.read if known else _refused("is no parameter of PostgreSQL: leave it out")

@@ -1,0 +1,118 @@
+"""Whether a database can hold this service's schema; if not, one sentence with the remedy."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.connection import Connection, Server
+
+Connect = Callable[[], Awaitable[Connection]]
+
+_FACTS: Final = """
+SELECT current_user::text AS role, pg_backend_pid() AS backend,
+       current_setting('server_encoding') AS encoding, current_setting('search_path') AS path,
+       current_schemas(false)::text[] AS schemas
+"""
+#: States of a prepared statement that another session has, or that this one has no more.
+_LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
+_NOT_ALLOWED: Final = "42501"
+_SCHEMA: Final = re.compile(r"for schema (\S+)")
+#: How often two connections are compared: a pooler may have given the backend to a third one.
+_COMPARISONS: Final = 3
+
+_POOLED: Final = (
+    "The pooler that DATABASE_URL leads to (PgBouncer?) shares sessions between transactions: set"
+    " pool_mode = session there, or connect to PostgreSQL directly."
+)
+
+
+class UnsuitableDatabase(Exception):
+    """The database cannot hold the schema: one sentence that an operator can act on."""
+
+
+async def require_suitable(url: str) -> None:
+    """Refuse a database that is not UTF-8, has no schema for us, or shares its sessions.
+
+    Raises:
+        UnsuitableDatabase: it is one of these.
+        Unavailable: PostgreSQL is out of reach.
+    """
+    await require_suitable_at(Server(url).connect)
+
+
+async def require_suitable_at(connect: Connect) -> None:
+    """As `require_suitable`, for a database that `connect` opens connections to."""
+    async with _opened(connect) as session:
+        facts = await session.fetchrow(_FACTS)
+        if facts["encoding"] != "UTF8":
+            raise UnsuitableDatabase(
+                f"The database (DATABASE_URL) is encoded in {facts['encoding']}: create one with"
+                " CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+            )
+        if missing := _missing_schema(facts["path"], facts["schemas"]):
+            raise UnsuitableDatabase(
+                f"The search_path of DATABASE_URL leads to {missing}, which does not exist or is"
+                f" closed to the role {facts['role']}: run CREATE SCHEMA {missing} AUTHORIZATION"
+                f" {facts['role']}, or change search_path."
+            )
+        if session.get_server_pid() != facts["backend"]:  # a pooler is in between
+            await _require_sessions(session, connect)
+
+
+@contextmanager
+def privileges_explained() -> Iterator[None]:
+    """Explain a failure of the block that is a missing privilege, or a lost prepared statement.
+
+    Raises:
+        UnsuitableDatabase: in place of such a failure.
+    """
+    try:
+        yield
+    except (asyncpg.PostgresError, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(cause, "sqlstate", None)
+        if state in _LOST_STATEMENT:
+            raise UnsuitableDatabase(_POOLED) from error
+        if state != _NOT_ALLOWED:
+            raise
+        reason = str(getattr(cause, "__cause__", None) or cause)
+        schema = _SCHEMA.search(reason)
+        raise UnsuitableDatabase(
+            f"The role of DATABASE_URL may not change the schema ({reason}): as an administrator,"
+            f" run GRANT USAGE, CREATE ON SCHEMA {schema[1] if schema else 'public'} TO that role,"
+            " or make it the owner of the database and of the tables."
+        ) from error
+
+
+def _missing_schema(path: str, found: list[str]) -> str | None:
+    """Return the schema that tables should be created in, if there is none.
+
+    PostgreSQL passes over a missing one, and creates tables in the next.
+    """
+    named = [each.strip().strip('"') for each in path.split(",")]
+    wanted = [each for each in named if each and each != "$user"]
+    if wanted and wanted[0] not in found:
+        return wanted[0]
+    return None if found else "no schema"
+
+
+async def _require_sessions(session: Connection, connect: Connect) -> None:
+    """Refuse a pooler that gives the backend of one session to another."""
+    async with _opened(connect) as other:
+        for _ in range(_COMPARISONS):
+            backends = [await each.fetchval("SELECT pg_backend_pid()") for each in (session, other)]
+            if backends[0] == backends[1]:
+                raise UnsuitableDatabase(_POOLED)
+
+
+@asynccontextmanager
+async def _opened(connect: Connect) -> AsyncIterator[Connection]:
+    session = await connect()
+    try:
+        yield session
+    finally:
+        await session.close()

@@ -1,0 +1,46 @@
+"""Addresses of backing services, checked by their adapters while the settings are read.
+
+Every function returns what it is given. It imports its adapter only if it is called: a process
+without Redis need not load it.
+"""
+
+import ssl
+
+
+def postgresql(text: str) -> str:
+    """Check a URL of PostgreSQL.
+
+    Raises:
+        ValueError: it names every parameter that cannot be honoured.
+    """
+    from adapters.postgres.targets import targets_of  # noqa: PLC0415 - see above
+
+    targets_of(text)
+    return text
+
+
+def redis(text: str) -> str:
+    """Check a URL of Redis.
+
+    Raises:
+        ValueError: it is none, or a parameter cannot be honoured.
+    """
+    from adapters.redis.urls import check  # noqa: PLC0415 - see above
+
+    check(text)
+    return text
+
+
+def authorities(text: str) -> str:
+    """Check a file of certificate authorities (PEM).
+
+    Raises:
+        ValueError: it cannot be read, or holds no certificate.
+    """
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError:
+        raise ValueError(f"names a file without a certificate in PEM ({text})") from None
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be read ({text}: {error.strerror})") from None
+    return text

@@ -1,0 +1,57 @@
+"""A server whose name is unknown: an attempt to connect that is given up leaves no look-up."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import uvloop
+
+from adapters.kafka.connection import KafkaConnection, greet
+from adapters.postgres.connection import Server
+from adapters.redis.connection import Connections
+from adapters.taskiq.server import QueueServer
+
+Connect = Callable[[], Awaitable[object]]
+
+_TURNS = 20  # of the event loop: more than any of them takes to begin its look-up
+
+
+async def postgres() -> None:
+    await Server("postgresql://ada@nowhere.invalid/orders").connect()
+
+
+async def redis() -> None:
+    await Connections("redis://nowhere.invalid", 2.0).new().open()
+
+
+async def queue() -> None:
+    await QueueServer("redis://nowhere.invalid").client()
+
+
+async def kafka() -> None:
+    await greet("nowhere.invalid", 9092, KafkaConnection("nowhere.invalid:9092"))
+
+
+@pytest.mark.parametrize("connect", [postgres, redis, queue, kafka])
+def test_a_look_up_ends_with_its_attempt(connect: Connect) -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def give_up_in_every_turn() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        for turns in range(_TURNS):
+            attempt = asyncio.ensure_future(connect())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            attempt.cancel()
+            await asyncio.gather(attempt, return_exceptions=True)
+        with suppress(Exception):  # look-ups end in their order, so all others have ended
+            await connect()
+        gc.collect()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(give_up_in_every_turn())
+    assert complaints == []
