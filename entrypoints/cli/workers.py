@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from entrypoints.cli.server import announce, listening, options
 from entrypoints.cli.signals import Stop
 from entrypoints.composition.overrides import load_overrides
+from entrypoints.composition.schema import require_head
 from entrypoints.logs import log_crashes, logger
 from entrypoints.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
