@@ -91,6 +91,12 @@ def _authentication(value: str) -> str:
     return value
 
 
+def _channel_binding(value: str) -> str:
+    if value == "require":
+        raise ValueError("cannot be required of the driver: leave it out")
+    return _one_of("disable", "prefer")(value)
+
+
 def _encoding(value: str) -> str:
     if value.lower().replace("-", "") not in {"utf8", "unicode", "auto"}:
         raise ValueError("must be UTF8")
@@ -148,7 +154,7 @@ _KNOWN: Final[Mapping[str, _Parameter]] = {
     "ssl_max_protocol_version": _Parameter(_one_of(*_TLS_VERSIONS), "PGSSLMAXPROTOCOLVERSION"),
     # Authentication
     "require_auth": _Parameter(_authentication),
-    "channel_binding": _Parameter(_one_of("disable", "prefer")),
+    "channel_binding": _Parameter(_channel_binding),
     "requirepeer": _Parameter(_refused(_UNSUPPORTED)),
     "gssencmode": _Parameter(_one_of("disable", "prefer")),
     "gssdelegation": _Parameter(_OFF),
@@ -164,7 +170,7 @@ _KNOWN: Final[Mapping[str, _Parameter]] = {
 
 
 def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the checked parameters of a URL.
+    """Return the checked parameters of a URL; an empty one counts as not given, as in libpq.
 
     A variable of `environment` (`PGSSLMODE`) stands in for a parameter that the URL does not give.
 
@@ -173,6 +179,7 @@ def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
     """
     found: dict[str, str] = {}
     faults: list[str] = []
+    given = {name: value for name, value in given.items() if value or name not in _KNOWN}
     wanted = {(name, name): value for name, value in given.items()}
     for name, parameter in _KNOWN.items():
         if name not in given and parameter.variable and environment.get(parameter.variable):
@@ -194,12 +201,12 @@ def named(name: str, value: str) -> tuple[str, str]:
     Raises:
         ValueError: an alias has a wrong value.
     """
-    if name == "ssl":
+    if name == "ssl" and value:
         try:
             return "sslmode", _ssl(value)
         except ValueError as error:
             raise ValueError(f"ssl {error}") from None
-    return ("dbname" if name == "database" else name), value
+    return {"database": "dbname", "ssl": "sslmode"}.get(name, name), value
 
 
 def _reader(name: str) -> _Reader:

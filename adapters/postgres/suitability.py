@@ -97,7 +97,7 @@ def _missing_schema(path: str, found: list[str]) -> str | None:
     wanted = [each for each in named if each and each != "$user"]
     if wanted and wanted[0] not in found:
         return wanted[0]
-    return None if found else "no schema"
+    return None if found else "public"
 
 
 async def _require_sessions(session: Connection, connect: Connect) -> None:

@@ -1,6 +1,7 @@
 """The text of a PostgreSQL URL, split into parameters by libpq's names (34.1.1.2, URIs)."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ _HOST: Final = r"(?:\[[^\[\]]+\]|[^\s,:/?#@\[\]]*)(?::\d*)?"
 #: unencoded, so the login ends at the first `@` that such a rest follows.
 _REST: Final = re.compile(
     rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>[^/?#@]*))?"
-    r"(?:\?(?P<query>(?:[A-Za-z_]+=[^&]*(?:&|$))*))?",
+    r"(?:\?(?P<query>(?:[^=&@]+=[^&]*(?:&|$))*))?",
     re.DOTALL,
 )
 DEFAULT_PORT: Final = "5432"
@@ -26,20 +27,29 @@ def parameters_in(url: str) -> dict[str, str]:
     """
     login, rest = _split(url)
     hosts = rest["hosts"].split(",") if rest["hosts"] else []
-    found: dict[str, str] = {}
-    if hosts:
-        found["host"] = ",".join(_host_in(host) for host in hosts)
-        ports = [host.rpartition(":")[2] if ":" in _after(host) else "" for host in hosts]
-        if any(ports):
-            found["port"] = ",".join(port or DEFAULT_PORT for port in ports)
+    found = _hosts_in(hosts)
     user, colon, password = login.partition(":")
     given = {"user": user, "password": password if colon else "", "dbname": rest["database"] or ""}
     found |= {name: _decoded(value) for name, value in given.items() if value}
-    for pair in (rest["query"] or "").split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.update([named(name, _decoded(value))])
+    pairs = [pair.partition("=") for pair in (rest["query"] or "").split("&") if pair]
+    queried = [_decoded(value) for name, _, value in pairs if name == "host" and value]
+    found |= _hosts_in([each for value in queried for each in value.split(",")])
+    for name, _, value in pairs:
+        if name != "host":
+            known, text = named(name, _decoded(value))
+            found[known] = text or found.get(known, "")
     return found
+
+
+def _hosts_in(hosts: Sequence[str]) -> dict[str, str]:
+    """Return hosts, and their ports if any has one; SQLAlchemy's `?host=h1:1&host=h2:2` too."""
+    if not hosts:
+        return {}
+    found = {"host": ",".join(_host_in(host) for host in hosts)}
+    ports = [_port_in(host) for host in hosts]
+    return found | (
+        {"port": ",".join(port or DEFAULT_PORT for port in ports)} if any(ports) else {}
+    )
 
 
 def _split(url: str) -> tuple[str, re.Match[str]]:
@@ -54,12 +64,18 @@ def _split(url: str) -> tuple[str, re.Match[str]]:
 
 
 def _host_in(host: str) -> str:
-    return _decoded(host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0])
+    if host.startswith("["):
+        return _decoded(host[1 : host.index("]")])
+    return _decoded(host.rpartition(":")[0] if _has_port(host) else host)
 
 
-def _after(host: str) -> str:
-    """The part of a host that may hold its port: IPv6 addresses have colons of their own."""
-    return host.rpartition("]")[2]
+def _port_in(host: str) -> str:
+    return host.rpartition(":")[2] if _has_port(host) else ""
+
+
+def _has_port(host: str) -> bool:
+    """Whether a port follows: an IPv6 address and the path of a socket have colons of their own."""
+    return host.rpartition("]")[2].count(":") == 1 and not host.startswith("/")
 
 
 def _decoded(text: str) -> str:

@@ -204,3 +204,29 @@ def test_variables_of_the_host_stand_in_for_missing_parameters(
     monkeypatch.setenv("PGSSLMODE", "sometimes")
     with pytest.raises(ValueError, match="PGSSLMODE"):
         targets_of(URL)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "places"),
+    [
+        ("host=one:1&host=two:2", [("one", 1), ("two", 2)]),
+        ("host=one:1,two", [("one", 1), ("two", 5432)]),
+        ("host=::1", [("::1", 5432)]),
+        ("host=[::1]:6000", [("::1", 6000)]),
+        ("host=/cloudsql/shop:west:orders", [("/cloudsql/shop:west:orders", 5432)]),
+    ],
+)
+def test_hosts_in_the_query_may_have_ports(parameters: str, places: list[tuple[str, int]]) -> None:
+    found = targets_of(f"postgresql:///orders?{parameters}")
+    assert [(each.arguments["host"], each.arguments["port"]) for each in found] == places
+
+
+@pytest.mark.parametrize("name", ["user", "sslrootcert", "sslmode", "ssl", "host", "port"])
+def test_empty_parameter_counts_as_not_given(name: str) -> None:
+    assert arguments_of(f"{name}=") == arguments_of("application_name=")
+
+
+@pytest.mark.parametrize("name", ["application-name", "x.y", "a2", "pool_timeout"])
+def test_unknown_parameter_is_named_whatever_its_characters(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is no parameter of PostgreSQL"):
+        targets_of(f"{URL}?{name}=1")
