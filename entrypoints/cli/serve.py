@@ -24,10 +24,12 @@ async def serve(settings: Settings) -> int:
             listening(settings.host, settings.port, "HOST, PORT") as listener,
             only_server(settings),
         ):
-            logger.info("starting", role="serve", **settings.described, **_data(settings))
+            data_dir = data_dir_of(settings)
+            data = {"data_dir": str(data_dir)} if data_dir else {}
+            logger.info("starting", role="serve", **settings.described, **data)
             async with running_service(settings) as services:
                 app = api(nullcontext(services), settings)
-                server = Server(app, settings.keep_alive, lambda: announce(listener))
+                server = Server(app, settings.keep_alive, lambda: announce(listener, data_dir))
                 stop.once_up(server.come_down)
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
@@ -35,9 +37,3 @@ async def serve(settings: Settings) -> int:
     else:
         logger.info("stopped", role="serve")
     return 0
-
-
-def _data(settings: Settings) -> dict[str, str]:
-    """The folder of the embedded database, if there is one."""
-    folder = data_dir_of(settings)
-    return {"data_dir": str(folder)} if folder else {}

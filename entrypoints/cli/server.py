@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final, cast
 
 import uvicorn
@@ -54,13 +55,15 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
     }
 
 
-def announce(listener: socket.socket) -> None:
-    """Write that the service is ready, its URLs, and the address if it is every one."""
+def announce(listener: socket.socket, data_dir: Path | None = None) -> None:
+    """Write that the service is ready, its URLs, the address if it is every one, and its folder."""
     host, port = listener.getsockname()[:2]
     url = f"http://{_shown(host)}:{port}"
     places = {"API": url, "Docs": f"{url}/docs"}
     if host in _EVERY_ADDRESS:
         places["Listening"] = f"on every address ({_EVERY_ADDRESS[host]}), port {port}"
+    if data_dir:
+        places["Data"] = str(data_dir)
     announce_ready("The order service is ready.", **places)
 
 

@@ -66,7 +66,8 @@ async def opened_database(settings: Settings, *, may_create: bool) -> AsyncItera
     try:
         yield OpenedDatabase(url, embedded.revive)
     finally:
-        await embedded.__aexit__(None, None, None)
+        with _sentences():
+            await embedded.__aexit__(None, None, None)
 
 
 def require_data(settings: Settings) -> None:

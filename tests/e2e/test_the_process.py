@@ -72,6 +72,7 @@ def test_a_signal_stops_it_with_0_and_leaves_no_process_and_no_secret(
     user = service.register()
     user.processed_order()
     postgres = postgres_of(service)
+    assert f'"data":"{service.data_dir}"' in service.log
     service.stop(number)
     assert service.postgres is None
     assert not lives(postgres)
