@@ -130,7 +130,7 @@ def test_an_identity_coding_is_none(ada: User) -> None:
 
 def test_on_every_address_it_serves_both_families_and_keeps_connections_over_a_stall() -> None:
     with running_service(HOST="::", KEEP_ALIVE="1") as service:
-        assert "Listening on every address (IPv6 and IPv4)" in service.log
+        assert '"listening":"on every address (IPv6 and IPv4), port' in service.log
         port = address_of(service)[1]
         request = b"GET /health/ HTTP/1.1\r\nHost: a\r\n\r\n"
         for host in ("127.0.0.1", "::1"):

@@ -105,7 +105,11 @@ def test_a_password_from_standard_input_keeps_the_rules(typed: bytes) -> None:
 
 # --- A terminal
 
-OF_THIS_TERMINAL: Final = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+#: A shell that runs the suite in the background has its children ignore SIGINT.
+OF_THIS_TERMINAL: Final = (
+    "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    " signal.signal(signal.SIGINT, signal.default_int_handler)"
+)
 
 
 def at_a_terminal(*typed: str) -> str:
