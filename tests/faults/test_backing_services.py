@@ -21,7 +21,12 @@ def is_ready(user: User, status: str, **down: str) -> bool:
     checks = {"postgresql": "ok", "redis": "ok", "kafka": "ok", **down}
     code = 503 if status == "down" else 200
     said: dict[str, Any] = answer.json()
-    return (answer.status_code, said) == (code, {"status": status, "checks": checks})
+    is_explained = set(said["reasons"]) == set(down)
+    return is_explained and (answer.status_code, said["status"], said["checks"]) == (
+        code,
+        status,
+        checks,
+    )
 
 
 def cache_says(user: User, order_id: str) -> str:
