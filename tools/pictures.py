@@ -21,7 +21,7 @@ _FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _COLUMNS: Final = 104
 _WIDTH_PIXELS: Final = 1280
-_HEIGHT_PIXELS: Final = 900
+_HEIGHT_PIXELS: Final = 1600
 
 
 class _Recorder(Console):
