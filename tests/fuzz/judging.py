@@ -8,11 +8,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from entrypoints.http.openapi_examples import REFUSED_BY_SERVER
+from entrypoints.http.problem_catalogue import ENTRY_OF
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
 #: The codes of refusals that belong to no route.
 _OF_THE_SERVER: Final = tuple(error.code.encode() for error in REFUSED_BY_SERVER)
+_STATUSES_OF_THE_SERVER: Final = {ENTRY_OF[error.code].status for error in REFUSED_BY_SERVER}
 PLACES: Final = {"pointer", "parameter", "header"}
 #: Where a path ends; a client keeps the fragment to itself, a strange one does not.
 _END_OF_PATH: Final = re.compile(rb"[?#]")
@@ -30,10 +32,10 @@ class Judge:
         if answer is None:
             yield "no answer"
         else:
-            yield from _about_the_headers(answer)
+            yield from _about_the_headers(request, answer)
             if answer.status >= 400:
                 yield from _about_the_problem(request, answer)
-            if not _is_the_servers_own(answer):
+            if not _is_the_servers_own(request, answer):
                 yield from self._about_the_document(request, answer.status)
 
     def _about_the_document(self, request: Request, status: int) -> Iterator[str]:
@@ -48,13 +50,15 @@ class Judge:
             yield f"{status} is not documented"
 
 
-def _is_the_servers_own(answer: Answer) -> bool:
+def _is_the_servers_own(request: Request, answer: Answer) -> bool:
     """Whether the server refused the bytes: no route documents that, for none was looked for."""
+    if request.method == b"HEAD":  # its answers have no body to tell them by
+        return answer.status in _STATUSES_OF_THE_SERVER
     return any(b'"code":"%s"' % code in answer.body for code in _OF_THE_SERVER)
 
 
-def _about_the_headers(answer: Answer) -> Iterator[str]:
-    if answer.status >= 500 and not _is_the_servers_own(answer):
+def _about_the_headers(request: Request, answer: Answer) -> Iterator[str]:
+    if answer.status >= 500 and not _is_the_servers_own(request, answer):
         yield f"a {answer.status}"
     if not answer.headers.get("x-request-id"):
         yield "no X-Request-Id"
