@@ -1,6 +1,7 @@
 """`orders users`: the operator's work on accounts."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from getpass import getpass
 
 from application.change_account import DisableAccount, EnableAccount, GrantRole
@@ -74,9 +75,7 @@ async def grant_role(settings: Settings, email: str, role: Role) -> int:
     Raises:
         NoSuchAccount: there is no account with this address.
     """
-    async with opened_container(settings) as container:
-        grant = await container.get(GrantRole)
-        user = await grant(email_addresses().of(email), role)
+    user = await _changed(settings, GrantRole, email, role)
     sys.stdout.write(f"{user.email} is {user.role} from now on.\n")
     return 0
 
@@ -87,9 +86,7 @@ async def disable(settings: Settings, email: str) -> int:
     Raises:
         NoSuchAccount: there is no account with this address.
     """
-    async with opened_container(settings) as container:
-        disable_account = await container.get(DisableAccount)
-        user = await disable_account(email_addresses().of(email))
+    user = await _changed(settings, DisableAccount, email)
     sys.stdout.write(f"{user.email} is disabled.\n")
     return 0
 
@@ -100,9 +97,7 @@ async def enable(settings: Settings, email: str) -> int:
     Raises:
         NoSuchAccount: there is no account with this address.
     """
-    async with opened_container(settings) as container:
-        enable_account = await container.get(EnableAccount)
-        user = await enable_account(email_addresses().of(email))
+    user = await _changed(settings, EnableAccount, email)
     sys.stdout.write(f"{user.email} is enabled.\n")
     return 0
 
@@ -113,14 +108,22 @@ async def set_password(settings: Settings, email: str, password: str) -> int:
     Raises:
         NoSuchAccount: there is no account with this address.
     """
-    async with opened_container(settings) as container:
-        set_new = await container.get(SetPassword)
-        user = await set_new(email_addresses().of(email), password)
+    user = await _changed(settings, SetPassword, email, password)
     sys.stdout.write(
         f"{user.email} has a new password. Tokens issued before stay valid until they expire;"
         f" `orders users disable {user.email}` ends them within 2 s.\n"
     )
     return 0
+
+
+async def _changed(
+    settings: Settings, kind: type[Callable[..., Awaitable[User]]], email: str, *values: object
+) -> User:
+    """Run a use case that changes the account with an address."""
+    async with opened_container(settings) as container:
+        change = await container.get(kind)
+        user: User = await change(email_addresses().of(email), *values)
+    return user
 
 
 def _typed(*, from_stdin: bool) -> str:

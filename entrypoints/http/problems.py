@@ -39,6 +39,7 @@ from entrypoints.http.errors import (
     UnsupportedContentCoding,
     UnsupportedContentType,
 )
+from entrypoints.http.headers import values_of
 from entrypoints.http.links import asked_for, prefix_of
 from entrypoints.http.options import allow
 from entrypoints.http.problem_catalogue import ENTRY_OF
@@ -145,9 +146,8 @@ def _body(scope: Any, refusal: OrderServiceError) -> bytes:
 
 def _credentials(scope: Any) -> Iterator[str]:
     """Return the credentials of the Authorization header (RFC 9110, section 11.4)."""
-    for name, value in scope.get("headers", ()):
-        if name == b"authorization":
-            yield value.decode("latin-1").rpartition(" ")[2]
+    for value in values_of(scope, b"authorization"):
+        yield value.decode("latin-1").rpartition(" ")[2]
 
 
 def _refusal(error: Exception) -> OrderServiceError:

@@ -163,7 +163,7 @@ def test_every_refusal_has_an_example_somewhere() -> None:
 def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> None:
     responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
     for refusal in operation.refusals:
-        request: Any = SimpleNamespace(scope={"path": operation.path}, headers={})
+        request: Any = SimpleNamespace(scope={"path": operation.path, "headers": []})
         answer = refuse(request, refusal)
         response = responses[str(answer.status_code)]
         assert set(response["content"]) == {answer.media_type}
