@@ -9,11 +9,11 @@ from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
 from entrypoints.composition.service import running_service
-from entrypoints.http.cors import Cors
+from entrypoints.http.cors import CorsMiddleware
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.middleware import Edge
+from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.responses import refuse
-from entrypoints.http.proxies.path_prefix import PathPrefix
+from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 from entrypoints.http.routes import accounts, docs, home, operations, orders
 from entrypoints.http.services import Services
 from entrypoints.observability.logs import configure_logs
@@ -45,8 +45,10 @@ def api(
     """The API over the services that `service` opens when the application starts."""
     app = routing(service, routers)
     first_segments = {route.path.split("/")[1] for route in app.routes}
-    readable = Cors(app, settings.cors_origins)
-    return Edge(PathPrefix(readable, settings.root_path, settings.trusted_proxies, first_segments))
+    readable = CorsMiddleware(app, settings.cors_origins)
+    return RequestMiddleware(
+        PathPrefixMiddleware(readable, settings.root_path, settings.trusted_proxies, first_segments)
+    )
 
 
 def routing(

@@ -17,7 +17,7 @@ from entrypoints.http.problems.errors import NoSuchRoute
 from entrypoints.http.proxies.links import link, prefix_of
 from entrypoints.http.responses.assets import assets, hashed_names, page, raw_page
 from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import JSON, Answer
+from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
 HTML: Final = "text/html"
@@ -41,19 +41,19 @@ class ProblemKind(msgspec.Struct):
 
 
 @get("/openapi.json", before_request=open_to_all())
-async def read_document(request: ApiRequest) -> Answer:
+async def read_document(request: ApiRequest) -> RawResponse:
     """Read the OpenAPI document of this API."""
     return _document(prefix_of(request.scope)).answer(request, _NO_CACHE)
 
 
 @get("/docs")
-async def read_page(request: ApiRequest) -> Answer:
+async def read_page(request: ApiRequest) -> RawResponse:
     """Try the API in the browser, with Swagger UI."""
     return page(request.scope, "docs.html")
 
 
 @get("/docs/{name:str}", include_in_schema=False)
-async def read_asset(request: ApiRequest, name: FromPath[str]) -> Answer:
+async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
     """Read a file that the pages are made of."""
     if original := hashed_names().get(name):
         return assets()[original].answer(request, _IMMUTABLE)
@@ -63,23 +63,23 @@ async def read_asset(request: ApiRequest, name: FromPath[str]) -> Answer:
 
 
 @get("/problems", before_request=open_to_all())
-async def list_problems(request: ApiRequest) -> Answer:
+async def list_problems(request: ApiRequest) -> RawResponse:
     """List every kind of problem, with what it means and what to do about it."""
     if _wants_json(request):
         kinds = [_kind(request, entry) for entry in CATALOGUE]
-        return Answer(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
+        return RawResponse(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
     rows = "\n".join(_row(request, entry) for entry in CATALOGUE)
     return raw_page(request.scope, "problems.html", rows=rows).with_headers(_VARY)
 
 
 @get("/problems/{code:str}", before_request=open_to_all())
-async def read_problem(request: ApiRequest, code: FromPath[str]) -> Answer:
+async def read_problem(request: ApiRequest, code: FromPath[str]) -> RawResponse:
     """Read what a problem means, and what to do about it."""
     entry = ENTRY_OF.get(code)
     if entry is None:
         raise NoSuchRoute
     if _wants_json(request):
-        return Answer(msgspec.json.encode(_kind(request, entry)), headers=[_NO_CACHE, _VARY])
+        return RawResponse(msgspec.json.encode(_kind(request, entry)), headers=[_NO_CACHE, _VARY])
     status = HTTPStatus(entry.status)
     return page(
         request.scope,

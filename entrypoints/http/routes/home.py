@@ -12,7 +12,7 @@ from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.assets import assets
 from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import JSON, Answer
+from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.routes.docs import HTML
 
 #: The addresses that a program may begin with, by what they are for.
@@ -43,18 +43,18 @@ class Index(msgspec.Struct):
 
 
 @get("/", before_request=open_to_all())
-async def read_index(request: ApiRequest) -> Answer:
+async def read_index(request: ApiRequest) -> RawResponse:
     """Find your way around: links for a program, the documentation for a browser."""
     if preferred_type(request.list_header(b"accept"), _OFFERED) == HTML:
         location = (b"location", link(request.scope, PATHS["documentation"]).encode())
-        return Answer.without_body(302, [location, (b"content-length", b"0"), _VARY])
+        return RawResponse.without_body(302, [location, (b"content-length", b"0"), _VARY])
     links = {name: link(request.scope, path) for name, path in PATHS.items()}
     body = msgspec.json.encode(Index(NAME, VERSION, links))
-    return Answer(body, headers=[(b"cache-control", b"no-cache"), _VARY])
+    return RawResponse(body, headers=[(b"cache-control", b"no-cache"), _VARY])
 
 
 @get("/favicon.ico", before_request=open_to_all())
-async def read_icon(request: ApiRequest) -> Answer:
+async def read_icon(request: ApiRequest) -> RawResponse:
     """Read the service's icon."""
     return assets()["favicon.ico"].answer(request, _A_DAY)
 

@@ -29,14 +29,14 @@ from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.schemas import HistoryActor, HistoryStep, NewOrder, StatusChange
 from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.raw_response import Header, RawResponse
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
 _NOBODY = UserId(UUID(int=0))
 
 
 @post("/orders", before_request=for_users(lambda limits: limits.orders))
-async def create_order(request: ApiRequest) -> Answer:
+async def create_order(request: ApiRequest) -> RawResponse:
     """Place an order."""
     services = request.services
     draft = await read_json(request, NewOrder)
@@ -52,7 +52,7 @@ async def create_order(request: ApiRequest) -> Answer:
 
 
 @get("/orders/{order_id:str}", before_request=for_readers())
-async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+async def read_order(request: ApiRequest, order_id: FromPath[str]) -> RawResponse:
     """Read an order."""
     admission = request.admission
     try:
@@ -65,12 +65,12 @@ async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
     document = found.document
     cache = (b"x-cache", found.cache.value.encode())
     if is_current(request.list_header(b"if-none-match"), document.etag):
-        return Answer.without_body(304, [_etag(document), _PRIVATE, cache])
+        return RawResponse.without_body(304, [_etag(document), _PRIVATE, cache])
     return _order(document, cache)
 
 
 @patch("/orders/{order_id:str}", before_request=for_users())
-async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+async def change_status(request: ApiRequest, order_id: FromPath[str]) -> RawResponse:
     """Change an order's status."""
     draft = await read_json(request, StatusChange)
     body, faults = draft.body, draft.faults
@@ -88,14 +88,14 @@ async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Answer:
 
 
 @get("/orders", before_request=for_users())
-async def list_orders(request: ApiRequest) -> Answer:
+async def list_orders(request: ApiRequest) -> RawResponse:
     """List your own orders; staff: everybody's."""
     query = parse_list_query(request, request.services.cursors, None)
     return await _page(request, query, "/orders/")
 
 
 @get("/orders/user/{user_id:str}", before_request=for_users())
-async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Answer:
+async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> RawResponse:
     """List a user's orders."""
     owner = _owner(user_id)
     query = parse_list_query(request, request.services.cursors, owner)
@@ -103,26 +103,26 @@ async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> An
 
 
 @get("/orders/{order_id:str}/history", before_request=for_users())
-async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+async def read_history(request: ApiRequest, order_id: FromPath[str]) -> RawResponse:
     """Read the steps of an order's lifecycle."""
     refuse_query(request)
     steps = await request.services.read_history(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
-    return Answer(body, headers=[_PRIVATE])
+    return RawResponse(body, headers=[_PRIVATE])
 
 
-async def _page(request: ApiRequest, query: ListQuery, path: str) -> Answer:
+async def _page(request: ApiRequest, query: ListQuery, path: str) -> RawResponse:
     page = await request.services.list_orders(query)
     headers = [_PRIVATE]
     if page.next_after:
         cursor = request.services.cursors.seal(page.next_after)
         headers.append((b"link", next_page(request, path, cursor).encode()))
     body = b"[%s]" % b",".join(document.body for document in page.orders)
-    return Answer(body, headers=headers)
+    return RawResponse(body, headers=headers)
 
 
-def _order(document: OrderDocument, *headers: Header, status: int = 200) -> Answer:
-    return Answer(document.body, status, [_etag(document), _PRIVATE, *headers])
+def _order(document: OrderDocument, *headers: Header, status: int = 200) -> RawResponse:
+    return RawResponse(document.body, status, [_etag(document), _PRIVATE, *headers])
 
 
 def _etag(document: OrderDocument) -> Header:
