@@ -12,7 +12,7 @@ from entrypoints.composition.service import running_service
 from entrypoints.http.cors import CorsMiddleware
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.middleware import RequestMiddleware
-from entrypoints.http.problems.responses import refuse
+from entrypoints.http.problems.responses import handle_exception
 from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 from entrypoints.http.routes import accounts, docs, home, operations, orders
 from entrypoints.http.services import Services
@@ -66,7 +66,7 @@ def routing(
         routers,
         lifespan=[lifespan],
         request_class=ApiRequest,
-        exception_handlers={Exception: refuse},
+        exception_handlers={Exception: handle_exception},
         openapi_config=None,
         # The handlers answer with ready bytes; nothing is to be guessed, cached or logged here.
         logging_config=None,

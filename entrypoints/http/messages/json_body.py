@@ -26,7 +26,7 @@ from entrypoints.http.problems.errors import (
     UnsupportedContentCoding,
     UnsupportedContentType,
 )
-from entrypoints.http.problems.server_refusals import error_of
+from entrypoints.http.problems.server_errors import disconnect_error
 
 #: Bytes.
 MAX_BODY: Final = 256 * 1024
@@ -253,7 +253,7 @@ async def _read(request: ApiRequest) -> bytes:
     while more:
         part = await request.receive()
         if part["type"] != "http.request":  # the client has gone away
-            raise error_of(part)
+            raise disconnect_error(part)
         body += part.get("body", b"")
         if len(body) > MAX_BODY:
             raise BodyTooLarge(_TOO_LARGE)

@@ -22,9 +22,10 @@ from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSA
 from entrypoints.http.openapi.operations import OPERATIONS, Answer, Body, Operation
 from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.openapi.schemas import Schema, schemas_of
-from entrypoints.http.problems.catalogue import ENTRY_OF
+from entrypoints.http.problems.documents import problem_of
 from entrypoints.http.problems.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
-from entrypoints.http.problems.responses import MEDIA_TYPE, problem_of
+from entrypoints.http.problems.lookup import row_of
+from entrypoints.http.problems.responses import MEDIA_TYPE
 
 _DESCRIPTION: Final = """\
 Accounts, orders with a strict lifecycle, and the events that follow from them.
@@ -159,7 +160,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
             found[each.status] = described
     refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
     for refusal in operation.refusals:
-        refusals[ENTRY_OF[refusal.code].status].append(refusal)
+        refusals[row_of(refusal).status].append(refusal)
     for status, errors in refusals.items():
         found[status] = _problem(status, errors, _example_path(operation), common)
     return {str(status): found[status] for status in sorted(found)}
@@ -209,7 +210,7 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
 def _of_any_address() -> dict[str, Any]:
     """The refusals that belong to no operation: they are met where there is none."""
     return {
-        type(error).__name__: _problem(ENTRY_OF[error.code].status, [error], path, COMMON)
+        type(error).__name__: _problem(row_of(error).status, [error], path, COMMON)
         for error, path in (
             (NoSuchRoute(), "/order/"),
             (MethodNotAllowed(), "/me/"),
