@@ -14,19 +14,19 @@ import msgspec
 from msgspec.inspect import ListType, StructType, type_info
 
 from domain.validation import ValidationErrors
-from entrypoints.http.messages.duplicate_keys import may_repeat, repeated
-from entrypoints.http.messages.name_suggestions import no_such
-from entrypoints.http.messages.query_parameters import check_query
-from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     BodyTooLarge,
     MalformedBody,
     ParameterError,
     RepeatedParameter,
     UnsupportedContentCoding,
     UnsupportedContentType,
+    disconnect_error,
 )
-from entrypoints.http.problems.server_errors import disconnect_error
+from entrypoints.http.messages.duplicate_keys import may_repeat, repeated
+from entrypoints.http.messages.name_suggestions import no_such
+from entrypoints.http.messages.query_parameters import check_query
+from entrypoints.http.messages.request import ApiRequest
 
 #: Bytes.
 MAX_BODY: Final = 256 * 1024

@@ -16,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from domain.errors import OrderServiceError
 from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
 from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
@@ -23,7 +24,6 @@ from entrypoints.http.openapi.operations import OPERATIONS, Answer, Body, Operat
 from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.openapi.schemas import Schema, schemas_of
 from entrypoints.http.problems.documents import problem_of
-from entrypoints.http.problems.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.problems.lookup import row_of
 from entrypoints.http.problems.responses import MEDIA_TYPE
 

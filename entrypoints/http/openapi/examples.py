@@ -8,17 +8,7 @@ from uuid import UUID
 from domain.actor import ActorKind, Role
 from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import (
-    Account,
-    Health,
-    HistoryActor,
-    HistoryStep,
-    Order,
-    OrderItem,
-    Readiness,
-    Token,
-)
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     BodyTooLarge,
     HeaderError,
     InvalidTokenRequest,
@@ -32,6 +22,16 @@ from entrypoints.http.problems.errors import (
     UnsupportedContentCoding,
     UnsupportedContentType,
     UnsupportedHttpVersion,
+)
+from entrypoints.http.messages.schemas import (
+    Account,
+    Health,
+    HistoryActor,
+    HistoryStep,
+    Order,
+    OrderItem,
+    Readiness,
+    Token,
 )
 from entrypoints.http.routes.docs import ProblemKind
 

@@ -26,10 +26,10 @@ from domain.errors import (
     StatusForbidden,
 )
 from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import InternalError, NoSuchRoute, NotAlive, RepeatedHeader
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.parameters import OF_LISTS
-from entrypoints.http.problems.errors import InternalError, NoSuchRoute, NotAlive, RepeatedHeader
 from entrypoints.http.routes import accounts, docs, home, operations, orders
 
 JSON: Final = "application/json"

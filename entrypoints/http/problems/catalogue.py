@@ -7,7 +7,8 @@ from typing import Final
 
 import application.errors
 import domain.errors
-from entrypoints.http.problems import errors, headers
+from entrypoints.http import errors
+from entrypoints.http.problems import headers
 from entrypoints.http.problems.row import ProblemRow
 
 #: One row for each code, sorted by status.

@@ -1,8 +1,8 @@
 """Problem documents (RFC 9457)."""
 
 from domain.errors import FieldError, IllegalTransition, Invalid, OrderServiceError
+from entrypoints.http.errors import HeaderError, ParameterError
 from entrypoints.http.messages.schemas import Problem, ProblemFault
-from entrypoints.http.problems.errors import HeaderError, ParameterError
 from entrypoints.http.problems.lookup import row_of
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from domain.errors import OrderServiceError
+from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
-from entrypoints.http.problems.errors import InvalidTokenRequest
 from entrypoints.http.problems.row import ProblemRow
 
 #: The row of each code.

@@ -10,18 +10,18 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import OrderServiceError
-from entrypoints.http.messages.headers import values_of
-from entrypoints.http.middleware import RequestMiddleware
-from entrypoints.http.problems.documents import problem_of
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     InternalError,
     MalformedBody,
     MethodNotAllowed,
     NoSuchRoute,
+    server_error,
 )
+from entrypoints.http.links import asked_for, prefix_of
+from entrypoints.http.messages.headers import values_of
+from entrypoints.http.middleware import RequestMiddleware
+from entrypoints.http.problems.documents import problem_of
 from entrypoints.http.problems.lookup import find_row, row_of
-from entrypoints.http.problems.server_errors import server_error
-from entrypoints.http.proxies.links import asked_for, prefix_of
 from entrypoints.http.responses.options import allow
 from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.observability.log_secrets import keep_out_of_logs

@@ -11,12 +11,12 @@ from application.accounts.register import Registration
 from domain.account import MAX_EMAIL, User, parse_password
 from domain.errors import Invalid
 from domain.text import parse_text
+from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.messages.json_body import read_form, read_json
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import InvalidTokenRequest
 from entrypoints.http.responses.options import with_options
 from entrypoints.observability.log_secrets import keep_out_of_logs
 

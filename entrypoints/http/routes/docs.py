@@ -9,14 +9,14 @@ import msgspec
 from litestar import Router, get
 from litestar.params import FromPath
 
+from entrypoints.http.errors import NoSuchRoute
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link, prefix_of
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
-from entrypoints.http.problems.errors import NoSuchRoute
 from entrypoints.http.problems.lookup import ROW_BY_CODE
 from entrypoints.http.problems.row import ProblemRow
-from entrypoints.http.proxies.links import link, prefix_of
 from entrypoints.http.responses.assets import assets, hashed_names, page, raw_page
 from entrypoints.http.responses.options import with_options
 from entrypoints.http.responses.raw_response import JSON, RawResponse

@@ -7,9 +7,9 @@ from litestar import Router, get
 
 from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.assets import assets
 from entrypoints.http.responses.options import with_options
 from entrypoints.http.responses.raw_response import JSON, RawResponse

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 from litestar import Response, Router, get
 
+from entrypoints.http.errors import NotAlive
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.schemas import Health
-from entrypoints.http.problems.errors import NotAlive
 from entrypoints.http.responses.options import with_options
 
 _HEALTHY = msgspec.json.encode(Health("ok"))

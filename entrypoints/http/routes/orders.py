@@ -16,6 +16,7 @@ from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
 from entrypoints.http.guards import for_readers, for_users
+from entrypoints.http.links import link
 from entrypoints.http.messages.conditional_requests import IfMatch, is_current
 from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.list_query import (
@@ -27,7 +28,6 @@ from entrypoints.http.messages.list_query import (
 from entrypoints.http.messages.query_parameters import refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.schemas import HistoryActor, HistoryStep, NewOrder, StatusChange
-from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.options import with_options
 from entrypoints.http.responses.raw_response import Header, RawResponse
 

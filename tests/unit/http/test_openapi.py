@@ -16,6 +16,7 @@ from litestar.routes import HTTPRoute
 from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
+from entrypoints.http.links import link
 from entrypoints.http.messages.list_query import OF_ALL, OF_OWNER
 from entrypoints.http.openapi.document import document_text
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED
@@ -24,7 +25,6 @@ from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import row_of
 from entrypoints.http.problems.responses import handle_exception
-from entrypoints.http.proxies.links import link
 from entrypoints.http.services import Services
 
 ROOT: Final = Path(__file__).parents[3]

@@ -9,8 +9,8 @@ import pytest
 import entrypoints.http.app  # noqa: F401 - defines every refusal
 from application.errors import QueueUnavailable, Unavailable
 from domain.errors import OrderServiceError
+from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
-from entrypoints.http.problems.errors import InvalidTokenRequest
 from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
@@ -35,6 +35,11 @@ def test_every_error_class_has_a_row_and_the_reverse() -> None:
 
 def test_no_class_and_no_code_has_two_rows() -> None:
     assert len({row.error for row in CATALOGUE}) == len(ROW_BY_CODE) == len(CATALOGUE)
+
+
+def test_a_refusal_by_the_server_keeps_its_status() -> None:
+    statuses = {row.error: row.status for row in CATALOGUE}
+    assert {statuses[error]: error for error in SERVER_ERRORS.values()} == SERVER_ERRORS
 
 
 def test_no_two_rows_have_the_same_title() -> None:

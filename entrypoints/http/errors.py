@@ -1,8 +1,11 @@
-"""Refusals that only HTTP raises; `catalogue.py` has a row for each."""
+"""Refusals that only HTTP raises. The problem catalogue has a row for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from domain.errors import FieldError, Invalid, OrderServiceError
+from libraries.http_server.refusals import Refusal
 
 
 class NoSuchRoute(OrderServiceError):
@@ -94,3 +97,28 @@ class ParameterError(FieldError):
 @dataclass(frozen=True, slots=True)
 class HeaderError(FieldError):
     """An error of one header."""
+
+
+#: The errors of the HTTP server's own refusals, by their status.
+SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
+    400: MalformedRequest,
+    408: RequestTimeout,
+    431: RequestHeadTooLarge,
+    501: NotImplementedHere,
+    505: UnsupportedHttpVersion,
+}
+
+
+def server_error(refusal: Refusal) -> OrderServiceError:
+    """Return the error of a refusal by the server."""
+    kind = SERVER_ERRORS.get(refusal.status)
+    return kind(refusal.detail) if kind else InternalError()
+
+
+def disconnect_error(message: Mapping[str, Any]) -> OrderServiceError:
+    """Return the reason of an `http.disconnect` in the middle of a body.
+
+    Our own server puts its refusal into the message; other servers give no reason.
+    """
+    refusal: Refusal | None = message.get("refusal")
+    return server_error(refusal) if refusal else MalformedBody("The body broke off.")
