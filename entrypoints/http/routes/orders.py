@@ -10,7 +10,7 @@ from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.list_orders import ListQuery
 from application.orders.place_order import PlaceOrderCommand
-from domain.errors import Invalid, OrderNotFound, OrderServiceError, VersionConflict
+from domain.errors import Invalid, OrderNotFound, VersionConflict
 from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
@@ -54,14 +54,9 @@ async def create_order(request: ApiRequest) -> RawResponse:
 @get("/orders/{order_id:str}", before_request=for_readers())
 async def read_order(request: ApiRequest, order_id: FromPath[str]) -> RawResponse:
     """Read an order."""
-    admission = request.admission
-    try:
+    async with request.admission:
         refuse_query(request)
-        wanted = _order_id(order_id)
-    except OrderServiceError:
-        await admission
-        raise
-    found = await request.services.read_order(wanted, request.actor, admission)
+        found = await request.services.read_order(_order_id(order_id), request.actor)
     document = found.document
     cache = (b"x-cache", found.cache.value.encode())
     if is_current(request.list_header(b"if-none-match"), document.etag):
