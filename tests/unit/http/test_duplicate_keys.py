@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.errors import FieldError, Invalid
-from entrypoints.http.messages.json_body import ParsedBody, decode
+from entrypoints.http.messages.json_body import ParsedBody, parse_json
 from entrypoints.http.messages.schemas import NewOrder, StatusChange
 
 
@@ -39,7 +39,7 @@ def order(items: str = '{"name": "tea"}', more: str = "") -> bytes:
     ],
 )
 def test_a_member_that_is_named_twice_is_a_fault(raw: bytes, path: tuple[str | int, ...]) -> None:
-    faults = found_in(decode(raw, NewOrder))
+    faults = found_in(parse_json(raw, NewOrder))
     assert [(error.path, error.code) for error in faults] == [(path, "repeated-field")]
 
 
@@ -53,9 +53,9 @@ def test_a_member_that_is_named_twice_is_a_fault(raw: bytes, path: tuple[str | i
     ],
 )
 def test_what_is_named_once_in_each_object_is_fine(raw: bytes) -> None:
-    assert found_in(decode(raw, NewOrder)) == ()
+    assert found_in(parse_json(raw, NewOrder)) == ()
 
 
 def test_a_body_without_lists_is_looked_at_too() -> None:
     raw = b'{"status": "PAID", "status": "CANCELED"}'
-    assert [each.path for each in found_in(decode(raw, StatusChange))] == [("status",)]
+    assert [each.path for each in found_in(parse_json(raw, StatusChange))] == [("status",)]
