@@ -15,6 +15,7 @@ from entrypoints.http.messages.schemas import (
     HistoryStep,
     Order,
     OrderItem,
+    ProblemKind,
     Readiness,
     Token,
 )
@@ -33,7 +34,6 @@ from entrypoints.http.problems.errors import (
     UnsupportedContentType,
     UnsupportedHttpVersion,
 )
-from entrypoints.http.routes.docs import ProblemKind
 
 ADA: Final = UUID("019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c")
 ORDER_ID: Final = UUID("019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01")
