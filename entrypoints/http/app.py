@@ -11,14 +11,14 @@ from litestar.types import ASGIApp
 from application.accounts.authenticate import Authenticate
 from application.ports.limits import RateLimiter
 from entrypoints.composition.service import running_service
-from entrypoints.http.cors import Cors
+from entrypoints.http.cors import CorsMiddleware
 from entrypoints.http.guards import Access
 from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.middleware import Edge
+from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.problems.responses import refuse
-from entrypoints.http.proxies.path_prefix import PathPrefix
+from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 from entrypoints.http.responses.options import with_options
 from entrypoints.http.routes import ROUTES
 from entrypoints.observability.logs import configure_logs
@@ -48,8 +48,10 @@ def api(
     """Return the API over the container that `service` opens when the application starts."""
     app = routing(service, routes)
     first_segments = {route.path.split("/")[1] for route in app.routes}
-    readable = Cors(app, settings.cors_origins)
-    return Edge(PathPrefix(readable, settings.root_path, settings.trusted_proxies, first_segments))
+    readable = CorsMiddleware(app, settings.cors_origins)
+    return RequestMiddleware(
+        PathPrefixMiddleware(readable, settings.root_path, settings.trusted_proxies, first_segments)
+    )
 
 
 def routing(

@@ -43,7 +43,7 @@ from entrypoints.http.problems.errors import (
 )
 from entrypoints.http.proxies.links import asked_for, prefix_of
 from entrypoints.http.responses.options import allow
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.observability.logs import logger
 
@@ -129,9 +129,11 @@ def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: igno
     )
 
 
-def problem_answer(scope: Any, refusal: OrderServiceError, headers: Iterable[Header]) -> Answer:
+def problem_response(
+    scope: Any, refusal: OrderServiceError, headers: Iterable[Header]
+) -> RawResponse:
     """Return a refusal's problem document for a layer that is outside of the routes."""
-    return Answer(
+    return RawResponse(
         _body(scope, refusal),
         ENTRY_OF[refusal.code].status,
         [(b"cache-control", b"no-store"), *headers],

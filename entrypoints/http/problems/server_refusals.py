@@ -6,7 +6,7 @@ from typing import Any, Final
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import OrderServiceError
-from entrypoints.http.middleware import Edge
+from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.errors import (
     InternalError,
     MalformedBody,
@@ -16,7 +16,7 @@ from entrypoints.http.problems.errors import (
     RequestTimeout,
     UnsupportedHttpVersion,
 )
-from entrypoints.http.problems.responses import problem_answer
+from entrypoints.http.problems.responses import problem_response
 from libraries.http_server.refusals import Refusal
 
 _ERROR_OF: Final[Mapping[int, Callable[[str], OrderServiceError]]] = {
@@ -34,9 +34,9 @@ def refused(refusal: Refusal) -> ASGIApp:
     error = make(refusal.detail) if make else InternalError()
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await problem_answer(scope, error, ())(scope, receive, send)
+        await problem_response(scope, error, ())(scope, receive, send)
 
-    return Edge(answer)
+    return RequestMiddleware(answer)
 
 
 def error_of(disconnect: Any) -> OrderServiceError:

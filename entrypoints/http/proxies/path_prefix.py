@@ -14,7 +14,7 @@ from entrypoints.http.proxies.links import PATH_PREFIX
 from entrypoints.setting_readers import path_prefix
 
 
-class PathPrefix:
+class PathPrefixMiddleware:
     """Finds the prefix of each request's links, and removes it from a path that still has it.
 
     The prefix is a trusted proxy's `X-Forwarded-Prefix`, or else `ROOT_PATH`, or else the server's

@@ -71,9 +71,7 @@ async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
 @operation(
     description="A page, or JSON if `Accept` prefers it.",
     answers=(
-        Answer(
-            200, "Every kind of problem.", str, headers=(*_PAGE, "Vary"), media_type=HTML
-        ),
+        Answer(200, "Every kind of problem.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
         Answer(200, "The same.", list[ProblemKind], {"some": [examples.PROBLEM_KIND]}),
     ),
 )
@@ -88,9 +86,7 @@ async def list_problems(request: ApiRequest) -> RawResponse:
 
 @get("/problems/{code:str}", before_request=open_to_all())
 @operation(
-    description=(
-        "Every problem's `type` leads here. A page, or JSON if `Accept` prefers it."
-    ),
+    description=("Every problem's `type` leads here. A page, or JSON if `Accept` prefers it."),
     parameters=("ProblemCode",),
     answers=(
         Answer(200, "The page.", str, headers=(*_PAGE, "Vary"), media_type=HTML),

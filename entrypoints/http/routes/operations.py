@@ -23,9 +23,7 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 @get("/health")
 @operation(
     description="A server that is out of reach is no reason: a restart would not bring it back.",
-    answers=(
-        Answer(200, "It serves, and works.", shapes.Health, {"alive": examples.HEALTHY}),
-    ),
+    answers=(Answer(200, "It serves, and works.", shapes.Health, {"alive": examples.HEALTHY}),),
     errors=(NotAlive("relay has made no progress for 60 s"),),
 )
 async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:

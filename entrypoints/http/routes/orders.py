@@ -15,6 +15,7 @@ from application.orders.list_orders import ListOrders
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
+from application.ports.orders import OrderPage
 from application.ports.paging import Cursors
 from domain.errors import (
     Invalid,
@@ -72,16 +73,16 @@ _NOBODY = UserId(UUID(int=0))
     errors=(ReferenceTaken(), examples.BAD_ORDER, examples.BAD_TOTAL),
     changes=True,
 )
-async def create_order(request: ApiRequest, settings: FromDishka[Settings], place_order: FromDishka[PlaceOrder]) -> RawResponse:
+async def create_order(
+    request: ApiRequest, settings: FromDishka[Settings], place_order: FromDishka[PlaceOrder]
+) -> RawResponse:
     """Place an order."""
     draft = await read_json(request, shapes.NewOrder)
     body, faults = draft.body, draft.faults
     currency = settings.default_currency if body.currency is None else body.currency
     lines = faults.collect(OrderLines.parse, body.items, body.total_price, currency)
     reference = faults.optional(parse_reference, body.reference, "reference")
-    placed = await place_order(
-        PlaceOrderCommand(request.user.id, faults.require(lines), reference)
-    )
+    placed = await place_order(PlaceOrderCommand(request.user.id, faults.require(lines), reference))
     location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
     return _order(placed.document, location, status=201)
 
@@ -101,7 +102,9 @@ async def create_order(request: ApiRequest, settings: FromDishka[Settings], plac
     ),
     errors=(NotYourOrders(), examples.BAD_LIST),
 )
-async def list_orders(request: ApiRequest, cursors: FromDishka[Cursors], list_page: FromDishka[ListOrders]) -> RawResponse:
+async def list_orders(
+    request: ApiRequest, cursors: FromDishka[Cursors], list_page: FromDishka[ListOrders]
+) -> RawResponse:
     """List your own orders; staff: everybody's."""
     query = parse_list_query(request, cursors, None)
     return _page(request, "/orders/", await list_page(query), cursors)
@@ -124,7 +127,12 @@ async def list_orders(request: ApiRequest, cursors: FromDishka[Cursors], list_pa
     ),
     errors=(NotYourOrders(), examples.BAD_LIST),
 )
-async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str], cursors: FromDishka[Cursors], list_page: FromDishka[ListOrders],) -> RawResponse:
+async def list_orders_of_user(
+    request: ApiRequest,
+    user_id: FromPath[str],
+    cursors: FromDishka[Cursors],
+    list_page: FromDishka[ListOrders],
+) -> RawResponse:
     """List a user's orders."""
     owner = _owner(user_id)
     query = parse_list_query(request, cursors, owner)
@@ -133,7 +141,9 @@ async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str], curso
 
 @get("/orders/{order_id:str}", before_request=for_readers())
 @operation(
-    description="An unknown id, one that is no UUID, and another user's order are all the same 404.",
+    description=(
+        "An unknown id, one that is no UUID, and another user's order are all the same 404."
+    ),
     parameters=("OrderId", "IfNoneMatch"),
     answers=(
         Answer(
@@ -151,7 +161,9 @@ async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str], curso
     ),
     errors=(OrderNotFound(),),
 )
-async def read_order(request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]) -> RawResponse:
+async def read_order(
+    request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]
+) -> RawResponse:
     """Read an order."""
     admission = request.admission
     try:
@@ -195,7 +207,9 @@ async def read_order(request: ApiRequest, order_id: FromPath[str], read: FromDis
     ),
     changes=True,
 )
-async def change_status(request: ApiRequest, order_id: FromPath[str], change: FromDishka[ChangeStatus]) -> RawResponse:
+async def change_status(
+    request: ApiRequest, order_id: FromPath[str], change: FromDishka[ChangeStatus]
+) -> RawResponse:
     """Change an order's status."""
     draft = await read_json(request, shapes.StatusChange)
     body, faults = draft.body, draft.faults
@@ -227,7 +241,9 @@ async def change_status(request: ApiRequest, order_id: FromPath[str], change: Fr
     ),
     errors=(OrderNotFound(),),
 )
-async def read_history(request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadHistory]) -> RawResponse:
+async def read_history(
+    request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadHistory]
+) -> RawResponse:
     """Read the steps of an order's lifecycle."""
     refuse_query(request)
     steps = await read(_order_id(order_id), request.actor)
