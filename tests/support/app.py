@@ -17,7 +17,7 @@ from application.ports.accounts import PasswordHasher
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
 from entrypoints.composition.startup_context import StartupContext
-from entrypoints.http.app import api
+from entrypoints.http.app import api, routing
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
 
@@ -65,6 +65,12 @@ async def running_app(database_url: str, *instead: Provider, **settings: str) ->
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield App(client, container)
     await container.close()
+
+
+async def opened_api(container: AsyncContainer) -> None:
+    """Start the routes over a container, which must provide all that they need."""
+    async with routing(nullcontext(container)).lifespan():
+        pass
 
 
 @asynccontextmanager
