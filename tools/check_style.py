@@ -29,7 +29,7 @@ _PERSON: Final = (
 _PLACE: Final = (
     r"cases?|situations?|scenarios?|places?|points?|positions?|files?|folders?|director(?:y|ies)"
     r"|paths?|lines?|contexts?|examples?|environments?|locations?|know|knows|see|from|exactly|sections?"
-    r"|modules?|address(?:es)?|decide|decides|find|shows?|rows?|columns?|tables?|of|state|areas?|to"
+    r"|is|style|modes?|modules?|address(?:es)?|decide|decides|find|shows?|rows?|columns?|tables?|of|state|areas?|to"
 )
 
 #: What each habit looks like. The count is of matches, so one sentence may have several.
@@ -43,22 +43,20 @@ HABITS: Final[Mapping[str, re.Pattern[str]]] = {
         ),
         # "the port tells", "asked for"; but "if you know the id" and "that said" are people's.
         "speech": (
-            r"\b(?:(?P<person>users?|people|operators?|readers?|developers?|you|we|i|they|let['’]s)\s+"
-            r"(?:(?:also|already|may|might|can|could|must|do|don['’]t|will|would|should|not|to|want)\s+)*)?"
+            r"\b(?:(?P<person>users?|people|operators?|readers?|developers?|you|we|i|let's)\s+"
+            r"(?:(?:also|already|may|might|can|could|must|do|don't|will|would|should|not|to|want)\s+)*)?"
             r"(?P<subject>tells?|told|telling|says?|said|saying|asks?|asked|asking"
             r"|hears?|heard|hearing|knows?|knew|knowing)\b"
         ),
         # "what is stored" for "stored rows"; but "what kind of" and questions are plain.
         "what": (
             r"(?P<person>no\s+matter\s+)?"
-            r"\b(?P<subject>what(?!['’]s\s+new\b|\s+(?:kinds?|types?|sorts?)\b)|whatever)\b"
+            r"\b(?P<subject>what(?!'s\s+new\b|\s+(?:kinds?|types?|sorts?)\b)|whatever)\b"
         ),
         # "where there is none" for "if there is none"; but "the folder where it is" is a place.
         "where": (
             rf"(?P<person>\b(?:{_PLACE})\b[,\s]*)?"
-            r"\b(?P<subject>wherever|where)(?=\s+(?:there|it|they|this|that|these|those|none|no|one|nothing"
-            r"|something|any|an?|the|its|both|all|either|neither|each|every|several|only|some|nobody"
-            r"|possible|needed|necessary|unset|known|given|two|another|other|not|you|we)\b)"
+            r"\b(?P<subject>wherever|where)\b(?!\(|\s+(?:clauses?|to)\b)"
         ),
     }.items()
 }
@@ -70,10 +68,9 @@ _CODE: Final = re.compile(
     r"|^[ \t]*(?:>>>|\.\. ).*$",  # doctests, directives
     re.DOTALL | re.MULTILINE,
 )
-_MULTILINE_CODE: Final = re.compile(r"^[ \t]*(?:>>>|\.\.\s)", re.MULTILINE)
-_WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
+_WORD: Final = re.compile(r"[^\W\d_][\w'-]*")
 _PRAGMA: Final = re.compile(r"#\s*(?:noqa|type:|pragma|mypy:|ruff:|!|-\*-|fmt:)")
-_SKIPPED: Final = {".venv", "var", "dist", "build", "node_modules", "__pycache__"}
+_SKIPPED: Final = {"var", "dist", "build", "node_modules", "__pycache__"}
 
 
 @dataclass(frozen=True)
@@ -129,16 +126,18 @@ def files(roots: Iterable[Path]) -> Iterator[Path]:
         found = sorted(root.rglob("*")) if root.is_dir() else [root]
         for path in found:
             parts = path.relative_to(root).parts[:-1]
-            if _SKIPPED.isdisjoint(parts) and not any(part.startswith(".") for part in parts):
-                if path.suffix in {".py", ".md"} and not path.name.endswith(".ru.md"):
-                    yield path
+            hidden = any(part.startswith(".") or part in _SKIPPED for part in parts)
+            if not hidden and path.suffix in {".py", ".md"} and not path.match("*.ru.md"):
+                yield path
 
 
 def _docstrings(text: str) -> Iterator[Passage]:
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield Passage(node.value.value, node.lineno)
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text)), lineno=line):
+                yield Passage(text, line)
+            case _:
+                pass
 
 
 def _comments(text: str) -> Iterator[Passage]:
