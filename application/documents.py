@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from domain.history import Step
 from domain.ids import EventId, OrderId, UserId
-from domain.status import OrderStatus
+from domain.order.history import Step
+from domain.order.status import OrderStatus
 
 #: The headers of a message, in their order. A name may repeat; a value is any bytes, or null.
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]

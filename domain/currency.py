@@ -35,7 +35,7 @@ class Currency:
     digits: int
 
     @classmethod
-    def read(cls, value: object) -> Self:
+    def parse(cls, value: object) -> Self:
         """The currency with this code.
 
         Raises:

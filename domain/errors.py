@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from domain.status import OrderStatus
+from domain.order.status import OrderStatus
 
 #: Where in a document a value stands: the steps of an RFC 6901 pointer, unescaped.
 Path = tuple[str | int, ...]
@@ -29,7 +29,7 @@ class OrderServiceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """One thing that is wrong with one value of an input."""
 
     path: Path
@@ -46,20 +46,20 @@ _MOST_NAMED: Final = 10
 _LONGEST_NAME: Final = 64
 
 
-def _described(faults: Sequence[Fault]) -> str:
-    more = len(faults) - _MOST_NAMED
-    clauses = [_clause(fault) for fault in faults[:_MOST_NAMED]]
+def _described(errors: Sequence[FieldError]) -> str:
+    more = len(errors) - _MOST_NAMED
+    clauses = [_clause(error) for error in errors[:_MOST_NAMED]]
     return " ".join([*clauses, f"And {more} more: see `errors`."] if more > 0 else clauses)
 
 
-def _clause(fault: Fault) -> str:
+def _clause(error: FieldError) -> str:
     """The fault with its place: "`status`: must be given.", "`/items/0/name`: must be given."."""
-    if not fault.path:
-        return fault.detail
-    name = "".join(f"/{step}" for step in fault.path) if fault.path[1:] else str(fault.path[0])
+    if not error.path:
+        return error.detail
+    name = "".join(f"/{step}" for step in error.path) if error.path[1:] else str(error.path[0])
     if len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}\u2026"
-    detail = fault.detail
+    detail = error.detail
     # An abbreviation, such as a currency's code, keeps its capitals.
     return f"`{name}`: {detail if detail[1:2].isupper() else detail[:1].lower() + detail[1:]}"
 
@@ -69,14 +69,14 @@ class Invalid(OrderServiceError):
 
     code = "invalid-request"
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(_described(self.faults))
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(_described(self.errors))
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:
         """One fault of the value at hand; whoever knows where it stands adds the path."""
-        return cls([Fault((), code, detail)])
+        return cls([FieldError((), code, detail)])
 
 
 class TotalMismatch(Invalid):

@@ -17,7 +17,7 @@ _PRECISION: Final = 128
 _EXACT: Final = Context(prec=_PRECISION, traps=[Inexact, InvalidOperation])
 
 
-def read_amount(value: object) -> Decimal:
+def parse_amount(value: object) -> Decimal:
     """The exact number that a JSON number or a decimal text stands for, between 0 and the maximum.
 
     Raises:
@@ -74,13 +74,13 @@ class Money:
         return cls(exact or abs(exact), currency)
 
     @classmethod
-    def read(cls, value: object, currency: Currency) -> Self:
+    def parse(cls, value: object, currency: Currency) -> Self:
         """Money from a JSON number or a decimal text.
 
         Raises:
-            Invalid: as `read_amount` and `of` say.
+            Invalid: as `parse_amount` and `of` say.
         """
-        return cls.of(read_amount(value), currency)
+        return cls.of(parse_amount(value), currency)
 
     def times(self, quantity: int) -> Self:
         """The price of `quantity` pieces."""

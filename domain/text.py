@@ -8,14 +8,14 @@ from domain.errors import Invalid
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def read_text(value: object, minimum: int, maximum: int) -> str:
+def parse_text(value: object, minimum: int, maximum: int) -> str:
     """A text of `minimum` to `maximum` characters (code points) that PostgreSQL can keep.
 
     Raises:
         Invalid: it is no text, too short, too long, or holds NUL or half a character.
     """
     if not isinstance(value, str):
-        raise Invalid.value("wrong-type", "Must be a text.")
+        raise Invalid.value("wrong-type", "Must be a string.")
     if not minimum <= len(value) <= maximum:
         raise Invalid.value(
             "wrong-length", f"Must have {minimum} to {maximum} characters; it has {len(value)}."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from application.ports.limits import Limit
-from domain.policy import StatusPolicy
+from domain.order.policy import StatusPolicy
 from entrypoints import setting_readers as read
 from entrypoints.composition import addresses
 from entrypoints.environment_file import read_environment_file
@@ -20,9 +20,9 @@ _BACKING: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
 class BadSettings(Exception):
     """Settings that the service cannot run with: `faults` names each, and what is wrong with it."""
 
-    def __init__(self, faults: Mapping[str, str]) -> None:
-        self.faults = dict(faults)
-        lines = "\n".join(f"  {name}: {fault}" for name, fault in self.faults.items())
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        lines = "\n".join(f"  {name}: {fault}" for name, fault in self.errors.items())
         super().__init__(f"These settings are wrong or missing:\n{lines}")
 
 
@@ -215,7 +215,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             raise BadSettings({".env": str(error)}) from error
         environment = {**in_file, **os.environ}
     values: dict[str, Any] = {}
-    faults: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for each in fields(Settings):
         name = each.name.upper()
         try:
@@ -223,10 +223,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 environment.get(name, "").strip() or each.metadata["default"]
             )
         except ValueError as error:
-            faults[name] = str(error)
-    faults |= _contradictions(values, faults)
-    if faults:
-        raise BadSettings(faults)
+            errors[name] = str(error)
+    errors |= _contradictions(values, errors)
+    if errors:
+        raise BadSettings(errors)
     return Settings(**values)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-pytest_plugins = ["tests.servers.plugin", "tests.support.patience", "tests.support.postgres"]
+pytest_plugins = ["tests.servers.plugin", "tests.support.deadlines", "tests.support.postgres"]
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,8 @@ def _printed(command: tuple[str, ...]) -> bytes:
 
 def main() -> None:
     """Print nothing and exit 0, or every document that drifted and 1."""
-    if faults := list(drifted(DOCUMENTS)):
-        sys.exit("\n".join(faults))
+    if errors := list(drifted(DOCUMENTS)):
+        sys.exit("\n".join(errors))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Final
 
 from watchfiles import PythonFilter, run_process
 
-WATCHED: Final = ("domain", "application", "adapters", "entrypoints", "migrations")
+WATCHED: Final = ("domain", "application", "adapters", "libraries", "entrypoints", "migrations")
 #: Seconds that the service gets to stop: more than the 15 that it promises.
 _STOP_SECONDS: Final = 20
 

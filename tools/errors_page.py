@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Iterable
 
-from entrypoints.http.fault_catalogue import FAULTS
-from entrypoints.http.problem_catalogue import CATALOGUE
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.field_errors import FIELD_ERRORS
 
 _START = """\
 # Errors
@@ -35,7 +35,7 @@ def errors_page() -> str:
     )
     faults = _table(
         ("code", "meaning", "remedy"),
-        ((f"`{each.code}`", each.meaning, each.remedy) for each in FAULTS),
+        ((f"`{each.code}`", each.meaning, each.remedy) for each in FIELD_ERRORS),
     )
     return f"{_START}{problems}{_FAULTS}{faults}"
 

@@ -6,7 +6,7 @@ May import the application, the domain and the standard library.
 import asyncio
 from datetime import timedelta
 
-from domain.order import Order
+from domain.order.order import Order
 
 
 class SimulatedFulfilment:

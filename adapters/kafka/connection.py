@@ -11,8 +11,8 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from application.cancellation import look_up, uncanceled_for
 from application.errors import BrokerUnavailable
+from libraries.asyncio_tools.cancellation import resolve_host, shield_for
 
 #: Seconds until a broker must have said hello.
 _GREETING: Final = 2.0
@@ -138,13 +138,13 @@ async def _first_answer(
     raise BrokerUnavailable("; ".join(reasons))
 
 
-async def unhurried(work: Coroutine[Any, Any, T]) -> T:
+async def with_generous_deadlines(work: Coroutine[Any, Any, T]) -> T:
     """Do `work`, which a cancellation waits for a moment before it ends it.
 
     aiokafka leaves a connection open whose making is canceled, and while it closes a client it
     keeps a cancellation to itself.
     """
-    return await uncanceled_for(_UNHURRIED, work)
+    return await shield_for(_UNHURRIED, work)
 
 
 async def greet(
@@ -166,7 +166,7 @@ async def _metadata(
     question = MetadataRequest([*topics], allow_auto_topic_creation=False)
     try:
         async with asyncio.timeout(within or _GREETING):
-            await look_up(host, port)
+            await resolve_host(host, port)
             greeted = await create_conn(
                 host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
             )

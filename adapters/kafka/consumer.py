@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 
 from adapters.kafka.connection import KafkaConnection
-from adapters.kafka.silence import replace_silent_connections
+from adapters.kafka.silent_connections import replace_silent_connections
 
 #: Milliseconds until a silent member is declared dead, and between its signs of life.
 _SESSION, _HEARTBEAT = 10_000, 1_000

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.partitioner import DefaultPartitioner
 
 from adapters.kafka.connection import KafkaConnection, reason_of
-from adapters.kafka.silence import replace_silent_connections, why_unreached
+from adapters.kafka.silent_connections import replace_silent_connections, why_unreached
 from application.ports.events import Delivery
 
 #: Seconds for which the broker may think about one request.

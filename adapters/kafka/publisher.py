@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, with_generous_deadlines
 from adapters.kafka.outcomes import Outcomes
 from adapters.kafka.producer import Producer
 from adapters.kafka.readiness import ensure_ready
 from adapters.kafka.topics import ensure_topics
+from application.delivery.messages import message_of
 from application.documents import Event
 from application.errors import BrokerUnavailable
-from application.messages import message_of
 from application.ports.events import PublishReport
 
 #: Seconds that `publish` takes at most, and `close`.
@@ -174,7 +174,7 @@ class KafkaPublisher:
     async def _connected(self) -> Producer:
         async with self._connecting:
             if self._producer is None:
-                return await unhurried(self._connect())
+                return await with_generous_deadlines(self._connect())
             return self._producer
 
     async def _connect(self) -> Producer:

@@ -9,14 +9,14 @@ from typing import Final, TypeAlias
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of, unhurried
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, with_generous_deadlines
 from adapters.kafka.consumer import dismiss, joined
 from adapters.kafka.record_reader import RecordReader
 from adapters.kafka.topics import ensure_topics
 from adapters.kafka.uncommitted import Uncommitted
-from application.cancellation import heed_cancellation
 from application.ports.events import Delivery
-from application.progress import beat
+from libraries.asyncio_tools.cancellation import raise_if_cancelled
+from libraries.asyncio_tools.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class KafkaSource:
         It waits also while the broker is away.
         """
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             beat()
             try:
                 consumer, reader = await self._member()
@@ -117,7 +117,7 @@ class KafkaSource:
 
     async def _member(self) -> tuple[AIOKafkaConsumer, RecordReader]:
         if self._consumer is None or self._reader is None:
-            return await unhurried(self._join())
+            return await with_generous_deadlines(self._join())
         return self._consumer, self._reader
 
     async def _join(self) -> tuple[AIOKafkaConsumer, RecordReader]:

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of
+from application.delivery.topics import PARTITIONS
 from application.errors import BrokerUnavailable
-from application.topics import PARTITIONS
 
 logger = logging.getLogger(__name__)
 

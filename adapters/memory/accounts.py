@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from adapters.memory.storage import MemoryStorage
 from application.ports.accounts import Login
+from domain.account import User
 from domain.actor import Role
 from domain.errors import EmailTaken
 from domain.ids import UserId
-from domain.user import User
 
 
 class MemoryAccounts:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from itertools import count
 from typing import Final
 
+from application.delivery.messages import message_of
 from application.documents import Event
-from application.messages import message_of
 from application.ports.events import Delivery, Placement, PublishReport
-from application.progress import between_rounds
 from domain.ids import EventId
+from libraries.asyncio_tools.heartbeat import between_rounds
 
 CAPACITY: Final = 1_000
 #: Size of the messages that wait for one subscriber, overhead included.

@@ -18,34 +18,36 @@ class MemoryDeadLetters:
     """`DeadLetters` and `DeadLetterAdmin` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
-        self._letters = storage.dead_letters
+        self._dead_letters = storage.dead_letters
         self._outbox = storage.outbox
 
-    async def add(self, letter: DeadLetter, copy: Event) -> bool:
+    async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
         """Keep a letter and let its copy wait in the outbox."""
         await sleep(0)
-        return self._tell(self._letters.bury(letter), copy)
+        return self._tell(self._dead_letters.bury(dead_letter), copy)
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, the oldest first."""
         await sleep(0)
-        return list(islice(self._letters.waiting(), limit))
+        return list(islice(self._dead_letters.waiting(), limit))
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, behind `after`, by id."""
         await sleep(0)
-        letters = (each for each in self._letters.waiting() if after is None or each.id > after)
-        return sorted(letters, key=attrgetter("id"))[:limit]
+        dead_letters = (
+            each for each in self._dead_letters.waiting() if after is None or each.id > after
+        )
+        return sorted(dead_letters, key=attrgetter("id"))[:limit]
 
     async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
         """Those of the letters that exist, the oldest first."""
         await sleep(0)
-        return self._letters.find(letter_ids)
+        return self._dead_letters.find(letter_ids)
 
     async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
         """Mark a letter as put back and let its message wait in the outbox."""
         await sleep(0)
-        return self._tell(self._letters.put_back(letter_id, now), again)
+        return self._tell(self._dead_letters.put_back(letter_id, now), again)
 
     def _tell(self, revision: int | None, event: Event) -> bool:
         if revision is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from domain.ids import OrderId
 
 
-class InboxTable:
+class ProcessedMessagesTable:
     """A unique index: whoever adds what somebody else is adding waits for their transaction."""
 
     def __init__(self) -> None:

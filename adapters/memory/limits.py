@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from application.ports.limits import Allowance, Limit
+from application.ports.limits import Limit, RateLimitResult
 
 _NANOSECONDS: Final = 10**9
 _FIRST_CLEANING: Final = 1_024
@@ -22,7 +22,7 @@ class MemoryRateLimiter:
         self._empty_at: dict[tuple[Limit, str], int] = {}
         self._clean_at = _FIRST_CLEANING
 
-    async def take(self, limit: Limit, key: str) -> Allowance:
+    async def hit(self, limit: Limit, key: str) -> RateLimitResult:
         """Count one request of `key`; one that is not allowed is not counted."""
         now = self._now(limit)
         filled = max(self._empty_at.get((limit, key), 0) - now, 0)
@@ -31,7 +31,7 @@ class MemoryRateLimiter:
         if allowed:
             filled += one
             self._keep(limit, key, now + filled)
-        return Allowance(
+        return RateLimitResult(
             limit=limit,
             allowed=allowed,
             remaining=(whole - filled) // one,
@@ -39,8 +39,8 @@ class MemoryRateLimiter:
             retry_after=_seconds(limit, max(filled + one - whole, 0)),
         )
 
-    async def give_back(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `take` allowed."""
+    async def refund(self, limit: Limit, key: str) -> None:
+        """Uncount one request that `hit` allowed."""
         empty_at = self._empty_at.get((limit, key))
         if empty_at is not None:
             self._empty_at[limit, key] = empty_at - _one(limit)

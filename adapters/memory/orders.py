@@ -8,8 +8,8 @@ from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
 from application.documents import OrderDocument, OrderRecord, OrderWrite
 from application.ports.orders import OrderFilter, OrderPage
-from domain.history import Step
 from domain.ids import OrderId, UserId
+from domain.order.history import Step
 
 
 class MemoryNewOrders:

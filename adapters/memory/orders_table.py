@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from application.documents import OrderDocument, OrderRecord, OrderWrite
 from application.errors import ConcurrentUpdate
 from domain.errors import ReferenceTaken
-from domain.history import Step
 from domain.ids import OrderId, UserId
+from domain.order.history import Step
 
 
 @dataclass(slots=True)

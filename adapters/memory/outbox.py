@@ -103,13 +103,13 @@ class MemoryOutbox:
         return is_waiting or bool(self._storage.cache_debts)
 
 
-class MemoryOutboxBell:
+class MemoryRelayWakeup:
     """Wakes the relay of the same process."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Say that there is something to publish."""
         self._rung.set()
 

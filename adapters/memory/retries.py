@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from application.retry_policy import seconds_of_pause, seconds_until_retry
+from application.delivery.retry_policy import seconds_of_pause, seconds_until_retry
 
 
 @dataclass(slots=True)

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.memory.dead_letters_table import DeadLettersTable
-from adapters.memory.inbox_table import InboxTable
+from adapters.memory.inbox_table import ProcessedMessagesTable
 from adapters.memory.orders_table import OrdersTable
 from adapters.memory.outbox_table import OutboxTable
 from adapters.memory.replays_table import ReplaysTable
 from application.documents import Event
 from application.ports.accounts import Login
 from application.ports.events import Placement
-from domain.events import Outcome
 from domain.ids import OrderId, UserId
+from domain.order.events import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class MemoryStorage:
         #: Orders that the cache may have in an older revision, and since when.
         self.cache_debts: dict[OrderId, datetime] = {}
         self.dead_letters = DeadLettersTable()
-        self.inbox = InboxTable()
-        self.ledger: list[Effect] = []
+        self.inbox = ProcessedMessagesTable()
+        self.effects: list[Effect] = []
         #: Orders that were announced and not processed; when each was last handed over.
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}

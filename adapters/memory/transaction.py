@@ -11,9 +11,9 @@ from application.ports.orders import OrderRenderer
 from application.ports.transaction import Transaction
 from domain.actor import Actor
 from domain.errors import OrderNotFound
-from domain.events import Outcome
 from domain.ids import OrderId
-from domain.order import Order
+from domain.order.events import Outcome
+from domain.order.order import Order
 
 
 class _Orders:
@@ -51,7 +51,7 @@ class _Orders:
         self._writes.clear()
 
 
-class _Inbox:
+class _ProcessedMessages:
     """The inbox inside one transaction."""
 
     def __init__(self, storage: MemoryStorage) -> None:
@@ -75,7 +75,7 @@ class _Inbox:
         self._ended.set()
 
 
-class _Ledger:
+class _Effects:
     """The ledger of effects inside one transaction."""
 
     def __init__(self, storage: MemoryStorage) -> None:
@@ -87,7 +87,7 @@ class _Ledger:
         self._effects.append(Effect(order_id, outcome, now))
 
     def apply(self) -> None:
-        self._storage.ledger.extend(self._effects)
+        self._storage.effects.extend(self._effects)
         self._effects.clear()
 
 
@@ -96,8 +96,8 @@ class _Transaction:
 
     def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
         self.orders = _Orders(storage, renderer)
-        self.inbox = _Inbox(storage)
-        self.ledger = _Ledger(storage)
+        self.inbox = _ProcessedMessages(storage)
+        self.effects = _Effects(storage)
 
     async def commit(self) -> None:
         """Make everything visible to others.
@@ -107,7 +107,7 @@ class _Transaction:
         """
         await sleep(0)
         self.orders.check()
-        for part in (self.orders, self.inbox, self.ledger):
+        for part in (self.orders, self.inbox, self.effects):
             part.apply()
 
 

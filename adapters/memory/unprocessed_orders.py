@@ -15,7 +15,7 @@ class MemoryUnprocessedOrders:
 
     def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
         self._waiting = storage.unprocessed
-        self._letters = storage.dead_letters
+        self._dead_letters = storage.dead_letters
         self._clock = clock
 
     async def now(self) -> datetime:
@@ -40,4 +40,4 @@ class MemoryUnprocessedOrders:
         self._waiting.update({order_id: now for order_id in order_ids if order_id in self._waiting})
 
     def _is_stalled(self, order_id: OrderId, cut_off: datetime) -> bool:
-        return self._waiting[order_id] < cut_off and not self._letters.holds(order_id)
+        return self._waiting[order_id] < cut_off and not self._dead_letters.holds(order_id)

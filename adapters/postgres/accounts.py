@@ -22,10 +22,10 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from adapters.postgres.database import Database
 from adapters.postgres.tables import users
 from application.ports.accounts import Login
+from domain.account import User
 from domain.actor import Role
 from domain.errors import EmailTaken
 from domain.ids import UserId
-from domain.user import User
 
 _BEFORE_ALL: Final = UUID(int=0)
 

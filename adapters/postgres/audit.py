@@ -7,10 +7,10 @@ import asyncpg
 
 from adapters.postgres.audit_query import AUDIT
 from adapters.postgres.database import Database
-from application.audit import AuditProgress, AuditReport
-from application.topics import TYPES
+from application.delivery.audit import AuditProgress, AuditReport
+from application.delivery.topics import TYPES
 from domain.ids import OrderId
-from domain.status import TRANSITIONS
+from domain.order.status import TRANSITIONS
 
 #: Seconds that an audit may take.
 _DEADLINE_SECONDS: Final = 3600.0

@@ -17,12 +17,12 @@ from adapters.postgres.failures import (
     unavailable,
 )
 from adapters.postgres.targets import Target, is_balanced, targets_of
-from application.cancellation import look_up
 from application.errors import Unavailable
-from application.patience import FOR_STORAGE
+from libraries.asyncio_tools.cancellation import resolve_host
+from libraries.asyncio_tools.time_budget import STORAGE_DEADLINE_SECONDS
 
 #: Seconds until a connection stands, or is given up while its request can still be answered.
-_CONNECT_TIMEOUT: Final = FOR_STORAGE - 0.2
+_CONNECT_TIMEOUT: Final = STORAGE_DEADLINE_SECONDS - 0.2
 #: Seconds that PostgreSQL has to answer to a goodbye.
 _FAREWELL: Final = 0.1
 #: How often a session's settings are tried: a role's own `statement_timeout` may cut them off.
@@ -261,7 +261,7 @@ class Server:
 
 async def _connected(target: Target) -> Connection:
     if target.address is not None:
-        await look_up(*target.address)
+        await resolve_host(*target.address)
     connection: Connection = await asyncpg.connect(
         timeout=None, connection_class=Connection, **target.arguments
     )

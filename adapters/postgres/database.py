@@ -8,7 +8,7 @@ from typing import Final
 from adapters.postgres.connection import Connection, Server
 from adapters.postgres.failures import unavailable
 from adapters.postgres.pool import Pool
-from application.patience import storage_deadline
+from libraries.asyncio_tools.time_budget import storage_deadline
 
 #: Seconds that a caller outside of a request waits for PostgreSQL, unless it says otherwise.
 PATIENCE: Final = 5.0
@@ -30,18 +30,18 @@ class Database:
         self._pool = Pool(Server(url).connect, pool_size)
 
     @asynccontextmanager
-    async def driver(self, patience: float = PATIENCE) -> AsyncIterator[Connection]:
+    async def driver(self, time_budget: float = PATIENCE) -> AsyncIterator[Connection]:
         """Take a connection of the pool for the time of the block: one statement, one round trip.
 
         It is in no transaction. A statement raises the service's own errors (see `Connection`); an
         error of the block's own code leaves the block as it is.
 
         Raises:
-            Unavailable: PostgreSQL is out of reach, or took longer than `patience` (seconds), or
+            Unavailable: PostgreSQL is out of reach, or took longer than `time_budget` (seconds), or
                 than the deadline of the request that is being served.
         """
         connection: Connection | None = None
-        time = _in_time(patience)
+        time = _in_time(time_budget)
         try:
             async with time:
                 connection = await self._pool.take()
@@ -98,7 +98,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
         raise unavailable(may_have_changed=False) from error
 
 
-def _in_time(patience: float) -> asyncio.Timeout:
+def _in_time(time_budget: float) -> asyncio.Timeout:
     """So many seconds, or until the deadline of the request that is being served."""
-    until = asyncio.get_running_loop().time() + patience
+    until = asyncio.get_running_loop().time() + time_budget
     return asyncio.timeout_at(min(until, storage_deadline.get() or until))

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.postgres.records import event_of, headers_of, stored_headers, values_of_event
+from adapters.postgres.row_mapping import event_of, headers_of, stored_headers, values_of_event
 from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from domain.ids import OrderId
@@ -67,21 +67,21 @@ class PostgresDeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, letter: DeadLetter, copy: Event) -> bool:
+    async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
         """Keep a letter and let its copy wait in the outbox."""
-        return await self._told(_ADD, *_event_values(copy), *_letter_values(letter))
+        return await self._told(_ADD, *_event_values(copy), *_letter_values(dead_letter))
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, the oldest first."""
-        return await self._letters(_WAITING, limit)
+        return await self._dead_letters(_WAITING, limit)
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
         """At most `limit` letters that were not put back, behind `after`, by id."""
-        return await self._letters(_WAITING_BY_ID, after or _BEGINNING, limit)
+        return await self._dead_letters(_WAITING_BY_ID, after or _BEGINNING, limit)
 
     async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
         """Those of the letters that exist, the oldest first."""
-        return await self._letters(_FIND, list(letter_ids))
+        return await self._dead_letters(_FIND, list(letter_ids))
 
     async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
         """Mark a letter as put back and let its message wait in the outbox."""
@@ -92,7 +92,7 @@ class PostgresDeadLetters:
         async with self._database.driver() as driver:
             return await driver.fetchval(statement, *values) is not None
 
-    async def _letters(self, statement: str, *values: object) -> Sequence[DeadLetter]:
+    async def _dead_letters(self, statement: str, *values: object) -> Sequence[DeadLetter]:
         async with self._database.driver() as driver:
             return [_letter(row) for row in await driver.fetch(statement, *values)]
 
@@ -116,16 +116,16 @@ def _event_values(event: Event) -> tuple[Any, ...]:
     return tuple(values[name] for name in _TOLD)
 
 
-def _letter_values(letter: DeadLetter) -> tuple[Any, ...]:
+def _letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
     return (
-        letter.topic,
-        letter.key,
-        letter.value,
-        stored_headers(letter.headers),
-        letter.reason,
-        letter.attempts,
-        letter.order_id,
-        letter.at,
+        dead_letter.topic,
+        dead_letter.key,
+        dead_letter.value,
+        stored_headers(dead_letter.headers),
+        dead_letter.reason,
+        dead_letter.attempts,
+        dead_letter.order_id,
+        dead_letter.at,
     )
 
 

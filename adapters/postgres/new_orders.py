@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from adapters.postgres.batching import Shared
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
-from adapters.postgres.sharing import Shared
 from application.documents import OrderWrite
 
 #: The largest group.

@@ -28,7 +28,7 @@ class PostgresOutbox:
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
         """At most `size` eligible events that no other relay holds."""
-        async with self._database.driver(patience=_HOLD_SECONDS) as driver, _begun(driver):
+        async with self._database.driver(time_budget=_HOLD_SECONDS) as driver, _begun(driver):
             async with within(PATIENCE):
                 batch = await _locked(driver, size)
             yield batch

@@ -8,9 +8,9 @@ import asyncpg
 
 from adapters.postgres import outbox_statements as sql
 from adapters.postgres.database import PATIENCE, within
-from adapters.postgres.records import event_of
+from adapters.postgres.row_mapping import event_of
+from application.delivery.retry_policy import seconds_of_pause, seconds_until_retry
 from application.ports.events import Placement
-from application.retry_policy import seconds_of_pause, seconds_until_retry
 from domain.ids import EventId, OrderId
 
 _MAX_REASON_CHARACTERS: Final = 1_000

@@ -178,7 +178,7 @@ def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
         ValueError: it names every parameter that is unknown, refused or wrong, never a password.
     """
     found: dict[str, str] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     given = {name: value for name, value in given.items() if value or name not in _KNOWN}
     wanted = {(name, name): value for name, value in given.items()}
     for name, parameter in _KNOWN.items():
@@ -189,9 +189,9 @@ def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
         try:
             found[name] = _reader(name)(value)
         except ValueError as error:
-            faults.append(f"{shown} {error}")
-    if faults:
-        raise ValueError("; ".join(faults))
+            errors.append(f"{shown} {error}")
+    if errors:
+        raise ValueError("; ".join(errors))
     return found
 
 

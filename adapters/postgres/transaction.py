@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import PROMPT_SECONDS, Database, within
-from adapters.postgres.records import SELECT, record_of
+from adapters.postgres.row_mapping import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
 from domain.actor import Actor
 from domain.errors import OrderNotFound
-from domain.events import Outcome
 from domain.ids import OrderId
-from domain.order import Order
+from domain.order.events import Outcome
+from domain.order.order import Order
 
 # Another writer's row lock is waited for; its revision then tells who was first. One statement is
 # one round trip: the order, its step and its event, or none of them.
@@ -95,8 +95,8 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
     )
 
 
-class PostgresInbox:
-    """`Inbox` within a transaction of PostgreSQL."""
+class PostgresProcessedMessages:
+    """`ProcessedMessages` within a transaction of PostgreSQL."""
 
     def __init__(self, driver: Connection) -> None:
         self._driver = driver
@@ -107,8 +107,8 @@ class PostgresInbox:
         return bool(await self._driver.fetchval(_ADMIT, order_id, now))
 
 
-class PostgresLedger:
-    """`Ledger` within a transaction of PostgreSQL."""
+class PostgresEffects:
+    """`Effects` within a transaction of PostgreSQL."""
 
     def __init__(self, driver: Connection) -> None:
         self._driver = driver
@@ -129,8 +129,8 @@ class PostgresTransaction:
     def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
         self._driver = driver
         self.orders = PostgresOrderRepository(driver, renderer)
-        self.inbox = PostgresInbox(driver)
-        self.ledger = PostgresLedger(driver)
+        self.inbox = PostgresProcessedMessages(driver)
+        self.effects = PostgresEffects(driver)
 
     async def commit(self) -> None:
         """Make everything durable."""

@@ -8,13 +8,13 @@ from typing import Final
 from uuid import UUID
 
 from adapters.redis.cache_scripts import FILL, OFFER, PUT, TAKE_LEASE
-from adapters.redis.errors import OutOfReach
 from adapters.redis.generation import GREET
-from adapters.redis.link import RedisLink
-from adapters.redis.script import Script
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId, UserId
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
+from libraries.redis_client.script import Script
 
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
@@ -34,7 +34,7 @@ class RedisOrderCache:
 
     asks_storage = False
 
-    def __init__(self, link: RedisLink, ttl: float) -> None:
+    def __init__(self, link: RedisClient, ttl: float) -> None:
         self._link = link
         self._ttl_ms = max(1, round(ttl * 1000))
         self._keys = link.cache_keys
@@ -53,7 +53,7 @@ class RedisOrderCache:
             generation, entry = await self._link.call(
                 "MGET", self._keys.generation, f"{self._entry}{order_id}"
             )
-        except OutOfReach:
+        except RedisUnavailable:
             return _BYPASS
         document = _document(generation, entry)
         if document is not None:
@@ -70,7 +70,7 @@ class RedisOrderCache:
             lease: bytes | None = await self._take_lease(
                 self._keys_of(order_id), token, lease_ms, token_hex(8), server.identity
             )
-        except OutOfReach:
+        except RedisUnavailable:
             return None
         return None if lease is None else lease.decode()
 
@@ -110,7 +110,7 @@ class RedisOrderCache:
         keys = self._keys.generation, self._keys.recent
         try:
             await self._begin_generation(keys, token_hex(8), server.identity, 1)
-        except OutOfReach:
+        except RedisUnavailable:
             return False
         return True
 
@@ -121,7 +121,7 @@ class RedisOrderCache:
         facts = str(order_id), document.revision, _described(document), self._ttl_ms, noted_ms
         try:
             await script(self._keys_of(order_id), *lease, *facts)
-        except OutOfReach:
+        except RedisUnavailable:
             return False
         return True
 

@@ -5,9 +5,9 @@ from collections.abc import Awaitable
 from hashlib import blake2b
 from typing import Any, Final
 
-from adapters.redis.errors import OutOfReach
-from adapters.redis.link import RedisLink
-from application.ports.limits import Allowance, Limit, RateLimiter
+from application.ports.limits import Limit, RateLimiter, RateLimitResult
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ return {allowed, times(whole - filled, one), seconds(filled),
 """
 )
 
-_GIVE_BACK: Final = (
+_REFUND: Final = (
     _BUCKET
     + """
 if filled > 0 then
@@ -77,23 +77,23 @@ class RedisRateLimiter:
     goes, or comes back, and no more than that.
     """
 
-    def __init__(self, link: RedisLink, otherwise: RateLimiter) -> None:
+    def __init__(self, link: RedisClient, otherwise: RateLimiter) -> None:
         self._link = link
         self._otherwise = otherwise
         self._take = link.script(_TAKE)
-        self._give_back = link.script(_GIVE_BACK)
+        self._refund = link.script(_REFUND)
 
-    def take(self, limit: Limit, key: str) -> Awaitable[Allowance]:
+    def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
         """Count one request of `key`; one that is not allowed is not counted."""
         asked = self._take.begin([self._bucket(limit, key)], limit.count, limit.period)
         return self._answer(limit, key, asked)
 
-    async def _answer(self, limit: Limit, key: str, asked: Awaitable[Any]) -> Allowance:
+    async def _answer(self, limit: Limit, key: str, asked: Awaitable[Any]) -> RateLimitResult:
         try:
             allowed, remaining, reset, retry_after = await asked
-        except OutOfReach:
-            return await self._otherwise.take(limit, key)
-        return Allowance(
+        except RedisUnavailable:
+            return await self._otherwise.hit(limit, key)
+        return RateLimitResult(
             limit=limit,
             allowed=allowed == 1,
             remaining=remaining,
@@ -101,12 +101,12 @@ class RedisRateLimiter:
             retry_after=retry_after,
         )
 
-    async def give_back(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `take` allowed."""
+    async def refund(self, limit: Limit, key: str) -> None:
+        """Uncount one request that `hit` allowed."""
         try:
-            await self._give_back([self._bucket(limit, key)], limit.count, limit.period)
-        except OutOfReach:
-            await self._otherwise.give_back(limit, key)
+            await self._refund([self._bucket(limit, key)], limit.count, limit.period)
+        except RedisUnavailable:
+            await self._otherwise.refund(limit, key)
 
     def _bucket(self, limit: Limit, key: str) -> str:
         # A key holds what somebody typed as an address: of any length, and nobody else's business.

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from adapters.redis.errors import OutOfReach
-from adapters.redis.link import RedisLink
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
 
 #: A write within a script: a full server, one that refuses writes, and a user without a right to
 #: either refuse it, though they answer to PING.
@@ -14,13 +14,13 @@ _OF_ONE_KEY: Final = ("WRONGTYPE", "NOPERM")
 _REFUSED_FOR_SECONDS: Final = 10.0
 
 
-async def ensure_ready(link: RedisLink) -> None:
+async def ensure_ready(link: RedisClient) -> None:
     """Check that Redis takes writes and scripts, and has refused no other key of late.
 
     Raises:
-        OutOfReach: with the reason.
+        RedisUnavailable: with the reason.
     """
     await link.call("EVAL", _WRITE, 1, link.key("ready"))
     refusal = link.refused_within(_REFUSED_FOR_SECONDS)
     if refusal is not None and refusal.startswith(_OF_ONE_KEY):
-        raise OutOfReach(refusal)
+        raise RedisUnavailable(refusal)

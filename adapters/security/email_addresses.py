@@ -6,9 +6,9 @@ import email_validator
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from application.ports.accounts import EmailAddress
+from domain.account import MAX_EMAIL
 from domain.errors import Invalid
-from domain.text import read_text
-from domain.user import MAX_EMAIL
+from domain.text import parse_text
 
 #: `.local` and `.test` are addresses of a company's own network: the library's list is not ours.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -27,7 +27,7 @@ class ValidatedAddresses:
             Invalid: it is not an address, or has a domain of one label: nobody receives an order's
                 mail at a bare host name.
         """
-        text = _folded(read_text(value, 3, MAX_EMAIL))
+        text = _folded(parse_text(value, 3, MAX_EMAIL))
         valid = _validated(text)
         if valid is None or "." not in valid.domain:
             raise Invalid.value("not-an-email", "Must be an e-mail address.")

@@ -5,14 +5,14 @@ from typing import assert_never
 
 import msgspec
 
+from application.delivery.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from application.documents import Event, OrderDocument
-from application.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
-from application.tracing import traceparent_of
 from domain.actor import Actor
-from domain.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
 from domain.ids import EventId
-from domain.order import Order
-from domain.status import OrderStatus
+from domain.order.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
+from domain.order.order import Order
+from domain.order.status import OrderStatus
+from libraries.trace_context import traceparent_of
 
 
 class _StatusChanged(msgspec.Struct, rename={"before": "from", "after": "to"}):

@@ -8,12 +8,12 @@ from uuid import UUID
 import msgspec
 
 from application.documents import OrderDocument, OrderRecord
-from domain.attributes import NO_ATTRIBUTES, Attributes
 from domain.currency import Currency
-from domain.lines import OrderLine, OrderLines
 from domain.money import Money
-from domain.order import Order, OrderState
-from domain.status import OrderStatus
+from domain.order.attributes import NO_ATTRIBUTES, Attributes
+from domain.order.lines import OrderLine, OrderLines
+from domain.order.order import Order, OrderState
+from domain.order.status import OrderStatus
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -68,7 +68,7 @@ class JsonOrderRenderer:
 
     def restore(self, record: OrderRecord) -> Order:
         """The aggregate again."""
-        currency = Currency.read(record.currency)
+        currency = Currency.parse(record.currency)
         lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
         return Order.restore(
             OrderState(

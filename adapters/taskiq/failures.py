@@ -10,8 +10,8 @@ from typing import Final
 
 from taskiq import AsyncBroker, TaskiqMessage
 
+from application.delivery.outages import DATABASE, outages
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
-from application.outages import DATABASE, outages
 
 logger = logging.getLogger(__name__)
 

@@ -75,8 +75,8 @@ class InProcessBroker(InMemoryBroker):
         await self._free.acquire()
         _start(self._run(task_id, again.payload), self._running)
 
-    async def drain(self, patience: float) -> None:
-        """Let running tasks end, and stop those that have not after `patience` seconds.
+    async def drain(self, time_budget: float) -> None:
+        """Let running tasks end, and stop those that have not after `time_budget` seconds.
 
         What is stopped is not lost: its order stays unprocessed, and is handed over again.
         """
@@ -84,7 +84,7 @@ class InProcessBroker(InMemoryBroker):
         for task in self._waiting:
             task.cancel()
         if self._running:
-            await asyncio.wait(self._running, timeout=patience)
+            await asyncio.wait(self._running, timeout=time_budget)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, *self._waiting, return_exceptions=True)

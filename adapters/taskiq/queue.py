@@ -6,10 +6,10 @@ from taskiq import AsyncBroker
 from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
+from application.delivery.outages import QUEUE, outages
 from application.errors import Unavailable
-from application.outages import QUEUE, outages
-from application.progress import beat
 from domain.ids import OrderId
+from libraries.asyncio_tools.heartbeat import beat
 
 PROCESS_ORDER: Final = "process_order_task"
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from adapters.taskiq.server import QueueServer, errors_as_ours
-from adapters.taskiq.task_stream import keys_of_queue
+from libraries.task_stream.redis_server import QueueServer, errors_as_ours
+from libraries.task_stream.stream import keys_of_queue
 
 #: A command for each key that Redis refuses for a key of another type, in the order of the keys.
 _LOOKS: Final = ("XLEN", "ZCARD", "HLEN", "ZCARD")

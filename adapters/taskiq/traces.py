@@ -4,22 +4,22 @@ from typing import Final
 
 from taskiq import TaskiqMessage, TaskiqMiddleware
 
-from application.tracing import caused_by
+from libraries.trace_context import current_traceparent
 
 #: The label that carries it; a worker of an earlier release overlooks it.
 _LABEL: Final = "traceparent"
 
 
 class TaskTraces(TaskiqMiddleware):
-    """Hands `caused_by` on from the process that brings a task to the one that runs it."""
+    """Pass the traceparent from the process that enqueues a task to the worker that runs it."""
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         """Write down what caused the task."""
-        if (cause := caused_by.get()) is not None:
+        if (cause := current_traceparent.get()) is not None:
             message.labels[_LABEL] = cause
         return message
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         """Let what the task does be caused by the same."""
-        caused_by.set(message.labels.get(_LABEL))
+        current_traceparent.set(message.labels.get(_LABEL))
         return message

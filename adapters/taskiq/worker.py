@@ -9,7 +9,7 @@ from taskiq import AckableMessage
 from taskiq.acks import AcknowledgeType
 
 from adapters.taskiq.receiver import JudgingReceiver
-from adapters.taskiq.redis_streams import HeldTask, RedisStreamBroker
+from libraries.task_stream.broker import HeldTask, RedisStreamBroker
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +20,14 @@ _CANCEL: Final = 1.0
 class Worker:
     """Runs tasks, `at_once` at most.
 
-    When it is to stop, the running tasks get `patience` seconds; what has not ended by then is
+    When it is to stop, the running tasks get `time_budget` seconds; what has not ended by then is
     given back.
     """
 
-    def __init__(self, broker: RedisStreamBroker, at_once: int, patience: float) -> None:
+    def __init__(self, broker: RedisStreamBroker, at_once: int, time_budget: float) -> None:
         self._broker = broker
         self._at_once = at_once
-        self._patience = patience
+        self._patience = time_budget
         #: The tasks that run, of this receiver and of those before it.
         self._running: set[asyncio.Task[object]] = set()
         broker.is_worker_process = True
@@ -51,10 +51,10 @@ class Worker:
 
 
 async def work(
-    broker: RedisStreamBroker, stop: asyncio.Event, at_once: int, patience: float
+    broker: RedisStreamBroker, stop: asyncio.Event, at_once: int, time_budget: float
 ) -> None:
     """Be a worker until `stop`, without a supervisor."""
-    worker = Worker(broker, at_once, patience)
+    worker = Worker(broker, at_once, time_budget)
     try:
         await worker.run(stop)
     finally:
@@ -68,7 +68,7 @@ class _Receiver(JudgingReceiver):
         self,
         broker: RedisStreamBroker,
         at_once: int,
-        patience: float,
+        time_budget: float,
         running: set[asyncio.Task[object]],
     ) -> None:
         super().__init__(
@@ -76,7 +76,7 @@ class _Receiver(JudgingReceiver):
             broker.failures,
             max_async_tasks=at_once,
             ack_type=AcknowledgeType.WHEN_EXECUTED,
-            wait_tasks_timeout=patience,
+            wait_tasks_timeout=time_budget,
         )
         self._running = running
 

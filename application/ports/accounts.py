@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.account import User
 from domain.actor import Role
 from domain.ids import UserId
-from domain.user import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class PasswordStore(Protocol):
         """Replace `old_hash`, unless another has replaced it meanwhile."""
 
 
-class AccountStandings(Protocol):
+class AccountCache(Protocol):
     """Accounts as they stood at most a second ago, for what every request asks."""
 
-    async def standing(self, user_id: UserId) -> User | None:
+    async def get(self, user_id: UserId) -> User | None:
         """The account, or None. While the storage is out of reach: as it was last known.
 
         Raises:

@@ -37,7 +37,7 @@ class DeadLetters(Protocol):
     adapter numbers these events (`revision`), whatever number they come with.
     """
 
-    async def add(self, letter: DeadLetter, copy: Event) -> bool:
+    async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
         """Keep a letter and let its copy wait in the outbox, both or neither.
 
         False, and nothing is changed, where the letter is there and waits. One that was put back

@@ -62,8 +62,8 @@ class OutboxBatch(Protocol):
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Record why the broker refused events; each is retried later, or parked in the end.
 
-        `application/retry_policy.py` has the waits. A parked event waits for an operator, and only
-        later events of its own order wait with it.
+        `application/delivery/retry_policy.py` has the waits. A parked event waits for an operator,
+        and only later events of its own order wait with it.
         """
 
     async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
@@ -91,10 +91,10 @@ class Outbox(Protocol):
         """
 
 
-class OutboxBell(Protocol):
+class RelayWakeup(Protocol):
     """Wakes the relay after a commit, so that polling is only the safety net."""
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Say that there is something to publish. Never waits, never raises."""
 
     async def wait(self, at_most: float) -> bool:

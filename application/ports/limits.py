@@ -15,7 +15,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RateLimitResult:
     """What is left of a limit after a request was counted.
 
     `reset` and `retry_after` are seconds: until all is left again, until one more is allowed.
@@ -31,11 +31,11 @@ class Allowance:
 class RateLimiter(Protocol):
     """GCRA (ITU-T I.371): a steady rate with bursts up to the whole count."""
 
-    def take(self, limit: Limit, key: str) -> Awaitable[Allowance]:
+    def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
         """Count one request of `key`; one that is not allowed is not counted. Never raises.
 
         The question may be on its way before anybody awaits the answer; somebody must.
         """
 
-    async def give_back(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `take` allowed. Never raises."""
+    async def refund(self, limit: Limit, key: str) -> None:
+        """Uncount one request that `hit` allowed. Never raises."""

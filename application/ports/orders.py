@@ -8,10 +8,10 @@ from typing import Protocol
 
 from application.documents import Event, OrderDocument, OrderRecord, OrderWrite
 from domain.actor import Actor
-from domain.history import Step
 from domain.ids import EventId, OrderId, UserId
-from domain.order import Order
-from domain.status import OrderStatus
+from domain.order.history import Step
+from domain.order.order import Order
+from domain.order.status import OrderStatus
 
 
 class OrderRenderer(Protocol):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.ids import OrderId
-from domain.order import Order
+from domain.order.order import Order
 
 
 class TaskQueue(Protocol):

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from application.ports.orders import OrderRepository
-from domain.events import Outcome
 from domain.ids import OrderId
+from domain.order.events import Outcome
 
 
-class Inbox(Protocol):
+class ProcessedMessages(Protocol):
     """Which orders' processing has been recorded: the guard of exactly once."""
 
     async def admit(self, order_id: OrderId, now: datetime) -> bool:
@@ -19,7 +19,7 @@ class Inbox(Protocol):
         """
 
 
-class Ledger(Protocol):
+class Effects(Protocol):
     """The effects of processing, one row each. No unique key: the audit must be able to fail."""
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
@@ -34,11 +34,11 @@ class Transaction(Protocol):
         """The orders, seen and changed within the transaction."""
 
     @property
-    def inbox(self) -> Inbox:
+    def inbox(self) -> ProcessedMessages:
         """The inbox, within the transaction."""
 
     @property
-    def ledger(self) -> Ledger:
+    def effects(self) -> Effects:
         """The ledger of effects, within the transaction."""
 
     async def commit(self) -> None:

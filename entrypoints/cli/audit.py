@@ -9,11 +9,11 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from application.audit import AuditProgress, AuditReader, AuditReport, Bad
+from application.delivery.audit import AuditProgress, AuditReader, AuditReport, Bad
 from application.ports.system import Clock
 from domain.ids import OrderId
 from entrypoints.composition.service import opened_container
-from entrypoints.readiness import Readiness
+from entrypoints.observability.readiness import Readiness
 from entrypoints.settings import Settings
 
 

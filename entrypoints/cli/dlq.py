@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
+from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
-from application.replay_dead_letters import ReplayDeadLetters
 from domain.errors import Invalid
 from entrypoints.composition.service import opened_container
 from entrypoints.settings import Settings
@@ -14,10 +14,10 @@ from entrypoints.settings import Settings
 async def show(settings: Settings, limit: int) -> int:
     """Print the letters that wait, a line each, the oldest first; the exit status."""
     async with opened_container(settings) as container:
-        letters = await container.get(DeadLetterAdmin)
-        found = await letters.waiting(limit + 1)
-    for letter in found[:limit]:
-        sys.stdout.write(_line(letter))
+        dead_letters = await container.get(DeadLetterAdmin)
+        found = await dead_letters.waiting(limit + 1)
+    for dead_letter in found[:limit]:
+        sys.stdout.write(_line(dead_letter))
     if not found:
         sys.stdout.write("No dead letter waits.\n")
     if len(found) > limit:
@@ -46,9 +46,9 @@ async def replay(settings: Settings, letter_ids: Sequence[UUID], *, everything: 
     return 1 if missed else 0
 
 
-def _line(letter: DeadLetter) -> str:
-    about = f"order={letter.order_id}" if letter.order_id else f"key={letter.key!r}"
+def _line(dead_letter: DeadLetter) -> str:
+    about = f"order={dead_letter.order_id}" if dead_letter.order_id else f"key={dead_letter.key!r}"
     return (
-        f"{letter.id} {letter.at.isoformat()} topic={letter.topic} {about}"
-        f" attempts={letter.attempts} reason={letter.reason!r}\n"
+        f"{dead_letter.id} {dead_letter.at.isoformat()} topic={dead_letter.topic} {about}"
+        f" attempts={dead_letter.attempts} reason={dead_letter.reason!r}\n"
     )

@@ -18,7 +18,7 @@ from domain.actor import Role
 from domain.errors import OrderServiceError
 from entrypoints.cli.standard_streams import discard_output, open_standard_streams
 from entrypoints.composition.errors import CannotStart, Misconfigured
-from entrypoints.logs import configure_logs, log_crashes
+from entrypoints.observability.logs import configure_logs, log_crashes
 from entrypoints.settings import BadSettings, Settings, load_settings
 
 #: sysexits.h: something was found in an unconfigured or misconfigured state.
@@ -138,7 +138,7 @@ def replay_outbox(
 
 
 @dlq.command(name="list")
-def list_letters(*, limit: Limit = 100) -> None:
+def list_dead_letters(*, limit: Limit = 100) -> None:
     """List the dead letters that wait, with reason and attempts.
 
     Parameters
@@ -152,7 +152,7 @@ def list_letters(*, limit: Limit = 100) -> None:
 
 
 @dlq.command(name="replay")
-def replay_letters(
+def replay_dead_letters(
     *letter_ids: UUID, everything: Annotated[bool, Parameter(name="--all", negative="")] = False
 ) -> None:
     """Put dead letters back: publish their messages as they came.
@@ -172,7 +172,7 @@ def replay_letters(
 @app.command
 def openapi() -> None:
     """Print the OpenAPI document of the HTTP API."""
-    from entrypoints.http.openapi import document_text  # noqa: PLC0415 - as above
+    from entrypoints.http.openapi.document import document_text  # noqa: PLC0415 - as above
 
     sys.stdout.write(document_text())
 
@@ -180,7 +180,7 @@ def openapi() -> None:
 @app.command
 def asyncapi() -> None:
     """Print the AsyncAPI document of the events on Kafka."""
-    from entrypoints.asyncapi.document import document_text  # noqa: PLC0415 - as above
+    from entrypoints.messaging.asyncapi.document import document_text  # noqa: PLC0415 - as above
 
     sys.stdout.write(document_text())
 

@@ -4,7 +4,7 @@ import sys
 
 from entrypoints.composition.embedded import opened_database
 from entrypoints.composition.errors import Misconfigured
-from entrypoints.composition.schema import bring_to_head, schema_fault
+from entrypoints.composition.schema import migrate_schema, schema_fault
 from entrypoints.settings import Settings
 
 
@@ -20,7 +20,7 @@ async def migrate(settings: Settings, *, check: bool) -> int:
         sys.stdout.write(f"{fault or 'The schema is at head.'}\n")
         return 1 if fault else 0
     async with opened_database(settings, may_create=True) as database:
-        changed = await bring_to_head(database.url)
+        changed = await migrate_schema(database.url)
     sys.stdout.write("Migrated.\n" if changed else "The schema was at head already.\n")
     return 0
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from rich.console import Console
 
-from application.ports.events import OutboxBell
+from application.ports.events import RelayWakeup
 from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxAdmin, ReplayRequest
 from application.ports.system import Clock
 from domain.errors import Invalid
@@ -51,7 +51,7 @@ async def replay(
             request = await _with_progress(admin.replay_since(_aware(since)))
         else:
             request = await admin.unpark_all()
-        (await container.get(OutboxBell)).ring()
+        (await container.get(RelayWakeup)).notify()
     sys.stdout.write(_report(request))
     return 1 if request.purged else 0
 

@@ -18,9 +18,9 @@ from entrypoints.composition.roles import (
     worker_role,
 )
 from entrypoints.composition.service import opened_container
-from entrypoints.http import operations
 from entrypoints.http.app import api
-from entrypoints.logs import announce_ready, logger
+from entrypoints.http.routes import operations
+from entrypoints.observability.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
 ROLES: Final[dict[str, Role]] = {

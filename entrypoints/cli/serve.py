@@ -8,7 +8,7 @@ from entrypoints.cli.signals import Stop
 from entrypoints.composition.embedded import data_dir_of, only_server
 from entrypoints.composition.service import running_service
 from entrypoints.http.app import api
-from entrypoints.logs import logger
+from entrypoints.observability.logs import logger
 from entrypoints.settings import Settings
 
 
@@ -30,7 +30,7 @@ async def serve(settings: Settings) -> int:
             async with running_service(settings) as services:
                 app = api(nullcontext(services), settings)
                 server = Server(app, settings.keep_alive, lambda: announce(listener, data_dir))
-                stop.once_up(server.come_down)
+                stop.once_up(server.shut_down)
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
         logger.info("stopped on the way up")

@@ -13,11 +13,11 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from entrypoints.composition.errors import CannotStart
-from entrypoints.http.refusals import refused
-from entrypoints.http_server.connection import Connection
-from entrypoints.http_server.limits import raise_file_limit
-from entrypoints.http_server.refusals import App, Refusal
-from entrypoints.logs import announce_ready
+from entrypoints.http.problems.server_refusals import refused
+from entrypoints.observability.logs import announce_ready
+from libraries.http_server.connection import Connection
+from libraries.http_server.limits import raise_file_limit
+from libraries.http_server.refusals import App, Refusal
 
 #: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
 _GRACE: Final = 8
@@ -130,7 +130,7 @@ class Server(uvicorn.Server):
     def _new_protocol(self) -> ApiConnection:
         return ApiConnection(self.config, self.server_state, self.lifespan.state)
 
-    def come_down(self) -> None:
+    def shut_down(self) -> None:
         """Stop taking connections, and end when those that there are have ended."""
         self.should_exit = True
 
@@ -177,5 +177,5 @@ async def serving_beside(
     try:
         yield
     finally:
-        server.come_down()
+        server.shut_down()
         await task

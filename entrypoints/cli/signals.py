@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from entrypoints.logs import logger
+from entrypoints.observability.logs import logger
 
 
 class Stop:
@@ -18,9 +18,9 @@ class Stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self)
 
-    def once_up(self, come_down: Callable[[], None]) -> None:
+    def once_up(self, shut_down: Callable[[], None]) -> None:
         """From now on, a signal means this."""
-        self._come_down = come_down
+        self._come_down = shut_down
 
     def __call__(self) -> None:
         """A signal has come."""

@@ -4,17 +4,17 @@ import sys
 from collections.abc import Awaitable, Callable
 from getpass import getpass
 
-from application.change_account import DisableAccount, EnableAccount, GrantRole
-from application.list_accounts import ListAccounts
-from application.register_user import RegisterUser, Registration
-from application.set_password import SetPassword
+from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.list_accounts import ListAccounts
+from application.accounts.register import RegisterUser, Registration
+from application.accounts.set_password import SetPassword
+from domain.account import User, parse_password
 from domain.actor import Role
 from domain.errors import Invalid
-from domain.faults import Faults
-from domain.user import User, read_password
-from entrypoints.composition.adapters import email_addresses
+from domain.validation import ValidationErrors
+from entrypoints.composition.providers.system import email_addresses
 from entrypoints.composition.service import opened_container
-from entrypoints.log_secrets import keep_out_of_logs
+from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.settings import Settings
 
 
@@ -24,9 +24,9 @@ def read_new_password(*, from_stdin: bool) -> str:
     Raises:
         Invalid: it breaks a rule, its repetition differs, or there is no terminal.
     """
-    faults = Faults()
-    password = faults.read(read_password, _typed(from_stdin=from_stdin), "password")
-    sound = faults.sound(password)
+    faults = ValidationErrors()
+    password = faults.parse(parse_password, _typed(from_stdin=from_stdin), "password")
+    sound = faults.require(password)
     keep_out_of_logs(sound)
     return sound
 
@@ -37,9 +37,9 @@ def read_registration(email: str, role: Role, *, from_stdin: bool) -> Registrati
     Raises:
         Invalid: the address or the password breaks a rule, or there is no terminal.
     """
-    faults = Faults()
-    address = faults.read(email_addresses().parse, email, "EMAIL")
-    return Registration(faults.sound(address), read_new_password(from_stdin=from_stdin), role)
+    faults = ValidationErrors()
+    address = faults.parse(email_addresses().parse, email, "EMAIL")
+    return Registration(faults.require(address), read_new_password(from_stdin=from_stdin), role)
 
 
 async def create(settings: Settings, registration: Registration) -> int:

@@ -18,8 +18,8 @@ from entrypoints.cli.server import announce, listening, options
 from entrypoints.cli.signals import Stop
 from entrypoints.composition.overrides import load_overrides
 from entrypoints.composition.schema import require_head
-from entrypoints.logs import log_crashes, logger
-from entrypoints.metrics.workers import counting_together, forget_worker
+from entrypoints.observability.logs import log_crashes, logger
+from entrypoints.observability.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
 
 #: Seconds between two looks whether a worker answers.

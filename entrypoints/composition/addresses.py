@@ -25,7 +25,7 @@ def redis(text: str) -> str:
     Raises:
         ValueError: it is none, or a parameter cannot be honoured.
     """
-    from adapters.redis.urls import check  # noqa: PLC0415 - see above
+    from libraries.redis_client.urls import check  # noqa: PLC0415 - see above
 
     check(text)
     return text

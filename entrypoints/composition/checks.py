@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NewType
 
-from entrypoints.readiness import Check
+from entrypoints.observability.readiness import Check
 
 StorageChecks = NewType("StorageChecks", Mapping[str, Check])
 CacheChecks = NewType("CacheChecks", Mapping[str, Check])

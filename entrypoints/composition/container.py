@@ -10,15 +10,18 @@ from dishka.provider import BaseProvider
 
 from adapters.security.keys import SigningKeys
 from application.ports.leases import Holder
-from entrypoints.composition.adapters import SecurityProvider, SystemProvider
-from entrypoints.composition.application import ApplicationProvider
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
-from entrypoints.composition.in_process import InProcessKafkaProvider, InProcessRedisProvider
-from entrypoints.composition.metrics import MetricsProvider
-from entrypoints.composition.resources import Resources
-from entrypoints.composition.storage import PostgresProvider
-from entrypoints.readiness import Readiness
-from entrypoints.roles.supervisor import Supervisor
+from entrypoints.composition.providers.application import ApplicationProvider
+from entrypoints.composition.providers.in_process import (
+    InProcessKafkaProvider,
+    InProcessRedisProvider,
+)
+from entrypoints.composition.providers.metrics import MetricsProvider
+from entrypoints.composition.providers.postgres import PostgresProvider
+from entrypoints.composition.providers.system import SecurityProvider, SystemProvider
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.observability.readiness import Readiness
+from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import Settings
 
 
@@ -28,7 +31,7 @@ class SettingsProvider(Provider):
     scope = Scope.APP
 
     settings = from_context(Settings)
-    resources = from_context(Resources)
+    resources = from_context(StartupContext)
 
     supervisor = provide(Supervisor)
 
@@ -38,7 +41,7 @@ class SettingsProvider(Provider):
         return Readiness(storage, {**cache, **bus})
 
     @provide
-    def holder(self, resources: Resources) -> Holder:
+    def holder(self, resources: StartupContext) -> Holder:
         """The name of this process, as it stands in leases.
 
         An embedded database has one process at a time: the next one need not wait for the leases
@@ -49,13 +52,13 @@ class SettingsProvider(Provider):
         return Holder(f"{gethostname()}:{getpid()}:{uuid4().hex[:8]}")
 
     @provide
-    def keys(self, resources: Resources) -> SigningKeys:
+    def keys(self, resources: StartupContext) -> SigningKeys:
         """The keys that sign tokens and cursors."""
         return resources.keys
 
 
 def make_container(
-    settings: Settings, resources: Resources, *instead: BaseProvider
+    settings: Settings, resources: StartupContext, *instead: BaseProvider
 ) -> AsyncContainer:
     """Everything, put together but not yet made; providers `instead` replace what they provide."""
     return make_async_container(
@@ -63,7 +66,7 @@ def make_container(
         *instead,
         # Last, because it wraps the cache in use, whichever that is.
         MetricsProvider(),
-        context={Settings: settings, Resources: resources},
+        context={Settings: settings, StartupContext: resources},
     )
 
 
@@ -86,7 +89,7 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
 def _redis(settings: Settings) -> Provider:
     if settings.redis_url is None:
         return InProcessRedisProvider()
-    from entrypoints.composition.redis import RedisProvider  # noqa: PLC0415 - as above
+    from entrypoints.composition.providers.redis import RedisProvider  # noqa: PLC0415 - as above
 
     return RedisProvider()
 
@@ -94,6 +97,6 @@ def _redis(settings: Settings) -> Provider:
 def _kafka(settings: Settings) -> Provider:
     if settings.kafka_bootstrap_servers is None:
         return InProcessKafkaProvider()
-    from entrypoints.composition.kafka import KafkaProvider  # noqa: PLC0415 - as above
+    from entrypoints.composition.providers.kafka import KafkaProvider  # noqa: PLC0415 - as above
 
     return KafkaProvider()

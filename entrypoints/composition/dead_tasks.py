@@ -5,9 +5,9 @@ from uuid import UUID
 import msgspec
 
 from adapters.taskiq.failures import DeadTask, OnDead, log_dead
-from application.bury_order import BuryOrder
+from application.delivery.dead_letter_order import DeadLetterOrder
 from domain.ids import OrderId
-from entrypoints.metrics.tasks import TaskResult, count_task
+from entrypoints.observability.metrics.tasks import TaskResult, count_task
 
 
 class _Task(msgspec.Struct):
@@ -16,7 +16,7 @@ class _Task(msgspec.Struct):
     args: list[UUID]
 
 
-def burying(bury_order: BuryOrder) -> OnDead:
+def burying(dead_letter_order: DeadLetterOrder) -> OnDead:
     """Keeps dead tasks as dead letters; what tells of no order is kept in the log."""
 
     async def bury(task: DeadTask) -> None:
@@ -25,7 +25,7 @@ def burying(bury_order: BuryOrder) -> OnDead:
         except (msgspec.DecodeError, IndexError):
             await log_dead(task)
             return
-        if not await bury_order(order_id, task.reason, task.attempts):
+        if not await dead_letter_order(order_id, task.reason, task.attempts):
             await log_dead(task)
 
     async def counted(task: DeadTask) -> None:

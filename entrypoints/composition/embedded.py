@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.embedded_postgres import (
+from entrypoints.composition.errors import CannotStart, Misconfigured
+from entrypoints.settings import Settings
+from libraries.embedded_postgres import (
     AlreadyServing,
     EmbeddedPostgres,
     EmbeddedPostgresError,
@@ -16,8 +18,6 @@ from adapters.embedded_postgres import (
     find_data_dir,
     has_data,
 )
-from entrypoints.composition.errors import CannotStart, Misconfigured
-from entrypoints.settings import Settings
 
 
 @contextmanager

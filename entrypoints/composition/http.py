@@ -2,23 +2,23 @@
 
 from dishka import AsyncContainer
 
-from application.authenticate import Authenticate
-from application.change_order_status import ChangeOrderStatus
-from application.create_order import CreateOrder
-from application.list_orders import ListOrders
-from application.log_in import LogIn
+from application.accounts.authenticate import Authenticate
+from application.accounts.log_in import LogIn
+from application.accounts.read_account import ReadAccount
+from application.accounts.register import RegisterUser
+from application.orders.change_status import ChangeStatus
+from application.orders.conflict_retry import retrying
+from application.orders.list_orders import ListOrders
+from application.orders.place_order import PlaceOrder
+from application.orders.read_history import ReadHistory
+from application.orders.read_order import ReadOrder
 from application.ports.accounts import EmailAddresses
 from application.ports.limits import RateLimiter
 from application.ports.paging import Cursors
-from application.read_account import ReadAccount
-from application.read_history import ReadHistory
-from application.read_order import ReadOrder
-from application.register_user import RegisterUser
-from application.retrying import retrying
 from entrypoints.http.services import HttpLimits, Services
-from entrypoints.metrics.scrape import Metrics
-from entrypoints.readiness import Readiness
-from entrypoints.roles.supervisor import Supervisor
+from entrypoints.observability.metrics.scrape import Metrics
+from entrypoints.observability.readiness import Readiness
+from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import Settings
 
 
@@ -31,9 +31,9 @@ async def http_services(container: AsyncContainer) -> Services:
         addresses=await container.get(EmailAddresses),
         authenticate=await container.get(Authenticate),
         read_account=await container.get(ReadAccount),
-        create_order=await container.get(CreateOrder),
+        create_order=await container.get(PlaceOrder),
         read_order=await container.get(ReadOrder),
-        change_status=retrying(await container.get(ChangeOrderStatus)),
+        change_status=retrying(await container.get(ChangeStatus)),
         list_orders=await container.get(ListOrders),
         read_history=await container.get(ReadHistory),
         problems=(await container.get(Supervisor)).problems,

@@ -12,7 +12,7 @@ from adapters.postgres.failures import is_permanent
 from adapters.postgres.suitability import UnsuitableDatabase, privileges_explained
 from application.errors import Unavailable
 from entrypoints.composition.errors import CannotStart, Misconfigured
-from entrypoints.logs import logger
+from entrypoints.observability.logs import logger
 
 _WAIT_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 0.5

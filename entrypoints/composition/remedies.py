@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from entrypoints.readiness import Check
+from entrypoints.observability.readiness import Check
 
 #: The remedy for a refusal of Redis, by the word with which it begins.
 _OF_REDIS: Final[Mapping[str, str]] = {

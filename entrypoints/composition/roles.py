@@ -11,27 +11,27 @@ from taskiq import AsyncBroker
 
 from adapters.postgres.database import Database
 from adapters.taskiq.in_process import InProcessBroker
-from application.bury_message import BuryMessage
-from application.ports.events import EventSource, OutboxBell
+from application.delivery.dead_letter_message import DeadLetterMessage
+from application.delivery.purge import PurgeExpired
+from application.delivery.relay_outbox import RelayOutbox
+from application.delivery.requeue_stalled import RequeueStalledOrders
+from application.orders.process_order import ProcessOrder
+from application.ports.events import EventSource, RelayWakeup
 from application.ports.orders import OrderReader
 from application.ports.tasks import TaskQueue
-from application.process_order import ProcessOrder
-from application.progress import stop_signal
-from application.relay_outbox import RelayOutbox
-from application.requeue_stalled import RequeueStalledOrders
-from application.retention import Retention
-from entrypoints.composition.resources import Resources
-from entrypoints.metrics.scrape import SHARE_SECONDS, Metrics
-from entrypoints.metrics.table import IS_SHARED
-from entrypoints.roles import keeper
-from entrypoints.roles.consumer import consume
-from entrypoints.roles.keeper import keep_alive
-from entrypoints.roles.relay import relay
-from entrypoints.roles.requeuer import Requeuer
-from entrypoints.roles.retention import purge_for_ever
-from entrypoints.roles.supervisor import Loop, Supervisor, every, with_database
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.messaging.consumer import consume
+from entrypoints.messaging.tasks import register_tasks
+from entrypoints.observability.metrics.scrape import SHARE_SECONDS, Metrics
+from entrypoints.observability.metrics.table import IS_SHARED
+from entrypoints.processes import watchdog
+from entrypoints.processes.purger import purge_periodically
+from entrypoints.processes.relay import relay
+from entrypoints.processes.requeuer import Requeuer
+from entrypoints.processes.supervisor import Loop, Supervisor, every, with_database
+from entrypoints.processes.watchdog import keep_alive
 from entrypoints.settings import Settings
-from entrypoints.tasks import register_tasks
+from libraries.asyncio_tools.heartbeat import stop_signal
 
 #: Tasks that a worker runs at once; the fulfilment mostly waits.
 TASKS_AT_ONCE: Final = 256
@@ -59,8 +59,8 @@ async def running(container: AsyncContainer, *roles: Role) -> AsyncIterator[None
 async def relay_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
     """Outbox to broker."""
     relay_outbox = await container.get(RelayOutbox)
-    bell = await container.get(OutboxBell)
-    supervisor.start("relay", lambda: relay(relay_outbox, bell))
+    relay_wakeup = await container.get(RelayWakeup)
+    supervisor.start("relay", lambda: relay(relay_outbox, relay_wakeup))
 
 
 async def consumer_role(
@@ -70,7 +70,7 @@ async def consumer_role(
     source = await container.get(EventSource)
     tasks = await container.get(TaskQueue)
     orders = await container.get(OrderReader)
-    bury = await container.get(BuryMessage)
+    bury = await container.get(DeadLetterMessage)
     supervisor.start("consumer", lambda: consume(source, tasks, orders, bury))
 
 
@@ -79,21 +79,23 @@ async def worker_role(
 ) -> None:
     """`process_order_task`, requeuer and retention."""
     broker = await container.get(AsyncBroker)
-    retention = await container.get(Retention)
+    retention = await container.get(PurgeExpired)
     register_tasks(broker, await container.get(ProcessOrder))
     supervisor.start("worker", _tasks(broker, stack), is_watched=not _runs_here(broker))
     supervisor.start("requeuer", (await _requeuer(container)).run)
-    supervisor.start("retention", lambda: purge_for_ever(retention))
+    supervisor.start("retention", lambda: purge_periodically(retention))
 
 
-async def keeper_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
+async def watchdog_role(
+    container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack
+) -> None:
     """Keep a database of our own alive."""
-    revive = (await container.get(Resources)).revive
+    revive = (await container.get(StartupContext)).revive
     if revive is not None:
         database = await container.get(Database)
         ping = with_database(database.ping)
         watch = partial(keep_alive, database.is_connected, ping, revive)
-        supervisor.start("keeper", lambda: every(keeper.PERIOD, watch))
+        supervisor.start("keeper", lambda: every(watchdog.PERIOD, watch))
 
 
 async def watch_role(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
@@ -110,7 +112,7 @@ async def _requeuer(container: AsyncContainer) -> Requeuer:
     was published before it began. Elsewhere that may be under way.
     """
     settings, requeue = await container.get(Settings), await container.get(RequeueStalledOrders)
-    is_alone = (await container.get(Resources)).revive is not None
+    is_alone = (await container.get(StartupContext)).revive is not None
     return Requeuer(requeue, settings.sweep_after, timedelta() if is_alone else None)
 
 
@@ -122,8 +124,8 @@ def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
     if isinstance(broker, InProcessBroker):
         return lambda: _drain_at_the_end(broker)
     # It knows Redis, which a process without one need not load.
-    from adapters.taskiq.redis_streams import RedisStreamBroker  # noqa: PLC0415 - as above
     from adapters.taskiq.worker import Worker  # noqa: PLC0415 - as above
+    from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
 
     assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third
     worker = Worker(broker, TASKS_AT_ONCE, TASKS_DRAIN_SECONDS)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from adapters.postgres.migrating import ForeignSchema, migrate, schema_of
+from adapters.postgres.migrations import ForeignSchema, migrate, schema_of
 from adapters.postgres.schema_state import State
 from adapters.postgres.suitability import require_suitable
 from entrypoints.composition.errors import Misconfigured
@@ -21,7 +21,7 @@ _FAULTS: Final = {
 }
 
 
-async def bring_to_head(url: str) -> bool:
+async def migrate_schema(url: str) -> bool:
     """Bring the schema to its newest revision; return whether there was anything to do.
 
     Raises:

@@ -12,19 +12,19 @@ from entrypoints.composition.container import default_providers, make_container
 from entrypoints.composition.embedded import opened_database, signing_secret
 from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import bad, load_overrides, refuse_useless, replaced
-from entrypoints.composition.resources import Resources
 from entrypoints.composition.roles import (
     Role,
     consumer_role,
-    keeper_role,
     relay_role,
     running,
     watch_role,
+    watchdog_role,
     worker_role,
 )
-from entrypoints.composition.schema import bring_to_head, require_head
+from entrypoints.composition.schema import migrate_schema, require_head
+from entrypoints.composition.startup_context import StartupContext
 from entrypoints.http.services import Services
-from entrypoints.logs import logger
+from entrypoints.observability.logs import logger
 from entrypoints.settings import Settings
 
 
@@ -36,7 +36,7 @@ async def running_service(settings: Settings, *instead: BaseProvider) -> AsyncIt
     """
     roles: list[Role] = [watch_role]
     if settings.missing_services:
-        roles += [keeper_role, worker_role, consumer_role, relay_role]
+        roles += [watchdog_role, worker_role, consumer_role, relay_role]
     async with (
         opened_container(
             settings, *instead, owns_data=bool(settings.missing_services)
@@ -62,9 +62,9 @@ async def opened_container(
     """
     overrides = _overrides(settings)
     async with opened_database(settings, may_create=owns_data) as database:
-        await (bring_to_head if owns_data else require_head)(database.url)
+        await (migrate_schema if owns_data else require_head)(database.url)
         keys = SigningKeys(signing_secret(settings), settings.jwt_previous_secret_keys)
-        resources = Resources(database.url, keys, database.revive)
+        resources = StartupContext(database.url, keys, database.revive)
         container = _container(settings, resources, overrides, instead)
         try:
             yield container
@@ -74,7 +74,7 @@ async def opened_container(
 
 def _container(
     settings: Settings,
-    resources: Resources,
+    resources: StartupContext,
     overrides: Sequence[BaseProvider],
     instead: Sequence[BaseProvider],
 ) -> AsyncContainer:

@@ -9,14 +9,14 @@ from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
 from entrypoints.composition.service import running_service
-from entrypoints.http import accounts, docs, home, operations, orders
 from entrypoints.http.cors import Cors
-from entrypoints.http.edge import Edge
-from entrypoints.http.path_prefix import PathPrefix
-from entrypoints.http.problems import refuse
-from entrypoints.http.request import ApiRequest
+from entrypoints.http.messages.request import ApiRequest
+from entrypoints.http.middleware import Edge
+from entrypoints.http.problems.responses import refuse
+from entrypoints.http.proxies.path_prefix import PathPrefix
+from entrypoints.http.routes import accounts, docs, home, operations, orders
 from entrypoints.http.services import Services
-from entrypoints.logs import configure_logs
+from entrypoints.observability.logs import configure_logs
 from entrypoints.settings import Settings, load_settings
 
 ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes, home.routes)

@@ -11,10 +11,10 @@ from typing import Any, Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from entrypoints.http.answer import Answer, Header
-from entrypoints.http.errors import PreflightRefused
-from entrypoints.http.headers import joined, values_of
-from entrypoints.http.problems import problem_answer
+from entrypoints.http.messages.headers import joined, values_of
+from entrypoints.http.problems.errors import PreflightRefused
+from entrypoints.http.problems.responses import problem_answer
+from entrypoints.http.responses.raw_response import Answer, Header
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _REQUEST_HEADERS: Final = (

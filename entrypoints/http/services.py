@@ -4,22 +4,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from application.authenticate import Authenticate
-from application.change_order_status import ChangeStatus
-from application.create_order import PlacedOrder, PlaceOrder
+from application.accounts.authenticate import Authenticate
+from application.accounts.log_in import Credentials
+from application.accounts.read_account import ReadAccount
+from application.accounts.register import Registration
 from application.documents import OrderDocument
-from application.list_orders import ListOrders
-from application.log_in import Credentials
+from application.orders.change_status import ChangeStatusCommand
+from application.orders.list_orders import ListOrders
+from application.orders.place_order import PlacedOrder, PlaceOrderCommand
+from application.orders.read_history import ReadHistory
+from application.orders.read_order import ReadOrder
 from application.ports.accounts import AccessToken, EmailAddresses
 from application.ports.limits import Limit, RateLimiter
 from application.ports.paging import Cursors
-from application.read_account import ReadAccount
-from application.read_history import ReadHistory
-from application.read_order import ReadOrder
-from application.register_user import Registration
-from domain.user import User
-from entrypoints.metrics.scrape import Metrics
-from entrypoints.readiness import Readiness
+from domain.account import User
+from entrypoints.observability.metrics.scrape import Metrics
+from entrypoints.observability.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Services:
     addresses: EmailAddresses
     authenticate: Authenticate
     read_account: ReadAccount
-    create_order: Callable[[PlaceOrder], Awaitable[PlacedOrder]]
+    create_order: Callable[[PlaceOrderCommand], Awaitable[PlacedOrder]]
     read_order: ReadOrder
-    change_status: Callable[[ChangeStatus], Awaitable[OrderDocument]]
+    change_status: Callable[[ChangeStatusCommand], Awaitable[OrderDocument]]
     list_orders: ListOrders
     read_history: ReadHistory
     #: The problems of the loops of this process.

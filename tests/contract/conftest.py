@@ -10,8 +10,8 @@ import pytest
 from adapters.memory.bus import MemoryBus
 from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.limits import MemoryRateLimiter
-from adapters.memory.outbox import MemoryOutboxBell
-from application.ports.events import EventSource, OutboxBell
+from adapters.memory.outbox import MemoryRelayWakeup
+from application.ports.events import EventSource, RelayWakeup
 from tests.contract.bundles import TTL, Bus, Cache, Limiter
 from tests.contract.kafka_bundle import published_to_kafka
 from tests.support.adapters import Adapters, memory_adapters
@@ -57,7 +57,7 @@ BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_
 
 
 @pytest.fixture(autouse=True)
-def _without_hurry(unhurried: None) -> None:
+def _without_hurry(with_generous_deadlines: None) -> None:
     """Every suite judges what is right, and none how fast."""
 
 
@@ -86,5 +86,5 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
 
 
 @pytest.fixture
-def bell() -> OutboxBell:
-    return MemoryOutboxBell()
+def relay_wakeup() -> RelayWakeup:
+    return MemoryRelayWakeup()

@@ -12,7 +12,7 @@ from adapters.kafka.source import KafkaSource
 from application.ports.events import EventSource
 from tests.contract.bundles import Bus
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 
 @asynccontextmanager

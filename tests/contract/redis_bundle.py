@@ -13,15 +13,15 @@ from uuid import uuid4
 import pytest
 
 from adapters.redis import limits
-from adapters.redis.bell import RedisOutboxBell
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
-from adapters.redis.link import RedisLink
-from application.ports.events import OutboxBell
-from application.ports.limits import Allowance, Limit
+from adapters.redis.relay_wakeup import RedisRelayWakeup
+from application.ports.events import RelayWakeup
+from application.ports.limits import Limit, RateLimitResult
+from libraries.redis_client.client import RedisClient
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 from tests.support.redis import linked
 from tests.support.time import MovableClock
 
@@ -40,7 +40,7 @@ end
 _SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
-def linked_alone(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RedisLink]:
+def linked_alone(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RedisClient]:
     """A link to the shared server, under a prefix of its own."""
     server: Shared = request.getfixturevalue("redis_server")
     return linked(server.url, f"{uuid4().hex}:")
@@ -66,7 +66,7 @@ async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limi
 
         await pass_time(0)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("_TAKE", "_GIVE_BACK"):
+            for name in ("_TAKE", "_REFUND"):
                 source: str = getattr(limits, name)
                 assert source.count(_SERVERS_CLOCK) == 1
                 ours = f"redis.call('MGET', '{hand}:s', '{hand}:us')"
@@ -78,46 +78,46 @@ async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limi
 class Nobody:
     """`RateLimiter` that is not to be asked: Redis is there."""
 
-    async def take(self, limit: Limit, key: str) -> Allowance:
+    async def hit(self, limit: Limit, key: str) -> RateLimitResult:
         raise AssertionError(f"Redis did not count {limit} of {key}")
 
-    async def give_back(self, limit: Limit, key: str) -> None:
+    async def refund(self, limit: Limit, key: str) -> None:
         raise AssertionError(f"Redis did not give back {limit} of {key}")
 
 
 class DistantBell:
     """Rings in one process and is heard in another."""
 
-    def __init__(self, here: OutboxBell, there: RedisOutboxBell) -> None:
-        self.ring = here.ring
+    def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
+        self.notify = here.notify
         self.wait = there.wait
         self._rung = there._rung
 
 
 @asynccontextmanager
-async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[OutboxBell]:
-    async with linked_alone(request) as link, _listening(RedisOutboxBell(link)) as bell:
-        yield bell
+async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as relay_wakeup:
+        yield relay_wakeup
 
 
 @asynccontextmanager
-async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[OutboxBell]:
-    async with linked_alone(request) as link, _listening(RedisOutboxBell(link)) as there:
-        yield DistantBell(RedisOutboxBell(link), there)
+async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as there:
+        yield DistantBell(RedisRelayWakeup(link), there)
 
 
 @asynccontextmanager
-async def _listening(bell: RedisOutboxBell) -> AsyncIterator[RedisOutboxBell]:
+async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelayWakeup]:
     try:
-        assert await bell.open(LONG)
+        assert await relay_wakeup.open(LONG)
         # A subscription that came at the second attempt has rung, to be on the safe side.
-        await bell.wait(0)
-        yield bell
+        await relay_wakeup.wait(0)
+        yield relay_wakeup
     finally:
-        await bell.close()
+        await relay_wakeup.close()
 
 
-def _ageing(link: RedisLink) -> PassTime:
+def _ageing(link: RedisClient) -> PassTime:
     age = link.script(_AGE)
 
     async def pass_time(seconds: float) -> None:

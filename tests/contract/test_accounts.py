@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from application.ports.accounts import Login
+from domain.account import User
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.user import User
 from tests.support.adapters import Adapters
 from tests.support.orders import a_user_id
 from tests.support.time import NOW

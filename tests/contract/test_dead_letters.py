@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 
-from adapters.memory.outbox import MemoryOutboxBell
+from adapters.memory.outbox import MemoryRelayWakeup
+from application.delivery.dead_letters import dead_letter_copy, dead_letter_from, replayed_message
+from application.delivery.messages import message_of
+from application.delivery.replay_dead_letters import BATCH, ReplayDeadLetters
 from application.documents import Event, Original
-from application.letters import copy_of, letter_of, message_again
-from application.messages import message_of
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 from application.ports.events import Delivery, Placement
-from application.replay_dead_letters import BATCH, ReplayDeadLetters
 from domain.ids import EventId, OrderId
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
@@ -35,23 +35,23 @@ MESSAGE = Delivery(b"no uuid", b"\x00\xff no json", _HEADERS)
 def a_letter(
     message: Delivery = MESSAGE, *, order_id: OrderId | None = None, at: datetime = NOW
 ) -> DeadLetter:
-    return letter_of(message, "new_order", "no JSON", 1, at, order_id)
+    return dead_letter_from(message, "new_order", "no JSON", 1, at, order_id)
 
 
-def copy(letter: DeadLetter) -> Event:
-    return copy_of(letter, EventId(IDS.new(NOW)))
+def copy(dead_letter: DeadLetter) -> Event:
+    return dead_letter_copy(dead_letter, EventId(IDS.new(NOW)))
 
 
-def again(letter: DeadLetter) -> Event:
-    return message_again(letter, EventId(IDS.new(NOW)), NOW)
+def again(dead_letter: DeadLetter) -> Event:
+    return replayed_message(dead_letter, EventId(IDS.new(NOW)), NOW)
 
 
-async def bury(adapters: Adapters, letter: DeadLetter) -> bool:
-    return await adapters.dead_letters.add(letter, copy(letter))
+async def bury(adapters: Adapters, dead_letter: DeadLetter) -> bool:
+    return await adapters.dead_letters.add(dead_letter, copy(dead_letter))
 
 
-async def put_back(adapters: Adapters, letter: DeadLetter, at: datetime = NOW) -> bool:
-    return await adapters.dead_letters.put_back(letter.id, again(letter), at)
+async def put_back(adapters: Adapters, dead_letter: DeadLetter, at: datetime = NOW) -> bool:
+    return await adapters.dead_letters.put_back(dead_letter.id, again(dead_letter), at)
 
 
 async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
@@ -60,16 +60,16 @@ async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
 
 @pytest.mark.parametrize("key", [None, b"", b"\x00\xff"])
 async def test_a_letter_is_kept_as_it_came(adapters: Adapters, key: bytes | None) -> None:
-    letter = a_letter(replace(MESSAGE, key=key), order_id=an_order_id())
-    assert await bury(adapters, letter)
-    assert await all_waiting(adapters) == [letter]
-    assert await adapters.dead_letters.find([letter.id, uuid4()]) == [letter]
+    dead_letter = a_letter(replace(MESSAGE, key=key), order_id=an_order_id())
+    assert await bury(adapters, dead_letter)
+    assert await all_waiting(adapters) == [dead_letter]
+    assert await adapters.dead_letters.find([dead_letter.id, uuid4()]) == [dead_letter]
 
 
 async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
-    letter = a_letter()
-    told = copy(letter)
-    await adapters.dead_letters.add(letter, told)
+    dead_letter = a_letter()
+    told = copy(dead_letter)
+    await adapters.dead_letters.add(dead_letter, told)
     assert await publish(adapters.outbox) == [told]
     headers = (*MESSAGE.headers, ("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
     assert told.topic == "new_order.dlq"
@@ -81,9 +81,9 @@ async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
 async def test_a_message_is_kept_copied_and_put_back_byte_for_byte(
     adapters: Adapters, message: Delivery
 ) -> None:
-    letter = letter_of(message, "new_order", "no JSON", 1, NOW)
-    assert await bury(adapters, letter)
-    [kept] = await adapters.dead_letters.find([letter.id])
+    dead_letter = dead_letter_from(message, "new_order", "no JSON", 1, NOW)
+    assert await bury(adapters, dead_letter)
+    [kept] = await adapters.dead_letters.find([dead_letter.id])
     assert (kept.key, kept.value, kept.headers) == (message.key, message.value, message.headers)
     assert await put_back(adapters, kept)
     copied, again = [(await publish(adapters.outbox))[0] for _ in range(2)]
@@ -112,28 +112,28 @@ async def test_a_message_that_many_bury_at_once_is_one_letter_with_one_copy(
 async def test_the_oldest_letters_come_first_and_no_more_than_asked_for(
     adapters: Adapters,
 ) -> None:
-    letters = [
+    dead_letters = [
         a_letter(replace(MESSAGE, value=b"%d" % hours), at=NOW - hours * HOUR) for hours in range(4)
     ]
-    for letter in letters:
-        await bury(adapters, letter)
+    for dead_letter in dead_letters:
+        await bury(adapters, dead_letter)
     oldest = await adapters.dead_letters.waiting(2)
-    assert list(oldest) == [letters[3], letters[2]]
+    assert list(oldest) == [dead_letters[3], dead_letters[2]]
 
 
 async def test_a_letter_that_is_put_back_waits_no_more_and_its_message_goes_out_again(
     adapters: Adapters,
 ) -> None:
-    letter = a_letter()
-    await bury(adapters, letter)
-    assert await put_back(adapters, letter, NOW + HOUR)
+    dead_letter = a_letter()
+    await bury(adapters, dead_letter)
+    assert await put_back(adapters, dead_letter, NOW + HOUR)
     assert await all_waiting(adapters) == []
-    [kept] = await adapters.dead_letters.find([letter.id])
-    assert kept == replace(letter, replayed_at=NOW + HOUR)
+    [kept] = await adapters.dead_letters.find([dead_letter.id])
+    assert kept == replace(dead_letter, replayed_at=NOW + HOUR)
     [first] = await publish(adapters.outbox)
     [second] = await publish(adapters.outbox)
     assert (first.topic, second.topic) == ("new_order.dlq", "new_order")
-    assert (second.subject, second.revision) == (letter.id, 2)
+    assert (second.subject, second.revision) == (dead_letter.id, 2)
     assert (second.payload, second.original) == (
         MESSAGE.value,
         Original(MESSAGE.key, MESSAGE.headers),
@@ -141,9 +141,9 @@ async def test_a_letter_that_is_put_back_waits_no_more_and_its_message_goes_out_
 
 
 async def test_a_letter_is_put_back_once(adapters: Adapters) -> None:
-    letter = a_letter()
-    await bury(adapters, letter)
-    outcomes = await asyncio.gather(*(put_back(adapters, letter) for _ in range(8)))
+    dead_letter = a_letter()
+    await bury(adapters, dead_letter)
+    outcomes = await asyncio.gather(*(put_back(adapters, dead_letter) for _ in range(8)))
     assert sorted(outcomes) == [False] * 7 + [True]
     assert [len(await publish(adapters.outbox)) for _ in range(3)] == [1, 1, 0]
 
@@ -154,10 +154,10 @@ async def test_a_letter_that_does_not_exist_is_not_put_back(adapters: Adapters) 
 
 
 async def test_a_letter_that_was_put_back_and_dies_again_waits_again(adapters: Adapters) -> None:
-    letter = a_letter()
-    await bury(adapters, letter)
-    await put_back(adapters, letter)
-    worse = replace(letter, reason="still no JSON", attempts=5, at=NOW + HOUR)
+    dead_letter = a_letter()
+    await bury(adapters, dead_letter)
+    await put_back(adapters, dead_letter)
+    worse = replace(dead_letter, reason="still no JSON", attempts=5, at=NOW + HOUR)
     assert await bury(adapters, worse)
     assert await all_waiting(adapters) == [worse]
     assert await put_back(adapters, worse)
@@ -166,16 +166,16 @@ async def test_a_letter_that_was_put_back_and_dies_again_waits_again(adapters: A
 
 
 async def test_pages_by_id_show_each_waiting_letter_once(adapters: Adapters) -> None:
-    letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(5)]
-    for letter in letters:
-        await bury(adapters, letter)
-    await put_back(adapters, letters.pop())
+    dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(5)]
+    for dead_letter in dead_letters:
+        await bury(adapters, dead_letter)
+    await put_back(adapters, dead_letters.pop())
     pages: list[DeadLetter] = []
     after = None
     while page := await adapters.dead_letters.waiting_by_id(after, 2):
         pages += page
         after = page[-1].id
-    assert pages == sorted(letters, key=attrgetter("id"))
+    assert pages == sorted(dead_letters, key=attrgetter("id"))
 
 
 class DyingAgain:
@@ -186,20 +186,20 @@ class DyingAgain:
 
     def __init__(self, adapters: Adapters, clock: MovableClock) -> None:
         self._adapters = adapters
-        letters: DeadLetterAdmin = adapters.dead_letters
-        self._letters = letters
+        dead_letters: DeadLetterAdmin = adapters.dead_letters
+        self._dead_letters = dead_letters
         self._clock = clock
         self.put_back_ids: list[UUID] = []
-        self.waiting_by_id = letters.waiting_by_id
-        self.waiting = letters.waiting
-        self.find = letters.find
+        self.waiting_by_id = dead_letters.waiting_by_id
+        self.waiting = dead_letters.waiting
+        self.find = dead_letters.find
 
     async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
         assert letter_id not in self.put_back_ids
         self.put_back_ids.append(letter_id)
-        [letter] = await self._letters.find([letter_id])
-        is_done = await self._letters.put_back(letter_id, again, now)
-        dead = replace(letter, at=self._clock.now())
+        [dead_letter] = await self._dead_letters.find([letter_id])
+        is_done = await self._dead_letters.put_back(letter_id, again, now)
+        dead = replace(dead_letter, at=self._clock.now())
         assert await bury(self._adapters, dead)
         return is_done
 
@@ -208,13 +208,13 @@ class DyingAgain:
 async def test_replay_of_all_puts_each_letter_back_once_whatever_the_clocks_show(
     adapters: Adapters, skew: timedelta
 ) -> None:
-    letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(BATCH + 1)]
-    for letter in letters:
-        await bury(adapters, letter)
+    dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(BATCH + 1)]
+    for dead_letter in dead_letters:
+        await bury(adapters, dead_letter)
     dying = DyingAgain(adapters, MovableClock(NOW))
-    replay = ReplayDeadLetters(dying, MemoryOutboxBell(), MovableClock(NOW + skew), IDS)
+    replay = ReplayDeadLetters(dying, MemoryRelayWakeup(), MovableClock(NOW + skew), IDS)
     assert await replay.all() == BATCH + 1
-    assert sorted(dying.put_back_ids) == sorted(letter.id for letter in letters)
+    assert sorted(dying.put_back_ids) == sorted(dead_letter.id for dead_letter in dead_letters)
 
 
 async def stalled(adapters: Adapters) -> list[OrderId]:
@@ -228,12 +228,12 @@ async def test_an_order_that_is_a_dead_letter_is_not_requeued_until_it_is_put_ba
 ) -> None:
     dead, healthy = [(await place(adapters)).record.id for _ in range(2)]
     await publish(adapters.outbox)
-    letter = a_letter(order_id=dead)
-    await bury(adapters, letter)
+    dead_letter = a_letter(order_id=dead)
+    await bury(adapters, dead_letter)
     assert await stalled(adapters) == [healthy]
-    await put_back(adapters, letter)
+    await put_back(adapters, dead_letter)
     assert sorted(await stalled(adapters)) == [dead, healthy]
-    await bury(adapters, letter)
+    await bury(adapters, dead_letter)
     assert await stalled(adapters) == [healthy]
 
 
@@ -265,9 +265,9 @@ async def test_records_that_cannot_be_decoded_are_letters_of_their_own() -> None
         Delivery(None, None, (), placement, "corrupt")
         for placement in (Placement(0, 1), Placement(0, 2), Placement(1, 1))
     ]
-    letters = {a_letter(record).id for record in [*records, Delivery(None, None)]}
-    assert len(letters) == 4
-    assert a_letter(replace(records[0], defect="still corrupt")).id in letters
+    dead_letters = {a_letter(record).id for record in [*records, Delivery(None, None)]}
+    assert len(dead_letters) == 4
+    assert a_letter(replace(records[0], defect="still corrupt")).id in dead_letters
 
 
 async def test_letters_of_different_messages_are_different() -> None:

@@ -12,6 +12,7 @@ from application.documents import Event, Original
 from application.ports.events import Delivery, EventSource, PublishReport
 from tests.contract.bundles import Bus
 from tests.support.acts import acknowledged
+from tests.support.deadlines import LONG
 from tests.support.messages import MESSAGES, WITH_SERVERS
 from tests.support.orders import (
     CANCELED,
@@ -20,7 +21,6 @@ from tests.support.orders import (
     a_user_id,
     an_order_write,
 )
-from tests.support.patience import LONG
 from tests.support.time import NOW
 
 NEW_ORDER = "new_order"

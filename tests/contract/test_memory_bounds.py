@@ -98,7 +98,7 @@ async def test_the_limiter_forgets_who_has_been_idle() -> None:
     limit = Limit("orders", 60, 60)
     for second in range(50):
         for visitor in range(200):
-            await limiter.take(limit, f"{second} {visitor}")
+            await limiter.hit(limit, f"{second} {visitor}")
         await clock.advance(1)
     assert len(limiter._empty_at) < 2_000
 
@@ -108,7 +108,7 @@ async def test_the_limiter_keeps_count_of_everybody_who_is_not_idle() -> None:
     once = Limit("once", 1, 60)
     visitors = [f"visitor {n}" for n in range(5_000)]
     for allowed in (True, False):
-        assert {(await limiter.take(once, each)).allowed for each in visitors} == {allowed}
+        assert {(await limiter.hit(once, each)).allowed for each in visitors} == {allowed}
 
 
 async def test_the_publisher_waits_for_a_subscriber_that_fell_behind() -> None:

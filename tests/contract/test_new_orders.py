@@ -7,10 +7,10 @@ import pytest
 from application.documents import OrderWrite
 from domain.currency import Currency
 from domain.errors import ReferenceTaken
-from domain.history import Step
 from domain.ids import UserId
-from domain.lines import OrderLine, OrderLines
 from domain.money import Money
+from domain.order.history import Step
+from domain.order.lines import OrderLine, OrderLines
 from tests.support.acts import an_owner, order_in, place, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import (
@@ -144,9 +144,9 @@ AWKWARD = OrderLines(
     usd("100000.09"),
 )
 BY_THE_HUNDRED = OrderLines((OrderLine("p", "n" * 200, 1, None),) * 100, usd("999999999.99"))
-YEN = OrderLines((OrderLine("p", None, 1, None),), Money.of(Decimal(7), Currency.read("JPY")))
+YEN = OrderLines((OrderLine("p", None, 1, None),), Money.of(Decimal(7), Currency.parse("JPY")))
 DINARS = OrderLines(
-    (OrderLine("p", None, 1, None),), Money.of(Decimal("0.125"), Currency.read("KWD"))
+    (OrderLine("p", None, 1, None),), Money.of(Decimal("0.125"), Currency.parse("KWD"))
 )
 
 

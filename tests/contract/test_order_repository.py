@@ -8,10 +8,10 @@ from application.errors import ConcurrentUpdate
 from application.ports.transaction import Transaction
 from domain.actor import SYSTEM, Actor, Role
 from domain.errors import OrderNotFound
-from domain.events import Outcome
 from domain.ids import OrderId
-from domain.order import Order
-from domain.status import OrderStatus
+from domain.order.events import Outcome
+from domain.order.order import Order
+from domain.order.status import OrderStatus
 from tests.support.acts import an_owner, move, order_in, place, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import (
@@ -33,7 +33,7 @@ from tests.support.time import NOW
 async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
     """All that a transaction can write, short of committing it."""
     assert await tx.inbox.admit(order_id, NOW)
-    await tx.ledger.record(order_id, Outcome.FULFILLED, NOW)
+    await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id, STAFF)
     order.move_to(PAID, STAFF, None, NOW)
     await tx.orders.save(an_order_write(order))
@@ -172,7 +172,7 @@ async def write_too_late(
         assert await tx.inbox.admit(order_id, NOW)
         order = await tx.orders.get(order_id, SYSTEM)
         await meanwhile()
-        await tx.ledger.record(order_id, order.finish_processing(NOW), NOW)
+        await tx.effects.record(order_id, order.finish_processing(NOW), NOW)
         await tx.orders.save(an_order_write(order))
         await tx.commit()
 

@@ -4,14 +4,14 @@ from uuid import UUID
 
 import pytest
 
+from application.delivery.retry_policy import MAX_REJECTIONS
 from application.documents import Event
 from application.ports.events import OutboxBatch, Placement
-from application.retry_policy import MAX_REJECTIONS
 from domain.ids import OrderId
 from tests.support.acts import an_owner, move, place, placed, process, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.deadlines import LONG
 from tests.support.orders import CANCELED, PAID, SHIPPED
-from tests.support.patience import LONG
 
 #: The longest that a refused event may wait, in seconds.
 LONGEST_WAIT = 60

@@ -4,15 +4,15 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from application.delivery.retry_policy import MAX_REJECTIONS
 from application.documents import Event, OrderWrite
 from application.ports.events import Placement
 from application.ports.outbox_admin import OutboxState, ReplayRequest
-from application.retry_policy import MAX_REJECTIONS
 from domain.ids import EventId
 from tests.support.acts import an_owner, move, place, placed, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.deadlines import LONG
 from tests.support.orders import PAID, SHIPPED, an_order_id
-from tests.support.patience import LONG
 from tests.support.time import HOUR, NOW
 
 AN_HOUR_SECONDS = 3_600.0

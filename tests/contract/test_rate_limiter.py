@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from application.ports.limits import Allowance, Limit
+from application.ports.limits import Limit, RateLimitResult
 from tests.contract.bundles import Limiter
 from tests.contract.conftest import LIMITERS
 from tests.contract.redis_bundle import limited_in_redis
@@ -23,111 +23,111 @@ async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
         yield made
 
 
-async def take(limiter: Limiter, times: int = 1, limit: Limit = LIMIT) -> list[bool]:
-    return [(await limiter.limits.take(limit, KEY)).allowed for _ in range(times)]
+async def hit(limiter: Limiter, times: int = 1, limit: Limit = LIMIT) -> list[bool]:
+    return [(await limiter.limits.hit(limit, KEY)).allowed for _ in range(times)]
 
 
 async def test_a_burst_may_use_the_whole_count_and_no_more(limiter: Limiter) -> None:
-    assert await take(limiter, 5) == [True, True, True, False, False]
+    assert await hit(limiter, 5) == [True, True, True, False, False]
 
 
 async def test_what_is_left_is_told_each_time(limiter: Limiter) -> None:
-    answers = [await limiter.limits.take(LIMIT, KEY) for _ in range(4)]
+    answers = [await limiter.limits.hit(LIMIT, KEY) for _ in range(4)]
     assert answers == [
-        Allowance(LIMIT, allowed=True, remaining=2, reset=2_000, retry_after=0),
-        Allowance(LIMIT, allowed=True, remaining=1, reset=4_000, retry_after=0),
-        Allowance(LIMIT, allowed=True, remaining=0, reset=6_000, retry_after=2_000),
-        Allowance(LIMIT, allowed=False, remaining=0, reset=6_000, retry_after=2_000),
+        RateLimitResult(LIMIT, allowed=True, remaining=2, reset=2_000, retry_after=0),
+        RateLimitResult(LIMIT, allowed=True, remaining=1, reset=4_000, retry_after=0),
+        RateLimitResult(LIMIT, allowed=True, remaining=0, reset=6_000, retry_after=2_000),
+        RateLimitResult(LIMIT, allowed=False, remaining=0, reset=6_000, retry_after=2_000),
     ]
 
 
 async def test_seconds_are_rounded_up(limiter: Limiter) -> None:
-    await take(limiter, 2)
+    await hit(limiter, 2)
     await limiter.pass_time(0.5)
-    answer = await limiter.limits.take(LIMIT, KEY)
+    answer = await limiter.limits.hit(LIMIT, KEY)
     assert (answer.reset, answer.retry_after) == (6_000, 2_000)
 
 
 async def test_a_burst_is_refilled_one_by_one(limiter: Limiter) -> None:
-    await take(limiter, 3)
+    await hit(limiter, 3)
     await limiter.pass_time(1_500)
-    assert await take(limiter) == [False]
+    assert await hit(limiter) == [False]
     await limiter.pass_time(700)
-    assert await take(limiter, 2) == [True, False]
+    assert await hit(limiter, 2) == [True, False]
 
 
 async def test_after_retry_after_one_more_is_allowed(limiter: Limiter) -> None:
-    await take(limiter, 3)
-    refused = await limiter.limits.take(LIMIT, KEY)
+    await hit(limiter, 3)
+    refused = await limiter.limits.hit(LIMIT, KEY)
     await limiter.pass_time(refused.retry_after)
-    assert await take(limiter) == [True]
+    assert await hit(limiter) == [True]
 
 
 async def test_after_reset_all_is_left_again(limiter: Limiter) -> None:
-    await take(limiter, 3)
-    refused = await limiter.limits.take(LIMIT, KEY)
+    await hit(limiter, 3)
+    refused = await limiter.limits.hit(LIMIT, KEY)
     await limiter.pass_time(refused.reset)
-    assert (await limiter.limits.take(LIMIT, KEY)).remaining == 2
+    assert (await limiter.limits.hit(LIMIT, KEY)).remaining == 2
 
 
 async def test_nobody_saves_up_more_than_the_whole_count(limiter: Limiter) -> None:
-    await take(limiter)
+    await hit(limiter)
     await limiter.pass_time(2 * LIMIT.period)
-    assert await take(limiter, 4) == [True, True, True, False]
+    assert await hit(limiter, 4) == [True, True, True, False]
 
 
 async def test_a_request_that_was_refused_is_not_counted(limiter: Limiter) -> None:
-    await take(limiter, 50)
+    await hit(limiter, 50)
     await limiter.pass_time(2_100)
-    assert await take(limiter) == [True]
+    assert await hit(limiter) == [True]
 
 
 async def test_a_request_that_is_given_back_was_never_counted(limiter: Limiter) -> None:
-    await take(limiter, 3)
-    await limiter.limits.give_back(LIMIT, KEY)
-    assert await take(limiter, 2) == [True, False]
+    await hit(limiter, 3)
+    await limiter.limits.refund(LIMIT, KEY)
+    assert await hit(limiter, 2) == [True, False]
 
 
 async def test_giving_back_leaves_no_more_than_the_whole_count(limiter: Limiter) -> None:
-    await take(limiter)
+    await hit(limiter)
     await limiter.pass_time(LIMIT.period)
-    await limiter.limits.give_back(LIMIT, KEY)
-    assert await take(limiter, 4) == [True, True, True, False]
+    await limiter.limits.refund(LIMIT, KEY)
+    assert await hit(limiter, 4) == [True, True, True, False]
 
 
 async def test_giving_back_what_nobody_took_changes_nothing(limiter: Limiter) -> None:
-    await limiter.limits.give_back(LIMIT, KEY)
-    assert await take(limiter, 4) == [True, True, True, False]
+    await limiter.limits.refund(LIMIT, KEY)
+    assert await hit(limiter, 4) == [True, True, True, False]
 
 
 async def test_each_key_has_a_count_of_its_own(limiter: Limiter) -> None:
-    await take(limiter, 3)
-    assert (await limiter.limits.take(LIMIT, "bob")).remaining == 2
+    await hit(limiter, 3)
+    assert (await limiter.limits.hit(LIMIT, "bob")).remaining == 2
 
 
 async def test_each_limit_has_a_count_of_its_own(limiter: Limiter) -> None:
-    await take(limiter, 3)
-    assert await take(limiter, limit=Limit("logins", 3, 6_000)) == [True]
+    await hit(limiter, 3)
+    assert await hit(limiter, limit=Limit("logins", 3, 6_000)) == [True]
 
 
 async def test_a_limit_of_one_lets_one_through(limiter: Limiter) -> None:
     once = Limit("once", 1, 5_000)
-    assert await take(limiter, 2, once) == [True, False]
+    assert await hit(limiter, 2, once) == [True, False]
 
 
 async def test_a_count_that_does_not_divide_its_period_is_kept_exactly(limiter: Limiter) -> None:
     odd = Limit("odd", 7, 86_400)
-    assert await take(limiter, 8, odd) == [True] * 7 + [False]
+    assert await hit(limiter, 8, odd) == [True] * 7 + [False]
 
 
 async def test_a_large_limit_is_kept_exactly(limiter: Limiter) -> None:
     large = Limit("large", 1_200, 86_400)
-    assert sum(await take(limiter, 1_210, large)) == 1_200
+    assert sum(await hit(limiter, 1_210, large)) == 1_200
 
 
 async def test_of_many_that_come_at_once_no_more_than_the_count_get_through(
     limiter: Limiter,
 ) -> None:
     limit = Limit("at-once", 10, 3_600)
-    answers = await asyncio.gather(*(limiter.limits.take(limit, KEY) for _ in range(100)))
+    answers = await asyncio.gather(*(limiter.limits.hit(limit, KEY) for _ in range(100)))
     assert sum(answer.allowed for answer in answers) == 10

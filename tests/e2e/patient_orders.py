@@ -9,7 +9,7 @@ again, and is as patient.
 import os
 from typing import Any, Final
 
-from application import patience
+from libraries.asyncio_tools import time_budget
 
 _LONG: Final = 120.0
 _HURT: Final = os.environ.get("HURT")
@@ -22,13 +22,13 @@ def _is_longer(module: Any, name: str) -> None:
 
 # Before anybody else has read them.
 if _HURT != "REDIS_URL":
-    _is_longer(patience, "OF_A_REQUEST")
-    patience.Patience.__init__.__defaults__ = (_LONG,)
+    _is_longer(time_budget, "AUXILIARY_BUDGET_SECONDS")
+    time_budget.TimeBudget.__init__.__defaults__ = (_LONG,)
 if _HURT != "DATABASE_URL":
-    _is_longer(patience, "FOR_STORAGE")
+    _is_longer(time_budget, "STORAGE_DEADLINE_SECONDS")
 
-from entrypoints import readiness  # noqa: E402 - see above
 from entrypoints.cli.main import main  # noqa: E402 - see above
+from entrypoints.observability import readiness  # noqa: E402 - see above
 
 if _HURT is None:
     from adapters.kafka import readiness as readiness_of_kafka

@@ -19,7 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from entrypoints.http.problem_catalogue import CATALOGUE, Entry
+from entrypoints.http.problems.catalogue import CATALOGUE, Entry
 from tests.e2e.answers import assert_problem
 from tests.e2e.service import PASSWORD, Service, an_email
 

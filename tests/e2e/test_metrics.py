@@ -13,8 +13,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from entrypoints.http.openapi_operations import OPERATIONS
-from entrypoints.metrics.scrape import CountedByAll
+from entrypoints.http.openapi.operations import OPERATIONS
+from entrypoints.observability.metrics.scrape import CountedByAll
 from tests.e2e.answers import assert_problem
 from tests.e2e.service import (
     ANSWER_WITHIN,

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.embedded_postgres.file_lock import FileLock
+from libraries.embedded_postgres.file_lock import FileLock
 from tests.e2e.answers import at_once
 from tests.e2e.service import (
     NO_LIMITS,

@@ -13,7 +13,7 @@ from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
 from application.ports.accounts import AccessClaims, PasswordHasher, TokenIssuer, TokenVerifier
 from application.ports.tasks import Fulfilment
-from domain.order import Order
+from domain.order.order import Order
 
 URL = "postgresql://ada:s3cret-of-ada@db/orders"
 

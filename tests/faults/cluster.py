@@ -37,7 +37,7 @@ SELECT (SELECT count(*) FROM orders WHERE processed_at IS NULL)
 #: What customers have been told of, if no answer was lost: every creation and every other step.
 _STEPS: Final = "SELECT count(*) FROM order_history"
 #: Characters of each process's log that a failure is told with.
-_LAST_WORDS: Final = 3_000
+_TAIL_LINES: Final = 3_000
 
 
 class Found(Protocol):
@@ -173,10 +173,10 @@ class Cluster:
             topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
         )
 
-    def last_words(self) -> str:
+    def tail(self) -> str:
         """The end of what each process said."""
         return "\n\n".join(
-            f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_LAST_WORDS:]}"
+            f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_TAIL_LINES:]}"
             for each in self.processes
         )
 
@@ -225,7 +225,7 @@ def a_cluster(
             yield cluster
             together(process.stop for process in cluster.processes)
         except BaseException as error:
-            error.add_note(cluster.last_words())
+            error.add_note(cluster.tail())
             raise
 
 

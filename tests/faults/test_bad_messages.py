@@ -50,14 +50,16 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
         for _ in range(6):
             user.processed_order()
 
-        def letters() -> list[str]:
+        def dead_letters() -> list[str]:
             lines = cluster.run("dlq", "list").stdout.splitlines()
             return [line for line in lines if " topic=new_order " in line]
 
-        eventually(lambda: len(letters()) == len(BAD))
+        eventually(lambda: len(dead_letters()) == len(BAD))
         for _, reason in BAD:
-            found = [line for line in letters() if re.search(f"attempts=1 reason=.{reason}", line)]
-            assert found, letters()
+            found = [
+                line for line in dead_letters() if re.search(f"attempts=1 reason=.{reason}", line)
+            ]
+            assert found, dead_letters()
 
         eventually(lambda: len(cluster.seen("new_order.dlq")) == len(BAD))
         copies = cluster.seen("new_order.dlq")
@@ -69,17 +71,17 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
 
         # Put back they come as they came, and as they are no better, they wait again.
         sent = len(cluster.seen("new_order"))
-        found = [line for line in letters() if f"no order {UNKNOWN['key'].decode()}" in line]
+        found = [line for line in dead_letters() if f"no order {UNKNOWN['key'].decode()}" in line]
         [unknown] = [line.split()[0] for line in found]
         stranger = str(uuid4())
         done = cluster.run("dlq", "replay", unknown, stranger)
         assert done.stdout == f"Put back: 1.\n{stranger} is no dead letter that waits.\n"
         assert done.returncode == 1
         eventually(lambda: len(cluster.seen("new_order")) == sent + 1)
-        eventually(lambda: len(letters()) == len(BAD))
+        eventually(lambda: len(dead_letters()) == len(BAD))
         assert cluster.run("dlq", "replay", "--all").stdout == f"Put back: {len(BAD)}.\n"
         eventually(lambda: len(cluster.seen("new_order")) == sent + 1 + len(BAD))
-        eventually(lambda: len(letters()) == len(BAD))
+        eventually(lambda: len(dead_letters()) == len(BAD))
         again = Counter(map(shown, cluster.seen("new_order")))
         for message, _ in BAD:
             times = 3 if message is UNKNOWN else 2
@@ -87,9 +89,9 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
 
         # A record that cannot even be decoded is named by its place.
         cluster.send_undecodable("new_order", 2)
-        eventually(lambda: len(letters()) == len(BAD) + 2)
+        eventually(lambda: len(dead_letters()) == len(BAD) + 2)
         places = [
-            re.search(r"partition 0, offset \d+ cannot be decoded", line) for line in letters()
+            re.search(r"partition 0, offset \d+ cannot be decoded", line) for line in dead_letters()
         ]
         assert len({place[0] for place in places if place}) == 2
         user.processed_order()

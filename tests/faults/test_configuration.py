@@ -24,7 +24,7 @@ from tests.faults.cluster import SECRET, Role
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import Ports
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 from tests.support.postgres import beside
 
 ALL = {

@@ -17,8 +17,8 @@ from tests.faults.cluster import Cluster, Role, a_cluster
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import HOST, Ports
 from tests.servers.watchdog import family
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.patience import LONG
 
 #: No order is handed over again by the requeuer in these tests.
 NEVER = "86400"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from entrypoints.http.openapi_examples import REFUSED_BY_SERVER
-from entrypoints.http.problem_catalogue import ENTRY_OF
+from entrypoints.http.openapi.examples import REFUSED_BY_SERVER
+from entrypoints.http.problems.catalogue import ENTRY_OF
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
@@ -106,7 +106,9 @@ def _pattern(path: str) -> "re.Pattern[str]":
 
 def _document() -> Mapping[str, Any]:
     try:
-        document: Mapping[str, Any] = importlib.import_module("entrypoints.http.openapi").document()
+        document: Mapping[str, Any] = importlib.import_module(
+            "entrypoints.http.openapi.document"
+        ).document()
     except (ImportError, AttributeError):
         return {}
     return document

@@ -12,7 +12,7 @@ import pwd
 import sys
 from pathlib import Path
 
-from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_place
+from libraries.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_place
 
 
 async def use(data_dir: str) -> None:

@@ -20,8 +20,8 @@ from adapters.kafka.source import KafkaSource
 from application.documents import Event
 from application.ports.events import Delivery
 from domain.ids import EventId
+from tests.support.deadlines import LONG
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
-from tests.support.patience import LONG
 from tests.support.time import NOW
 
 TOPIC = "new_order"

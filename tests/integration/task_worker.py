@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from adapters.taskiq.queue import PROCESS_ORDER
-from adapters.taskiq.redis_streams import RedisStreamBroker
 from adapters.taskiq.worker import work
+from libraries.task_stream.broker import RedisStreamBroker
 
 
 async def main(url: str, prefix: str, file: str, seconds: str) -> None:
@@ -20,7 +20,7 @@ async def main(url: str, prefix: str, file: str, seconds: str) -> None:
         await asyncio.sleep(float(seconds))
 
     broker.register_task(process_order_task, task_name=PROCESS_ORDER)
-    await work(broker, asyncio.Event(), at_once=10, patience=0)
+    await work(broker, asyncio.Event(), at_once=10, time_budget=0)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.outbox import MemoryOutboxBell
+from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PostgresRetentionStore
-from application.audit import NAMED, AuditReport
-from application.bury_message import BuryMessage
-from application.bury_order import BuryOrder
+from application.delivery.audit import NAMED, AuditReport
+from application.delivery.dead_letter_message import DeadLetterMessage
+from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.purge import PAYLOADS_KEPT, Purged, PurgeExpired
+from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.ports.events import Delivery
-from application.replay_dead_letters import ReplayDeadLetters
-from application.retention import PAYLOADS_KEPT, Purged, Retention
 from domain.ids import OrderId
 from tests.integration.audit_damages import LETTER_DAMAGES, ORDER_DAMAGES
 from tests.servers.databases import fresh_database
@@ -28,7 +28,7 @@ from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
 from tests.support.postgres import adapters_over
 from tests.support.time import HOUR, NOW, MovableClock
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 STUCK_AFTER = timedelta(minutes=5)
 LATER = NOW + STUCK_AFTER
@@ -66,30 +66,30 @@ class Shop:
         """Purge everything that retention ever will."""
         clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
         store = PostgresRetentionStore(self.database)
-        purged = await Retention(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
         assert purged is not None
         return purged
 
-    async def bury_message(self, order_id: OrderId) -> UUID:
+    async def dead_letter_message(self, order_id: OrderId) -> UUID:
         """Bury a message that cannot be read; the id of its letter."""
-        letters = self.stored.dead_letters
-        bury = BuryMessage(letters, MemoryOutboxBell(), MovableClock(), IDS)
+        dead_letters = self.stored.dead_letters
+        bury = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
         assert await bury(Delivery(str(order_id).encode(), b"?"), "new_order", "no JSON")
-        return (await letters.waiting(1))[0].id
+        return (await dead_letters.waiting(1))[0].id
 
     async def bury(self, order_id: OrderId) -> None:
-        bury = BuryOrder(
+        bury = DeadLetterOrder(
             self.stored.announcements,
             self.stored.dead_letters,
-            MemoryOutboxBell(),
+            MemoryRelayWakeup(),
             MovableClock(),
             IDS,
         )
         assert await bury(order_id, "no tea left", 5)
 
     async def put_back_all(self) -> int:
-        letters = self.stored.dead_letters
-        return await ReplayDeadLetters(letters, MemoryOutboxBell(), MovableClock(), IDS).all()
+        dead_letters = self.stored.dead_letters
+        return await ReplayDeadLetters(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS).all()
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ async def test_event_that_tells_another_outcome_than_the_effect_is_found(
 @pytest.mark.parametrize("damage", LETTER_DAMAGES)
 async def test_damage_to_a_dead_letter_is_found_with_its_reasons(shop: Shop, damage: str) -> None:
     statement, reasons = LETTER_DAMAGES[damage]
-    letter_id = await shop.bury_message(shop.pending)
+    letter_id = await shop.dead_letter_message(shop.pending)
     assert await shop.put_back_all() == 1
     assert wrong(await shop.audit()) == {}
     await shop.damage(statement, letter_id)
@@ -199,7 +199,7 @@ async def test_damage_to_a_dead_letter_is_found_with_its_reasons(shop: Shop, dam
 
 
 async def test_letter_that_retention_has_purged_leaves_no_trace(shop: Shop) -> None:
-    await shop.bury_message(shop.pending)
+    await shop.dead_letter_message(shop.pending)
     await shop.put_back_all()
     while await publish(shop.stored.outbox):
         pass
@@ -210,7 +210,7 @@ async def test_letter_that_retention_has_purged_leaves_no_trace(shop: Shop) -> N
 async def test_unpublished_events_of_any_revision_are_counted_with_the_oldest(shop: Shop) -> None:
     assert (await shop.audit()).oldest_unpublished is None
     await move(shop.stored, shop.pending, PAID)
-    await shop.bury_message(shop.paid)
+    await shop.dead_letter_message(shop.paid)
     await shop.change(
         "UPDATE outbox SET at = $1 WHERE published_at IS NULL AND revision = 2", NOW - HOUR
     )
@@ -289,7 +289,7 @@ async def test_an_order_that_was_processed_all_the_same_is_not_stuck(shop: Shop)
 
 
 async def test_a_message_that_nobody_could_read_is_no_orders_fault(shop: Shop) -> None:
-    await shop.bury_message(shop.pending)
+    await shop.dead_letter_message(shop.pending)
     assert wrong(await shop.audit()) == {}
 
 

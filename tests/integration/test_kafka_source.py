@@ -19,9 +19,9 @@ from tests.integration.kafka_tools import (
     until,
 )
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 @pytest.fixture

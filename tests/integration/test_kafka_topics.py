@@ -9,13 +9,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.topics import ensure_topics
+from application.delivery.topics import PARTITIONS
 from application.errors import BrokerUnavailable
-from application.topics import PARTITIONS
 from tests.integration.kafka_tools import TOPIC, kafka_at, nothing_left_behind, under_a_prefix
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 async def partitions_there(connection: KafkaConnection) -> dict[str, int]:

@@ -9,12 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from adapters.postgres.migrating import migrate
+from adapters.postgres.migrations import migrate
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 ENV = Path(__file__).parents[2] / "migrations"
 MIGRATION = """
@@ -140,8 +140,8 @@ async def test_another_process_is_waited_for_whatever_the_lock_timeout(
 async def test_a_table_in_use_is_waited_for_without_holding_up_its_readers(
     url: str, steps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.migrating._TABLE_LOCK_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr("adapters.postgres.migrating._PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.postgres.migrations._TABLE_LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.postgres.migrations._PAUSE_SECONDS", 0.05)
     write(steps, "0001", IN_A_TABLE)
     await migrate(url, steps)
     write(steps, "0002", "op.execute('ALTER TABLE one ADD COLUMN more int')")

@@ -12,23 +12,23 @@ from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from entrypoints.composition.container import make_container
-from entrypoints.composition.resources import Resources
 from entrypoints.composition.roles import worker_role
-from entrypoints.roles.supervisor import Supervisor
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import load_settings
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.app import KEYS, UNLIMITED
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 WORKERS = 3
 
 
 @asynccontextmanager
 async def running_worker(url: str) -> AsyncIterator[None]:
-    container = make_container(load_settings(UNLIMITED), Resources(url, KEYS))
+    container = make_container(load_settings(UNLIMITED), StartupContext(url, KEYS))
     supervisor = Supervisor()
     try:
         async with AsyncExitStack() as stack:
@@ -68,8 +68,8 @@ async def test_one_worker_of_several_requeues_and_purges(
     monkeypatch: pytest.MonkeyPatch,
     calls: Callable[[type, str], Counter[object]],
 ) -> None:
-    monkeypatch.setattr("entrypoints.roles.requeuer.PASS_PERIOD_SECONDS", 0.05)
-    monkeypatch.setattr("entrypoints.roles.retention.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("entrypoints.processes.requeuer.PASS_PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr("entrypoints.processes.purger.POLL_SECONDS", 0.05)
     monkeypatch.setattr(PostgresUnprocessedOrders, "exist", always)
     attempts = calls(PostgresLeases, "acquire")
     passes = calls(PostgresUnprocessedOrders, "stalled")

@@ -17,14 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.status import TRANSITIONS, OrderStatus
-from entrypoints.composition.in_memory import MemoryStorageProvider
+from domain.order.status import TRANSITIONS, OrderStatus
+from entrypoints.composition.providers.memory import MemoryStorageProvider
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import Shared
 from tests.support.app import Caller, calling
 from tests.support.postgres import beside
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 @dataclass(eq=False)

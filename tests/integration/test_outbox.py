@@ -22,11 +22,11 @@ from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place, placed, publish, waiting
 from tests.support.adapters import Adapters
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 #: Rows that tell an index from a scan.
 MANY = 30_000

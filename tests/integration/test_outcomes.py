@@ -12,20 +12,20 @@ import asyncpg
 import pytest
 
 from adapters.postgres.database import Database
-from adapters.postgres.migrating import migrate
+from adapters.postgres.migrations import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
 from application.documents import OrderWrite
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
-from application.patience import storage_deadline
 from domain.errors import ReferenceTaken
 from domain.ids import UserId
+from libraries.asyncio_tools.time_budget import storage_deadline
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
 from tests.support.acts import an_owner, order_in, place
 from tests.support.adapters import Adapters
+from tests.support.deadlines import LONG, generous_deadlines
 from tests.support.orders import PAID, STAFF, a_placed_order, an_order_write
-from tests.support.patience import LONG, no_hurry
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
@@ -37,7 +37,7 @@ SOON = 2.0
 async def server(new_postgres: NewServer) -> AsyncIterator[Server]:
     """A PostgreSQL to hurt, with the schema in it."""
     with new_postgres() as server:
-        with no_hurry():
+        with generous_deadlines():
             await migrate(server.url)
         yield server
 
@@ -82,7 +82,7 @@ async def set_up(url: str, *statements: str) -> None:
 async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
     server: Server, database: Database
 ) -> None:
-    with no_hurry():
+    with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
         write = await place(adapters, owner)
@@ -96,7 +96,7 @@ async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
     assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
-    with no_hurry():
+    with generous_deadlines():
         # And so it was.
         await set_up(
             server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
@@ -108,7 +108,7 @@ async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
 async def test_a_server_that_hangs_may_have_done_what_was_sent(
     server: Server, database: Database
 ) -> None:
-    with no_hurry():
+    with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
     server.pause()
@@ -124,7 +124,7 @@ async def test_a_server_that_hangs_may_have_done_what_was_sent(
 async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
     server: Server, database: Database
 ) -> None:
-    with no_hurry():
+    with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
 
@@ -137,14 +137,14 @@ async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
 
     assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
     server.resume()
-    with no_hurry():
+    with generous_deadlines():
         assert (await order_in(adapters, write.record.id)).state.version == 1
 
 
 async def test_a_read_never_says_that_it_may_have_changed_anything(
     server: Server, database: Database
 ) -> None:
-    with no_hurry():
+    with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
     server.pause()
@@ -153,7 +153,7 @@ async def test_a_read_never_says_that_it_may_have_changed_anything(
 
 
 async def test_a_change_that_waits_for_a_connection_was_not_done(database: Database) -> None:
-    with no_hurry():
+    with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
     async with database.driver(LONG), database.driver(LONG):
@@ -194,7 +194,7 @@ async def a_reference_in_the_making(
         await driver.execute("ROLLBACK")
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 async def test_groups_of_two_processes_with_crossed_references_do_not_deadlock(
     processes: tuple[Database, Database],
 ) -> None:
@@ -228,7 +228,7 @@ async def both_wait(database: Database) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("with_generous_deadlines")
 async def test_one_order_that_the_database_refuses_takes_no_other_with_it(
     processes: tuple[Database, Database],
 ) -> None:

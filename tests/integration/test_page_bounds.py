@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 
 from adapters.postgres.database import Database
-from adapters.postgres.reading import page_query
+from adapters.postgres.order_queries import page_query
 from application.ports.orders import OrderFilter
 from domain.ids import UserId
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 _OWNER = UserId(UUID(int=1))
 _DAY = datetime(2026, 1, 2, tzinfo=UTC)

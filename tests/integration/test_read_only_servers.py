@@ -7,20 +7,20 @@ import asyncpg
 import pytest
 
 from adapters.postgres.database import Database
-from adapters.postgres.migrating import migrate
+from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
-from domain.user import User
+from domain.account import User
 from tests.integration.test_connections import fill, opened, read, run_on
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.process import LocalServer
 from tests.servers.server import Server
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import a_user_id
-from tests.support.patience import LONG
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 async def becomes_writable(database: Database) -> None:

@@ -22,9 +22,9 @@ from tests.servers.plugin import Shared
 from tests.servers.ports import Ports
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class ReplaceableKafka(KafkaProgram):

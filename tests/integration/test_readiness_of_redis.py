@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.link import RedisLink
-from entrypoints import readiness
 from entrypoints.composition.checks import CacheChecks
 from entrypoints.composition.container import make_container
-from entrypoints.composition.resources import Resources
-from entrypoints.readiness import Readiness, Report
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.observability import readiness
+from entrypoints.observability.readiness import Readiness, Report
 from entrypoints.settings import load_settings
+from libraries.redis_client.client import RedisClient
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.app import KEYS, UNLIMITED
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 SECRET = "pw-of-ada"
 
@@ -31,8 +31,8 @@ SECRET = "pw-of-ada"
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_PATIENCE", LONG)
     monkeypatch.setattr(readiness, "_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.redis.link._TRUSTED_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._TRUSTED_FOR_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -52,14 +52,16 @@ async def operator(server: Server) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisLink]]:
+async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisClient]]:
     """The checks of a process that uses Redis as the user ada."""
     url = server.url.replace("redis://", f"redis://ada:{SECRET}@")
     settings = load_settings(UNLIMITED | {"REDIS_URL": url, "REDIS_PREFIX": "shop:"})
-    container = make_container(settings, Resources("postgresql://nobody@127.0.0.1:1/none", KEYS))
+    container = make_container(
+        settings, StartupContext("postgresql://nobody@127.0.0.1:1/none", KEYS)
+    )
     try:
         checks = await container.get(CacheChecks)
-        yield Readiness({}, checks), await container.get(RedisLink)
+        yield Readiness({}, checks), await container.get(RedisClient)
     finally:
         await container.close()
 

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from redis.asyncio.connection import AbstractConnection
 
-from adapters.redis import connection
-from adapters.redis.bell import RedisOutboxBell
-from adapters.redis.errors import OutOfReach
-from adapters.redis.link import RedisLink
+from adapters.redis.relay_wakeup import RedisRelayWakeup
+from libraries.redis_client import connection
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.patience import LONG
 from tests.support.redis import linked, reached
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
@@ -41,20 +41,20 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-async def link(server: Server, proxy: FaultProxy) -> AsyncIterator[RedisLink]:
+async def link(server: Server, proxy: FaultProxy) -> AsyncIterator[RedisClient]:
     async with linked(proxy.through(server.url)) as link:
         yield link
 
 
 @asynccontextmanager
-async def listening(link: RedisLink) -> AsyncIterator[RedisOutboxBell]:
-    bell = RedisOutboxBell(link)
+async def listening(link: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
+    relay_wakeup = RedisRelayWakeup(link)
     try:
-        assert await bell.open(LONG)
-        await bell.wait(0)
-        yield bell
+        assert await relay_wakeup.open(LONG)
+        await relay_wakeup.wait(0)
+        yield relay_wakeup
     finally:
-        await bell.close()
+        await relay_wakeup.close()
 
 
 async def accepts(proxy: FaultProxy, connections: int) -> None:
@@ -64,39 +64,39 @@ async def accepts(proxy: FaultProxy, connections: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def hears(bell: RedisOutboxBell, server: Server) -> None:
+async def hears(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
     """Return when the bell notices a ring of another process."""
     async with linked(server.url) as other, asyncio.timeout(LONG):
         while True:
-            RedisOutboxBell(other).ring()
+            RedisRelayWakeup(other).notify()
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
-                    await bell.wait(LONG)
+                    await relay_wakeup.wait(LONG)
                     return
 
 
 class TestReset:
     async def test_link_and_bell_outlive_any_number_of_resets(
-        self, server: Server, proxy: FaultProxy, link: RedisLink
+        self, server: Server, proxy: FaultProxy, link: RedisClient
     ) -> None:
-        async with listening(link) as bell:
+        async with listening(link) as relay_wakeup:
             for _ in range(10):
                 opened = proxy.accepted
                 proxy.reset()
                 for n in range(50):
                     link.tell("SET", f"key {n}", bytes(10_000))
-                    with suppress(OutOfReach):
+                    with suppress(RedisUnavailable):
                         await link.call("GET", "key")
                 await accepts(proxy, opened + 1)
             await reached(link)
-            await hears(bell, server)
+            await hears(relay_wakeup, server)
 
     async def test_a_call_on_a_connection_that_was_closed_is_refused_and_the_next_one_served(
-        self, link: RedisLink
+        self, link: RedisClient
     ) -> None:
         assert link._wire is not None
         link._wire._transport = Closed()  # type: ignore[assignment]
-        with pytest.raises(OutOfReach, match="the handler is closed"):
+        with pytest.raises(RedisUnavailable, match="the handler is closed"):
             async with asyncio.timeout(LONG):
                 await link.call("GET", "key")
         await reached(link)
@@ -120,7 +120,7 @@ class TestAnyError:
         self,
         server: Server,
         proxy: FaultProxy,
-        link: RedisLink,
+        link: RedisClient,
         method: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -130,13 +130,13 @@ class TestAnyError:
             await original(self, *words, **options)
             raise RuntimeError("the handler is closed")
 
-        async with listening(link) as bell:
+        async with listening(link) as relay_wakeup:
             with monkeypatch.context() as patch:
                 patch.setattr(AbstractConnection, method, failing)
                 proxy.reset()
                 await asyncio.sleep(1)
             await reached(link)
-            await hears(bell, server)
+            await hears(relay_wakeup, server)
 
     async def test_an_error_of_a_connection_is_ours(self) -> None:
         class Raw:
@@ -156,9 +156,9 @@ class TestAnyError:
 
         raw = connection.Connection(Raw())  # type: ignore[arg-type]  # it is never open
         for work in (raw.open(), raw.send("PING"), raw.receive()):
-            with pytest.raises(OutOfReach):
+            with pytest.raises(RedisUnavailable):
                 await work
-        with pytest.raises(OutOfReach):
+        with pytest.raises(RedisUnavailable):
             _ = raw.transport
         await raw.close()
 
@@ -167,7 +167,7 @@ class TestForgotten:
     """A NAT has forgotten the connection: no byte passes any more, and no end is delivered."""
 
     @pytest.fixture(autouse=True)
-    def _prompt(self, unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
+    def _prompt(self, with_generous_deadlines: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
         bounds = (
             "bell._QUIET",
             "bell._ANSWER_SECONDS",
@@ -187,23 +187,23 @@ class TestForgotten:
             await reached(link)
 
     async def test_the_first_call_has_it_replaced(
-        self, proxy: FaultProxy, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+        self, proxy: FaultProxy, link: RedisClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = proxy.accepted
         assert proxy.forget() > 0
         with monkeypatch.context() as patch:
             for age in ("_GREETED_FOR_SECONDS", "_TRUSTED_FOR_SECONDS"):
-                patch.setattr(f"adapters.redis.link.{age}", 0.0)
+                patch.setattr(f"libraries.redis_client.client.{age}", 0.0)
             patch.setattr(link, "_at_most", 0.5)
-            with pytest.raises(OutOfReach):
+            with pytest.raises(RedisUnavailable):
                 await link.call("PING")
         await accepts(proxy, opened + 1)  # without another call
         await reached(link)
 
     async def test_a_call_has_it_replaced_that_no_caller_waits_for(
-        self, proxy: FaultProxy, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+        self, proxy: FaultProxy, link: RedisClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("adapters.redis.link._GREETED_FOR_SECONDS", 0.0)
+        monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", 0.0)
         opened = proxy.accepted
         assert proxy.forget() > 0
         link.tell("PING")
@@ -211,15 +211,15 @@ class TestForgotten:
         await reached(link)
 
     async def test_the_bell_replaces_it_too(
-        self, server: Server, proxy: FaultProxy, link: RedisLink
+        self, server: Server, proxy: FaultProxy, link: RedisClient
     ) -> None:
-        async with listening(link) as bell:
+        async with listening(link) as relay_wakeup:
             opened = proxy.accepted
             assert proxy.forget() == 2
             await accepts(proxy, opened + 1)
-            await hears(bell, server)
+            await hears(relay_wakeup, server)
 
-    async def test_a_connection_at_rest_is_kept(self, proxy: FaultProxy, link: RedisLink) -> None:
+    async def test_a_connection_at_rest_is_kept(self, proxy: FaultProxy, link: RedisClient) -> None:
         async with listening(link):
             opened = proxy.accepted
             await asyncio.sleep(3)
@@ -227,7 +227,7 @@ class TestForgotten:
 
 
 class TestSocket:
-    async def test_the_kernel_looks_after_it_too(self, link: RedisLink) -> None:
+    async def test_the_kernel_looks_after_it_too(self, link: RedisClient) -> None:
         assert link._wire is not None
         kernel = link._wire._transport.get_extra_info("socket")
         assert kernel.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

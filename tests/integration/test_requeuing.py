@@ -11,13 +11,13 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.postgres.unprocessed_orders import STALLED, PostgresUnprocessedOrders
-from application.requeue_stalled import PAGE_SIZE
+from application.delivery.requeue_stalled import PAGE_SIZE
 from domain.ids import OrderId
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 ORDERS, DEAD = 20_000, 5_000
 #: Rows that PostgreSQL may visit for each unprocessed order in a whole pass: the order, its fact,

@@ -17,15 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresDeadLetters
-from adapters.postgres.migrating import alembic_config, migrate, schema_of
-from adapters.postgres.reading import PAGES, Page, page_parameters, page_query
+from adapters.postgres.migrations import alembic_config, migrate, schema_of
+from adapters.postgres.order_queries import PAGES, Page, page_parameters, page_query
 from adapters.postgres.schema_state import State, head
 from adapters.postgres.tables import metadata
-from application.letters import copy_of, letter_of
+from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.ports.events import Delivery
 from application.ports.orders import OrderFilter
 from domain.ids import EventId, OrderId, UserId
-from domain.status import TRANSITIONS, OrderStatus
+from domain.order.status import TRANSITIONS, OrderStatus
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place
@@ -33,7 +33,7 @@ from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ async def test_every_migration_goes_up_down_and_up_again(empty: Database) -> Non
 
 async def test_dead_letters_go_down_to_strings_and_up_again(empty: Database) -> None:
     await _run(empty, "head")
-    letters = PostgresDeadLetters(empty)
+    dead_letters = PostgresDeadLetters(empty)
     odd = (("odd\0", b"\xff"), ("null", None), ("odd\0", "\u2603".encode()))
-    letter = letter_of(Delivery(None, None, odd), "new_order", "no", 1, NOW)
-    await letters.add(letter, copy_of(letter, EventId(IDS.new(NOW))))
+    dead_letter = dead_letter_from(Delivery(None, None, odd), "new_order", "no", 1, NOW)
+    await dead_letters.add(dead_letter, dead_letter_copy(dead_letter, EventId(IDS.new(NOW))))
     await _run(empty, "0002")
     await _run(empty, "head")
-    [kept] = await letters.find([letter.id])
+    [kept] = await dead_letters.find([dead_letter.id])
     assert (kept.value, kept.headers) == (b"", (("odd\0", "\u2603".encode()), ("null", b"")))
 
 

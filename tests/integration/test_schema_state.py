@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.postgres.database import Database
-from adapters.postgres.migrating import ForeignSchema, alembic_config, migrate, schema_of
+from adapters.postgres.migrations import ForeignSchema, alembic_config, migrate, schema_of
 from adapters.postgres.schema_state import State, read_schema
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 VERSIONED = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
 UNMARK = "COMMENT ON TABLE alembic_version IS NULL"

@@ -20,7 +20,7 @@ from tests.servers.databases import create_database, drop_database, fresh_databa
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Kind, Server
 from tests.servers.watchdog import family, lives
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 Found = TypeVar("Found")
 

@@ -11,12 +11,12 @@ import pytest
 from adapters.postgres.connection import Connection
 from adapters.postgres.suitability import UnsuitableDatabase, require_suitable_at
 from entrypoints.composition.errors import Misconfigured
-from entrypoints.composition.schema import bring_to_head
+from entrypoints.composition.schema import migrate_schema
 from tests.servers.databases import drop_database
 from tests.servers.plugin import Shared
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 Make = Callable[[str], Awaitable[str]]
 
@@ -52,7 +52,7 @@ async def role(postgres_server: Shared) -> AsyncIterator[str]:
 
 async def refusal_of(url: str) -> str:
     with pytest.raises(Misconfigured) as refusal:
-        await bring_to_head(url)
+        await migrate_schema(url)
     connection = await asyncpg.connect(url.partition("?")[0], timeout=LONG)
     try:
         assert await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None

@@ -18,30 +18,31 @@ from redis.asyncio import Redis
 from taskiq import AsyncBroker
 
 from adapters.taskiq import failures as failures_module
-from adapters.taskiq import in_process, redis_streams
-from adapters.taskiq import server as server_module
+from adapters.taskiq import in_process
 from adapters.taskiq.failures import DeadTask, TaskFailures
 from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
-from adapters.taskiq.redis_streams import RedisStreamBroker
-from adapters.taskiq.task_stream import Entry, TaskStream
 from adapters.taskiq.worker import Worker, work
+from application.delivery.outages import OutageLog
 from application.errors import (
     ConcurrentUpdate,
     ProcessingFailed,
     QueueUnavailable,
     Unavailable,
 )
-from application.outages import OutageLog
-from application.progress import Pulse, pulse
-from application.tracing import caused_by
 from domain.ids import OrderId
+from libraries.asyncio_tools.heartbeat import Heartbeat, heartbeat
+from libraries.task_stream import broker as redis_streams
+from libraries.task_stream import redis_server as server_module
+from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.stream import Entry, TaskStream
+from libraries.trace_context import current_traceparent
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
+from tests.support.deadlines import LONG
 from tests.support.orders import an_order_id
-from tests.support.patience import LONG
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 #: Seconds after which a worker that shows no life counts as dead: in most tests no pause of this
 #: machine makes it so, and in those of its death it does not have to be waited for.
@@ -150,9 +151,9 @@ def failures(log: Log) -> TaskFailures:
 
 
 @asynccontextmanager
-async def running(broker: RedisStreamBroker, patience: float = LONG) -> AsyncIterator[None]:
+async def running(broker: RedisStreamBroker, time_budget: float = LONG) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(broker, stop, at_once=10, patience=patience))
+    worker = asyncio.create_task(work(broker, stop, at_once=10, time_budget=time_budget))
     try:
         yield
     finally:
@@ -299,14 +300,14 @@ async def test_a_task_belongs_to_the_trace_of_whoever_brought_it_however_often_i
     log, causes, fails = Log(), list[str | None](), failing(1, bad_luck())
 
     async def act(order_id: str) -> None:
-        causes.append(caused_by.get())
+        causes.append(current_traceparent.get())
         await fails(order_id)
 
     async with brokered(log, act) as queue:
         for done, cause in enumerate(("one trace", None), start=1):
-            token = caused_by.set(cause)
+            token = current_traceparent.set(cause)
             await queue.process_order(an_order_id())
-            caused_by.reset(token)
+            current_traceparent.reset(token)
             await until(log.has_done(done))
     assert causes == ["one trace", "one trace", None]
 
@@ -631,9 +632,9 @@ async def test_a_worker_makes_progress_while_it_reads_and_not_by_its_clock(
     monkeypatch.setattr(redis_streams, "_LOOK_SECONDS", 0.01)
     broker = corner.worker(Log())
     broker.serve(1)
-    token = pulse.set(mine := Pulse())
+    token = heartbeat.set(mine := Heartbeat())
     keeper = asyncio.create_task(broker.keep())
-    pulse.reset(token)
+    heartbeat.reset(token)
     await until(lambda: mine.beats > 5)
     monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
     await asyncio.sleep(0.1)
@@ -736,7 +737,7 @@ async def test_a_worker_that_stops_gives_back_what_cannot_end_in_time(corner: Co
         await queue.process_order(order_id)
         # Oftener than a task may fail, and sooner than anybody is found dead.
         for times in range(1, 7):
-            async with running(corner.worker(stopping, Held()), patience=0.1):
+            async with running(corner.worker(stopping, Held()), time_budget=0.1):
                 await until(stopping.has_begun(times))
             assert await corner.workers() == set()
         async with running(corner.worker(other)):

@@ -10,15 +10,15 @@ import pytest
 
 from adapters.taskiq.failures import TaskFailures
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
-from adapters.taskiq.redis_streams import RedisStreamBroker
 from adapters.taskiq.worker import work
 from application.errors import ProcessingFailed, QueueUnavailable
 from domain.ids import OrderId
+from libraries.task_stream.broker import RedisStreamBroker
+from tests.support.deadlines import LONG
 from tests.support.orders import an_order_id
-from tests.support.patience import LONG
 from tests.support.redis_cluster import RedisCluster, redis_cluster  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class Shop:
@@ -54,7 +54,7 @@ def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
 @asynccontextmanager
 async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(broker, stop, at_once=10, patience=LONG))
+    worker = asyncio.create_task(work(broker, stop, at_once=10, time_budget=LONG))
     try:
         yield TaskiqQueue(broker)
     finally:

@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.outbox import MemoryOutboxBell
+from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
-from application.bury_message import BuryMessage
+from application.delivery.dead_letter_message import DeadLetterMessage
+from application.delivery.messages import message_of
+from application.delivery.purge import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, PurgeExpired
+from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.documents import Original
-from application.messages import message_of
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
-from application.replay_dead_letters import ReplayDeadLetters
-from application.retention import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, Retention
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import place, process, publish, waiting
@@ -26,7 +26,7 @@ from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 MESSAGE = Delivery(b"key", b"value", (("ce_id", b"1"),))
 
@@ -41,19 +41,19 @@ class House:
             pass
 
     async def bury(self, message: Delivery = MESSAGE) -> bool:
-        letters = self.stored.dead_letters
-        bury = BuryMessage(letters, MemoryOutboxBell(), MovableClock(), IDS)
+        dead_letters = self.stored.dead_letters
+        bury = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
         return await bury(message, "new_order", "no JSON")
 
     async def put_back_all(self) -> int:
-        letters = self.stored.dead_letters
+        dead_letters = self.stored.dead_letters
         clock = MovableClock(datetime.now(UTC))
-        return await ReplayDeadLetters(letters, MemoryOutboxBell(), clock, IDS).all()
+        return await ReplayDeadLetters(dead_letters, MemoryRelayWakeup(), clock, IDS).all()
 
     async def purge(self, after: timedelta) -> Purged:
         store = PostgresRetentionStore(self.database)
         clock = MovableClock(datetime.now(UTC) + after)
-        purged = await Retention(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
         assert purged is not None
         return purged
 
@@ -195,8 +195,8 @@ async def test_rows_that_release_1_0_wrote_are_read(house: House) -> None:
             letter_id,
             NOW,
         )
-    [letter] = await house.stored.dead_letters.find([letter_id])
-    assert letter.headers == (("b", b"2"), ("a", "\u2603".encode()))
+    [dead_letter] = await house.stored.dead_letters.find([letter_id])
+    assert dead_letter.headers == (("b", b"2"), ("a", "\u2603".encode()))
     [copied] = await publish(house.stored.outbox)
     assert copied.original == Original(b"k", (("b", b"2"), ("a", b"")))
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 
 def _with(url: str, database: str | None = None) -> str:

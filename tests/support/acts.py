@@ -5,12 +5,12 @@ from datetime import datetime
 
 from application.documents import Event, OrderWrite
 from application.ports.events import Outbox, Placement, PublishReport
+from domain.account import User
 from domain.actor import SYSTEM, Actor
 from domain.ids import EventId, OrderId, UserId
-from domain.lines import OrderLines
-from domain.order import Order
-from domain.status import OrderStatus
-from domain.user import User
+from domain.order.lines import OrderLines
+from domain.order.order import Order
+from domain.order.status import OrderStatus
 from tests.support.adapters import Adapters
 from tests.support.orders import STAFF, a_placed_order, a_user_id, an_order_write
 from tests.support.time import NOW
@@ -66,7 +66,7 @@ async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
         order = await tx.orders.get(order_id, SYSTEM)
         outcome = order.finish_processing(NOW)
         write = an_order_write(order)
-        await tx.ledger.record(order_id, outcome, NOW)
+        await tx.effects.record(order_id, outcome, NOW)
         await tx.orders.save(write)
         await tx.commit()
     return write

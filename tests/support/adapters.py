@@ -24,8 +24,8 @@ from application.ports.orders import HistoryReader, NewOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import UnitOfWork
-from domain.events import Outcome
 from domain.ids import EventId, OrderId
+from domain.order.events import Outcome
 from tests.support.orders import RENDERER
 from tests.support.time import MovableClock
 
@@ -88,7 +88,7 @@ class MemoryBooks:
         return {event.id: retries.error for event, retries in waiting if retries.error is not None}
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        return [row.outcome for row in self._storage.ledger if row.order_id == order_id]
+        return [row.outcome for row in self._storage.effects if row.order_id == order_id]
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:

@@ -12,12 +12,12 @@ from anyio.from_thread import BlockingPortal
 from dishka import AsyncContainer, Provider, Scope, provide
 
 from adapters.security.keys import SigningKeys
+from application.orders.process_order import ProcessOrder
 from application.ports.accounts import PasswordHasher
-from application.process_order import ProcessOrder
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
 from entrypoints.composition.http import http_services
-from entrypoints.composition.resources import Resources
+from entrypoints.composition.startup_context import StartupContext
 from entrypoints.http.app import api
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
@@ -56,7 +56,7 @@ async def running_app(database_url: str, *instead: Provider, **settings: str) ->
     given = load_settings(UNLIMITED | settings)
     container = make_container(
         given,
-        Resources(database_url, KEYS),
+        StartupContext(database_url, KEYS),
         PlainPasswordsProvider(),
         *instead,
     )

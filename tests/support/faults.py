@@ -11,11 +11,11 @@ from application.documents import Event, OrderDocument, OrderWrite
 from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
-from application.ports.transaction import Inbox, Ledger, Transaction, UnitOfWork
+from application.ports.transaction import Effects, ProcessedMessages, Transaction, UnitOfWork
+from domain.account import User
 from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
-from domain.order import Order
-from domain.user import User
+from domain.order.order import Order
 
 
 class UnreachableCache:
@@ -134,8 +134,8 @@ class _InterruptedOrders:
 @dataclass(frozen=True, slots=True)
 class _InterruptedTransaction:
     orders: OrderRepository
-    inbox: Inbox
-    ledger: Ledger
+    inbox: ProcessedMessages
+    effects: Effects
     interrupted: Transaction
 
     async def commit(self) -> None:
@@ -153,4 +153,4 @@ class Interrupted:
     async def __call__(self) -> AsyncIterator[Transaction]:
         async with self._begin() as tx:
             orders = _InterruptedOrders(tx.orders, self._meanwhile)
-            yield _InterruptedTransaction(orders, tx.inbox, tx.ledger, tx)
+            yield _InterruptedTransaction(orders, tx.inbox, tx.effects, tx)

@@ -8,14 +8,14 @@ from adapters.serialisation.events import JsonEventRenderer
 from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.ids import Uuid7Generator
 from application.documents import OrderWrite
-from application.write_order import OrderWriter
+from application.orders.write_order import OrderWriter
 from domain.actor import Actor, ActorKind
 from domain.currency import Currency
 from domain.ids import OrderId, UserId
-from domain.lines import OrderLine, OrderLines
 from domain.money import Money
-from domain.order import Order
-from domain.status import OrderStatus
+from domain.order.lines import OrderLine, OrderLines
+from domain.order.order import Order
+from domain.order.status import OrderStatus
 from tests.support.time import NOW, MovableClock
 
 IDS: Final = Uuid7Generator()
@@ -38,7 +38,7 @@ def an_order_id(at: datetime = NOW) -> OrderId:
 
 
 def usd(amount: str) -> Money:
-    return Money.of(Decimal(amount), Currency.read("USD"))
+    return Money.of(Decimal(amount), Currency.parse("USD"))
 
 
 def tea(quantity: int = 2) -> OrderLines:

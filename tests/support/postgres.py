@@ -14,21 +14,21 @@ from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
-from adapters.postgres.migrating import migrate
+from adapters.postgres.migrations import migrate
 from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
-from adapters.postgres.reading import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
-from domain.events import Outcome
 from domain.ids import EventId, OrderId
+from domain.order.events import Outcome
 from tests.servers.databases import create_database, drop_database, fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
+from tests.support.deadlines import generous_deadlines
 from tests.support.orders import RENDERER
-from tests.support.patience import no_hurry
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
 
 async def _made(server_url: str) -> str:
     url = await create_database(server_url)
-    with no_hurry():
+    with generous_deadlines():
         await migrate(url)
     return url
 

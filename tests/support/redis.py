@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.redis.errors import OutOfReach
-from adapters.redis.link import RedisLink
-from tests.support.patience import LONG
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.errors import RedisUnavailable
+from tests.support.deadlines import LONG
 
 
 @asynccontextmanager
-async def linked(url: str, prefix: str = "") -> AsyncIterator[RedisLink]:
+async def linked(url: str, prefix: str = "") -> AsyncIterator[RedisClient]:
     """A link that reaches Redis, and waits for its answers."""
-    link = RedisLink(url, prefix, at_most=LONG)
+    link = RedisClient(url, prefix, at_most=LONG)
     await link.open(LONG)
     try:
         await reached(link)
@@ -21,13 +21,13 @@ async def linked(url: str, prefix: str = "") -> AsyncIterator[RedisLink]:
         await link.close()
 
 
-async def reached(link: RedisLink) -> None:
+async def reached(link: RedisClient) -> None:
     """Return when the link reaches Redis, at whichever attempt."""
     async with asyncio.timeout(LONG):
         while True:
             try:
                 await link.call("PING")
-            except OutOfReach:
+            except RedisUnavailable:
                 await asyncio.sleep(0.02)
             else:
                 return

@@ -16,7 +16,7 @@ from tests.servers.ports import HOST
 from tests.servers.process import LocalServer
 from tests.servers.redis import Valkey
 from tests.servers.server import Kind, Unavailable
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 NODES: Final = 3
 _SLOTS: Final = 16_384

@@ -6,22 +6,22 @@ from datetime import timedelta
 from typing import Final
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.memory.outbox import MemoryOutboxBell
+from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.serialisation.events import JsonEventRenderer
-from application.cache_updates import UpdateCache
-from application.change_order_status import ChangeOrderStatus
-from application.create_order import CreateOrder, PlacedOrder, PlaceOrder
+from application.delivery.refresh_cache import RefreshCache
+from application.delivery.relay_outbox import RelayOutbox
+from application.delivery.settle_cache_debts import SettleCacheDebts
 from application.documents import OrderDocument
-from application.pay_cache_debts import PayCacheDebts
+from application.orders.change_status import ChangeStatus
+from application.orders.place_order import PlacedOrder, PlaceOrder, PlaceOrderCommand
+from application.orders.process_order import ProcessOrder
+from application.orders.read_order import ReadOrder
+from application.orders.write_order import OrderWriter
 from application.ports.orders import OrderCache
 from application.ports.transaction import UnitOfWork
-from application.process_order import ProcessOrder
-from application.read_order import ReadOrder
-from application.relay_outbox import RelayOutbox
-from application.write_order import OrderWriter
 from domain.ids import OrderId
-from domain.order import Order
-from domain.policy import StatusPolicy
+from domain.order.order import Order
+from domain.order.policy import StatusPolicy
 from tests.support.acts import an_owner
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.faults import Broker
@@ -54,15 +54,15 @@ class Service:
     policy: StatusPolicy = StatusPolicy.OWNER
     clock: MovableClock = field(default_factory=MovableClock)
     cache: OrderCache = field(default_factory=lambda: MemoryOrderCache(CACHE_TTL_SECONDS))
-    bell: MemoryOutboxBell = field(default_factory=MemoryOutboxBell)
+    relay_wakeup: MemoryRelayWakeup = field(default_factory=MemoryRelayWakeup)
     broker: Broker = field(default_factory=Broker)
     shop: Shop = field(default_factory=Shop)
 
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
         self.writer = OrderWriter(RENDERER, JsonEventRenderer(), self.clock, IDS)
-        self.create = CreateOrder(
-            self.stored.new_orders, self.cache, self.writer, self.bell, self.clock, IDS
+        self.create = PlaceOrder(
+            self.stored.new_orders, self.cache, self.writer, self.relay_wakeup, self.clock, IDS
         )
         self.change = self.changing(self.stored.begin)
         self.process = self.processing(self.stored.begin)
@@ -72,26 +72,28 @@ class Service:
     def relaying(self) -> RelayOutbox:
         """A new relay over the same storage, cache and broker, which remembers nothing."""
         stored = self.stored
-        update_cache = UpdateCache(stored.reader, self.cache)
+        update_cache = RefreshCache(stored.reader, self.cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
-        pay_debts = PayCacheDebts(stored.cache_debts, self.cache, update_cache, lifetime)
+        pay_debts = SettleCacheDebts(stored.cache_debts, self.cache, update_cache, lifetime)
         return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
 
-    def changing(self, begin: UnitOfWork) -> ChangeOrderStatus:
-        """`ChangeOrderStatus` with transactions of these."""
-        return ChangeOrderStatus(
-            begin, self.policy, self.cache, RENDERER, self.writer, self.bell, self.clock
+    def changing(self, begin: UnitOfWork) -> ChangeStatus:
+        """`ChangeStatus` with transactions of these."""
+        return ChangeStatus(
+            begin, self.policy, self.cache, RENDERER, self.writer, self.relay_wakeup, self.clock
         )
 
     def processing(self, begin: UnitOfWork) -> ProcessOrder:
         """`ProcessOrder` with transactions of these."""
-        return ProcessOrder(begin, self.shop, self.cache, self.writer, self.bell, self.clock)
+        return ProcessOrder(
+            begin, self.shop, self.cache, self.writer, self.relay_wakeup, self.clock
+        )
 
     async def placed(self, reference: str | None = None) -> PlacedOrder:
         """A new order of a new owner; its bell has been heard."""
         owner = await an_owner(self.stored)
-        placed = await self.create(PlaceOrder(owner, tea(), reference))
-        await self.bell.wait(0)
+        placed = await self.create(PlaceOrderCommand(owner, tea(), reference))
+        await self.relay_wakeup.wait(0)
         return placed
 
     async def cached(self, order_id: OrderId) -> OrderDocument | None:
@@ -99,6 +101,6 @@ class Service:
         return (await self.cache.get(order_id)).document
 
     @property
-    def bell_rang(self) -> bool:
+    def relay_was_notified(self) -> bool:
         """Whether the bell has rung since it was heard."""
-        return self.bell._rung.is_set()
+        return self.relay_wakeup._rung.is_set()

@@ -10,22 +10,22 @@ from typing import Any, Final, get_args
 import pytest
 from jsonschema_rs import Draft7Validator
 
+from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
+from application.delivery.messages import message_of
+from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PARTITIONS, PROCESSED, TYPES
 from application.documents import Event
-from application.letters import copy_of, letter_of
-from application.messages import message_of
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
-from application.topics import DEAD_LETTERS, NEW_ORDER, PARTITIONS, PROCESSED, TYPES
 from domain.actor import SYSTEM
-from domain.events import OrderEvent, Outcome
 from domain.ids import EventId
-from domain.lines import OrderLine, OrderLines
-from domain.order import Order
-from domain.status import TRANSITIONS, OrderStatus
-from entrypoints.asyncapi.document import document_text
-from entrypoints.asyncapi.messages import MESSAGES, Message
-from entrypoints.http import openapi
+from domain.order.events import OrderEvent, Outcome
+from domain.order.lines import OrderLine, OrderLines
+from domain.order.order import Order
+from domain.order.status import TRANSITIONS, OrderStatus
 from entrypoints.http.about import VERSION
+from entrypoints.http.openapi import document as openapi
+from entrypoints.messaging.asyncapi.document import document_text
+from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 from tests.support.orders import (
     IDS,
     STAFF,
@@ -147,8 +147,10 @@ def processings() -> Iterator[Order]:
 
 ORDERS: Final = [*placements(), *steps(), *processings()]
 EVENTS: Final = [told(order) for order in ORDERS]
-FAILED: Final = letter_of(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
-FOREIGN: Final = letter_of(Delivery(None, b"\xff", (("who", b"a script"),)), NEW_ORDER, "?", 1, NOW)
+FAILED: Final = dead_letter_from(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
+FOREIGN: Final = dead_letter_from(
+    Delivery(None, b"\xff", (("who", b"a script"),)), NEW_ORDER, "?", 1, NOW
+)
 
 
 # --- The document as a whole
@@ -260,12 +262,12 @@ def test_the_headers_of_one_type_are_not_those_of_another() -> None:
     assert complaints(headers, MESSAGE_OF[NEW_ORDER]["headers"])
 
 
-@pytest.mark.parametrize("letter", [FAILED, FOREIGN], ids=["failed", "foreign"])
-def test_a_dead_letter_is_as_it_is_described(letter: DeadLetter) -> None:
-    message = message_of(copy_of(letter, EventId(IDS.new(NOW))))
+@pytest.mark.parametrize("dead_letter", [FAILED, FOREIGN], ids=["failed", "foreign"])
+def test_a_dead_letter_is_as_it_is_described(dead_letter: DeadLetter) -> None:
+    message = message_of(dead_letter_copy(dead_letter, EventId(IDS.new(NOW))))
     described = MESSAGE_OF[DEAD_LETTERS]
     assert complaints(headers_in(message), described["headers"]) == []
-    assert complaints(headers_in(letter), described["headers"])
+    assert complaints(headers_in(dead_letter), described["headers"])
     key = message.key.decode() if message.key else None
     assert complaints(key, described["bindings"]["kafka"]["key"]) == []
 

@@ -8,26 +8,26 @@ from taskiq import AsyncBroker
 
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.memory.bus import MemoryBus
+from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
 from adapters.security.keys import SigningKeys
 from adapters.taskiq.in_process import InProcessBroker
-from adapters.taskiq.redis_streams import RedisStreamBroker
-from application.checked_cache import CheckedOrderCache
+from application.delivery.purge import PurgeExpired
+from application.delivery.relay_outbox import RelayOutbox
+from application.delivery.requeue_stalled import RequeueStalledOrders
+from application.orders.process_order import ProcessOrder
 from application.ports.accounts import Accounts
-from application.ports.events import EventPublisher, EventSource, OutboxBell
+from application.ports.events import EventPublisher, EventSource, RelayWakeup
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
-from application.process_order import ProcessOrder
-from application.relay_outbox import RelayOutbox
-from application.requeue_stalled import RequeueStalledOrders
-from application.retention import Retention
 from entrypoints.composition.container import make_container
 from entrypoints.composition.http import http_services
-from entrypoints.composition.in_memory import MemoryStorageProvider
-from entrypoints.composition.resources import Resources
-from entrypoints.metrics.cache import CountedOrderCache
+from entrypoints.composition.providers.memory import MemoryStorageProvider
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
+from libraries.task_stream.broker import RedisStreamBroker
 
 #: Nobody listens there: what is put together must not need to be connected.
 NOWHERE = {
@@ -38,15 +38,15 @@ NOWHERE = {
 }
 SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
-    "relay": (RelayOutbox, OutboxBell),
+    "relay": (RelayOutbox, RelayWakeup),
     "consume": (EventSource, TaskQueue),
-    "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, Retention, Database),
+    "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, PurgeExpired, Database),
 }
 
 
 def a_container(*given: str) -> AsyncContainer:
     settings = {name: NOWHERE[name] for name in (*given, "JWT_SECRET_KEY")}
-    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
     return make_container(load_settings(settings), resources)
 
 
@@ -76,7 +76,7 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
 
 
 async def test_what_a_test_puts_instead_replaces_the_real_thing() -> None:
-    resources = Resources("", SigningKeys(b"x" * 32))
+    resources = StartupContext("", SigningKeys(b"x" * 32))
     container = make_container(load_settings({}), resources, MemoryStorageProvider())
     assert type(await container.get(Accounts)).__name__ == "MemoryAccounts"
     assert (await http_services(container)).create_order is not None

@@ -13,10 +13,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
 
 
-def fault() -> str:
+def error() -> str:
     with pytest.raises(BadSettings) as refused:
         load_settings()
-    [(name, said)] = refused.value.faults.items()
+    [(name, said)] = refused.value.errors.items()
     assert name == ".env"
     return said
 
@@ -30,12 +30,12 @@ def test_utf_8_is_read_with_and_without_a_byte_order_mark(encoding: str) -> None
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_utf_16_is_named(encoding: str) -> None:
     Path(".env").write_bytes("PORT=8001\n".encode(encoding))
-    assert fault() == "is not UTF-8 but looks like UTF-16: save it as UTF-8"
+    assert error() == "is not UTF-8 but looks like UTF-16: save it as UTF-8"
 
 
 def test_latin_1_is_named_with_its_line() -> None:
     Path(".env").write_bytes("PORT=8001\n# café\n".encode("latin-1"))
-    assert fault() == "is not UTF-8 (line 2): save it as UTF-8"
+    assert error() == "is not UTF-8 (line 2): save it as UTF-8"
 
 
 def test_an_unreadable_file_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,12 +45,12 @@ def test_an_unreadable_file_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(13, "Permission denied", ".env")
 
     monkeypatch.setattr(Path, "read_bytes", refused)
-    assert fault() == "cannot be read: Permission denied"
+    assert error() == "cannot be read: Permission denied"
 
 
 def test_a_line_that_is_no_setting_is_named_and_nothing_of_it_is_shown() -> None:
     Path(".env").write_text("PORT=8001\nJWT_SECRET_KEY='an open quote\n")
-    assert fault() == "line 2 is no NAME=value"
+    assert error() == "line 2 is no NAME=value"
 
 
 def test_a_folder_of_that_name_and_no_file_at_all_are_left_alone() -> None:

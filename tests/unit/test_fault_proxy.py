@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.deadlines import LONG
 from tests.support.fault_proxy import BOTH, HOST, FaultProxy, Way
-from tests.support.patience import LONG
 
 
 @contextmanager

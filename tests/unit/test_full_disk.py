@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.embedded_postgres import ServeLock, choose_place
 from entrypoints.composition.embedded import only_server, signing_secret
 from entrypoints.composition.errors import CannotStart
 from entrypoints.settings import Settings, load_settings
+from libraries.embedded_postgres import ServeLock, choose_place
 from tests.e2e.service import a_data_dir
 
 

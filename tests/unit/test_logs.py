@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from entrypoints.log_lines import console_line, traceback_text
-from entrypoints.log_secrets import HIDDEN, without_secrets
-from entrypoints.logs import write_line
+from entrypoints.observability.log_lines import console_line, traceback_text
+from entrypoints.observability.log_secrets import HIDDEN, without_secrets
+from entrypoints.observability.logs import write_line
 
 REQUEST: Final = {
     "event": "request",
@@ -99,7 +99,7 @@ def test_a_traceback_has_frames_and_message_and_no_local() -> None:
 
 PROCESS: Final = """
 import asyncio, logging, threading, warnings
-from entrypoints.logs import announce_ready, configure_logs, log_crashes, logger
+from entrypoints.observability.logs import announce_ready, configure_logs, log_crashes, logger
 configure_logs("DEBUG", "json")
 log_crashes()
 {act}

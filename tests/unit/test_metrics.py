@@ -13,19 +13,25 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.memory.cache import MemoryOrderCache
 from adapters.taskiq.failures import DeadTask
-from application.bury_order import BuryOrder
+from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import Unavailable
 from application.ports.outbox_admin import OutboxState
 from domain.errors import OrderNotFound
-from domain.events import Outcome
 from domain.ids import OrderId
+from domain.order.events import Outcome
 from entrypoints.composition.dead_tasks import burying
-from entrypoints.http.openapi_operations import OPERATIONS
-from entrypoints.metrics import scrape, table
-from entrypoints.metrics.cache import CountedOrderCache
-from entrypoints.metrics.requests import count_request, named
-from entrypoints.metrics.scrape import BusGauges, CountedByAll, Metrics, PoolUse, StorageGauges
-from entrypoints.metrics.tasks import TaskResult, counting
+from entrypoints.http.openapi.operations import OPERATIONS
+from entrypoints.observability.metrics import scrape, table
+from entrypoints.observability.metrics.cache import CountedOrderCache
+from entrypoints.observability.metrics.requests import count_request, named
+from entrypoints.observability.metrics.scrape import (
+    BusGauges,
+    CountedByAll,
+    Metrics,
+    PoolUse,
+    StorageGauges,
+)
+from entrypoints.observability.metrics.tasks import TaskResult, counting
 from tests.support.faults import UnreachableCache
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
 from tests.support.time import NOW, MovableClock
@@ -185,9 +191,9 @@ async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_lett
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await burying(cast(BuryOrder, bury))(task)
+        await burying(cast(DeadLetterOrder, bury))(task)
     assert await counted_tasks() == before
-    await burying(cast(BuryOrder, bury))(DeadTask(b"?", "why", 0))
+    await burying(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from application.topics import NEW_ORDER, PARTITIONS
+from application.delivery.topics import NEW_ORDER, PARTITIONS
 from entrypoints.cli.main import app
 from entrypoints.settings import Settings
 

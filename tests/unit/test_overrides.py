@@ -18,9 +18,9 @@ from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.container import default_providers, make_container
 from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import load_overrides, refuse_useless, replaced
-from entrypoints.composition.resources import Resources
 from entrypoints.composition.service import opened_container
-from entrypoints.metrics.cache import CountedOrderCache
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import BadSettings, Settings, load_settings
 from tests.support.readme import code
 
@@ -93,7 +93,7 @@ def test_without_the_setting_nothing_is_imported() -> None:
 def test_a_bad_reference_is_a_bad_setting_that_says_why(reference: str, said: str) -> None:
     with pytest.raises(BadSettings) as refused:
         load_overrides(settings(reference))
-    assert said in refused.value.faults["ORDERS_PROVIDERS"]
+    assert said in refused.value.errors["ORDERS_PROVIDERS"]
 
 
 def test_providers_that_replace_no_port_are_refused_with_what_they_provide() -> None:
@@ -145,7 +145,7 @@ def instead_of(*ports: type) -> Provider:
 async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
     given: dict[str, str], port: type, sibling: type | None
 ) -> None:
-    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
     container = make_container(load_settings(given), resources, instead_of(port))
     chosen: Any = await container.get(port)
     assert chosen is MINE
@@ -160,7 +160,7 @@ async def test_another_cache_is_counted_too() -> None:
         def cache(self) -> OrderCache:
             return MemoryOrderCache(1)
 
-    resources = Resources(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
+    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
     container = make_container(load_settings({}), resources, Cached())
     cache = await container.get(OrderCache)
     assert isinstance(cache, CountedOrderCache)

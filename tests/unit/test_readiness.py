@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from entrypoints import readiness
 from entrypoints.composition.remedies import naming, with_remedy_of_redis
-from entrypoints.readiness import Readiness
+from entrypoints.observability import readiness
+from entrypoints.observability.readiness import Readiness
 
 
 async def fine() -> None:

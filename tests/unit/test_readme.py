@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.status import TRANSITIONS
+from domain.order.status import TRANSITIONS
 from entrypoints.settings import Settings, load_settings
 from tools.settings_table import settings_table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from application.ports.limits import Limit
-from domain.policy import StatusPolicy
+from domain.order.policy import StatusPolicy
 from entrypoints.settings import BadSettings, Settings, load_settings
 
 SECRET = "a key of thirty-two bytes or more"
@@ -55,7 +55,7 @@ BAD = {
 def faults_of(**environment: str) -> dict[str, str]:
     with pytest.raises(BadSettings) as refusal:
         load_settings(environment)
-    return refusal.value.faults
+    return refusal.value.errors
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name in BAD for text in BAD[name]])
@@ -70,7 +70,7 @@ def test_every_fault_is_named_at_once_and_in_one_message() -> None:
     environment = {name: texts[0] for name, texts in BAD.items()}
     with pytest.raises(BadSettings) as refusal:
         load_settings(environment)
-    assert set(refusal.value.faults) == set(BAD)
+    assert set(refusal.value.errors) == set(BAD)
     for name in BAD:
         assert f"  {name}: " in str(refusal.value)
 
@@ -116,10 +116,10 @@ def test_a_secret_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:
 
 
 def test_several_workers_need_all_three_services() -> None:
-    fault = faults_of(WORKERS="2", REDIS_URL="redis://a")["WORKERS"]
-    assert "DATABASE_URL" in fault
-    assert "KAFKA_BOOTSTRAP_SERVERS" in fault
-    assert "REDIS_URL" not in fault
+    error = faults_of(WORKERS="2", REDIS_URL="redis://a")["WORKERS"]
+    assert "DATABASE_URL" in error
+    assert "KAFKA_BOOTSTRAP_SERVERS" in error
+    assert "REDIS_URL" not in error
 
 
 def test_sasl_needs_a_login() -> None:

@@ -329,7 +329,7 @@ def test_a_lock_with_an_address_or_an_unhashed_pin_is_refused(line: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("pins", "fault"),
+    ("pins", "error"),
     [
         ({}, "litestar is not in it"),
         ({"litestar": Pin("2.24.9", None, 1)}, "litestar is 2.24.9, not ~=2.25"),
@@ -337,10 +337,10 @@ def test_a_lock_with_an_address_or_an_unhashed_pin_is_refused(line: str) -> None
     ],
 )
 def test_a_lock_that_does_not_follow_the_project_is_named(
-    pins: Mapping[str, Pin], fault: str | None
+    pins: Mapping[str, Pin], error: str | None
 ) -> None:
-    faults = list(unmet(iter([Requirement("litestar~=2.25")]), pins))
-    assert faults == ([fault] if fault else [])
+    errors = list(unmet(iter([Requirement("litestar~=2.25")]), pins))
+    assert errors == ([error] if error else [])
 
 
 def test_a_package_without_a_hash_or_tested_in_another_version_is_named() -> None:
@@ -370,8 +370,8 @@ def test_a_document_that_drifted_is_named_with_the_command_that_renews_it(tmp_pa
     documents = {
         str(path): (str(orders), path.stem) for path in (same, other, tmp_path / "absent.json")
     }
-    (fault,) = check_generated.drifted(documents)
-    assert fault == f"{other} is out of date: .venv/bin/orders other > {other}"
+    (error,) = check_generated.drifted(documents)
+    assert error == f"{other} is out of date: .venv/bin/orders other > {other}"
 
 
 # --- What is given along

@@ -19,7 +19,7 @@ cursors = SignedCursors(SigningKeys(OLD))
 def assert_refused(text: object, by: SignedCursors = cursors) -> None:
     with pytest.raises(Invalid) as refusal:
         by.open(text)
-    assert [fault.code for fault in refusal.value.faults] == ["bad-cursor"]
+    assert [error.code for error in refusal.value.errors] == ["bad-cursor"]
 
 
 @given(st.uuids())

@@ -10,9 +10,9 @@ from domain.errors import EmailTaken, ReferenceTaken
 
 def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.PostgresError:
     """What PostgreSQL sends, made into an exception as the driver does."""
-    letters = {"C": sqlstate, "M": "it says", "S": severity, "V": severity}
+    dead_letters = {"C": sqlstate, "M": "it says", "S": severity, "V": severity}
     constraint = {"n": fields["constraint"]} if "constraint" in fields else {}
-    error: asyncpg.PostgresError = asyncpg.PostgresError.new(letters | constraint)
+    error: asyncpg.PostgresError = asyncpg.PostgresError.new(dead_letters | constraint)
     return error
 
 

@@ -11,8 +11,8 @@ import uvloop
 
 from adapters.kafka.connection import KafkaConnection, greet
 from adapters.postgres.connection import Server
-from adapters.redis.connection import Connections
-from adapters.taskiq.server import QueueServer
+from libraries.redis_client.connection import Connections
+from libraries.task_stream.redis_server import QueueServer
 
 Connect = Callable[[], Awaitable[object]]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from adapters.redis.connection import Connections
-from adapters.redis.urls import check
+from libraries.redis_client.connection import Connections
+from libraries.redis_client.urls import check
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import pytest
 
-from application.account_standings import RecentStandings
-from application.authenticate import Authenticate
+from application.accounts.account_cache import TimedAccountCache
+from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated
-from domain.user import User
+from domain.account import User
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
@@ -19,8 +19,8 @@ class Door:
         self.clock = MovableClock()
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens(lifetime=1800)
-        standings = RecentStandings(self.stored.accounts, self.clock.monotonic)
-        self.enter = Authenticate(self.tokens, standings, self.clock)
+        account_cache = TimedAccountCache(self.stored.accounts, self.clock.monotonic)
+        self.enter = Authenticate(self.tokens, account_cache, self.clock)
 
     def token(self) -> str:
         return self.tokens.issue(ALICE.id, IDS.new(NOW), IDS.new(NOW), self.clock.now()).text

@@ -2,13 +2,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from application.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.list_accounts import ListAccounts
+from application.accounts.set_password import SetPassword
 from application.errors import NoSuchAccount
-from application.list_accounts import ListAccounts
 from application.ports.accounts import Login
-from application.set_password import SetPassword
+from domain.account import User
 from domain.actor import Role
-from domain.user import User
 from tests.support.accounts import PlainPasswords, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import a_user_id

@@ -1,7 +1,7 @@
 import pytest
 
 from application.errors import NotYourOrders
-from application.list_orders import ListOrders, ListQuery
+from application.orders.list_orders import ListOrders, ListQuery
 from application.ports.orders import OrderFilter
 from domain.actor import Actor, ActorKind
 from tests.support.acts import an_owner, move, place

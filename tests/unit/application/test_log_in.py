@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.memory.limits import MemoryRateLimiter
+from application.accounts.log_in import Credentials, LogIn
+from application.accounts.login_limits import LoginLimits
 from application.errors import InvalidCredentials, RateLimited
-from application.log_in import Credentials, LogIn
-from application.login_limits import LoginLimits
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.limits import Limit
-from domain.user import User
+from domain.account import User
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from application.delivery.messages import message_of
 from application.documents import Event, Original
-from application.messages import message_of
 from tests.support.orders import a_placed_order, a_user_id, an_order_write
 
 

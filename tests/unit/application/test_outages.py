@@ -2,13 +2,13 @@ from logging import WARNING
 
 import pytest
 
+from application.delivery.outages import BROKER, DATABASE, QUEUE, OutageLog
 from application.errors import (
     BrokerUnavailable,
     ConcurrentUpdate,
     QueueUnavailable,
     Unavailable,
 )
-from application.outages import BROKER, DATABASE, QUEUE, OutageLog
 
 
 def fail(outages: OutageLog, error: Exception, server: str = DATABASE) -> None:

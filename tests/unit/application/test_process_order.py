@@ -4,7 +4,7 @@ import pytest
 
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
 from domain.errors import OrderNotFound
-from domain.events import Outcome
+from domain.order.events import Outcome
 from tests.support.acts import move, order_in, publish, waiting
 from tests.support.faults import Interrupted, UnreachableCache
 from tests.support.orders import CANCELED, PAID, SHIPPED, an_order_id
@@ -31,17 +31,17 @@ async def test_processing_is_cached_announced_and_wakes_the_relay(service: Servi
     assert document == await service.stored.reader.find(placed.id)
     [event] = await waiting(service.stored.outbox)
     assert event.type == "order.processed"
-    assert service.bell_rang
+    assert service.relay_was_notified
 
 
 async def test_an_order_that_was_processed_is_left_alone(service: Service) -> None:
     placed = await service.placed()
     await service.process(placed.id)
-    await service.bell.wait(0)
+    await service.relay_wakeup.wait(0)
     assert await service.process(placed.id) is None
     assert service.shop.fulfilled == [placed.id]
     assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
-    assert not service.bell_rang
+    assert not service.relay_was_notified
 
 
 async def test_an_order_that_is_processed_ten_times_at_once_has_one_effect(

@@ -1,10 +1,10 @@
 import pytest
 
-from application.change_account import DisableAccount, GrantRole
+from application.accounts.change_account import DisableAccount, GrantRole
+from application.accounts.read_account import ReadAccount
 from application.errors import NotAuthenticated
-from application.read_account import ReadAccount
+from domain.account import User
 from domain.actor import Role
-from domain.user import User
 from tests.support.accounts import an_address
 from tests.support.adapters import memory_adapters
 from tests.support.orders import a_user_id

@@ -1,6 +1,6 @@
 import pytest
 
-from application.read_history import ReadHistory
+from application.orders.read_history import ReadHistory
 from domain.actor import Actor, ActorKind, Role
 from domain.errors import OrderNotFound
 from tests.support.acts import move

@@ -2,8 +2,8 @@ import pytest
 
 from adapters.memory.cache import MemoryOrderCache
 from application.errors import RateLimited, Unavailable
+from application.orders.read_order import FoundOrder
 from application.ports.orders import CacheAnswer, CacheState
-from application.read_order import FoundOrder
 from domain.actor import SYSTEM, Actor, ActorKind, Role
 from domain.errors import OrderNotFound
 from domain.ids import OrderId

@@ -3,10 +3,10 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
+from application.delivery.relay_outbox import BATCH
 from application.documents import Event, OrderDocument
 from application.errors import BrokerUnavailable
 from application.ports.events import PublishReport
-from application.relay_outbox import BATCH
 from domain.ids import OrderId
 from tests.support.acts import move, process, waiting
 from tests.support.faults import Broker, FlickeringCache, UnreachableCache

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from application import requeue_stalled
+from application.delivery import requeue_stalled
+from application.delivery.requeue_stalled import LEASE_SECONDS, Requeued, RequeueStalledOrders
 from application.errors import Unavailable
 from application.ports.leases import Holder
 from application.ports.tasks import StalledPage
-from application.requeue_stalled import LEASE_SECONDS, Requeued, RequeueStalledOrders
 from domain.ids import OrderId
 from tests.support.service import Service
 

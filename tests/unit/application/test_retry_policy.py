@@ -1,6 +1,6 @@
 import pytest
 
-from application.retry_policy import MAX_REJECTIONS, seconds_of_pause, seconds_until_retry
+from application.delivery.retry_policy import MAX_REJECTIONS, seconds_of_pause, seconds_until_retry
 
 
 def test_waits_double_up_to_a_minute() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from domain.history import Step
-from domain.order import Order
+from domain.order.history import Step
+from domain.order.order import Order
 from tests.support.orders import (
     PAID,
     PENDING,

@@ -9,12 +9,12 @@ import pytest
 
 from domain.actor import Actor, ActorKind
 from domain.currency import Currency
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
-from domain.lines import OrderLine, OrderLines
 from domain.money import Money
-from domain.order import Order, OrderState
-from domain.status import OrderStatus
+from domain.order.lines import OrderLine, OrderLines
+from domain.order.order import Order, OrderState
+from domain.order.status import OrderStatus
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER: Final = NOW + timedelta(hours=1)
@@ -24,9 +24,9 @@ BOB: Final = UserId(UUID(int=2))
 OWNER: Final = Actor(ActorKind.USER, ALICE)
 STAFF: Final = Actor(ActorKind.STAFF, BOB)
 
-USD: Final = Currency.read("USD")
+USD: Final = Currency.parse("USD")
 ORDER_ID: Final = OrderId(UUID(int=3))
-LINES: Final = OrderLines((OrderLine("tea", None, 2, None),), Money.read("19.90", USD))
+LINES: Final = OrderLines((OrderLine("tea", None, 2, None),), Money.parse("19.90", USD))
 
 
 def a_new_order() -> Order:
@@ -55,9 +55,9 @@ def saved(order: Order) -> Order:
     return Order.restore(order.state)
 
 
-def refusal(reader: Callable[[object], object], value: object) -> Fault:
+def refusal(reader: Callable[[object], object], value: object) -> FieldError:
     """The one thing that `reader` says is wrong with `value`."""
     with pytest.raises(Invalid) as refused:
         reader(value)
-    [fault] = refused.value.faults
-    return fault
+    [error] = refused.value.errors
+    return error

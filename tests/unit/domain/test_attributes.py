@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.attributes import read_attributes
+from domain.order.attributes import parse_attributes
 from tests.unit.domain.orders import refusal
 
 #: The bytes of `{"a":""}`: what a single member takes beside its text.
@@ -22,18 +22,18 @@ AROUND = 8
     )
 )
 def test_a_flat_object_is_taken_as_it_stands(value: dict[str, object]) -> None:
-    assert read_attributes(value) == value
+    assert parse_attributes(value) == value
 
 
 def test_falsy_values_are_values() -> None:
     value = {"text": "", "number": 0, "flag": False, "decimal": Decimal("0.0")}
-    assert read_attributes(value) == value
+    assert parse_attributes(value) == value
 
 
 def test_twenty_members_are_fine_and_one_more_is_not() -> None:
     members = {str(number): number for number in range(20)}
-    assert read_attributes(members) == members
-    assert refusal(read_attributes, {**members, "20": 20}).code == "wrong-length"
+    assert parse_attributes(members) == members
+    assert refusal(parse_attributes, {**members, "20": 20}).code == "wrong-length"
 
 
 @pytest.mark.parametrize("character", ["x", "\u00e9", "\u540d", "\U0001f375"])
@@ -41,21 +41,21 @@ def test_two_kibibytes_of_json_are_fine_and_one_more_byte_is_not(character: str)
     width = len(character.encode())
     text = character * ((2048 - AROUND) // width)
     padding = "x" * (2048 - AROUND - len(text.encode()))
-    assert read_attributes({"a": text + padding})
-    assert refusal(read_attributes, {"a": text + padding + "x"}).code == "too-large"
+    assert parse_attributes({"a": text + padding})
+    assert refusal(parse_attributes, {"a": text + padding + "x"}).code == "too-large"
 
 
 def test_many_small_members_are_measured_together() -> None:
-    assert refusal(read_attributes, {str(n): "x" * 100 for n in range(20)}).code == "too-large"
+    assert refusal(parse_attributes, {str(n): "x" * 100 for n in range(20)}).code == "too-large"
 
 
 def test_the_text_of_one_member_is_bounded_too() -> None:
-    assert refusal(read_attributes, {"a": "x" * 2049}).code == "wrong-length"
+    assert refusal(parse_attributes, {"a": "x" * 2049}).code == "wrong-length"
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 5, True, [("a", 1)]])
 def test_nothing_but_an_object_holds_attributes(value: object) -> None:
-    assert refusal(read_attributes, value).code == "wrong-type"
+    assert refusal(parse_attributes, value).code == "wrong-type"
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_nothing_but_an_object_holds_attributes(value: object) -> None:
     + [(10**308, "out-of-range"), (-(10**400), "out-of-range"), ("a\0b", "nul-character")],
 )
 def test_a_bad_value_is_named_by_its_member(value: object, code: str) -> None:
-    fault = refusal(read_attributes, {"good": 1, "bad": value})
-    assert (fault.path, fault.code) == (("bad",), code)
+    error = refusal(parse_attributes, {"good": 1, "bad": value})
+    assert (error.path, error.code) == (("bad",), code)
 
 
 @pytest.mark.parametrize("number", ["9e307", "-9e307", "1e-307", "0e307", "0." + "1" * 2000])
 def test_a_number_that_a_double_can_hold_is_kept_with_all_its_digits(number: str) -> None:
-    read = read_attributes({"a": Decimal(number)})
+    read = parse_attributes({"a": Decimal(number)})
     assert str(read["a"]) == str(Decimal(number))
 
 
@@ -82,5 +82,5 @@ def test_a_number_that_a_double_can_hold_is_kept_with_all_its_digits(number: str
     [("", "wrong-length"), ("x" * 65, "wrong-length"), ("a\0", "nul-character"), (5, "wrong-type")],
 )
 def test_a_members_name_is_a_text_of_1_to_64_characters(name: object, code: str) -> None:
-    assert refusal(read_attributes, {name: 1}).code == code
-    assert read_attributes({"\u00e9" * 64: 1})
+    assert refusal(parse_attributes, {name: 1}).code == code
+    assert parse_attributes({"\u00e9" * 64: 1})

@@ -20,7 +20,7 @@ NO_CODES: Final = ["usd", "US", "USD ", "", "XYZ", "DEM", "HRK", "SLL", "XAU", "
 )
 def test_a_currency_has_the_digits_that_iso_4217_gives_it(digits: int, codes: str) -> None:
     for code in codes.split():
-        assert Currency.read(code) == Currency(code, digits)
+        assert Currency.parse(code) == Currency(code, digits)
 
 
 def test_every_code_is_three_capitals_and_stands_once() -> None:
@@ -35,4 +35,4 @@ def test_every_code_is_three_capitals_and_stands_once() -> None:
     [*NO_CODES, None, 840, b"USD", ["USD"], {}],
 )
 def test_nothing_else_is_a_currency(value: object) -> None:
-    assert refusal(Currency.read, value).code == "unknown-currency"
+    assert refusal(Currency.parse, value).code == "unknown-currency"

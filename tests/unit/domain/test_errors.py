@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 
 import domain
-from domain.errors import Fault, IllegalTransition, Invalid, OrderServiceError, VersionConflict
-from domain.status import OrderStatus
+from domain.errors import FieldError, IllegalTransition, Invalid, OrderServiceError, VersionConflict
+from domain.order.status import OrderStatus
 
 for module in iter_modules(domain.__path__, "domain."):
     import_module(module.name)
@@ -43,34 +43,37 @@ def test_the_title_is_the_first_line_of_the_docstring_without_its_full_stop() ->
 
 
 def test_an_invalid_input_says_all_that_is_wrong_with_it() -> None:
-    invalid = Invalid([Fault(("a",), "one", "First."), Fault(("b",), "two", "Second.")])
+    invalid = Invalid([FieldError(("a",), "one", "First."), FieldError(("b",), "two", "Second.")])
     assert str(invalid) == "`a`: first. `b`: second."
-    assert [fault.path for fault in invalid.faults] == [("a",), ("b",)]
+    assert [error.path for error in invalid.errors] == [("a",), ("b",)]
 
 
 @pytest.mark.parametrize(
-    ("fault", "sentence"),
+    ("error", "sentence"),
     [
-        (Fault(("status",), "x", "Must be given."), "`status`: must be given."),
-        (Fault(("items", 0, "name"), "x", "Must be given."), "`/items/0/name`: must be given."),
-        (Fault(("price",), "x", "USD has 2 digits."), "`price`: USD has 2 digits."),
-        (Fault(("username",), "x", "A space."), "`username`: a space."),
-        (Fault((), "x", "Must be an object."), "Must be an object."),
-        (Fault(("x" * 1000,), "x", "No."), f"`{'x' * 64}\u2026`: no."),
+        (FieldError(("status",), "x", "Must be given."), "`status`: must be given."),
+        (
+            FieldError(("items", 0, "name"), "x", "Must be given."),
+            "`/items/0/name`: must be given.",
+        ),
+        (FieldError(("price",), "x", "USD has 2 digits."), "`price`: USD has 2 digits."),
+        (FieldError(("username",), "x", "A space."), "`username`: a space."),
+        (FieldError((), "x", "Must be an object."), "Must be an object."),
+        (FieldError(("x" * 1000,), "x", "No."), f"`{'x' * 64}\u2026`: no."),
     ],
 )
-def test_a_sentence_names_the_value_that_is_wrong(fault: Fault, sentence: str) -> None:
-    assert str(Invalid([fault])) == sentence
+def test_a_sentence_names_the_value_that_is_wrong(error: FieldError, sentence: str) -> None:
+    assert str(Invalid([error])) == sentence
 
 
 def test_a_sentence_about_many_faults_names_ten_and_counts_the_rest() -> None:
-    sentence = str(Invalid(Fault((f"f{number}",), "x", "No.") for number in range(12)))
+    sentence = str(Invalid(FieldError((f"f{number}",), "x", "No.") for number in range(12)))
     assert sentence.endswith("`f9`: no. And 2 more: see `errors`.")
 
 
 def test_a_fault_can_be_seen_from_the_document_around_it() -> None:
-    fault = Fault(("price",), "code", "Detail.")
-    assert fault.under("items", 0) == Fault(("items", 0, "price"), "code", "Detail.")
+    error = FieldError(("price",), "code", "Detail.")
+    assert error.under("items", 0) == FieldError(("items", 0, "price"), "code", "Detail.")
 
 
 @pytest.mark.parametrize(

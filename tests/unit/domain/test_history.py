@@ -1,7 +1,7 @@
 import pytest
 
-from domain.history import Step, step_of
-from domain.status import OrderStatus
+from domain.order.history import Step, step_of
+from domain.order.status import OrderStatus
 from tests.unit.domain.orders import LATER, NOW, OWNER, STAFF, a_new_order, an_order, saved
 
 PENDING, PAID, SHIPPED, CANCELED = OrderStatus

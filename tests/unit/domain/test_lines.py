@@ -7,15 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid, TotalMismatch
-from domain.lines import OrderLine, OrderLines, read_product_id, read_quantity
 from domain.money import Money
+from domain.order.lines import OrderLine, OrderLines, parse_product_id, parse_quantity
 from tests.unit.domain.orders import USD, refusal
 
 MOST: Final = "999999999.99"
 
 
 @dataclass(frozen=True)
-class Draft:
+class ParsedBody:
     """A line as somebody asks for it: tea, unless a test says otherwise."""
 
     product_id: object = "tea"
@@ -28,30 +28,33 @@ class Draft:
 def faults(drafts: object, total: object = "5", currency: object = "USD") -> set[tuple[str, str]]:
     """The pointer and the code of everything that is wrong with an order."""
     with pytest.raises(Invalid) as refused:
-        OrderLines.read(drafts, total, currency)
-    found = [("/".join(map(str, fault.path)), fault.code) for fault in refused.value.faults]
+        OrderLines.parse(drafts, total, currency)
+    found = [("/".join(map(str, error.path)), error.code) for error in refused.value.errors]
     assert len(found) == len(set(found))
     return set(found)
 
 
 def test_a_line_is_kept_as_it_was_asked_for() -> None:
-    read = OrderLines.read(
-        [Draft(42, "Tea", Decimal("2.0"), "9.95", {"organic": True}), Draft(None, "Cup", 1, 0, {})],
+    read = OrderLines.parse(
+        [
+            ParsedBody(42, "Tea", Decimal("2.0"), "9.95", {"organic": True}),
+            ParsedBody(None, "Cup", 1, 0, {}),
+        ],
         Decimal("19.9"),
         "USD",
     )
     assert read == OrderLines(
         (
-            OrderLine("42", "Tea", 2, Money.read("9.95", USD), {"organic": True}),
-            OrderLine(None, "Cup", 1, Money.read("0.00", USD), {}),
+            OrderLine("42", "Tea", 2, Money.parse("9.95", USD), {"organic": True}),
+            OrderLine(None, "Cup", 1, Money.parse("0.00", USD), {}),
         ),
-        Money.read("19.90", USD),
+        Money.parse("19.90", USD),
     )
     assert str(read.total.amount) == "19.90"
 
 
 def test_without_prices_the_total_stands_as_given() -> None:
-    read = OrderLines.read((Draft(), Draft()), "123.4", "USD")
+    read = OrderLines.parse((ParsedBody(), ParsedBody()), "123.4", "USD")
     assert str(read.total.amount) == "123.40"
     assert read.lines == (OrderLine("tea", None, 1, None),) * 2
 
@@ -66,48 +69,50 @@ def test_the_total_is_the_exact_sum_in_every_currency(
     lines: list[tuple[int, int]], currency: tuple[str, int]
 ) -> None:
     code, digits = currency
-    drafts = [Draft(quantity=count, price=f"{price}e-{digits}") for price, count in lines]
+    drafts = [ParsedBody(quantity=count, price=f"{price}e-{digits}") for price, count in lines]
     units = sum(price * count for price, count in lines)
-    read = OrderLines.read(drafts, f"{units}e-{digits}", code)
+    read = OrderLines.parse(drafts, f"{units}e-{digits}", code)
     assert read.total.amount.scaleb(digits) == units
 
 
 @given(PRICED, st.integers(-1000, 1000).filter(bool))
 def test_any_other_total_is_refused(lines: list[tuple[int, int]], off_by: int) -> None:
-    drafts = [Draft(quantity=count, price=f"{price}e-2") for price, count in lines]
+    drafts = [ParsedBody(quantity=count, price=f"{price}e-2") for price, count in lines]
     total = sum(price * count for price, count in lines) + off_by
     assume(total >= 0)
     with pytest.raises(TotalMismatch) as refused:
-        OrderLines.read(drafts, f"{total}e-2", "USD")
-    [fault] = refused.value.faults
-    assert (fault.path, fault.code) == (("total_price",), "total-mismatch")
+        OrderLines.parse(drafts, f"{total}e-2", "USD")
+    [error] = refused.value.errors
+    assert (error.path, error.code) == (("total_price",), "total-mismatch")
 
 
 def test_a_wrong_total_is_told_the_right_one() -> None:
     with pytest.raises(TotalMismatch, match=r"add up to 19\.90, not to 19\.91"):
-        OrderLines.read([Draft(price="9.95", quantity=2)], "19.91", "USD")
+        OrderLines.parse([ParsedBody(price="9.95", quantity=2)], "19.91", "USD")
 
 
 def test_a_line_and_a_total_may_reach_the_maximum_and_not_pass_it() -> None:
-    assert OrderLines.read([Draft(price=MOST)], MOST, "USD").total.amount == Decimal(MOST)
-    assert faults([Draft(price="333333333.34", quantity=3)], MOST) == {("items/0", "out-of-range")}
-    assert faults([Draft(price="1000000000")], MOST) == {("items/0/price", "out-of-range")}
-    assert faults([Draft()], "1000000000") == {("total_price", "out-of-range")}
+    assert OrderLines.parse([ParsedBody(price=MOST)], MOST, "USD").total.amount == Decimal(MOST)
+    assert faults([ParsedBody(price="333333333.34", quantity=3)], MOST) == {
+        ("items/0", "out-of-range")
+    }
+    assert faults([ParsedBody(price="1000000000")], MOST) == {("items/0/price", "out-of-range")}
+    assert faults([ParsedBody()], "1000000000") == {("total_price", "out-of-range")}
     # Two lines that are fine alone cannot be added up to any total that is.
-    assert faults([Draft(price=MOST)] * 2, MOST) == {("total_price", "total-mismatch")}
+    assert faults([ParsedBody(price=MOST)] * 2, MOST) == {("total_price", "total-mismatch")}
 
 
-NO_ARRAYS: Final[list[object]] = [None, "tea", b"tea", 5, {}, {"tea"}, Draft()]
+NO_ARRAYS: Final[list[object]] = [None, "tea", b"tea", 5, {}, {"tea"}, ParsedBody()]
 
 
 @pytest.mark.parametrize("count", [1, 100])
 def test_an_order_has_1_to_100_items(count: int) -> None:
-    assert len(OrderLines.read([Draft()] * count, "5", "USD").lines) == count
+    assert len(OrderLines.parse([ParsedBody()] * count, "5", "USD").lines) == count
 
 
 @pytest.mark.parametrize(
     ("drafts", "code"),
-    [(count * [Draft()], "wrong-length") for count in (0, 101)]
+    [(count * [ParsedBody()], "wrong-length") for count in (0, 101)]
     + [(each, "wrong-type") for each in NO_ARRAYS],
 )
 def test_no_items_too_many_and_no_array_are_refused(drafts: object, code: str) -> None:
@@ -115,12 +120,21 @@ def test_no_items_too_many_and_no_array_are_refused(drafts: object, code: str) -
 
 
 def test_everything_that_is_wrong_is_named_in_one_go() -> None:
-    bad_prices = [Draft(price=5), Draft(price=True), Draft(price="0.001"), Draft(price="-1")]
-    bad_texts = [Draft("", 5, price=5), Draft("a\0", "x" * 201, price=5), Draft([], price=5)]
+    bad_prices = [
+        ParsedBody(price=5),
+        ParsedBody(price=True),
+        ParsedBody(price="0.001"),
+        ParsedBody(price="-1"),
+    ]
+    bad_texts = [
+        ParsedBody("", 5, price=5),
+        ParsedBody("a\0", "x" * 201, price=5),
+        ParsedBody([], price=5),
+    ]
     bad_rest = [
-        Draft(None, quantity=0, price=5),
-        Draft(quantity=None, price=5, attributes={"a": None, "b": 1, "c": {}}),
-        Draft(quantity="1", attributes=[]),
+        ParsedBody(None, quantity=0, price=5),
+        ParsedBody(quantity=None, price=5, attributes={"a": None, "b": 1, "c": {}}),
+        ParsedBody(quantity="1", attributes=[]),
     ]
     assert faults(bad_prices + bad_texts + bad_rest, "1e400") == {
         ("total_price", "out-of-range"),
@@ -144,23 +158,25 @@ def test_everything_that_is_wrong_is_named_in_one_go() -> None:
 
 
 def test_an_unknown_currency_hides_no_other_fault() -> None:
-    assert faults([Draft(price="-1"), Draft(price="0.00001")], "abc", "XYZ") == {
+    assert faults([ParsedBody(price="-1"), ParsedBody(price="0.00001")], "abc", "XYZ") == {
         ("currency", "unknown-currency"),
         ("total_price", "not-a-number"),
         ("items/0/price", "out-of-range"),
         ("items/1/price", "too-many-digits"),
     }
-    assert faults([Draft(price="0.0001")], "0.0001", None) == {("currency", "unknown-currency")}
+    assert faults([ParsedBody(price="0.0001")], "0.0001", None) == {
+        ("currency", "unknown-currency")
+    }
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=5))
 def test_either_every_item_has_a_price_or_none(priced: list[bool]) -> None:
-    drafts = [Draft(price=1 if each else None) for each in priced]
+    drafts = [ParsedBody(price=1 if each else None) for each in priced]
     missing = {(f"items/{at}/price", "price-missing") for at, each in enumerate(priced) if not each}
     if any(priced) and missing:
         assert faults(drafts, len(priced)) == missing
     else:
-        assert OrderLines.read(drafts, len(priced), "USD").total.amount == len(priced)
+        assert OrderLines.parse(drafts, len(priced), "USD").total.amount == len(priced)
 
 
 NO_IDS: Final[list[object]] = [None, True, False, 1.0, 7.5, b"tea", ["tea"], {}]
@@ -174,7 +190,7 @@ NO_IDS: Final[list[object]] = [None, True, False, 1.0, 7.5, b"tea", ["tea"], {}]
     + [(Decimal(each), f"{Decimal(each):f}") for each in ("9" * 64, "1e63")],
 )
 def test_a_product_id_is_a_text_or_a_whole_number_kept_as_text(value: object, text: str) -> None:
-    assert read_product_id(value) == text
+    assert parse_product_id(value) == text
 
 
 @pytest.mark.parametrize(
@@ -186,13 +202,13 @@ def test_a_product_id_is_a_text_or_a_whole_number_kept_as_text(value: object, te
 def test_a_fraction_a_boolean_or_an_endless_number_is_no_product_id(
     value: object, code: str
 ) -> None:
-    assert refusal(read_product_id, value).code == code
+    assert refusal(parse_product_id, value).code == code
 
 
 @given(st.integers(1, 10_000))
 def test_a_quantity_is_a_whole_number_however_it_is_written(quantity: int) -> None:
     spellings = [quantity, Decimal(quantity), Decimal(f"{quantity}.00"), Decimal(f"{quantity}0e-1")]
-    assert {read_quantity(each) for each in spellings} == {quantity}
+    assert {parse_quantity(each) for each in spellings} == {quantity}
 
 
 @pytest.mark.parametrize(
@@ -202,4 +218,4 @@ def test_a_quantity_is_a_whole_number_however_it_is_written(quantity: int) -> No
     + [(Decimal(each), "wrong-type") for each in ("1.5", "1e-9999999", "1e9999999", "NaN", "-Inf")],
 )
 def test_a_quantity_is_between_1_and_10_000(value: object, code: str) -> None:
-    assert refusal(read_quantity, value).code == code
+    assert refusal(parse_quantity, value).code == code

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.currency import Currency
-from domain.money import MAX_AMOUNT, Money, read_amount
+from domain.money import MAX_AMOUNT, Money, parse_amount
 from tests.unit.domain.orders import USD, refusal
 
-CURRENCIES: Final = [Currency.read(code) for code in ("JPY", "USD", "KWD", "CLF")]
-usd: Final = partial(Money.read, currency=USD)
+CURRENCIES: Final = [Currency.parse(code) for code in ("JPY", "USD", "KWD", "CLF")]
+usd: Final = partial(Money.parse, currency=USD)
 
 
 @st.composite
@@ -36,13 +36,13 @@ def test_every_spelling_of_an_amount_is_the_same_money(
         f"{amount:.{currency.digits + zeros}f}",
         f"{units}{'0' * zeros}E-{currency.digits + zeros}" if units else "0e+9",
     ]
-    assert {str(Money.read(each, currency).amount) for each in spellings} == {f"{amount:f}"}
+    assert {str(Money.parse(each, currency).amount) for each in spellings} == {f"{amount:f}"}
 
 
 @given(moneys())
 def test_money_is_written_with_exactly_its_currencys_digits(money: tuple[int, Currency]) -> None:
     units, currency = money
-    read = Money.read(Decimal(units).scaleb(-currency.digits).normalize(), currency)
+    read = Money.parse(Decimal(units).scaleb(-currency.digits).normalize(), currency)
     assert -int(read.amount.as_tuple().exponent) == currency.digits
     assert read.amount.scaleb(currency.digits) == units
 
@@ -50,7 +50,7 @@ def test_money_is_written_with_exactly_its_currencys_digits(money: tuple[int, Cu
 @given(moneys(), st.integers(1, 10_000))
 def test_the_price_of_many_is_exact(money: tuple[int, Currency], quantity: int) -> None:
     units, currency = money
-    price = Money.read(f"{units}e-{currency.digits}", currency)
+    price = Money.parse(f"{units}e-{currency.digits}", currency)
     assert price.times(quantity).amount.scaleb(currency.digits) == units * quantity
 
 
@@ -114,8 +114,8 @@ def test_an_amount_may_be_absurdly_large_and_is_refused_all_the_same(value: obje
 
 
 def test_the_bounds_themselves_are_amounts() -> None:
-    assert read_amount("999999999.99") == MAX_AMOUNT
-    assert read_amount("0") == 0
+    assert parse_amount("999999999.99") == MAX_AMOUNT
+    assert parse_amount("0") == 0
 
 
 @pytest.mark.parametrize("zeros", [61, 300, 250_000])
@@ -140,11 +140,11 @@ def test_a_value_may_be_written_with_any_number_of_zeros(zeros: int) -> None:
 def test_more_digits_than_the_currency_has_are_refused_not_rounded(
     value: str, code: str, digits: int
 ) -> None:
-    fault = refusal(partial(Money.read, currency=Currency.read(code)), value)
-    assert fault.code == "too-many-digits"
-    assert fault.detail == f"{code} has {digits} digits behind the decimal point."
+    error = refusal(partial(Money.parse, currency=Currency.parse(code)), value)
+    assert error.code == "too-many-digits"
+    assert error.detail == f"{code} has {digits} digits behind the decimal point."
 
 
 def test_amounts_of_two_currencies_are_never_the_same_money() -> None:
     assert usd("5") == usd("5.00")
-    assert usd("5") != Money.read("5", Currency.read("EUR"))
+    assert usd("5") != Money.parse("5", Currency.parse("EUR"))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from domain.actor import SYSTEM
 from domain.errors import IllegalTransition, VersionConflict
-from domain.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
-from domain.order import Order, OrderState
-from domain.status import TRANSITIONS, OrderStatus
+from domain.order.events import OrderPlaced, OrderProcessed, OrderStatusChanged, Outcome
+from domain.order.order import Order, OrderState
+from domain.order.status import TRANSITIONS, OrderStatus
 from tests.unit.domain.orders import (
     ALICE,
     LATER,

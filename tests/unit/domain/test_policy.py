@@ -7,8 +7,8 @@ import pytest
 
 from domain.actor import SYSTEM, Actor
 from domain.errors import StatusForbidden
-from domain.policy import StatusPolicy
-from domain.status import OrderStatus
+from domain.order.policy import StatusPolicy
+from domain.order.status import OrderStatus
 from tests.unit.domain.orders import OWNER, STAFF, an_order
 
 PENDING, PAID, SHIPPED, CANCELED = OrderStatus

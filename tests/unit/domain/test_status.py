@@ -1,6 +1,6 @@
 import pytest
 
-from domain.status import TRANSITIONS, OrderStatus
+from domain.order.status import TRANSITIONS, OrderStatus
 
 PENDING, PAID, SHIPPED, CANCELED = OrderStatus
 

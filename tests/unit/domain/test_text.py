@@ -3,20 +3,20 @@ from typing import Final
 
 import pytest
 
-from domain.lines import read_name, read_product_id
-from domain.order import read_reason, read_reference
-from domain.user import read_password
+from domain.account import parse_password
+from domain.order.lines import parse_name, parse_product_id
+from domain.order.order import parse_reason, parse_reference
 from tests.unit.domain.orders import refusal
 
 Reader = Callable[[object], str]
 
 #: Every text that is taken as it stands, with the least and the most characters that it may have.
 TEXTS: Final = [
-    pytest.param(read_name, 1, 200, id="name"),
-    pytest.param(read_product_id, 1, 64, id="product_id"),
-    pytest.param(read_reference, 1, 64, id="reference"),
-    pytest.param(read_reason, 1, 500, id="reason"),
-    pytest.param(read_password, 8, 128, id="password"),
+    pytest.param(parse_name, 1, 200, id="name"),
+    pytest.param(parse_product_id, 1, 64, id="product_id"),
+    pytest.param(parse_reference, 1, 64, id="reference"),
+    pytest.param(parse_reason, 1, 500, id="reason"),
+    pytest.param(parse_password, 8, 128, id="password"),
 ]
 
 
@@ -56,4 +56,4 @@ def test_nothing_else_passes_for_a_text(read: Reader, least: int, most: int, val
 
 
 def test_a_refused_length_says_what_was_wanted_and_what_came() -> None:
-    assert refusal(read_reference, "").detail == "Must have 1 to 64 characters; it has 0."
+    assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters; it has 0."

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from entrypoints.http.assets import SWAGGER_UI, assets, hashed_name, page
+from entrypoints.http.responses.assets import SWAGGER_UI, assets, hashed_name, page
 
 RELEASE: Final[dict[str, Any]] = json.loads((SWAGGER_UI / "release.json").read_text())
 

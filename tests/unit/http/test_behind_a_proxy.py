@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from entrypoints.composition.in_memory import MemoryStorageProvider
+from entrypoints.composition.providers.memory import MemoryStorageProvider
 from tests.support.app import running_app
 
 TRUST = {"TRUSTED_PROXIES": "127.0.0.0/8"}

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from entrypoints.http.client_address import client_key
+from entrypoints.http.proxies.client_address import client_key
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXY = "10.0.0.1"

@@ -5,8 +5,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from entrypoints.http.answer import Answer
 from entrypoints.http.cors import Cors
+from entrypoints.http.responses.raw_response import Answer
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"access-control-request-method": "PATCH"}

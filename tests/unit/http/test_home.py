@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from entrypoints.composition.in_memory import MemoryStorageProvider
-from entrypoints.http.assets import assets, hashed_name
-from entrypoints.http.home import PATHS
-from entrypoints.http.problem_catalogue import CATALOGUE
+from entrypoints.composition.providers.memory import MemoryStorageProvider
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.responses.assets import assets, hashed_name
+from entrypoints.http.routes.home import PATHS
 from tests.support.app import running_app
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

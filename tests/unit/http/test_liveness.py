@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from entrypoints.composition.in_memory import MemoryStorageProvider
-from entrypoints.http.problems import MEDIA_TYPE
-from entrypoints.roles import supervisor as supervisor_module
-from entrypoints.roles.supervisor import STALLED_SAMPLES, Supervisor
+from entrypoints.composition.providers.memory import MemoryStorageProvider
+from entrypoints.http.problems.responses import MEDIA_TYPE
+from entrypoints.processes import supervisor as supervisor_module
+from entrypoints.processes.supervisor import STALLED_SAMPLES, Supervisor
 from tests.support.app import running_app
-from tests.support.patience import LONG
+from tests.support.deadlines import LONG
 
 
 async def hang() -> None:

@@ -16,14 +16,14 @@ from litestar.routes import HTTPRoute
 from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
-from entrypoints.http.links import link
-from entrypoints.http.openapi import document_text
-from entrypoints.http.openapi_headers import COMMON, HEADERS, LIMITED
-from entrypoints.http.openapi_operations import OPERATIONS, Operation
-from entrypoints.http.openapi_parameters import PARAMETERS
-from entrypoints.http.parameters import OF_ALL, OF_OWNER
-from entrypoints.http.problem_catalogue import CATALOGUE
-from entrypoints.http.problems import refuse
+from entrypoints.http.messages.list_query import OF_ALL, OF_OWNER
+from entrypoints.http.openapi.document import document_text
+from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED
+from entrypoints.http.openapi.operations import OPERATIONS, Operation
+from entrypoints.http.openapi.parameters import PARAMETERS
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.responses import refuse
+from entrypoints.http.proxies.links import link
 from entrypoints.http.services import Services
 
 ROOT: Final = Path(__file__).parents[3]

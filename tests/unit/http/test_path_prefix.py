@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from entrypoints.http.links import prefix_of
-from entrypoints.http.path_prefix import PathPrefix
+from entrypoints.http.proxies.links import prefix_of
+from entrypoints.http.proxies.path_prefix import PathPrefix
 
 PROXY = ("10.0.0.1", 5000)
 STRANGER = ("192.0.2.1", 5000)

@@ -8,7 +8,7 @@ import pytest
 
 import entrypoints.http.app  # noqa: F401 - defines every refusal
 from domain.errors import OrderServiceError
-from entrypoints.http.problem_catalogue import CATALOGUE, ENTRY_OF, Entry
+from entrypoints.http.problems.catalogue import CATALOGUE, ENTRY_OF, Entry
 
 
 def kinds(error: type[OrderServiceError] = OrderServiceError) -> Iterator[type[OrderServiceError]]:

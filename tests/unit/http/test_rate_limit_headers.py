@@ -1,13 +1,13 @@
 """What an answer says of a limit: the older headers, and draft-11's structured fields."""
 
-from application.ports.limits import Allowance, Limit
-from entrypoints.http.rate_limit_headers import rate_limit_headers
+from application.ports.limits import Limit, RateLimitResult
+from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
 
 
 def test_the_headers_of_the_contracts_example() -> None:
     limit = Limit("orders", 60, 60)
-    allowance = Allowance(limit, allowed=True, remaining=59, reset=1, retry_after=0)
-    assert dict(rate_limit_headers(allowance)) == {
+    result = RateLimitResult(limit, allowed=True, remaining=59, reset=1, retry_after=0)
+    assert dict(rate_limit_headers(result)) == {
         b"ratelimit-limit": b"60",
         b"ratelimit-remaining": b"59",
         b"ratelimit-reset": b"1",

@@ -14,9 +14,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from entrypoints.http_server import limits
-from entrypoints.http_server.connection import Connection
-from tests.unit.http_server.stage import Receive, Send, echo, responses
+from libraries.http_server import limits
+from libraries.http_server.connection import Connection
+from tests.unit.http_server.harness import Receive, Send, echo, responses
 
 GET: Final = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 HALF_HEAD: Final = GET[:-4]
@@ -144,7 +144,7 @@ async def test_a_request_that_arrived_during_a_stall_is_answered() -> None:
     async with served(keep_alive=1.0) as address, connected(address) as (reader, writer):
         writer.write(GET)
         await reader.readuntil(b"GET / ")
-        bell, rung = socket.socketpair()
+        relay_wakeup, rung = socket.socketpair()
 
         def stall() -> None:
             # In the loop's poll phase: its timers come next, before it looks at sockets again.
@@ -153,10 +153,10 @@ async def test_a_request_that_arrived_during_a_stall_is_answered() -> None:
             time.sleep(1.3)
 
         asyncio.get_running_loop().add_reader(rung, stall)
-        bell.send(b"x")
+        relay_wakeup.send(b"x")
         assert await reader.readuntil(b"GET / ")
         asyncio.get_running_loop().remove_reader(rung)
-        bell.close()
+        relay_wakeup.close()
         rung.close()
 
 

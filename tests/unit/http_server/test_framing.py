@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.http_server.stage import connect, exchange, responses, settle, statuses
+from tests.unit.http_server.harness import connect, exchange, responses, settle, statuses
 
 HOST: Final = b"Host: here\r\n"
 OFFER: Final = (

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from entrypoints.http_server import limits
-from tests.unit.http_server.stage import connect, exchange, settle, statuses
+from libraries.http_server import limits
+from tests.unit.http_server.harness import connect, exchange, settle, statuses
 
 HOST: Final = b"Host: here\r\n"
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"

@@ -1,0 +1,18 @@
+"""Listing accounts, for an operator."""
+
+from collections.abc import Sequence
+
+from application.ports.accounts import AccountDirectory
+from domain.account import User
+from domain.ids import UserId
+
+
+class ListAccounts:
+    """List accounts, the oldest first, a page at a time."""
+
+    def __init__(self, accounts: AccountDirectory) -> None:
+        self._accounts = accounts
+
+    async def __call__(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+        """Return at most `limit` accounts, those behind `after` if it is given."""
+        return await self._accounts.page(limit, after)

@@ -1,0 +1,25 @@
+"""Reading one's own account."""
+
+from application.errors import NotAuthenticated
+from application.ports.accounts import Accounts
+from domain.account import User
+from domain.ids import UserId
+
+
+class ReadAccount:
+    """Show an account as it is now, not as it was remembered when its token was looked at.
+
+    Raises:
+        NotAuthenticated: it has gone meanwhile, or was disabled.
+        Unavailable: the storage is out of reach.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def __call__(self, user_id: UserId) -> User:
+        """Read the account."""
+        user = await self._accounts.find(user_id)
+        if user is None or user.disabled:
+            raise NotAuthenticated
+        return user

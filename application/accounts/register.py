@@ -1,0 +1,47 @@
+"""Opening an account."""
+
+from dataclasses import dataclass
+
+from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
+from application.ports.system import Clock, IdGenerator
+from domain.account import User
+from domain.actor import Role
+from domain.ids import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An address and a password that keep the rules."""
+
+    email: EmailAddress
+    password: str
+    role: Role = Role.USER
+
+
+class RegisterUser:
+    """Open an account.
+
+    Raises:
+        EmailTaken: there is an account with this address.
+    """
+
+    def __init__(
+        self, accounts: Accounts, passwords: PasswordHasher, clock: Clock, ids: IdGenerator
+    ) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(self, command: Registration) -> User:
+        """Open the account."""
+        password_hash = await self._passwords.hash(command.password)
+        now = self._clock.now()
+        user = User(
+            id=UserId(self._ids.new(now)),
+            email=command.email.stored,
+            role=command.role,
+            created_at=now,
+        )
+        await self._accounts.add(user, password_hash, *command.email.older)
+        return user

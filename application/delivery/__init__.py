@@ -1,0 +1,1 @@
+"""Event delivery: relay, requeue, dead letters, replay, purge and audit."""

@@ -1,0 +1,110 @@
+"""Dead letters and the messages that tell of them."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID, uuid5
+
+from application.delivery.topics import DEAD_LETTERS
+from application.documents import Event, Original
+from application.ports.dead_letters import DeadLetter
+from application.ports.events import Delivery
+from domain.ids import EventId, OrderId
+
+REASON_HEADER: Final = "dlq_reason"
+ATTEMPTS_HEADER: Final = "dlq_attempts"
+#: The longest reason that is kept, in characters.
+LONGEST_REASON: Final = 1000
+
+#: Of all ids that are made here (random, once).
+_NAMESPACE: Final = UUID("6f1c2a3e-7d4b-4a53-9d0e-3b1f5c8a9e27")
+
+
+def dead_letter_from(
+    message: Delivery,
+    topic: str,
+    reason: str,
+    attempts: int,
+    now: datetime,
+    order_id: OrderId | None = None,
+) -> DeadLetter:
+    """Make the letter of a message; the same message makes the same letter, however often it comes.
+
+    Messages that differ in any byte are different. A record that cannot be decoded has no bytes to
+    compare, so its place identifies it.
+    """
+    return DeadLetter(
+        id=_identity(message, topic),
+        topic=topic,
+        key=message.key,
+        value=message.value,
+        headers=message.headers,
+        reason=_storable(reason),
+        attempts=attempts,
+        order_id=order_id,
+        at=now,
+    )
+
+
+def dead_letter_copy(dead_letter: DeadLetter, event_id: EventId) -> Event:
+    """The message on the dead letters' topic: as it came, with reason and attempts beside it."""
+    added = (
+        (REASON_HEADER, dead_letter.reason.encode()),
+        (ATTEMPTS_HEADER, str(dead_letter.attempts).encode()),
+    )
+    headers = (*dead_letter.headers, *added)
+    return _told(
+        dead_letter, event_id, DEAD_LETTERS, Original(dead_letter.key, headers), dead_letter.at
+    )
+
+
+def replayed_message(dead_letter: DeadLetter, event_id: EventId, now: datetime) -> Event:
+    """The message once more, on the topic and with the headers that it came with."""
+    return _told(
+        dead_letter,
+        event_id,
+        dead_letter.topic,
+        Original(dead_letter.key, dead_letter.headers),
+        now,
+    )
+
+
+def _told(
+    dead_letter: DeadLetter, event_id: EventId, topic: str, original: Original, at: datetime
+) -> Event:
+    return Event(
+        id=event_id,
+        subject=dead_letter.id,
+        version=1,
+        revision=1,
+        topic=topic,
+        type="dead_letter",
+        payload=dead_letter.value,
+        at=at,
+        original=original,
+    )
+
+
+def _identity(message: Delivery, topic: str) -> UUID:
+    parts: list[bytes | None] = [topic.encode(), message.key, message.value]
+    for name, value in message.headers:
+        parts += [name.encode(), value]
+    if message.defect is not None:
+        parts.append(_place(message))
+    return uuid5(_NAMESPACE, sha256(b"".join(map(_delimited, parts))).hexdigest())
+
+
+def _place(message: Delivery) -> bytes | None:
+    place = message.placement
+    return None if place is None else b"%d:%d" % (place.partition, place.offset)
+
+
+def _delimited(part: bytes | None) -> bytes:
+    length = -1 if part is None else len(part)
+    return length.to_bytes(8, "big", signed=True) + (part or b"")
+
+
+def _storable(reason: str) -> str:
+    # PostgreSQL keeps neither NUL nor half a character, and whoever failed may have said anything.
+    whole = reason.replace("\0", "\ufffd").encode(errors="replace").decode()
+    return whole[:LONGEST_REASON] or "unknown"

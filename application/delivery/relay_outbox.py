@@ -1,0 +1,67 @@
+"""Publishing the events of the outbox."""
+
+from typing import Final
+
+from application.delivery.refresh_cache import RefreshCache
+from application.delivery.settle_cache_debts import SettleCacheDebts
+from application.errors import BrokerUnavailable
+from application.ports.events import EventPublisher, Outbox, OutboxBatch, PublishReport
+from domain.ids import OrderId
+
+BATCH: Final = 200
+
+
+class RelayOutbox:
+    """Run one round of the relay: pay debts to the cache, then publish one batch of events.
+
+    The cache is updated before the events are marked: a process that died, or was cut off, between
+    its commit and its cache write leaves a stale order in the cache, and the mark says that the
+    relay has corrected it. An unavailable cache holds no event back. The debt is recorded in the
+    transaction of the marks, so that the next relay knows it.
+
+    A round is short, and may be the last at any time: it leaves nothing in memory.
+
+    Raises:
+        BrokerUnavailable: no event of the batch reached the broker.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: EventPublisher,
+        update_cache: RefreshCache,
+        pay_debts: SettleCacheDebts,
+    ) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._update_cache = update_cache
+        self._pay_debts = pay_debts
+
+    async def __call__(self) -> int:
+        """Return how many debts were paid and events published; 0: there was nothing to do."""
+        paid = await self._pay_debts()
+        async with self._outbox.batch(BATCH) as batch:
+            if not batch.events:
+                return paid
+            report = await self._publisher.publish(batch.events)
+            is_away = len(report.unreached) == len(batch.events)
+            if is_away:
+                # A full batch may be full of one partition's events, with those of others waiting
+                # behind it: such events make room. Others go out as soon as the broker returns.
+                await batch.postponed(report.unreached, pause=len(batch.events) == BATCH)
+            else:
+                await self._mark(batch, report)
+        if is_away:
+            raise BrokerUnavailable(next(iter(report.unreached.values())))
+        return paid + len(report.acknowledged)
+
+    async def has_work(self) -> bool:
+        """Return whether a round may find something to do, for a relay that no ring has woken."""
+        return await self._outbox.has_work()
+
+    async def _mark(self, batch: OutboxBatch, report: PublishReport) -> None:
+        first_deliveries = {OrderId(each.subject) for each in batch.events if not each.is_replay}
+        not_cached = await self._update_cache(first_deliveries)
+        await batch.published(report.acknowledged, not_cached)
+        await batch.rejected(report.rejected)
+        await batch.postponed(report.unreached)

@@ -1,0 +1,1 @@
+"""The Order aggregate: its lines, its lifecycle and its events."""

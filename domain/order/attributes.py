@@ -1,0 +1,63 @@
+"""What else is said of an order's line."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from domain.errors import Invalid
+from domain.text import parse_text
+from domain.validation import ValidationErrors
+
+MAX_ATTRIBUTES: Final = 20
+MAX_ATTRIBUTE_NAME: Final = 64
+MAX_ATTRIBUTES_BYTES: Final = 2048
+#: Beyond 10**±307 a JSON reader with binary numbers sees an infinity or a zero (RFC 7493, 2.2).
+_LARGEST_EXPONENT: Final = 307
+
+Attribute = str | int | Decimal | bool
+Attributes = Mapping[str, Attribute]
+NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
+
+
+def parse_attributes(value: object) -> Attributes:
+    """What else is said of a line: a flat object of up to 20 texts, numbers or booleans.
+
+    Raises:
+        Invalid: no object, too many, too large (2 KiB as JSON in UTF-8), or nested.
+    """
+    if not isinstance(value, Mapping):
+        raise Invalid.value("wrong-type", "Must be an object.")
+    if len(value) > MAX_ATTRIBUTES:
+        raise Invalid.value("wrong-length", f"Must have at most {MAX_ATTRIBUTES} members.")
+    faults = ValidationErrors()
+    read = {
+        name: faults.parse(partial(_attribute, name), each, name) for name, each in value.items()
+    }
+    faults.raise_if_any()
+    attributes = {name: each for name, each in read.items() if each is not None}
+    if _json_size(attributes) > MAX_ATTRIBUTES_BYTES:
+        raise Invalid.value("too-large", f"Must take at most {MAX_ATTRIBUTES_BYTES} bytes.")
+    return attributes
+
+
+def _attribute(name: object, value: object) -> Attribute:
+    parse_text(name, 1, MAX_ATTRIBUTE_NAME)
+    if isinstance(value, str):
+        return parse_text(value, 0, MAX_ATTRIBUTES_BYTES)
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int | Decimal):
+        raise Invalid.value("wrong-type", "Must be a string, a number or a boolean.")
+    number: Decimal = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
+        raise Invalid.value("out-of-range", "Must be a number that a double can hold.")
+    return value
+
+
+def _json_size(attributes: Attributes) -> int:
+    text = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), default=str)
+    quotes = sum(2 for value in attributes.values() if isinstance(value, Decimal))
+    return len(text.encode()) - quotes

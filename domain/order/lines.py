@@ -1,0 +1,184 @@
+"""What an order is about: its lines, and the rule that its total is their sum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Final, Protocol
+
+from domain.currency import Currency
+from domain.errors import FieldError, Invalid, TotalMismatch
+from domain.money import MAX_AMOUNT, Money
+from domain.order.attributes import NO_ATTRIBUTES, Attributes, parse_attributes
+from domain.text import parse_text
+from domain.validation import ValidationErrors
+
+MAX_LINES: Final = 100
+MAX_QUANTITY: Final = 10_000
+MAX_PRODUCT_ID: Final = 64
+MAX_NAME: Final = 200
+
+
+class LineDraft(Protocol):
+    """A line as somebody asked for it: every value still to be judged."""
+
+    @property
+    def product_id(self) -> object:
+        """The id of what is ordered."""
+
+    @property
+    def name(self) -> object:
+        """The name of what is ordered."""
+
+    @property
+    def quantity(self) -> object:
+        """How many units."""
+
+    @property
+    def price(self) -> object:
+        """What one piece costs."""
+
+    @property
+    def attributes(self) -> object:
+        """What else is said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """Some pieces of one product; `price` is for one piece."""
+
+    product_id: str | None
+    name: str | None
+    quantity: int
+    price: Money | None
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLines:
+    """The lines of one order and their total, in one currency.
+
+    Either every line has a price and the total is their exact sum, or none has.
+    """
+
+    lines: tuple[OrderLine, ...]
+    total: Money
+
+    @classmethod
+    def parse(cls, drafts: object, total: object, currency: object) -> "OrderLines":
+        """Judge what was asked for, naming everything that is wrong with it.
+
+        Raises:
+            Invalid: with a fault for each bad value; paths start at `items`, `total_price`
+                or `currency`.
+            TotalMismatch: all is well, but the total is not the sum.
+        """
+        faults = ValidationErrors()
+        known = faults.parse(Currency.parse, currency, "currency")
+        # Amounts can be judged in some currency even where the one that was named does not exist.
+        money = partial(Money.parse, currency=known or Currency("the currency", 4))
+        total_price = faults.parse(money, total, "total_price")
+        lines = _read_lines(drafts, money, faults)
+        total_price = faults.require(total_price)
+        _ensure_sum(lines, total_price)
+        return cls(tuple(lines), total_price)
+
+
+def _ensure_sum(lines: Sequence[OrderLine], total: Money) -> None:
+    if lines[0].price is None:
+        return
+    expected = sum(
+        (line.price.amount * line.quantity for line in lines if line.price), start=Decimal()
+    )
+    if expected != total.amount:
+        detail = f"The lines add up to {expected}, not to {total.amount}."
+        raise TotalMismatch([FieldError(("total_price",), TotalMismatch.code, detail)])
+
+
+def _read_lines(
+    drafts: object, money: "partial[Money]", faults: ValidationErrors
+) -> list[OrderLine]:
+    if not isinstance(drafts, Sequence) or isinstance(drafts, str | bytes):
+        faults.add("wrong-type", "Must be an array of items.", "items")
+        return []
+    if not 1 <= len(drafts) <= MAX_LINES:
+        faults.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
+        return []
+    lines = [_read_line(draft, money, faults, index) for index, draft in enumerate(drafts)]
+    _ensure_all_priced_or_none(drafts, faults)
+    return lines
+
+
+def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], faults: ValidationErrors) -> None:
+    unpriced = [index for index, draft in enumerate(drafts) if draft.price is None]
+    if 0 < len(unpriced) < len(drafts):
+        for index in unpriced:
+            faults.add(
+                "price-missing", "Either every item has a price, or none.", "items", index, "price"
+            )
+
+
+def _read_line(
+    draft: LineDraft, money: "partial[Money]", faults: ValidationErrors, index: int
+) -> OrderLine:
+    at = ("items", index)
+    if draft.product_id is None and draft.name is None:
+        faults.add("product-missing", "Must have a product_id, a name, or both.", *at)
+    line = OrderLine(
+        faults.optional(parse_product_id, draft.product_id, *at, "product_id"),
+        faults.optional(parse_name, draft.name, *at, "name"),
+        faults.parse(parse_quantity, draft.quantity, *at, "quantity") or 1,
+        faults.optional(money, draft.price, *at, "price"),
+        faults.optional(parse_attributes, draft.attributes, *at, "attributes") or NO_ATTRIBUTES,
+    )
+    if line.price and line.price.times(line.quantity).amount > MAX_AMOUNT:
+        faults.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
+    return line
+
+
+def parse_name(value: object) -> str:
+    """A product's name: 1 to 200 characters.
+
+    Raises:
+        Invalid: it is not.
+    """
+    return parse_text(value, 1, MAX_NAME)
+
+
+def parse_product_id(value: object) -> str:
+    """A product's id, kept as text: a text of 1 to 64 characters, or a whole number.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    if isinstance(value, str):
+        return parse_text(value, 1, MAX_PRODUCT_ID)
+    number = _whole_number(value)
+    if number is None:
+        raise Invalid.value("wrong-type", "Must be a string or a whole number.")
+    return parse_text(str(number), 1, MAX_PRODUCT_ID)
+
+
+def parse_quantity(value: object) -> int:
+    """A number of pieces: 1 to 10 000.
+
+    Raises:
+        Invalid: no whole number, or out of range.
+    """
+    number = _whole_number(value)
+    if number is None:
+        raise Invalid.value("wrong-type", "Must be a whole number.")
+    if not 1 <= number <= MAX_QUANTITY:
+        raise Invalid.value("out-of-range", f"Must be between 1 and {MAX_QUANTITY}.")
+    return number
+
+
+def _whole_number(value: object) -> int | None:
+    """`value` as an integer; JSON knows no difference between 1 and 1.0."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) < 10**MAX_PRODUCT_ID else None
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < MAX_PRODUCT_ID:
+        return int(value) if value == int(value) else None
+    return None

@@ -1,0 +1,1 @@
+"""dishka providers: one file per group of adapters."""

@@ -1,0 +1,94 @@
+"""The use cases, over ports."""
+
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+from dishka import Provider, Scope, provide
+
+from application.accounts.account_cache import TimedAccountCache
+from application.accounts.authenticate import Authenticate
+from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.list_accounts import ListAccounts
+from application.accounts.log_in import LogIn
+from application.accounts.login_limits import LoginLimits
+from application.accounts.read_account import ReadAccount
+from application.accounts.register import RegisterUser
+from application.accounts.set_password import SetPassword
+from application.delivery.dead_letter_message import DeadLetterMessage
+from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.purge import PurgeExpired
+from application.delivery.refresh_cache import RefreshCache
+from application.delivery.relay_outbox import RelayOutbox
+from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.requeue_stalled import RequeueStalledOrders
+from application.delivery.settle_cache_debts import SettleCacheDebts
+from application.orders.change_status import ChangeStatus
+from application.orders.list_orders import ListOrders
+from application.orders.place_order import PlaceOrder
+from application.orders.process_order import ProcessOrder
+from application.orders.read_history import ReadHistory
+from application.orders.read_order import ReadOrder
+from application.orders.write_order import OrderWriter
+from application.ports.accounts import AccountCache, Accounts
+from application.ports.cache_debts import CacheDebts
+from application.ports.limits import RateLimiter
+from application.ports.orders import OrderCache
+from domain.order.policy import StatusPolicy
+from entrypoints.settings import Settings
+
+#: How much longer a debt to the cache is kept than an entry lives.
+_CACHE_MARGIN: Final = timedelta(minutes=1)
+
+
+class ApplicationProvider(Provider):
+    """Every use case; all live as long as the process, as none keeps anything of a request."""
+
+    scope = Scope.APP
+
+    writer = provide(OrderWriter)
+    create_order = provide(PlaceOrder)
+    read_order = provide(ReadOrder)
+    change_status = provide(ChangeStatus)
+    list_orders = provide(ListOrders)
+    read_history = provide(ReadHistory)
+    process_order = provide(ProcessOrder)
+    update_cache = provide(RefreshCache)
+    relay_outbox = provide(RelayOutbox)
+    requeue_stalled = provide(RequeueStalledOrders)
+    dead_letter_message = provide(DeadLetterMessage)
+    dead_letter_order = provide(DeadLetterOrder)
+    replay_dead_letters = provide(ReplayDeadLetters)
+    retention = provide(PurgeExpired)
+    register = provide(RegisterUser)
+    log_in = provide(LogIn)
+    authenticate = provide(Authenticate)
+    read_account = provide(ReadAccount)
+    grant_role = provide(GrantRole)
+    disable = provide(DisableAccount)
+    enable = provide(EnableAccount)
+    set_password = provide(SetPassword)
+    list_accounts = provide(ListAccounts)
+
+    @provide
+    def policy(self, settings: Settings) -> StatusPolicy:
+        """The status policy that the settings choose."""
+        return settings.status_policy
+
+    @provide
+    def pay_debts(
+        self, debts: CacheDebts, cache: OrderCache, update_cache: RefreshCache, settings: Settings
+    ) -> SettleCacheDebts:
+        """The payment of debts to the cache, for as long as an entry can be stale."""
+        lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
+        return SettleCacheDebts(debts, cache, update_cache, lifetime)
+
+    @provide
+    def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:
+        """The limits on failed logins."""
+        return LoginLimits(limiter, settings.rate_limit_login)
+
+    @provide
+    def account_cache(self, accounts: Accounts) -> AccountCache:
+        """Accounts as they stood at most a second ago."""
+        return TimedAccountCache(accounts, monotonic)

@@ -1,0 +1,84 @@
+"""The adapters that stand in for Redis and Kafka within one process."""
+
+from collections.abc import AsyncIterator
+
+from dishka import AnyOf, Provider, Scope, provide
+from taskiq import AsyncBroker
+
+from adapters.memory.bus import MemoryBus
+from adapters.memory.cache import MemoryOrderCache
+from adapters.memory.checked_cache import CheckedOrderCache
+from adapters.memory.limits import MemoryRateLimiter
+from adapters.memory.outbox import MemoryRelayWakeup
+from adapters.taskiq.in_process import InProcessBroker
+from adapters.taskiq.queue import TaskiqQueue
+from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.topics import NEW_ORDER
+from application.ports.events import EventPublisher, EventSource, RelayWakeup
+from application.ports.limits import RateLimiter
+from application.ports.orders import OrderCache, OrderReader
+from application.ports.tasks import TaskQueue
+from entrypoints.composition.checks import BusChecks, CacheChecks
+from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.roles import TASKS_AT_ONCE
+from entrypoints.observability.metrics.scrape import BusGauges
+from entrypoints.settings import Settings
+
+
+class InProcessRedisProvider(Provider):
+    """Cache, limits and tasks without Redis."""
+
+    scope = Scope.APP
+
+    @provide
+    def limiter(self) -> RateLimiter:
+        """This process's limits."""
+        return MemoryRateLimiter()
+
+    relay_wakeup = provide(MemoryRelayWakeup, provides=RelayWakeup)
+    tasks = provide(TaskiqQueue, provides=TaskQueue)
+
+    @provide
+    def checks(self) -> CacheChecks:
+        """There is nothing to wait for."""
+        return CacheChecks({})
+
+    @provide
+    def cache(self, settings: Settings, reader: OrderReader) -> OrderCache:
+        """This process's cache, which looks at the storage before it trusts itself."""
+        return CheckedOrderCache(MemoryOrderCache(settings.cache_ttl), reader)
+
+    @provide
+    async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[AsyncBroker]:
+        """The broker of the tasks."""
+        broker = InProcessBroker(TASKS_AT_ONCE, burying(dead_letter_order))
+        await broker.startup()
+        yield broker
+        await broker.drain(0)
+        await broker.shutdown()
+
+
+class InProcessKafkaProvider(Provider):
+    """Events without Kafka."""
+
+    scope = Scope.APP
+
+    @provide
+    def checks(self) -> BusChecks:
+        """There is nothing to wait for."""
+        return BusChecks({})
+
+    @provide
+    def bus(self) -> AnyOf[MemoryBus, EventPublisher]:
+        """The broker of the events."""
+        return MemoryBus()
+
+    @provide
+    def source(self, bus: MemoryBus) -> EventSource:
+        """What is announced on `new_order`."""
+        return bus.subscribe(NEW_ORDER)
+
+    @provide
+    def gauges(self, source: EventSource) -> BusGauges:
+        """What waits to be handed over."""
+        return BusGauges(source.lag)

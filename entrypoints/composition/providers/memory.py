@@ -1,0 +1,60 @@
+"""The adapters over memory alone: what tests and try-outs put in PostgreSQL's place."""
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.cache_debts import MemoryCacheDebts
+from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.leases import MemoryLeases
+from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.storage import MemoryStorage
+from adapters.memory.transaction import MemoryUnitOfWork
+from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
+from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.cache_debts import CacheDebts
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.events import Outbox
+from application.ports.leases import Leases
+from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
+from application.ports.tasks import UnprocessedOrders
+from application.ports.transaction import UnitOfWork
+from entrypoints.composition.checks import StorageChecks
+from entrypoints.observability.metrics.scrape import StorageGauges
+
+
+class MemoryStorageProvider(Provider):
+    """Everything that is kept, for as long as the process lives."""
+
+    scope = Scope.APP
+
+    storage = provide(MemoryStorage)
+    new_orders = provide(MemoryNewOrders, provides=NewOrders)
+    reader = provide(
+        MemoryOrderReader, provides=AnyOf[MemoryOrderReader, OrderReader, HistoryReader]
+    )
+    begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
+    outbox = provide(MemoryOutbox, provides=Outbox)
+    unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
+    leases = provide(MemoryLeases, provides=Leases)
+    dead_letters = provide(
+        MemoryDeadLetters, provides=AnyOf[MemoryDeadLetters, DeadLetters, DeadLetterAdmin]
+    )
+    outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
+    cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
+    announcements = provide(MemoryAnnouncements, provides=Announcements)
+    accounts = provide(
+        MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
+    )
+
+    @provide
+    def checks(self) -> StorageChecks:
+        """There is nothing to wait for."""
+        return StorageChecks({})
+
+    @provide
+    def gauges(self) -> StorageGauges:
+        """There is nothing to ask."""
+        return StorageGauges()

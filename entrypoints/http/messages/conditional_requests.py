@@ -1,0 +1,83 @@
+"""Conditional requests (RFC 9110, section 13) on an order's tag: `"v3"`, or `"v3p"` processed."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from domain.errors import Invalid, VersionConflict
+from entrypoints.http.problems.errors import HeaderError
+
+#: One member of a list of entity tags (RFC 9110, section 8.8.3), and the empty ones around it
+#: (section 5.6.1.2).
+_TAG: Final = re.compile(
+    r'[\s,]*(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,[\s,]*|$)'
+)
+_VERSION: Final = re.compile(r'"v(?P<version>[1-9][0-9]{0,8})p?"')
+_WEAK: Final = (
+    'The tag is weak (W/"..."), and If-Match never matches a weak tag (RFC 9110, section 13.1.1).'
+    ' A proxy that compresses answers makes tags weak. Send "v{version}" without the W/.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IfMatch:
+    """What `If-Match` names: the versions of its strong tags, and of its weak ones.
+
+    `versions` is None if any version will do.
+    """
+
+    versions: frozenset[int] | None = None
+    weak_versions: frozenset[int] = frozenset()
+
+    @classmethod
+    def parse(cls, header: str | None) -> "IfMatch":
+        """Parse the header.
+
+        Raises:
+            Invalid: it is no list of entity tags.
+        """
+        if header is None or header.strip() == "*":
+            return cls()
+        tags = _tags(header)
+        return cls(
+            _versions(tag for tag in tags if not tag["weak"]),
+            _versions(tag for tag in tags if tag["weak"]),
+        )
+
+    def explain(self, conflict: VersionConflict) -> VersionConflict:
+        """Return the conflict with its reason, if only a tag's weakness is in the way."""
+        if conflict.version not in self.weak_versions:
+            return conflict
+        return VersionConflict(conflict.version, _WEAK.format(version=conflict.version))
+
+
+def _versions(tags: Iterable[re.Match[str]]) -> frozenset[int]:
+    matches = (_VERSION.fullmatch(tag["opaque"]) for tag in tags)
+    return frozenset(int(match["version"]) for match in matches if match)
+
+
+def is_current(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names the tag: what the client has is still good."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    try:
+        return any(tag["opaque"] == etag for tag in _tags(if_none_match))
+    except Invalid:
+        return False  # a cache's broken validator costs it an answer in full, no more
+
+
+def _tags(header: str) -> list[re.Match[str]]:
+    tags: list[re.Match[str]] = []
+    position = 0
+    while position < len(header) or not tags:
+        match = _TAG.match(header, position)
+        if match is None:
+            raise Invalid(
+                [HeaderError(("If-Match",), "bad-etag", 'Must be a list of tags like "v1", or *.')]
+            )
+        tags.append(match)
+        position = match.end()
+    return tags

@@ -1,0 +1,112 @@
+"""Reading the parameters of a list of orders, naming every bad one."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+
+from application.orders.list_orders import ListQuery
+from application.ports.orders import OrderFilter
+from application.ports.paging import Cursors
+from domain.errors import Invalid
+from domain.ids import OrderId, UserId
+from domain.order.order import parse_reference
+from domain.order.status import OrderStatus
+from entrypoints.http.messages.query_parameters import QueryErrors, check_query
+from entrypoints.http.messages.request import ApiRequest
+from entrypoints.http.messages.timestamps import parse_timestamp
+from entrypoints.http.proxies.links import link
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+_LONGEST_NUMBER: Final = 9
+
+#: The parameters of a list of one user's orders, and of a list of all that the caller may see.
+OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "created_before")
+OF_ALL: Final = (*OF_OWNER, "user_id")
+
+T = TypeVar("T")
+
+
+def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
+    """The page that a request asks for; `owner` is from its path, or else from `user_id`.
+
+    Raises:
+        Invalid: with a fault for each bad parameter.
+    """
+    faults = QueryErrors()
+    check_query(request, faults, OF_OWNER if owner else OF_ALL, repeatable="status")
+
+    def one(name: str, reader: Callable[[object], T]) -> T | None:
+        return faults.optional(reader, request.query_params.get(name), name)
+
+    statuses = request.query_params.getall("status", [])
+    wanted = OrderFilter(
+        owner=owner or one("user_id", parse_user_id),
+        statuses=frozenset(
+            status for each in statuses if (status := faults.parse(parse_status, each, "status"))
+        ),
+        reference=one("reference", parse_reference),
+        created_after=one("created_after", parse_timestamp),
+        created_before=one("created_before", parse_timestamp),
+    )
+    after: OrderId | None = one("cursor", cursors.open)
+    limit = one("limit", parse_limit)
+    faults.raise_if_any()
+    return ListQuery(request.actor, wanted, after, limit or DEFAULT_LIMIT)
+
+
+def next_page(request: ApiRequest, path: str, cursor: str) -> str:
+    """`Link` (RFC 8288) to the next page of `path`: the same query with another cursor."""
+    parameters = [
+        (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
+    ]
+    query = urlencode([*parameters, ("cursor", cursor)])
+    return f'<{link(request.scope, path, query)}>; rel="next"'
+
+
+def parse_user_id(value: object) -> UserId:
+    """A user's id.
+
+    Raises:
+        Invalid: it is no UUID.
+    """
+    return UserId(parse_uuid(value))
+
+
+def parse_uuid(value: object) -> UUID:
+    """A UUID in its canonical form (RFC 9562, section 4), in either case.
+
+    Raises:
+        Invalid: it is not.
+    """
+    try:
+        return msgspec.convert(value, UUID)
+    except msgspec.ValidationError:
+        raise Invalid.value("not-a-uuid", "Must be a UUID.") from None
+
+
+def parse_status(value: object) -> OrderStatus:
+    """A status by its name.
+
+    Raises:
+        Invalid: there is no such status.
+    """
+    if isinstance(value, str) and value in OrderStatus.__members__:
+        return OrderStatus[value]
+    raise Invalid.value("unknown-status", f"Must be one of {', '.join(OrderStatus)}.")
+
+
+def parse_limit(value: object) -> int:
+    """The size of a page.
+
+    Raises:
+        Invalid: no whole number from 1 to `MAX_LIMIT`.
+    """
+    text = str(value)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
+    if not 1 <= number <= MAX_LIMIT:
+        raise Invalid.value("out-of-range", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+    return number

@@ -1,0 +1,122 @@
+"""The outermost layer of the API: what holds for every answer, whatever gave it."""
+
+import asyncio
+import re
+from logging import DEBUG
+from random import getrandbits
+from time import perf_counter
+from typing import Any, Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
+
+from application.ports.limits import RateLimitResult
+from application.rate_limit_results import least, rate_limit_results
+from entrypoints.http.messages.headers import given_once
+from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
+from entrypoints.observability.logs import logger
+from entrypoints.observability.metrics.requests import count_request
+from libraries.asyncio_tools.time_budget import (
+    STORAGE_DEADLINE_SECONDS,
+    TimeBudget,
+    storage_deadline,
+    time_budget,
+)
+from libraries.trace_context import current_traceparent
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+class Edge:
+    """Gives every request an id and every answer its common headers; answers HEAD as GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        time_budget.set(TimeBudget())
+        storage_deadline.set(asyncio.get_running_loop().time() + STORAGE_DEADLINE_SECONDS)
+        current_traceparent.set(exchange.trace)
+        # All four are the request's: a server runs each in a context of its own.
+        bind_contextvars(request_id=exchange.request_id.decode())
+        await self._app(exchange.scope, receive, exchange.send)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._method = scope["method"]
+        self._is_head = self._method == "HEAD"
+        # The server keeps its own scope: it must know that it is not to send a body.
+        self.scope: Any = {**scope, "method": "GET"} if self._is_head else scope
+        self._path = scope["path"]
+        self._send = send
+        self._started = perf_counter()
+        self._status = 0
+        self._allowances: list[RateLimitResult] = []
+        rate_limit_results.set(self._allowances)
+        headers = given_once(scope)
+        self.request_id = _request_id(headers.get(b"x-request-id", b""))
+        # Two lines of it are no context (W3C Trace Context, section 3.2).
+        self.trace = headers.get(b"traceparent", b"").decode("latin-1")
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on."""
+        if message["type"] == "http.response.start":
+            self._status = int(message["status"])
+            headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
+            result = least(self._allowances)
+            if result is not None:
+                headers += rate_limit_headers(result)
+            message["headers"] = headers
+        elif not message.get("more_body"):
+            await self._end(_NO_BODY if self._is_head else message)
+            return
+        elif self._is_head:
+            return
+        await self._send(message)
+
+    async def _end(self, message: Message) -> None:
+        seconds = perf_counter() - self._started
+        # Before the last byte leaves: whoever has an answer finds it counted, on every process.
+        count_request(self._method, self.scope.get("path_template"), self._status, seconds)
+        await self._send(message)
+        # After it: a log that cannot be written costs nobody their answer.
+        self._log(seconds)
+
+    def _log(self, seconds: float) -> None:
+        """Write the request's line: changes and failures at INFO, reading at DEBUG."""
+        quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        if quiet and not logger.is_enabled_for(DEBUG):
+            return
+        (logger.debug if quiet else logger.info)(
+            "request",
+            method=self._method,
+            path=self._path,
+            status=self._status,
+            ms=round(seconds * 1000, 1),
+            **self._details(),
+        )
+
+    def _details(self) -> dict[str, Any]:
+        """Return the code of the refusal and the id of the user, as far as there are any."""
+        details = {}
+        if code := self.scope.get("problem_code"):
+            details["code"] = code
+        if user := self.scope.get("user"):
+            details["user"] = user.id
+        return details
+
+
+def _request_id(asked_for: bytes) -> bytes:
+    # No secret: it need not cost a system call.
+    return asked_for if _REQUEST_ID.fullmatch(asked_for) else b"%032x" % getrandbits(128)

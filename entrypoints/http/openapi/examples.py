@@ -1,0 +1,229 @@
+"""The people, orders and mistakes that the document's examples tell of."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.actor import ActorKind, Role
+from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
+from domain.order.status import OrderStatus
+from entrypoints.http.messages.schemas import (
+    Account,
+    Health,
+    HistoryActor,
+    HistoryStep,
+    Order,
+    OrderItem,
+    Readiness,
+    Token,
+)
+from entrypoints.http.problems.errors import (
+    BodyTooLarge,
+    HeaderError,
+    InvalidTokenRequest,
+    MalformedBody,
+    MalformedRequest,
+    NotImplementedHere,
+    ParameterError,
+    RepeatedParameter,
+    RequestHeadTooLarge,
+    RequestTimeout,
+    UnsupportedContentCoding,
+    UnsupportedContentType,
+    UnsupportedHttpVersion,
+)
+from entrypoints.http.routes.docs import ProblemKind
+
+ADA: Final = UUID("019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c")
+ORDER_ID: Final = UUID("019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01")
+_PLACED: Final = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
+_PAID: Final = _PLACED + timedelta(minutes=3)
+
+ACCOUNT: Final = Account(ADA, "ada@example.com", Role.USER, _PLACED - timedelta(days=2))
+TOKEN: Final = Token("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800)
+
+PROBLEM_KIND: Final = ProblemKind(
+    type="/problems/not-found",
+    code="not-found",
+    status=404,
+    title="There is nothing at this address",
+    meaning="No page and no operation has this address.",
+    remedy="Check the path: /docs shows every one there is.",
+)
+
+_LINES: Final = [
+    OrderItem(3, product_id="tea-250", name="Green tea", price=9.95, attributes={"gift": True}),
+    OrderItem(1, product_id="1207", name="Mug", price=12.49),
+]
+PENDING_ORDER: Final = Order(
+    id=ORDER_ID,
+    user_id=ADA,
+    items=_LINES,
+    total_price=42.34,
+    currency="USD",
+    status=OrderStatus.PENDING,
+    next_statuses=list(OrderStatus.PENDING.next),
+    version=1,
+    created_at=_PLACED,
+    updated_at=_PLACED,
+    processed_at=None,
+    reference="web-1042",
+)
+PAID_ORDER: Final = Order(
+    id=ORDER_ID,
+    user_id=ADA,
+    items=_LINES,
+    total_price=42.34,
+    currency="USD",
+    status=OrderStatus.PAID,
+    next_statuses=list(OrderStatus.PAID.next),
+    version=2,
+    created_at=_PLACED,
+    updated_at=_PAID,
+    processed_at=_PLACED + timedelta(seconds=2),
+    reference="web-1042",
+)
+HISTORY: Final = [
+    HistoryStep(1, None, OrderStatus.PENDING, HistoryActor(ActorKind.USER, ADA), None, _PLACED),
+    HistoryStep(
+        2,
+        OrderStatus.PENDING,
+        OrderStatus.PAID,
+        HistoryActor(ActorKind.USER, ADA),
+        "card payment",
+        _PAID,
+    ),
+]
+
+HEALTHY: Final = Health("ok")
+READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"}, {})
+DEGRADED: Final = Readiness(
+    "degraded",
+    {"postgresql": "ok", "redis": "down", "kafka": "ok"},
+    {"redis": "REDIS_URL: Redis is full and refuses writes: raise maxmemory."},
+)
+DOWN: Final = Readiness(
+    "down",
+    {"postgresql": "down", "redis": "ok", "kafka": "ok"},
+    {"postgresql": "DATABASE_URL: PostgreSQL does not answer: Connection refused"},
+)
+METRICS: Final = """\
+# HELP orders_outbox_unpublished Unpublished events in the outbox; 10001 means more than 10000.
+# TYPE orders_outbox_unpublished gauge
+orders_outbox_unpublished 3.0
+"""
+
+#: Bodies of requests, by the name of their example.
+NEW_ORDERS: Final[Mapping[str, Any]] = {
+    "priced": {
+        "items": [
+            {"product_id": "tea-250", "name": "Green tea", "quantity": 3, "price": 9.95},
+            {"product_id": 1207, "price": "12.49"},
+        ],
+        "total_price": 42.34,
+    },
+    "unpriced": {
+        "items": [{"name": "Gift basket", "attributes": {"gift": True, "colour": "green"}}],
+        "total_price": "19.99",
+        "currency": "EUR",
+    },
+    "with-a-reference": {
+        "items": [{"product_id": "tea-250"}],
+        "total_price": 0,
+        "reference": "web-1042",
+    },
+}
+STATUS_CHANGES: Final[Mapping[str, Any]] = {
+    "pay": {"status": "PAID", "reason": "card payment"},
+    "cancel": {"status": "CANCELED"},
+}
+REGISTRATIONS: Final[Mapping[str, Any]] = {
+    "ada": {"email": "ada@example.com", "password": "correct horse battery"}
+}
+TOKEN_FORMS: Final[Mapping[str, Any]] = {
+    "password": {
+        "grant_type": "password",
+        "username": "ada@example.com",
+        "password": "correct horse battery",
+    }
+}
+
+BAD_BODY: Final = MalformedBody("JSON is malformed: expected ',' or ']' (byte 42).")
+LARGE_BODY: Final = BodyTooLarge("A body may have 262144 bytes.")
+NOT_JSON: Final = UnsupportedContentType("Send the body as application/json in UTF-8.")
+NOT_A_FORM: Final = UnsupportedContentType(
+    "Send the body as application/x-www-form-urlencoded in UTF-8."
+)
+CODED_BODY: Final = UnsupportedContentCoding("Send the body without a Content-Encoding.")
+#: Refusals of the HTTP server: the request has no route yet.
+REFUSED_BY_SERVER: Final = (
+    MalformedRequest("A request needs exactly one Host header; this one has none."),
+    RequestTimeout("The head of the request did not arrive in time."),
+    RequestHeadTooLarge("The head of a request, its trailers included, may have 64 KiB."),
+    NotImplementedHere("The only transfer coding that this server reads is chunked."),
+    UnsupportedHttpVersion("This server speaks HTTP/1.1 and HTTP/1.0."),
+)
+BAD_REGISTRATION: Final = Invalid(
+    [
+        FieldError(("email",), "not-an-email", "Must be an e-mail address."),
+        FieldError(("password",), "wrong-length", "Must have 8 to 128 characters; it has 5."),
+    ]
+)
+BAD_TOKEN_FORM: Final = InvalidTokenRequest(
+    [ParameterError(("username",), "missing", "Must be given.")]
+)
+UNESCAPED_PLUS: Final = InvalidTokenRequest(
+    [
+        ParameterError(
+            ("username",),
+            "space-in-username",
+            'An address has no space: in a form, send "+" as "%2B".',
+        )
+    ]
+)
+REPEATED_PARAMETER: Final = RepeatedParameter(
+    [ParameterError(("username",), "repeated-parameter", "Must be given once.")]
+)
+STRAY_PARAMETER: Final = Invalid(
+    [
+        ParameterError(
+            ("status",),
+            "unknown-parameter",
+            "There is no such parameter; there is none here.",
+        )
+    ]
+)
+BAD_ORDER: Final = Invalid(
+    [
+        FieldError(("items", 0, "quantity"), "out-of-range", "Must be between 1 and 10000."),
+        FieldError(
+            ("coupon",),
+            "unknown-field",
+            "There is no such field; known are `items`, `total_price`, `currency`, `reference`.",
+        ),
+    ]
+)
+BAD_TOTAL: Final = TotalMismatch(
+    [FieldError(("total_price",), TotalMismatch.code, "The lines add up to 42.34, not to 42.")]
+)
+BAD_CHANGE: Final = Invalid(
+    [
+        FieldError(
+            ("status",), "unknown-status", "Must be one of PENDING, PAID, SHIPPED, CANCELED."
+        ),
+        HeaderError(("If-Match",), "bad-etag", 'Must be a list of tags like "v1", or *.'),
+    ]
+)
+BAD_LIST: Final = Invalid(
+    [
+        ParameterError(
+            ("stauts",),
+            "unknown-parameter",
+            "There is no such parameter; did you mean `status`?",
+        ),
+        ParameterError(("limit",), "out-of-range", "Must be a whole number from 1 to 200."),
+    ]
+)
+STALE: Final = VersionConflict(2)
+NO_WAY_BACK: Final = IllegalTransition(OrderStatus.PAID, OrderStatus.PENDING, OrderStatus.PAID.next)

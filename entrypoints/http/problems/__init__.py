@@ -1,0 +1,1 @@
+"""Error responses as problem details (RFC 9457)."""

@@ -1,0 +1,77 @@
+"""The prefix that a proxy puts before the service's paths: `/shop/orders/` for `/orders/`."""
+
+from collections.abc import Awaitable, Collection
+from typing import Any
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from entrypoints.http.messages.headers import joined
+from entrypoints.http.messages.request import peer_of
+from entrypoints.http.proxies.client_address import Networks, is_trusted
+from entrypoints.http.proxies.forwarded import parse_address
+from entrypoints.http.proxies.links import PATH_PREFIX
+from entrypoints.setting_readers import path_prefix
+
+
+class PathPrefix:
+    """Finds the prefix of each request's links, and removes it from a path that still has it.
+
+    The prefix is a trusted proxy's `X-Forwarded-Prefix`, or else `ROOT_PATH`, or else the server's
+    own `root_path` (ASGI). Proxies remove `ROOT_PATH` from the paths that they pass on. A path that
+    arrives with it is served too, unless a route of the service begins with the same segment:
+    after `ROOT_PATH=/orders`, `/orders/` is always the route.
+    """
+
+    def __init__(
+        self, app: ASGIApp, root_path: str, trusted: Networks, first_segments: Collection[str]
+    ) -> None:
+        self._app = app
+        self._root_path = root_path
+        self._trusted = trusted
+        self._is_removable = bool(root_path) and root_path.split("/")[1] not in first_segments
+
+    # No coroutine of its own, as every request passes here.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request."""
+        if scope["type"] == ScopeType.HTTP:
+            self._apply(scope)
+        return self._app(scope, receive, send)
+
+    def _apply(self, scope: Any) -> None:
+        # The scope is changed in its place: the edge reads what the router writes into it.
+        prefix = self._root_path
+        if self._is_removable:
+            _remove(scope, self._root_path)
+        # A server that has a prefix puts it before the path (ASGI).
+        if server_prefix := scope.get("root_path", "").rstrip("/"):
+            _remove(scope, server_prefix)
+            scope["root_path"] = ""
+            prefix = prefix or _parsed(server_prefix) or ""
+        if self._trusted and (forwarded := self._forwarded_prefix(scope)) is not None:
+            prefix = forwarded
+        if prefix:
+            scope[PATH_PREFIX] = prefix
+
+    def _forwarded_prefix(self, scope: Any) -> str | None:
+        header = joined(scope, b"x-forwarded-prefix")
+        if header is None or not is_trusted(parse_address(peer_of(scope)), self._trusted):
+            return None
+        return _parsed(*header.split(","))
+
+
+def _parsed(*prefixes: str) -> str | None:
+    """Return the prefixes of several proxies, the outermost first, as one; None if one is wrong."""
+    try:
+        return path_prefix("".join(each.strip().rstrip("/") for each in prefixes))
+    except ValueError:
+        return None
+
+
+def _remove(scope: Any, prefix: str) -> None:
+    """Remove the prefix, in whole segments, from the decoded path and from the raw one."""
+    if f"{scope['path']}/".startswith(f"{prefix}/"):
+        scope["path"] = scope["path"][len(prefix) :] or "/"
+        raw, raw_prefix = scope.get("raw_path") or b"", prefix.encode()
+        if (raw + b"/").startswith(raw_prefix + b"/"):
+            scope["raw_path"] = raw[len(raw_prefix) :] or b"/"

@@ -1,0 +1,1 @@
+"""Responses that are not made by Litestar's encoder."""

@@ -1,0 +1,88 @@
+"""The files that pages are made of, and the pages."""
+
+import gzip
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from entrypoints.http.proxies.links import prefix_of
+from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.static_content import StaticContent
+
+_PAGES: Final = Path(__file__).with_name("pages")
+#: A release of swagger-ui-dist, made by `tools/vendor_swagger_ui.py`.
+SWAGGER_UI: Final = _PAGES / "swagger-ui"
+_FILES: Final[Mapping[str, str]] = {
+    "swagger-ui/swagger-ui.css.gz": "text/css; charset=utf-8",
+    "swagger-ui/swagger-ui-bundle.js.gz": "text/javascript; charset=utf-8",
+    "pages.css": "text/css; charset=utf-8",
+    "docs.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "favicon.ico": "image/x-icon",
+}
+_HTML: Final = b"text/html; charset=utf-8"
+_POLICY: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    b" connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS: Final[tuple[Header, ...]] = (
+    (b"cache-control", b"no-cache"),
+    (b"content-security-policy", _POLICY),
+    (b"referrer-policy", b"no-referrer"),
+)
+#: Prefixes come from the setting and from trusted proxies, so there are few.
+_PREFIXES: Final = 16
+
+
+@cache
+def assets() -> Mapping[str, StaticContent]:
+    """Return every file by its name."""
+    return {
+        Path(file).name.removesuffix(".gz"): _read(_PAGES / file, media_type)
+        for file, media_type in _FILES.items()
+    }
+
+
+@cache
+def hashed_names() -> Mapping[str, str]:
+    """Return the names that change with the content, and the file that each is of."""
+    return {hashed_name(name): name for name in assets()}
+
+
+def hashed_name(name: str) -> str:
+    """Return a file's name with the digest of its content in it, so that it can be kept."""
+    file = Path(name)
+    return f"{file.stem}.{assets()[name].digest}{file.suffix}"
+
+
+def page(scope: Any, name: str, **texts: str) -> Answer:
+    """Answer with a page; `texts` are put into it as text."""
+    escaped = {key: escape(text) for key, text in texts.items()}
+    return raw_page(scope, name, **escaped)
+
+
+def raw_page(scope: Any, name: str, **markup: str) -> Answer:
+    """Answer with a page; `markup` is put into it as it is."""
+    body = _template(name, prefix_of(scope)).substitute(markup)
+    return Answer(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
+
+
+@lru_cache(maxsize=8 * _PREFIXES)
+def _template(name: str, prefix: str) -> Template:
+    """Read a page, whose links begin with the prefix and whose assets have their hashed names."""
+    text = (_PAGES / name).read_text(encoding="utf-8")
+    for asset in assets():
+        text = text.replace(f'"/docs/{asset}"', f'"/docs/{hashed_name(asset)}"')
+    for attribute in ("href", "src", "data-document"):
+        text = text.replace(f'{attribute}="/', f'{attribute}="{prefix}/')
+    return Template(text)
+
+
+def _read(file: Path, media_type: str) -> StaticContent:
+    content = file.read_bytes()
+    if file.suffix == ".gz":
+        return StaticContent.of(media_type, gzip.decompress(content), content)
+    return StaticContent.of(media_type, content)

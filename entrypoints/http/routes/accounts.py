@@ -1,0 +1,105 @@
+"""The routes of accounts."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from litestar import Response, Router, get, post
+
+from application.accounts.log_in import Credentials
+from application.accounts.register import Registration
+from domain.account import MAX_EMAIL, User, parse_password
+from domain.errors import Invalid
+from domain.text import parse_text
+from entrypoints.http.guards import address_of, for_users, open_to_all
+from entrypoints.http.messages import schemas as shapes
+from entrypoints.http.messages.json_body import read_form, read_json
+from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
+from entrypoints.http.messages.request import ApiRequest
+from entrypoints.http.problems.errors import InvalidTokenRequest
+from entrypoints.http.responses.options import with_options
+from entrypoints.observability.log_secrets import keep_out_of_logs
+
+_SECRET = {"Cache-Control": "no-store"}
+#: RFC 6749's own; any other is ignored (section 3.2).
+_FORM_PARAMETERS = (
+    *("grant_type", "username", "password", "scope"),
+    *("client_id", "client_secret", "refresh_token"),
+)
+
+
+@post("/register", before_request=open_to_all(lambda limits: limits.register))
+async def register(request: ApiRequest) -> Response[bytes]:
+    """Open an account."""
+    draft = await read_json(request, shapes.Registration)
+    keep_out_of_logs(str(draft.body.password))
+    faults = draft.faults
+    email = faults.parse(request.services.addresses.parse, draft.body.email, "email")
+    password = faults.parse(parse_password, draft.body.password, "password")
+    user = await request.services.register(
+        Registration(faults.require(email), faults.require(password))
+    )
+    return _account(user, HTTPStatus.CREATED)
+
+
+@post("/token", before_request=open_to_all())
+async def log_in(request: ApiRequest) -> Response[bytes]:
+    """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
+    form = await read_form(request, _FORM_PARAMETERS)
+    token = await request.services.log_in(_credentials(request, form))
+    answer = shapes.Token(token.text, "bearer", token.expires_in)
+    return Response(
+        msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
+    )
+
+
+@get("/me", before_request=for_users())
+async def read_account(request: ApiRequest) -> Response[bytes]:
+    """Read your account."""
+    refuse_query(request)
+    user = await request.services.read_account(request.user.id)
+    return _account(user, HTTPStatus.OK)
+
+
+def _credentials(request: ApiRequest, form: Mapping[str, str]) -> Credentials:
+    faults = QueryErrors()
+    check_query(request, faults)
+    if form.get("grant_type") not in {None, "password"}:
+        faults.add("unknown-grant-type", "Must be password.", "grant_type")
+    username = faults.parse(_read_username, form.get("username", ""), "username")
+    password = form.get("password", "")
+    keep_out_of_logs(password)
+    faults.parse(_read_given_password, password, "password")
+    try:
+        address = request.services.addresses.of(faults.require(username))
+    except Invalid as invalid:
+        raise InvalidTokenRequest(invalid.errors) from None
+    return Credentials(address, password, address_of(request))
+
+
+def _read_username(value: object) -> str:
+    username = str(value).strip()
+    _ensure_given(username)
+    if any(character.isspace() for character in username):
+        raise Invalid.value(
+            "space-in-username", 'An address has no space: in a form, send "+" as "%2B".'
+        )
+    return parse_text(username, 1, MAX_EMAIL)
+
+
+def _read_given_password(value: object) -> str:
+    _ensure_given(str(value))
+    return parse_password(value, minimum=1)
+
+
+def _ensure_given(text: str) -> None:
+    if not text:
+        raise Invalid.value("missing", "Must be given.")
+
+
+def _account(user: User, status: HTTPStatus) -> Response[bytes]:
+    body = msgspec.json.encode(shapes.Account(user.id, user.email, user.role, user.created_at))
+    return Response(body, status_code=status, headers=_SECRET, media_type="application/json")
+
+
+routes = Router("/", route_handlers=with_options(register, log_in, read_account), tags=["Accounts"])

@@ -1,0 +1,1 @@
+"""Consumers of events, tasks, and the AsyncAPI document."""

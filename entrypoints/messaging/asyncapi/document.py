@@ -1,0 +1,155 @@
+"""The AsyncAPI document, made from the table of messages."""
+
+import json
+from functools import cache
+from typing import Any, Final
+
+from application.delivery.topics import NEW_ORDER, PARTITIONS, PROCESSING_GROUP
+from application.ports.events import Delivery
+from entrypoints.http.about import VERSION
+from entrypoints.http.openapi.schemas import schemas_of
+from entrypoints.messaging.asyncapi.headers import CLOUD_EVENT, DEAD_LETTER, Schema
+from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+
+_BINDING: Final = "0.5.0"
+
+_DESCRIPTION: Final = """\
+What becomes of orders, told on Kafka as CloudEvents 1.0 in the binary content mode: the attributes
+are headers of the record, its value is JSON, its key the order's id.
+
+**Topics** have the names given here behind `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster is
+shared: with the prefix `shop-a.` it is `shop-a.new_order`. The same goes for the consumer group.
+Topics that are missing are made with the partitions given here, on up to three brokers, of which
+one may be away. Partitions are not to be added later: that would move orders from one to another.
+
+**Delivery is at least once.** An event is stored with what it tells of, and sent (`acks=all`, by an
+idempotent producer) until it is acknowledged: it is late where Kafka was away, and never missing. A
+crash, or an operator's `orders outbox replay`, may repeat it, with the same `ce_id`.
+
+**Order.** The first deliveries of an order's events on a topic come in the order of their versions.
+Each value carries the order's `version`, so a consumer keeps the last that it has seen of an order
+and skips what is not newer. Between topics there is no order: a step may be heard of before
+the order.
+
+**What is not here** may come: ignore headers and fields that you do not know, and types too.
+
+**Dead letters** are messages that nobody could act on, as they came, with `dlq_reason` and
+`dlq_attempts` beside their own headers.
+
+A service without `KAFKA_BOOTSTRAP_SERVERS` keeps its events in its own process.
+"""
+
+_SERVER: Final = {
+    "host": "{bootstrapServers}",
+    "protocol": "kafka",
+    "description": (
+        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*` say"
+        " how to be let in."
+    ),
+    "variables": {
+        "bootstrapServers": {
+            "description": "`host:port` of any broker.",
+            "default": "localhost:9092",
+        }
+    },
+}
+
+
+@cache
+def document_text() -> str:
+    """The document as JSON to be read by people too: the same text every time."""
+    return f"{json.dumps(document(), indent=2)}\n"
+
+
+def document() -> dict[str, Any]:
+    """The document."""
+    shapes = [message.shape for message in MESSAGES if message.shape]
+    schemas, components = schemas_of(shapes)
+    components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Order management service: events",
+            "version": VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"kafka": _SERVER},
+        "channels": {message.topic: _channel(message) for message in MESSAGES},
+        "operations": dict(map(_sending, MESSAGES)) | {"processOrder": _processing()},
+        "components": {
+            "messages": {each.id: _message(each, schemas.get(each.shape)) for each in MESSAGES},
+            "schemas": dict(sorted(components.items())),
+        },
+    }
+
+
+def _channel(message: Message) -> dict[str, Any]:
+    kafka = {
+        "topic": message.topic,
+        "partitions": PARTITIONS[message.topic],
+        "bindingVersion": _BINDING,
+    }
+    return {
+        "address": message.topic,
+        "title": message.topic,
+        "description": message.channel,
+        "servers": [{"$ref": "#/servers/kafka"}],
+        "messages": {message.id: {"$ref": f"#/components/messages/{message.id}"}},
+        "bindings": {"kafka": kafka},
+    }
+
+
+def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": message.name,
+        "title": message.title,
+        "description": message.description,
+        "headers": message.headers,
+        "payload": schema or {"description": "As it came."},
+        "bindings": {"kafka": {"key": message.key, "bindingVersion": _BINDING}},
+        "examples": [_example(name, each) for name, each in message.examples.items()],
+    }
+    if schema:
+        described["contentType"] = "application/json"
+    return described
+
+
+def _example(name: str, delivery: Delivery) -> dict[str, Any]:
+    headers = {known: value.decode() for known, value in delivery.headers if value is not None}
+    return {"name": name, "headers": headers, "payload": _shown(delivery.value or b"")}
+
+
+def _shown(value: bytes) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value.decode()
+
+
+def _sending(message: Message) -> tuple[str, dict[str, Any]]:
+    return message.operation, {"action": "send", "summary": message.sends, **_where(message)}
+
+
+def _processing() -> dict[str, Any]:
+    (announcing,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
+    group = {"type": "string", "const": PROCESSING_GROUP}
+    return {
+        "action": "receive",
+        "summary": "Process an order that was announced",
+        "description": (
+            "`orders consume` hands each to the workers, and only then commits its offset. However"
+            " often an order is announced, its processing has its effect once. What announces no"
+            " order of this service becomes a dead letter, and holds up nothing."
+        ),
+        **_where(announcing),
+        "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},
+    }
+
+
+def _where(message: Message) -> dict[str, Any]:
+    return {
+        "channel": {"$ref": f"#/channels/{message.topic}"},
+        "messages": [{"$ref": f"#/channels/{message.topic}/messages/{message.id}"}],
+    }

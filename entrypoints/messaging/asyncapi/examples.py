@@ -1,0 +1,121 @@
+"""The messages that the document shows: made by the code that makes the real ones."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
+from application.delivery.messages import message_of
+from application.delivery.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
+from application.documents import Event
+from application.ports.events import Delivery
+from domain.actor import ActorKind
+from domain.ids import EventId
+from domain.order.events import Outcome
+from domain.order.status import OrderStatus
+from entrypoints.http.messages.schemas import HistoryActor, Order
+from entrypoints.http.openapi.examples import ADA, ORDER_ID, PAID_ORDER, PENDING_ORDER
+from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
+from entrypoints.messaging.consumer import Unreadable, announced_order
+
+_TRACE: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+_PLACED: Final = PENDING_ORDER.created_at
+_PROCESSED: Final = _PLACED + timedelta(seconds=2)
+_CANCELED: Final = replace(
+    PENDING_ORDER,
+    status=OrderStatus.CANCELED,
+    next_statuses=[],
+    version=2,
+    updated_at=_PLACED + timedelta(seconds=1),
+)
+
+
+def _processed(order: Order) -> Order:
+    return replace(order, processed_at=_PROCESSED, updated_at=_PROCESSED)
+
+
+def _event(number: int, topic: str, told: Any, at: datetime) -> Delivery:
+    event = Event(
+        id=EventId(UUID(f"019aa1f0-6c0{number}-7d41-8e2b-7f3a9c5d1e60")),
+        subject=ORDER_ID,
+        version=1,
+        revision=number,
+        topic=topic,
+        type=TYPES[topic],
+        payload=msgspec.json.encode(told),
+        at=at,
+        traceparent=_TRACE,
+    )
+    return message_of(event)
+
+
+_ANNOUNCED: Final = _event(1, NEW_ORDER, PENDING_ORDER, _PLACED)
+_BY_ADA: Final = HistoryActor(ActorKind.USER, ADA)
+
+
+def _dead(message: Delivery, reason: str, attempts: int) -> Delivery:
+    dead_letter = dead_letter_from(message, NEW_ORDER, reason, attempts, _PROCESSED)
+    return message_of(dead_letter_copy(dead_letter, EventId(dead_letter.id)))
+
+
+def _unreadable(message: Delivery) -> Delivery:
+    try:
+        announced_order(message)
+    except Unreadable as reason:
+        return _dead(message, str(reason), 1)
+    raise ValueError("it announces an order")
+
+
+PLACED_ORDERS: Final[Mapping[str, Delivery]] = {"placed": _ANNOUNCED}
+STEPS: Final[Mapping[str, Delivery]] = {
+    "paid": _event(
+        3,
+        STATUS_CHANGED,
+        OrderStatusChanged(
+            PAID_ORDER,
+            OrderStatus.PENDING,
+            OrderStatus.PAID,
+            _BY_ADA,
+            "card payment",
+            PAID_ORDER.updated_at,
+        ),
+        PAID_ORDER.updated_at,
+    ),
+    "canceled": _event(
+        2,
+        STATUS_CHANGED,
+        OrderStatusChanged(
+            _CANCELED,
+            OrderStatus.PENDING,
+            OrderStatus.CANCELED,
+            _BY_ADA,
+            None,
+            _CANCELED.updated_at,
+        ),
+        _CANCELED.updated_at,
+    ),
+}
+PROCESSINGS: Final[Mapping[str, Delivery]] = {
+    "fulfilled": _event(
+        2,
+        PROCESSED,
+        OrderProcessed(_processed(PENDING_ORDER), Outcome.FULFILLED, _PROCESSED),
+        _PROCESSED,
+    ),
+    "skipped": _event(
+        3,
+        PROCESSED,
+        OrderProcessed(_processed(_CANCELED), Outcome.SKIPPED, _PROCESSED),
+        _PROCESSED,
+    ),
+}
+LETTERS: Final[Mapping[str, Delivery]] = {
+    "failed": _dead(_ANNOUNCED, "ConnectionError: the warehouse does not answer", 5),
+    "unreadable": _unreadable(
+        Delivery(b"web-1042", b"an order for tea", (("sender", b"a script"),))
+    ),
+}

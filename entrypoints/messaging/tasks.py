@@ -1,0 +1,28 @@
+"""The tasks that taskiq runs."""
+
+from uuid import UUID
+
+from taskiq import AsyncBroker
+
+from application.orders.process_order import ProcessOrder
+from domain.errors import OrderNotFound
+from domain.ids import OrderId
+from entrypoints.observability.logs import logger
+from entrypoints.observability.metrics.tasks import counting
+
+
+def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
+    """Make the tasks known to the broker, by their names."""
+    process = counting(process_order)
+
+    async def process_order_task(order_id: str) -> None:
+        """Process an order whose `new_order` event has come in."""
+        try:
+            outcome = await process(OrderId(UUID(order_id)))
+        except OrderNotFound:
+            logger.error("there is no such order to process", order_id=order_id)
+            return
+        if outcome is not None:
+            logger.info(f"Order {order_id} processed", order_id=order_id, outcome=outcome)
+
+    broker.register_task(process_order_task, task_name=process_order_task.__name__)

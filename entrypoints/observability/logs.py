@@ -1,0 +1,129 @@
+"""Structured logs: one line an event, with the request's id if there is a request."""
+
+import logging
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from entrypoints.observability import log_lines
+
+logger: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger()
+
+#: Libraries that log at INFO what matters to their own developers only.
+_CHATTY: Final = ("alembic", "asyncio", "dishka", "taskiq", "httpx", "uvicorn", "watchfiles")
+_STDOUT: Final = 1
+_STDERR: Final = 2
+
+#: `json` or `console`: the format of all that this process writes, once it is configured.
+_style = "console"
+
+
+def configure_logs(level: str, style: str) -> None:
+    """Send every log line of the process, libraries' included, to standard error.
+
+    `style` is `json` or `console`.
+    """
+    global _style  # noqa: PLW0603 - standard error is one a process, and so is its format
+    _style = style
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.ExceptionRenderer(log_lines.traceback_text),
+        log_lines.hide_secrets,
+    ]
+    if style == "json":
+        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+        own: Any = log_lines.json_bytes
+        libraries: Any = log_lines.json_text
+    else:
+        own = libraries = log_lines.console_line(colors=log_lines.wants_colors())
+    numeric = logging.getLevelName(level)
+    structlog.configure(
+        processors=[*shared, own],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=lambda *_: _LineLogger(),
+        cache_logger_on_first_use=True,
+    )
+    handler = _LineHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, libraries],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=numeric, force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(numeric, logging.WARNING))
+    # It logs an error several times a second while Kafka is away; our adapters log it once.
+    logging.getLogger("aiokafka").setLevel(numeric if level == "DEBUG" else logging.CRITICAL)
+
+
+def log_crashes() -> None:
+    """Log warnings, and exceptions that nothing catches, as lines like all others."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_crash
+    sys.unraisablehook = lambda unraisable: _log_crash(
+        unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
+    )
+    threading.excepthook = lambda ended: _log_crash(
+        ended.exc_type, ended.exc_value, ended.exc_traceback
+    )
+
+
+def announce_ready(sentence: str, **facts: str) -> None:
+    """Write to standard output that the process is ready; `facts` are what to know about it.
+
+    A reader that has gone away is no reason not to serve.
+    """
+    if _style == "json":
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        named = {name.lower(): fact for name, fact in facts.items()}
+        said = {"event": sentence, **named, "level": "info", "timestamp": now}
+        write_line(_STDOUT, msgspec.json.encode(said))
+        return
+    width = max(map(len, facts), default=0)
+    lines = [sentence, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
+    write_line(_STDOUT, "\n".join(lines).encode())
+
+
+def write_line(descriptor: int, line: bytes) -> None:
+    """Write a line, past all buffers: what cannot be written is lost, and fails nothing."""
+    unwritten = line + b"\n"
+    try:
+        while unwritten:
+            unwritten = unwritten[os.write(descriptor, unwritten) :]
+    except OSError:
+        pass
+
+
+class _LineLogger:
+    """What structlog hands rendered events to."""
+
+    def msg(self, line: bytes | str) -> None:
+        """Write the line."""
+        write_line(_STDERR, line if isinstance(line, bytes) else _encoded(line))
+
+    debug = info = warning = warn = error = err = exception = critical = fatal = log = msg
+
+
+class _LineHandler(logging.Handler):
+    """Writes the lines of libraries."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line."""
+        write_line(_STDERR, _encoded(self.format(record)))
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode("utf-8", "backslashreplace")
+
+
+def _log_crash(kind: Any, error: BaseException | None, trace: Any) -> None:
+    if error is None or issubclass(kind, KeyboardInterrupt):
+        return
+    logger.critical("unhandled exception", exc_info=(kind, error, trace))

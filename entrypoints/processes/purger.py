@@ -1,0 +1,26 @@
+"""Retention: expired data, purged once an hour over all processes."""
+
+from typing import Final
+
+from application.delivery.purge import PurgeExpired
+from entrypoints.observability.logs import logger
+from entrypoints.processes.lease_release import releasing
+from entrypoints.processes.supervisor import every, with_database
+
+#: Seconds between two looks at whether a purge is due.
+POLL_SECONDS: Final = 60.0
+
+
+async def purge_periodically(retention: PurgeExpired) -> None:
+    """Purge expired data whenever that is due, at once if it is due now."""
+    async with releasing(retention.release):
+        await every(POLL_SECONDS, with_database(lambda: purge(retention)))
+
+
+async def purge(retention: PurgeExpired) -> None:
+    """Purge expired data if that is due."""
+    purged = await retention()
+    if purged is not None:
+        logger.info(
+            "expired data purged", dead_letters=purged.dead_letters, payloads=purged.payloads
+        )

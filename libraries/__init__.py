@@ -1,0 +1,1 @@
+"""General-purpose libraries. They import neither the domain nor the application."""

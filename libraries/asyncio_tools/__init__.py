@@ -1,0 +1,1 @@
+"""Tools for asyncio: cancellation, time budgets and heartbeats."""

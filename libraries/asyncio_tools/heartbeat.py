@@ -1,0 +1,70 @@
+"""The progress of a loop that runs as long as its process, visible to its supervisor.
+
+A loop calls these functions wherever it stands, without a reference to its supervisor. Outside of a
+supervised loop they do nothing.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+
+class Heartbeat:
+    """The state of one loop: it counts progress and knows where the loop may be ended."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.rounds = 0
+        #: Whether the loop has nothing to do, so that no progress is expected.
+        self.is_idle = False
+        #: Whether the loop stands between two rounds and can be canceled without harm.
+        self.may_end = False
+        #: Set when the loop is to end.
+        self.stop = asyncio.Event()
+
+
+#: The pulse of the loop that runs in this context.
+heartbeat: Final[ContextVar[Heartbeat | None]] = ContextVar("pulse", default=None)
+
+
+def beat() -> None:
+    """Report progress in the middle of a round."""
+    if (mine := heartbeat.get()) is not None:
+        mine.beats += 1
+
+
+def round_done() -> None:
+    """Report that a whole round went well: the next failure is the first one again."""
+    if (mine := heartbeat.get()) is not None:
+        mine.beats += 1
+        mine.rounds += 1
+
+
+@contextmanager
+def between_rounds(*, idle: bool = False) -> Iterator[None]:
+    """Mark the block as the place where the loop may be ended; a wait in it can be canceled.
+
+    `idle`: the block may also last for any time, without progress.
+
+    Raises:
+        asyncio.CancelledError: the loop is to end.
+    """
+    mine = heartbeat.get()
+    if mine is None:
+        yield
+        return
+    if mine.stop.is_set():
+        raise asyncio.CancelledError
+    mine.may_end, mine.is_idle = True, idle
+    try:
+        yield
+    finally:
+        mine.may_end = mine.is_idle = False
+
+
+def stop_signal() -> asyncio.Event:
+    """Return the event that is set when the loop of this context is to end."""
+    mine = heartbeat.get()
+    return asyncio.Event() if mine is None else mine.stop

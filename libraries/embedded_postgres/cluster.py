@@ -1,0 +1,98 @@
+"""PostgreSQL's data directory: made whole or not at all, and of our version."""
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final
+
+from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
+from libraries.embedded_postgres.layout import Place
+from libraries.embedded_postgres.programs import MAJOR, fit_for_a_shell, programs_in
+from libraries.embedded_postgres.subprocesses import run_or_refuse
+
+_DRAFT: Final = "cluster-new-"
+
+#: Anyone who reaches the socket is let in; its folder decides who that is.
+_INITDB: Final = (
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-instructions",
+)
+
+#: The service's own role is no superuser, as it would not be in production.
+_DATABASE: Final = "CREATE ROLE orders LOGIN;\nCREATE DATABASE orders OWNER orders;\n"
+
+
+def ensure_cluster(place: Place, life: int) -> None:
+    """Make the cluster with its database unless it exists; blocking, about a second.
+
+    Args:
+        place: where.
+        life: the descriptor of the server's lock, which every program on the cluster inherits.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be made, or has no room.
+    """
+    if place.cluster.exists():
+        return
+    for leftover in place.home.glob(f"{_DRAFT}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with explained(f"create the database in {place.home}"):
+        _make(place, life)
+
+
+def _make(place: Place, life: int) -> None:
+    """Build beside the final name, then rename: a kill in the middle leaves no half cluster."""
+    draft = Path(mkdtemp(prefix=_DRAFT, dir=place.home))
+    try:
+        if place.user:
+            os.chown(draft, place.user.uid, place.user.gid)
+        _initialise(place, draft, life)
+        draft.rename(place.cluster)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _sync(place.home)
+
+
+def _initialise(place: Place, draft: Path, life: int) -> None:
+    with fit_for_a_shell(place.package) as package:
+        initdb = programs_in(package) / "initdb"
+        run_or_refuse(place.user, initdb, "-D", draft, *_INITDB, inherited=[life])
+    single = ("--single", "-D", draft, "-c", "exit_on_error=on", "postgres")
+    run_or_refuse(place.user, place.program("postgres"), *single, typed=_DATABASE, inherited=[life])
+
+
+def refuse_other_version(cluster: Path) -> None:
+    """Make sure that our version can work on `cluster`, where it exists; changes nothing.
+
+    Raises:
+        EmbeddedPostgresError: another major version made it, or it is something else.
+    """
+    if not cluster.exists():
+        return
+    try:
+        version = (cluster / "PG_VERSION").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EmbeddedPostgresError(
+            f"{cluster} is no PostgreSQL data directory (it has no readable PG_VERSION): "
+            "move it away, or set DATA_DIR to another folder."
+        ) from error
+    if version != str(MAJOR):
+        raise EmbeddedPostgresError(
+            f"{cluster} was made by PostgreSQL {version} and this is PostgreSQL {MAJOR}: "
+            "dump it with the old version and load it here, or set DATA_DIR to another folder."
+        )
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,232 @@
+"""The server's process: adopted where it lives, started where it does not, stopped cleanly."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from libraries.embedded_postgres.cluster import ensure_cluster, refuse_other_version
+from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
+from libraries.embedded_postgres.file_lock import FileLock
+from libraries.embedded_postgres.layout import Place
+from libraries.embedded_postgres.programs import ensure_copied
+from libraries.embedded_postgres.sockets import (
+    PORT,
+    is_private,
+    make_private,
+    socket_in,
+    somebody_listens,
+    somebody_replies,
+)
+from libraries.embedded_postgres.subprocesses import run_on, tail, wait_for
+from libraries.embedded_postgres.wait_until import becomes, in_thread
+
+_START_WITHIN: Final = 60.0  # seconds; a recovery may take some
+_STOP_FAST_WITHIN: Final = 8.0  # seconds; the whole service has 15
+_STOP_IMMEDIATELY_WITHIN: Final = 4.0  # seconds
+_LOG_BYTES: Final = 10_000_000
+
+#: What the server runs with, whatever its files say. Durability stands here so that nothing there
+#: can turn it off. The log names no data (an error's DETAIL and STATEMENT would).
+_SETTINGS: Final = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "max_connections": "100",
+    "shared_buffers": "48MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_min_messages": "warning",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Postmaster:
+    """What a server says of itself in `postmaster.pid`; true only while it lives."""
+
+    pid: int
+    socket: Path | None
+    ready: bool
+
+
+class Server:
+    """The one server of a place. Its callers take turns: they hold the place's control lock.
+
+    Every process of the server inherits a lock from whoever starts it, and so tells for sure
+    whether any of them is left: process ids, which are used again, are never asked.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._log_begins = 0
+        self._name = f"PostgreSQL on {place.cluster}"
+
+    async def ensure_running(self) -> None:
+        """Adopt the server, or start it; returns when it takes connections.
+
+        Raises:
+            EmbeddedPostgresError: it does not start, or the last one does not end.
+        """
+        with FileLock(self._place.lock("server")) as life:
+            if await self._is_there(life):
+                return
+            await self._start(life)
+        await self._until_ready()
+
+    async def stop(self) -> None:
+        """Stop the server: fast, which is clean; immediately when that takes too long.
+
+        Raises:
+            EmbeddedPostgresError: it does not end.
+        """
+        with FileLock(self._place.lock("server")) as life:
+            for how, within in (
+                (signal.SIGINT, _STOP_FAST_WITHIN),
+                (signal.SIGQUIT, _STOP_IMMEDIATELY_WITHIN),
+            ):
+                if await self._ends(how, life, within):
+                    await in_thread(wait_for, self._name, 1.0)
+                    self._remove_outer_folder()
+                    return
+        raise self._stuck("does not stop")
+
+    async def _is_there(self, life: FileLock) -> bool:
+        """Whether a server lives; if not, `life` is held from here on: no process of one is left.
+
+        A postmaster that was just killed has its socket a moment longer; it no longer replies.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _START_WITHIN
+        while clock() < deadline:
+            await becomes(lambda: self._answers() or life.take(), deadline - clock())
+            if life.held:
+                return False
+            if await in_thread(somebody_replies, self._place.socket, 1.0):
+                return True
+        raise self._stuck("neither takes connections nor ends")
+
+    def _answers(self) -> bool:
+        place, found = self._place, _read(self._place.cluster)
+        if found is None or not found.ready or not is_private(place.sockets, place.owner):
+            return False
+        return somebody_listens(place.socket)
+
+    async def _start(self, life: FileLock) -> None:
+        place = self._place
+        refuse_other_version(place.cluster)
+        self._remove_leftovers()
+        make_private(place.sockets, place.owner, place.user.gid if place.user else os.getegid())
+        if place.copied:
+            await in_thread(ensure_copied, place.package)
+        await in_thread(ensure_cluster, place, life.descriptor)
+        await in_thread(self._launch, life.descriptor)
+
+    def _launch(self, life: int) -> None:
+        place = self._place
+        quoted = str(place.sockets).replace('"', '""')
+        settings = _SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
+        options = ["-D", str(place.cluster), *(f"--{k}={v}" for k, v in settings.items())]
+        postgres = place.program("postgres")
+        log = _open_log(place.log)
+        self._log_begins = os.fstat(log).st_size
+        try:
+            run_on(place.user, postgres, *options, inherited=[life], output=log, name=self._name)
+        finally:
+            os.close(log)
+
+    async def _until_ready(self) -> None:
+        with FileLock(self._place.lock("server")) as life:
+            ended = await becomes(lambda: self._answers() or life.take(), _START_WITHIN)
+            if life.held or not ended:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL {'did not start' if ended else 'is not ready yet'}; its log "
+                    f"({self._place.log}) ends: {tail(self._log_of_this_start())}"
+                )
+
+    def _remove_leftovers(self) -> None:
+        """Forget a dead server; PostgreSQL would be misled where its process id is in use again.
+
+        The caller holds the server's lock: no server of ours is left. One that somebody else
+        started by hand shows itself by its socket.
+        """
+        found = _read(self._place.cluster)
+        if found and found.socket and somebody_listens(found.socket):
+            raise EmbeddedPostgresError(
+                f"A PostgreSQL that this service did not start (process {found.pid}) is using "
+                f"{self._place.cluster}: stop it first."
+            )
+        socket = self._place.socket
+        with explained(f"remove what a killed server left in {self._place.home}"):
+            for left in (self._place.cluster / "postmaster.pid", socket, Path(f"{socket}.lock")):
+                left.unlink(missing_ok=True)
+
+    async def _ends(self, how: signal.Signals, life: FileLock, within: float) -> bool:
+        """Send the signal once there is a server to hear it, and wait for its last process."""
+        sent = False
+
+        def ended() -> bool:
+            nonlocal sent
+            sent = sent or self._send(how)
+            return life.take()
+
+        return await becomes(ended, within)
+
+    def _send(self, how: signal.Signals) -> bool:
+        """Signal the server where it is sure that its process id is still its own."""
+        found = _read(self._place.cluster)
+        if found is None or not somebody_listens(self._place.socket):
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(found.pid, how)
+        return True
+
+    def _remove_outer_folder(self) -> None:
+        folder = self._place.sockets
+        if self._place.home not in folder.parents:
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _log_of_this_start(self) -> str:
+        try:
+            said = self._place.log.read_bytes()[self._log_begins :]
+        except OSError:
+            return ""
+        return said[-4000:].decode("utf-8", "replace")
+
+    def _stuck(self, what: str) -> EmbeddedPostgresError:
+        found = _read(self._place.cluster)
+        process = f" (process {found.pid})" if found else ""
+        return EmbeddedPostgresError(
+            f"The PostgreSQL{process} on {self._place.cluster} {what}; its log "
+            f"({self._place.log}) ends: {tail(self._log_of_this_start())}"
+        )
+
+
+def _read(cluster: Path) -> _Postmaster | None:
+    """What `postmaster.pid` says; None where it is missing or half written."""
+    try:
+        lines = os.fsdecode((cluster / "postmaster.pid").read_bytes()).split("\n")
+        socket = socket_in(Path(lines[4])) if lines[4] else None
+        return _Postmaster(int(lines[0]), socket, lines[7].strip() == "ready")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _open_log(path: Path) -> int:
+    """Open the log for the server to append to; a long one is put aside, in place of the last."""
+    with explained(f"write the log {path}"):
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, 0o600)

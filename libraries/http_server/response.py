@@ -1,0 +1,86 @@
+"""The head of a response as bytes, and the framing of its body."""
+
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, Final
+
+from libraries.http_server.head import Headers
+
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: RFC 9110, section 5.5; CR and LF are counted instead.
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: Headers that are the connection's, and the length that it has to know.
+_WATCHED: Final = frozenset({b"connection", b"transfer-encoding", b"content-length"})
+_WITHOUT_BODY: Final = frozenset({204, 304})
+
+
+class ResponseHead:
+    """A response's status line and headers, without those that belong to the connection.
+
+    `length` is what is left of the announced length of the body in bytes, None if there is none.
+    """
+
+    __slots__ = ("closes", "has_body", "head", "length")
+
+    def __init__(self, message: Any, default_headers: Headers) -> None:
+        """Write the head of an `http.response.start`.
+
+        Raises:
+            RuntimeError: a header cannot be sent.
+        """
+        self.length: int | None = None
+        self.closes = False
+        status: int = message["status"]
+        self.has_body = status not in _WITHOUT_BODY
+        parts = [_status_line(status)]
+        lines = 1
+        for name, value in (*default_headers, *message.get("headers", ())):
+            known = _header_name(name)
+            if known in _WATCHED and not self._keeps(known, value):
+                continue
+            parts += (known, b": ", value, b"\r\n")
+            lines += 1
+        self.head = head = b"".join(parts)
+        if head.count(b"\n") != lines or head.count(b"\r") != lines or _CONTROL.search(head):
+            raise RuntimeError("A header's value has a line break or a control character.")
+
+    def _keeps(self, name: bytes, value: bytes) -> bool:
+        if name == b"content-length":
+            self.length = int(value)
+            return True
+        if name == b"connection":
+            self.closes = self.closes or b"close" in value.lower()
+        return False
+
+    def framed(self, body: bytes, *, is_last: bool) -> bytes:
+        """Return a part of the body as it is sent in HTTP/1.1.
+
+        Raises:
+            RuntimeError: the body is not as long as it was announced.
+        """
+        if not self.has_body:
+            return b""
+        if self.length is None:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return data + b"0\r\n\r\n" if is_last else data
+        self.length -= len(body)
+        if self.length < 0 or (is_last and self.length):
+            raise RuntimeError("The body of the response has another length than announced.")
+        return body
+
+
+@lru_cache(1024)
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase.encode()
+    except ValueError:
+        phrase = b""
+    return b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+
+
+@lru_cache(1024)
+def _header_name(name: bytes) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise RuntimeError("A header's name is no token.")
+    return name.lower()

@@ -1,0 +1,1 @@
+"""A Redis client with one multiplexed connection and a circuit breaker."""

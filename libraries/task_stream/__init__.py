@@ -1,0 +1,1 @@
+"""A taskiq broker on a Redis stream."""

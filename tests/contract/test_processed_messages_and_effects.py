@@ -1,0 +1,138 @@
+import asyncio
+
+from domain.order.events import Outcome
+from tests.support.acts import place
+from tests.support.adapters import Adapters
+from tests.support.time import NOW
+
+#: Long enough for whoever does not wait to be done, in seconds.
+A_WHILE = 0.05
+
+
+async def test_the_first_to_record_an_order_is_admitted(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        await tx.commit()
+
+
+async def test_who_comes_after_the_commit_is_not_admitted(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.begin() as tx:
+        await tx.inbox.admit(order_id, NOW)
+        await tx.commit()
+    for _ in range(2):
+        async with adapters.begin() as tx:
+            assert not await tx.inbox.admit(order_id, NOW)
+
+
+async def test_an_admission_that_was_not_committed_never_was(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    for _ in range(2):
+        async with adapters.begin() as tx:
+            assert await tx.inbox.admit(order_id, NOW)
+
+
+async def test_admissions_of_two_orders_do_not_wait_for_each_other(adapters: Adapters) -> None:
+    one, other = [(await place(adapters)).record.id for _ in range(2)]
+    async with adapters.begin() as first, adapters.begin() as second:
+        assert await first.inbox.admit(one, NOW)
+        assert await second.inbox.admit(other, NOW)
+        await second.commit()
+        await first.commit()
+
+
+async def test_an_admission_under_way_is_waited_for_and_is_final_once_committed(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+
+    async def come_second() -> bool:
+        async with adapters.begin() as tx:
+            return await tx.inbox.admit(order_id, NOW)
+
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        second = asyncio.create_task(come_second())
+        await asyncio.sleep(A_WHILE)
+        assert not second.done()
+        await tx.commit()
+    assert not await second
+
+
+async def test_an_admission_under_way_is_waited_for_and_falls_to_the_next_once_rolled_back(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+
+    async def come_second() -> bool:
+        async with adapters.begin() as tx:
+            admitted = await tx.inbox.admit(order_id, NOW)
+            await tx.commit()
+            return admitted
+
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        second = asyncio.create_task(come_second())
+        await asyncio.sleep(A_WHILE)
+        assert not second.done()
+    assert await second
+
+
+async def test_of_many_that_come_at_once_exactly_one_is_admitted(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+
+    async def come() -> bool:
+        async with adapters.begin() as tx:
+            admitted = await tx.inbox.admit(order_id, NOW)
+            if admitted:
+                await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
+            await tx.commit()
+            return admitted
+
+    answers = await asyncio.gather(*(come() for _ in range(8)))
+    assert sum(answers) == 1
+    assert await adapters.books.effects(order_id) == [Outcome.FULFILLED]
+
+
+async def test_one_who_gives_up_waiting_does_not_hold_up_the_others(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+
+    async def come() -> bool:
+        async with adapters.begin() as tx:
+            return await tx.inbox.admit(order_id, NOW)
+
+    async with adapters.begin() as tx:
+        assert await tx.inbox.admit(order_id, NOW)
+        impatient = asyncio.create_task(come())
+        await asyncio.sleep(A_WHILE)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+    assert await come()
+
+
+async def test_an_effect_is_in_the_ledger_once_committed(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.begin() as tx:
+        await tx.effects.record(order_id, Outcome.SKIPPED, NOW)
+        assert await adapters.books.effects(order_id) == []
+        await tx.commit()
+    assert await adapters.books.effects(order_id) == [Outcome.SKIPPED]
+
+
+async def test_an_effect_that_was_not_committed_is_not_in_the_ledger(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    async with adapters.begin() as tx:
+        await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
+    assert await adapters.books.effects(order_id) == []
+
+
+async def test_the_ledger_takes_a_second_effect_so_that_the_audit_can_find_it(
+    adapters: Adapters,
+) -> None:
+    order_id = (await place(adapters)).record.id
+    for _ in range(2):
+        async with adapters.begin() as tx:
+            await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
+            await tx.commit()
+    assert await adapters.books.effects(order_id) == [Outcome.FULFILLED] * 2

@@ -1,0 +1,172 @@
+"""Cache, limits and bell over a Redis Cluster, whichever node the URL names."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis.exceptions import ResponseError
+
+from adapters.memory.limits import MemoryRateLimiter
+from adapters.redis.cache import RedisOrderCache
+from adapters.redis.limits import RedisRateLimiter
+from adapters.redis.relay_wakeup import RedisRelayWakeup
+from adapters.security.keys import SigningKeys
+from application.documents import OrderDocument
+from application.ports.limits import Limit
+from application.ports.orders import CacheState
+from domain.ids import OrderId
+from entrypoints.composition.container import make_container
+from entrypoints.composition.startup_context import StartupContext
+from entrypoints.settings import BadSettings, load_settings
+from libraries.redis_client.client import RedisClient
+from tests.servers.process import LocalServer
+from tests.support.deadlines import LONG
+from tests.support.orders import a_user_id, an_order_id
+from tests.support.redis import linked, reached
+from tests.support.redis_cluster import (
+    NODES,
+    ClusterNode,
+    RedisCluster,
+    a_redis_cluster,
+    redis_cluster,
+)
+from tests.support.time import MovableClock
+
+__all__ = ["redis_cluster"]
+
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
+
+KEY = b"x" * 32
+LIMIT = Limit("orders", 3, 3_600)
+NODE_NUMBERS = range(NODES)
+
+
+async def cached(cache: RedisOrderCache) -> OrderId:
+    """Have an order in the cache."""
+    order_id = an_order_id()
+    missed = await cache.get(order_id)
+    assert missed.state is CacheState.MISS
+    assert missed.lease is not None
+    await cache.fill(order_id, OrderDocument(a_user_id(), 1, '"v1"', b"{}"), missed.lease)
+    assert (await cache.get(order_id)).state is CacheState.HIT
+    return order_id
+
+
+@pytest.mark.parametrize("node", NODE_NUMBERS)
+async def test_orders_are_cached_through_any_node(redis_cluster: RedisCluster, node: int) -> None:
+    async with linked(redis_cluster.urls[node]) as link:
+        order_id = await cached(RedisOrderCache(link, 60))
+    async with linked(redis_cluster.urls[(node + 1) % NODES]) as other:
+        assert (await RedisOrderCache(other, 60).get(order_id)).state is CacheState.HIT
+
+
+async def test_limits_are_counted_once_for_all_nodes(redis_cluster: RedisCluster) -> None:
+    remaining = []
+    for url in redis_cluster.urls:
+        async with linked(url) as link:
+            limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+            remaining.append((await limiter.hit(LIMIT, "alice")).remaining)
+    assert remaining == [2, 1, 0]
+
+
+@pytest.mark.parametrize("node", NODE_NUMBERS)
+async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
+    async with linked(redis_cluster.url) as here, linked(redis_cluster.urls[node]) as there:
+        relay_wakeup = RedisRelayWakeup(here)
+        try:
+            assert await relay_wakeup.open(LONG)
+            await relay_wakeup.wait(0)
+            RedisRelayWakeup(there).notify()
+            async with asyncio.timeout(LONG):
+                await relay_wakeup.wait(10 * LONG)
+        finally:
+            await relay_wakeup.close()
+
+
+async def test_a_database_of_its_own_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
+    url = redis_cluster.url.removesuffix("/0") + "/1"
+    container = make_container(
+        load_settings({"REDIS_URL": url}), StartupContext("", SigningKeys(KEY))
+    )
+    with pytest.raises(BadSettings, match=r"REDIS_URL: .*has database 0 alone; the URL names 1"):
+        await container.get(RedisClient)
+    await container.close()
+
+
+@pytest.fixture
+def own_cluster(redis_cluster: RedisCluster) -> Iterator[RedisCluster]:  # noqa: ARG001 - skips
+    with a_redis_cluster() as cluster:
+        yield cluster
+
+
+def slot_of(cluster: RedisCluster, link: RedisClient) -> int:
+    return int(cluster.command(0, "CLUSTER", "KEYSLOT", link.cache_keys.generation))
+
+
+async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
+    async with linked(own_cluster.url) as link:
+        cache = RedisOrderCache(link, 60)
+        order_id = await cached(cache)
+        owner = own_cluster.nodes.index(own_cluster.owner_of(link.cache_keys.generation))
+        target = (owner + 1) % NODES
+        slot = slot_of(own_cluster, link)
+        target_id = own_cluster.command(target, "CLUSTER", "MYID")
+        own_cluster.command(owner, "FLUSHALL")  # a node does not give away a slot with keys
+        for number in (target, owner, (owner + 2) % NODES):
+            own_cluster.command(number, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        async with asyncio.timeout(LONG):
+            while (await cache.get(order_id)).state is not CacheState.MISS:  # noqa: ASYNC110 - Redis sets none
+                await asyncio.sleep(0.02)
+        await cached(cache)
+        assert own_cluster.command(target, "CLUSTER", "COUNTKEYSINSLOT", slot) > 0
+
+
+async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
+    own_cluster: RedisCluster,
+) -> None:
+    replica = LocalServer(ClusterNode())
+    try:
+        replica.start()
+        async with linked(own_cluster.url) as link:
+            key = link.cache_keys.generation
+        owner = own_cluster.nodes.index(own_cluster.owner_of(key))
+        follow(own_cluster, replica, owner)
+        async with linked(own_cluster.urls[owner]) as link:
+            cache = RedisOrderCache(link, 60)
+            await cached(cache)
+            own_cluster.nodes[owner].kill()
+            own_cluster.command(NODES, "CLUSTER", "FAILOVER", "TAKEOVER")
+            await reached(link)
+            await cached(cache)
+    finally:
+        own_cluster.nodes[NODES:] = []
+        replica.close()
+
+
+def follow(cluster: RedisCluster, replica: LocalServer, owner: int) -> None:
+    """Let a new node replicate one of the others."""
+    cluster.nodes.append(replica)
+    port, bus = cluster.nodes[owner]._ports.numbers
+    cluster.command(NODES, "CLUSTER", "MEET", "127.0.0.1", port, bus)
+    owner_id = cluster.command(owner, "CLUSTER", "MYID")
+    repeat_until_done(lambda: cluster.command(NODES, "CLUSTER", "REPLICATE", owner_id))
+    repeat_until_done(lambda: has_the_data_of_its_master(cluster))
+
+
+def has_the_data_of_its_master(cluster: RedisCluster) -> None:
+    replication = cluster.command(NODES, "INFO", "replication")
+    assert replication["master_link_status"] == "up"
+
+
+def repeat_until_done(step: Callable[[], object]) -> None:
+    """Repeat a step until it does not fail."""
+    deadline = time.monotonic() + LONG
+    while True:
+        try:
+            step()
+        except (ResponseError, AssertionError):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return

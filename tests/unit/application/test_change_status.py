@@ -1,0 +1,203 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from application.documents import OrderDocument
+from application.errors import ConcurrentUpdate
+from application.orders.change_status import ChangeStatusCommand
+from application.orders.conflict_retry import retrying
+from application.ports.orders import CacheState
+from domain.actor import SYSTEM, Actor, ActorKind, Role
+from domain.errors import (
+    IllegalTransition,
+    OrderNotFound,
+    OrderServiceError,
+    StatusForbidden,
+    VersionConflict,
+)
+from domain.ids import OrderId
+from domain.order.history import Step
+from domain.order.policy import StatusPolicy
+from domain.order.status import OrderStatus
+from tests.support.acts import move, order_in, publish, waiting
+from tests.support.faults import Interrupted, UnreachableCache
+from tests.support.orders import CANCELED, PAID, PENDING, SHIPPED, STAFF, a_user_id, an_order_id
+from tests.support.service import Service
+
+STALE = frozenset({7})
+
+
+async def an_order(service: Service, *way: OrderStatus) -> tuple[OrderId, Actor]:
+    """An order that has come this way, its events published; and its owner."""
+    placed = await service.placed()
+    if way:
+        await move(service.stored, placed.id, *way)
+    while await publish(service.stored.outbox):
+        pass
+    return placed.id, Actor(ActorKind.USER, placed.document.owner)
+
+
+async def test_an_owner_takes_an_order_through_its_lifecycle(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    for version, status in ((2, PAID), (3, SHIPPED)):
+        document = await service.change(ChangeStatusCommand(order_id, status, owner))
+        assert document.etag == f'"v{version}"'
+        assert await service.stored.reader.find(order_id) == document
+        state = (await order_in(service.stored, order_id)).state
+        assert (state.status, state.version) == (status, version)
+
+
+async def test_a_change_is_cached_announced_and_wakes_the_relay(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
+    assert await service.cached(order_id) == document
+    [event] = await waiting(service.stored.outbox)
+    assert (event.type, event.version, event.revision) == ("order.status_changed", 2, 2)
+    assert service.relay_was_notified
+
+
+async def test_an_order_that_was_cached_is_a_hit_after_a_change(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
+    found = await service.read(order_id, owner)
+    assert (found.document, found.cache) == (document, CacheState.HIT)
+
+
+async def test_an_order_that_was_not_cached_is_a_miss_after_a_change(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    await service.cache.invalidate_all()
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
+    for state in (CacheState.MISS, CacheState.HIT):
+        found = await service.read(order_id, owner)
+        assert (found.document, found.cache) == (document, state)
+
+
+async def test_a_change_is_remembered_with_who_why_and_when(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    await service.clock.advance(60)
+    await service.change(ChangeStatusCommand(order_id, CANCELED, owner, "changed my mind"))
+    found = await service.stored.history.steps(order_id)
+    assert found is not None
+    assert found[1][-1] == Step(2, PENDING, CANCELED, owner, "changed my mind", service.clock.now())
+
+
+@pytest.mark.parametrize("way", [(), (PAID,), (PAID, SHIPPED), (CANCELED,)])
+async def test_asking_for_the_present_status_changes_nothing(
+    service: Service, way: tuple[OrderStatus, ...]
+) -> None:
+    order_id, owner = await an_order(service, *way)
+    before = await service.stored.reader.find(order_id)
+    present = (PENDING, *way)[-1]
+    command = ChangeStatusCommand(order_id, present, owner, "once more", frozenset({len(way) + 1}))
+    assert await service.change(command) == before
+    assert await service.stored.reader.find(order_id) == before
+    assert await waiting(service.stored.outbox) == []
+    assert not service.relay_was_notified
+
+
+@pytest.mark.parametrize("policy", StatusPolicy)
+async def test_staff_change_anybodys_order(policy: StatusPolicy) -> None:
+    service = Service(policy)
+    order_id, _ = await an_order(service)
+    await service.change(ChangeStatusCommand(order_id, PAID, STAFF))
+    assert (await order_in(service.stored, order_id)).state.status is PAID
+
+
+async def test_an_owner_may_cancel_where_the_rest_is_for_staff() -> None:
+    service = Service(StatusPolicy.STAFF)
+    order_id, owner = await an_order(service)
+    await service.change(ChangeStatusCommand(order_id, CANCELED, owner))
+    assert (await order_in(service.stored, order_id)).state.status is CANCELED
+
+
+@pytest.mark.parametrize("accepted", [None, frozenset({1}), frozenset({1, 7})])
+async def test_a_change_goes_through_where_the_version_is_an_accepted_one(
+    service: Service, accepted: frozenset[int] | None
+) -> None:
+    order_id, owner = await an_order(service)
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner, None, accepted))
+    assert document.etag == '"v2"'
+
+
+async def test_processing_does_not_make_a_version_stale(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    await service.process(order_id)
+    document = await service.change(
+        ChangeStatusCommand(order_id, PAID, owner, None, frozenset({1}))
+    )
+    assert document.etag == '"v2p"'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "changes"),
+    [
+        (OrderNotFound, {"actor": Actor.of_role(a_user_id(), Role.USER)}),
+        (OrderNotFound, {"order_id": an_order_id(), "actor": SYSTEM}),
+        (VersionConflict, {}),
+        (VersionConflict, {"status": CANCELED}),
+        (StatusForbidden, {"accepted_versions": None}),
+        (StatusForbidden, {"accepted_versions": frozenset({2})}),
+        (IllegalTransition, {"accepted_versions": None, "actor": STAFF}),
+    ],
+)
+async def test_where_several_refusals_apply_the_first_one_counts(
+    refusal: type[OrderServiceError], changes: dict[str, object]
+) -> None:
+    service = Service(StatusPolicy.STAFF)
+    order_id, owner = await an_order(service, CANCELED)
+    # Everything is wrong with it: a stale version, a step for staff alone, and no such step.
+    everything = ChangeStatusCommand(order_id, SHIPPED, owner, None, STALE)
+    before = await service.stored.reader.find(order_id)
+    with pytest.raises(refusal):
+        await service.change(replace(everything, **changes))  # type: ignore[arg-type]
+    assert await service.stored.reader.find(order_id) == before
+    assert await waiting(service.stored.outbox) == []
+    assert not service.relay_was_notified
+
+
+async def test_an_order_is_changed_without_the_cache() -> None:
+    service = Service(cache=UnreachableCache())
+    order_id, owner = await an_order(service)
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
+    assert await service.stored.reader.find(order_id) == document
+
+
+async def test_who_comes_second_is_told_so_and_leaves_nothing(service: Service) -> None:
+    order_id, owner = await an_order(service)
+    change = service.changing(
+        Interrupted(service.stored.begin, lambda: move(service.stored, order_id, PAID))
+    )
+    with pytest.raises(ConcurrentUpdate):
+        await change(ChangeStatusCommand(order_id, CANCELED, owner))
+    assert (await order_in(service.stored, order_id)).state.status is PAID
+    assert not service.relay_was_notified
+
+
+async def test_two_writers_that_try_again_are_each_judged_by_what_the_other_left(
+    service: Service,
+) -> None:
+    order_id, owner = await an_order(service)
+    change = retrying(service.change)
+    await asyncio.gather(
+        change(ChangeStatusCommand(order_id, PAID, owner)),
+        change(ChangeStatusCommand(order_id, PAID, STAFF)),
+    )
+    state = (await order_in(service.stored, order_id)).state
+    assert (state.status, state.version) == (PAID, 2)
+
+
+async def test_of_two_writers_that_looked_at_one_version_the_second_is_refused(
+    service: Service,
+) -> None:
+    order_id, owner = await an_order(service)
+    change = retrying(service.change)
+    answers: list[OrderDocument | BaseException] = await asyncio.gather(
+        *(
+            change(ChangeStatusCommand(order_id, status, owner, None, frozenset({1})))
+            for status in (PAID, CANCELED)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, OrderDocument) for answer in answers) == 1
+    assert sum(isinstance(answer, VersionConflict) for answer in answers) == 1

@@ -1,0 +1,48 @@
+import pytest
+
+from application.errors import ConcurrentUpdate
+from application.orders.conflict_retry import ATTEMPTS, retrying
+from domain.errors import OrderNotFound, OrderServiceError
+
+
+class UseCase:
+    """Meets one refusal after the other, and is done when there are no more."""
+
+    def __init__(self, *refusals: OrderServiceError) -> None:
+        self._refusals = list(refusals)
+        self.commands: list[str] = []
+
+    async def __call__(self, command: str) -> str:
+        self.commands.append(command)
+        if self._refusals:
+            raise self._refusals.pop(0)
+        return "done"
+
+
+async def test_without_a_race_the_use_case_runs_once() -> None:
+    use_case = UseCase()
+    assert await retrying(use_case)("command") == "done"
+    assert use_case.commands == ["command"]
+
+
+@pytest.mark.parametrize("races", range(1, ATTEMPTS))
+async def test_after_a_lost_race_the_use_case_runs_again_with_the_same_command(
+    races: int,
+) -> None:
+    use_case = UseCase(*[ConcurrentUpdate()] * races)
+    assert await retrying(use_case)("command") == "done"
+    assert use_case.commands == ["command"] * (races + 1)
+
+
+async def test_who_loses_every_race_gives_up() -> None:
+    use_case = UseCase(*[ConcurrentUpdate()] * 100)
+    with pytest.raises(ConcurrentUpdate):
+        await retrying(use_case)("command")
+    assert len(use_case.commands) == ATTEMPTS
+
+
+async def test_any_other_refusal_is_final() -> None:
+    use_case = UseCase(ConcurrentUpdate(), OrderNotFound())
+    with pytest.raises(OrderNotFound):
+        await retrying(use_case)("command")
+    assert len(use_case.commands) == 2

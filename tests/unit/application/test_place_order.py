@@ -1,0 +1,102 @@
+import pytest
+
+from adapters.memory.cache import MemoryOrderCache
+from adapters.system.ids import Uuid7Generator
+from application.documents import OrderDocument
+from application.orders.change_status import ChangeStatusCommand
+from application.orders.place_order import PlaceOrder, PlaceOrderCommand
+from application.ports.orders import CacheAnswer, CacheState
+from domain.actor import Actor, ActorKind
+from domain.errors import ReferenceTaken
+from domain.ids import OrderId
+from domain.order.status import OrderStatus
+from tests.support.acts import an_owner, order_in, waiting
+from tests.support.faults import UnreachableCache
+from tests.support.orders import tea
+from tests.support.service import Service
+from tests.support.time import NOW
+
+
+async def test_a_new_order_is_stored_as_it_is_answered(service: Service) -> None:
+    owner = await an_owner(service.stored)
+    placed = await service.create(PlaceOrderCommand(owner, tea(3), "cart-1"))
+    assert await service.stored.reader.find(placed.id) == placed.document
+    state = (await order_in(service.stored, placed.id)).state
+    assert (state.owner, state.lines, state.reference) == (owner, tea(3), "cart-1")
+    assert (state.status, state.version, state.created_at) == (OrderStatus.PENDING, 1, NOW)
+
+
+async def test_a_new_order_is_cached_when_it_is_answered(service: Service) -> None:
+    placed = await service.placed()
+    assert await service.cache.get(placed.id) == CacheAnswer(CacheState.HIT, placed.document)
+
+
+async def test_an_order_that_was_changed_before_it_is_cached_is_not_shown_as_it_was_placed() -> (
+    None
+):
+    class Delayed(MemoryOrderCache):
+        """Is changed, read and evicted between the storing and the caching of an order."""
+
+        def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+            self.late = order_id, document, lease
+
+    cache = Delayed(300)
+    service = Service(cache=cache)
+    placed = await service.placed()
+    owner = Actor(ActorKind.USER, placed.document.owner)
+    paid = await service.change(ChangeStatusCommand(placed.id, OrderStatus.PAID, owner))
+    MemoryOrderCache.offer(cache, *cache.late)
+    assert (await service.read(placed.id, owner)).document == paid
+
+
+async def test_a_new_order_is_announced_and_the_relay_woken(service: Service) -> None:
+    owner = await an_owner(service.stored)
+    placed = await service.create(PlaceOrderCommand(owner, tea()))
+    [event] = await waiting(service.stored.outbox)
+    assert (event.subject, event.type, event.payload) == (
+        placed.id,
+        "order.created",
+        placed.document.body,
+    )
+    assert service.relay_was_notified
+
+
+async def test_a_new_orders_first_step_is_its_owners(service: Service) -> None:
+    placed = await service.placed()
+    found = await service.stored.history.steps(placed.id)
+    assert found is not None
+    [step] = found[1]
+    assert step.by == Actor(ActorKind.USER, placed.document.owner)
+
+
+async def test_a_new_orders_id_carries_its_time(service: Service) -> None:
+    await service.clock.advance(3600)
+    # Its own generator: the shared one never goes back behind what other tests have made.
+    create = PlaceOrder(
+        service.stored.new_orders,
+        service.cache,
+        service.writer,
+        service.relay_wakeup,
+        service.clock,
+        Uuid7Generator(),
+    )
+    placed = await create(PlaceOrderCommand(await an_owner(service.stored), tea()))
+    assert placed.id.int >> 80 == int(service.clock.now().timestamp() * 1000)
+
+
+async def test_a_second_order_with_one_reference_is_refused_and_leaves_nothing(
+    service: Service,
+) -> None:
+    owner = await an_owner(service.stored)
+    first = await service.create(PlaceOrderCommand(owner, tea(), "cart-1"))
+    await service.relay_wakeup.wait(0)
+    with pytest.raises(ReferenceTaken):
+        await service.create(PlaceOrderCommand(owner, tea(), "cart-1"))
+    assert not service.relay_was_notified
+    assert [event.subject for event in await waiting(service.stored.outbox)] == [first.id]
+
+
+async def test_an_order_is_placed_without_the_cache() -> None:
+    service = Service(cache=UnreachableCache())
+    placed = await service.placed()
+    assert await service.stored.reader.find(placed.id) == placed.document

@@ -1,0 +1,163 @@
+from datetime import datetime
+
+import pytest
+
+from adapters.memory.leases import MemoryLeases
+from application.delivery.purge import (
+    BATCH,
+    DEAD_LETTERS_KEPT,
+    LEASE_SECONDS,
+    PAYLOADS_KEPT,
+    PERIOD_SECONDS,
+    Purged,
+    PurgeExpired,
+)
+from application.errors import Unavailable
+from tests.support.orders import IDS
+from tests.support.time import MovableClock
+
+
+class Store:
+    """`RetentionStore` of so many letters and payloads, all of them old, and its callers' cuts.
+
+    Each batch takes `seconds`; `is_reachable` may be taken away.
+    """
+
+    def __init__(self, clock: MovableClock, dead_letters: int = 0, payloads: int = 0) -> None:
+        self._clock = clock
+        self._dead_letters = dead_letters
+        self._payloads = payloads
+        self.seconds = 0.0
+        self.is_reachable = True
+        self.calls: list[tuple[str, datetime]] = []
+
+    async def purge_dead_letters(self, before: datetime, limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("letters", before))
+        gone = min(limit, self._dead_letters)
+        self._dead_letters -= gone
+        return gone
+
+    async def purge_payloads(self, before: datetime, limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("payloads", before))
+        gone = min(limit, self._payloads)
+        self._payloads -= gone
+        return gone
+
+    async def _take_time(self) -> None:
+        if not self.is_reachable:
+            raise Unavailable
+        await self._clock.advance(self.seconds)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def leases(clock: MovableClock) -> MemoryLeases:
+    return MemoryLeases(clock)
+
+
+def a_retention(store: Store, leases: MemoryLeases, clock: MovableClock) -> PurgeExpired:
+    """The retention of a process that has just started."""
+    return PurgeExpired(store, leases, clock, IDS)
+
+
+async def test_everything_old_is_purged_in_small_transactions(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock, BATCH + 1, 2 * BATCH)
+    assert await a_retention(store, leases, clock)() == Purged(BATCH + 1, 2 * BATCH)
+    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3
+
+
+async def test_young_rows_stay(clock: MovableClock, leases: MemoryLeases) -> None:
+    store, now = Store(clock), clock.now()
+    assert await a_retention(store, leases, clock)() == Purged(0, 0)
+    assert store.calls == [("letters", now - DEAD_LETTERS_KEPT), ("payloads", now - PAYLOADS_KEPT)]
+
+
+async def test_restarted_processes_purge_once_an_hour(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock)
+    for _ in range(100):
+        await a_retention(store, leases, clock)()
+        await clock.advance(PERIOD_SECONDS / 101)
+    assert len(store.calls) == 2
+    await clock.advance(PERIOD_SECONDS / 50)
+    assert await a_retention(store, leases, clock)() == Purged(0, 0)
+
+
+async def test_purge_is_due_again_an_hour_later(clock: MovableClock, leases: MemoryLeases) -> None:
+    retention = a_retention(Store(clock), leases, clock)
+    assert await retention() is not None
+    await clock.advance(PERIOD_SECONDS - 1)
+    assert await retention() is None
+    await clock.advance(2)
+    assert await retention() is not None
+
+
+async def test_another_process_continues_after_a_purge_that_was_cut_off(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock, dead_letters=1)
+    store.is_reachable = False
+    with pytest.raises(Unavailable):
+        await a_retention(store, leases, clock)()
+    store.is_reachable = True
+    await clock.advance(LEASE_SECONDS - 1)
+    assert await a_retention(store, leases, clock)() is None
+    await clock.advance(2)
+    assert await a_retention(store, leases, clock)() == Purged(1, 0)
+
+
+async def test_purge_longer_than_its_lease_renews_it(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock, 3 * BATCH, BATCH)
+    store.seconds = LEASE_SECONDS - 1
+    assert await a_retention(store, leases, clock)() == Purged(3 * BATCH, BATCH)
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_process_that_lost_its_lease_stops_before_the_next_batch(
+    clock: MovableClock, leases: MemoryLeases, batches: int
+) -> None:
+    store = Store(clock, dead_letters=(batches - 1) * BATCH, payloads=BATCH)
+    store.seconds = LEASE_SECONDS + 1  # frozen
+    acquire = leases.acquire
+
+    async def stolen(name: str, holder: str, seconds: float) -> bool:
+        if len(store.calls) == batches:
+            await acquire(name, "another", seconds)
+        return await acquire(name, holder, seconds)
+
+    leases.acquire = stolen  # type: ignore[method-assign]
+    assert await a_retention(store, leases, clock)() is None
+    assert len(store.calls) == batches
+
+
+async def test_interrupted_purge_leaves_its_lease_to_another_process_at_once(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    store = Store(clock, dead_letters=1)
+    store.is_reachable = False
+    retention = a_retention(store, leases, clock)
+    with pytest.raises(Unavailable):
+        await retention()
+    await retention.release()
+    store.is_reachable = True
+    assert await a_retention(store, leases, clock)() == Purged(1, 0)
+
+
+async def test_complete_purge_keeps_its_lease_when_its_process_stops(
+    clock: MovableClock, leases: MemoryLeases
+) -> None:
+    retention = a_retention(Store(clock), leases, clock)
+    await retention()
+    await retention.release()
+    assert await a_retention(Store(clock), leases, clock)() is None

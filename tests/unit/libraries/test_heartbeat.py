@@ -1,0 +1,49 @@
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from libraries.asyncio_tools.heartbeat import (
+    Heartbeat,
+    beat,
+    between_rounds,
+    heartbeat,
+    round_done,
+    stop_signal,
+)
+
+
+@pytest.fixture
+def mine() -> Iterator[Heartbeat]:
+    token = heartbeat.set(made := Heartbeat())
+    yield made
+    heartbeat.reset(token)
+
+
+def test_a_beat_is_progress_and_a_round_is_too(mine: Heartbeat) -> None:
+    beat()
+    assert (mine.beats, mine.rounds) == (1, 0)
+    round_done()
+    assert (mine.beats, mine.rounds) == (2, 1)
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_between_two_rounds_a_loop_may_be_ended(mine: Heartbeat, idle: bool) -> None:  # noqa: FBT001
+    with between_rounds(idle=idle):
+        assert (mine.may_end, mine.is_idle) == (True, idle)
+    assert (mine.may_end, mine.is_idle) == (False, False)
+
+
+async def test_a_loop_that_is_to_end_begins_no_other_round(mine: Heartbeat) -> None:
+    stop_signal().set()
+    with pytest.raises(asyncio.CancelledError), between_rounds():
+        pytest.fail("it goes on")
+    assert mine.stop.is_set()
+
+
+def test_outside_of_a_supervised_loop_nothing_happens() -> None:
+    beat()
+    round_done()
+    with between_rounds():
+        pass
+    assert not stop_signal().is_set()

@@ -1,0 +1,117 @@
+"""How the HTTP server comes down: whoever may not know of it yet is served once more."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from litestar import Litestar, get
+
+from entrypoints.cli.server import Server, listening
+from libraries.http_server import limits
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+ANSWER = b"here you are"
+
+
+@get("/")
+async def slowly() -> bytes:
+    """Answer after a while."""
+    await asyncio.sleep(0.1)
+    return ANSWER
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """As the service runs."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with listening("127.0.0.1", 0, "HOST, PORT") as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def served(listener: socket.socket) -> AsyncIterator[Server]:
+    """A server that is up, and is brought down by the block."""
+    server = Server(Litestar([slowly], openapi_config=None), 3600)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup([listener])
+    yield server
+    assert not server.server_state.connections
+
+
+@asynccontextmanager
+async def connected(
+    listener: socket.socket,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - uvicorn's state, which tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def the_answer(reader: asyncio.StreamReader) -> tuple[bool, bool]:
+    """Whether all of it came, and whether it says that it is the last."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(len(ANSWER)) == ANSWER, b"connection: close\r\n" in head
+
+
+async def test_a_request_that_is_under_way_ends_well(listener: socket.socket) -> None:
+    async with served(listener) as server, connected(listener) as (reader, writer):
+        writer.write(REQUEST)
+        await until(lambda: server.server_state.tasks)
+        _, answer = await asyncio.gather(server.shutdown([listener]), the_answer(reader))
+        assert answer == (True, True)
+
+
+async def test_a_request_that_comes_between_two_is_answered_and_is_the_last(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 3600.0)
+    async with served(listener) as server, connected(listener) as (reader, writer):
+        writer.write(REQUEST)
+        assert await the_answer(reader) == (True, False)
+        ending = asyncio.create_task(server.shutdown([listener]))
+        await until(lambda: listener.fileno() < 0)
+        writer.write(REQUEST)
+        assert await the_answer(reader) == (True, True)
+        assert await reader.read() == b""
+        await ending
+
+
+async def test_a_connection_that_asks_for_nothing_is_closed_after_a_while(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 0.0)
+    async with served(listener) as server, connected(listener) as (reader, _):
+        await until(lambda: server.server_state.connections)
+        await server.shutdown([listener])
+        assert await reader.read() == b""
+
+
+async def test_whoever_waits_to_be_let_in_is_served_and_then_nobody(
+    listener: socket.socket,
+) -> None:
+    async with served(listener) as server:
+        # The event loop does not run in between: the kernel alone has seen them.
+        waiting = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+        for each in waiting:
+            each.sendall(REQUEST)
+        where = listener.getsockname()
+        await server.shutdown([listener])
+        for each in waiting:
+            with each, each.makefile("rb") as answer:
+                assert answer.read().endswith(ANSWER)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where)
