@@ -66,6 +66,15 @@ def test_every_relative_link_of_a_document_leads_to_a_file(document: Path) -> No
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    named = re.findall(
+        r"`((?:adapters|application|docs|domain|entrypoints|libraries|tests|tools)/[\w./*-]*[\w/])\b(?!\+)",
+        document.read_text(encoding="utf-8"),
+    )
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
 @pytest.mark.parametrize("folder", ["docs", "docs/adr"])
 def test_an_index_lists_every_document_of_its_folder(folder: str) -> None:
     index = (ROOT / folder / "README.md").read_text(encoding="utf-8")
