@@ -85,3 +85,9 @@ def test_environments_and_russian_pages_are_passed_over(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
     assert [path.name for path in check_style.files([tmp_path])] == ["page.md"]
+
+
+def test_the_style_guide_has_the_limit_and_every_habit() -> None:
+    guide = (Path(__file__).parents[2] / "docs/style.md").read_text(encoding="utf-8")
+    assert f"at most {check_style.LIMIT}" in " ".join(guide.split())
+    assert all(f"| `{habit}` |" in guide for habit in check_style.HABITS)
