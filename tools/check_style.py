@@ -8,6 +8,7 @@ or folders. docs/style.md explains the habits and has the counts of other projec
 import argparse
 import ast
 import io
+import os
 import re
 import sys
 import tokenize
@@ -123,12 +124,15 @@ def examine(path: Path) -> Found:
 def files(roots: Iterable[Path]) -> Iterator[Path]:
     """Yield the Python and Markdown files below `roots`, without environments and Russian pages."""
     for root in roots:
-        found = sorted(root.rglob("*")) if root.is_dir() else [root]
-        for path in found:
-            parts = path.relative_to(root).parts[:-1]
-            hidden = any(part.startswith(".") or part in _SKIPPED for part in parts)
-            if not hidden and path.suffix in {".py", ".md"} and not path.match("*.ru.md"):
-                yield path
+        if root.is_file():
+            yield root
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(
+                each for each in folders if not each.startswith(".") and each not in _SKIPPED
+            )
+            for path in (Path(folder, name) for name in sorted(names)):
+                if path.suffix in {".py", ".md"} and not path.match("*.ru.md"):
+                    yield path
 
 
 def _docstrings(text: str) -> Iterator[Passage]:
