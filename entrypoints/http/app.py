@@ -17,7 +17,7 @@ from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.openapi.operation import Routes
-from entrypoints.http.problems.responses import refuse
+from entrypoints.http.problems.responses import handle_exception
 from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 from entrypoints.http.responses.options import with_options
 from entrypoints.http.routes import ROUTES
@@ -71,7 +71,7 @@ def routing(
         [_router(group, injection) for group in routes],
         lifespan=[lifespan],
         request_class=ApiRequest,
-        exception_handlers={Exception: refuse},
+        exception_handlers={Exception: handle_exception},
         openapi_config=None,
         # Handlers return ready bytes: Litestar has nothing to encode, cache or log.
         logging_config=None,

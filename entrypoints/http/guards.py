@@ -12,8 +12,8 @@ from application.errors import NotAuthenticated, RateLimited, TokenMissing
 from application.ports.limits import Limit, RateLimiter, RateLimitResult
 from application.rate_limit_results import note
 from domain.account import User
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
-from entrypoints.http.problems.errors import RepeatedHeader
 from entrypoints.http.proxies.client_address import client_key
 from entrypoints.settings import Settings
 

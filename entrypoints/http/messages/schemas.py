@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from domain.actor import ActorKind, Role
 from domain.order.lines import MAX_LINES
 from domain.order.status import OrderStatus
-from entrypoints.http.openapi.values import (
+from entrypoints.http.messages.values import (
     Amount,
     Attributes,
     CurrencyCode,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from domain.errors import OrderServiceError
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.openapi import examples
-from entrypoints.http.problems.errors import RepeatedHeader
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"

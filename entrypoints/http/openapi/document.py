@@ -13,6 +13,7 @@ import msgspec
 
 from domain.errors import OrderServiceError
 from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
 from entrypoints.http.openapi.contract import Answer, Body
 from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER
@@ -20,9 +21,9 @@ from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSA
 from entrypoints.http.openapi.operation import Operation, Routes, operations_of
 from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.openapi.schemas import Schema, schemas_of
-from entrypoints.http.problems.catalogue import ENTRY_OF
-from entrypoints.http.problems.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
-from entrypoints.http.problems.responses import MEDIA_TYPE, problem_of
+from entrypoints.http.problems.documents import problem_of
+from entrypoints.http.problems.lookup import row_of
+from entrypoints.http.problems.responses import MEDIA_TYPE
 
 _DESCRIPTION: Final = """\
 Accounts, orders with a strict lifecycle, and the events that follow from them.
@@ -149,7 +150,7 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
             found[each.status] = described
     errors_of: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
     for error in operation.errors:
-        errors_of[ENTRY_OF[error.code].status].append(error)
+        errors_of[row_of(error).status].append(error)
     for status, errors in errors_of.items():
         problems = [problem_of(error, _example_path(operation)) for error in errors]
         found[status] = _problem(status, problems, common, schemas)
@@ -197,7 +198,7 @@ def _responses_of_any_address(schemas: Schemas) -> dict[str, Any]:
     """Return the errors that belong to no operation: the request reaches none."""
     return {
         type(error).__name__: _problem(
-            ENTRY_OF[error.code].status, [problem_of(error, path)], COMMON, schemas
+            row_of(error).status, [problem_of(error, path)], COMMON, schemas
         )
         for error, path in (
             (NoSuchRoute(), "/order/"),

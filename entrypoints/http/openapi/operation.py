@@ -17,10 +17,10 @@ from application.errors import (
     Unavailable,
 )
 from domain.errors import OrderServiceError
+from entrypoints.http.errors import InternalError, RepeatedHeader
 from entrypoints.http.guards import Guard
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Contract, contract_of
-from entrypoints.http.problems.errors import InternalError, RepeatedHeader
 from entrypoints.observability.metrics.requests import named
 
 _TRY_AGAIN: Final = RateLimited(12)

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from entrypoints.http.proxies.links import prefix_of
+from entrypoints.http.links import prefix_of
 from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 

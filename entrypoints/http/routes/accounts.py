@@ -15,6 +15,7 @@ from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, User, parse_password
 from domain.errors import EmailTaken, Invalid
 from domain.text import parse_text
+from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.messages.json_body import read_form, read_json
@@ -23,7 +24,6 @@ from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import FORM, Answer, Body, operation
 from entrypoints.http.openapi.operation import Routes
-from entrypoints.http.problems.errors import InvalidTokenRequest
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}

@@ -9,7 +9,9 @@ import msgspec
 from litestar import get
 from litestar.params import FromPath
 
+from entrypoints.http.errors import NoSuchRoute
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link, prefix_of
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.schemas import ProblemKind
@@ -17,9 +19,9 @@ from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.committed import committed_text
 from entrypoints.http.openapi.contract import HTML, Answer, operation
 from entrypoints.http.openapi.operation import Routes
-from entrypoints.http.problems.catalogue import CATALOGUE, ENTRY_OF, Entry
-from entrypoints.http.problems.errors import NoSuchRoute
-from entrypoints.http.proxies.links import link, prefix_of
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.lookup import ROW_BY_CODE
+from entrypoints.http.problems.row import ProblemRow
 from entrypoints.http.responses.assets import assets, hashed_names, page, raw_page
 from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
@@ -78,9 +80,9 @@ async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
 async def list_problems(request: ApiRequest) -> RawResponse:
     """List every kind of problem, with what it means and what to do about it."""
     if _wants_json(request):
-        kinds = [_kind(request, entry) for entry in CATALOGUE]
+        kinds = [_kind(request, row) for row in CATALOGUE]
         return RawResponse(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
-    rows = "\n".join(_row(request, entry) for entry in CATALOGUE)
+    rows = "\n".join(_row(request, row) for row in CATALOGUE)
     return raw_page(request.scope, "problems.html", rows=rows).with_headers(_VARY)
 
 
@@ -96,40 +98,40 @@ async def list_problems(request: ApiRequest) -> RawResponse:
 )
 async def read_problem(request: ApiRequest, code: FromPath[str]) -> RawResponse:
     """Read what a problem means, and what to do about it."""
-    entry = ENTRY_OF.get(code)
-    if entry is None:
+    row = ROW_BY_CODE.get(code)
+    if row is None:
         raise NoSuchRoute
     if _wants_json(request):
-        return RawResponse(msgspec.json.encode(_kind(request, entry)), headers=[_NO_CACHE, _VARY])
-    status = HTTPStatus(entry.status)
+        return RawResponse(msgspec.json.encode(_kind(request, row)), headers=[_NO_CACHE, _VARY])
+    status = HTTPStatus(row.status)
     return page(
         request.scope,
         "problem.html",
         code=code,
-        title=entry.title,
+        title=row.title,
         status=f"{status.value} {status.phrase}",
-        meaning=entry.meaning,
-        remedy=entry.remedy,
+        meaning=row.meaning,
+        remedy=row.remedy,
     ).with_headers(_VARY)
 
 
-def _row(request: ApiRequest, entry: Entry) -> str:
-    code = f'<a href="{_link(request, entry)}"><code>{entry.code}</code></a>'
-    return f"<tr><td>{entry.status}</td><td>{code}</td><td>{escape(entry.title)}</td></tr>"
+def _row(request: ApiRequest, row: ProblemRow) -> str:
+    code = f'<a href="{_link(request, row)}"><code>{row.code}</code></a>'
+    return f"<tr><td>{row.status}</td><td>{code}</td><td>{escape(row.title)}</td></tr>"
 
 
 def _wants_json(request: ApiRequest) -> bool:
     return preferred_type(request.list_header(b"accept"), _OFFERED) != HTML
 
 
-def _kind(request: ApiRequest, entry: Entry) -> ProblemKind:
+def _kind(request: ApiRequest, row: ProblemRow) -> ProblemKind:
     return ProblemKind(
-        _link(request, entry), entry.code, entry.status, entry.title, entry.meaning, entry.remedy
+        _link(request, row), row.code, row.status, row.title, row.meaning, row.remedy
     )
 
 
-def _link(request: ApiRequest, entry: Entry) -> str:
-    return link(request.scope, f"/problems/{entry.code}")
+def _link(request: ApiRequest, row: ProblemRow) -> str:
+    return link(request.scope, f"/problems/{row.code}")
 
 
 @lru_cache(maxsize=16)

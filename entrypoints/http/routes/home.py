@@ -7,12 +7,12 @@ from litestar import get
 
 from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.schemas import Index
 from entrypoints.http.openapi.contract import HTML, ICON, Answer, operation
 from entrypoints.http.openapi.operation import Routes
-from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.assets import assets
 from entrypoints.http.responses.raw_response import JSON, RawResponse
 

@@ -6,11 +6,11 @@ import msgspec
 from dishka import FromDishka
 from litestar import Response, get
 
+from entrypoints.http.errors import NotAlive
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import TEXT, Answer, operation
 from entrypoints.http.openapi.operation import Routes
-from entrypoints.http.problems.errors import NotAlive
 from entrypoints.observability.metrics.scrape import Metrics
 from entrypoints.observability.readiness import Readiness
 from entrypoints.processes.supervisor import Supervisor

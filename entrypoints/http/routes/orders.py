@@ -30,6 +30,7 @@ from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
 from entrypoints.http.guards import for_readers, for_users
+from entrypoints.http.links import link
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.messages.conditional_requests import IfMatch, is_current
 from entrypoints.http.messages.json_body import read_json
@@ -45,7 +46,6 @@ from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Answer, Body, operation
 from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.openapi.parameters import OF_LISTS
-from entrypoints.http.proxies.links import link
 from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from entrypoints.http.proxies.links import prefix_of
+from entrypoints.http.links import prefix_of
 from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 
 PROXY = ("10.0.0.1", 5000)
