@@ -5,25 +5,46 @@ whole route.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated, TokenMissing
-from application.ports.limits import Limit
+from application.ports.limits import Limit, RateLimiter
 from domain.account import User
 from entrypoints.http.admission import Admission
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
 from entrypoints.http.proxies.client_address import client_key
-from entrypoints.http.services import HttpLimits
+from entrypoints.settings import Settings
 
-#: Of an `ApiRequest`; Litestar's hooks are typed for requests of any kind.
-Guard = Callable[[Any], Awaitable[None]]
-WhichLimit = Callable[[HttpLimits], Limit | None]
+WhichLimit = Callable[[Settings], Limit | None]
 
 
-def default_limit(limits: HttpLimits) -> Limit | None:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The dependencies of the guards, in `app.state.access` from the start of the application."""
+
+    authenticate: Authenticate
+    limiter: RateLimiter
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Runs before a route, as its `before_request`."""
+
+    check: Callable[[ApiRequest], Awaitable[None]]
+    needs_token: bool
+
+    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
+        """Return if the request may pass, or else raise."""
+        await self.check(request)
+
+
+def default_limit(settings: Settings) -> Limit | None:
     """Return the limit of the routes that have no limit of their own."""
-    return limits.default
+    return settings.rate_limit_default
 
 
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
@@ -32,7 +53,7 @@ def open_to_all(which: WhichLimit = default_limit) -> Guard:
     async def guard(request: ApiRequest) -> None:
         await _hit(request, which, address_of(request)).require()
 
-    return guard
+    return Guard(guard, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
@@ -45,7 +66,7 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
         request.scope["user"] = user = await _authenticated(request)
         await _hit(request, which, str(user.id)).require()
 
-    return guard
+    return Guard(guard, needs_token=True)
 
 
 def for_readers() -> Guard:
@@ -58,7 +79,7 @@ def for_readers() -> Guard:
         request.scope["user"] = user = await _authenticated(request)
         request.admission = _hit(request, default_limit, str(user.id))
 
-    return guard
+    return Guard(guard, needs_token=True)
 
 
 def address_of(request: ApiRequest) -> str:
@@ -67,22 +88,27 @@ def address_of(request: ApiRequest) -> str:
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),
         request.list_header(b"forwarded"),
-        request.services.trusted_proxies,
+        _access(request).settings.trusted_proxies,
     )
+
+
+def _access(request: ApiRequest) -> Access:
+    access: Access = request.scope["litestar_app"].state.access
+    return access
 
 
 async def _authenticated(request: ApiRequest) -> User:
     try:
-        return await request.services.authenticate(_bearer_token(request))
+        return await _access(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
         await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
 def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
-    services = request.services
-    limit = which(services.limits)
-    return Admission(services.limiter.hit(limit, key) if limit else None)
+    access = _access(request)
+    limit = which(access.settings)
+    return Admission(access.limiter.hit(limit, key) if limit else None)
 
 
 def _bearer_token(request: ApiRequest) -> str:

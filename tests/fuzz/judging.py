@@ -106,9 +106,8 @@ def _pattern(path: str) -> "re.Pattern[str]":
 
 def _document() -> Mapping[str, Any]:
     try:
-        document: Mapping[str, Any] = importlib.import_module(
-            "entrypoints.http.openapi.document"
-        ).document()
+        committed = importlib.import_module("entrypoints.http.openapi.committed")
+        document: Mapping[str, Any] = json.loads(committed.committed_text())
     except (ImportError, AttributeError):
         return {}
     return document

@@ -9,20 +9,24 @@ import msgspec
 from domain.actor import ActorKind, Role
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import Order, OrderItem, Problem, ProblemFault
+from entrypoints.http.messages.schemas import OrderItem, OrderSchema, Problem, ProblemFault
 
 Schema = dict[str, Any]
 TEMPLATE: Final = "#/components/schemas/{name}"
 
 _NULL: Final = {"type": "null"}
+#: Ends the name of a class whose namesake is of another layer; the document leaves it out.
+_SUFFIX: Final = "Schema"
+#: The members of a schema that hold the name of a class.
+_NAMES: Final = ("$ref", "title")
 #: Enums in their own order: msgspec sorts them.
 _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
 #: Shapes that leave out what is not there, and never write null for it.
-_WITHOUT_NULL: Final = (Order, OrderItem, Problem, ProblemFault)
+_WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault)
 
 
 def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """The schema of each shape, and the components that they refer to."""
+    """Return the schema of each shape, and the components that the schemas refer to."""
     shapes = tuple(shapes)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=TEMPLATE)
     for enum in _ENUMS:
@@ -31,7 +35,23 @@ def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Sche
     for shape in _WITHOUT_NULL:
         if component := components.get(shape.__name__):
             _leave_out_null(shape, component)
-    return dict(zip(shapes, schemas, strict=True)), dict(sorted(components.items()))
+    named = {name.removesuffix(_SUFFIX): components[name] for name in components}
+    return (
+        dict(zip(shapes, _without_suffix(schemas), strict=True)),
+        _without_suffix(dict(sorted(named.items()))),
+    )
+
+
+def _without_suffix(value: Any) -> Any:
+    """Remove the suffix from the titles of schemas and the references to them."""
+    if isinstance(value, dict):
+        return {
+            key: member.removesuffix(_SUFFIX)
+            if key in _NAMES and isinstance(member, str)
+            else _without_suffix(member)
+            for key, member in value.items()
+        }
+    return [_without_suffix(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _leave_out_null(shape: type[msgspec.Struct], component: Schema) -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import FromPath
 
 from entrypoints.http.errors import NoSuchRoute
@@ -14,15 +14,18 @@ from entrypoints.http.guards import open_to_all
 from entrypoints.http.links import link, prefix_of
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
+from entrypoints.http.messages.schemas import ProblemKind
+from entrypoints.http.openapi import examples
+from entrypoints.http.openapi.committed import committed_text
+from entrypoints.http.openapi.contract import HTML, Answer, operation
+from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import ROW_BY_CODE
 from entrypoints.http.problems.row import ProblemRow
 from entrypoints.http.responses.assets import assets, hashed_names, page, raw_page
-from entrypoints.http.responses.options import with_options
 from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
-HTML: Final = "text/html"
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
 #: The name of such an asset changes with its content.
 _IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
@@ -31,24 +34,26 @@ _VARY: Final = (b"vary", b"Accept")
 _OFFERED: Final = (HTML, JSON.decode())
 
 
-class ProblemKind(msgspec.Struct):
-    """One kind of problem; `type` is the address of its page."""
-
-    type: str
-    code: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
+#: Headers of a document that a client may keep, and of a page.
+_DOCUMENT = ("ETag.document", "Vary", "Content-Encoding", "Cache-Control")
+_NOT_MODIFIED = ("ETag.document", "Vary", "Cache-Control")
+_PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
 
 
 @get("/openapi.json", before_request=open_to_all())
+@operation(
+    answers=(
+        Answer(200, "This document.", dict, headers=_DOCUMENT),
+        Answer(304, "What you have is still good; there is no body.", headers=_NOT_MODIFIED),
+    ),
+)
 async def read_document(request: ApiRequest) -> RawResponse:
     """Read the OpenAPI document of this API."""
     return _document(prefix_of(request.scope)).answer(request, _NO_CACHE)
 
 
 @get("/docs")
+@operation(answers=(Answer(200, "The page.", str, headers=_PAGE, media_type=HTML),))
 async def read_page(request: ApiRequest) -> RawResponse:
     """Try the API in the browser, with Swagger UI."""
     return page(request.scope, "docs.html")
@@ -65,6 +70,13 @@ async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
 
 
 @get("/problems", before_request=open_to_all())
+@operation(
+    description="A page, or JSON if `Accept` prefers it.",
+    answers=(
+        Answer(200, "Every kind of problem.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
+        Answer(200, "The same.", list[ProblemKind], {"some": [examples.PROBLEM_KIND]}),
+    ),
+)
 async def list_problems(request: ApiRequest) -> RawResponse:
     """List every kind of problem, with what it means and what to do about it."""
     if _wants_json(request):
@@ -75,6 +87,15 @@ async def list_problems(request: ApiRequest) -> RawResponse:
 
 
 @get("/problems/{code:str}", before_request=open_to_all())
+@operation(
+    description=("Every problem's `type` leads here. A page, or JSON if `Accept` prefers it."),
+    parameters=("ProblemCode",),
+    answers=(
+        Answer(200, "The page.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
+        Answer(200, "The same.", ProblemKind, {"one": examples.PROBLEM_KIND}),
+    ),
+    errors=(NoSuchRoute(),),
+)
 async def read_problem(request: ApiRequest, code: FromPath[str]) -> RawResponse:
     """Read what a problem means, and what to do about it."""
     row = ROW_BY_CODE.get(code)
@@ -115,14 +136,9 @@ def _link(request: ApiRequest, row: ProblemRow) -> str:
 
 @lru_cache(maxsize=16)
 def _document(prefix: str) -> StaticContent:
-    # The document describes this route as well, so neither module can be there before the other.
-    from entrypoints.http.openapi.document import document_text  # noqa: PLC0415 - see above
-
-    return StaticContent.of(JSON.decode(), document_text(prefix).encode())
+    return StaticContent.of(JSON.decode(), committed_text(prefix).encode())
 
 
-routes = Router(
-    "/",
-    route_handlers=with_options(read_document, read_page, read_asset, list_problems, read_problem),
-    tags=["Documents"],
+ROUTES: Final = Routes(
+    "Documents", (read_document, read_page, read_asset, list_problems, read_problem)
 )
