@@ -40,16 +40,20 @@ class PostgresAuditReader:
     ) -> AuditReport:
         """Judge everything as it is at one moment."""
         report = AuditReport()
-        snapshot = {"isolation": "repeatable_read", "readonly": True}
         async with (
             self._database.driver(_DEADLINE_SECONDS) as driver,
-            driver.transaction(**snapshot),
+            driver.transaction(isolation="repeatable_read", readonly=True),
         ):
             estimate = await driver.fetchval(_ESTIMATE)
-            rows = await driver.cursor(
-                AUDIT, now - stuck_after, not broker_reachable, _TRANSITIONS, _TOPICS
+            await driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read
+            await driver.execute(
+                f"DECLARE audit NO SCROLL CURSOR FOR {AUDIT}",
+                now - stuck_after,
+                not broker_reachable,
+                _TRANSITIONS,
+                _TOPICS,
             )
-            while chunk := await rows.fetch(_CHUNK):
+            while chunk := await driver.fetch(f"FETCH {_CHUNK} FROM audit"):
                 _count(report, chunk)
                 progress(report.orders, max(estimate, report.orders))
         return report

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from adapters.postgres.connection import Connection, Server
+from adapters.postgres.connection import Connection
+from adapters.postgres.connector import Connector
 from adapters.postgres.failures import unavailable
 from adapters.postgres.pool import Pool
 from libraries.asyncio_tools.time_budget import storage_deadline
@@ -27,7 +28,7 @@ class Database:
 
     def __init__(self, url: str, pool_size: int) -> None:
         self.url = url
-        self._pool = Pool(Server(url).connect, pool_size)
+        self._pool = Pool(Connector(url).connect, pool_size)
 
     @asynccontextmanager
     async def driver(self, time_budget: float = PATIENCE) -> AsyncIterator[Connection]:
@@ -44,7 +45,7 @@ class Database:
         time = _in_time(time_budget)
         try:
             async with time:
-                connection = await self._pool.take()
+                connection = await self._pool.acquire()
                 yield connection
         except TimeoutError as error:
             if not time.expired():
@@ -53,7 +54,7 @@ class Database:
             raise unavailable(may_have_changed=may_have_changed) from error
         finally:
             if connection is not None:
-                await self._pool.put_back(connection)
+                await self._pool.release(connection)
 
     async def ping(self) -> None:
         """Check that PostgreSQL answers, and takes writes.

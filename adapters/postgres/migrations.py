@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, event
+import sqlalchemy
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres.connection import Connection as Session
-from adapters.postgres.connection import Server
+from adapters.postgres.connection import Connection
+from adapters.postgres.connector import Connector
 from adapters.postgres.schema_state import STEPS, Schema, State, read_schema
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ async def schema_of(url: str) -> Schema:
         return await read_schema(session)
 
 
-def alembic_config(connection: Connection | None = None, steps: Path = STEPS) -> "Config":
+def alembic_config(
+    connection: sqlalchemy.Connection | None = None, steps: Path = STEPS
+) -> "Config":
     """Alembic's configuration for this service, over an open connection in no transaction."""
     # Imported if there is something to do: it would cost every warm start its time and memory.
     from alembic.config import Config  # noqa: PLC0415 - as above
@@ -77,8 +80,8 @@ def alembic_config(connection: Connection | None = None, steps: Path = STEPS) ->
 
 
 @asynccontextmanager
-async def _session(url: str) -> AsyncIterator[Session]:
-    session = await Server(url).connect()
+async def _session(url: str) -> AsyncIterator[Connection]:
+    session = await Connector(url).connect()
     try:
         yield session
     finally:
@@ -86,7 +89,7 @@ async def _session(url: str) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
-async def _lock(session: Session) -> AsyncIterator[None]:
+async def _lock(session: Connection) -> AsyncIterator[None]:
     """Hold the lock of all migrations, in a session of its own.
 
     It is tried again and again, not waited for: a statement that waits holds a snapshot, and
@@ -99,10 +102,10 @@ async def _lock(session: Session) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
-    server = Server(url)
+    connector = Connector(url)
 
-    async def connect() -> Session:
-        session = await server.connect()
+    async def connect() -> Connection:
+        session = await connector.connect()
         await session.execute("SET lock_timeout = 0")  # for indexes that are built concurrently
         return session
 
@@ -116,7 +119,7 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def _wait_briefly(connection: Connection) -> None:
+def _wait_briefly(connection: sqlalchemy.Connection) -> None:
     """Bound the waits of a migration's transaction; of no effect outside of one."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_TIMEOUT_SECONDS}s'")
 
@@ -134,7 +137,7 @@ async def _upgrade(engine: AsyncEngine, steps: Path) -> None:
             return
 
 
-def _upgrade_to_head(connection: Connection, steps: Path) -> None:
+def _upgrade_to_head(connection: sqlalchemy.Connection, steps: Path) -> None:
     from alembic import command  # noqa: PLC0415 - as above
 
     command.upgrade(alembic_config(connection, steps), "head")

@@ -8,7 +8,8 @@ from typing import Final
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from adapters.postgres.connection import Connection, Server
+from adapters.postgres.connection import Connection
+from adapters.postgres.connector import Connector
 
 Connect = Callable[[], Awaitable[Connection]]
 
@@ -41,7 +42,7 @@ async def require_suitable(url: str) -> None:
         UnsuitableDatabase: it is one of these.
         Unavailable: PostgreSQL is out of reach.
     """
-    await require_suitable_at(Server(url).connect)
+    await require_suitable_at(Connector(url).connect)
 
 
 async def require_suitable_at(connect: Connect) -> None:

@@ -91,9 +91,9 @@ async def run_on(url: str, statement: str) -> Any:
 async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     assert proxy.forget() == SIZE
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)  # they have rested
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)  # they have rested
     assert await read(database) == 1
     monkeypatch.undo()
     # The first one that was dead has condemned the others.
@@ -104,9 +104,9 @@ async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
 async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     proxy.forget()
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     async with asyncio.timeout(LONG):
         assert await asyncio.gather(*(read(database) for _ in range(14))) == [1] * 14
 
@@ -114,7 +114,7 @@ async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
 async def test_a_connection_that_is_alive_is_used_again_after_a_rest(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     assert [await read(database) for _ in range(14)] == [1] * 14
     assert proxy.accepted == SIZE
 
@@ -135,7 +135,7 @@ async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
 
 
 def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr("adapters.postgres.connection._FAREWELL", 0.1)
+    monkeypatch.setattr("adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(
         "adapters.postgres.database._in_time",
         lambda each: asyncio.timeout(0.2 if each == seconds else None),
@@ -173,7 +173,7 @@ async def test_a_transaction_notices_a_silent_connection_when_it_begins(
             with pytest.raises(Unavailable) as refusal:
                 await begin(adapters_over(database))
     assert str(refusal.value) == NOTHING_CHANGED
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     await begin(adapters_over(database))
 
 
