@@ -1,7 +1,7 @@
 """The one pool of connections to PostgreSQL (ADR 26).
 
 The pools of SQLAlchemy and asyncpg do not serve callers in their order of arrival, do not close the
-other connections when one proves dead, and cost 1.5 to 6 times the CPU time per use.
+other connections when one proves dead, and cost 1.3 to 8 times the CPU time per use.
 """
 
 import asyncio
