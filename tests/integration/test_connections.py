@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
@@ -137,7 +137,7 @@ async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
 def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr("adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(
-        "adapters.postgres.database._in_time",
+        "adapters.postgres.database._timeout",
         lambda each: asyncio.timeout(0.2 if each == seconds else None),
     )
 
@@ -165,10 +165,10 @@ async def test_a_transaction_notices_a_silent_connection_when_it_begins(
     monkeypatch: pytest.MonkeyPatch,
     begin: Callable[[Adapters], Awaitable[None]],
 ) -> None:
-    assert PROMPT_SECONDS < 2
+    assert BEGIN_TIMEOUT_SECONDS < 2
     proxy.forget()
     with monkeypatch.context() as patch:
-        let_one_bound_end_a_wait(patch, PROMPT_SECONDS)
+        let_one_bound_end_a_wait(patch, BEGIN_TIMEOUT_SECONDS)
         async with asyncio.timeout(LONG):
             with pytest.raises(Unavailable) as refusal:
                 await begin(adapters_over(database))
@@ -187,7 +187,7 @@ async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
         with pytest.raises(Unavailable):  # noqa: PT012 - the connection goes silent in the block
             async with adapters.outbox.batch(10) as batch:
                 proxy.forget()
-                let_one_bound_end_a_wait(monkeypatch, PATIENCE)
+                let_one_bound_end_a_wait(monkeypatch, USE_TIMEOUT_SECONDS)
                 await batch.rejected(dict.fromkeys((each.id for each in batch.events), "no"))
 
 

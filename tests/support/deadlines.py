@@ -46,7 +46,7 @@ def generous_deadlines() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for bound in _BOUNDS:
             patch.setattr(bound, LONG)
-        patch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+        patch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
         yield
 
 
