@@ -41,8 +41,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes
     are not translated.
 
     Raises:
-        Unavailable: PostgreSQL cannot be reached. It says whether the statement may have changed
-            something.
+        Unavailable: PostgreSQL cannot be reached. Its text states whether the statement may have
+            changed something.
         ConcurrentUpdate: PostgreSQL rolled back in favour of another transaction.
         EmailTaken, ReferenceTaken: the constraint of that meaning was violated.
     """
