@@ -40,11 +40,11 @@ class RedisOrderCache:
         self._ttl_ms = max(1, round(ttl * 1000))
         self._keys = generation.keys
         self._entry = client.key("order:")
-        self._take_lease = client.script(TAKE_LEASE)
-        self._fill = client.script(FILL)
-        self._put = client.script(PUT)
-        self._offer = client.script(OFFER)
-        self._check_generation = client.script(CHECK_GENERATION)
+        self._take_lease = Script(client, TAKE_LEASE)
+        self._fill = Script(client, FILL)
+        self._put = Script(client, PUT)
+        self._offer = Script(client, OFFER)
+        self._check_generation = Script(client, CHECK_GENERATION)
         self._name = token_hex(8)
         self._leases = count()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from application.ports.limits import Limit, RateLimiter, RateLimitResult
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
+from libraries.redis_client.script import Script
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +81,8 @@ class RedisRateLimiter:
     def __init__(self, client: RedisClient, fallback: RateLimiter) -> None:
         self._client = client
         self._fallback = fallback
-        self._hit = client.script(_HIT)
-        self._refund = client.script(_REFUND)
+        self._hit = Script(client, _HIT)
+        self._refund = Script(client, _REFUND)
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
         """Count one request of `key`; one that is not allowed is not counted."""

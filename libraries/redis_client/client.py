@@ -18,7 +18,6 @@ from libraries.redis_client.handshake import (
     select_database,
 )
 from libraries.redis_client.multiplexed_connection import Arg, MultiplexedConnection
-from libraries.redis_client.script import Script
 from libraries.redis_client.server_selection import ServerSelection
 
 logger = logging.getLogger(__name__)
@@ -118,7 +117,7 @@ class RedisClient:
         """
         budget = time_budget.get()
         timeout_seconds = self._timeout_seconds if budget is None else budget.left
-        started_at = asyncio.get_running_loop().time()
+        started_at = _now()
         reply = None
         if not self._must_wait_for_handshake():
             reply = self.try_submit(*args, timeout_seconds=timeout_seconds)
@@ -140,7 +139,7 @@ class RedisClient:
         finally:
             if budget is not None:
                 # A concurrent wait of the same request may have spent part of this time already.
-                elapsed = asyncio.get_running_loop().time() - started_at
+                elapsed = _now() - started_at
                 budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
 
     async def _wait_for_connection(self, timeout_seconds: float) -> MultiplexedConnection:
@@ -160,7 +159,7 @@ class RedisClient:
         """Note that the client is used; return whether a handshake must come first."""
         if self._connection is None:
             return True
-        age = asyncio.get_running_loop().time() - self._handshake_at
+        age = _now() - self._handshake_at
         if age > _REFRESH_AFTER_SECONDS:
             self._woken.set()
         if age > _EXPIRES_AFTER_SECONDS:
@@ -176,8 +175,9 @@ class RedisClient:
         """
         if self._connection is None or self._connection.is_closed:
             return None
-        seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
-        return self._connection.submit(args, seconds)
+        if timeout_seconds is None:
+            timeout_seconds = self._timeout_seconds
+        return self._connection.submit(args, timeout_seconds)
 
     def send(self, *args: Arg) -> None:
         """Send a command, and ignore its reply; while Redis is unavailable, do nothing."""
@@ -190,12 +190,8 @@ class RedisClient:
         """Return the last error reply if it is no older than `seconds`."""
         if self._connection is None or self._connection.last_error is None:
             return None
-        message, at = self._connection.last_error
-        return message if asyncio.get_running_loop().time() - at < seconds else None
-
-    def script(self, source: str) -> Script:
-        """Return a Lua script that runs over this client."""
-        return Script(self, source)
+        message, failed_at = self._connection.last_error
+        return message if _now() - failed_at < seconds else None
 
     def key(self, name: str) -> str:
         """Return a key with the prefix of all keys."""
@@ -207,12 +203,11 @@ class RedisClient:
 
     async def _connect_forever(self) -> None:
         """Connect again and again: at once if the last connection served for a while."""
-        loop = asyncio.get_running_loop()
         backoff = 0.0
         while True:
-            started_at = loop.time()
+            started_at = _now()
             self._note_unavailable(await self._use_one_connection())
-            served = loop.time() - started_at if self._has_served else 0.0
+            served = _now() - started_at if self._has_served else 0.0
             if served > _MAX_BACKOFF_SECONDS:
                 backoff = 0.0
             else:
@@ -287,7 +282,7 @@ class RedisClient:
     async def _shake_hands(self, connection: MultiplexedConnection, timeout_seconds: float) -> None:
         server_id = await identify_server(connection, timeout_seconds)
         await self._on_handshake(lambda *args: connection.submit(args, timeout_seconds), server_id)
-        self._handshake_at = asyncio.get_running_loop().time()
+        self._handshake_at = _now()
         self._is_fresh.set()
 
     def _note_unavailable(self, reason: str) -> None:
@@ -302,3 +297,7 @@ class RedisClient:
         if self._has_warned:
             logger.warning("Redis is in reach again")
         self._has_warned = False
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

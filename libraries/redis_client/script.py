@@ -3,33 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from hashlib import sha1
-from typing import Any, Protocol
+from typing import Any
 
 from redis.exceptions import NoScriptError
 
+from libraries.redis_client.client import RedisClient
 from libraries.redis_client.multiplexed_connection import Arg
-
-
-class CommandSender(Protocol):
-    """The used part of the client."""
-
-    async def execute(self, *args: Arg) -> Any:
-        """Return the reply to a command."""
-
-    def submit(self, *args: Arg) -> Awaitable[Any]:
-        """Send a command at once, and return its reply as an awaitable."""
-
-    def try_submit(self, *args: Arg) -> "asyncio.Future[Any] | None":
-        """Send a command at once; None while Redis is unavailable."""
-
-    def send(self, *args: Arg) -> None:
-        """Send a command, and ignore its reply."""
 
 
 class Script:
     """A Lua script, sent by its digest, and in full to a server that does not know it yet."""
 
-    def __init__(self, client: CommandSender, source: str) -> None:
+    def __init__(self, client: RedisClient, source: str) -> None:
         self._client = client
         self._source = source
         self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()

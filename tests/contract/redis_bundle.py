@@ -17,6 +17,7 @@ from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.relay_wakeup import RedisRelayWakeup
 from application.ports.events import RelayWakeup
 from application.ports.limits import Limit, RateLimitResult
+from libraries.redis_client.script import Script
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
@@ -119,7 +120,7 @@ async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelay
 
 
 def _ageing(client: ServiceClient) -> PassTime:
-    age = client.script(_AGE)
+    age = Script(client, _AGE)
 
     async def pass_time(seconds: float) -> None:
         await age([], client.key_prefix, round(seconds * 1000))

@@ -178,7 +178,7 @@ class TestLateOffer:
         await process.cached()  # Redis knows the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(process.link, "ask", lambda *words: held.append(words))
+            patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
             order_id = (await process.service.placed()).id
         [offer] = held
         return order_id, offer
@@ -225,7 +225,7 @@ class TestLateOffer:
         # Milliseconds are rounded: with 0 seconds, a fast machine would be in time.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(process.link, "ask", lambda *words: held.append(words))
+        monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
         order_id = (await process.service.placed()).id
         monkeypatch.undo()
         [(_, _, *offer)] = held
