@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from entrypoints.composition.errors import CannotStart
 from entrypoints.http.problems.responses import refusal_app
 from entrypoints.observability.logs import announce_ready
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
 from libraries.http_server.refusals import App, Refusal
 
@@ -28,7 +28,7 @@ _BACKLOG: Final = 2048
 _SOON: Final = 0.05
 
 
-class ApiConnection(Connection):
+class ApiConnection(HttpConnection):
     """A connection whose refusals are problems; uvicorn's worker processes import it by name."""
 
     @staticmethod

@@ -12,7 +12,6 @@ from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
 from adapters.security.keys import SigningKeys
-from adapters.taskiq.in_process import InProcessBroker
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
@@ -27,6 +26,7 @@ from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
 from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.in_process import InProcessBroker
 from tests.support.app import opened_api
 
 #: Nobody listens there: what is put together must not need to be connected.

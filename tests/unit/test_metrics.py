@@ -12,7 +12,6 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.taskiq.failures import DeadTask
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import Unavailable
 from application.ports.outbox_admin import OutboxState
@@ -33,6 +32,7 @@ from entrypoints.observability.metrics.scrape import (
     StorageGauges,
 )
 from entrypoints.observability.metrics.tasks import TaskResult, counting
+from libraries.task_stream.retries import DeadTask
 from tests.support.faults import UnreachableCache
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
 from tests.support.time import NOW, MovableClock

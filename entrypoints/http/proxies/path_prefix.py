@@ -11,7 +11,7 @@ from entrypoints.http.messages.headers import joined
 from entrypoints.http.messages.request import peer_of
 from entrypoints.http.proxies.client_address import Networks, is_trusted
 from entrypoints.http.proxies.forwarded import parse_address
-from entrypoints.setting_readers import path_prefix
+from entrypoints.setting_parsers import path_prefix
 
 
 class PathPrefixMiddleware:
