@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What a route takes and returns, beyond what its path, its guard and its tag say."""
+    """The facts of a route that its path, its guard and its tag do not imply."""
 
     answers: tuple[Answer, ...]
     description: str
@@ -82,8 +82,8 @@ def operation(
     """Put a contract on the function of a handler, under Litestar's decorator.
 
     `parameters` are names in `parameters.py`. `errors` are the route-specific ones, an example
-    each: those of the body, the guard and the storage are added. `changes` says that the route
-    writes, so that a failure can leave its outcome unknown.
+    each: those of the body, the guard and the storage are added. `changes` marks a route
+    that writes: a failure can leave its outcome unknown.
     """
     contract = Contract(
         answers=answers,
