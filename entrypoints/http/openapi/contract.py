@@ -24,7 +24,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Body:
     """The body of a request."""
 
-    shape: Any
+    type: Any
     examples: Mapping[str, Any]
     media_type: str = JSON
 
@@ -43,7 +43,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response that is no problem. Without a shape it has no body.
+    """A response that is no problem. Without a type it has no body.
 
     `headers` are those of this response alone. `links` are the names of the handlers that take the
     id of the order in the body.
@@ -51,7 +51,7 @@ class Answer:
 
     status: int
     description: str
-    shape: Any = None
+    type: Any = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     media_type: str = JSON
