@@ -32,8 +32,6 @@ class RedisOrderCache:
     of the other steps is one script. See ADR 18 for why the cache never goes back.
     """
 
-    asks_storage = False
-
     def __init__(self, link: RedisClient, ttl: float) -> None:
         self._link = link
         self._ttl_ms = max(1, round(ttl * 1000))
@@ -98,7 +96,7 @@ class RedisOrderCache:
             generation,
             deadline_ms,
             str(order_id),
-            _described(document),
+            _entry_of(document),
             self._ttl_ms,
         )
 
@@ -118,7 +116,7 @@ class RedisOrderCache:
         self, script: Script, order_id: OrderId, document: OrderDocument, *lease: str
     ) -> bool:
         noted_ms = round(2 * _OFFER_SECONDS * 1000)
-        facts = str(order_id), document.revision, _described(document), self._ttl_ms, noted_ms
+        facts = str(order_id), document.revision, _entry_of(document), self._ttl_ms, noted_ms
         try:
             await script(self._keys_of(order_id), *lease, *facts)
         except RedisUnavailable:
@@ -130,10 +128,15 @@ class RedisOrderCache:
         return self._keys.of_order(lease, f"{self._entry}{order_id}")
 
 
-def _described(document: OrderDocument) -> bytes:
-    """Return the entry without its generation, which is for the script to say."""
-    header = f"{document.revision} {document.owner} {document.etag}\n".encode()
-    return header + document.body
+def _entry_of(document: OrderDocument) -> bytes:
+    """Return the entry without its generation, which the script adds.
+
+    The last word of the header stands in quotes because release 1.0 wrote it so: during a rolling
+    upgrade both releases read each other's entries.
+    """
+    processed = "p" if document.is_processed else ""
+    header = f'{document.revision} {document.owner} "v{document.version}{processed}"\n'
+    return header.encode() + document.body
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
@@ -145,7 +148,14 @@ def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | 
     if entry[:begin] != generation[:begin]:
         return None
     try:
-        revision, owner, etag = entry[begin:end].decode().split(" ")
-        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
+        revision, owner, version = entry[begin:end].decode().split(" ")
+        is_processed = version.endswith('p"')
+        return OrderDocument(
+            UserId(UUID(owner)),
+            int(version[2 : -2 if is_processed else -1]),
+            int(revision),
+            is_processed,
+            entry[end + 1 :],
+        )
     except ValueError:
         return None

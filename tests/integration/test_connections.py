@@ -11,7 +11,6 @@ import pytest
 from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
-from domain.actor import SYSTEM
 from domain.errors import OrderNotFound
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
@@ -145,7 +144,7 @@ def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) ->
 async def read_an_order(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
         with suppress(OrderNotFound):
-            await tx.orders.get(an_order_id(), SYSTEM)
+            await tx.orders.get(an_order_id())
 
 
 async def begin_to_write(adapters: Adapters) -> None:
@@ -256,9 +255,9 @@ async def test_what_a_database_defaults_to_does_not_make_healthy_work_fail(url: 
             assert await driver.fetchval("SHOW idle_session_timeout") == "0"
             await driver.execute("SELECT pg_sleep(0.05)")
         async with adapters.begin() as tx:
-            await tx.orders.get(order.record.id, SYSTEM)
+            await tx.orders.get(order.record.id)
             await asyncio.sleep(0.05)
-            await tx.orders.get(order.record.id, SYSTEM)
+            await tx.orders.get(order.record.id)
         assert not await migrate(url)
 
 
@@ -272,14 +271,14 @@ async def test_two_writers_take_turns_whatever_a_database_defaults_to(url: str) 
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         async with adapters.begin() as tx:
-            await tx.orders.get(order, SYSTEM)
+            await tx.orders.get(order)
             async with database.driver() as driver:
                 await driver.execute(
                     "UPDATE orders SET status = 'PAID', version = 2, revision = 2 WHERE id = $1",
                     order,
                 )
             # What another has committed meanwhile is seen.
-            assert (await tx.orders.get(order, SYSTEM)).state.version == 2
+            assert (await tx.orders.get(order)).version == 2
 
 
 async def test_a_transaction_that_does_nothing_loses_its_locks(url: str) -> None:

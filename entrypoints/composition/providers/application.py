@@ -1,12 +1,10 @@
 """The use cases, over ports."""
 
 from datetime import timedelta
-from time import monotonic
 from typing import Final
 
 from dishka import Provider, Scope, provide
 
-from application.accounts.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
@@ -25,12 +23,11 @@ from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
+from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
-from application.orders.write_order import OrderWriter
-from application.ports.accounts import AccountCache, Accounts
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
@@ -46,7 +43,7 @@ class ApplicationProvider(Provider):
 
     scope = Scope.APP
 
-    writer = provide(OrderWriter)
+    order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
@@ -87,8 +84,3 @@ class ApplicationProvider(Provider):
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:
         """The limits on failed logins."""
         return LoginLimits(limiter, settings.rate_limit_login)
-
-    @provide
-    def account_cache(self, accounts: Accounts) -> AccountCache:
-        """Accounts as they stood at most a second ago."""
-        return TimedAccountCache(accounts, monotonic)

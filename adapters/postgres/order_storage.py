@@ -1,12 +1,19 @@
-"""Creating orders by group commit: concurrent creations share one statement and one commit."""
+"""Storing orders: new ones by group commit, changes in transactions.
 
-from collections.abc import Sequence
+Concurrent creations share one statement and one commit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from adapters.postgres.batching import Shared
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
+from adapters.postgres.transaction import PostgresTransaction, roll_back
 from application.documents import OrderWrite
+from application.ports.orders import OrderRenderer
 
 #: The largest group.
 _GROUP: Final = 64
@@ -30,19 +37,38 @@ SELECT * FROM unnest($1::uuid[], $9::int[], $8::int[], $15::uuid[], $16::text[],
 """
 
 
-class PostgresNewOrders:
-    """`NewOrders` on PostgreSQL."""
+class PostgresOrderStorage:
+    """`OrderStorage` on PostgreSQL.
 
-    def __init__(self, database: Database) -> None:
+    Transactions run at READ COMMITTED: the revision guards every write.
+    """
+
+    def __init__(self, database: Database, renderer: OrderRenderer) -> None:
+        self._database = database
+        self._renderer = renderer
         self._insert = Shared(database, _insert_together, _GROUP, changes=True)
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event; return when all are durable.
 
         Raises:
-            Unavailable: that took longer than the request may; what had not left yet never does.
+            Unavailable: that took longer than the request may; a write that was not sent by then
+                never is.
         """
         await self._insert(write)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin a transaction; leaving it without `commit` rolls it back."""
+        async with self._database.driver() as driver:
+            try:
+                yield PostgresTransaction(driver, self._renderer)
+            except asyncio.CancelledError:
+                raise  # the connection goes, and with it the transaction
+            except BaseException:
+                await roll_back(driver)
+                raise
+            await roll_back(driver)
 
 
 async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
