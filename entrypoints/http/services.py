@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from application.accounts.authenticate import Authenticate
-from application.accounts.log_in import Credentials
+from application.accounts.password_check import Credentials
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import Registration
 from application.documents import OrderDocument

@@ -10,6 +10,7 @@ from application.accounts.change_account import DisableAccount, EnableAccount, G
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
 from application.accounts.login_limits import LoginLimits
+from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
@@ -58,6 +59,7 @@ class ApplicationProvider(Provider):
     replay_dead_letters = provide(ReplayDeadLetters)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)

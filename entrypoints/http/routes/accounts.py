@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 from litestar import Response, Router, get, post
 
-from application.accounts.log_in import Credentials
+from application.accounts.password_check import Credentials
 from application.accounts.register import Registration
 from domain.account import MAX_EMAIL, User, parse_password
 from domain.errors import Invalid
