@@ -45,3 +45,10 @@ def _most_steps_from(status: OrderStatus) -> int:
 
 #: The steps of the longest way through the lifecycle.
 MAX_STEPS: Final = _most_steps_from(OrderStatus.PENDING)
+
+
+def describe_lifecycle() -> str:
+    """Return the lifecycle as sentences, for the API's documents."""
+    steps = [f"{status} may become {' or '.join(status.next)}." for status in _NEXT if status.next]
+    final = " and ".join(status for status in _NEXT if not status.next)
+    return " ".join([*steps, f"{final} are final."])

@@ -29,7 +29,7 @@ from domain.order.status import TRANSITIONS, OrderStatus
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place
-from tests.support.orders import IDS
+from tests.support.orders import IDS, way_to
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
@@ -136,19 +136,10 @@ async def test_the_databases_lifecycle_is_the_domains(
             assert refusal.value.constraint_name == "orders_lifecycle"
 
 
-#: A shortest way to each status.
-_WAYS = {
-    OrderStatus.PENDING: [],
-    OrderStatus.PAID: [OrderStatus.PAID],
-    OrderStatus.SHIPPED: [OrderStatus.PAID, OrderStatus.SHIPPED],
-    OrderStatus.CANCELED: [OrderStatus.CANCELED],
-}
-
-
 async def _order_at(database: Database, status: OrderStatus) -> OrderId:
     order_id = await _placed(database)
     async with database.driver() as driver:
-        for step in _WAYS[status]:
+        for step in way_to(status):
             await driver.execute(
                 "UPDATE orders SET status = $2, version = version + 1, revision = revision + 1"
                 " WHERE id = $1",

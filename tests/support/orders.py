@@ -14,7 +14,7 @@ from domain.ids import OrderId, UserId
 from domain.money import Money
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
-from domain.order.status import OrderStatus
+from domain.order.status import TRANSITIONS, OrderStatus
 from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
@@ -28,6 +28,14 @@ PENDING: Final = OrderStatus.PENDING
 PAID: Final = OrderStatus.PAID
 SHIPPED: Final = OrderStatus.SHIPPED
 CANCELED: Final = OrderStatus.CANCELED
+
+
+def way_to(status: OrderStatus) -> list[OrderStatus]:
+    """A way from PENDING to this status, without PENDING."""
+    if status is PENDING:
+        return []
+    before = next(each for each, after in TRANSITIONS.items() if status in after)
+    return [*way_to(before), status]
 
 
 def a_user_id() -> UserId:

@@ -35,6 +35,7 @@ from tests.support.orders import (
     owner_of,
     tea,
     usd,
+    way_to,
 )
 from tests.support.time import NOW
 
@@ -103,7 +104,7 @@ def complaints(instance: object, schema: dict[str, Any]) -> list[str]:
 def placed(status: OrderStatus, lines: OrderLines, reference: str | None = None) -> Order:
     """A stored order that was placed and then moved as far as this."""
     order = a_placed_order(a_user_id(), lines=lines, reference=reference).order
-    for step in _way_to(status):
+    for step in way_to(status):
         order = moved(order, step, owner_of(order)).order
     return order
 
@@ -112,13 +113,6 @@ def moved(order: Order, status: OrderStatus, by: Actor, reason: str | None = Non
     change = order.move_to(status, by, reason, NOW)
     assert change is not None
     return change
-
-
-def _way_to(status: OrderStatus) -> list[OrderStatus]:
-    if status is OrderStatus.PENDING:
-        return []
-    before = next(each for each, after in TRANSITIONS.items() if status in after)
-    return [*_way_to(before), status]
 
 
 def placements() -> Iterator[OrderChange]:

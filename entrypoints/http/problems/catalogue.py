@@ -29,6 +29,7 @@ from domain.errors import (
     TotalMismatch,
     VersionConflict,
 )
+from domain.order.status import describe_lifecycle
 from entrypoints.http.problems.errors import (
     BodyTooLarge,
     InternalError,
@@ -185,7 +186,7 @@ CATALOGUE: Final = (
     Entry(
         IllegalTransition,
         409,
-        "Orders go from PENDING to PAID to SHIPPED, and may be canceled until they are shipped.",
+        describe_lifecycle(),
         "Choose one of the problem's next_statuses; if there is none, the order is final.",
     ),
     Entry(

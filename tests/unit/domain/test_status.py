@@ -1,6 +1,6 @@
 import pytest
 
-from domain.order.status import MAX_STEPS, TRANSITIONS, OrderStatus
+from domain.order.status import MAX_STEPS, TRANSITIONS, OrderStatus, describe_lifecycle
 from tests.unit.domain.orders import CANCELED, PAID, PENDING, SHIPPED
 
 
@@ -30,3 +30,10 @@ def test_a_status_is_written_as_its_name() -> None:
 
 def test_the_longest_way_is_paid_and_shipped() -> None:
     assert MAX_STEPS == 2
+
+
+def test_the_lifecycle_is_described_in_words() -> None:
+    assert describe_lifecycle() == (
+        "PENDING may become PAID or CANCELED. PAID may become SHIPPED or CANCELED."
+        " SHIPPED and CANCELED are final."
+    )
