@@ -1,24 +1,20 @@
-"""Storing orders: new ones by group commit, changes in transactions.
-
-Concurrent creations share one statement and one commit.
-"""
+"""Store orders: new ones by group commit (ADR 5), changes in transactions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from adapters.postgres.batching import Shared
+from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.transaction import PostgresTransaction, roll_back
 from application.documents import OrderWrite
 from application.ports.orders import OrderRenderer
 
-#: The largest group.
-_GROUP: Final = 64
+_MAX_BATCH_SIZE: Final = 64
 
-# One statement is one transaction and one round trip, however many orders it carries.
+# One statement is one transaction and one round trip for any number of orders.
 _INSERT: Final = """
 WITH placed AS (
     INSERT INTO orders (id, user_id, reference, items, total_price, currency, status, version,
@@ -40,20 +36,20 @@ SELECT * FROM unnest($1::uuid[], $9::int[], $8::int[], $15::uuid[], $16::text[],
 class PostgresOrderStorage:
     """`OrderStorage` on PostgreSQL.
 
-    Transactions run at READ COMMITTED: the revision guards every write.
+    Transactions run at READ COMMITTED; the revision guards every write (ADR 3).
     """
 
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
         self._database = database
         self._renderer = renderer
-        self._insert = Shared(database, _insert_together, _GROUP, changes=True)
+        self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event; return when all are durable.
 
         Raises:
-            Unavailable: that took longer than the request may; a write that was not sent by then
-                never is.
+            Unavailable: the deadline of the request has passed. An order that was not sent by then
+                is never sent.
         """
         await self._insert(write)
 
@@ -64,14 +60,14 @@ class PostgresOrderStorage:
             try:
                 yield PostgresTransaction(driver, self._renderer)
             except asyncio.CancelledError:
-                raise  # the connection goes, and with it the transaction
+                raise  # the pool closes the connection, which ends the transaction
             except BaseException:
                 await roll_back(driver)
                 raise
             await roll_back(driver)
 
 
-async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
+async def _insert_batch(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
     if not writes:
         return []
     columns = zip(*map(_parameters, sorted(writes, key=_unique_key)), strict=True)
@@ -80,14 +76,14 @@ async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> 
 
 
 def _unique_key(write: OrderWrite) -> tuple[int, str]:
-    """The order in which groups take the entries of the unique index: no two wait in a circle."""
+    """Sort key of a batch: all batches lock the unique index in one order, so none deadlock."""
     return write.record.owner.int, write.record.reference or ""
 
 
 def _parameters(write: OrderWrite) -> tuple[Any, ...]:
     step, event = write.step, write.event
     if step is None:
-        raise ValueError("a new order takes its first step")
+        raise ValueError("a new order has a first step")
     return (
         *write.record,
         step.by.kind.value,
