@@ -151,7 +151,7 @@ class Settings:
     db_pool_size: int = _setting(
         parse.whole_number(2, 1000),
         "10",
-        "Maximum number of connections to PostgreSQL of a process",
+        "Maximum number of PostgreSQL connections of a process",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         parse.networks,
