@@ -31,11 +31,11 @@ _BOUNDS: Final = (
     "adapters.redis.relay_wakeup._ANSWER_SECONDS",
     "adapters.redis.cache._LEASE_SECONDS",
     "adapters.redis.cache._OFFER_SECONDS",
-    "libraries.redis_client.client._GREETING_SECONDS",
-    "libraries.redis_client.client._CONNECT",
-    "adapters.taskiq.in_process._KICK",
-    "libraries.task_stream.broker._KICK",
-    "libraries.task_stream.redis_server.ANSWER_SECONDS",
+    "libraries.redis_client.client._HANDSHAKE_TIMEOUT_SECONDS",
+    "libraries.redis_client.client._CONNECT_TIMEOUT_SECONDS",
+    "libraries.task_stream.in_process._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.broker._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.connections.ANSWER_SECONDS",
     "entrypoints.http.middleware.STORAGE_DEADLINE_SECONDS",
 )
 

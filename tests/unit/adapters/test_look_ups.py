@@ -11,8 +11,8 @@ import uvloop
 
 from adapters.kafka.connection import KafkaConnection, greet
 from adapters.postgres.connector import Connector
-from libraries.redis_client.connection import Connections
-from libraries.task_stream.redis_server import QueueServer
+from libraries.redis_client.connection import ConnectionFactory
+from libraries.task_stream.connections import QueueConnections
 
 Connect = Callable[[], Awaitable[object]]
 
@@ -24,11 +24,11 @@ async def postgres() -> None:
 
 
 async def redis() -> None:
-    await Connections("redis://nowhere.invalid", 2.0).new().open()
+    await ConnectionFactory("redis://nowhere.invalid", 2.0).new().open()
 
 
 async def queue() -> None:
-    await QueueServer("redis://nowhere.invalid").client()
+    await QueueConnections("redis://nowhere.invalid").client()
 
 
 async def kafka() -> None:
