@@ -13,7 +13,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from entrypoints.composition.errors import CannotStart
-from entrypoints.http.problems.server_refusals import refused
+from entrypoints.http.problems.responses import refusal_app
 from entrypoints.observability.logs import announce_ready
 from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
@@ -34,7 +34,7 @@ class ApiConnection(HttpConnection):
     @staticmethod
     def refusal_app(refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
-        return cast("App", refused(refusal))
+        return cast("App", refusal_app(refusal))
 
 
 def options(keep_alive_seconds: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from adapters.kafka.connection import KafkaConnection, greet
-from adapters.postgres.connection import Server
+from adapters.postgres.connector import Connector
 from libraries.redis_client.connection import ConnectionFactory
 from libraries.task_stream.connections import QueueConnections
 
@@ -20,7 +20,7 @@ _TURNS = 20  # of the event loop: more than any of them takes to begin its look-
 
 
 async def postgres() -> None:
-    await Server("postgresql://ada@nowhere.invalid/orders").connect()
+    await Connector("postgresql://ada@nowhere.invalid/orders").connect()
 
 
 async def redis() -> None:
