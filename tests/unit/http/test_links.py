@@ -4,7 +4,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from entrypoints.http.links import PATH_PREFIX, asked_for, link
+from entrypoints.http.links import PATH_PREFIX, link, requested_path
 
 BASE = "http://shop.example.com/orders/1/"
 STRANGE = [
@@ -32,7 +32,7 @@ STRANGE = [
 @pytest.mark.parametrize("prefix", ["", "/shop"])
 def test_a_link_stays_on_this_host(path: str, prefix: str) -> None:
     scope = {"path": path, "raw_path": path.encode(), PATH_PREFIX: prefix}
-    for reference in (link(scope, path), asked_for(scope)):
+    for reference in (link(scope, path), requested_path(scope)):
         assert reference.startswith(f"{prefix}/")
         assert not reference.startswith("//")
         assert set(reference).isdisjoint('\\\t<>"')
