@@ -1,15 +1,15 @@
-"""The problem catalogue: one row for each class of refusals.
-
-The problem pages, `docs/errors.md` and every problem response are made from it.
-"""
+"""The problem catalogue: one row for each class of refusals, for responses and problem pages."""
 
 from typing import Final
 
 import application.errors
 import domain.errors
+from domain.order.status import OrderStatus
 from entrypoints.http import errors
 from entrypoints.http.problems import headers
 from entrypoints.http.problems.row import ProblemRow
+
+_STEPS: Final = ", ".join(f"{old} to {' or '.join(old.next)}" for old in OrderStatus if old.next)
 
 #: One row for each code, sorted by status.
 CATALOGUE: Final = (
@@ -106,8 +106,7 @@ CATALOGUE: Final = (
         "preflight-refused",
         "This origin may not send the request that its browser announced",
         "A CORS preflight from another origin announced a request that the service does not allow.",
-        "Add the origin to the service's setting CORS_ORIGINS, or leave out the method or the"
-        " header in the detail.",
+        "Add the origin to CORS_ORIGINS, or leave out the method or the header in the detail.",
     ),
     ProblemRow(
         application.errors.NoSuchAccount,
@@ -163,7 +162,7 @@ CATALOGUE: Final = (
         409,
         "illegal-transition",
         "The order's lifecycle has no such step",
-        "Orders go from PENDING to PAID to SHIPPED, and may be canceled until they are shipped.",
+        f"The lifecycle has the steps {_STEPS}.",
         "Choose one of the problem's next_statuses. If there is none, the order is final.",
     ),
     ProblemRow(
@@ -179,8 +178,8 @@ CATALOGUE: Final = (
         412,
         "version-conflict",
         "The precondition of the change does not match the order's version",
-        "No tag in If-Match is the order's current one: the order was changed after you read it,"
-        " or the tag is weak (W/). Proxies that compress responses make tags weak.",
+        "No tag in If-Match is the order's current one. The order was changed after you read it,"
+        " or the tag is weak (W/), because a proxy compresses responses.",
         "Read the order again, and send its new ETag as If-Match.",
     ),
     ProblemRow(
@@ -272,8 +271,7 @@ CATALOGUE: Final = (
         503,
         "not-alive",
         "A loop of this process has stopped, or makes no progress",
-        "A background loop of the process fails again and again, or has made no progress for a"
-        " minute although it has work to do.",
+        "A loop of the process fails repeatedly, or had work but made no progress for a minute.",
         "Restart the process, unless its supervisor has done so. The log has the loop and the"
         " reason. Nothing is lost: another process, or the next start, continues the work.",
         headers.retry_after,
@@ -283,8 +281,7 @@ CATALOGUE: Final = (
         503,
         "unavailable",
         "The service cannot answer just now",
-        "The service is at its limits, or cannot reach its database. The detail tells you whether"
-        " a change may have been made.",
+        "It is overloaded or has no database. See the detail: a change may have been made.",
         "Repeat the request after the seconds in the response's Retry-After header. If a change"
         " may have been made, look for it first, or use the same reference.",
         headers.retry_after,

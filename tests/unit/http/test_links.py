@@ -1,4 +1,4 @@
-"""Every link stays on the service's host, whatever path was asked for."""
+"""Every link stays on the service's host, for every path of a request."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -40,7 +40,7 @@ def test_a_link_stays_on_this_host(path: str, prefix: str) -> None:
         assert (resolved.scheme, resolved.netloc) == ("http", "shop.example.com")
 
 
-def test_a_plain_path_is_kept_as_it_is() -> None:
+def test_a_plain_path_is_unchanged() -> None:
     path = "/orders/%C3%A9/a-b_c.d~e/"
     assert link({}, path) == path
     assert link({PATH_PREFIX: "/shop"}, "/orders/", "limit=2") == "/shop/orders/?limit=2"
