@@ -29,7 +29,7 @@ class StaticContent:
         digest = sha256(plain).hexdigest()[:_DIGEST_LENGTH]
         return cls(media_type, plain, gzipped or gzip.compress(plain, mtime=0), digest)
 
-    def answer(self, request: ApiRequest, *headers: Header) -> RawResponse:
+    def response(self, request: ApiRequest, *headers: Header) -> RawResponse:
         """Return the content in an encoding that the client accepts, or 304 if its copy is current.
 
         Each encoding has its own tag (RFC 9110, section 8.8.3.3).
