@@ -4,12 +4,10 @@ from typing import Final
 
 import application.errors
 import domain.errors
-from domain.order.status import OrderStatus
+from domain.order.status import describe_lifecycle
 from entrypoints.http import errors
 from entrypoints.http.problems import headers
 from entrypoints.http.problems.row import ProblemRow
-
-_STEPS: Final = ", ".join(f"{old} to {' or '.join(old.next)}" for old in OrderStatus if old.next)
 
 #: One row for each code, sorted by status.
 CATALOGUE: Final = (
@@ -162,7 +160,7 @@ CATALOGUE: Final = (
         409,
         "illegal-transition",
         "The order's lifecycle has no such step",
-        f"The lifecycle has the steps {_STEPS}.",
+        describe_lifecycle(),
         "Choose one of the problem's next_statuses. If there is none, the order is final.",
     ),
     ProblemRow(

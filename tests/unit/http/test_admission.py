@@ -18,7 +18,7 @@ LIMIT = Limit("default", 1, 60)
 ALLOWED = RateLimitResult(LIMIT, allowed=True, remaining=0, reset=60, retry_after=0)
 REFUSED = RateLimitResult(LIMIT, allowed=False, remaining=0, reset=60, retry_after=7)
 ORDER_ID = an_order_id()
-DOCUMENT = OrderDocument(a_user_id(), 1, '"v1"', b"{}")
+DOCUMENT = OrderDocument(a_user_id(), 1, 1, is_processed=False, body=b"{}")
 
 
 async def hit(result: RateLimitResult) -> RateLimitResult:
