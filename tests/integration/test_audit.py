@@ -50,16 +50,16 @@ class Shop:
         )
 
     async def change(self, statement: str, *values: object) -> None:
-        async with self.database.driver() as driver:
-            done: str = await driver.execute(statement, *values)
+        async with self.database.connection() as connection:
+            done: str = await connection.execute(statement, *values)
         assert not done.endswith(" 0"), "the mutation changed nothing"
 
     async def damage(self, statements: str, order_id: object) -> None:
         """Change rows past every trigger and foreign key."""
-        async with self.database.driver() as driver, driver.transaction():
-            await driver.execute("SET LOCAL session_replication_role = replica")
+        async with self.database.connection() as connection, connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
             for statement in statements.split(";"):
-                done: str = await driver.execute(statement, order_id)
+                done: str = await connection.execute(statement, order_id)
                 assert not done.endswith(" 0"), f"changed nothing: {statement}"
 
     async def purge(self) -> Purged:

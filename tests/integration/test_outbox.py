@@ -38,18 +38,18 @@ class House:
     stored: Adapters
 
     async def execute(self, statement: str, *values: object) -> None:
-        async with self.database.driver() as driver:
-            await driver.execute(statement, *values)
+        async with self.database.connection() as connection:
+            await connection.execute(statement, *values)
 
     async def fetch(self, statement: str, *values: object) -> list[asyncpg.Record]:
-        async with self.database.driver() as driver:
-            rows: list[asyncpg.Record] = await driver.fetch(statement, *values)
+        async with self.database.connection() as connection:
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
         return rows
 
     async def plan(self, statement: str, *values: object) -> str:
-        async with self.database.driver() as driver, driver.transaction():
-            await driver.execute(sql.WALK_ALONG_INDEXES)
-            rows = await driver.fetch(f"EXPLAIN {statement}", *values)
+        async with self.database.connection() as connection, connection.transaction():
+            await connection.execute(sql.WALK_ALONG_INDEXES)
+            rows = await connection.fetch(f"EXPLAIN {statement}", *values)
         return "\n".join(row[0] for row in rows)
 
 
@@ -193,12 +193,14 @@ async def test_relays_that_owe_the_cache_the_same_orders_do_not_block_each_other
 async def test_the_locks_of_a_frozen_relay_end_by_themselves(house: House) -> None:
     assert IDLE_IN_TRANSACTION_SECONDS <= 8
     event = (await place(house.stored)).event
-    async with house.database.driver() as driver:  # the pool hands out this session next
+    async with house.database.connection() as connection:  # the pool hands out this session next
         assert (
-            await driver.fetchval("SELECT current_setting('idle_in_transaction_session_timeout')")
+            await connection.fetchval(
+                "SELECT current_setting('idle_in_transaction_session_timeout')"
+            )
             == f"{IDLE_IN_TRANSACTION_SECONDS}s"
         )
-        await driver.execute("SET idle_in_transaction_session_timeout = '1s'")
+        await connection.execute("SET idle_in_transaction_session_timeout = '1s'")
     with suppress(Exception):  # its connection is closed by the server
         async with PostgresOutbox(house.database).batch(10) as batch:
             assert list(batch.events) == [event]

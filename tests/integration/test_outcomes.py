@@ -154,7 +154,7 @@ async def test_a_change_that_waits_for_a_connection_was_not_done(database: Datab
     with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
-    async with database.driver(LONG), database.driver(LONG):
+    async with database.connection(LONG), database.connection(LONG):
         created = an_order_write(a_placed_order(owner))
         assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
@@ -180,16 +180,16 @@ async def a_reference_in_the_making(
     database: Database, owner: UserId, reference: str
 ) -> AsyncIterator[None]:
     """Hold an entry of the unique index for the time of the block, then let it go."""
-    async with database.driver(LONG) as driver:
-        await driver.execute("BEGIN")
-        await driver.execute(
+    async with database.connection(LONG) as connection:
+        await connection.execute("BEGIN")
+        await connection.execute(
             "INSERT INTO orders SELECT gen_random_uuid(), $1, $2, '[{}]', 1, 'USD', 'PENDING', 1,"
             " 1, now(), now(), NULL",
             owner,
             reference,
         )
         yield
-        await driver.execute("ROLLBACK")
+        await connection.execute("ROLLBACK")
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
@@ -219,9 +219,9 @@ def together(
 
 
 async def both_wait(database: Database) -> None:
-    async with asyncio.timeout(LONG), database.driver(LONG) as driver:
+    async with asyncio.timeout(LONG), database.connection(LONG) as connection:
         while (  # noqa: ASYNC110 - PostgreSQL has no event of it
-            await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
+            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
         ):
             await asyncio.sleep(0.02)
 

@@ -49,8 +49,8 @@ async def test_a_page_between_two_times_visits_few_other_rows(
 ) -> None:
     await _a_day_of_orders(at_head)
     sql, parameters = page_query(wanted, None, 21)
-    async with at_head.driver() as driver:
-        rows = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
+    async with at_head.connection() as connection:
+        rows = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
     visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
     # A page, and what an id may be ahead of its order's time: a minute of such a day.
     assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
@@ -65,11 +65,11 @@ def _visited(plan: dict[str, Any]) -> Iterator[int]:
 
 async def _a_day_of_orders(database: Database) -> None:
     """Orders evenly over a day, each id made at its time."""
-    async with database.driver() as driver:
-        await driver.execute(
+    async with database.connection() as connection:
+        await connection.execute(
             "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER
         )
-        await driver.execute(
+        await connection.execute(
             "INSERT INTO orders SELECT"
             " (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'"
             " || lpad(to_hex(n), 12, '0'))::uuid,"
@@ -81,4 +81,4 @@ async def _a_day_of_orders(database: Database) -> None:
             timedelta(days=1) / _ORDERS_A_DAY,
             _ORDERS_A_DAY,
         )
-        await driver.execute("VACUUM ANALYZE orders")
+        await connection.execute("VACUUM ANALYZE orders")
