@@ -27,9 +27,9 @@ NO_LIMITS: Final = {
 }
 _SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
 #: Seconds, many times what is promised: they tell what is late from what never comes.
-START_WITHIN: Final = 300.0
-STOP_WITHIN: Final = 150.0
-ANSWER_WITHIN: Final = 120.0
+START_TIMEOUT_SECONDS: Final = 300.0
+STOP_TIMEOUT_SECONDS: Final = 150.0
+ANSWER_TIMEOUT_SECONDS: Final = 120.0
 #: What the service writes when it is ready, in JSON and on a console.
 _READY: Final = re.compile(
     r'"The order service is ready\.","api":"([^"]+)".*\n|ready\.\n  API   (\S+)\n.*\n'
@@ -92,7 +92,7 @@ class OrdersProcess:
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Ask it to stop, as an operator or Ctrl-C does: it exits with 0."""
         self.process.send_signal(number)
-        assert self.process.wait(STOP_WITHIN) == 0, self.log
+        assert self.process.wait(STOP_TIMEOUT_SECONDS) == 0, self.log
 
     def kill(self) -> None:
         """Kill -9 its process group; an embedded PostgreSQL is in a session of its own."""
@@ -121,11 +121,11 @@ class Service(OrdersProcess):
         self.spawn()
         url = self._announced_url(said)
         self.http.close()
-        self.http = httpx.Client(base_url=url, timeout=ANSWER_WITHIN, limits=AT_REST)
+        self.http = httpx.Client(base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, limits=AT_REST)
         return self
 
     def _announced_url(self, said: int) -> str:
-        deadline = time.monotonic() + START_WITHIN
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not (found := _READY.search(self.log[said:])):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
@@ -139,7 +139,7 @@ class Service(OrdersProcess):
         if postgres is not None:
             with suppress(ProcessLookupError):
                 os.kill(postgres, signal.SIGKILL)
-            eventually(lambda: not lives(postgres))
+            eventually(lambda: not is_alive(postgres))
 
     def close(self) -> None:
         """End what still runs, and forget it."""
@@ -166,7 +166,7 @@ class Service(OrdersProcess):
             check=False,
             cwd=self.data_dir,
             env=environment(self.settings | settings),
-            timeout=START_WITHIN,
+            timeout=START_TIMEOUT_SECONDS,
         )
 
     def register(self, **headers: str) -> "User":
@@ -293,7 +293,7 @@ def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether the process runs; one that its parent has not yet collected does not."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)

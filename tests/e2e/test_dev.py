@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests.e2e.service import ROOT, STOP_WITHIN, a_data_dir, environment, eventually
+from tests.e2e.service import ROOT, STOP_TIMEOUT_SECONDS, a_data_dir, environment, eventually
 
 
 def test_a_change_of_the_code_stops_the_service_in_order_and_starts_it_again() -> None:
@@ -37,5 +37,5 @@ def test_a_change_of_the_code_stops_the_service_in_order_and_starts_it_again() -
             assert events()[:4] == ["starting", ready, "stopping", "stopped"]
         finally:
             dev.terminate()
-            dev.wait(STOP_WITHIN)
-        eventually(lambda: events()[-1] == "stopped", within=STOP_WITHIN)
+            dev.wait(STOP_TIMEOUT_SECONDS)
+        eventually(lambda: events()[-1] == "stopped", within=STOP_TIMEOUT_SECONDS)

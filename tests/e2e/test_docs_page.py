@@ -115,7 +115,7 @@ def a_browser() -> Iterator[Browser]:
         try:
             browser = launched(playwright)
         except Error as error:
-            do_without(error.message.splitlines()[0])
+            skip_or_fail(error.message.splitlines()[0])
         with browser:
             yield browser
 
@@ -148,10 +148,10 @@ def install_browser() -> None:
             check=False,
         )
         if done.returncode:
-            do_without(f"apt-get: {done.stderr.strip().rpartition(chr(10))[2]}")
+            skip_or_fail(f"apt-get: {done.stderr.strip().rpartition(chr(10))[2]}")
 
 
-def do_without(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     message = f"no browser to test against: install {BROWSERS[0]} ({reason})"
     if os.environ.get("CI"):
         pytest.fail(message, pytrace=False)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.e2e.service import (
     NO_LIMITS,
-    START_WITHIN,
-    STOP_WITHIN,
+    START_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
     environment,
     eventually,
     orders_command,
@@ -56,7 +56,7 @@ def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             role.terminate()
-            assert role.wait(STOP_WITHIN) == 0
+            assert role.wait(STOP_TIMEOUT_SECONDS) == 0
 
 
 def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> None:
@@ -65,7 +65,7 @@ def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> No
     settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "WORKERS": "2"}
     settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
     with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(START_WITHIN) == 0
+        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
     with running_service(**settings) as service:
         user = service.register()
         order = user.order()
@@ -86,7 +86,7 @@ def test_an_order_is_processed_with(given: list[str], request: pytest.FixtureReq
     with ExitStack() as processes:
         if len(given) == len(SERVICES):
             migrated = Popen([*orders_command(), "migrate"], env=environment(settings))
-            assert migrated.wait(START_WITHIN) == 0
+            assert migrated.wait(START_TIMEOUT_SECONDS) == 0
             for role in ("relay", "consume", "work"):
                 processes.enter_context(a_role(role, settings))
         service = processes.enter_context(running_service(**settings))

@@ -17,10 +17,10 @@ from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.observability.metrics.scrape import CountedByAll
 from tests.e2e.answers import assert_problem
 from tests.e2e.service import (
-    ANSWER_WITHIN,
+    ANSWER_TIMEOUT_SECONDS,
     AT_REST,
     NO_LIMITS,
-    START_WITHIN,
+    START_TIMEOUT_SECONDS,
     Service,
     User,
     a_data_dir,
@@ -178,7 +178,7 @@ def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
     settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "PROCESSING_DELAY": "0"}
     settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
     with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(START_WITHIN) == 0
+        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
     return settings
 
 
@@ -244,7 +244,7 @@ def test_each_role_tells_its_part_on_its_admin_port(settings: Mapping[str, str])
             own = {**settings, "ADMIN_PORT": str(port)}
             processes.enter_context(a_role(name, own))
             base_url = f"http://{HOST}:{port}"
-            client = httpx.Client(base_url=base_url, timeout=ANSWER_WITHIN, limits=AT_REST)
+            client = httpx.Client(base_url=base_url, timeout=ANSWER_TIMEOUT_SECONDS, limits=AT_REST)
             roles[name] = processes.enter_context(client)
         service = processes.enter_context(a_service(folder, **settings)).start()
         service.register().processed_order()

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.service import ANSWER_WITHIN, Service, User, environment
+from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, Service, User, environment
 
 HERE = Path(__file__).parent
 
@@ -19,7 +19,7 @@ def test_no_request_that_schemathesis_makes_up_has_an_answer_outside_the_documen
             *("--header", f"Authorization: Bearer {ada.token}"),
             *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
             # How fast examples are made, and answered, is the machine's matter.
-            *("--suppress-health-check", "all", "--request-timeout", str(ANSWER_WITHIN)),
+            *("--suppress-health-check", "all", "--request-timeout", str(ANSWER_TIMEOUT_SECONDS)),
             *("--generation-deterministic", "--continue-on-failure", "--no-shrink"),
         ],
         cwd=HERE,

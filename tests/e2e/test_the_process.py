@@ -20,15 +20,15 @@ from tests.e2e.answers import at_once
 from tests.e2e.service import (
     NO_LIMITS,
     PASSWORD,
-    START_WITHIN,
-    STOP_WITHIN,
+    START_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
     Service,
     User,
     a_data_dir,
     a_service,
     environment,
     eventually,
-    lives,
+    is_alive,
     patient_command,
 )
 from tests.servers.ports import Ports
@@ -75,7 +75,7 @@ def test_a_signal_stops_it_with_0_and_leaves_no_process_and_no_secret(
     assert f'"data":"{service.data_dir}"' in service.log
     service.stop(number)
     assert service.postgres is None
-    assert not lives(postgres)
+    assert not is_alive(postgres)
     for unsaid in ("Traceback", user.token, PASSWORD):
         assert unsaid not in service.log
     assert (service.data_dir / "jwt-secret-key").stat().st_mode & 0o777 == 0o600
@@ -86,7 +86,7 @@ def test_a_signal_on_the_way_up_stops_it_too(stopped: Service, seconds: float) -
     stopped.spawn()
     time.sleep(seconds)
     stopped.process.send_signal(signal.SIGTERM)
-    assert stopped.process.wait(STOP_WITHIN) in {0, -signal.SIGTERM}
+    assert stopped.process.wait(STOP_TIMEOUT_SECONDS) in {0, -signal.SIGTERM}
     assert stopped.postgres is None
     assert "Traceback" not in stopped.log
 
@@ -150,11 +150,11 @@ def test_it_serves_with_streams_that_are_closed_or_that_nothing_reads(
     )
     os.close(writing)
     try:
-        eventually(lambda: health(port) == 200, within=START_WITHIN)
+        eventually(lambda: health(port) == 200, within=START_TIMEOUT_SECONDS)
         assert httpx.post(f"http://127.0.0.1:{port}/register/", json={}).status_code == 422
     finally:
         service.terminate()
-        ended = service.wait(STOP_WITHIN)
+        ended = service.wait(STOP_TIMEOUT_SECONDS)
         ports.release()
     assert ended == 0
 
@@ -173,7 +173,7 @@ def test_after_kill_9_of_its_group_the_next_start_has_every_order(stopped: Servi
     user = service.register()
     placed = [answer.json()["id"] for answer in at_once([user.post_order] * 10)]
     service.kill()
-    assert lives(postgres_of(service))
+    assert is_alive(postgres_of(service))
     service.start()
     assert {order["id"] for order in orders_of(user)} == set(placed)
     service.stop()

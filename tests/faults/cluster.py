@@ -16,7 +16,7 @@ import asyncpg
 from adapters.kafka.connection import KafkaConnection
 from tests.e2e.service import (
     NO_LIMITS,
-    START_WITHIN,
+    START_TIMEOUT_SECONDS,
     OrdersProcess,
     Service,
     User,
@@ -58,7 +58,7 @@ class Role(OrdersProcess):
         """Start it, and wait until it is ready."""
         said = len(self.log)
         self.spawn()
-        deadline = time.monotonic() + START_WITHIN
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while f'"orders {self.name} is ready."' not in self.log[said:]:
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log

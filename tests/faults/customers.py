@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from tests.e2e.service import ANSWER_WITHIN, TEA, Service, User, eventually
+from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, TEA, Service, User, eventually
 from tests.faults.cluster import Cluster
 
 TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -45,7 +45,9 @@ class Customer:
 
     def visit(self, api: Service) -> httpx.Client:
         """A connection."""
-        return httpx.Client(base_url=api.http.base_url, headers=self._bearer, timeout=ANSWER_WITHIN)
+        return httpx.Client(
+            base_url=api.http.base_url, headers=self._bearer, timeout=ANSWER_TIMEOUT_SECONDS
+        )
 
     def buy(self, shop: httpx.Client, number: int) -> None:
         """Place an order; every fourth is paid at once, and every fourth called off.

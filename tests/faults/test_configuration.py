@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from entrypoints.composition import postgresql
 from entrypoints.composition.errors import CannotStart, Misconfigured
 from tests.e2e.service import (
-    START_WITHIN,
+    START_TIMEOUT_SECONDS,
     Service,
     a_data_dir,
     environment,
@@ -43,7 +43,7 @@ def run(*command: str, folder: Path, settings: dict[str, str]) -> subprocess.Com
         check=False,
         cwd=folder,
         env=environment(settings),
-        timeout=START_WITHIN,
+        timeout=START_TIMEOUT_SECONDS,
     )
 
 

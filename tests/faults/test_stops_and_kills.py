@@ -6,7 +6,13 @@ from http.client import HTTPConnection
 import httpx
 from redis import Redis
 
-from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, User, eventually
+from tests.e2e.service import (
+    ANSWER_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
+    Service,
+    User,
+    eventually,
+)
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.customers import Journal, customers_of
 from tests.faults.events import first_deliveries
@@ -47,7 +53,7 @@ def killed_under_load(cluster: Cluster, journal: Journal) -> None:
 def a_request_under_way_ends_well(api: Service, user: User) -> None:
     """Half of a request is sent before the process is told to stop, and half after that."""
     host, port = api.http.base_url.host, api.http.base_url.port
-    connection = HTTPConnection(host, port or 80, timeout=ANSWER_WITHIN)
+    connection = HTTPConnection(host, port or 80, timeout=ANSWER_TIMEOUT_SECONDS)
     connection.putrequest("POST", "/orders/")
     connection.putheader("Authorization", f"Bearer {user.token}")
     connection.putheader("Content-Type", "application/json")
@@ -60,12 +66,12 @@ def a_request_under_way_ends_well(api: Service, user: User) -> None:
     assert (answer.status, answer.headers["Connection"]) == (201, "close")
     assert answer.read()
     connection.close()
-    assert api.process.wait(STOP_WITHIN) == 0
+    assert api.process.wait(STOP_TIMEOUT_SECONDS) == 0
 
 
 def takes_connections(api: Service) -> bool:
     try:
-        httpx.get(api.http.base_url.join("/health/"), timeout=ANSWER_WITHIN)
+        httpx.get(api.http.base_url.join("/health/"), timeout=ANSWER_TIMEOUT_SECONDS)
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         return False
     return True

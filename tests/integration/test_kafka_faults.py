@@ -14,8 +14,8 @@ from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, ids, kafka_at, new_orders, received
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
@@ -35,7 +35,7 @@ def broker() -> Iterator[tuple[LocalServer, FaultProxy]]:
             finally:
                 server.close()
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from adapters.kafka.publisher import KafkaPublisher
 from application.delivery.messages import message_of
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.kafka import SecondBroker
+from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
@@ -39,7 +39,7 @@ def brokers() -> Iterator[Brokers]:
     try:
         first = LocalServer(KafkaProgram())
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
     second = LocalServer(SecondBroker(first._ports.numbers[1]))
     try:
         first.start()

@@ -16,8 +16,8 @@ from application.documents import Event
 from application.errors import BrokerUnavailable
 from tests.integration.kafka_tools import kafka_at, new_orders
 from tests.integration.test_kafka_faults import publish_all
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.lookup import skip_or_fail
 from tests.servers.plugin import Shared
 from tests.servers.ports import Ports
 from tests.servers.process import LocalServer
@@ -34,8 +34,8 @@ class ReplaceableKafka(KafkaProgram):
         super().__init__()
         self._made = 0
 
-    def lay_out(self, folder: Path) -> None:
-        super().lay_out(folder)
+    def initialise(self, folder: Path) -> None:
+        super().initialise(folder)
         self._made += 1
         meta = folder / "meta.properties"
         cluster = f"cluster.id=cluster-number-{self._made:04}-of-it"
@@ -52,7 +52,7 @@ def a_broker(program: KafkaProgram) -> Iterator[LocalServer]:
         finally:
             server.close()
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
 
 
 async def test_missing_topics_are_named(kafka_server: Shared) -> None:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from tests.servers.databases import create_database, drop_database, fresh_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Kind, Server
-from tests.servers.watchdog import family, lives
+from tests.servers.watchdog import is_alive, process_tree
 from tests.support.deadlines import LONG
 
 Found = TypeVar("Found")
@@ -286,10 +286,10 @@ def test_who_is_killed_leaves_no_server_behind(kind: Kind) -> None:
     with owner:
         assert owner.stdout
         pid, folder = owner.stdout.readline().split()
-        members = family(int(pid))
+        members = process_tree(int(pid))
         assert Path(folder).exists()
         owner.kill()
     deadline = time.monotonic() + LONG
-    while any(map(lives, members)) or Path(folder).exists():
+    while any(map(is_alive, members)) or Path(folder).exists():
         assert time.monotonic() < deadline, "it is still there"
         time.sleep(0.05)
