@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.service import NO_LIMITS, eventually, running_service
-from tests.integration.test_readiness_of_kafka import a_broker
+from tests.integration.test_readiness_of_kafka import running_broker
 from tests.servers.databases import create_database, drop_database
 from tests.servers.kafka import Kafka
 from tests.servers.plugin import Shared
@@ -28,7 +28,7 @@ def test_an_unreachable_advertised_address_is_named_and_the_order_stays_pending(
     address = f"127.0.0.1:{unused_port}"
     try:
         with (
-            a_broker(Kafka(advertised_port=unused_port)) as kafka,
+            running_broker(Kafka(advertised_port=unused_port)) as kafka,
             running_service(
                 **NO_LIMITS,
                 DATABASE_URL=url,
