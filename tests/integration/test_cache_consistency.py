@@ -1,4 +1,4 @@
-"""The cache in Redis never returns an older revision after a newer one, in spite of Redis faults."""
+"""The cache in Redis never returns an older revision after a newer one, whatever Redis does."""
 
 import asyncio
 import shutil
