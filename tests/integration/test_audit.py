@@ -144,6 +144,7 @@ async def test_an_order_without_one_of_its_events_is_lost(
 async def test_an_order_without_its_history_is_lost(scenario: AuditScenario, deleted: str) -> None:
     await scenario.change(
         f"DELETE FROM order_history WHERE order_id = $1 AND {deleted}",  # noqa: S608 - constants
+        scenario.paid,
     )
     assert faults_of(await scenario.audit()) == {"lost": [scenario.paid]}
 

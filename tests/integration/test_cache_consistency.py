@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.cache import RedisOrderCache
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.read_order import ReadOrder
 from application.ports.orders import CacheState, OrderReader
 from domain.actor import SYSTEM
 from domain.ids import OrderId
-from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.process import LocalServer
@@ -26,7 +24,7 @@ from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import PAID, STAFF
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -57,12 +55,12 @@ class SlowReader:
 class Process:
     """The use cases with a cache in Redis."""
 
-    link: RedisClient
+    link: ServiceClient
     service: Service
 
     async def read(self, order_id: OrderId) -> int:
         """Return the revision that a reader receives while Redis is reachable."""
-        await reached(self.link)
+        await wait_available(self.link)
         found = await self.service.read(order_id, SYSTEM)
         assert found.cache is not CacheState.BYPASS
         return found.document.revision
@@ -80,15 +78,15 @@ class Process:
 
     async def evict(self, order_id: OrderId) -> None:
         """Delete every key of an order that Redis may evict under `volatile-ttl`."""
-        for key in await self.link.call("KEYS", f"*{order_id}*"):
-            if await self.link.call("PTTL", key) >= 0:
-                await self.link.call("DEL", key)
+        for key in await self.link.execute("KEYS", f"*{order_id}*"):
+            if await self.link.execute("PTTL", key) >= 0:
+                await self.link.execute("DEL", key)
 
     @asynccontextmanager
     async def slow_read(self, order_id: OrderId) -> AsyncIterator[None]:
         """Start to read an uncached order. The read returns and fills the cache after the block."""
         slow = SlowReader(self.service.stored.reader)
-        read = ReadOrder(RedisOrderCache(self.link, TTL), slow)
+        read = ReadOrder(self.link.cache(TTL), slow)
         reading = asyncio.create_task(read(order_id, SYSTEM))
         async with asyncio.timeout(LONG):
             await asyncio.wait(
@@ -103,8 +101,8 @@ class Process:
 
 @asynccontextmanager
 async def a_process(url: str) -> AsyncIterator[Process]:
-    async with linked(url) as link:
-        yield Process(link, Service(cache=RedisOrderCache(link, TTL)))
+    async with connected(url) as link:
+        yield Process(link, Service(cache=link.cache(TTL)))
 
 
 @pytest.fixture
@@ -159,7 +157,7 @@ class TestSlowReader:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            await process.link.call("FLUSHALL")
+            await process.link.execute("FLUSHALL")
         assert await process.read(order_id) == 2
 
     async def test_a_fill_after_the_expiry_of_the_newer_entry_is_rejected(
@@ -168,15 +166,15 @@ class TestSlowReader:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            for key in await process.link.call("KEYS", f"*order:{order_id}"):
-                await process.link.call("PEXPIRE", key, 1)
+            for key in await process.link.execute("KEYS", f"*order:{order_id}"):
+                await process.link.execute("PEXPIRE", key, 1)
             await gone(process.link, f"*order:{order_id}")
         assert await process.read(order_id) == 2
 
 
-async def gone(link: RedisClient, pattern: str) -> None:
+async def gone(link: ServiceClient, pattern: str) -> None:
     async with asyncio.timeout(LONG):
-        while await link.call("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
+        while await link.execute("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.01)
 
 
@@ -190,20 +188,20 @@ class TestLateOffer:
         await process.cached()  # Redis has loaded the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(process.link, "ask", lambda *words: held.append(words))
+            patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
             order_id = (await process.service.placed()).id
         [offer] = held
         return order_id, offer
 
     async def test_an_offer_in_time_is_a_hit(self, process: Process) -> None:
         order_id, offer = await self.late(process)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert (await process.service.read(order_id, SYSTEM)).cache is CacheState.HIT
 
     async def test_an_offer_after_the_write_is_rejected(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_an_offer_after_the_eviction_of_the_newer_entry_is_rejected(
@@ -213,14 +211,14 @@ class TestLateOffer:
         await process.change(order_id)
         await process.read(order_id)
         await process.evict(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_an_offer_after_a_flush_is_rejected(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("FLUSHDB")
-        await process.link.call(*offer)
+        await process.link.execute("FLUSHDB")
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_an_offer_after_the_eviction_of_recent_revisions_is_rejected(
@@ -228,8 +226,8 @@ class TestLateOffer:
     ) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("DEL", process.link.cache_keys.recent)
-        await process.link.call(*offer)
+        await process.link.execute("DEL", process.link.generation.keys.recent)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
         await process.evict(order_id)
         await wait_for_generation(process)
@@ -241,13 +239,13 @@ class TestLateOffer:
         # Milliseconds are rounded: with 0 seconds, a fast machine would be in time.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(process.link, "ask", lambda *words: held.append(words))
+        monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
         order_id = (await process.service.placed()).id
         monkeypatch.undo()
         [(_, _, *offer)] = held
         await process.change(order_id)
-        await process.link.call("ZREM", process.link.cache_keys.recent, str(order_id))
-        await process.link.call("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
+        await process.link.execute("ZREM", process.link.generation.keys.recent, str(order_id))
+        await process.link.execute("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
         assert await process.read(order_id) == 2
 
 
@@ -258,14 +256,14 @@ async def wait_for_generation(process: Process) -> None:
             await asyncio.sleep(0.02)
 
 
-async def has_current_generation(link: RedisClient) -> bool:
+async def has_current_generation(link: ServiceClient) -> bool:
     with suppress(RedisUnavailable):
-        stored = await link.call("GET", link.cache_keys.generation) or b""
-        info = (await link.call("INFO", "replication")).decode()
-        server = link.server
+        stored = await link.execute("GET", link.generation.keys.generation) or b""
+        info = (await link.execute("INFO", "replication")).decode()
+        server = link.generation.current
         assert server is not None
-        is_present = f"master_replid:{server.identity.rpartition('/')[2]}\r\n" in info
-        return is_present and stored.decode() == f"{server.generation} {server.identity}"
+        is_present = f"master_replid:{server.server_id.rpartition('/')[2]}\r\n" in info
+        return is_present and stored.decode() == f"{server.name} {server.server_id}"
     return False
 
 
@@ -278,7 +276,7 @@ class TestOlderData:
         server.stop()
         shutil.copytree(data, tmp_path / "snapshot")
         server.start()
-        await reached(process.link)
+        await wait_available(process.link)
         await process.change(order_id)
         assert await process.read(order_id) == 2
         server.kill()
@@ -302,9 +300,9 @@ class TestOlderData:
             replication.silence()
             await process.change(order_id)
             server.kill()
-            await replica.call("REPLICAOF", "NO", "ONE")
+            await replica.execute("REPLICAOF", "NO", "ONE")
             address.redirect(other.url)
-            await reached(process.link)
+            await wait_available(process.link)
             assert await process.read(order_id) == 2
 
     async def test_entries_of_replicated_older_data_are_not_returned(
@@ -317,11 +315,11 @@ class TestOlderData:
 
             order_id = await process.cached()
             await replicate(older, port_of(server.url))
-            await older.call("REPLICAOF", "NO", "ONE")
+            await older.execute("REPLICAOF", "NO", "ONE")
             await process.change(order_id)
             assert await process.read(order_id) == 2
             await replicate(this, port_of(other.url))
-            await this.call("REPLICAOF", "NO", "ONE")
+            await this.execute("REPLICAOF", "NO", "ONE")
             await wait_for_generation(process)
             assert await process.read(order_id) == 2
 
@@ -332,10 +330,10 @@ class TestOlderData:
             await process.cached()
             server.pause()
             order_id = (await process.service.placed()).id  # the offer is in the server's socket
-            process.link._at_most = 0.1
+            process.link._timeout_seconds = 0.1
             await process.change(order_id)
             server.resume()
-            await reached(process.link)
+            await wait_available(process.link)
             document = await process.service.stored.reader.find(order_id)
             assert document is not None
             # The relay does the same before it marks the event or settles its debts.
@@ -352,7 +350,7 @@ class TestGeneration:
             [before] = {generation_of(each) for each in processes}
             server.kill()
             server.start()
-            await asyncio.gather(*(reached(each.link) for each in processes))
+            await asyncio.gather(*(wait_available(each.link) for each in processes))
             [after] = {generation_of(each) for each in processes}
             assert after != before
 
@@ -367,7 +365,7 @@ class TestGeneration:
 
     async def test_after_a_flush_orders_are_cached_again(self, process: Process) -> None:
         order_id = await process.cached()
-        await process.link.call("FLUSHALL")
+        await process.link.execute("FLUSHALL")
         assert [(await process.service.read(order_id, SYSTEM)).cache for _ in range(2)] == [
             CacheState.MISS,
             CacheState.HIT,
@@ -375,8 +373,8 @@ class TestGeneration:
 
 
 def generation_of(process: Process) -> str:
-    assert process.link.server is not None
-    return process.link.server.generation
+    assert process.link.generation.current is not None
+    return process.link.generation.current.name
 
 
 def data_of(server: Server) -> Path:
@@ -403,7 +401,7 @@ class Operator:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, protocol=2)
 
-    async def call(self, *words: Any) -> Any:
+    async def execute(self, *words: Any) -> Any:
         return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
@@ -412,7 +410,7 @@ class Operator:
 
 async def replicate(replica: Operator, port: int) -> None:
     """Make a server the replica of another, and wait for its data."""
-    await replica.call("REPLICAOF", "127.0.0.1", port)
+    await replica.execute("REPLICAOF", "127.0.0.1", port)
     async with asyncio.timeout(LONG):
-        while (await replica.call("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
+        while (await replica.execute("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.02)

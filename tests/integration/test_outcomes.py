@@ -11,7 +11,7 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
-from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.order_storage import PostgresOrderStorage
 from application.documents import OrderWrite
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
 from domain.errors import ReferenceTaken
@@ -23,7 +23,7 @@ from tests.servers.server import Server
 from tests.support.acts import an_owner, order_in, place
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
-from tests.support.orders import PAID, STAFF, a_placed_order, an_order_write
+from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, an_order_write
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
@@ -64,9 +64,8 @@ async def outcome_of(change: Awaitable[object]) -> str:
 
 async def pay(adapters: Adapters, write: OrderWrite) -> None:
     async with adapters.begin() as tx:
-        order = await tx.orders.get(write.record.id, STAFF)
-        order.move_to(PAID, STAFF, None, NOW)
-        await tx.orders.save(an_order_write(order))
+        order = await tx.orders.get(write.record.id)
+        await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
         await tx.commit()
 
 
@@ -91,7 +90,7 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
             await database.ping()
         await database.ping()
     created = an_order_write(a_placed_order(owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
     with generous_deadlines():
@@ -99,8 +98,8 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
         await set_up(
             server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
         )
-        assert (await order_in(adapters, created.record.id)).state.version == 1
-        assert (await order_in(adapters, write.record.id)).state.version == 2
+        assert (await order_in(adapters, created.record.id)).version == 1
+        assert (await order_in(adapters, write.record.id)).version == 2
 
 
 async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
@@ -111,9 +110,9 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
         write = await place(adapters)
     server.pause()
     created = an_order_write(a_placed_order(write.record.owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     # The pool has no open connection now, so that nothing can be sent.
-    assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+    assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
     assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
     assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
     server.resume()
@@ -128,15 +127,14 @@ async def test_a_change_without_a_commit_has_changed_nothing(
 
     async def pay_meanwhile() -> None:
         async with adapters.begin() as tx:
-            order = await tx.orders.get(write.record.id, STAFF)
+            order = await tx.orders.get(write.record.id)
             server.pause()
-            order.move_to(PAID, STAFF, None, NOW)
-            await tx.orders.save(an_order_write(order))
+            await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
 
     assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
     server.resume()
     with generous_deadlines():
-        assert (await order_in(adapters, write.record.id)).state.version == 1
+        assert (await order_in(adapters, write.record.id)).version == 1
 
 
 async def test_a_failed_read_has_changed_nothing(server: Server, database: Database) -> None:
@@ -154,7 +152,7 @@ async def test_a_change_without_a_connection_has_changed_nothing(database: Datab
         owner = await an_owner(adapters)
     async with database.driver(LONG), database.driver(LONG):
         created = an_order_write(a_placed_order(owner))
-        assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+        assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
 
 
@@ -199,7 +197,7 @@ async def test_groups_with_crossed_references_do_not_deadlock(
     crossed = ["first", "middle", "last"]
     async with uncommitted_reference(one, owner, "middle"):
         groups = [
-            create_group(PostgresNewOrders(database), owner, references)
+            create_group(PostgresOrderStorage(database, RENDERER), owner, references)
             for database, references in ((one, crossed), (other, crossed[::-1]))
         ]
         await wait_for_two_locks(one)
@@ -209,11 +207,11 @@ async def test_groups_with_crossed_references_do_not_deadlock(
 
 
 def create_group(
-    new_orders: PostgresNewOrders, owner: UserId, references: Sequence[str]
+    storage: PostgresOrderStorage, owner: UserId, references: Sequence[str]
 ) -> "asyncio.Future[list[BaseException | None]]":
     """Create orders with these references in one group."""
     writes = [an_order_write(a_placed_order(owner, reference=each)) for each in references]
-    return asyncio.gather(*map(new_orders.add, writes), return_exceptions=True)
+    return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
 
 
 async def wait_for_two_locks(database: Database) -> None:
@@ -233,7 +231,7 @@ async def test_an_order_that_the_database_rejects_affects_no_other(
     owner = await an_owner(adapters)
     writes = [an_order_write(a_placed_order(owner)) for _ in range(5)]
     writes[2] = replace(writes[2], record=writes[2].record._replace(items="[]"))
-    results = await asyncio.gather(*map(adapters.new_orders.add, writes), return_exceptions=True)
+    results = await asyncio.gather(*map(adapters.storage.add, writes), return_exceptions=True)
     kinds = [type(each) for each in results]
     assert kinds == [type(None)] * 2 + [asyncpg.CheckViolationError] + [type(None)] * 2
-    assert (await order_in(adapters, writes[4].record.id)).state.owner == owner
+    assert (await order_in(adapters, writes[4].record.id)).owner == owner

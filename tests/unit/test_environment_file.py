@@ -1,4 +1,4 @@
-"""`.env` as editors and shells of different systems write it."""
+"""`.env` as written by editors and shells of several systems."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def in_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def error() -> str:
     with pytest.raises(BadSettings) as fail:
         load_settings()
-    [(name, reason)] = fail.value.errors.items()
+    [(name, message)] = fail.value.errors.items()
     assert name == ".env"
-    return reason
+    return message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -38,7 +38,7 @@ def test_text_that_is_not_utf_8_is_named_with_its_line() -> None:
     assert error() == "is not UTF-8 (line 2): save it as UTF-8"
 
 
-def test_an_unreadable_file_is_an_error_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_of_an_unreadable_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").touch()
 
     def fail(_: Path) -> bytes:
@@ -48,18 +48,18 @@ def test_an_unreadable_file_is_an_error_with_its_reason(monkeypatch: pytest.Monk
     assert error() == "cannot be read: Permission denied"
 
 
-def test_an_invalid_line_is_named_by_its_number_only() -> None:
+def test_wrong_line_is_named_by_number_without_its_text() -> None:
     Path(".env").write_text("PORT=8001\nJWT_SECRET_KEY='an open quote\n")
     assert error() == "line 2 is no NAME=value"
 
 
-def test_a_missing_file_and_a_folder_are_ignored() -> None:
+def test_folder_or_missing_file_is_ignored() -> None:
     assert load_settings().port == 8000
     Path(".env").mkdir()
     assert load_settings().port == 8000
 
 
-def test_the_environment_has_priority_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("PORT=8001\nHOST=::1\n")
     monkeypatch.setenv("PORT", "8002")
     assert (load_settings().port, load_settings().host) == (8002, "::1")

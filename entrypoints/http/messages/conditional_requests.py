@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from application.documents import OrderDocument
 from domain.errors import Invalid, VersionConflict
-from entrypoints.http.problems.errors import HeaderError
+from entrypoints.http.errors import HeaderError
 
 #: One member of a list of entity tags (RFC 9110, section 8.8.3), and the empty ones around it
 #: (section 5.6.1.2).
@@ -55,6 +56,11 @@ class IfMatch:
 def _versions(tags: Iterable[re.Match[str]]) -> frozenset[int]:
     matches = (_VERSION.fullmatch(tag["opaque"]) for tag in tags)
     return frozenset(int(match["version"]) for match in matches if match)
+
+
+def etag_of(document: OrderDocument) -> str:
+    """Return the order's entity tag. Processing changes it, though it changes no version."""
+    return f'"v{document.version}{"p" if document.is_processed else ""}"'
 
 
 def is_current(if_none_match: str | None, etag: str) -> bool:

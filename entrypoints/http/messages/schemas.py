@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from domain.actor import ActorKind, Role
 from domain.order.lines import MAX_LINES
 from domain.order.status import OrderStatus
-from entrypoints.http.openapi.values import (
+from entrypoints.http.messages.values import (
     Amount,
     Attributes,
     CurrencyCode,
@@ -60,7 +60,7 @@ class StatusChange(Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class Registration(Struct, forbid_unknown_fields=True):
+class RegistrationSchema(Struct, forbid_unknown_fields=True):
     """An account to be opened."""
 
     email: NewEmail
@@ -76,7 +76,7 @@ class TokenForm(Struct):
     scope: str = ""
 
 
-class Account(Struct):
+class AccountSchema(Struct):
     """An account."""
 
     id: UUID
@@ -103,7 +103,7 @@ class OrderItem(Struct, omit_defaults=True):
     attributes: Attributes | None = None
 
 
-class Order(Struct, omit_defaults=True):
+class OrderSchema(Struct, omit_defaults=True):
     """An order."""
 
     id: UUID
@@ -144,7 +144,7 @@ class Health(Struct):
     status: Literal["ok"]
 
 
-class Readiness(Struct):
+class ReadinessSchema(Struct):
     """Whether the service can do its work, and how each of its dependencies is."""
 
     status: Literal["ok", "degraded", "down"]
@@ -177,3 +177,22 @@ class Problem(Struct, omit_defaults=True):
     error: Annotated[str, Meta(description="What OAuth clients read (RFC 6749).")] | None = None
     current_status: OrderStatus | None = None
     next_statuses: list[OrderStatus] | None = None
+
+
+class ProblemKind(Struct):
+    """One kind of problem; `type` is the address of its page."""
+
+    type: str
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+class Index(Struct):
+    """The service, and links to what it offers."""
+
+    name: str
+    version: str
+    links: dict[str, str]
