@@ -1,4 +1,4 @@
-"""Print `docs/errors.md`, made from the catalogues: `python -m tools.errors_page`."""
+"""Print `docs/errors.md`, generated from the catalogues: `python -m tools.errors_page`."""
 
 import sys
 from collections.abc import Iterable

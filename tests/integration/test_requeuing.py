@@ -1,4 +1,4 @@
-"""What requeuing costs a real PostgreSQL, in rows and not in seconds."""
+"""The cost of requeuing in rows that a real PostgreSQL visits."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.support.deadlines import LONG
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 ORDERS, DEAD = 20_000, 5_000
-#: Rows that PostgreSQL may visit for each unprocessed order in a whole pass: the order, its fact,
+#: The most rows that a whole pass may visit for each unprocessed order: the order, its event and
 #: its dead letter.
 ROWS_PER_ORDER = 3
 
@@ -53,7 +53,7 @@ async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Data
         async with database.connection() as connection:
             await connection.execute(_USER)
             await connection.execute(_ORDERS, 1, ORDERS, 1)
-            # Past the trigger: so many orders cannot all take their steps.
+            # Without the triggers: they would demand each step of every order.
             await connection.execute("SET session_replication_role = replica")
             await connection.execute(_ORDERS, 1, ORDERS, 2)
             await connection.execute("SET session_replication_role = origin")
@@ -65,7 +65,7 @@ async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Data
 
 
 def visited(plan: dict[str, Any]) -> int:
-    """The rows that the scans of a plan have read, wanted or not."""
+    """Return the number of rows that the scans of a plan have read."""
     rows = sum(visited(child) for child in plan.get("Plans", ()))
     if "Relation Name" in plan:
         removed = plan.get("Rows Removed by Filter", 0)
@@ -74,7 +74,7 @@ def visited(plan: dict[str, Any]) -> int:
 
 
 async def a_pass(database: Database, *, requeues: bool) -> tuple[int, int]:
-    """Visit every page; the numbers of stalled orders and of visited rows."""
+    """Visit every page. Return the numbers of stalled orders and of visited rows."""
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     after = OrderId(UUID(int=0))
