@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: writes down which task it has begun.
+"""A worker in a process of its own, to be killed; it writes the id of its task to a file.
 
 `python -m tests.integration.task_worker URL PREFIX FILE SECONDS`: each run takes SECONDS.
 """
