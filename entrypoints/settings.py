@@ -188,9 +188,8 @@ class Settings:
 
     @property
     def described(self) -> dict[str, str]:
-        """Which adapters and which policy a process runs with; no address, and no password."""
+        """The adapters beside the storage, and the policy; no address, and no password."""
         return {
-            "postgresql": "external" if self.database_url else "embedded",
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",
             "status_policy": self.status_policy,

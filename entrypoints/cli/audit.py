@@ -12,7 +12,7 @@ from rich.progress import Progress
 from application.delivery.audit import AuditProgress, AuditReader, AuditReport, Bad
 from application.ports.system import Clock
 from domain.ids import OrderId
-from entrypoints.composition.service import opened_container
+from entrypoints.composition.startup import opened_container
 from entrypoints.observability.readiness import Readiness
 from entrypoints.settings import Settings
 

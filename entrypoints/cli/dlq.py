@@ -7,7 +7,7 @@ from uuid import UUID
 from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 from domain.errors import Invalid
-from entrypoints.composition.service import opened_container
+from entrypoints.composition.startup import opened_container
 from entrypoints.settings import Settings
 
 

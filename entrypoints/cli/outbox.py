@@ -12,7 +12,7 @@ from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxAdmin, ReplayR
 from application.ports.system import Clock
 from domain.errors import Invalid
 from domain.ids import OrderId
-from entrypoints.composition.service import opened_container
+from entrypoints.composition.startup import opened_container
 from entrypoints.settings import Settings
 
 

@@ -13,7 +13,7 @@ from domain.actor import Role
 from domain.errors import Invalid
 from domain.validation import ValidationErrors
 from entrypoints.composition.providers.system import email_addresses
-from entrypoints.composition.service import opened_container
+from entrypoints.composition.startup import opened_container
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.settings import Settings
 

@@ -9,6 +9,7 @@ from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
 from entrypoints.composition.service import running_service
+from entrypoints.composition.startup import build_container
 from entrypoints.http.cors import Cors
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.middleware import Edge
@@ -22,11 +23,11 @@ from entrypoints.settings import Settings, load_settings
 ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes, home.routes)
 
 
-def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGIApp:
+def create_app(settings: Settings | None = None, *overrides: BaseProvider) -> ASGIApp:
     """The API over whatever the settings give (default: the environment's), as an ASGI app.
 
     Its lifespan starts and stops all that it needs, the roles of the embedded mode included.
-    Providers `instead` replace adapters: see the README.
+    `overrides` are providers that replace adapters: see the README.
 
     Raises:
         BadSettings: with every wrong or missing setting.
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGI
     if settings is None:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
-    return api(running_service(settings, *instead), settings)
+    return api(running_service(build_container(settings, *overrides)), settings)
 
 
 def api(

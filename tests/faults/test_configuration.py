@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from structlog.testing import capture_logs
 
-from entrypoints.composition import postgresql
 from entrypoints.composition.errors import CannotStart, Misconfigured
+from entrypoints.composition.providers.postgres import wait
 from tests.e2e.service import (
     START_WITHIN,
     Service,
@@ -116,10 +116,10 @@ def test_postgresql_is_waited_for_but_a_schema_is_not(
 def test_postgresql_out_of_reach_is_logged_once_and_then_named_in_one_sentence(
     url: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 0.0)
     sentence = rf"^PostgreSQL \(DATABASE_URL\) does not answer: {reason}"
     with capture_logs() as logs, pytest.raises(CannotStart, match=sentence):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     [log] = logs
     assert log["event"] == "waiting for PostgreSQL (DATABASE_URL)"
     assert log["reason"].startswith(reason)
@@ -135,12 +135,12 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
     async def fail(_: object) -> Exception | None:
         return failures.pop() if failures else None
 
-    monkeypatch.setattr(postgresql, "_failure_of", fail)
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
-    monkeypatch.setattr(postgresql, "_RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(postgresql, "_LOG_SECONDS", log_seconds)
+    monkeypatch.setattr(wait, "_failure_of", fail)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(wait, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_LOG_SECONDS", log_seconds)
     with capture_logs() as logs:
-        beside(postgresql.wait_for_postgresql, ALL["DATABASE_URL"])
+        beside(wait.wait_for_postgresql, ALL["DATABASE_URL"])
     assert len(logs) == logged
 
 
@@ -156,12 +156,12 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
 def test_a_refusal_for_good_is_not_waited_for(
     change: dict[str, str], reason: str, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
     monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", LONG)
     monkeypatch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
     url = f"{postgres_server.url}?{urlencode(change)}"
     with capture_logs() as logs, pytest.raises(Misconfigured, match=reason):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     assert logs == []
 
 
