@@ -2,12 +2,24 @@
 
 import sys
 
+from entrypoints.cli.run import configured, run
 from entrypoints.composition.errors import Misconfigured
 from entrypoints.composition.startup import opened_storage
 from entrypoints.settings import Settings
 
 
-async def migrate(settings: Settings, *, check: bool) -> int:
+def migrate(*, check: bool = False) -> None:
+    """Bring the schema to its newest revision; safe in N replicas.
+
+    Parameters
+    ----------
+    check
+        Change nothing; exit with 1 if the schema is behind, missing or not of this service.
+    """
+    run(_migrate(configured(), check=check))
+
+
+async def _migrate(settings: Settings, *, check: bool) -> int:
     """Bring the schema to head, or only check whether it is there; return the exit status.
 
     Raises:

@@ -1,32 +1,24 @@
-"""`orders relay`, `orders consume`, `orders work`: a role in a process of its own."""
+"""One role in a process of its own: the relay, the consumer or the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Final
 
 from dishka import AsyncContainer
 
 from entrypoints.cli.server import listening, serving_beside
 from entrypoints.cli.signals import StopSignals
 from entrypoints.composition.http import http_services
-from entrypoints.composition.loops import StartLoops, running, start_consumer, start_relay
+from entrypoints.composition.loops import StartLoops, running
 from entrypoints.composition.startup import build_container, opened
 from entrypoints.composition.storage import StorageLifecycle
-from entrypoints.composition.worker import start_worker
 from entrypoints.http.app import api
 from entrypoints.http.routes import operations
 from entrypoints.observability.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
-ROLES: Final[dict[str, StartLoops]] = {
-    "relay": start_relay,
-    "consume": start_consumer,
-    "work": start_worker,
-}
 
-
-async def run_role(settings: Settings, name: str) -> int:
+async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
     """Run a role until SIGINT or SIGTERM; return the exit status.
 
     Raises:
@@ -45,7 +37,7 @@ async def run_role(settings: Settings, name: str) -> int:
         async with (
             opened(container, owns_storage=False),
             _admin(container, settings),
-            running(container, ROLES[name]),
+            running(container, start),
         ):
             signals.on_stop(stopped.set)
             announce_ready(f"orders {name} is ready.")

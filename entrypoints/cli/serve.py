@@ -1,10 +1,13 @@
 """`orders serve`: the API in this process, and every role that has no process of its own."""
 
 import asyncio
+import sys
 from contextlib import nullcontext
 
+from entrypoints.cli.run import configured, run
 from entrypoints.cli.server import ApiServer, announce, listening
 from entrypoints.cli.signals import StopSignals
+from entrypoints.cli.workers import serve_with_workers
 from entrypoints.composition.service import running_service
 from entrypoints.composition.startup import build_container
 from entrypoints.composition.storage import StorageLifecycle
@@ -13,7 +16,15 @@ from entrypoints.observability.logs import logger
 from entrypoints.settings import Settings
 
 
-async def serve(settings: Settings) -> int:
+def serve() -> None:
+    """Serve the HTTP API and every role without its own process."""
+    settings = configured()
+    if settings.workers > 1:
+        sys.exit(serve_with_workers(settings))
+    run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status.
 
     Raises:
