@@ -3,12 +3,13 @@
 import sys
 
 from entrypoints.http.openapi import document as http_api
+from entrypoints.http.routes import ROUTES
 from entrypoints.messaging.asyncapi import document as events
 
 
 def openapi() -> None:
     """Print the OpenAPI document of the HTTP API."""
-    sys.stdout.write(http_api.document_text())
+    sys.stdout.write(http_api.document_text(ROUTES))
 
 
 def asyncapi() -> None:

@@ -8,7 +8,6 @@ from dishka import AsyncContainer
 
 from entrypoints.cli.server import listening, serving_beside
 from entrypoints.cli.signals import StopSignals
-from entrypoints.composition.http import http_services
 from entrypoints.composition.loops import StartLoops, running
 from entrypoints.composition.startup import build_container, opened
 from entrypoints.composition.storage import StorageLifecycle
@@ -55,7 +54,7 @@ async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator
     if settings.admin_port is None:
         yield
         return
-    app = api(nullcontext(await http_services(container)), settings, routers=[operations.routes])
+    app = api(nullcontext(container), settings, routes=[operations.ROUTES])
     with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
         async with serving_beside(app, listener, settings.keep_alive):
             yield

@@ -43,8 +43,8 @@ async def _serve(settings: Settings) -> int:
             data = {"data_dir": str(data_dir)} if data_dir else {}
             described = {**storage.described, **settings.described, **data}
             logger.info("starting", role="serve", **described)
-            async with running_service(container) as services:
-                app = api(nullcontext(services), settings)
+            async with running_service(container):
+                app = api(nullcontext(container), settings)
                 server = ApiServer(app, settings.keep_alive, lambda: announce(listener, data_dir))
                 signals.on_stop(server.shut_down)
                 await server.serve(sockets=[listener])

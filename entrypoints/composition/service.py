@@ -1,11 +1,11 @@
 """The service in one process: the API, and the roles that have no process of their own."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dishka import AsyncContainer
+from dishka.provider import BaseProvider
 
-from entrypoints.composition.http import http_services
 from entrypoints.composition.loops import (
     StartLoops,
     running,
@@ -14,15 +14,25 @@ from entrypoints.composition.loops import (
     start_relay,
     start_watchdog,
 )
-from entrypoints.composition.startup import opened
+from entrypoints.composition.startup import build_container, opened
 from entrypoints.composition.worker import start_worker
-from entrypoints.http.services import Services
 from entrypoints.settings import Settings
 
 
+def service_of(
+    settings: Settings, *overrides: BaseProvider
+) -> AbstractAsyncContextManager[AsyncContainer]:
+    """Return the service of these settings, to be opened once.
+
+    Raises:
+        BadSettings: `ORDERS_PROVIDERS` cannot be used.
+    """
+    return running_service(build_container(settings, *overrides))
+
+
 @asynccontextmanager
-async def running_service(container: AsyncContainer) -> AsyncIterator[Services]:
-    """Open the container, run every role that has no process of its own, and yield the services.
+async def running_service(container: AsyncContainer) -> AsyncIterator[AsyncContainer]:
+    """Open the container, run every role that has no process of its own, and yield the container.
 
     Raises:
         CannotStart: the storage cannot be started, or does not answer in time.
@@ -34,4 +44,4 @@ async def running_service(container: AsyncContainer) -> AsyncIterator[Services]:
     if is_alone:
         starts += [start_watchdog, start_worker, start_consumer, start_relay]
     async with opened(container, owns_storage=is_alone), running(container, *starts):
-        yield await http_services(container)
+        yield container

@@ -7,7 +7,6 @@ from typing import Final
 from dishka import AsyncContainer
 from taskiq import AsyncBroker
 
-from adapters.taskiq.in_process import InProcessBroker
 from application.delivery.purge import PurgeExpired
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
@@ -18,6 +17,7 @@ from entrypoints.processes.requeuer import Requeuer
 from entrypoints.processes.supervisor import Loop, Supervisor
 from entrypoints.settings import Settings
 from libraries.asyncio_tools.heartbeat import stop_signal
+from libraries.task_stream.in_process import InProcessBroker
 
 #: Tasks that a worker runs at once; the fulfilment mostly waits.
 TASKS_AT_ONCE: Final = 256
@@ -56,8 +56,8 @@ def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
     if isinstance(broker, InProcessBroker):
         return lambda: _drain_at_the_end(broker)
     # It knows Redis, which a process without one need not load.
-    from adapters.taskiq.worker import Worker  # noqa: PLC0415 - as above
     from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
+    from libraries.task_stream.worker import Worker  # noqa: PLC0415 - as above
 
     assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third
     worker = Worker(broker, TASKS_AT_ONCE, TASKS_DRAIN_SECONDS)

@@ -17,8 +17,7 @@ from application.orders.process_order import ProcessOrder
 from application.ports.accounts import PasswordHasher
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.http import http_services
-from entrypoints.http.app import api
+from entrypoints.http.app import api, routing
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
 
@@ -73,12 +72,18 @@ async def running_app(
     """The API over PostgreSQL, or over the storage of `overrides`; no role runs beside it."""
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
-    app = api(nullcontext(await http_services(container)), given)
+    app = api(nullcontext(container), given)
     async with _started(app):
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield App(client, container)
     await container.close()
+
+
+async def opened_api(container: AsyncContainer) -> None:
+    """Start the routes over a container, which must provide all that they need."""
+    async with routing(nullcontext(container)).lifespan():
+        pass
 
 
 @asynccontextmanager

@@ -15,12 +15,11 @@ from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.container import default_providers, make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import load_overrides, refuse_useless, replaced
 from entrypoints.composition.startup import build_container
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import BadSettings, Settings, load_settings
-from tests.support.app import KEY, NowhereProvider
+from tests.support.app import KEY, NowhereProvider, opened_api
 from tests.support.readme import code
 
 SHOP = code("Swap an adapter", "python")
@@ -153,7 +152,7 @@ async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
     chosen: Any = await container.get(port)
     assert chosen is MINE
     assert sibling is None or await container.get(sibling) is not MINE
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     await container.close()
 
 
