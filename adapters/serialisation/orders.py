@@ -41,6 +41,8 @@ class _Order(msgspec.Struct):
 
 #: Amounts are written digit by digit, as numbers: `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
+#: Looked up in each document, so made once.
+_NEXT_STATUSES = {status: status.next for status in OrderStatus}
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
@@ -73,7 +75,7 @@ class JsonOrderRenderer:
             id=record.id,
             owner=record.owner,
             reference=record.reference,
-            lines=OrderLines(lines, Money.of(record.total, currency)),
+            lines=OrderLines(lines, Money(record.total, currency)),
             status=record.status,
             version=record.version,
             revision=record.revision,
@@ -92,7 +94,7 @@ class JsonOrderRenderer:
             total_price=record.total,
             currency=record.currency,
             status=record.status,
-            next_statuses=record.status.next,
+            next_statuses=_NEXT_STATUSES[record.status],
             version=record.version,
             created_at=record.created_at,
             updated_at=record.updated_at,
@@ -115,6 +117,7 @@ def _line(line: OrderLine) -> _Line:
 
 
 def _restored(line: _Line, currency: Currency) -> OrderLine:
-    price = None if line.price is None else Money.of(line.price, currency)
+    # Stored amounts have the digits of their currency.
+    price = None if line.price is None else Money(line.price, currency)
     attributes: Attributes = line.attributes or NO_ATTRIBUTES
     return OrderLine(line.product_id, line.name, line.quantity, price, attributes)
