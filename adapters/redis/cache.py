@@ -1,4 +1,4 @@
-"""Orders kept close to every reader, for all processes."""
+"""The order cache of all processes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,18 +18,19 @@ from libraries.redis_client.script import Script
 
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
-#: A reader that is slower than this does not fill.
+#: A reader that takes longer does not fill the cache.
 _LEASE_SECONDS: Final = 5.0
-#: An offer that Redis executes later than this after the order began to be stored does nothing.
-#: Newer revisions are noted for twice as long, so that every offer that is not late sees them.
+#: An offer does nothing if Redis executes it later than this after the order began to be stored.
+#: Newer revisions are noted for twice as long, so that an offer in time finds them.
 _OFFER_SECONDS: Final = 2.0
 
 
 class RedisOrderCache:
-    """Each order as ready bytes for `ttl` seconds, behind a line with its facts.
+    """Caches each order as its response body for `ttl` seconds, behind a line of metadata.
 
     One `MGET` reads the entry and the generation; an entry of another generation is a MISS. Each
-    of the other steps is one script. See ADR 18 for why the cache never goes back.
+    of the other steps is one script. ADR 18 explains why the cache never returns an older revision
+    after a newer one.
     """
 
     def __init__(self, client: RedisClient, generation: CacheGeneration, ttl: float) -> None:
@@ -141,7 +142,7 @@ def _entry_of(document: OrderDocument) -> bytes:
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
-    """Return the entry's document; None if it is of another generation, or none of ours."""
+    """Return the document of an entry; None if it has another generation or format."""
     if generation is None or entry is None:
         return None
     begin = generation.find(b" ") + 1
