@@ -90,7 +90,7 @@ class OrderWrites:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[OrderTransaction]:
-        """Begin a transaction. What follows a commit is done when the block is left."""
+        """Begin a transaction. The wakeup and the cache follow when the block is left."""
         async with self._storage.begin() as transaction:
             order_transaction = OrderTransaction(transaction, self._renderer)
             yield order_transaction
