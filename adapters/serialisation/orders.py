@@ -1,4 +1,4 @@
-"""An order as JSON: the bytes that HTTP, cache, storage, events and stored answers share."""
+"""Orders as JSON: the bytes that HTTP, cache, storage and events share."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from domain.order.status import OrderStatus
 class _Line(msgspec.Struct, omit_defaults=True):
     product_id: str | None = None
     name: str | None = None
-    quantity: int = 0  # never: so that it is always written
+    quantity: int = 0  # no quantity is 0, so it is always written
     price: Decimal | None = None
     attributes: dict[str, Any] | None = None
 
@@ -39,7 +39,7 @@ class _Order(msgspec.Struct):
     processed_at: datetime | None
 
 
-#: Amounts are written digit by digit, as numbers: `19.90`.
+#: Amounts are numbers with all their digits: `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
 #: Looked up in each document, so made once.
 _NEXT_STATUSES = {status: status.next for status in OrderStatus}
@@ -47,7 +47,7 @@ _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
 class JsonOrderRenderer:
-    """Renders orders as the API's contract describes them."""
+    """`OrderRenderer` in the JSON of the API."""
 
     def record(self, order: Order) -> OrderRecord:
         """Return the order as it is stored."""

@@ -21,7 +21,7 @@ class ProcessedMessages(Protocol):
 
 
 class Effects(Protocol):
-    """Records effects of processing, without a unique key, so that the audit can find duplicates."""
+    """Records effects of processing. They have no unique key: the audit can find duplicates."""
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""

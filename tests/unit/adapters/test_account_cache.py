@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.memory.account_cache import FRESH, REMEMBERED, TimedAccountCache
+from adapters.memory.account_cache import FRESH_SECONDS, MAX_ENTRIES, TimedAccountCache
 from adapters.memory.storage import MemoryStorage
 from application.errors import Unavailable
 from domain.account import User
@@ -58,7 +58,7 @@ async def test_a_change_is_seen_after_a_second(
 ) -> None:
     await account_cache.get(alice.id)
     await accounts.update(EMAIL, disabled=True)
-    await clock.advance(FRESH)
+    await clock.advance(FRESH_SECONDS)
     assert await account_cache.get(alice.id) == replace(alice, disabled=True)
 
 
@@ -92,7 +92,7 @@ async def test_who_asked_longest_ago_is_forgotten_first(
     account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
 ) -> None:
     await account_cache.get(alice.id)
-    for _ in range(REMEMBERED):
+    for _ in range(MAX_ENTRIES):
         await account_cache.get(UserId(a_user_id()))
     accounts.asked = 0
     await account_cache.get(alice.id)
