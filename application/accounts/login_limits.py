@@ -5,7 +5,6 @@ from typing import Final
 
 from application.errors import RateLimited
 from application.ports.limits import Limit, RateLimiter
-from application.rate_limit_results import note
 
 #: The limit of an account over all addresses, and of an address over all accounts, as a multiple
 #: of the limit of one account from one address.
@@ -32,7 +31,6 @@ class LoginLimits:
         taken: list[tuple[Limit, str]] = []
         for limit, key in self._buckets(email, address):
             result = await self._limiter.hit(limit, key)
-            note(result)
             if not result.allowed:
                 await self._refund(taken)
                 raise RateLimited(result.retry_after)

@@ -80,7 +80,7 @@ def routing(
 
 def _router(group: Routes, injection: Injection) -> Router:
     handlers = [injection.bind(handler) for handler in group.handlers]
-    return Router("/", route_handlers=with_options(*handlers), tags=[group.tag])
+    return Router("/", route_handlers=with_options(*handlers))
 
 
 async def _access(container: AsyncContainer) -> Access:

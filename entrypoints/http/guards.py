@@ -1,6 +1,7 @@
-"""Who may ask, and how often: what stands before each route, in the order of its refusals.
+"""Authentication and rate limits: the checks before each route, in the order of its refusals.
 
-Each is a route's `before_request`: to every guard Litestar gives a fresh copy of the whole route.
+Each guard is a route's `before_request`, because Litestar gives its own guards a fresh copy of the
+whole route.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from application.accounts.authenticate import Authenticate
-from application.errors import NotAuthenticated, RateLimited, TokenMissing
-from application.ports.limits import Limit, RateLimiter, RateLimitResult
-from application.rate_limit_results import note
+from application.errors import NotAuthenticated, TokenMissing
+from application.ports.limits import Limit, RateLimiter
 from domain.account import User
+from entrypoints.http.admission import Admission
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
 from entrypoints.http.proxies.client_address import client_key
@@ -22,7 +23,7 @@ WhichLimit = Callable[[Settings], Limit | None]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What guards ask; `app.state.access` holds it from the start of the application."""
+    """The dependencies of the guards, in `app.state.access` from the start of the application."""
 
     authenticate: Authenticate
     limiter: RateLimiter
@@ -42,47 +43,47 @@ class Guard:
 
 
 def default_limit(settings: Settings) -> Limit | None:
-    """The limit over everything that has none of its own."""
+    """Return the limit of the routes that have no limit of their own."""
     return settings.rate_limit_default
 
 
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
-    """A guard that lets everybody in, as often as the limit of their address allows."""
+    """Return a guard that admits every client, within the limit of its address."""
 
     async def guard(request: ApiRequest) -> None:
-        await _taken(request, which, address_of(request))
+        await _hit(request, which, address_of(request)).require()
 
     return Guard(guard, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
-    """A guard that lets holders of a valid token in, as often as their own limit allows.
+    """Return a guard that admits clients with a valid token, within the limit of their user.
 
-    Who has no valid token is refused by the limit of their address before they are by the token.
+    A client without a valid token hits the limit of its address, whose refusal comes first.
     """
 
     async def guard(request: ApiRequest) -> None:
         request.scope["user"] = user = await _authenticated(request)
-        await _taken(request, which, str(user.id))
+        await _hit(request, which, str(user.id)).require()
 
     return Guard(guard, needs_token=True)
 
 
 def for_readers() -> Guard:
-    """As `for_users`, for a route that asks the cache while the limit is being asked.
+    """Return a guard as `for_users`, for a route that reads beside the hit of the limit.
 
-    The route awaits `request.admission` before it tells anything.
+    The route must read within `async with request.admission`.
     """
 
     async def guard(request: ApiRequest) -> None:
         request.scope["user"] = user = await _authenticated(request)
-        request.admission = _taken(request, default_limit, str(user.id))
+        request.admission = _hit(request, default_limit, str(user.id))
 
     return Guard(guard, needs_token=True)
 
 
 def address_of(request: ApiRequest) -> str:
-    """The key of the limits by address: the client's address, or the network that stands for it."""
+    """Return the key of the limits by address: the client's address, or its IPv6 network."""
     return client_key(
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),
@@ -100,23 +101,14 @@ async def _authenticated(request: ApiRequest) -> User:
     try:
         return await _access(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
-        await _taken(request, default_limit, address_of(request))
+        await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
-def _taken(request: ApiRequest, which: WhichLimit, key: str) -> Awaitable[None]:
+def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
     access = _access(request)
     limit = which(access.settings)
-    return _judged(access.limiter.hit(limit, key) if limit else None)
-
-
-async def _judged(asked: Awaitable[RateLimitResult] | None) -> None:
-    if asked is None:
-        return
-    result = await asked
-    note(result)
-    if not result.allowed:
-        raise RateLimited(result.retry_after)
+    return Admission(access.limiter.hit(limit, key) if limit else None)
 
 
 def _bearer_token(request: ApiRequest) -> str:

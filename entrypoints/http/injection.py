@@ -1,7 +1,7 @@
 """Parameters of handlers that are marked `FromDishka`: filled once, when the application starts.
 
-dishka's own integration asks the container in every request. Every use case lives as long as the
-process, so one look is enough.
+dishka's own integration calls the container in every request. Each of our use cases lives as long
+as the process, so it is got once.
 """
 
 from copy import copy

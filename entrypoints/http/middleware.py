@@ -12,8 +12,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from application.ports.limits import RateLimitResult
-from application.rate_limit_results import least, rate_limit_results
 from entrypoints.http.messages.headers import given_once
+from entrypoints.http.rate_limit_results import rate_limit_results, tightest
 from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
@@ -62,8 +62,8 @@ class _Exchange:
         self._send = send
         self._started = perf_counter()
         self._status = 0
-        self._allowances: list[RateLimitResult] = []
-        rate_limit_results.set(self._allowances)
+        self._rate_limit_results: list[RateLimitResult] = []
+        rate_limit_results.set(self._rate_limit_results)
         headers = given_once(scope)
         self.request_id = _request_id(headers.get(b"x-request-id", b""))
         # Two lines of it are no context (W3C Trace Context, section 3.2).
@@ -74,7 +74,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = int(message["status"])
             headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
-            result = least(self._allowances)
+            result = tightest(self._rate_limit_results)
             if result is not None:
                 headers += rate_limit_headers(result)
             message["headers"] = headers

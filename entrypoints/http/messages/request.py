@@ -1,6 +1,5 @@
 """A request to this API: its headers, and its user."""
 
-from collections.abc import Awaitable
 from typing import Any, cast
 
 from litestar import Request
@@ -8,6 +7,7 @@ from litestar.datastructures import State
 
 from domain.account import User
 from domain.actor import Actor
+from entrypoints.http.admission import Admission
 from entrypoints.http.messages.headers import joined, single
 
 
@@ -33,14 +33,14 @@ class ApiRequest(Request[User, Any, State]):
         return joined(self.scope, name)
 
     @property
-    def admission(self) -> Awaitable[None]:
-        """Whether its user may ask so often; behind `for_readers` alone, to be awaited once."""
-        asked: Awaitable[None] = cast("Any", self.scope)["admission"]
-        return asked
+    def admission(self) -> Admission:
+        """The admission that the guard `for_readers` has begun."""
+        admission: Admission = cast("Any", self.scope)["admission"]
+        return admission
 
     @admission.setter
-    def admission(self, asked: Awaitable[None]) -> None:
-        cast("Any", self.scope)["admission"] = asked
+    def admission(self, admission: Admission) -> None:
+        cast("Any", self.scope)["admission"] = admission
 
     @property
     def actor(self) -> Actor:

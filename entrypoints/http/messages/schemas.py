@@ -60,7 +60,7 @@ class StatusChange(Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class Registration(Struct, forbid_unknown_fields=True):
+class RegistrationSchema(Struct, forbid_unknown_fields=True):
     """An account to be opened."""
 
     email: NewEmail
@@ -76,7 +76,7 @@ class TokenForm(Struct):
     scope: str = ""
 
 
-class Account(Struct):
+class AccountSchema(Struct):
     """An account."""
 
     id: UUID
@@ -103,7 +103,7 @@ class OrderItem(Struct, omit_defaults=True):
     attributes: Attributes | None = None
 
 
-class Order(Struct, omit_defaults=True):
+class OrderSchema(Struct, omit_defaults=True):
     """An order."""
 
     id: UUID
@@ -144,7 +144,7 @@ class Health(Struct):
     status: Literal["ok"]
 
 
-class Readiness(Struct):
+class ReadinessSchema(Struct):
     """Whether the service can do its work, and how each of its dependencies is."""
 
     status: Literal["ok", "degraded", "down"]
