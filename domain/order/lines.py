@@ -19,7 +19,7 @@ MAX_PRODUCT_ID: Final = 64
 MAX_NAME: Final = 200
 
 
-class LineDraft(Protocol):
+class RequestedLine(Protocol):
     """A line of a request. No value has been validated."""
 
     @property
@@ -65,7 +65,7 @@ class OrderLines:
     total: Money
 
     @classmethod
-    def parse(cls, drafts: object, total: object, currency: object) -> "OrderLines":
+    def parse(cls, requested: object, total: object, currency: object) -> "OrderLines":
         """Return the lines of a request.
 
         Raises:
@@ -78,7 +78,7 @@ class OrderLines:
         # If the currency does not exist, the amounts are validated with the most digits.
         money = partial(Money.parse, currency=known or Currency("the currency", 4))
         total_price = errors.parse(money, total, "total_price")
-        lines = _parse_lines(drafts, money, errors)
+        lines = _parse_lines(requested, money, errors)
         total_price = errors.require(total_price)
         _ensure_sum(lines, total_price)
         return cls(tuple(lines), total_price)
@@ -96,22 +96,24 @@ def _ensure_sum(lines: Sequence[OrderLine], total: Money) -> None:
 
 
 def _parse_lines(
-    drafts: object, money: "partial[Money]", errors: ValidationErrors
+    requested: object, money: "partial[Money]", errors: ValidationErrors
 ) -> list[OrderLine]:
-    if not isinstance(drafts, Sequence) or isinstance(drafts, str | bytes):
+    if not isinstance(requested, Sequence) or isinstance(requested, str | bytes):
         errors.add("wrong-type", "Must be an array of items.", "items")
         return []
-    if not 1 <= len(drafts) <= MAX_LINES:
+    if not 1 <= len(requested) <= MAX_LINES:
         errors.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
         return []
-    lines = [_parse_line(draft, money, errors, index) for index, draft in enumerate(drafts)]
-    _ensure_all_priced_or_none(drafts, errors)
+    lines = [_parse_line(line, money, errors, index) for index, line in enumerate(requested)]
+    _require_all_prices_or_none(requested, errors)
     return lines
 
 
-def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], errors: ValidationErrors) -> None:
-    unpriced = [index for index, draft in enumerate(drafts) if draft.price is None]
-    if 0 < len(unpriced) < len(drafts):
+def _require_all_prices_or_none(
+    requested: Sequence[RequestedLine], errors: ValidationErrors
+) -> None:
+    unpriced = [index for index, line in enumerate(requested) if line.price is None]
+    if 0 < len(unpriced) < len(requested):
         for index in unpriced:
             errors.add(
                 "price-missing", "Either every item has a price, or none.", "items", index, "price"
@@ -119,17 +121,17 @@ def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], errors: ValidationEr
 
 
 def _parse_line(
-    draft: LineDraft, money: "partial[Money]", errors: ValidationErrors, index: int
+    requested: RequestedLine, money: "partial[Money]", errors: ValidationErrors, index: int
 ) -> OrderLine:
     at = ("items", index)
-    if draft.product_id is None and draft.name is None:
+    if requested.product_id is None and requested.name is None:
         errors.add("product-missing", "Must have a product_id, a name, or both.", *at)
     line = OrderLine(
-        errors.optional(parse_product_id, draft.product_id, *at, "product_id"),
-        errors.optional(parse_name, draft.name, *at, "name"),
-        errors.parse(parse_quantity, draft.quantity, *at, "quantity") or 1,
-        errors.optional(money, draft.price, *at, "price"),
-        errors.optional(parse_attributes, draft.attributes, *at, "attributes") or NO_ATTRIBUTES,
+        errors.optional(parse_product_id, requested.product_id, *at, "product_id"),
+        errors.optional(parse_name, requested.name, *at, "name"),
+        errors.parse(parse_quantity, requested.quantity, *at, "quantity") or 1,
+        errors.optional(money, requested.price, *at, "price"),
+        errors.optional(parse_attributes, requested.attributes, *at, "attributes") or NO_ATTRIBUTES,
     )
     if line.price and line.price.times(line.quantity).amount > MAX_AMOUNT:
         errors.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)

@@ -1,8 +1,7 @@
-"""Redis's adapters for the suites, each with a corner of the shared server to itself.
+"""Redis adapters for the suites, each with its own prefix on the shared server.
 
-Waiting would take a minute, and a machine that is busy for a moment must change nothing. So time
-passes when a test says so: what is cached has so much less time to live, and the limiter's script
-reads another clock than the server's own.
+Tests move the time instead of waiting, so that they depend on no machine's speed: they shorten the
+remaining lifetime of cached entries, and replace the clock of the limiter's script.
 """
 
 from collections.abc import AsyncIterator
@@ -85,7 +84,7 @@ class Unused:
 
 
 class DistantBell:
-    """Rings in one process and is heard in another."""
+    """`RelayWakeup` that notifies from one process and waits in another."""
 
     def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
         self.notify = here.notify
