@@ -4,7 +4,7 @@ Each guard is a route's `before_request`, because Litestar gives its own guards 
 whole route.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,24 +22,12 @@ WhichLimit = Callable[[Settings], Limit | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """The dependencies of the guards, in `app.state.access` from the start of the application."""
+class GuardDependencies:
+    """The dependencies of all guards; the application's state has them from its start."""
 
     authenticate: Authenticate
     limiter: RateLimiter
     settings: Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Runs before a route, as its `before_request`."""
-
-    check: Callable[[ApiRequest], Awaitable[None]]
-    needs_token: bool
-
-    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
-        """Return if the request may pass, or else raise."""
-        await self.check(request)
 
 
 def default_limit(settings: Settings) -> Limit | None:
@@ -47,39 +35,49 @@ def default_limit(settings: Settings) -> Limit | None:
     return settings.rate_limit_default
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Checks a request before its route, as the route's `before_request`.
+
+    With `needs_token` the limit is per user, and the route has the user. Otherwise it is per
+    address. A client without a valid token hits the limit of its address, whose refusal comes
+    first. With `reads_beside` the route must read within `async with request.admission`.
+    """
+
+    which: WhichLimit
+    needs_token: bool
+    reads_beside: bool = False
+
+    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
+        """Return if the client may make the request.
+
+        Raises:
+            RateLimited, NotAuthenticated, RepeatedHeader: it may not.
+        """
+        if self.needs_token:
+            request.scope["user"] = user = await _authenticated(request)
+            admission = _hit(request, self.which, str(user.id))
+        else:
+            admission = _hit(request, self.which, address_of(request))
+        if self.reads_beside:
+            request.admission = admission
+        else:
+            await admission.require()
+
+
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
     """Return a guard that admits every client, within the limit of its address."""
-
-    async def guard(request: ApiRequest) -> None:
-        await _hit(request, which, address_of(request)).require()
-
-    return Guard(guard, needs_token=False)
+    return Guard(which=which, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
-    """Return a guard that admits clients with a valid token, within the limit of their user.
-
-    A client without a valid token hits the limit of its address, whose refusal comes first.
-    """
-
-    async def guard(request: ApiRequest) -> None:
-        request.scope["user"] = user = await _authenticated(request)
-        await _hit(request, which, str(user.id)).require()
-
-    return Guard(guard, needs_token=True)
+    """Return a guard that admits clients with a valid token, within the limit of their user."""
+    return Guard(which=which, needs_token=True)
 
 
 def for_readers() -> Guard:
-    """Return a guard as `for_users`, for a route that reads beside the hit of the limit.
-
-    The route must read within `async with request.admission`.
-    """
-
-    async def guard(request: ApiRequest) -> None:
-        request.scope["user"] = user = await _authenticated(request)
-        request.admission = _hit(request, default_limit, str(user.id))
-
-    return Guard(guard, needs_token=True)
+    """Return a guard as `for_users`, for a route that reads beside the hit of the limit."""
+    return Guard(which=default_limit, needs_token=True, reads_beside=True)
 
 
 def address_of(request: ApiRequest) -> str:
@@ -88,27 +86,27 @@ def address_of(request: ApiRequest) -> str:
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),
         request.list_header(b"forwarded"),
-        _access(request).settings.trusted_proxies,
+        _dependencies(request).settings.trusted_proxies,
     )
 
 
-def _access(request: ApiRequest) -> Access:
-    access: Access = request.scope["litestar_app"].state.access
-    return access
+def _dependencies(request: ApiRequest) -> GuardDependencies:
+    dependencies: GuardDependencies = request.scope["litestar_app"].state.guard_dependencies
+    return dependencies
 
 
 async def _authenticated(request: ApiRequest) -> User:
     try:
-        return await _access(request).authenticate(_bearer_token(request))
+        return await _dependencies(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
         await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
 def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
-    access = _access(request)
-    limit = which(access.settings)
-    return Admission(access.limiter.hit(limit, key) if limit else None)
+    dependencies = _dependencies(request)
+    limit = which(dependencies.settings)
+    return Admission(dependencies.limiter.hit(limit, key) if limit else None)
 
 
 def _bearer_token(request: ApiRequest) -> str:

@@ -5,7 +5,7 @@ from msgspec import Struct
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
 from entrypoints.http.messages.schemas import HistoryActor, OrderSchema
-from entrypoints.http.messages.values import Moment
+from entrypoints.http.messages.values import Timestamp
 
 
 class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
@@ -16,7 +16,7 @@ class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
     after: OrderStatus
     actor: HistoryActor
     reason: str | None
-    at: Moment
+    at: Timestamp
 
 
 class OrderProcessed(Struct):
@@ -24,4 +24,4 @@ class OrderProcessed(Struct):
 
     order: OrderSchema
     outcome: Outcome
-    at: Moment
+    at: Timestamp
