@@ -89,6 +89,6 @@ class MemoryStorageProvider(Provider):
         return StorageChecks({})
 
     @provide
-    def gauges(self) -> StorageGauges:
-        """There is nothing to ask."""
-        return StorageGauges()
+    def gauges(self, outbox_admin: OutboxAdmin) -> StorageGauges:
+        """The outbox of the process; there is no pool."""
+        return StorageGauges(outbox_admin.state)
