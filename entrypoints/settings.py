@@ -197,8 +197,8 @@ class Settings:
         return tuple(name.upper() for name in _BACKING_SERVICES if getattr(self, name) is None)
 
     @property
-    def described(self) -> dict[str, str]:
-        """The adapters beside the storage, and the policy; no address, and no password."""
+    def summary(self) -> dict[str, str]:
+        """The adapters beside the storage, and the status policy; no address and no password."""
         return {
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",

@@ -65,8 +65,8 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
     """
     StopSignals()
     storage = await container.get(StorageLifecycle)
-    described = {**storage.described, **settings.described}
-    logger.info("starting", role="serve", workers=settings.workers, **described)
+    summary = {**storage.summary, **settings.summary}
+    logger.info("starting", role="serve", workers=settings.workers, **summary)
     try:
         async with opened(container, owns_storage=False):
             pass

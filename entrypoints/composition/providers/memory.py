@@ -39,7 +39,7 @@ class MemoryLifecycle(StorageLifecycle):
     is_exclusive = True
 
     @property
-    def described(self) -> Mapping[str, str]:
+    def summary(self) -> Mapping[str, str]:
         """Nothing is stored outside of the process."""
         return {"storage": "memory"}
 
