@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
@@ -16,6 +17,7 @@ from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
+from application.delivery.audit import AuditReader
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
@@ -64,6 +66,7 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    audit: AuditReader
     books: Books
     #: Advances the time of the storage by seconds.
     pass_time: Callable[[float], Awaitable[None]]
@@ -114,6 +117,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=MemoryAuditReader(storage),
         books=MemoryBooks(storage),
         pass_time=clock.advance,
     )
