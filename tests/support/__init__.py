@@ -1,1 +1,1 @@
-"""What tests are made of: a clock to move, orders and accounts to act with, adapters to act on."""
+"""Helpers of the tests: a movable clock, orders, accounts, adapters in memory and PostgreSQL."""

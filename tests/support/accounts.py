@@ -1,4 +1,4 @@
-"""Passwords and tokens without their cost."""
+"""Cheap passwords and tokens."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,12 +9,12 @@ from domain.ids import UserId
 
 
 def an_address(text: str) -> EmailAddress:
-    """An address that has only one spelling."""
+    """Return an address with only one spelling."""
     return EmailAddress(text, (text,))
 
 
 class PlainPasswords:
-    """`PasswordHasher` that hides nothing; `asked` is what it was asked to verify against."""
+    """A `PasswordHasher` without hashing. `asked` lists the stored hashes of all verifications."""
 
     def __init__(self, strength: str = "strong") -> None:
         self._strength = strength
@@ -32,7 +32,7 @@ class PlainPasswords:
 
 
 class PlainTokens:
-    """`TokenIssuer` and `TokenVerifier` that remember what they issued."""
+    """A `TokenIssuer` and `TokenVerifier` that stores the issued tokens."""
 
     def __init__(self, lifetime: int = 1800) -> None:
         self._lifetime = lifetime

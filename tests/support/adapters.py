@@ -1,4 +1,4 @@
-"""The ports that share one storage, whichever keeps it."""
+"""The ports that share one storage, on any adapter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -32,24 +32,24 @@ from tests.support.time import MovableClock
 
 
 class Books(Protocol):
-    """What is stored and no port shows: the operator and the audit read it past the ports."""
+    """Stored rows that no port returns, for assertions."""
 
     async def published(self) -> Sequence[EventId]:
-        """What was published, by position."""
+        """Return the ids of published events by position."""
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        """Each published event's position, and where the broker stored it first."""
+        """Return the position and first placement of each published event."""
 
     async def errors(self) -> Mapping[EventId, str]:
-        """Why events that wait were not published."""
+        """Return the last errors of unpublished events."""
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        """The order's rows in the ledger."""
+        """Return the order's rows of `effects`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """Every port that is about stored things, over one storage."""
+    """All ports of one storage."""
 
     storage: OrderStorage
     reader: OrderReader
@@ -65,7 +65,7 @@ class Adapters:
     directory: AccountDirectory
     passwords: PasswordStore
     books: Books
-    #: Let so many seconds pass for what waits in the storage.
+    #: Let this number of seconds pass for everything that waits in the storage.
     pass_time: Callable[[float], Awaitable[None]]
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
@@ -96,7 +96,7 @@ class MemoryBooks:
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
-    """All of them in memory, with nothing stored yet."""
+    """Return all ports on a new storage in memory."""
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)

@@ -1,4 +1,4 @@
-"""The whole API in this process, over the adapters of a test's choice, called without a socket."""
+"""The whole API in this process, with adapters of the test's choice, called without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -32,7 +32,7 @@ UNLIMITED = {
 
 
 class PlainPasswordsProvider(Provider):
-    """Passwords without their cost."""
+    """Provides passwords without hashing."""
 
     scope = Scope.APP
 
@@ -43,7 +43,7 @@ class PlainPasswordsProvider(Provider):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The API, and what stands behind it."""
+    """The API and its container."""
 
     client: httpx.AsyncClient
     container: AsyncContainer
@@ -51,7 +51,7 @@ class App:
 
 @asynccontextmanager
 async def running_app(database_url: str, *instead: Provider, **settings: str) -> AsyncIterator[App]:
-    """The API over PostgreSQL, or over what providers put `instead`; no role runs beside it."""
+    """Run the API on PostgreSQL, or on the adapters of `instead`, without any other role."""
     given = load_settings(UNLIMITED | settings)
     container = make_container(
         given,
@@ -68,14 +68,14 @@ async def running_app(database_url: str, *instead: Provider, **settings: str) ->
 
 
 async def opened_api(container: AsyncContainer) -> None:
-    """Start the routes over a container, which must provide all that they need."""
+    """Start the routes with a container, which must provide everything that they need."""
     async with routing(nullcontext(container)).lifespan():
         pass
 
 
 @asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """The application between its ASGI lifespan's start-up and shutdown."""
+    """Run the application between the start-up and shutdown of its ASGI lifespan."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -93,7 +93,7 @@ async def _started(app: Any) -> AsyncIterator[None]:
 
 
 class Caller:
-    """Calls the API from a thread that has no event loop."""
+    """Calls the API from a thread without an event loop."""
 
     def __init__(self, portal: BlockingPortal, app: App) -> None:
         self._portal = portal
@@ -106,7 +106,7 @@ class Caller:
         return self._portal.call(send)
 
     def process(self, order_id: str) -> None:
-        """Process an order, as the worker would."""
+        """Process an order as the worker does."""
 
         async def work() -> None:
             process_order = await self._app.container.get(ProcessOrder)
@@ -117,7 +117,7 @@ class Caller:
 
 @contextmanager
 def calling(database_url: str, *instead: Provider) -> Iterator[Caller]:
-    """The same, for tests that are not async."""
+    """Run the API for tests that are not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_app(database_url, *instead)) as app,

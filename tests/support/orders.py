@@ -1,4 +1,4 @@
-"""Orders and what their writes leave behind, made by the service's own code."""
+"""Orders and their rendered writes, made by the service's own code."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from domain.order.status import TRANSITIONS, OrderStatus
 from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
-#: Apart from the others: orders may be placed at any time, and their ids begin with it.
+#: A separate generator: tests place orders at any time, and ids begin with it.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
 CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)
@@ -31,7 +31,7 @@ CANCELED: Final = OrderStatus.CANCELED
 
 
 def way_to(status: OrderStatus) -> list[OrderStatus]:
-    """A way from PENDING to this status, without PENDING."""
+    """Return the steps from PENDING to this status, without PENDING."""
     if status is PENDING:
         return []
     before = next(each for each, after in TRANSITIONS.items() if status in after)
@@ -39,12 +39,12 @@ def way_to(status: OrderStatus) -> list[OrderStatus]:
 
 
 def a_user_id() -> UserId:
-    """Somebody's id, different each time."""
+    """Return a unique user id."""
     return UserId(IDS.new(NOW))
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """An order's id, greater each time if its time is."""
+    """Return an order id. Ids ascend with their times."""
     return OrderId(_ORDER_IDS.new(at))
 
 
@@ -53,7 +53,7 @@ def usd(amount: str) -> Money:
 
 
 def tea(quantity: int = 2) -> OrderLines:
-    """Some packets of tea at 4.50 each."""
+    """Return an order line of tea at 4.50 each."""
     price = usd("4.50")
     return OrderLines((OrderLine("tea", "Tea", quantity, price),), price.times(quantity))
 
@@ -65,12 +65,12 @@ def a_placed_order(
     lines: OrderLines | None = None,
     at: datetime = NOW,
 ) -> OrderChange:
-    """An order that was placed and not stored yet; each is newer than those before it."""
+    """Return a placed order that is not stored. Each is newer than the one before."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
 def an_order_write(change: OrderChange | None) -> OrderWrite:
-    """The write of a change, which must be one."""
+    """Render a change, which may not be None."""
     assert change is not None
     return CHANGE_RENDERER.render(change)
 
