@@ -1,4 +1,4 @@
-"""The parts of an adapter that a suite needs beside its port."""
+"""Ports with the means that their suites need."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from application.ports.events import EventPublisher, EventSource
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 
-#: The lifetime of entries in these suites, in seconds: so long that real time has no effect.
+#: Seconds that the caches of these suites keep an order, so many that the real time of a test does
+#: not matter.
 TTL: Final = 3_600.0
 
 PassTime = Callable[[float], Awaitable[None]]

@@ -131,7 +131,7 @@ async def test_pages_contain_every_account_once_by_id(adapters: Adapters) -> Non
     assert await adapters.directory.page(1, users[-1].id) == []
 
 
-async def test_changes_of_a_missing_account_return_none(adapters: Adapters) -> None:
+async def test_updating_a_missing_account_changes_nothing(adapters: Adapters) -> None:
     assert await adapters.accounts.update(EMAIL, disabled=True) is None
 
 

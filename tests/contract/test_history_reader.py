@@ -4,7 +4,7 @@ from tests.support.adapters import Adapters
 from tests.support.orders import PAID, SHIPPED, STAFF, an_order_id
 
 
-async def test_an_unknown_order_has_no_history(adapters: Adapters) -> None:
+async def test_a_missing_order_has_no_history(adapters: Adapters) -> None:
     assert await adapters.history.steps(an_order_id()) is None
 
 

@@ -1,4 +1,4 @@
-"""Limits of the adapters in memory, beyond their ports."""
+"""The bounds of the adapters in memory on size and time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -103,7 +103,7 @@ async def test_the_limiter_drops_idle_keys() -> None:
     assert len(limiter._empty_at) < 2_000
 
 
-async def test_the_limiter_keeps_active_keys() -> None:
+async def test_the_limiter_keeps_every_key_that_is_not_idle() -> None:
     limiter = MemoryRateLimiter(MovableClock().monotonic)
     once = Limit("once", 1, 60)
     visitors = [f"visitor {n}" for n in range(5_000)]

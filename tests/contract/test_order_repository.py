@@ -59,7 +59,7 @@ async def test_an_order_is_returned_as_stored(adapters: Adapters) -> None:
     assert await order_in(adapters, placed.order.id) == placed.order
 
 
-async def test_an_unknown_order_is_not_found(adapters: Adapters) -> None:
+async def test_a_missing_order_is_not_found(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
         with pytest.raises(OrderNotFound):
             await tx.orders.get(an_order_id())
@@ -87,7 +87,7 @@ async def test_an_uncommitted_transaction_is_rolled_back(adapters: Adapters) -> 
     await assert_unchanged(placed, adapters)
 
 
-async def test_a_transaction_with_an_exception_is_rolled_back(adapters: Adapters) -> None:
+async def test_a_transaction_that_raises_is_rolled_back(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
 
@@ -131,7 +131,9 @@ async def test_a_write_is_invisible_before_its_commit(adapters: Adapters) -> Non
     assert await adapters.reader.revision(placed.record.id) == 2
 
 
-async def test_a_transaction_reads_later_commits(adapters: Adapters) -> None:
+async def test_a_transaction_reads_writes_that_were_committed_after_it_began(
+    adapters: Adapters,
+) -> None:
     placed = await place(adapters)
     async with adapters.begin() as tx:
         await tx.orders.get(placed.record.id)

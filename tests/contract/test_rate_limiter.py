@@ -70,7 +70,7 @@ async def test_the_whole_count_is_available_after_reset(limiter: Limiter) -> Non
     assert (await limiter.limits.hit(LIMIT, KEY)).remaining == 2
 
 
-async def test_the_remaining_count_never_exceeds_the_limit(limiter: Limiter) -> None:
+async def test_an_idle_key_gets_no_more_than_the_whole_count(limiter: Limiter) -> None:
     await hit(limiter)
     await limiter.pass_time(2 * LIMIT.period)
     assert await hit(limiter, 4) == [True, True, True, False]
@@ -88,14 +88,14 @@ async def test_a_refunded_request_is_not_counted(limiter: Limiter) -> None:
     assert await hit(limiter, 2) == [True, False]
 
 
-async def test_a_refund_does_not_exceed_the_limit(limiter: Limiter) -> None:
+async def test_a_refund_leaves_no_more_than_the_whole_count(limiter: Limiter) -> None:
     await hit(limiter)
     await limiter.pass_time(LIMIT.period)
     await limiter.limits.refund(LIMIT, KEY)
     assert await hit(limiter, 4) == [True, True, True, False]
 
 
-async def test_a_refund_without_a_request_changes_nothing(limiter: Limiter) -> None:
+async def test_a_refund_without_a_hit_changes_nothing(limiter: Limiter) -> None:
     await limiter.limits.refund(LIMIT, KEY)
     assert await hit(limiter, 4) == [True, True, True, False]
 

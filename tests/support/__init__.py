@@ -1,1 +1,1 @@
-"""Helpers of the tests: a movable clock, orders, accounts, adapters in memory and PostgreSQL."""
+"""Test support: a movable clock, orders, accounts, and adapters with faults."""

@@ -9,12 +9,12 @@ from domain.ids import UserId
 
 
 def an_address(text: str) -> EmailAddress:
-    """Return an address with only one spelling."""
+    """Return an address with one spelling."""
     return EmailAddress(text, (text,))
 
 
 class PlainPasswords:
-    """A `PasswordHasher` without hashing. `asked` lists the stored hashes of all verifications."""
+    """`PasswordHasher` without hashing; `asked` has the hashes of all calls to `verify`."""
 
     def __init__(self, strength: str = "strong") -> None:
         self._strength = strength
@@ -32,7 +32,7 @@ class PlainPasswords:
 
 
 class PlainTokens:
-    """A `TokenIssuer` and `TokenVerifier` that stores the issued tokens."""
+    """`TokenIssuer` and `TokenVerifier` that keep the claims of each issued token."""
 
     def __init__(self, lifetime: int = 1800) -> None:
         self._lifetime = lifetime

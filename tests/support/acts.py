@@ -1,4 +1,4 @@
-"""Steps that tests perform on a storage."""
+"""Steps that prepare a storage for a test."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ from tests.support.time import NOW
 
 
 async def an_owner(to: Adapters) -> UserId:
-    """Store a new account, which can own orders."""
+    """Open an account, which each order needs; return its id."""
     user_id = a_user_id()
     user = User(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
     await to.accounts.add(user, "hash")
@@ -40,7 +40,7 @@ async def place(
 
 
 async def order_in(to: Adapters, order_id: OrderId) -> Order:
-    """Return the stored order."""
+    """Return the order as it is stored."""
     async with to.begin() as tx:
         return await tx.orders.get(order_id)
 
@@ -48,7 +48,7 @@ async def order_in(to: Adapters, order_id: OrderId) -> Order:
 async def move(
     to: Adapters, order_id: OrderId, *statuses: OrderStatus, by: Actor = STAFF
 ) -> OrderWrite:
-    """Move a stored order along its lifecycle, and return the last write."""
+    """Move a stored order along its lifecycle; return the last write."""
     for status in statuses:
         async with to.begin() as tx:
             order = await tx.orders.get(order_id)
@@ -78,18 +78,18 @@ async def publish(outbox: Outbox, size: int = 100) -> list[Event]:
 
 
 def placed(events: Iterable[Event]) -> dict[EventId, Placement]:
-    """Return placements with ascending offsets for these events."""
+    """Return consecutive placements of events."""
     return {event.id: Placement(0, offset) for offset, event in enumerate(events)}
 
 
 async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
-    """Return the eligible events and leave them unchanged."""
+    """Return the eligible events without marking them."""
     async with outbox.batch(size) as batch:
         return list(batch.events)
 
 
 def acknowledged(report: PublishReport) -> list[EventId]:
-    """Return the ids of the published events. Assert that all were published."""
+    """Return the stored events, which must be all of them."""
     assert (report.rejected, report.unreached) == ({}, {})
     return list(report.acknowledged)
 

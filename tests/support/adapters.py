@@ -1,4 +1,4 @@
-"""The ports that share one storage, on any adapter."""
+"""The ports over one storage, for each adapter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
@@ -16,6 +17,7 @@ from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
+from application.delivery.audit import AuditReader
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
@@ -32,24 +34,24 @@ from tests.support.time import MovableClock
 
 
 class Books(Protocol):
-    """Stored rows that no port returns, for assertions."""
+    """Reads stored facts that no port returns."""
 
     async def published(self) -> Sequence[EventId]:
-        """Return the ids of published events by position."""
+        """Return the published events by position."""
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        """Return the position and first placement of each published event."""
+        """Return the position and the first placement of each published event."""
 
     async def errors(self) -> Mapping[EventId, str]:
-        """Return the last errors of unpublished events."""
+        """Return the errors of unpublished events."""
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        """Return the order's rows of `effects`."""
+        """Return the effects of the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """All ports of one storage."""
+    """Every port of a storage."""
 
     storage: OrderStorage
     reader: OrderReader
@@ -64,8 +66,9 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    audit: AuditReader
     books: Books
-    #: Let this number of seconds pass for everything that waits in the storage.
+    #: Advances the time of the storage by seconds.
     pass_time: Callable[[float], Awaitable[None]]
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
@@ -96,7 +99,7 @@ class MemoryBooks:
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
-    """Return all ports on a new storage in memory."""
+    """Return the ports of a new, empty storage in memory."""
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
@@ -114,6 +117,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=MemoryAuditReader(storage),
         books=MemoryBooks(storage),
         pass_time=clock.advance,
     )

@@ -1,4 +1,4 @@
-"""Adapters that are unreachable, reject, or are interrupted."""
+"""Adapters that are out of reach, refuse calls, or are interrupted."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -75,7 +75,7 @@ class FlickeringCache:
 
 
 class Broker:
-    """An `EventPublisher` that records events, rejects some, and can become unreachable.
+    """`EventPublisher` that records arrived events, refuses events, and may go away.
 
     After `goes_away_after` further events it does not respond. Events of the orders in `cuts_off`
     do not reach it.
@@ -101,7 +101,7 @@ class Broker:
 
 
 class UncertainAccounts(MemoryAccounts):
-    """Accounts with a storage that can become unreachable. `asked` counts reads."""
+    """Accounts whose storage may be out of reach; `asked` counts the calls of `find`."""
 
     reachable = True
     asked = 0

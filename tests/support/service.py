@@ -1,4 +1,4 @@
-"""The whole service with adapters in memory."""
+"""The use cases over adapters in memory."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -31,11 +31,11 @@ CACHE_TTL_SECONDS: Final = 300
 
 
 async def nothing() -> None:
-    """Do nothing during the fulfilment."""
+    """Do nothing during a fulfilment."""
 
 
 class Shop:
-    """A `Fulfilment` that records orders. A test may set an action that happens meanwhile."""
+    """`Fulfilment` that records the orders; `meanwhile` runs during each fulfilment."""
 
     def __init__(self) -> None:
         self.fulfilled: list[OrderId] = []
@@ -48,7 +48,7 @@ class Shop:
 
 @dataclass
 class Service:
-    """The use cases of orders and their shared adapters."""
+    """The use cases of orders over one storage and one cache."""
 
     policy: StatusPolicy = StatusPolicy.OWNER
     clock: MovableClock = field(default_factory=MovableClock)
@@ -67,7 +67,7 @@ class Service:
         self.relay = self.relaying()
 
     def relaying(self) -> RelayOutbox:
-        """Return a new relay on the same storage, cache and broker, without state of its own."""
+        """Return a new relay over the same storage, cache and broker."""
         stored = self.stored
         update_cache = RefreshCache(stored.reader, self.cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
@@ -75,29 +75,29 @@ class Service:
         return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
 
     def writes(self, storage: OrderStorage) -> OrderWrites:
-        """Return the writes on `storage`."""
+        """Return `OrderWrites` over `storage`."""
         return OrderWrites(storage, CHANGE_RENDERER, self.cache, self.relay_wakeup)
 
     def changing(self, storage: OrderStorage) -> ChangeStatus:
-        """Return `ChangeStatus` on `storage`."""
+        """Return `ChangeStatus` over `storage`."""
         return ChangeStatus(self.writes(storage), self.policy, self.clock)
 
     def processing(self, storage: OrderStorage) -> ProcessOrder:
-        """Return `ProcessOrder` on `storage`."""
+        """Return `ProcessOrder` over `storage`."""
         return ProcessOrder(self.writes(storage), self.shop, self.clock)
 
     async def placed(self, reference: str | None = None) -> PlacedOrder:
-        """Place an order of a new owner, and consume its notification of the relay."""
+        """Place an order of a new owner, and consume the wakeup of the relay."""
         owner = await an_owner(self.stored)
         placed = await self.create(PlaceOrderCommand(owner, tea(), reference))
         await self.relay_wakeup.wait(0)
         return placed
 
     async def cached(self, order_id: OrderId) -> OrderDocument | None:
-        """Return the cached order, or None."""
+        """Return the cached document of the order, or None."""
         return (await self.cache.get(order_id)).document
 
     @property
     def relay_was_notified(self) -> bool:
-        """Whether the relay was notified since its last wait."""
+        """Whether the relay was notified since the last wait."""
         return self.relay_wakeup._notified.is_set()
