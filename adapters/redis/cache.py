@@ -33,8 +33,6 @@ class RedisOrderCache:
     after a newer one.
     """
 
-    asks_storage = False
-
     def __init__(self, client: RedisClient, generation: CacheGeneration, ttl: float) -> None:
         self._client = client
         self._generation = generation
@@ -133,9 +131,14 @@ class RedisOrderCache:
 
 
 def _entry_of(document: OrderDocument) -> bytes:
-    """Return the entry without its generation, which the script adds."""
-    header = f"{document.revision} {document.owner} {document.etag}\n".encode()
-    return header + document.body
+    """Return the entry without its generation, which the script adds.
+
+    The last word of the header stands in quotes because release 1.0 wrote it so: during a rolling
+    upgrade both releases read each other's entries.
+    """
+    processed = "p" if document.is_processed else ""
+    header = f'{document.revision} {document.owner} "v{document.version}{processed}"\n'
+    return header.encode() + document.body
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
@@ -147,7 +150,14 @@ def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | 
     if entry[:begin] != generation[:begin]:
         return None
     try:
-        revision, owner, etag = entry[begin:end].decode().split(" ")
-        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
+        revision, owner, version = entry[begin:end].decode().split(" ")
+        is_processed = version.endswith('p"')
+        return OrderDocument(
+            UserId(UUID(owner)),
+            int(version[2 : -2 if is_processed else -1]),
+            int(revision),
+            is_processed,
+            entry[end + 1 :],
+        )
     except ValueError:
         return None

@@ -1,6 +1,6 @@
 """The scripts of the cache; each is one atomic step.
 
-An entry is `generation revision owner etag`, a line end and the body; a lease is
+An entry is `generation revision owner "v<version>[p]"`, a line end and the body; a lease is
 `generation.token`. All take the keys of `CacheKeys.of_order`.
 """
 

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed; it writes the id of its task to a file.
+"""A worker in a separate process, to be killed. It writes the id of each task that it starts.
 
 `python -m tests.integration.task_worker URL PREFIX FILE SECONDS`: each run takes SECONDS.
 """

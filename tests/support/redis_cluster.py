@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from redis import Redis
 
-from tests.servers.found import Place, do_without, places
+from tests.servers.lookup import Source, allowed_sources, skip_or_fail
 from tests.servers.ports import HOST
 from tests.servers.process import LocalServer
 from tests.servers.redis import Valkey
@@ -114,10 +114,10 @@ def a_redis_cluster() -> Iterator[RedisCluster]:
 @pytest.fixture(scope="module")
 def redis_cluster() -> Iterator[RedisCluster]:
     """Yield a cluster that the tests of a module share."""
-    if Place.LOCAL not in places(os.environ):
-        do_without(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
+    if Source.LOCAL not in allowed_sources(os.environ):
+        skip_or_fail(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
     try:
         with a_redis_cluster() as cluster:
             yield cluster
     except Unavailable as missing:
-        do_without(Kind.REDIS, str(missing), os.environ)
+        skip_or_fail(Kind.REDIS, str(missing), os.environ)
