@@ -121,10 +121,12 @@ async def test_a_new_hash_changes_the_password_and_nothing_else(adapters: Adapte
 
 
 async def test_pages_contain_every_account_once_by_id(adapters: Adapters) -> None:
-    users = sorted((an_account(f"{n}@example.com") for n in range(5)), key=lambda user: user.id)
-    for user in reversed(users):
-        await adapters.accounts.add(user, "hash")
-    assert await adapters.directory.page(10) == users
+    accounts = sorted(
+        (an_account(f"{n}@example.com") for n in range(5)), key=lambda account: account.id
+    )
+    for account in reversed(accounts):
+        await adapters.accounts.add(account, "hash")
+    assert await adapters.directory.page(10) == accounts
     first = await adapters.directory.page(2)
     rest = await adapters.directory.page(3, first[-1].id)
     assert [*first, *rest] == accounts
