@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +94,15 @@ def topic_prefix(text: str) -> str:
     """What may stand before the name of a Kafka topic, which has 249 characters in all."""
     if not _TOPIC_PREFIX.fullmatch(text):
         raise ValueError("must have at most 200 of the characters A-Z a-z 0-9 . _ -")
+    return text
+
+
+def sender(text: str) -> str:
+    """The address of a sender, with or without a name before it (RFC 5322)."""
+    _, address = parseaddr(text)
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or not text.isprintable():
+        raise ValueError("must be an address such as shop@example.com")
     return text
 
 

@@ -72,6 +72,18 @@ class Settings:
         read.topic_prefix, "", "Before every topic and group, for those who share a cluster"
     )
     redis_prefix: str = _setting(read.text, "", "Before every key, for those who share a Redis")
+    smtp_url: str | None = _setting(
+        read.optional(addresses.smtp),
+        "",
+        "A mail server, for a mail to its owner when an order ships:"
+        " `smtp://user:password@host:587`, `smtps://…`; `?starttls=` is `required` (also where"
+        " unset, with a password), `auto` or `off`. Unset: no mail",
+    )
+    smtp_from: str | None = _setting(
+        read.optional(read.sender),
+        "",
+        "The sender of the mails: `shop@example.com`, or `Shop <shop@example.com>`",
+    )
     jwt_secret_key: bytes | None = _setting(
         read.optional(read.secret),
         "",
@@ -247,4 +259,6 @@ def _contradictions(values: Mapping[str, Any], known: Mapping[str, str]) -> dict
         login = ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
         missing = [name for name in login if not values.get(name.lower()) and name not in known]
         found |= dict.fromkeys(missing, "must be set with SASL")
+    if values.get("smtp_url") and not values.get("smtp_from") and "SMTP_FROM" not in known:
+        found["SMTP_FROM"] = "must be set where SMTP_URL is"
     return found

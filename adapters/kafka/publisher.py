@@ -13,10 +13,9 @@ from adapters.kafka.outcomes import Outcomes
 from adapters.kafka.producer import Producer
 from adapters.kafka.readiness import ensure_ready
 from adapters.kafka.topics import ensure_topics
-from application.delivery.messages import message_of
 from application.documents import Event
 from application.errors import BrokerUnavailable
-from application.ports.events import PublishReport
+from application.ports.events import MessageEncoder, PublishReport
 
 #: Seconds that `publish` takes at most, and `close`.
 AT_MOST: Final = 5.0
@@ -31,7 +30,7 @@ Partition: TypeAlias = tuple[str, int]
 
 
 class KafkaPublisher:
-    """Publishes to Kafka as CloudEvents; connects when there is something to publish.
+    """Publishes to Kafka; connects when there is something to publish.
 
     `prepare` is called as soon as the broker is there, and again when a topic is missing.
     """
@@ -39,11 +38,13 @@ class KafkaPublisher:
     def __init__(
         self,
         connection: KafkaConnection,
+        encoder: MessageEncoder,
         *,
         prepare: Prepare = ensure_topics,
         at_most: float = AT_MOST,
     ) -> None:
         self._connection = connection
+        self._encoder = encoder
         self._prepare = prepare
         self._is_prepared = False
         self._prepare_from = 0.0
@@ -126,7 +127,8 @@ class KafkaPublisher:
             if topic in missing:
                 outcomes.unreached[event.id] = missing[topic]
             else:
-                partitions[topic, producer.partition_of(topic, message_of(event).key)].append(event)
+                key = self._encoder.message(event).key
+                partitions[topic, producer.partition_of(topic, key)].append(event)
         await asyncio.gather(
             *(
                 self._send_to(partition, producer, some, outcomes)
@@ -143,7 +145,8 @@ class KafkaPublisher:
             return
         for event in events:
             try:
-                outcomes.sent[event.id] = await producer.send(*partition, message_of(event))
+                message = self._encoder.message(event)
+                outcomes.sent[event.id] = await producer.send(*partition, message)
             except Exception as error:  # noqa: BLE001 - it is about this event alone
                 outcomes.fail(event, error)
         pending = {outcomes.sent[event.id] for event in events if event.id in outcomes.sent}

@@ -140,6 +140,6 @@ def _delivery(record: ConsumerRecord) -> Delivery:
 
 
 def _defective(topic: str, placement: Placement, error: Exception) -> Delivery:
-    where = f"{topic}, partition {placement.partition}, offset {placement.offset}"
+    where = f"{topic}, partition {placement.log}, offset {placement.offset}"
     why = f"{type(error).__name__}: {error}"
     return Delivery(None, None, (), placement, f"the record at {where} cannot be decoded: {why}")

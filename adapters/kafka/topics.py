@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of
-from application.delivery.topics import PARTITIONS
+from adapters.kafka.partitions import PARTITIONS
 from application.errors import BrokerUnavailable
 
 logger = logging.getLogger(__name__)

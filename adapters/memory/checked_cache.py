@@ -1,5 +1,6 @@
 """A cache that the writes of other processes do not reach, made honest."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from application.documents import OrderDocument
@@ -42,6 +43,10 @@ class CheckedOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision of a written order, and end its lease."""
         return await self._cache.put(order_id, document)
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return those that could not be written."""
+        return await self._cache.put_many(documents)
 
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease of an order that is about to be stored for the first time."""

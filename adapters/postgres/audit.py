@@ -7,8 +7,8 @@ import asyncpg
 
 from adapters.postgres.audit_query import AUDIT
 from adapters.postgres.database import Database
-from application.delivery.audit import AuditProgress, AuditReport
-from application.delivery.topics import TYPES
+from application.delivery.topics import PROCESSING, TYPES
+from application.ports.audit import AuditProgress, AuditReport
 from domain.ids import OrderId
 from domain.order.status import TRANSITIONS
 
@@ -47,7 +47,7 @@ class PostgresAuditReader:
         ):
             estimate = await driver.fetchval(_ESTIMATE)
             rows = await driver.cursor(
-                AUDIT, now - stuck_after, not broker_reachable, _TRANSITIONS, _TOPICS
+                AUDIT, now - stuck_after, not broker_reachable, _TRANSITIONS, _TOPICS, PROCESSING
             )
             while chunk := await rows.fetch(_CHUNK):
                 _count(report, chunk)

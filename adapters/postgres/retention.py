@@ -1,4 +1,4 @@
-"""Expired dead letters and payloads."""
+"""Expired dead letters, payloads and inbox rows."""
 
 from datetime import datetime
 from typing import Final
@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 #: Seconds that a statement over much of the outbox may take.
 _DEADLINE_SECONDS: Final = 30.0
 
-# The events of a letter go with it: the same message may die once more, and then begins anew.
+# The events of a dead letter go with it: the same message may become one again, as a new one.
 _PURGE_DEAD_LETTERS: Final = """
 WITH gone AS (
     DELETE FROM dead_letters WHERE id IN (
@@ -47,6 +47,19 @@ WITH purged AS (
 SELECT count(*) FROM purged
 """
 
+PURGE_INBOX: Final = """
+WITH gone AS (
+    DELETE FROM inbox WHERE (consumer, order_id) IN (
+        SELECT consumer, order_id FROM inbox
+        WHERE admitted_at < $1 AND consumer <> 'order-processing'
+        ORDER BY admitted_at
+        LIMIT $2
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+
 
 class PostgresRetentionStore:
     """`RetentionStore` on PostgreSQL."""
@@ -55,12 +68,16 @@ class PostgresRetentionStore:
         self._database = database
 
     async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters that were put back before, with their events."""
+        """Delete at most `limit` dead letters that were replayed before, with their events."""
         return await self._purge(_PURGE_DEAD_LETTERS, before, limit)
 
     async def purge_payloads(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` payloads of events published before."""
         return await self._purge(PURGE_PAYLOADS, before, limit)
+
+    async def purge_inbox(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows of consumers other than the processing of orders."""
+        return await self._purge(PURGE_INBOX, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:
         async with self._database.driver(_DEADLINE_SECONDS) as driver:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import PROMPT_SECONDS, Database, within
@@ -39,9 +40,9 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved
 """
-# Only the inbox's own key may say "done"; any other failure is a failure.
-_ADMIT: Final = """
-INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+# Only a conflict on the inbox's own key means that the message was processed.
+_ADD_MESSAGE: Final = """
+INSERT INTO inbox (consumer, order_id, admitted_at) VALUES ($1, $2, $3)
 ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
 RETURNING true
 """
@@ -101,10 +102,10 @@ class PostgresProcessedMessages:
     def __init__(self, driver: Connection) -> None:
         self._driver = driver
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:
-        """Whether this transaction is the one to record the order's processing."""
+    async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
+        """Add a message; return False if another transaction has added and committed it."""
         await _ensure_begun(self._driver)
-        return bool(await self._driver.fetchval(_ADMIT, order_id, now))
+        return bool(await self._driver.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:

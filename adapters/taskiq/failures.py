@@ -10,8 +10,8 @@ from typing import Final
 
 from taskiq import AsyncBroker, TaskiqMessage
 
-from application.delivery.outages import DATABASE, outages
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
+from libraries.outages import outages
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class TaskFailures:
     ) -> None:
         """Run a task; whatever it raises becomes the verdict, and no error of taskiq's."""
         try:
-            with outages.noticing(DATABASE):
+            with outages.noticing(Unavailable.server):
                 await task()
         except BaseException as error:  # noqa: BLE001 - taskiq, too, lets no task end its receiver
             verdict.set(await self._judge(broker, message, error))

@@ -6,10 +6,10 @@ from taskiq import AsyncBroker
 from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
-from application.delivery.outages import QUEUE, outages
-from application.errors import Unavailable
+from application.errors import QueueUnavailable, Unavailable
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import beat
+from libraries.outages import outages
 
 PROCESS_ORDER: Final = "process_order_task"
 
@@ -27,7 +27,7 @@ class TaskiqQueue:
     async def process_order(self, order_id: OrderId) -> bool:
         """Have the order processed; False if it waits or runs already."""
         try:
-            with outages.noticing(QUEUE):
+            with outages.noticing(QueueUnavailable.server):
                 return await self._added(str(order_id))
         finally:
             beat()

@@ -9,7 +9,6 @@ from application.errors import Unavailable
 from application.ports.leases import Holder, Leases
 from application.ports.tasks import TaskQueue, UnprocessedOrders
 from domain.ids import OrderId
-from libraries.asyncio_tools.heartbeat import beat
 
 #: Unprocessed orders that one page looks at.
 PAGE_SIZE: Final = 500
@@ -68,7 +67,6 @@ class RequeueStalledOrders:
         if self._pass is None:
             self._pass = _Pass(await self._orders.now() - stalled_for)
         page = await self._orders.stalled(self._pass.cut_off, self._pass.after, PAGE_SIZE)
-        beat()
         added, handed_over = await self._hand_over(page.orders)
         if len(handed_over) < len(page.orders):
             self._pass.after = handed_over[-1]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from application.delivery.topics import PROCESSING
 from application.documents import OrderDocument
 from application.errors import ProcessingFailed, Unavailable
 from application.orders.conflict_retry import retrying
@@ -67,7 +68,7 @@ class ProcessOrder:
     async def _record_once(self, order_id: OrderId) -> tuple[Outcome, OrderDocument] | None:
         now = self._clock.now()
         async with self._begin() as tx:
-            if not await tx.inbox.admit(order_id, now):
+            if not await tx.inbox.add(PROCESSING, order_id, now):
                 return None
             order = await tx.orders.get(order_id, SYSTEM)
             with _own_failure():

@@ -1,4 +1,4 @@
-"""From the outbox to the broker, and from the broker to whoever acts on an event."""
+"""Events on their way from the outbox to the broker, and from the broker to consumers."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -7,14 +7,21 @@ from typing import Protocol, Self
 
 from application.documents import Event, Headers
 from domain.ids import EventId, OrderId
+from domain.order.status import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the broker stored a message."""
+    """The broker's address of a message: the number of a log, and the message's offset in it.
 
-    partition: int
+    Only the broker's adapter knows what the numbers mean.
+    """
+
+    log: int
     offset: int
+
+    def __str__(self) -> str:
+        return f"{self.log}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class PublishReport:
     acknowledged: Mapping[EventId, Placement] = field(default_factory=dict)
     #: Refused by the broker, which would refuse them again; the value is the reason.
     rejected: Mapping[EventId, str] = field(default_factory=dict)
-    #: Neither: the broker, or the partition, did not answer in time; the value is the reason. The
+    #: Neither: the broker, or one of its logs, did not answer in time; the value is the reason. The
     #: broker may have stored them, so that publishing them again may repeat them.
     unreached: Mapping[EventId, str] = field(default_factory=dict)
 
@@ -143,4 +150,64 @@ class EventSource(Protocol):
         """Say that all that was received is dealt with, and need not come again."""
 
     async def lag(self) -> Mapping[int, int]:
-        """By partition of ours, how many messages are not committed; none while that is unknown."""
+        """Return the number of uncommitted messages by log of the topic.
+
+        Only logs that this source reads are included; none if the broker does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and the group of consumers that share its messages."""
+
+    name: str
+    group: str
+
+
+class EventSources(Protocol):
+    """The broker, seen from all consumers of one process."""
+
+    def subscribe(self, topic: str, group: str) -> EventSource:
+        """Return a source of the topic's messages.
+
+        Every group receives each message; the members of a group share them. A new group of a
+        broker that stores messages begins with the oldest stored one.
+        """
+
+    async def lag(self) -> Mapping[Topic, Mapping[int, int]]:
+        """Return the lag of every source that `subscribe` has returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEvent:
+    """An event of an order, as a consumer receives it.
+
+    `id` is the same at every delivery of the event. `status` is the order's, right after the event;
+    None if this release does not know it.
+    """
+
+    id: EventId
+    type: str
+    order_id: OrderId
+    status: OrderStatus | None
+
+
+class EventHandler(Protocol):
+    """The use case that one consumer runs for each event of its topic."""
+
+    async def __call__(self, event: ReceivedEvent) -> None:
+        """Act on an event; return when its effect is durable.
+
+        Called with the events of one order in their order, at least once each.
+
+        Raises:
+            Unavailable: a server is out of reach; the event comes again as soon as it answers.
+            Exception: the event's own failure. After some attempts it becomes a dead letter.
+        """
+
+
+class MessageEncoder(Protocol):
+    """Makes messages of events, in the format that consumers agreed on."""
+
+    def message(self, event: Event) -> "Delivery":
+        """Return the message of an event; a copy of a message is equal to its original."""

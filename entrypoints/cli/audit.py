@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from application.delivery.audit import AuditProgress, AuditReader, AuditReport, Bad
+from application.ports.audit import AuditProgress, AuditReader, AuditReport, Bad
 from application.ports.system import Clock
 from domain.ids import OrderId
 from entrypoints.composition.service import opened_container

@@ -65,9 +65,17 @@ def relay() -> None:
 
 
 @app.command
-def consume() -> None:
-    """Hand each new order from Kafka to the task queue."""
-    _run_role("consume")
+def consume(name: str | None = None, /) -> None:
+    """Consume events from Kafka: new orders, to process them.
+
+    Parameters
+    ----------
+    name
+        The only consumer to run; without a name every consumer that is on runs.
+    """
+    from entrypoints.cli.role import run_consumers  # noqa: PLC0415 - as above
+
+    _run(run_consumers(_settings(), name))
 
 
 @app.command
@@ -180,9 +188,9 @@ def openapi() -> None:
 @app.command
 def asyncapi() -> None:
     """Print the AsyncAPI document of the events on Kafka."""
-    from entrypoints.messaging.asyncapi.document import document_text  # noqa: PLC0415 - as above
+    from entrypoints.composition.events_document import asyncapi_text  # noqa: PLC0415 - as above
 
-    sys.stdout.write(document_text())
+    sys.stdout.write(asyncapi_text())
 
 
 @app.command

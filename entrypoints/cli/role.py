@@ -7,6 +7,7 @@ from typing import Final
 
 from dishka import AsyncContainer
 
+from domain.errors import Invalid
 from entrypoints.cli.server import listening, serving_beside
 from entrypoints.cli.signals import Stop
 from entrypoints.composition.http import http_services
@@ -20,23 +21,50 @@ from entrypoints.composition.roles import (
 from entrypoints.composition.service import opened_container
 from entrypoints.http.app import api
 from entrypoints.http.routes import operations
+from entrypoints.messaging.subscriptions import (
+    Subscription,
+    find_subscription,
+    subscriptions_on,
+)
 from entrypoints.observability.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
 ROLES: Final[dict[str, Role]] = {
     "relay": relay_role,
-    "consume": consumer_role,
     "work": worker_role,
 }
 
 
+async def run_consumers(settings: Settings, name: str | None) -> int:
+    """Run the consumer with this name, or every one that is on; return the exit status.
+
+    Raises:
+        BadSettings: the consumer is off, or as `run_role`.
+        CannotStart: as `run_role`.
+        Invalid: there is no such consumer.
+    """
+    subscriptions = subscriptions_on(settings) if name is None else [_named(settings, name)]
+    return await _run(settings, "consume", consumer_role(*subscriptions))
+
+
 async def run_role(settings: Settings, name: str) -> int:
-    """Run a role until SIGINT or SIGTERM; the exit status.
+    """Run a role until SIGINT or SIGTERM; return the exit status.
 
     Raises:
         BadSettings: a backing service is missing: then `orders serve` runs every role itself.
         CannotStart: something that the role needs is not to be had.
     """
+    return await _run(settings, name, ROLES[name])
+
+
+def _named(settings: Settings, name: str) -> Subscription:
+    try:
+        return find_subscription(settings, name)
+    except ValueError as error:
+        raise Invalid.value("unknown-consumer", f"The name of a consumer {error}.") from error
+
+
+async def _run(settings: Settings, name: str, role: Role) -> int:
     if settings.missing_services:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
         raise BadSettings(dict.fromkeys(settings.missing_services, why))
@@ -46,7 +74,7 @@ async def run_role(settings: Settings, name: str) -> int:
         async with (
             opened_container(settings) as container,
             _admin(container, settings),
-            running(container, ROLES[name]),
+            running(container, role),
         ):
             stop.once_up(stopped.set)
             announce_ready(f"orders {name} is ready.")

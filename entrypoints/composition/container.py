@@ -16,6 +16,7 @@ from entrypoints.composition.providers.in_process import (
     InProcessKafkaProvider,
     InProcessRedisProvider,
 )
+from entrypoints.composition.providers.mail import MailProvider
 from entrypoints.composition.providers.metrics import MetricsProvider
 from entrypoints.composition.providers.postgres import PostgresProvider
 from entrypoints.composition.providers.system import SecurityProvider, SystemProvider
@@ -79,6 +80,7 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
         PostgresProvider(),
         _redis(settings),
         _kafka(settings),
+        MailProvider(),
         ApplicationProvider(),
     )
 

@@ -16,11 +16,11 @@ from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
-from application.ports.events import EventSource, RelayWakeup
+from application.ports.events import EventSources, RelayWakeup
 from application.ports.orders import OrderReader
-from application.ports.tasks import TaskQueue
 from entrypoints.composition.startup_context import StartupContext
-from entrypoints.messaging.consumer import consume
+from entrypoints.messaging.consumer import Consumer
+from entrypoints.messaging.subscriptions import Subscription
 from entrypoints.messaging.tasks import register_tasks
 from entrypoints.observability.metrics.scrape import SHARE_SECONDS, Metrics
 from entrypoints.observability.metrics.table import IS_SHARED
@@ -63,15 +63,22 @@ async def relay_role(container: AsyncContainer, supervisor: Supervisor, _: Async
     supervisor.start("relay", lambda: relay(relay_outbox, relay_wakeup))
 
 
-async def consumer_role(
-    container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack
-) -> None:
-    """`new_order` to the task queue."""
-    source = await container.get(EventSource)
-    tasks = await container.get(TaskQueue)
-    orders = await container.get(OrderReader)
-    bury = await container.get(DeadLetterMessage)
-    supervisor.start("consumer", lambda: consume(source, tasks, orders, bury))
+def consumer_role(*subscriptions: Subscription) -> Role:
+    """Return the role of these consumers, each with a loop of its own."""
+
+    async def start(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
+        sources = await container.get(EventSources)
+        for each in subscriptions:
+            consumer = Consumer(
+                each.topic,
+                await container.get(each.handler),
+                await container.get(OrderReader),
+                await container.get(DeadLetterMessage),
+            )
+            source = sources.subscribe(each.topic, each.group)
+            supervisor.start(f"consumer {each.group}", partial(consumer.run, source))
+
+    return start
 
 
 async def worker_role(

@@ -24,6 +24,7 @@ from entrypoints.composition.roles import (
 from entrypoints.composition.schema import migrate_schema, require_head
 from entrypoints.composition.startup_context import StartupContext
 from entrypoints.http.services import Services
+from entrypoints.messaging.subscriptions import subscriptions_on
 from entrypoints.observability.logs import logger
 from entrypoints.settings import Settings
 
@@ -36,7 +37,8 @@ async def running_service(settings: Settings, *instead: BaseProvider) -> AsyncIt
     """
     roles: list[Role] = [watch_role]
     if settings.missing_services:
-        roles += [watchdog_role, worker_role, consumer_role, relay_role]
+        consumers = consumer_role(*subscriptions_on(settings))
+        roles += [watchdog_role, worker_role, consumers, relay_role]
     async with (
         opened_container(
             settings, *instead, owns_data=bool(settings.missing_services)

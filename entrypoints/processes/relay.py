@@ -3,10 +3,11 @@
 import asyncio
 from typing import Final
 
-from application.delivery.outages import BROKER, DATABASE, outages
 from application.delivery.relay_outbox import BATCH, RelayOutbox
+from application.errors import BrokerUnavailable, Unavailable
 from application.ports.events import RelayWakeup
 from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
+from libraries.outages import outages
 
 #: Seconds after which the relay looks whether a ring was lost, or an event is to be retried.
 POLL_SECONDS: Final = 2.0
@@ -22,10 +23,10 @@ async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
         Unavailable, BrokerUnavailable: a server is out of reach; run it again.
     """
     while True:
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             done = await relay_outbox()
         if done:
-            outages.end(BROKER)
+            outages.end(BrokerUnavailable.server)
         round_done()
         with between_rounds():
             if not done:
@@ -37,7 +38,7 @@ async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
 async def _wait_for_work(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
     """Return when the bell has rung; after each poll, only if something waits."""
     while not await relay_wakeup.wait(POLL_SECONDS):
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             if await relay_outbox.has_work():
                 return
         beat()

@@ -7,11 +7,11 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Final
 
-from application.delivery.outages import DATABASE, outages
 from application.errors import BrokerUnavailable, Unavailable
 from entrypoints.observability.logs import logger
 from entrypoints.processes.backoff import Backoff
 from libraries.asyncio_tools.heartbeat import Heartbeat, between_rounds, heartbeat, round_done
+from libraries.outages import outages
 
 #: Seconds between two samples. A frozen process misses samples, and is not blamed for its freeze.
 SAMPLE_SECONDS: Final = 2.5
@@ -184,7 +184,7 @@ def with_database(act: Loop) -> Loop:
     """Return the same act, whose end shows whether the database is in reach."""
 
     async def noticed() -> None:
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             await act()
 
     return noticed

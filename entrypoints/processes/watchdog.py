@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from application.delivery.outages import outages
 from application.errors import Unavailable
 from libraries.asyncio_tools.heartbeat import between_rounds
+from libraries.outages import outages
 
 #: Seconds between two signs of life.
 PERIOD: Final = 0.5

@@ -25,10 +25,10 @@ from adapters.taskiq.failures import (
 )
 from adapters.taskiq.queue import AlreadyQueued
 from adapters.taskiq.traces import TaskTraces
-from application.delivery.outages import QUEUE, outages
 from application.errors import QueueUnavailable
 from libraries.asyncio_tools.cancellation import raise_if_cancelled
 from libraries.asyncio_tools.heartbeat import beat
+from libraries.outages import outages
 from libraries.task_stream.scripts import Added
 from libraries.task_stream.stream import Entry, TaskStream
 
@@ -201,7 +201,7 @@ class RedisStreamBroker(AsyncBroker):
             raise_if_cancelled()
             self._read_at = _now()
             try:
-                with outages.noticing(QUEUE):
+                with outages.noticing(QueueUnavailable.server):
                     entries = await self._stream.read(at_rest=self._is_empty)
             except QueueUnavailable:
                 await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from application.delivery.topics import PROCESSING
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.transaction import Transaction
@@ -32,7 +33,7 @@ from tests.support.time import NOW
 
 async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
     """All that a transaction can write, short of committing it."""
-    assert await tx.inbox.admit(order_id, NOW)
+    assert await tx.inbox.add(PROCESSING, order_id, NOW)
     await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id, STAFF)
     order.move_to(PAID, STAFF, None, NOW)
@@ -54,7 +55,7 @@ async def assert_unchanged(placed: OrderWrite, adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == []
     assert await adapters.books.effects(order_id) == []
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
 async def test_an_order_comes_back_as_it_was_stored(adapters: Adapters) -> None:
@@ -169,7 +170,7 @@ async def write_too_late(
 ) -> None:
     """Do all that processing does, but let something happen between reading and writing."""
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id, SYSTEM)
         await meanwhile()
         await tx.effects.record(order_id, order.finish_processing(NOW), NOW)
@@ -209,7 +210,7 @@ async def test_a_refused_write_takes_the_rest_of_its_transaction_with_it(
         await write_too_late(adapters, order_id, lambda: move(adapters, order_id, PAID))
     assert await adapters.books.effects(order_id) == []
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
 async def test_an_order_that_was_never_placed_cannot_be_changed(adapters: Adapters) -> None:

@@ -12,18 +12,20 @@ from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PostgresRetentionStore
-from application.delivery.audit import NAMED, AuditReport
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.delivery.purge import PAYLOADS_KEPT, Purged, PurgeExpired
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.ports.audit import NAMED, AuditReport
 from application.ports.events import Delivery
 from domain.ids import OrderId
+from libraries.asyncio_tools.heartbeat import beat
 from tests.integration.audit_damages import LETTER_DAMAGES, ORDER_DAMAGES
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters
+from tests.support.messages import ENCODER
 from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
 from tests.support.postgres import adapters_over
 from tests.support.time import HOUR, NOW, MovableClock
@@ -66,28 +68,25 @@ class Shop:
         """Purge everything that retention ever will."""
         clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
         store = PostgresRetentionStore(self.database)
-        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)(beat)
         assert purged is not None
         return purged
 
     async def dead_letter_message(self, order_id: OrderId) -> UUID:
-        """Bury a message that cannot be read; the id of its letter."""
-        dead_letters = self.stored.dead_letters
-        bury = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
-        assert await bury(Delivery(str(order_id).encode(), b"?"), "new_order", "no JSON")
-        return (await dead_letters.waiting(1))[0].id
+        """Make a dead letter of an unreadable message; return its id."""
+        message = Delivery(str(order_id).encode(), b"?")
+        assert await self._dead_letter(message, "new_order", "no JSON")
+        return (await self.stored.dead_letters.waiting(1))[0].id
 
-    async def bury(self, order_id: OrderId) -> None:
-        bury = DeadLetterOrder(
-            self.stored.announcements,
-            self.stored.dead_letters,
-            MemoryRelayWakeup(),
-            MovableClock(),
-            IDS,
-        )
-        assert await bury(order_id, "no tea left", 5)
+    async def dead_letter_order(self, order_id: OrderId) -> None:
+        use_case = DeadLetterOrder(self.stored.announcements, ENCODER, self._dead_letter)
+        assert await use_case(order_id, "no tea left", 5)
 
-    async def put_back_all(self) -> int:
+    @property
+    def _dead_letter(self) -> DeadLetterMessage:
+        return DeadLetterMessage(self.stored.dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
+
+    async def replay_all(self) -> int:
         dead_letters = self.stored.dead_letters
         return await ReplayDeadLetters(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS).all()
 
@@ -192,7 +191,7 @@ async def test_event_that_tells_another_outcome_than_the_effect_is_found(
 async def test_damage_to_a_dead_letter_is_found_with_its_reasons(shop: Shop, damage: str) -> None:
     statement, reasons = LETTER_DAMAGES[damage]
     letter_id = await shop.dead_letter_message(shop.pending)
-    assert await shop.put_back_all() == 1
+    assert await shop.replay_all() == 1
     assert wrong(await shop.audit()) == {}
     await shop.damage(statement, letter_id)
     assert (await shop.audit()).lost.reasons == {letter_id: tuple(reasons)}
@@ -200,7 +199,7 @@ async def test_damage_to_a_dead_letter_is_found_with_its_reasons(shop: Shop, dam
 
 async def test_letter_that_retention_has_purged_leaves_no_trace(shop: Shop) -> None:
     await shop.dead_letter_message(shop.pending)
-    await shop.put_back_all()
+    await shop.replay_all()
     while await publish(shop.stored.outbox):
         pass
     assert (await shop.purge()).dead_letters == 1
@@ -273,17 +272,17 @@ async def test_an_order_without_its_fact_does_not_wait_for_the_broker(shop: Shop
 
 
 async def test_a_dead_letter_is_stuck_until_it_is_put_back(shop: Shop) -> None:
-    await shop.bury(shop.pending)
+    await shop.dead_letter_order(shop.pending)
     assert wrong(await shop.audit()) == {"stuck": [shop.pending]}
     assert wrong(await shop.audit(broker_reachable=False)) == {"stuck": [shop.pending]}
-    assert await shop.put_back_all() == 1
+    assert await shop.replay_all() == 1
     report = await shop.audit()
     assert wrong(report) == {}
     assert report.pending == 1
 
 
 async def test_an_order_that_was_processed_all_the_same_is_not_stuck(shop: Shop) -> None:
-    await shop.bury(shop.pending)
+    await shop.dead_letter_order(shop.pending)
     await process(shop.stored, shop.pending)
     assert wrong(await shop.audit()) == {}
 

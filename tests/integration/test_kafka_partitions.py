@@ -11,7 +11,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from adapters.kafka.publisher import KafkaPublisher
-from application.delivery.messages import message_of
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
 from tests.servers.found import do_without
@@ -20,6 +19,7 @@ from tests.servers.kafka import SecondBroker
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
+from tests.support.messages import message_of
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -111,7 +111,7 @@ async def test_a_partition_without_a_leader_leaves_the_others_unharmed(
         # on; only the first round may have sent something on the connection that had just died.
         assert producers[1] is not None
         assert set(producers[1:]) == {producers[1]}
-        placements = {placement.partition for placement in report.acknowledged.values()}
+        placements = {placement.log for placement in report.acknowledged.values()}
         assert LAST not in placements
     finally:
         brokers.second.start()

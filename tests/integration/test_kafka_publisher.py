@@ -18,6 +18,7 @@ from tests.integration.kafka_tools import (
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 from tests.support.acts import acknowledged
+from tests.support.messages import ENCODER
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -135,7 +136,7 @@ async def test_the_publisher_may_be_closed_and_used_again(kafka: Kafka) -> None:
 async def test_who_is_not_there_is_named_with_the_reason() -> None:
     async with nothing_left_behind():
         # Nobody listens on port 1 of this machine.
-        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"))
+        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"), ENCODER)
         report = await publisher.publish(new_orders(1))
         [reason] = report.unreached.values()
         assert ":1: Connection refused" in reason
@@ -148,7 +149,7 @@ async def test_a_broker_that_speaks_no_tls_is_not_reached_by_it(kafka: Kafka) ->
     server = kafka.connection.bootstrap_servers
     connection = KafkaConnection(server, security_protocol="SSL")
     with pytest.raises(BrokerUnavailable):
-        await KafkaPublisher(connection).ping()
+        await KafkaPublisher(connection, ENCODER).ping()
 
 
 async def test_one_of_several_bootstrap_servers_is_enough(kafka: Kafka) -> None:

@@ -23,7 +23,6 @@ from adapters.taskiq.failures import DeadTask, TaskFailures
 from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
 from adapters.taskiq.worker import Worker, work
-from application.delivery.outages import OutageLog
 from application.errors import (
     ConcurrentUpdate,
     ProcessingFailed,
@@ -32,6 +31,7 @@ from application.errors import (
 )
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import Heartbeat, heartbeat
+from libraries.outages import OutageLog
 from libraries.task_stream import broker as redis_streams
 from libraries.task_stream import redis_server as server_module
 from libraries.task_stream.broker import RedisStreamBroker

@@ -12,16 +12,17 @@ from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
 from application.delivery.dead_letter_message import DeadLetterMessage
-from application.delivery.messages import message_of
 from application.delivery.purge import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, PurgeExpired
 from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.documents import Original
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
+from libraries.asyncio_tools.heartbeat import beat
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.messages import message_of
 from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
@@ -40,12 +41,12 @@ class House:
         while await publish(self.stored.outbox):
             pass
 
-    async def bury(self, message: Delivery = MESSAGE) -> bool:
+    async def dead_letter(self, message: Delivery = MESSAGE) -> bool:
         dead_letters = self.stored.dead_letters
-        bury = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
-        return await bury(message, "new_order", "no JSON")
+        dead_letter = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
+        return await dead_letter(message, "new_order", "no JSON")
 
-    async def put_back_all(self) -> int:
+    async def replay_all(self) -> int:
         dead_letters = self.stored.dead_letters
         clock = MovableClock(datetime.now(UTC))
         return await ReplayDeadLetters(dead_letters, MemoryRelayWakeup(), clock, IDS).all()
@@ -53,7 +54,7 @@ class House:
     async def purge(self, after: timedelta) -> Purged:
         store = PostgresRetentionStore(self.database)
         clock = MovableClock(datetime.now(UTC) + after)
-        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)(beat)
         assert purged is not None
         return purged
 
@@ -92,17 +93,17 @@ async def test_what_is_to_be_replayed_is_not_swept(house: House) -> None:
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.stored.outbox_admin.replay_order(write.record.id)
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     await house.publish_all()
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2, 0)
 
 
 async def test_the_payloads_of_processed_orders_go_when_they_are_old(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
-    assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0)
-    assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2)
+    assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0, 0)
+    assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2, 0)
     assert await house.payloads() == 0
     assert len(await house.stored.books.published()) == 2
 
@@ -114,7 +115,7 @@ async def test_payloads_stay_of_orders_that_are_not_processed_and_events_that_wa
     await house.publish_all()
     write = await place(house.stored)
     await process(house.stored, write.record.id)
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     assert await house.payloads() == 3
 
 
@@ -123,16 +124,16 @@ async def test_event_that_waits_for_its_replay_keeps_its_payload(house: House) -
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.change("UPDATE outbox SET replay_requested_at = now() WHERE revision = 1")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1, 0)
     await house.change("UPDATE outbox SET replay_requested_at = NULL")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1, 0)
 
 
 async def test_parked_event_keeps_its_payload(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.change("UPDATE outbox SET parked_at = now(), attempts = 20")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     assert await house.payloads() == 2
 
 
@@ -143,8 +144,8 @@ async def test_parked_event_keeps_its_payload(house: House) -> None:
 async def test_letter_whose_message_waits_for_an_operator_or_a_replay_is_kept(
     house: House, waits: str
 ) -> None:
-    await house.bury()
-    await house.put_back_all()
+    await house.dead_letter()
+    await house.replay_all()
     await house.publish_all()
     await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - the words above
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
@@ -169,10 +170,10 @@ async def test_a_tombstone_is_published_and_put_back_whatever_retention_removed(
     house: House,
 ) -> None:
     tombstone = replace(MESSAGE, value=None)
-    await house.bury(tombstone)
+    await house.dead_letter(tombstone)
     [copied] = await publish(house.stored.outbox)
     await house.purge(2 * PAYLOADS_KEPT)
-    await house.put_back_all()
+    await house.replay_all()
     [again] = await publish(house.stored.outbox)
     await house.purge(2 * PAYLOADS_KEPT)
     assert copied.payload is None
@@ -203,25 +204,25 @@ async def test_rows_that_release_1_0_wrote_are_read(house: House) -> None:
 
 async def test_more_than_one_batch_goes_in_one_purge(house: House) -> None:
     await many_copies(house, 2 * BATCH + 1)
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1, 0)
 
 
 async def test_a_letter_that_was_put_back_goes_when_it_is_old_and_its_message_may_die_again(
     house: House,
 ) -> None:
-    await house.bury()
-    await house.put_back_all()
+    await house.dead_letter()
+    await house.replay_all()
     await house.publish_all()
     assert (await house.purge(DEAD_LETTERS_KEPT - timedelta(minutes=1))).dead_letters == 0
     assert (await house.purge(DEAD_LETTERS_KEPT + timedelta(minutes=1))).dead_letters == 1
-    assert await house.bury()
+    assert await house.dead_letter()
     assert len(await publish(house.stored.outbox)) == 1
 
 
 async def test_a_letter_that_waits_or_whose_message_does_is_kept(house: House) -> None:
-    await house.bury()
+    await house.dead_letter()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
-    await house.put_back_all()
+    await house.replay_all()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     await house.publish_all()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 1

@@ -13,14 +13,14 @@ from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
 from adapters.security.keys import SigningKeys
 from adapters.taskiq.in_process import InProcessBroker
+from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
 from application.ports.accounts import Accounts
-from application.ports.events import EventPublisher, EventSource, RelayWakeup
+from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
-from application.ports.tasks import TaskQueue
 from entrypoints.composition.container import make_container
 from entrypoints.composition.http import http_services
 from entrypoints.composition.providers.memory import MemoryStorageProvider
@@ -39,7 +39,7 @@ NOWHERE = {
 SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
     "relay": (RelayOutbox, RelayWakeup),
-    "consume": (EventSource, TaskQueue),
+    "consume": (EventSources, HandOverOrder),
     "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, PurgeExpired, Database),
 }
 

@@ -11,7 +11,7 @@ from dishka import Provider, Scope, provide
 from adapters.memory.cache import MemoryOrderCache
 from adapters.security.keys import SigningKeys
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.events import EventPublisher, EventSource
+from application.ports.events import EventPublisher, EventSources
 from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment
 from entrypoints.composition.checks import BusChecks
@@ -137,7 +137,7 @@ def instead_of(*ports: type) -> Provider:
     [
         (Fulfilment, None),
         (EventPublisher, BusChecks),
-        (EventPublisher, EventSource),
+        (EventPublisher, EventSources),
         (Accounts, PasswordStore),
         (PasswordStore, Accounts),
     ],

@@ -17,12 +17,15 @@ from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.hand_over_order import HandOverOrder
+from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
 from application.delivery.refresh_cache import RefreshCache
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
+from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.place_order import PlaceOrder
@@ -58,6 +61,9 @@ class ApplicationProvider(Provider):
     requeue_stalled = provide(RequeueStalledOrders)
     dead_letter_message = provide(DeadLetterMessage)
     dead_letter_order = provide(DeadLetterOrder)
+    process_once = provide(ProcessOnce)
+    hand_over_order = provide(HandOverOrder)
+    mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)

@@ -21,7 +21,7 @@ from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
-from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.remedies import with_remedy_of_redis
 from entrypoints.observability.logs import logger
 from entrypoints.settings import BadSettings, Settings
@@ -70,9 +70,8 @@ class RedisProvider(Provider):
     @provide
     def broker(self, settings: Settings, dead_letter_order: DeadLetterOrder) -> AsyncBroker:
         """The broker of the tasks; who runs them starts and stops it."""
-        return RedisStreamBroker(
-            settings.redis_url or "", settings.redis_prefix, on_dead=burying(dead_letter_order)
-        )
+        on_dead = dead_lettering(dead_letter_order)
+        return RedisStreamBroker(settings.redis_url or "", settings.redis_prefix, on_dead=on_dead)
 
     @provide
     async def checks(self, link: RedisClient, settings: Settings) -> AsyncIterator[CacheChecks]:

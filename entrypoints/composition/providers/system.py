@@ -15,10 +15,12 @@ from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.clock import SystemClock
 from adapters.system.ids import Uuid7Generator
 from application.ports.accounts import EmailAddresses, PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.events import MessageEncoder
 from application.ports.orders import EventRenderer, OrderRenderer
 from application.ports.paging import Cursors
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
+from entrypoints.messaging.cloud_events import CloudEventsEncoder
 from entrypoints.settings import Settings
 
 
@@ -31,6 +33,7 @@ class SystemProvider(Provider):
     ids = provide(Uuid7Generator, provides=IdGenerator)
     orders = provide(JsonOrderRenderer, provides=OrderRenderer)
     events = provide(JsonEventRenderer, provides=EventRenderer)
+    messages = provide(CloudEventsEncoder, provides=MessageEncoder)
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:

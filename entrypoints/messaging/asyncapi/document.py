@@ -1,10 +1,10 @@
 """The AsyncAPI document, made from the table of messages."""
 
 import json
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Final
 
-from application.delivery.topics import NEW_ORDER, PARTITIONS, PROCESSING_GROUP
+from application.delivery.topics import NEW_ORDER, PROCESSING
 from application.ports.events import Delivery
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.schemas import schemas_of
@@ -55,14 +55,13 @@ _SERVER: Final = {
 }
 
 
-@cache
-def document_text() -> str:
-    """The document as JSON to be read by people too: the same text every time."""
-    return f"{json.dumps(document(), indent=2)}\n"
+def document_text(partitions: Mapping[str, int]) -> str:
+    """Return the document as indented JSON: the same text every time."""
+    return f"{json.dumps(document(partitions), indent=2)}\n"
 
 
-def document() -> dict[str, Any]:
-    """The document."""
+def document(partitions: Mapping[str, int]) -> dict[str, Any]:
+    """Return the document; `partitions` has the number of partitions of each topic."""
     shapes = [message.shape for message in MESSAGES if message.shape]
     schemas, components = schemas_of(shapes)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
@@ -76,7 +75,9 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": _SERVER},
-        "channels": {message.topic: _channel(message) for message in MESSAGES},
+        "channels": {
+            message.topic: _channel(message, partitions[message.topic]) for message in MESSAGES
+        },
         "operations": dict(map(_sending, MESSAGES)) | {"processOrder": _processing()},
         "components": {
             "messages": {each.id: _message(each, schemas.get(each.shape)) for each in MESSAGES},
@@ -85,10 +86,10 @@ def document() -> dict[str, Any]:
     }
 
 
-def _channel(message: Message) -> dict[str, Any]:
+def _channel(message: Message, partitions: int) -> dict[str, Any]:
     kafka = {
         "topic": message.topic,
-        "partitions": PARTITIONS[message.topic],
+        "partitions": partitions,
         "bindingVersion": _BINDING,
     }
     return {
@@ -134,7 +135,7 @@ def _sending(message: Message) -> tuple[str, dict[str, Any]]:
 
 def _processing() -> dict[str, Any]:
     (announcing,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
-    group = {"type": "string", "const": PROCESSING_GROUP}
+    group = {"type": "string", "const": PROCESSING}
     return {
         "action": "receive",
         "summary": "Process an order that was announced",

@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 
-#: What `application.delivery.messages` writes; each is text in UTF-8.
+#: The headers that `CloudEventsEncoder` writes; each is text in UTF-8.
 CLOUD_EVENT: Final[Schema] = {
     "title": "CloudEvent",
     "description": "CloudEvents 1.0, each attribute a header of the record.",

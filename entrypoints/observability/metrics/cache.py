@@ -1,5 +1,6 @@
 """Counting what the cache answers."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from application.documents import OrderDocument
@@ -34,6 +35,10 @@ class CountedOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision of a written order."""
         return await self.counted.put(order_id, document)
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return those that could not be written."""
+        return await self.counted.put_many(documents)
 
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease of an order that is about to be stored."""
