@@ -30,13 +30,13 @@ def parse_server(url: str) -> SmtpServer:
     Raises:
         ValueError: the URL is invalid; the text does not contain its password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"}:
-        raise ValueError("must be smtp://[user:password@]host[:port], or smtps://")
     try:
-        port = parts.port or _PORTS[parts.scheme]
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
-        raise ValueError("must have a port from 1 to 65535") from None
+        raise ValueError("must have a host, and a port from 1 to 65535") from None
+    if port is None or parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("must be smtp://[user:password@]host[:port], or smtps://")
     options = parse_qs(parts.query, keep_blank_values=True)
     starttls = options.pop("starttls", ["required" if parts.password else "auto"])[-1]
     if options:
