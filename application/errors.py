@@ -8,43 +8,29 @@ from domain.errors import OrderServiceError
 class InvalidCredentials(OrderServiceError):
     """The address or the password is wrong."""
 
-    code = "invalid-credentials"
-
 
 class NotAuthenticated(OrderServiceError):
     """The access token is not valid."""
-
-    code = "token-invalid"
 
 
 class TokenMissing(NotAuthenticated):
     """The request needs an access token."""
 
-    code = "token-missing"
-
 
 class TokenExpired(NotAuthenticated):
     """The access token has expired."""
-
-    code = "token-expired"
 
 
 class NotYourOrders(OrderServiceError):
     """Other people's orders are for staff alone."""
 
-    code = "not-your-orders"
-
 
 class NoSuchAccount(OrderServiceError):
     """There is no account with this address."""
 
-    code = "no-such-account"
-
 
 class RateLimited(OrderServiceError):
     """You have asked too often."""
-
-    code = "rate-limited"
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -61,8 +47,6 @@ OUTCOME_UNKNOWN: Final = (
 
 class Unavailable(OrderServiceError):
     """The service cannot answer just now."""
-
-    code = "unavailable"
 
     #: Seconds after which trying again makes sense.
     retry_after = 1
@@ -89,7 +73,6 @@ class MailRejected(Exception):
 class ConcurrentUpdate(Unavailable):
     """Another change came first; nothing was changed."""
 
-    code = "concurrent-update"
     server = ""  # a lost race is no outage
 
 

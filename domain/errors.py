@@ -1,4 +1,4 @@
-"""Every refusal of the service descends from `OrderServiceError` and carries a stable code."""
+"""The base class of every refusal, the refusals by the domain, and the errors of single values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,26 +6,19 @@ from typing import ClassVar, Final, Self
 
 from domain.order.status import OrderStatus
 
-#: Where in a document a value stands: the steps of an RFC 6901 pointer, unescaped.
+#: The position of a value in a document: the steps of an RFC 6901 pointer, unescaped.
 Path = tuple[str | int, ...]
 
 
 class OrderServiceError(Exception):
-    """A refusal that the service means: never a bug, always safe to show to the caller.
+    """A deliberate refusal: never a bug, and always safe to show to the caller.
 
-    The first line of a subclass's docstring is its title; `code` is what clients may branch on.
+    The message of a refusal that is raised without one is the first line of its class's docstring.
     """
 
-    code: ClassVar[str]
-
-    @classmethod
-    def title(cls) -> str:
-        """The refusal in a few words, the same for every occurrence (RFC 9457, `title`)."""
-        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
-
     def __str__(self) -> str:
-        """What happened; where nobody said more, the title."""
-        return super().__str__() or f"{self.title()}."
+        """Return the message."""
+        return super().__str__() or (self.__doc__ or "").partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +60,6 @@ def _clause(error: FieldError) -> str:
 class Invalid(OrderServiceError):
     """The request is well-formed, but what it says is not valid."""
 
-    code = "invalid-request"
-
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__(_described(self.errors))
@@ -82,19 +73,16 @@ class Invalid(OrderServiceError):
 class TotalMismatch(Invalid):
     """The total is not the sum of the lines."""
 
-    code = "total-mismatch"
+    #: The code of its one field error.
+    code: ClassVar[str] = "total-mismatch"
 
 
 class OrderNotFound(OrderServiceError):
     """There is no such order, or it is not yours to see."""
 
-    code = "order-not-found"
-
 
 class IllegalTransition(OrderServiceError):
     """The order's lifecycle has no such step."""
-
-    code = "illegal-transition"
 
     def __init__(
         self, current: OrderStatus, wanted: OrderStatus, allowed: Iterable[OrderStatus]
@@ -108,8 +96,6 @@ class IllegalTransition(OrderServiceError):
 class VersionConflict(OrderServiceError):
     """The precondition of the change does not match the order's version."""
 
-    code = "version-conflict"
-
     def __init__(self, version: int, detail: str = "") -> None:
         self.version = version
         super().__init__(
@@ -120,16 +106,10 @@ class VersionConflict(OrderServiceError):
 class StatusForbidden(OrderServiceError):
     """The status policy leaves this step to somebody else."""
 
-    code = "status-policy"
-
 
 class ReferenceTaken(OrderServiceError):
     """You already have an order with this reference."""
 
-    code = "reference-taken"
-
 
 class EmailTaken(OrderServiceError):
     """There is already an account with this address."""
-
-    code = "email-taken"

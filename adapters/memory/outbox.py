@@ -107,17 +107,17 @@ class MemoryRelayWakeup:
     """Wakes the relay of the same process."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._notified = asyncio.Event()
 
     def notify(self) -> None:
         """Say that there is something to publish."""
-        self._rung.set()
+        self._notified.set()
 
     async def wait(self, at_most: float) -> bool:
         """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
-                await self._rung.wait()
-        has_rung = self._rung.is_set()
-        self._rung.clear()
-        return has_rung
+                await self._notified.wait()
+        has_notified = self._notified.is_set()
+        self._notified.clear()
+        return has_notified

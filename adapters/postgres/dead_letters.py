@@ -1,4 +1,4 @@
-"""Dead letters, and the events that announced orders."""
+"""Dead letters, and the first events of orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,8 +24,8 @@ _EVENT_COLUMNS: Final = (
     "original_key",
     "original_headers",
 )
-# A dead letter and its event are one statement: both or neither.
-_ADD_EVENT: Final = """
+# A dead letter and its event are stored by one statement: both or neither.
+_INSERT_EVENT: Final = """
 INSERT INTO outbox (subject, revision, version, id, topic, type, payload, payload_is_null, at,
                     traceparent, original_key, original_headers)
 SELECT $1, kept.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json FROM kept
@@ -41,7 +41,7 @@ WITH kept AS (
         WHERE dead_letters.replayed_at IS NOT NULL
     RETURNING revision
 )
-{_ADD_EVENT}
+{_INSERT_EVENT}
 """  # noqa: S608 - a text of our own
 _REPLAY: Final = f"""
 WITH kept AS (
@@ -49,13 +49,13 @@ WITH kept AS (
     WHERE id = $1 AND replayed_at IS NULL
     RETURNING revision
 )
-{_ADD_EVENT}
+{_INSERT_EVENT}
 """  # noqa: S608 - a text of our own
 _WAITING: Final = "SELECT * FROM dead_letters WHERE replayed_at IS NULL ORDER BY at, id LIMIT $1"
 _WAITING_BY_ID: Final = """
 SELECT * FROM dead_letters WHERE replayed_at IS NULL AND id > $1 ORDER BY id LIMIT $2
 """
-#: Before every dead letter.
+#: Before all ids.
 _BEGINNING: Final = UUID(int=0)
 _FIND: Final = "SELECT * FROM dead_letters WHERE id = ANY($1) ORDER BY at, id"
 _ANNOUNCED: Final = "SELECT * FROM outbox WHERE subject = $1 AND revision = 1"
@@ -68,31 +68,31 @@ class PostgresDeadLetters:
         self._database = database
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Store a dead letter, and its copy in the outbox."""
-        return await self._write(_ADD, *_event_values(copy), *_dead_letter_values(dead_letter))
+        """Store a dead letter, and its copy in the outbox; return False if it is stored already."""
+        return await self._changes(_ADD, *_event_values(copy), *_dead_letter_values(dead_letter))
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, the oldest first."""
-        return await self._dead_letters(_WAITING, limit)
+        """Return at most `limit` waiting dead letters, oldest first."""
+        return await self._fetch(_WAITING, limit)
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, behind `after`, by id."""
-        return await self._dead_letters(_WAITING_BY_ID, after or _BEGINNING, limit)
+        """Return at most `limit` waiting dead letters after the id `after`, by id."""
+        return await self._fetch(_WAITING_BY_ID, after or _BEGINNING, limit)
 
     async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Return those that exist, the oldest first."""
-        return await self._dead_letters(_FIND, list(dead_letter_ids))
+        """Return the existing ones of these dead letters, oldest first."""
+        return await self._fetch(_FIND, list(dead_letter_ids))
 
     async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a dead letter as replayed, and add its message to the outbox."""
+        """Mark a dead letter as replayed, and store its message in the outbox."""
         _, *rest = _event_values(again)
-        return await self._write(_REPLAY, dead_letter_id, *rest, now)
+        return await self._changes(_REPLAY, dead_letter_id, *rest, now)
 
-    async def _write(self, statement: str, *values: object) -> bool:
+    async def _changes(self, statement: str, *values: object) -> bool:
         async with self._database.driver() as driver:
             return await driver.fetchval(statement, *values) is not None
 
-    async def _dead_letters(self, statement: str, *values: object) -> Sequence[DeadLetter]:
+    async def _fetch(self, statement: str, *values: object) -> Sequence[DeadLetter]:
         async with self._database.driver() as driver:
             return [_dead_letter(row) for row in await driver.fetch(statement, *values)]
 
@@ -104,14 +104,14 @@ class PostgresAnnouncements:
         self._database = database
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """Return the order's first event, unless its payload was purged."""
+        """Return the order's first event; None if it does not exist or has no payload any more."""
         async with self._database.driver() as driver:
             row = await driver.fetchrow(_ANNOUNCED, order_id)
         return event_of(row) if row and row["payload"] is not None else None
 
 
 def _event_values(event: Event) -> tuple[Any, ...]:
-    """The event's values, in the order of `_EVENT_COLUMNS`."""
+    """Return the event's values, in the order of `_EVENT_COLUMNS`."""
     values = values_of_event(event)
     return tuple(values[name] for name in _EVENT_COLUMNS)
 

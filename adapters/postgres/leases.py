@@ -1,10 +1,10 @@
-"""Leases as rows, measured by PostgreSQL's clock."""
+"""Leases as rows, timed by PostgreSQL's clock."""
 
 from typing import Final
 
 from adapters.postgres.database import Database
 
-# `now()` would be the time at which the statement began, before it waited for the row.
+# `now()` would be the time at which the transaction began, before the wait for the row.
 _ACQUIRE: Final = """
 INSERT INTO leases (name, holder, expires_at)
 VALUES ($1, $2, clock_timestamp() + $3::float8 * interval '1 second')

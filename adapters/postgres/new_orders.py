@@ -1,17 +1,16 @@
-"""Creating orders by group commit: concurrent creations share one statement and one commit."""
+"""Create orders by group commit: concurrent creations share one statement (ADR 5)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from adapters.postgres.batching import Shared
+from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from application.documents import OrderWrite
 
-#: The largest group.
-_GROUP: Final = 64
+_MAX_BATCH_SIZE: Final = 64
 
-# One statement is one transaction and one round trip, however many orders it carries.
+# One statement is one transaction and one round trip for any number of orders.
 _INSERT: Final = """
 WITH placed AS (
     INSERT INTO orders (id, user_id, reference, items, total_price, currency, status, version,
@@ -34,18 +33,19 @@ class PostgresNewOrders:
     """`NewOrders` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
-        self._insert = Shared(database, _insert_together, _GROUP, changes=True)
+        self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event; return when all are durable.
 
         Raises:
-            Unavailable: that took longer than the request may; what had not left yet never does.
+            Unavailable: the deadline of the request has passed. An order that was not sent by then
+                is never sent.
         """
         await self._insert(write)
 
 
-async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
+async def _insert_batch(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
     if not writes:
         return []
     columns = zip(*map(_parameters, sorted(writes, key=_unique_key)), strict=True)
@@ -54,14 +54,14 @@ async def _insert_together(driver: Connection, writes: Sequence[OrderWrite]) -> 
 
 
 def _unique_key(write: OrderWrite) -> tuple[int, str]:
-    """The order in which groups take the entries of the unique index: no two wait in a circle."""
+    """Sort key of a batch: all batches lock the unique index in one order, so none deadlock."""
     return write.record.owner.int, write.record.reference or ""
 
 
 def _parameters(write: OrderWrite) -> tuple[Any, ...]:
     step, event = write.step, write.event
     if step is None:
-        raise ValueError("a new order takes its first step")
+        raise ValueError("a new order has a first step")
     return (
         *write.record,
         step.by.kind.value,

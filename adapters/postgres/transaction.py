@@ -1,4 +1,4 @@
-"""One transaction over an order."""
+"""Transactions over an order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import PROMPT_SECONDS, Database, within
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, Database, within
 from adapters.postgres.row_mapping import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
@@ -19,8 +19,8 @@ from domain.ids import OrderId
 from domain.order.events import Outcome
 from domain.order.order import Order
 
-# Another writer's row lock is waited for; its revision then tells who was first. One statement is
-# one round trip: the order, its step and its event, or none of them.
+# The UPDATE waits for another writer's row lock and then finds another revision. One statement is
+# one round trip: it stores the order, its step and its event, or none of them.
 _SAVE: Final = """
 WITH saved AS (
     UPDATE orders SET status = $2::text, version = $3::int, revision = $4::int,
@@ -32,7 +32,7 @@ WITH saved AS (
                                reason, at)
     SELECT id, $3::int, $7::text, $2::text, $8::text, $9::uuid, $10::text, $11::timestamptz
     FROM saved WHERE $8::text IS NOT NULL
-), told AS (
+), announced AS (
     INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent)
     SELECT id, $4::int, $3::int, $12::uuid, $13::text, $14::text, $15::bytea, $16::timestamptz,
            $17::text
@@ -40,7 +40,7 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved
 """
-# Only a conflict on the inbox's own key means that the message was processed.
+# Only a conflict of the inbox's own key means that the message was processed before.
 _ADD_MESSAGE: Final = """
 INSERT INTO inbox (consumer, order_id, admitted_at) VALUES ($1, $2, $3)
 ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
@@ -58,22 +58,22 @@ class PostgresOrderRepository:
         self._renderer = renderer
 
     async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it."""
-        async with within(PROMPT_SECONDS):
+        """Return the order as of the last committed write."""
+        async with within(BEGIN_TIMEOUT_SECONDS):
             row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         if row is None or not visible_to.may_see(row["user_id"]):
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
-        """Store the write, its step and its event, on commit."""
+        """Store the write, its step and its event with the transaction."""
         await _ensure_begun(self._driver)
         if not await self._driver.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
 
 def _values(write: OrderWrite) -> tuple[Any, ...]:
-    """All that a write changes, in the order of `_SAVE`."""
+    """Return the parameters of `_SAVE`."""
     record, step, event = write.record, write.step, write.event
     return (
         record.id,
@@ -123,8 +123,8 @@ class PostgresEffects:
 class PostgresTransaction:
     """`Transaction` on one connection of PostgreSQL.
 
-    It begins with its first write, to save the round trips of a transaction that only reads: at
-    READ COMMITTED, a read sees what is committed when it runs, within a transaction or before.
+    It begins with its first write, so that a transaction that only reads needs no BEGIN and no
+    COMMIT. At READ COMMITTED, a read before BEGIN sees the same rows as one after it.
     """
 
     def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
@@ -134,12 +134,12 @@ class PostgresTransaction:
         self.effects = PostgresEffects(driver)
 
     async def commit(self) -> None:
-        """Make everything durable."""
+        """Commit; return when all writes are durable."""
         await self._driver.execute("COMMIT")
 
 
 class PostgresUnitOfWork:
-    """Begins transactions of PostgreSQL, at READ COMMITTED: the revision guards every write."""
+    """Begins transactions at READ COMMITTED; the revision guards every write (ADR 3)."""
 
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
         self._database = database
@@ -147,12 +147,12 @@ class PostgresUnitOfWork:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[PostgresTransaction]:
-        """A new transaction; leaving it without `commit` rolls it back."""
+        """Enter a new transaction; leaving it without `commit` rolls it back."""
         async with self._database.driver() as driver:
             try:
                 yield PostgresTransaction(driver, self._renderer)
             except asyncio.CancelledError:
-                raise  # the connection goes, and with it the transaction
+                raise  # the pool closes the connection, which ends the transaction
             except BaseException:
                 await _roll_back(driver)
                 raise
@@ -160,13 +160,13 @@ class PostgresUnitOfWork:
 
 
 async def _ensure_begun(driver: Connection) -> None:
-    """Begin the transaction unless that is done."""
+    """Begin the transaction unless it has begun."""
     if not driver.is_in_transaction():
-        async with within(PROMPT_SECONDS):
+        async with within(BEGIN_TIMEOUT_SECONDS):
             await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
 async def _roll_back(driver: Connection) -> None:
-    """End the transaction where it was not committed."""
+    """Roll the transaction back unless it was committed."""
     if driver.is_in_transaction():
         await driver.execute("ROLLBACK")

@@ -181,8 +181,9 @@ def replay_dead_letters(
 def openapi() -> None:
     """Print the OpenAPI document of the HTTP API."""
     from entrypoints.http.openapi.document import document_text  # noqa: PLC0415 - as above
+    from entrypoints.http.routes import ROUTES  # noqa: PLC0415 - as above
 
-    sys.stdout.write(document_text())
+    sys.stdout.write(document_text(ROUTES))
 
 
 @app.command

@@ -10,7 +10,6 @@ from dishka import AsyncContainer
 from domain.errors import Invalid
 from entrypoints.cli.server import listening, serving_beside
 from entrypoints.cli.signals import Stop
-from entrypoints.composition.http import http_services
 from entrypoints.composition.roles import (
     Role,
     consumer_role,
@@ -92,7 +91,7 @@ async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator
     if settings.admin_port is None:
         yield
         return
-    app = api(nullcontext(await http_services(container)), settings, routers=[operations.routes])
+    app = api(nullcontext(container), settings, routes=[operations.ROUTES])
     with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
         async with serving_beside(app, listener, settings.keep_alive):
             yield

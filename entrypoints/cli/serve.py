@@ -27,8 +27,8 @@ async def serve(settings: Settings) -> int:
             data_dir = data_dir_of(settings)
             data = {"data_dir": str(data_dir)} if data_dir else {}
             logger.info("starting", role="serve", **settings.described, **data)
-            async with running_service(settings) as services:
-                app = api(nullcontext(services), settings)
+            async with running_service(settings) as container:
+                app = api(nullcontext(container), settings)
                 server = Server(app, settings.keep_alive, lambda: announce(listener, data_dir))
                 stop.once_up(server.shut_down)
                 await server.serve(sockets=[listener])

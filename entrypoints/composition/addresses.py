@@ -25,9 +25,9 @@ def redis(text: str) -> str:
     Raises:
         ValueError: it is none, or a parameter cannot be honoured.
     """
-    from libraries.redis_client.urls import check  # noqa: PLC0415 - see above
+    from libraries.redis_client.urls import check_url  # noqa: PLC0415 - see above
 
-    check(text)
+    check_url(text)
     return text
 
 

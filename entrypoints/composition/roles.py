@@ -10,7 +10,6 @@ from dishka import AsyncContainer
 from taskiq import AsyncBroker
 
 from adapters.postgres.database import Database
-from adapters.taskiq.in_process import InProcessBroker
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
@@ -32,6 +31,7 @@ from entrypoints.processes.supervisor import Loop, Supervisor, every, with_datab
 from entrypoints.processes.watchdog import keep_alive
 from entrypoints.settings import Settings
 from libraries.asyncio_tools.heartbeat import stop_signal
+from libraries.task_stream.in_process import InProcessBroker
 
 #: Tasks that a worker runs at once; the fulfilment mostly waits.
 TASKS_AT_ONCE: Final = 256
@@ -131,8 +131,8 @@ def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
     if isinstance(broker, InProcessBroker):
         return lambda: _drain_at_the_end(broker)
     # It knows Redis, which a process without one need not load.
-    from adapters.taskiq.worker import Worker  # noqa: PLC0415 - as above
     from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
+    from libraries.task_stream.worker import Worker  # noqa: PLC0415 - as above
 
     assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third
     worker = Worker(broker, TASKS_AT_ONCE, TASKS_DRAIN_SECONDS)

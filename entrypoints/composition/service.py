@@ -10,7 +10,6 @@ from dishka.provider import BaseProvider
 from adapters.security.keys import SigningKeys
 from entrypoints.composition.container import default_providers, make_container
 from entrypoints.composition.embedded import opened_database, signing_secret
-from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import bad, load_overrides, refuse_useless, replaced
 from entrypoints.composition.roles import (
     Role,
@@ -23,15 +22,16 @@ from entrypoints.composition.roles import (
 )
 from entrypoints.composition.schema import migrate_schema, require_head
 from entrypoints.composition.startup_context import StartupContext
-from entrypoints.http.services import Services
 from entrypoints.messaging.subscriptions import subscriptions_on
 from entrypoints.observability.logs import logger
 from entrypoints.settings import Settings
 
 
 @asynccontextmanager
-async def running_service(settings: Settings, *instead: BaseProvider) -> AsyncIterator[Services]:
-    """The API's services, with every role that has no process of its own running beside them.
+async def running_service(
+    settings: Settings, *instead: BaseProvider
+) -> AsyncIterator[AsyncContainer]:
+    """The API's container, with every role that has no process of its own running beside them.
 
     Providers `instead` replace what they provide.
     """
@@ -45,7 +45,7 @@ async def running_service(settings: Settings, *instead: BaseProvider) -> AsyncIt
         ) as container,
         running(container, *roles),
     ):
-        yield await http_services(container)
+        yield container
 
 
 @asynccontextmanager

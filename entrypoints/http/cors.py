@@ -11,10 +11,10 @@ from typing import Any, Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from entrypoints.http.errors import PreflightRefused
 from entrypoints.http.messages.headers import joined, values_of
-from entrypoints.http.problems.errors import PreflightRefused
-from entrypoints.http.problems.responses import problem_answer
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.problems.responses import problem_response
+from entrypoints.http.responses.raw_response import Header, RawResponse
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _REQUEST_HEADERS: Final = (
@@ -64,7 +64,7 @@ _PREFLIGHT: Final = (
 )
 
 
-class Cors:
+class CorsMiddleware:
     """Answers preflights, and lets pages of the given origins read every other answer."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
@@ -82,12 +82,12 @@ class Cors:
                 send = self._readable(_origin(scope), send)
         return self._app(scope, receive, send)
 
-    def _answer_preflight(self, scope: Scope) -> Answer:
+    def _answer_preflight(self, scope: Scope) -> RawResponse:
         origin = _origin(scope)
         refusal = self._refusal(scope, origin)
         if refusal:
-            return problem_answer(scope, PreflightRefused(refusal), [_VARY_OF_PREFLIGHTS])
-        return Answer.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
+            return problem_response(scope, PreflightRefused(refusal), [_VARY_OF_PREFLIGHTS])
+        return RawResponse.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
 
     def _refusal(self, scope: Scope, origin: bytes) -> str | None:
         """Return what a preflight may not ask for, or None."""

@@ -4,25 +4,46 @@ Each is a route's `before_request`: to every guard Litestar gives a fresh copy o
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated, RateLimited, TokenMissing
-from application.ports.limits import Limit, RateLimitResult
+from application.ports.limits import Limit, RateLimiter, RateLimitResult
 from application.rate_limit_results import note
 from domain.account import User
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
-from entrypoints.http.problems.errors import RepeatedHeader
 from entrypoints.http.proxies.client_address import client_key
-from entrypoints.http.services import HttpLimits
+from entrypoints.settings import Settings
 
-#: Of an `ApiRequest`; Litestar's hooks are typed for requests of any kind.
-Guard = Callable[[Any], Awaitable[None]]
-WhichLimit = Callable[[HttpLimits], Limit | None]
+WhichLimit = Callable[[Settings], Limit | None]
 
 
-def default_limit(limits: HttpLimits) -> Limit | None:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What guards ask; `app.state.access` holds it from the start of the application."""
+
+    authenticate: Authenticate
+    limiter: RateLimiter
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Runs before a route, as its `before_request`."""
+
+    check: Callable[[ApiRequest], Awaitable[None]]
+    needs_token: bool
+
+    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
+        """Return if the request may pass, or else raise."""
+        await self.check(request)
+
+
+def default_limit(settings: Settings) -> Limit | None:
     """The limit over everything that has none of its own."""
-    return limits.default
+    return settings.rate_limit_default
 
 
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
@@ -31,7 +52,7 @@ def open_to_all(which: WhichLimit = default_limit) -> Guard:
     async def guard(request: ApiRequest) -> None:
         await _taken(request, which, address_of(request))
 
-    return guard
+    return Guard(guard, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
@@ -44,7 +65,7 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
         request.scope["user"] = user = await _authenticated(request)
         await _taken(request, which, str(user.id))
 
-    return guard
+    return Guard(guard, needs_token=True)
 
 
 def for_readers() -> Guard:
@@ -57,7 +78,7 @@ def for_readers() -> Guard:
         request.scope["user"] = user = await _authenticated(request)
         request.admission = _taken(request, default_limit, str(user.id))
 
-    return guard
+    return Guard(guard, needs_token=True)
 
 
 def address_of(request: ApiRequest) -> str:
@@ -66,22 +87,27 @@ def address_of(request: ApiRequest) -> str:
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),
         request.list_header(b"forwarded"),
-        request.services.trusted_proxies,
+        _access(request).settings.trusted_proxies,
     )
+
+
+def _access(request: ApiRequest) -> Access:
+    access: Access = request.scope["litestar_app"].state.access
+    return access
 
 
 async def _authenticated(request: ApiRequest) -> User:
     try:
-        return await request.services.authenticate(_bearer_token(request))
+        return await _access(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
         await _taken(request, default_limit, address_of(request))
         raise
 
 
 def _taken(request: ApiRequest, which: WhichLimit, key: str) -> Awaitable[None]:
-    services = request.services
-    limit = which(services.limits)
-    return _judged(services.limiter.hit(limit, key) if limit else None)
+    access = _access(request)
+    limit = which(access.settings)
+    return _judged(access.limiter.hit(limit, key) if limit else None)
 
 
 async def _judged(asked: Awaitable[RateLimitResult] | None) -> None:

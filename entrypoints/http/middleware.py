@@ -30,7 +30,7 @@ _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-class Edge:
+class RequestMiddleware:
     """Gives every request an id and every answer its common headers; answers HEAD as GET."""
 
     def __init__(self, app: ASGIApp) -> None:

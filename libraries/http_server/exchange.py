@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, cast
 
 from libraries.http_server import limits
 from libraries.http_server.head import Headers, RequestHead
+from libraries.http_server.output import Output
 from libraries.http_server.refusals import App, Refusal
 from libraries.http_server.response import ResponseHead
 
@@ -14,15 +15,13 @@ _NO_RESPONSE: Final = Refusal(500, "The application ended without a response.")
 
 
 class Channel(Protocol):
-    """The connection of an exchange."""
+    """The pipeline of an exchange."""
+
+    output: Output
 
     @property
     def default_headers(self) -> Headers:
         """The headers of every response."""
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the client is gone."""
 
     @property
     def is_last(self) -> bool:
@@ -31,21 +30,14 @@ class Channel(Protocol):
     def refusal_app(self, refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
 
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-
-    @property
-    def room(self) -> asyncio.Future[None] | None:
-        """What to await before more is written; None if there is room."""
-
     def body_taken(self) -> None:
-        """Read on, if reading had to wait for the application."""
+        """Resume reading if it waited for the application."""
 
     def response_ended(self) -> None:
-        """Go on with the next request, or end."""
+        """Continue with the next request, or end."""
 
     def close_after(self) -> None:
-        """Close once everything is sent."""
+        """Close the connection once everything is sent."""
 
 
 class Exchange:
@@ -53,6 +45,7 @@ class Exchange:
 
     def __init__(self, channel: Channel, head: RequestHead, scope: Any, app: App) -> None:
         self._channel = channel
+        self._output = channel.output
         self._head = head
         self.scope = scope
         self.app = app
@@ -109,7 +102,7 @@ class Exchange:
             await self.app(self.scope, self.receive, self.send)
         except BaseException:  # the cancellation at the end of a grace, too
             _logger.exception("exception in the application")
-        if not self.is_answered and not self._channel.is_lost:
+        if not self.is_answered and not self._output.is_lost:
             await self._give_up()
 
     async def _give_up(self) -> None:
@@ -127,7 +120,7 @@ class Exchange:
         """
         if self._expects_continue and not self._is_begun:
             self._expects_continue = False
-            self._channel.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not (self._is_over or self._body or (self.is_received and not self._end_is_taken)):
             self._arrival = asyncio.Event()
             await self._arrival.wait()
@@ -141,11 +134,11 @@ class Exchange:
 
     @property
     def _is_over(self) -> bool:
-        return self._channel.is_lost or self.is_answered or self._failure is not None
+        return self._output.is_lost or self.is_answered or self._failure is not None
 
     async def send(self, message: Any) -> None:
         """Send a part of the response; its head goes with the first part of its body."""
-        if self._channel.is_lost:
+        if self._output.is_lost:
             return
         if self.is_answered:
             raise RuntimeError(f"{message['type']} after the end of the response")
@@ -156,9 +149,9 @@ class Exchange:
             return
         if message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} in the body of the response")
-        while (room := self._channel.room) is not None:
-            await room
-        if not self._channel.is_lost:
+        while (drained := self._output.drained) is not None:
+            await drained
+        if not self._output.is_lost:
             self._write(message.get("body", b""), is_last=not message.get("more_body", False))
 
     def _write(self, body: bytes, *, is_last: bool) -> None:
@@ -171,7 +164,7 @@ class Exchange:
             data = body
         if not self._is_begun:
             data = self._begun(response) + data
-        self._channel.write(data)
+        self._output.write(data)
         if is_last:
             self.is_answered = True
             self._body.clear()

@@ -17,7 +17,7 @@ _SHAPE: Final = "must be redis://user:password@host:6379/0 or rediss://…"
 _Check = Callable[[str], object]
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Check a URL, and the files that it names.
 
     Raises:

@@ -13,16 +13,15 @@ from uuid import uuid4
 import pytest
 
 from adapters.redis import limits
-from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.relay_wakeup import RedisRelayWakeup
 from application.ports.events import RelayWakeup
 from application.ports.limits import Limit, RateLimitResult
-from libraries.redis_client.client import RedisClient
+from libraries.redis_client.script import Script
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
-from tests.support.redis import linked
+from tests.support.redis import ServiceClient, connected
 from tests.support.time import MovableClock
 
 _AGE: Final = """
@@ -40,43 +39,43 @@ end
 _SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
-def linked_alone(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RedisClient]:
-    """A link to the shared server, under a prefix of its own."""
+def client_of_test(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[ServiceClient]:
+    """Return a client of the shared server, with a key prefix of its own."""
     server: Shared = request.getfixturevalue("redis_server")
-    return linked(server.url, f"{uuid4().hex}:")
+    return connected(server.url, f"{uuid4().hex}:")
 
 
 @asynccontextmanager
 async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    async with linked_alone(request) as link:
-        yield Cache(RedisOrderCache(link, TTL), _ageing(link))
+    async with client_of_test(request) as client:
+        yield Cache(client.cache(TTL), _ageing(client))
 
 
 @asynccontextmanager
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
-    async with linked_alone(request) as link:
+    async with client_of_test(request) as client:
         clock = MovableClock()
-        hand = link.key("clock")
+        hand = client.key("clock")
 
         async def pass_time(seconds: float) -> None:
             await clock.advance(seconds)
             now = clock.now()
-            await link.call("SET", f"{hand}:s", int(now.timestamp()))
-            await link.call("SET", f"{hand}:us", now.microsecond)
+            await client.execute("SET", f"{hand}:s", int(now.timestamp()))
+            await client.execute("SET", f"{hand}:us", now.microsecond)
 
         await pass_time(0)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("_TAKE", "_REFUND"):
+            for name in ("_HIT", "_REFUND"):
                 source: str = getattr(limits, name)
                 assert source.count(_SERVERS_CLOCK) == 1
                 ours = f"redis.call('MGET', '{hand}:s', '{hand}:us')"
                 patch.setattr(limits, name, source.replace(_SERVERS_CLOCK, ours))
-            limiter = RedisRateLimiter(link, otherwise=Nobody())
+            limiter = RedisRateLimiter(client, fallback=Unused())
         yield Limiter(limiter, pass_time)
 
 
-class Nobody:
-    """`RateLimiter` that is not to be asked: Redis is there."""
+class Unused:
+    """A fallback that must not be used: Redis is available."""
 
     async def hit(self, limit: Limit, key: str) -> RateLimitResult:
         raise AssertionError(f"Redis did not count {limit} of {key}")
@@ -91,19 +90,22 @@ class DistantBell:
     def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
         self.notify = here.notify
         self.wait = there.wait
-        self._rung = there._rung
+        self._notified = there._notified
 
 
 @asynccontextmanager
 async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as relay_wakeup:
+    async with (
+        client_of_test(request) as client,
+        _listening(RedisRelayWakeup(client)) as relay_wakeup,
+    ):
         yield relay_wakeup
 
 
 @asynccontextmanager
 async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as there:
-        yield DistantBell(RedisRelayWakeup(link), there)
+    async with client_of_test(request) as client, _listening(RedisRelayWakeup(client)) as there:
+        yield DistantBell(RedisRelayWakeup(client), there)
 
 
 @asynccontextmanager
@@ -117,10 +119,10 @@ async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelay
         await relay_wakeup.close()
 
 
-def _ageing(link: RedisClient) -> PassTime:
-    age = link.script(_AGE)
+def _ageing(client: ServiceClient) -> PassTime:
+    age = Script(client, _AGE)
 
     async def pass_time(seconds: float) -> None:
-        await age([], link.prefix, round(seconds * 1000))
+        await age([], client.key_prefix, round(seconds * 1000))
 
     return pass_time

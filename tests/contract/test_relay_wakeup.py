@@ -76,6 +76,6 @@ async def test_a_wait_of_no_time_hears_a_bell_that_rang(relay_wakeup: RelayWakeu
 
 async def has_arrived(relay_wakeup: RelayWakeup) -> None:
     """Return when the ring has come from its process to this one, still to be heard."""
-    rung: asyncio.Event = vars(relay_wakeup)["_rung"]
+    rung: asyncio.Event = vars(relay_wakeup)["_notified"]
     async with asyncio.timeout(LONG):
         await rung.wait()

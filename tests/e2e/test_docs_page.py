@@ -19,7 +19,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from entrypoints.http.problems.catalogue import CATALOGUE, Entry
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.row import ProblemRow
 from tests.e2e.answers import assert_problem
 from tests.e2e.service import PASSWORD, Service, an_email
 
@@ -91,12 +92,12 @@ def test_the_document_is_served_and_is_the_one_that_the_command_prints(service: 
     assert answer.text == service.run("openapi").stdout
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.code)
-def test_every_problem_has_a_page(service: Service, entry: Entry) -> None:
-    page = service.http.get(f"/problems/{entry.code}")
+@pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.code)
+def test_every_problem_has_a_page(service: Service, row: ProblemRow) -> None:
+    page = service.http.get(f"/problems/{row.code}")
     assert page.status_code == 200
-    assert f"<code>{entry.code}</code>" in page.text
-    assert str(entry.status) in page.text
+    assert f"<code>{row.code}</code>" in page.text
+    assert str(row.status) in page.text
 
 
 # --- A browser

@@ -157,8 +157,8 @@ def test_a_refusal_for_good_is_not_waited_for(
     change: dict[str, str], reason: str, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
-    monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", LONG)
-    monkeypatch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+    monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", LONG)
+    monkeypatch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
     url = f"{postgres_server.url}?{urlencode(change)}"
     with capture_logs() as logs, pytest.raises(Misconfigured, match=reason):
         beside(postgresql.wait_for_postgresql, url)

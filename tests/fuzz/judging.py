@@ -8,13 +8,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from entrypoints.http.openapi.examples import REFUSED_BY_SERVER
-from entrypoints.http.problems.catalogue import ENTRY_OF
+from entrypoints.http.problems.lookup import row_of
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
 #: The codes of refusals that belong to no route.
-_OF_THE_SERVER: Final = tuple(error.code.encode() for error in REFUSED_BY_SERVER)
-_STATUSES_OF_THE_SERVER: Final = {ENTRY_OF[error.code].status for error in REFUSED_BY_SERVER}
+_OF_THE_SERVER: Final = tuple(row_of(error).code.encode() for error in REFUSED_BY_SERVER)
+_STATUSES_OF_THE_SERVER: Final = {row_of(error).status for error in REFUSED_BY_SERVER}
 PLACES: Final = {"pointer", "parameter", "header"}
 #: Where a path ends; a client keeps the fragment to itself, a strange one does not.
 _END_OF_PATH: Final = re.compile(rb"[?#]")
@@ -106,9 +106,8 @@ def _pattern(path: str) -> "re.Pattern[str]":
 
 def _document() -> Mapping[str, Any]:
     try:
-        document: Mapping[str, Any] = importlib.import_module(
-            "entrypoints.http.openapi.document"
-        ).document()
+        committed = importlib.import_module("entrypoints.http.openapi.committed")
+        document: Mapping[str, Any] = json.loads(committed.committed_text())
     except (ImportError, AttributeError):
         return {}
     return document

@@ -271,6 +271,14 @@ async def test_an_order_without_its_fact_does_not_wait_for_the_broker(shop: Shop
     assert wrong(report) == {"lost": [shop.pending], "stuck": [shop.pending]}
 
 
+async def test_the_inbox_of_another_consumer_is_no_concern_of_the_audit(shop: Shop) -> None:
+    async with shop.stored.begin() as tx:
+        for message_id in (shop.pending, shop.paid, an_order_id()):
+            await tx.inbox.add("shipping-mail", message_id, NOW)
+        await tx.commit()
+    assert (await shop.audit()).is_clean
+
+
 async def test_a_dead_letter_is_stuck_until_it_is_put_back(shop: Shop) -> None:
     await shop.dead_letter_order(shop.pending)
     assert wrong(await shop.audit()) == {"stuck": [shop.pending]}

@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.cache import RedisOrderCache
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.read_order import ReadOrder
 from application.ports.orders import CacheState, OrderReader
 from domain.actor import SYSTEM
 from domain.ids import OrderId
-from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.process import LocalServer
@@ -26,7 +24,7 @@ from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import PAID, STAFF
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -57,12 +55,12 @@ class SlowReader:
 class Process:
     """The use cases over a cache in Redis."""
 
-    link: RedisClient
+    link: ServiceClient
     service: Service
 
     async def read(self, order_id: OrderId) -> int:
         """Return the revision that a reader is shown, with Redis in reach."""
-        await reached(self.link)
+        await wait_available(self.link)
         found = await self.service.read(order_id, SYSTEM)
         assert found.cache is not CacheState.BYPASS
         return found.document.revision
@@ -80,15 +78,15 @@ class Process:
 
     async def evict(self, order_id: OrderId) -> None:
         """Delete everything of an order that Redis may evict under `volatile-ttl`."""
-        for key in await self.link.call("KEYS", f"*{order_id}*"):
-            if await self.link.call("PTTL", key) >= 0:
-                await self.link.call("DEL", key)
+        for key in await self.link.execute("KEYS", f"*{order_id}*"):
+            if await self.link.execute("PTTL", key) >= 0:
+                await self.link.execute("DEL", key)
 
     @asynccontextmanager
     async def slow_read(self, order_id: OrderId) -> AsyncIterator[None]:
         """Begin to read an order that is not cached; end, and fill, after the block."""
         slow = SlowReader(self.service.stored.reader)
-        read = ReadOrder(RedisOrderCache(self.link, TTL), slow)
+        read = ReadOrder(self.link.cache(TTL), slow)
         reading = asyncio.create_task(read(order_id, SYSTEM))
         async with asyncio.timeout(LONG):
             await asyncio.wait(
@@ -103,8 +101,8 @@ class Process:
 
 @asynccontextmanager
 async def a_process(url: str) -> AsyncIterator[Process]:
-    async with linked(url) as link:
-        yield Process(link, Service(cache=RedisOrderCache(link, TTL)))
+    async with connected(url) as link:
+        yield Process(link, Service(cache=link.cache(TTL)))
 
 
 @pytest.fixture
@@ -153,22 +151,22 @@ class TestSlowReader:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            await process.link.call("FLUSHALL")
+            await process.link.execute("FLUSHALL")
         assert await process.read(order_id) == 2
 
     async def test_and_the_newer_entry_expires(self, process: Process) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            for key in await process.link.call("KEYS", f"*order:{order_id}"):
-                await process.link.call("PEXPIRE", key, 1)
+            for key in await process.link.execute("KEYS", f"*order:{order_id}"):
+                await process.link.execute("PEXPIRE", key, 1)
             await gone(process.link, f"*order:{order_id}")
         assert await process.read(order_id) == 2
 
 
-async def gone(link: RedisClient, pattern: str) -> None:
+async def gone(link: ServiceClient, pattern: str) -> None:
     async with asyncio.timeout(LONG):
-        while await link.call("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
+        while await link.execute("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.01)
 
 
@@ -180,20 +178,20 @@ class TestLateOffer:
         await process.cached()  # Redis knows the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(process.link, "ask", lambda *words: held.append(words))
+            patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
             order_id = (await process.service.placed()).id
         [offer] = held
         return order_id, offer
 
     async def test_an_offer_in_time_is_a_hit(self, process: Process) -> None:
         order_id, offer = await self.late(process)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert (await process.service.read(order_id, SYSTEM)).cache is CacheState.HIT
 
     async def test_after_the_write(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_after_the_newer_entry_was_evicted(self, process: Process) -> None:
@@ -201,21 +199,21 @@ class TestLateOffer:
         await process.change(order_id)
         await process.read(order_id)
         await process.evict(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_after_a_flush(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("FLUSHDB")
-        await process.link.call(*offer)
+        await process.link.execute("FLUSHDB")
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
     async def test_after_the_notes_of_newer_revisions_were_evicted(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("DEL", process.link.cache_keys.recent)
-        await process.link.call(*offer)
+        await process.link.execute("DEL", process.link.generation.keys.recent)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
         await process.evict(order_id)
         await reached_generation(process)
@@ -227,13 +225,13 @@ class TestLateOffer:
         # Milliseconds are rounded: with 0 seconds, a fast machine would be in time.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(process.link, "ask", lambda *words: held.append(words))
+        monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
         order_id = (await process.service.placed()).id
         monkeypatch.undo()
         [(_, _, *offer)] = held
         await process.change(order_id)
-        await process.link.call("ZREM", process.link.cache_keys.recent, str(order_id))
-        await process.link.call("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
+        await process.link.execute("ZREM", process.link.generation.keys.recent, str(order_id))
+        await process.link.execute("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
         assert await process.read(order_id) == 2
 
 
@@ -244,14 +242,14 @@ async def reached_generation(process: Process) -> None:
             await asyncio.sleep(0.02)
 
 
-async def knows_the_generation(link: RedisClient) -> bool:
+async def knows_the_generation(link: ServiceClient) -> bool:
     with suppress(RedisUnavailable):
-        stored = await link.call("GET", link.cache_keys.generation) or b""
-        info = (await link.call("INFO", "replication")).decode()
-        known = link.server
+        stored = await link.execute("GET", link.generation.keys.generation) or b""
+        info = (await link.execute("INFO", "replication")).decode()
+        known = link.generation.current
         assert known is not None
-        is_present = f"master_replid:{known.identity.rpartition('/')[2]}\r\n" in info
-        return is_present and stored.decode() == f"{known.generation} {known.identity}"
+        is_present = f"master_replid:{known.server_id.rpartition('/')[2]}\r\n" in info
+        return is_present and stored.decode() == f"{known.name} {known.server_id}"
     return False
 
 
@@ -264,7 +262,7 @@ class TestOlderData:
         server.stop()
         shutil.copytree(data, tmp_path / "snapshot")
         server.start()
-        await reached(process.link)
+        await wait_available(process.link)
         await process.change(order_id)
         assert await process.read(order_id) == 2
         server.kill()
@@ -288,9 +286,9 @@ class TestOlderData:
             replication.silence()
             await process.change(order_id)
             server.kill()
-            await replica.call("REPLICAOF", "NO", "ONE")
+            await replica.execute("REPLICAOF", "NO", "ONE")
             address.redirect(other.url)
-            await reached(process.link)
+            await wait_available(process.link)
             assert await process.read(order_id) == 2
 
     async def test_the_server_takes_over_the_data_of_another_one_without_a_disconnection(
@@ -303,11 +301,11 @@ class TestOlderData:
 
             order_id = await process.cached()
             await replicate(older, port_of(server.url))
-            await older.call("REPLICAOF", "NO", "ONE")
+            await older.execute("REPLICAOF", "NO", "ONE")
             await process.change(order_id)
             assert await process.read(order_id) == 2
             await replicate(here, port_of(other.url))
-            await here.call("REPLICAOF", "NO", "ONE")
+            await here.execute("REPLICAOF", "NO", "ONE")
             await reached_generation(process)
             assert await process.read(order_id) == 2
 
@@ -318,10 +316,10 @@ class TestOlderData:
             await process.cached()
             server.pause()
             order_id = (await process.service.placed()).id  # the offer lies in its socket
-            process.link._at_most = 0.1
+            process.link._timeout_seconds = 0.1
             await process.change(order_id)
             server.resume()
-            await reached(process.link)
+            await wait_available(process.link)
             document = await process.service.stored.reader.find(order_id)
             assert document is not None
             # As the relay does, before it marks the event, or pays what it owes.
@@ -338,7 +336,7 @@ class TestGeneration:
             [before] = {generation_of(each) for each in processes}
             server.kill()
             server.start()
-            await asyncio.gather(*(reached(each.link) for each in processes))
+            await asyncio.gather(*(wait_available(each.link) for each in processes))
             [after] = {generation_of(each) for each in processes}
             assert after != before
 
@@ -355,7 +353,7 @@ class TestGeneration:
 
     async def test_after_a_flush_orders_are_cached_again(self, process: Process) -> None:
         order_id = await process.cached()
-        await process.link.call("FLUSHALL")
+        await process.link.execute("FLUSHALL")
         assert [(await process.service.read(order_id, SYSTEM)).cache for _ in range(2)] == [
             CacheState.MISS,
             CacheState.HIT,
@@ -363,8 +361,8 @@ class TestGeneration:
 
 
 def generation_of(process: Process) -> str:
-    assert process.link.server is not None
-    return process.link.server.generation
+    assert process.link.generation.current is not None
+    return process.link.generation.current.name
 
 
 def data_of(server: Server) -> Path:
@@ -391,7 +389,7 @@ class Operator:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, protocol=2)
 
-    async def call(self, *words: Any) -> Any:
+    async def execute(self, *words: Any) -> Any:
         return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
@@ -400,7 +398,7 @@ class Operator:
 
 async def replicate(replica: Operator, port: int) -> None:
     """Make a server the replica of another one, and return when it has its data."""
-    await replica.call("REPLICAOF", "127.0.0.1", port)
+    await replica.execute("REPLICAOF", "127.0.0.1", port)
     async with asyncio.timeout(LONG):
-        while (await replica.call("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
+        while (await replica.execute("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.02)

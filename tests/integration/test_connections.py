@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.actor import SYSTEM
@@ -91,9 +91,9 @@ async def run_on(url: str, statement: str) -> Any:
 async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     assert proxy.forget() == SIZE
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)  # they have rested
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)  # they have rested
     assert await read(database) == 1
     monkeypatch.undo()
     # The first one that was dead has condemned the others.
@@ -104,9 +104,9 @@ async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
 async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     proxy.forget()
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     async with asyncio.timeout(LONG):
         assert await asyncio.gather(*(read(database) for _ in range(14))) == [1] * 14
 
@@ -114,7 +114,7 @@ async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
 async def test_a_connection_that_is_alive_is_used_again_after_a_rest(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     assert [await read(database) for _ in range(14)] == [1] * 14
     assert proxy.accepted == SIZE
 
@@ -135,9 +135,9 @@ async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
 
 
 def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr("adapters.postgres.connection._FAREWELL", 0.1)
+    monkeypatch.setattr("adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(
-        "adapters.postgres.database._in_time",
+        "adapters.postgres.database._timeout",
         lambda each: asyncio.timeout(0.2 if each == seconds else None),
     )
 
@@ -165,15 +165,15 @@ async def test_a_transaction_notices_a_silent_connection_when_it_begins(
     monkeypatch: pytest.MonkeyPatch,
     begin: Callable[[Adapters], Awaitable[None]],
 ) -> None:
-    assert PROMPT_SECONDS < 2
+    assert BEGIN_TIMEOUT_SECONDS < 2
     proxy.forget()
     with monkeypatch.context() as patch:
-        let_one_bound_end_a_wait(patch, PROMPT_SECONDS)
+        let_one_bound_end_a_wait(patch, BEGIN_TIMEOUT_SECONDS)
         async with asyncio.timeout(LONG):
             with pytest.raises(Unavailable) as refusal:
                 await begin(adapters_over(database))
     assert str(refusal.value) == NOTHING_CHANGED
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     await begin(adapters_over(database))
 
 
@@ -187,7 +187,7 @@ async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
         with pytest.raises(Unavailable):  # noqa: PT012 - the connection goes silent in the block
             async with adapters.outbox.batch(10) as batch:
                 proxy.forget()
-                let_one_bound_end_a_wait(monkeypatch, PATIENCE)
+                let_one_bound_end_a_wait(monkeypatch, USE_TIMEOUT_SECONDS)
                 await batch.rejected(dict.fromkeys((each.id for each in batch.events), "no"))
 
 

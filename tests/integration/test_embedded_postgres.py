@@ -22,7 +22,7 @@ from typing import IO, Any, Self, TypeVar, cast
 import asyncpg
 import pytest
 
-from adapters.postgres.connection import Server
+from adapters.postgres.connector import Connector
 from adapters.postgres.targets import targets_of
 from libraries.embedded_postgres import (
     AlreadyServing,
@@ -204,7 +204,7 @@ def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
         monkeypatch.setenv(name, "/nowhere.invalid")
 
     async def read(url: str) -> object:
-        connection = await Server(url).connect()
+        connection = await Connector(url).connect()
         try:
             return await connection.fetchval("SELECT current_user::text")
         finally:

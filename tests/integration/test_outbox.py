@@ -12,7 +12,7 @@ import pytest
 
 from adapters.postgres import outbox_admin
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.connection import IDLE_IN_TRANSACTION_SECONDS
+from adapters.postgres.connector import IDLE_IN_TRANSACTION_SECONDS
 from adapters.postgres.database import Database
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_batch import UnmarkableEvents

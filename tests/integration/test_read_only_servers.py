@@ -122,7 +122,7 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used(
         hosts = [each.rpartition("@")[2].partition("/")[0] for each in (standby.url, primary)]
         hosts.insert(0, f"127.0.0.1:{silent.port}")
         # A host that says nothing may not use up the time of the others.
-        monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", 3 * 5.0)
+        monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", 3 * 5.0)
         url = primary.replace(hosts[-1], ",".join(hosts))
         async with opened(url) as database:
             await becomes_writable(database)

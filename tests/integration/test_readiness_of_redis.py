@@ -31,8 +31,8 @@ SECRET = "pw-of-ada"
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_PATIENCE", LONG)
     monkeypatch.setattr(readiness, "_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._TRUSTED_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_a_key_that_some_command_met_is_told(server: Server, operator: Any
     await operator.set("shop:{orders}:lease:1", "a foreigner")
     async with a_process(server) as (ready, link):
         await report_of(ready, "ok")
-        asked = link.ask("LPUSH", link.key("lease:1"), "x")
+        asked = link.try_submit("LPUSH", link.key("lease:1"), "x")
         assert asked is not None
         await asyncio.wait([asked])
         assert asked.exception() is not None

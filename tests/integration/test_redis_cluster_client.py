@@ -23,7 +23,7 @@ from libraries.redis_client.client import RedisClient
 from tests.servers.process import LocalServer
 from tests.support.deadlines import LONG
 from tests.support.orders import a_user_id, an_order_id
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 from tests.support.redis_cluster import (
     NODES,
     ClusterNode,
@@ -55,24 +55,24 @@ async def cached(cache: RedisOrderCache) -> OrderId:
 
 @pytest.mark.parametrize("node", NODE_NUMBERS)
 async def test_orders_are_cached_through_any_node(redis_cluster: RedisCluster, node: int) -> None:
-    async with linked(redis_cluster.urls[node]) as link:
-        order_id = await cached(RedisOrderCache(link, 60))
-    async with linked(redis_cluster.urls[(node + 1) % NODES]) as other:
-        assert (await RedisOrderCache(other, 60).get(order_id)).state is CacheState.HIT
+    async with connected(redis_cluster.urls[node]) as client:
+        order_id = await cached(client.cache(60))
+    async with connected(redis_cluster.urls[(node + 1) % NODES]) as other:
+        assert (await other.cache(60).get(order_id)).state is CacheState.HIT
 
 
 async def test_limits_are_counted_once_for_all_nodes(redis_cluster: RedisCluster) -> None:
     remaining = []
     for url in redis_cluster.urls:
-        async with linked(url) as link:
-            limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+        async with connected(url) as client:
+            limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
             remaining.append((await limiter.hit(LIMIT, "alice")).remaining)
     assert remaining == [2, 1, 0]
 
 
 @pytest.mark.parametrize("node", NODE_NUMBERS)
 async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
-    async with linked(redis_cluster.url) as here, linked(redis_cluster.urls[node]) as there:
+    async with connected(redis_cluster.url) as here, connected(redis_cluster.urls[node]) as there:
         relay_wakeup = RedisRelayWakeup(here)
         try:
             assert await relay_wakeup.open(LONG)
@@ -100,17 +100,17 @@ def own_cluster(redis_cluster: RedisCluster) -> Iterator[RedisCluster]:  # noqa:
         yield cluster
 
 
-def slot_of(cluster: RedisCluster, link: RedisClient) -> int:
-    return int(cluster.command(0, "CLUSTER", "KEYSLOT", link.cache_keys.generation))
+def slot_of(cluster: RedisCluster, client: ServiceClient) -> int:
+    return int(cluster.command(0, "CLUSTER", "KEYSLOT", client.generation.keys.generation))
 
 
 async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
-    async with linked(own_cluster.url) as link:
-        cache = RedisOrderCache(link, 60)
+    async with connected(own_cluster.url) as client:
+        cache = client.cache(60)
         order_id = await cached(cache)
-        owner = own_cluster.nodes.index(own_cluster.owner_of(link.cache_keys.generation))
+        owner = own_cluster.nodes.index(own_cluster.owner_of(client.generation.keys.generation))
         target = (owner + 1) % NODES
-        slot = slot_of(own_cluster, link)
+        slot = slot_of(own_cluster, client)
         target_id = own_cluster.command(target, "CLUSTER", "MYID")
         own_cluster.command(owner, "FLUSHALL")  # a node does not give away a slot with keys
         for number in (target, owner, (owner + 2) % NODES):
@@ -128,16 +128,16 @@ async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
     replica = LocalServer(ClusterNode())
     try:
         replica.start()
-        async with linked(own_cluster.url) as link:
-            key = link.cache_keys.generation
+        async with connected(own_cluster.url) as client:
+            key = client.generation.keys.generation
         owner = own_cluster.nodes.index(own_cluster.owner_of(key))
         follow(own_cluster, replica, owner)
-        async with linked(own_cluster.urls[owner]) as link:
-            cache = RedisOrderCache(link, 60)
+        async with connected(own_cluster.urls[owner]) as client:
+            cache = client.cache(60)
             await cached(cache)
             own_cluster.nodes[owner].kill()
             own_cluster.command(NODES, "CLUSTER", "FAILOVER", "TAKEOVER")
-            await reached(link)
+            await wait_available(client)
             await cached(cache)
     finally:
         own_cluster.nodes[NODES:] = []

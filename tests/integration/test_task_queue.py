@@ -17,12 +17,10 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from taskiq import AsyncBroker
 
-from adapters.taskiq import failures as failures_module
-from adapters.taskiq import in_process
-from adapters.taskiq.failures import DeadTask, TaskFailures
-from adapters.taskiq.in_process import InProcessBroker
+from adapters.taskiq import retry_policy
+from adapters.taskiq.errors import logged_outages
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
-from adapters.taskiq.worker import Worker, work
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.errors import (
     ConcurrentUpdate,
     ProcessingFailed,
@@ -32,15 +30,20 @@ from application.errors import (
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import Heartbeat, heartbeat
 from libraries.outages import OutageLog
-from libraries.task_stream import broker as redis_streams
-from libraries.task_stream import redis_server as server_module
+from libraries.task_stream import broker as broker_module
+from libraries.task_stream import connections, in_process
 from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.in_process import InProcessBroker
+from libraries.task_stream.retries import DeadTask
 from libraries.task_stream.stream import Entry, TaskStream
+from libraries.task_stream.trace_middleware import TraceMiddleware
+from libraries.task_stream.worker import Worker
 from libraries.trace_context import current_traceparent
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.orders import an_order_id
+from tests.support.worker import work
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -96,7 +99,7 @@ class Log:
     def has_done(self, count: int) -> Callable[[], bool]:
         return lambda: len(self.done) >= count
 
-    async def bury(self, task: DeadTask) -> None:
+    async def dead_letter(self, task: DeadTask) -> None:
         if self.refuses:
             self.refuses -= 1
             raise Unavailable
@@ -144,16 +147,19 @@ class Held:
         await self._released.wait()
 
 
-def failures(log: Log) -> TaskFailures:
-    return TaskFailures(
-        log.bury, delay=lambda attempt: DELAY * attempt, out_of_reach=0.01, unexpected=0.01
+def policy(log: Log) -> ProcessingRetryPolicy:
+    return ProcessingRetryPolicy(
+        log.dead_letter,
+        backoff=lambda attempt: DELAY * attempt,
+        outage_delay_seconds=0.01,
+        bug_delay_seconds=0.01,
     )
 
 
 @asynccontextmanager
-async def running(broker: RedisStreamBroker, time_budget: float = LONG) -> AsyncIterator[None]:
+async def running(broker: RedisStreamBroker, drain_seconds: float = LONG) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(broker, stop, at_once=10, time_budget=time_budget))
+    worker = asyncio.create_task(work(broker, stop, max_running=10, drain_seconds=drain_seconds))
     try:
         yield
     finally:
@@ -163,9 +169,10 @@ async def running(broker: RedisStreamBroker, time_budget: float = LONG) -> Async
 
 
 @asynccontextmanager
-async def bringing(url: str, prefix: str, longest: int = 1000) -> AsyncIterator[TaskiqQueue]:
+async def enqueuing(url: str, prefix: str, max_tasks: int = 1000) -> AsyncIterator[TaskiqQueue]:
     """A queue whose process runs no task."""
-    broker = RedisStreamBroker(url, prefix, longest=longest)
+    broker = RedisStreamBroker(url, prefix, ProcessingRetryPolicy(), max_tasks=max_tasks)
+    broker.add_middlewares(TraceMiddleware())
     try:
         yield TaskiqQueue(broker)
     finally:
@@ -192,8 +199,13 @@ class Corner:
         dead_after: float = DEAD_AFTER,
     ) -> RedisStreamBroker:
         broker = RedisStreamBroker(
-            self.url, self.prefix, failures=failures(log), dead_after=dead_after
+            self.url,
+            self.prefix,
+            policy(log),
+            dead_after_seconds=dead_after,
+            watch_read=logged_outages,
         )
+        broker.add_middlewares(TraceMiddleware())
         broker.register_task(log.task(act), task_name=task)
         return broker
 
@@ -201,8 +213,8 @@ class Corner:
         command = [sys.executable, "-m", "tests.integration.task_worker"]
         return subprocess.Popen([*command, self.url, self.prefix, str(begun), "600"])
 
-    def queue(self, longest: int = 1000) -> Any:
-        return bringing(self.url, self.prefix, longest)
+    def queue(self, max_tasks: int = 1000) -> Any:
+        return enqueuing(self.url, self.prefix, max_tasks)
 
     async def left(self) -> int:
         """How many tasks are in it, whatever their state."""
@@ -266,7 +278,7 @@ def brokered(request: pytest.FixtureRequest) -> Brokered:
 
     @asynccontextmanager
     async def in_process(log: Log, act: Act) -> AsyncIterator[TaskiqQueue]:
-        broker = InProcessBroker(10, failures=failures(log))
+        broker = InProcessBroker(10, policy(log)).with_middlewares(TraceMiddleware())
         broker.register_task(log.task(act), task_name=PROCESS_ORDER)
         await broker.startup()
         yield TaskiqQueue(broker)
@@ -357,7 +369,7 @@ async def test_only_an_error_of_its_own_is_the_tasks_failure(
 async def test_an_outage_is_two_warnings_and_no_traceback(
     brokered: Brokered, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failures_module, "outages", OutageLog())
+    monkeypatch.setattr(retry_policy, "outages", OutageLog())
     log, is_away = Log(), True
 
     async def act(_: str) -> None:
@@ -532,9 +544,9 @@ async def test_what_redis_has_lost_is_added_again_whatever_the_index_says(
 
 
 async def test_a_full_queue_in_this_process_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_process, "_KICK", 0.05)
+    monkeypatch.setattr(in_process, "_ADD_TIMEOUT_SECONDS", 0.05)
     log, held, order_id = Log(), Held(), an_order_id()
-    broker = InProcessBroker(1, failures=failures(log))
+    broker = InProcessBroker(1, policy(log))
     broker.register_task(log.task(held), task_name=PROCESS_ORDER)
     queue = TaskiqQueue(broker)
     await queue.process_order(an_order_id())
@@ -542,7 +554,7 @@ async def test_a_full_queue_in_this_process_takes_no_more(monkeypatch: pytest.Mo
         with pytest.raises(QueueUnavailable):
             await queue.process_order(order_id)
     held.release()
-    monkeypatch.setattr(in_process, "_KICK", LONG)
+    monkeypatch.setattr(in_process, "_ADD_TIMEOUT_SECONDS", LONG)
     assert await queue.process_order(order_id)
     await until(log.has_done(2))
     await broker.drain(LONG)
@@ -553,11 +565,11 @@ async def test_a_full_queue_takes_no_more_until_there_is_room(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log()
-    async with corner.queue(longest=2) as queue:
+    async with corner.queue(max_tasks=2) as queue:
         await queue.process_order(an_order_id())
         await queue.process_order(an_order_id())
         with monkeypatch.context() as impatient:
-            impatient.setattr(redis_streams, "_KICK", 0.3)
+            impatient.setattr(broker_module, "_ADD_TIMEOUT_SECONDS", 0.3)
             async with asyncio.timeout(LONG):
                 with pytest.raises(Unavailable):
                     await queue.process_order(an_order_id())
@@ -585,7 +597,7 @@ async def test_a_worker_shows_that_it_lives_while_a_long_task_runs(corner: Corne
 async def test_a_worker_that_is_full_of_long_tasks_shows_that_it_lives(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
+    monkeypatch.setattr(broker_module, "_READS_WITHIN_SECONDS", 0.0)
     log, held = Log(), Held()
     worker = corner.worker(log, held)
     async with corner.queue() as queue:
@@ -605,7 +617,7 @@ async def test_a_worker_that_is_full_of_long_tasks_shows_that_it_lives(
 async def test_a_worker_that_does_not_read_is_dead_to_the_others(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 3.0)
+    monkeypatch.setattr(broker_module, "_READS_WITHIN_SECONDS", 3.0)
     stuck, other, held, order_id = Log(), Log(), Held(), an_order_id()
     worker, read = corner.worker(stuck, held), TaskStream.read
 
@@ -628,15 +640,15 @@ async def test_a_worker_that_does_not_read_is_dead_to_the_others(
 async def test_a_worker_makes_progress_while_it_reads_and_not_by_its_clock(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_streams, "_TICK_SECONDS", 0.01)
-    monkeypatch.setattr(redis_streams, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(broker_module, "_HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(broker_module, "_IDLE_LOOK_SECONDS", 0.01)
     broker = corner.worker(Log())
-    broker.serve(1)
+    broker.expect_reads(1)
     token = heartbeat.set(mine := Heartbeat())
-    keeper = asyncio.create_task(broker.keep())
+    keeper = asyncio.create_task(broker.send_heartbeats())
     heartbeat.reset(token)
     await until(lambda: mine.beats > 5)
-    monkeypatch.setattr(redis_streams, "_READS_WITHIN", 0.0)
+    monkeypatch.setattr(broker_module, "_READS_WITHIN_SECONDS", 0.0)
     await asyncio.sleep(0.1)
     beats, shown = mine.beats, await corner.signs_of_life()
     await asyncio.sleep(0.5)
@@ -675,16 +687,16 @@ class FailsOnce:
         return await self._original(*arguments, **named)
 
 
-@pytest.mark.parametrize("connections", ["_server", "_reading"])
+@pytest.mark.parametrize("role", ["_connections", "_reading"])
 @pytest.mark.parametrize("after", [1, 2, 3, 5])
 async def test_no_error_of_a_library_ends_a_worker(
-    corner: Corner, monkeypatch: pytest.MonkeyPatch, after: int, connections: str
+    corner: Corner, monkeypatch: pytest.MonkeyPatch, after: int, role: str
 ) -> None:
     log = Log()
     async with corner.queue() as queue, running(worker := corner.worker(log)):
         await handed_over(queue, an_order_id())
         await until(log.has_done(1))
-        client = await getattr(worker._stream, connections).client()
+        client = await getattr(worker._stream, role).client()
         closed = RuntimeError("unable to perform operation; the handler is closed")
         fails = FailsOnce(client.execute_command, closed, after)
         monkeypatch.setattr(client, "execute_command", fails)
@@ -705,7 +717,7 @@ async def test_a_receiver_that_fails_can_be_run_again_and_each_task_runs_once(
     log, held, stop = Log(), Held(), asyncio.Event()
     broker = corner.worker(log, held)
     orders = [an_order_id() for _ in range(30)]
-    worker, admitted = Worker(broker, 10, LONG), broker._admitted
+    worker, admitted = Worker(broker, 10, LONG), broker._accept
     fails_at = 6
 
     async def fail_once(entry: Entry) -> Any:
@@ -715,7 +727,7 @@ async def test_a_receiver_that_fails_can_be_run_again_and_each_task_runs_once(
             raise RuntimeError("the receiver ends")
         return await admitted(entry)
 
-    vars(broker)["_admitted"] = fail_once
+    vars(broker)["_accept"] = fail_once
     async with corner.queue() as queue:
         for order_id in orders:
             await queue.process_order(order_id)
@@ -737,7 +749,7 @@ async def test_a_worker_that_stops_gives_back_what_cannot_end_in_time(corner: Co
         await queue.process_order(order_id)
         # Oftener than a task may fail, and sooner than anybody is found dead.
         for times in range(1, 7):
-            async with running(corner.worker(stopping, Held()), time_budget=0.1):
+            async with running(corner.worker(stopping, Held()), drain_seconds=0.1):
                 await until(stopping.has_begun(times))
             assert await corner.workers() == set()
         async with running(corner.worker(other)):
@@ -851,13 +863,13 @@ async def test_workers_that_lost_redis_do_not_take_each_other_for_dead(
     workers = fragile.worker(one, held), fragile.worker(other, held)
     missed = [missing_signs_of_life(worker) for worker in workers]
     for worker in workers:
-        worker._dead_after = 0  # as if they had been calm for long
+        worker._dead_after_seconds = 0  # as if they had been calm for long
     async with fragile.queue() as queue, running(workers[0]), running(workers[1]):
         for _ in range(40):  # more than one takes at a time
             await queue.process_order(an_order_id())
         await until(lambda: bool(one.runs and other.runs))
         for worker in workers:
-            worker._dead_after = DEAD_AFTER
+            worker._dead_after_seconds = DEAD_AFTER
         server.stop()
         await until(lambda: all(missed))
         server.start()
@@ -878,16 +890,16 @@ async def test_workers_that_lost_redis_do_not_take_each_other_for_dead(
 
 def missing_signs_of_life(worker: RedisStreamBroker) -> list[Exception]:
     """Why the worker could not show that it lives, each time."""
-    tick, missed = worker._stream.tick, list[Exception]()
+    heartbeat, missed = worker._stream.heartbeat, list[Exception]()
 
-    async def watched(*, bury: bool) -> int:
+    async def watched(*, reclaim: bool) -> int:
         try:
-            return await tick(bury=bury)
+            return await heartbeat(reclaim=reclaim)
         except Exception as error:
             missed.append(error)
             raise
 
-    vars(worker._stream)["tick"] = watched
+    vars(worker._stream)["heartbeat"] = watched
     return missed
 
 
@@ -904,7 +916,7 @@ async def test_a_worker_that_was_cut_off_begins_nothing_twice(fragile: Corner) -
 
 
 async def test_who_holds_a_task_no_more_puts_nothing_in_its_place(corner: Corner) -> None:
-    stream = TaskStream(corner.url, corner.prefix, "nobody", longest=9, dead_after=9)
+    stream = TaskStream(corner.url, corner.prefix, "nobody", max_tasks=9, dead_after_seconds=9)
     try:
         await stream.read()
         await stream.settle("1-1", "id", b"a task", 0)
@@ -941,8 +953,8 @@ def payload_of(broker: RedisStreamBroker, order_id: OrderId) -> bytes:
 async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_streams, "_KICK", 1.0)
-    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 10 * LONG)
+    monkeypatch.setattr(broker_module, "_ADD_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 10 * LONG)
     async with fragile.queue() as queue:
         await handed_over(queue, an_order_id())
         server.pause()
@@ -959,7 +971,7 @@ async def test_whoever_brings_a_task_does_not_wait_for_redis_for_ever(
 async def test_a_hung_redis_makes_no_worker_give_up(
     fragile: Corner, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 1.0)
     log = Log()
     async with fragile.queue() as queue, running(fragile.worker(log)):
         await handed_over(queue, an_order_id())

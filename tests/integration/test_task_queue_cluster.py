@@ -8,15 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.taskiq.failures import TaskFailures
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
-from adapters.taskiq.worker import work
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.errors import ProcessingFailed, QueueUnavailable
 from domain.ids import OrderId
 from libraries.task_stream.broker import RedisStreamBroker
 from tests.support.deadlines import LONG
 from tests.support.orders import an_order_id
 from tests.support.redis_cluster import RedisCluster, redis_cluster  # noqa: F401 - a fixture
+from tests.support.worker import work
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -41,8 +41,8 @@ class Shop:
 
 
 def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
-    failures = TaskFailures(delay=lambda _: 0.01, out_of_reach=0.01)
-    broker = RedisStreamBroker(url, prefix, failures=failures, dead_after=10 * LONG)
+    policy = ProcessingRetryPolicy(backoff=lambda _: 0.01, outage_delay_seconds=0.01)
+    broker = RedisStreamBroker(url, prefix, policy, dead_after_seconds=10 * LONG)
 
     async def process_order_task(order_id: str) -> None:
         await shop.process(order_id)
@@ -54,7 +54,7 @@ def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
 @asynccontextmanager
 async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(broker, stop, at_once=10, time_budget=LONG))
+    worker = asyncio.create_task(work(broker, stop, max_running=10, drain_seconds=LONG))
     try:
         yield TaskiqQueue(broker)
     finally:

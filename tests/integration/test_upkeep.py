@@ -10,10 +10,18 @@ import pytest
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.database import Database
-from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
+from adapters.postgres.retention import PURGE_INBOX, PURGE_PAYLOADS, PostgresRetentionStore
 from application.delivery.dead_letter_message import DeadLetterMessage
-from application.delivery.purge import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, PurgeExpired
+from application.delivery.purge import (
+    BATCH,
+    DEAD_LETTERS_KEPT,
+    INBOX_KEPT,
+    PAYLOADS_KEPT,
+    Purged,
+    PurgeExpired,
+)
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.topics import PROCESSING
 from application.documents import Original
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
@@ -200,6 +208,32 @@ async def test_rows_that_release_1_0_wrote_are_read(house: House) -> None:
     assert dead_letter.headers == (("b", b"2"), ("a", "\u2603".encode()))
     [copied] = await publish(house.stored.outbox)
     assert copied.original == Original(b"k", (("b", b"2"), ("a", b"")))
+
+
+async def test_only_the_inbox_rows_of_other_consumers_expire(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    async with house.stored.begin() as tx:
+        assert await tx.inbox.add("shipping-mail", write.record.id, datetime.now(UTC))
+        await tx.commit()
+    assert (await house.purge(INBOX_KEPT - timedelta(minutes=1))).inbox_rows == 0
+    assert (await house.purge(INBOX_KEPT + timedelta(minutes=1))).inbox_rows == 1
+    for consumer, is_new in ((PROCESSING, False), ("shipping-mail", True)):
+        async with house.stored.begin() as tx:
+            assert await tx.inbox.add(consumer, write.record.id, NOW) is is_new
+
+
+async def test_expired_inbox_rows_are_found_along_their_index(house: House) -> None:
+    async with house.database.driver() as driver:
+        await driver.execute(
+            "INSERT INTO inbox (order_id, admitted_at) SELECT gen_random_uuid(), now()"
+            " FROM generate_series(1, 20000)"
+        )
+        await driver.execute("ANALYZE inbox")
+        rows = await driver.fetch(f"EXPLAIN {PURGE_INBOX}", NOW, BATCH)
+    plan = "\n".join(row[0] for row in rows)
+    assert "inbox_expiring" in plan, plan
+    assert "Seq Scan on inbox" not in plan, plan
 
 
 async def test_more_than_one_batch_goes_in_one_purge(house: House) -> None:

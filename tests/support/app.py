@@ -16,9 +16,8 @@ from application.orders.process_order import ProcessOrder
 from application.ports.accounts import PasswordHasher
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.startup_context import StartupContext
-from entrypoints.http.app import api
+from entrypoints.http.app import api, routing
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
 
@@ -60,12 +59,18 @@ async def running_app(database_url: str, *instead: Provider, **settings: str) ->
         PlainPasswordsProvider(),
         *instead,
     )
-    app = api(nullcontext(await http_services(container)), given)
+    app = api(nullcontext(container), given)
     async with _started(app):
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield App(client, container)
     await container.close()
+
+
+async def opened_api(container: AsyncContainer) -> None:
+    """Start the routes over a container, which must provide all that they need."""
+    async with routing(nullcontext(container)).lifespan():
+        pass
 
 
 @asynccontextmanager

@@ -25,17 +25,17 @@ _BOUNDS: Final = (
     "adapters.kafka.source._LAG",
     "adapters.kafka.topics._TIMEOUT",
     "adapters.memory.bus._PATIENCE",
-    "adapters.postgres.connection._CONNECT_TIMEOUT",
-    "adapters.postgres.connection._FAREWELL",
-    "adapters.postgres.pool._CHECK_SECONDS",
+    "adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS",
+    "adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS",
+    "adapters.postgres.pool._PING_TIMEOUT_SECONDS",
     "adapters.redis.relay_wakeup._ANSWER_SECONDS",
     "adapters.redis.cache._LEASE_SECONDS",
     "adapters.redis.cache._OFFER_SECONDS",
-    "libraries.redis_client.client._GREETING_SECONDS",
-    "libraries.redis_client.client._CONNECT",
-    "adapters.taskiq.in_process._KICK",
-    "libraries.task_stream.broker._KICK",
-    "libraries.task_stream.redis_server.ANSWER_SECONDS",
+    "libraries.redis_client.client._HANDSHAKE_TIMEOUT_SECONDS",
+    "libraries.redis_client.client._CONNECT_TIMEOUT_SECONDS",
+    "libraries.task_stream.in_process._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.broker._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.connections.ANSWER_SECONDS",
     "entrypoints.http.middleware.STORAGE_DEADLINE_SECONDS",
 )
 
@@ -46,7 +46,7 @@ def generous_deadlines() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for bound in _BOUNDS:
             patch.setattr(bound, LONG)
-        patch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+        patch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
         yield
 
 

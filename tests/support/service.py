@@ -103,4 +103,4 @@ class Service:
     @property
     def relay_was_notified(self) -> bool:
         """Whether the bell has rung since it was heard."""
-        return self.relay_wakeup._rung.is_set()
+        return self.relay_wakeup._notified.is_set()

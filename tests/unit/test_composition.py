@@ -12,7 +12,6 @@ from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
 from adapters.security.keys import SigningKeys
-from adapters.taskiq.in_process import InProcessBroker
 from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
@@ -22,12 +21,13 @@ from application.ports.accounts import Accounts
 from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
 from entrypoints.composition.container import make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
 from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.in_process import InProcessBroker
+from tests.support.app import opened_api
 
 #: Nobody listens there: what is put together must not need to be connected.
 NOWHERE = {
@@ -63,7 +63,7 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
     for needs in ROLES.values():
         for need in needs:
             assert await container.get(need) is not None
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     publisher = await container.get(EventPublisher)
     assert isinstance(publisher, KafkaPublisher if SERVICES[2] in given else MemoryBus)
     broker = await container.get(AsyncBroker)
@@ -79,5 +79,5 @@ async def test_what_a_test_puts_instead_replaces_the_real_thing() -> None:
     resources = StartupContext("", SigningKeys(b"x" * 32))
     container = make_container(load_settings({}), resources, MemoryStorageProvider())
     assert type(await container.get(Accounts)).__name__ == "MemoryAccounts"
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     await container.close()

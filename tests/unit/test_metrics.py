@@ -12,7 +12,6 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.taskiq.failures import DeadTask
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import Unavailable
 from application.ports.events import Topic
@@ -21,7 +20,8 @@ from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
 from entrypoints.composition.dead_tasks import dead_lettering
-from entrypoints.http.openapi.operations import OPERATIONS
+from entrypoints.http.openapi.operation import operations_of
+from entrypoints.http.routes import ROUTES
 from entrypoints.observability.metrics import scrape, table
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.observability.metrics.requests import count_request, named
@@ -33,6 +33,7 @@ from entrypoints.observability.metrics.scrape import (
     StorageGauges,
 )
 from entrypoints.observability.metrics.tasks import TaskResult, counting
+from libraries.task_stream.retries import DeadTask
 from tests.support.faults import UnreachableCache
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
 from tests.support.time import NOW, MovableClock
@@ -113,7 +114,7 @@ def test_the_document_explains_every_metric_and_no_other() -> None:
 
 
 def test_a_route_is_named_as_the_document_names_it() -> None:
-    for operation in OPERATIONS:
+    for operation in operations_of(ROUTES):
         assert named(operation.path.rstrip("/")) == operation.path
 
 

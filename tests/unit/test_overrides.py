@@ -16,12 +16,12 @@ from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.container import default_providers, make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import load_overrides, refuse_useless, replaced
 from entrypoints.composition.service import opened_container
 from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import BadSettings, Settings, load_settings
+from tests.support.app import opened_api
 from tests.support.readme import code
 
 SHOP = code("Swap an adapter", "python")
@@ -150,7 +150,7 @@ async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
     chosen: Any = await container.get(port)
     assert chosen is MINE
     assert sibling is None or await container.get(sibling) is not MINE
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     await container.close()
 
 

@@ -10,8 +10,8 @@ from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.memory.outbox import MemoryRelayWakeup
-from adapters.taskiq.in_process import InProcessBroker
 from adapters.taskiq.queue import TaskiqQueue
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.ports.events import EventPublisher, EventSources, MessageEncoder, RelayWakeup
 from application.ports.limits import RateLimiter
@@ -22,6 +22,8 @@ from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.roles import TASKS_AT_ONCE
 from entrypoints.observability.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
+from libraries.task_stream.in_process import InProcessBroker
+from libraries.task_stream.trace_middleware import TraceMiddleware
 
 
 class InProcessRedisProvider(Provider):
@@ -50,7 +52,8 @@ class InProcessRedisProvider(Provider):
     @provide
     async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[AsyncBroker]:
         """The broker of the tasks."""
-        broker = InProcessBroker(TASKS_AT_ONCE, dead_lettering(dead_letter_order))
+        policy = ProcessingRetryPolicy(dead_lettering(dead_letter_order))
+        broker = InProcessBroker(TASKS_AT_ONCE, policy).with_middlewares(TraceMiddleware())
         await broker.startup()
         yield broker
         await broker.drain(0)

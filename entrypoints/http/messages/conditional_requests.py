@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.errors import Invalid, VersionConflict
-from entrypoints.http.problems.errors import HeaderError
+from entrypoints.http.errors import HeaderError
 
 #: One member of a list of entity tags (RFC 9110, section 8.8.3), and the empty ones around it
 #: (section 5.6.1.2).

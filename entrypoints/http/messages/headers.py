@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Final
 
-from entrypoints.http.problems.errors import RepeatedHeader
+from entrypoints.http.errors import RepeatedHeader
 
 _SEPARATOR: Final = b", "
 

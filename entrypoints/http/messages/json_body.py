@@ -14,19 +14,19 @@ import msgspec
 from msgspec.inspect import ListType, StructType, type_info
 
 from domain.validation import ValidationErrors
-from entrypoints.http.messages.duplicate_keys import may_repeat, repeated
-from entrypoints.http.messages.name_suggestions import no_such
-from entrypoints.http.messages.query_parameters import check_query
-from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     BodyTooLarge,
     MalformedBody,
     ParameterError,
     RepeatedParameter,
     UnsupportedContentCoding,
     UnsupportedContentType,
+    disconnect_error,
 )
-from entrypoints.http.problems.server_refusals import error_of
+from entrypoints.http.messages.duplicate_keys import may_repeat, repeated
+from entrypoints.http.messages.name_suggestions import no_such
+from entrypoints.http.messages.query_parameters import check_query
+from entrypoints.http.messages.request import ApiRequest
 
 #: Bytes.
 MAX_BODY: Final = 256 * 1024
@@ -253,7 +253,7 @@ async def _read(request: ApiRequest) -> bytes:
     while more:
         part = await request.receive()
         if part["type"] != "http.request":  # the client has gone away
-            raise error_of(part)
+            raise disconnect_error(part)
         body += part.get("body", b"")
         if len(body) > MAX_BODY:
             raise BodyTooLarge(_TOO_LARGE)

@@ -14,10 +14,10 @@ from domain.errors import Invalid
 from domain.ids import OrderId, UserId
 from domain.order.order import parse_reference
 from domain.order.status import OrderStatus
+from entrypoints.http.links import link
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.timestamps import parse_timestamp
-from entrypoints.http.proxies.links import link
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 
 from domain.errors import FieldError
 from domain.validation import ValidationErrors
+from entrypoints.http.errors import ParameterError
 from entrypoints.http.messages.name_suggestions import no_such
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import ParameterError
 
 
 class QueryErrors(ValidationErrors):

@@ -1,4 +1,4 @@
-"""A request to this API: whose it is, and what serves it."""
+"""A request to this API: its headers, and its user."""
 
 from collections.abc import Awaitable
 from typing import Any, cast
@@ -9,7 +9,6 @@ from litestar.datastructures import State
 from domain.account import User
 from domain.actor import Actor
 from entrypoints.http.messages.headers import joined, single
-from entrypoints.http.services import Services
 
 
 def peer_of(scope: Any) -> str:
@@ -19,13 +18,7 @@ def peer_of(scope: Any) -> str:
 
 
 class ApiRequest(Request[User, Any, State]):
-    """A request that knows the use cases and, behind the guard of its route, its user."""
-
-    @property
-    def services(self) -> Services:
-        """The use cases, put in by the composition root."""
-        services: Services = self.scope["litestar_app"].state.services
-        return services
+    """A request that knows, behind the guard of its route, its user."""
 
     def header(self, name: bytes) -> str | None:
         """The value of a header that is no list (lower case); None if it is absent.

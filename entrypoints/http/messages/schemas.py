@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from domain.actor import ActorKind, Role
 from domain.order.lines import MAX_LINES
 from domain.order.status import OrderStatus
-from entrypoints.http.openapi.values import (
+from entrypoints.http.messages.values import (
     Amount,
     Attributes,
     CurrencyCode,
@@ -177,3 +177,22 @@ class Problem(Struct, omit_defaults=True):
     error: Annotated[str, Meta(description="What OAuth clients read (RFC 6749).")] | None = None
     current_status: OrderStatus | None = None
     next_statuses: list[OrderStatus] | None = None
+
+
+class ProblemKind(Struct):
+    """One kind of problem; `type` is the address of its page."""
+
+    type: str
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+class Index(Struct):
+    """The service, and links to what it offers."""
+
+    name: str
+    version: str
+    links: dict[str, str]

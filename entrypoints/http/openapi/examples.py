@@ -8,17 +8,7 @@ from uuid import UUID
 from domain.actor import ActorKind, Role
 from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import (
-    Account,
-    Health,
-    HistoryActor,
-    HistoryStep,
-    Order,
-    OrderItem,
-    Readiness,
-    Token,
-)
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     BodyTooLarge,
     HeaderError,
     InvalidTokenRequest,
@@ -33,7 +23,17 @@ from entrypoints.http.problems.errors import (
     UnsupportedContentType,
     UnsupportedHttpVersion,
 )
-from entrypoints.http.routes.docs import ProblemKind
+from entrypoints.http.messages.schemas import (
+    Account,
+    Health,
+    HistoryActor,
+    HistoryStep,
+    Order,
+    OrderItem,
+    ProblemKind,
+    Readiness,
+    Token,
+)
 
 ADA: Final = UUID("019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c")
 ORDER_ID: Final = UUID("019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01")

@@ -6,15 +6,15 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from entrypoints.http.links import PATH_PREFIX
 from entrypoints.http.messages.headers import joined
 from entrypoints.http.messages.request import peer_of
 from entrypoints.http.proxies.client_address import Networks, is_trusted
 from entrypoints.http.proxies.forwarded import parse_address
-from entrypoints.http.proxies.links import PATH_PREFIX
-from entrypoints.setting_readers import path_prefix
+from entrypoints.setting_parsers import path_prefix
 
 
-class PathPrefix:
+class PathPrefixMiddleware:
     """Finds the prefix of each request's links, and removes it from a path that still has it.
 
     The prefix is a trusted proxy's `X-Forwarded-Prefix`, or else `ROOT_PATH`, or else the server's

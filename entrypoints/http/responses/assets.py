@@ -8,8 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from entrypoints.http.proxies.links import prefix_of
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.links import prefix_of
+from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
 _PAGES: Final = Path(__file__).with_name("pages")
@@ -58,16 +58,16 @@ def hashed_name(name: str) -> str:
     return f"{file.stem}.{assets()[name].digest}{file.suffix}"
 
 
-def page(scope: Any, name: str, **texts: str) -> Answer:
-    """Answer with a page; `texts` are put into it as text."""
+def page(scope: Any, name: str, **texts: str) -> RawResponse:
+    """Respond with a page; `texts` are put into it as text."""
     escaped = {key: escape(text) for key, text in texts.items()}
     return raw_page(scope, name, **escaped)
 
 
-def raw_page(scope: Any, name: str, **markup: str) -> Answer:
-    """Answer with a page; `markup` is put into it as it is."""
+def raw_page(scope: Any, name: str, **markup: str) -> RawResponse:
+    """Respond with a page; `markup` is put into it as it is."""
     body = _template(name, prefix_of(scope)).substitute(markup)
-    return Answer(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
+    return RawResponse(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
 
 
 @lru_cache(maxsize=8 * _PREFIXES)

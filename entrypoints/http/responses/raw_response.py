@@ -10,7 +10,7 @@ Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 
 
-class Answer:
+class RawResponse:
     """Ready bytes with their status and headers: Litestar passes it on as it is.
 
     Its own `Response` is for what is still to be rendered: it goes through a response of a second
@@ -35,13 +35,13 @@ class Answer:
         ]
 
     @classmethod
-    def without_body(cls, status: int, headers: Iterable[Header]) -> "Answer":
+    def without_body(cls, status: int, headers: Iterable[Header]) -> "RawResponse":
         """Return an answer that has no body by its status: 204, or 304 (RFC 9110, section 15)."""
         answer = cls(b"", status)
         answer._headers = [*headers]
         return answer
 
-    def with_headers(self, *headers: Header) -> "Answer":
+    def with_headers(self, *headers: Header) -> "RawResponse":
         """Add headers to the answer, and return it."""
         self._headers += headers
         return self

@@ -8,7 +8,7 @@ from typing import Final
 from entrypoints.http.messages.conditional_requests import is_current
 from entrypoints.http.messages.content_negotiation import accepts_gzip
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.raw_response import Header, RawResponse
 
 _VARY: Final = (b"vary", b"Accept-Encoding")
 _DIGEST_LENGTH: Final = 12
@@ -29,8 +29,8 @@ class StaticContent:
         digest = sha256(plain).hexdigest()[:_DIGEST_LENGTH]
         return cls(media_type, plain, gzipped or gzip.compress(plain, mtime=0), digest)
 
-    def answer(self, request: ApiRequest, *headers: Header) -> Answer:
-        """Answer with what the client can read, or with 304 if it has that already.
+    def answer(self, request: ApiRequest, *headers: Header) -> RawResponse:
+        """Respond with what the client can read, or with 304 if it has that already.
 
         Each encoding has a tag of its own (RFC 9110, section 8.8.3.3).
         """
@@ -38,8 +38,8 @@ class StaticContent:
         etag = f'"{self.digest}-gzip"' if is_gzip else f'"{self.digest}"'
         common = [(b"etag", etag.encode()), _VARY, *headers]
         if is_current(request.list_header(b"if-none-match"), etag):
-            return Answer.without_body(304, common)
+            return RawResponse.without_body(304, common)
         if is_gzip:
             common.append((b"content-encoding", b"gzip"))
         body = self.gzipped if is_gzip else self.plain
-        return Answer(body, headers=common, media_type=self.media_type.encode())
+        return RawResponse(body, headers=common, media_type=self.media_type.encode())

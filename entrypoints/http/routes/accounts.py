@@ -1,23 +1,29 @@
-"""The routes of accounts."""
+"""The routes of accounts: register, log in, read."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
-from litestar import Response, Router, get, post
+from dishka import FromDishka
+from litestar import Response, get, post
 
-from application.accounts.log_in import Credentials
-from application.accounts.register import Registration
+from application.accounts.log_in import Credentials, LogIn
+from application.accounts.read_account import ReadAccount
+from application.accounts.register import RegisterUser, Registration
+from application.errors import InvalidCredentials
+from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, User, parse_password
-from domain.errors import Invalid
+from domain.errors import EmailTaken, Invalid
 from domain.text import parse_text
+from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas as shapes
 from entrypoints.http.messages.json_body import read_form, read_json
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import InvalidTokenRequest
-from entrypoints.http.responses.options import with_options
+from entrypoints.http.openapi import examples
+from entrypoints.http.openapi.contract import FORM, Answer, Body, operation
+from entrypoints.http.openapi.operation import Routes
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
@@ -28,25 +34,64 @@ _FORM_PARAMETERS = (
 )
 
 
-@post("/register", before_request=open_to_all(lambda limits: limits.register))
-async def register(request: ApiRequest) -> Response[bytes]:
+@post("/register", before_request=open_to_all(lambda settings: settings.rate_limit_register))
+@operation(
+    body=Body(shapes.Registration, examples.REGISTRATIONS),
+    answers=(
+        Answer(
+            201,
+            "The account that was opened.",
+            shapes.Account,
+            {"ada": examples.ACCOUNT},
+            ("Cache-Control",),
+        ),
+    ),
+    errors=(EmailTaken(), examples.BAD_REGISTRATION),
+    changes=True,
+)
+async def register(
+    request: ApiRequest,
+    addresses: FromDishka[EmailAddresses],
+    register_user: FromDishka[RegisterUser],
+) -> Response[bytes]:
     """Open an account."""
     draft = await read_json(request, shapes.Registration)
     keep_out_of_logs(str(draft.body.password))
     faults = draft.faults
-    email = faults.parse(request.services.addresses.parse, draft.body.email, "email")
+    email = faults.parse(addresses.parse, draft.body.email, "email")
     password = faults.parse(parse_password, draft.body.password, "password")
-    user = await request.services.register(
-        Registration(faults.require(email), faults.require(password))
-    )
+    user = await register_user(Registration(faults.require(email), faults.require(password)))
     return _account(user, HTTPStatus.CREATED)
 
 
 @post("/token", before_request=open_to_all())
-async def log_in(request: ApiRequest) -> Response[bytes]:
+@operation(
+    description=(
+        "Unknown fields of the form are ignored, `client_id` and an empty Basic header among it."
+    ),
+    body=Body(shapes.TokenForm, examples.TOKEN_FORMS, FORM),
+    answers=(
+        Answer(
+            200,
+            "A token: send it as `Authorization: Bearer ...`.",
+            shapes.Token,
+            {"token": examples.TOKEN},
+            ("Cache-Control",),
+        ),
+    ),
+    errors=(
+        InvalidCredentials(),
+        examples.BAD_TOKEN_FORM,
+        examples.UNESCAPED_PLUS,
+        examples.REPEATED_PARAMETER,
+    ),
+)
+async def log_in(
+    request: ApiRequest, addresses: FromDishka[EmailAddresses], issue_token: FromDishka[LogIn]
+) -> Response[bytes]:
     """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
     form = await read_form(request, _FORM_PARAMETERS)
-    token = await request.services.log_in(_credentials(request, form))
+    token = await issue_token(_credentials(request, form, addresses))
     answer = shapes.Token(token.text, "bearer", token.expires_in)
     return Response(
         msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
@@ -54,14 +99,21 @@ async def log_in(request: ApiRequest) -> Response[bytes]:
 
 
 @get("/me", before_request=for_users())
-async def read_account(request: ApiRequest) -> Response[bytes]:
+@operation(
+    answers=(
+        Answer(200, "Your account.", shapes.Account, {"ada": examples.ACCOUNT}, ("Cache-Control",)),
+    ),
+)
+async def read_account(request: ApiRequest, read: FromDishka[ReadAccount]) -> Response[bytes]:
     """Read your account."""
     refuse_query(request)
-    user = await request.services.read_account(request.user.id)
+    user = await read(request.user.id)
     return _account(user, HTTPStatus.OK)
 
 
-def _credentials(request: ApiRequest, form: Mapping[str, str]) -> Credentials:
+def _credentials(
+    request: ApiRequest, form: Mapping[str, str], addresses: EmailAddresses
+) -> Credentials:
     faults = QueryErrors()
     check_query(request, faults)
     if form.get("grant_type") not in {None, "password"}:
@@ -71,7 +123,7 @@ def _credentials(request: ApiRequest, form: Mapping[str, str]) -> Credentials:
     keep_out_of_logs(password)
     faults.parse(_read_given_password, password, "password")
     try:
-        address = request.services.addresses.of(faults.require(username))
+        address = addresses.of(faults.require(username))
     except Invalid as invalid:
         raise InvalidTokenRequest(invalid.errors) from None
     return Credentials(address, password, address_of(request))
@@ -102,4 +154,4 @@ def _account(user: User, status: HTTPStatus) -> Response[bytes]:
     return Response(body, status_code=status, headers=_SECRET, media_type="application/json")
 
 
-routes = Router("/", route_handlers=with_options(register, log_in, read_account), tags=["Accounts"])
+ROUTES = Routes("Accounts", (register, log_in, read_account))

@@ -5,7 +5,7 @@ from msgspec import Struct
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
 from entrypoints.http.messages.schemas import HistoryActor, Order
-from entrypoints.http.openapi.values import Moment
+from entrypoints.http.messages.values import Moment
 
 
 class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):

@@ -10,9 +10,9 @@ import pytest
 import uvloop
 
 from adapters.kafka.connection import KafkaConnection, greet
-from adapters.postgres.connection import Server
-from libraries.redis_client.connection import Connections
-from libraries.task_stream.redis_server import QueueServer
+from adapters.postgres.connector import Connector
+from libraries.redis_client.connection import ConnectionFactory
+from libraries.task_stream.connections import QueueConnections
 
 Connect = Callable[[], Awaitable[object]]
 
@@ -20,15 +20,15 @@ _TURNS = 20  # of the event loop: more than any of them takes to begin its look-
 
 
 async def postgres() -> None:
-    await Server("postgresql://ada@nowhere.invalid/orders").connect()
+    await Connector("postgresql://ada@nowhere.invalid/orders").connect()
 
 
 async def redis() -> None:
-    await Connections("redis://nowhere.invalid", 2.0).new().open()
+    await ConnectionFactory("redis://nowhere.invalid", 2.0).new().open()
 
 
 async def queue() -> None:
-    await QueueServer("redis://nowhere.invalid").client()
+    await QueueConnections("redis://nowhere.invalid").client()
 
 
 async def kafka() -> None:

@@ -51,9 +51,8 @@ def forged(
 
 
 def assert_refused(token: str, by: JwtTokens | None = None, now: datetime = NOW) -> None:
-    with pytest.raises(NotAuthenticated) as refusal:
+    with pytest.raises(NotAuthenticated):
         (by or tokens()).verify(token, now)
-    assert refusal.value.code in {"token-invalid", "token-expired"}
 
 
 def base64url(text: bytes) -> str:

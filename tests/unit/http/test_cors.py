@@ -5,8 +5,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from entrypoints.http.cors import Cors
-from entrypoints.http.responses.raw_response import Answer
+from entrypoints.http.cors import CorsMiddleware
+from entrypoints.http.responses.raw_response import RawResponse
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"access-control-request-method": "PATCH"}
@@ -29,8 +29,8 @@ async def ask(
         "path": "/orders/",
         "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
     }
-    app = Answer.without_body(204, [(b"vary", b"Accept"), (b"allow", b"GET, OPTIONS")])
-    await Cors(cast("Any", app), origins)(cast("Any", scope), cast("Any", None), send)
+    app = RawResponse.without_body(204, [(b"vary", b"Accept"), (b"allow", b"GET, OPTIONS")])
+    await CorsMiddleware(cast("Any", app), origins)(cast("Any", scope), cast("Any", None), send)
     found: dict[str, list[str]] = {}
     for name, value in sent[0]["headers"]:
         found.setdefault(name.decode(), []).append(value.decode())

@@ -2,9 +2,9 @@
 
 import pytest
 
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.conditional_requests import IfMatch
 from entrypoints.http.messages.headers import given_once, joined, single
-from entrypoints.http.problems.errors import RepeatedHeader
 
 SCOPE = {
     "headers": [

@@ -48,7 +48,7 @@ async def test_the_problems_are_a_page_or_json(client: httpx.AsyncClient) -> Non
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     kinds = (await client.get("/problems/", headers={"Accept": "application/json"})).json()
-    assert [kind["code"] for kind in kinds] == [entry.code for entry in CATALOGUE]
+    assert [kind["code"] for kind in kinds] == [row.code for row in CATALOGUE]
     for kind in kinds:
         assert f'href="{kind["type"]}"' in page.text
 

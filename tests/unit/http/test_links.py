@@ -4,7 +4,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from entrypoints.http.proxies.links import PATH_PREFIX, asked_for, link
+from entrypoints.http.links import PATH_PREFIX, asked_for, link
 
 BASE = "http://shop.example.com/orders/1/"
 STRANGE = [

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from entrypoints.http.proxies.links import prefix_of
-from entrypoints.http.proxies.path_prefix import PathPrefix
+from entrypoints.http.links import prefix_of
+from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 
 PROXY = ("10.0.0.1", 5000)
 STRANGER = ("192.0.2.1", 5000)
@@ -25,7 +25,7 @@ async def seen(
     async def app(scope: Any, _: object, __: object) -> None:
         found.append(scope)
 
-    layer = PathPrefix(
+    layer = PathPrefixMiddleware(
         cast("Any", app), root_path, (ip_network("10.0.0.0/8"),), {"orders", "docs", ""}
     )
     headers = [(b"x-forwarded-prefix", each.encode()) for each in forwarded]

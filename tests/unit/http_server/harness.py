@@ -8,7 +8,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.server import ServerState
 
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -81,12 +81,14 @@ class Transport(asyncio.Transport):
         return default
 
 
-def connect(app: Any = echo, transport: Transport | None = None) -> tuple[Connection, Transport]:
+def connect(
+    app: Any = echo, transport: Transport | None = None
+) -> tuple[HttpConnection, Transport]:
     """Return a connection that has just been made, and its transport."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", proxy_headers=False, timeout_keep_alive=3600
     )
-    connection = Connection(config, ServerState(), {}, asyncio.get_running_loop())
+    connection = HttpConnection(config, ServerState(), {}, asyncio.get_running_loop())
     transport = transport or Transport()
     connection.connection_made(transport)
     return connection, transport

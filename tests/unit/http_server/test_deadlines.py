@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from libraries.http_server import limits
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 from tests.unit.http_server.harness import Receive, Send, echo, responses
 
 GET: Final = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -45,7 +45,7 @@ async def served(app: Any = echo, keep_alive: float = LONG) -> AsyncIterator[tup
     config.timeout_keep_alive = keep_alive  # type: ignore[assignment]  # seconds, with a fraction
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: HttpConnection(config, state, {}), "127.0.0.1", 0)
     try:
         async with asyncio.timeout(60):
             yield server.sockets[0].getsockname()

@@ -1,4 +1,4 @@
-"""The trace that a task belongs to, carried from whoever brings it to whoever runs it."""
+"""Trace propagation through the task queue."""
 
 from typing import Final
 
@@ -6,20 +6,20 @@ from taskiq import TaskiqMessage, TaskiqMiddleware
 
 from libraries.trace_context import current_traceparent
 
-#: The label that carries it; a worker of an earlier release overlooks it.
+#: A worker without this middleware ignores the label.
 _LABEL: Final = "traceparent"
 
 
-class TaskTraces(TaskiqMiddleware):
+class TraceMiddleware(TaskiqMiddleware):
     """Pass the traceparent from the process that enqueues a task to the worker that runs it."""
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Write down what caused the task."""
-        if (cause := current_traceparent.get()) is not None:
-            message.labels[_LABEL] = cause
+        """Store the current traceparent in the message."""
+        if (traceparent := current_traceparent.get()) is not None:
+            message.labels[_LABEL] = traceparent
         return message
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Let what the task does be caused by the same."""
+        """Continue the trace in the context of the task."""
         current_traceparent.set(message.labels.get(_LABEL))
         return message

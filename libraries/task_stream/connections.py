@@ -1,9 +1,6 @@
-"""The Redis that holds the task queue: one server, or a Redis Cluster."""
+"""Connections to the Redis that holds the task queue: one server, or a Redis Cluster."""
 
 import asyncio
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
@@ -11,29 +8,22 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from application.errors import QueueUnavailable
 from libraries.asyncio_tools.cancellation import resolve_host, shield_for
+from libraries.redis_client.connection import keepalive_options
 
 Client: TypeAlias = "Redis | RedisCluster"
 
-#: Seconds that any answer may take.
+#: Seconds in which Redis must answer a command.
 ANSWER_SECONDS: Final = 2.0
-#: A peer that is gone is noticed after so long, by the kernel, without a command.
-_KEEPALIVE: Final = {
-    "TCP_KEEPIDLE": 1,
-    "TCP_KEEPINTVL": 1,
-    "TCP_KEEPCNT": 2,
-    "TCP_USER_TIMEOUT": 2_000,
-}
 
 
-class QueueServer:
-    """Connections to Redis; the first question is whether it is a cluster.
+class QueueConnections:
+    """Connections of one process; the first command finds out whether Redis is a cluster.
 
-    One for commands that block bounds no answer: its callers do.
+    With `blocks`, answers have no timeout, because blocking commands wait; the callers bound them.
 
     Raises:
-        ValueError: redis does not understand the URL.
+        ValueError: redis-py does not understand the URL.
     """
 
     def __init__(self, url: str, *, blocks: bool = False) -> None:
@@ -44,17 +34,17 @@ class QueueServer:
         self._choosing = asyncio.Lock()
 
     async def client(self) -> Client:
-        """Return the client of the server or cluster, which every caller shares."""
+        """Return the client of the server or cluster, which all callers share."""
         async with self._choosing:
             if self._client is None:
-                self._client = await self._chosen()
+                self._client = await self._choose()
         return self._client
 
-    async def _chosen(self) -> Client:
+    async def _choose(self) -> Client:
         try:
             info: Any = await self._single.info("cluster")
         except ResponseError:
-            return self._single  # INFO is forbidden or unknown there
+            return self._single  # the user may not run INFO, or the server does not have it
         if not info.get("cluster_enabled"):
             return self._single
         return RedisCluster.from_url(self._url, **self._options)
@@ -66,33 +56,17 @@ class QueueServer:
             await self._client.aclose()
 
 
-@contextmanager
-def errors_as_ours() -> Iterator[None]:
-    """Raise whatever redis-py or the event loop raises as the one error that the port knows.
-
-    There is no list of their classes: uvloop, for one, raises RuntimeError for a closed transport.
-
-    Raises:
-        QueueUnavailable: with the reason.
-    """
-    try:
-        yield
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise QueueUnavailable(f"The task queue is out of reach: {reason}") from error
-
-
 def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
     pool = ConnectionPool.from_url(url)
     pool.connection_kwargs.update(options)
-    pool.connection_class = _unhurried(pool.connection_class)
+    pool.connection_class = _cancellation_safe(pool.connection_class)
     return pool
 
 
-def _unhurried(kind: type[Any]) -> type[Any]:
-    """Return a class of connections that stay open nowhere if their making is canceled."""
+def _cancellation_safe(base: type[Any]) -> type[Any]:
+    """Return a class of connections that leave no open socket if connecting is canceled."""
 
-    class Unhurried(kind):  # type: ignore[misc]  # plain, TLS or a Unix socket, as the URL says
+    class CancellationSafe(base):  # type: ignore[misc]  # plain or TLS, depending on the URL
         async def connect_check_health(self, *args: Any, **options: Any) -> None:
             try:
                 await shield_for(ANSWER_SECONDS, super().connect_check_health(*args, **options))
@@ -105,19 +79,15 @@ def _unhurried(kind: type[Any]) -> type[Any]:
                 await resolve_host(self.host, int(self.port))
                 await super()._connect()
 
-    return Unhurried
+    return CancellationSafe
 
 
-def _options(answers_within: float | None) -> dict[str, Any]:
+def _options(answer_timeout_seconds: float | None) -> dict[str, Any]:
     return {
-        "socket_timeout": answers_within,
+        "socket_timeout": answer_timeout_seconds,
         "socket_connect_timeout": ANSWER_SECONDS,
         "socket_keepalive": True,
-        "socket_keepalive_options": {
-            getattr(socket, name): value
-            for name, value in _KEEPALIVE.items()
-            if hasattr(socket, name)
-        },
+        "socket_keepalive_options": keepalive_options(),
         # The caller knows better whether, and when, to try again.
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
