@@ -19,8 +19,9 @@ class OrderDocument:
     """An order as its readers see it: ready bytes, and what must be known without decoding them."""
 
     owner: UserId
+    version: int  # counts the steps of the lifecycle
     revision: int  # rises at every write, processing included
-    etag: str
+    is_processed: bool
     body: bytes
 
 
@@ -77,7 +78,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
-    """All that one write of an order leaves behind; an adapter stores it whole or not at all."""
+    """One write of an order, rendered. An adapter stores all of it or nothing."""
 
     record: OrderRecord
     document: OrderDocument

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from domain.errors import OrderNotFound
 from domain.ids import UserId
 
 
@@ -42,6 +43,15 @@ class Actor:
     def may_see(self, owner: UserId) -> bool:
         """Whether `owner`'s orders are visible to this actor."""
         return self.sees_everything or self.id == owner
+
+    def ensure_may_see(self, owner: UserId) -> None:
+        """Refuse to show an order of `owner` that is not visible to this actor.
+
+        Raises:
+            OrderNotFound: it is not; an order that does not exist is refused alike.
+        """
+        if not self.may_see(owner):
+            raise OrderNotFound
 
 
 SYSTEM: Final = Actor(ActorKind.SYSTEM, None)

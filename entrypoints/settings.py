@@ -42,8 +42,8 @@ class Settings:
         addresses.postgresql,
         "PostgreSQL: `postgresql+asyncpg://user:password@host:5432/orders`, libpq's parameters"
         " and several hosts (`host1:5432,host2:5432`) too"
-        " ([which ones](docs/operations.md#addresses)). Unset: a real PostgreSQL of our own, its"
-        " data under `DATA_DIR`",
+        " ([list](docs/operations.md#addresses)). Unset: an embedded PostgreSQL with its data in"
+        " `DATA_DIR`",
     )
     redis_url: str | None = _optional(
         addresses.redis,
@@ -55,48 +55,48 @@ class Settings:
     )
     kafka_security_protocol: str | None = _optional(
         parse.one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-        "`PLAINTEXT` (also where unset), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+        "`PLAINTEXT` (also if unset), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
     )
     kafka_sasl_mechanism: str | None = _optional(
         parse.one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
         "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`",
     )
-    kafka_sasl_username: str | None = _optional(str, "The user, with SASL")
-    kafka_sasl_password: str | None = _optional(str, "The password, with SASL")
+    kafka_sasl_username: str | None = _optional(str, "The user for SASL")
+    kafka_sasl_password: str | None = _optional(str, "The password for SASL")
     kafka_ssl_cafile: str | None = _optional(
-        addresses.authorities, "A file of authorities to trust, with SSL"
+        addresses.authorities, "A file of certificate authorities, with SSL"
     )
     kafka_topic_prefix: str = _setting(
         parse.matching(
             r"[A-Za-z0-9._-]{0,200}", "must have at most 200 of the characters A-Z a-z 0-9 . _ -"
         ),
         "",
-        "Before every topic and group, for those who share a cluster",
+        "Prefix of all topics and consumer groups, for a shared cluster",
     )
-    redis_prefix: str = _setting(str, "", "Before every key, for those who share a Redis")
+    redis_prefix: str = _setting(str, "", "Prefix of all keys, for a shared Redis")
     smtp_url: str | None = _optional(
         addresses.smtp,
         "A mail server, for a mail to its owner when an order ships:"
-        " `smtp://user:password@host:587`, `smtps://…`; `?starttls=` is `required` (also where"
-        " unset, with a password), `auto` or `off`. Unset: no mail",
+        " `smtp://user:password@host:587`, `smtps://…`. `?starttls=` is `required` (also if unset,"
+        " with a password), `auto` or `off`. Unset: no mail",
     )
     smtp_from: str | None = _optional(
         parse.sender, "The sender of the mails: `shop@example.com`, or `Shop <shop@example.com>`"
     )
     jwt_secret_key: bytes | None = _optional(
         parse.secret,
-        "Signs the tokens; at least 32 bytes. Required with `DATABASE_URL`, else made at random",
+        "Signs the tokens; at least 32 bytes. Required with `DATABASE_URL`, else generated",
     )
-    jwt_secret_key_file: bytes | None = _optional(parse.secret_file, "A file that holds it instead")
+    jwt_secret_key_file: bytes | None = _optional(parse.secret_file, "A file with that key instead")
     jwt_previous_secret_keys: tuple[bytes, ...] = _setting(
         parse.comma_separated(parse.secret),
         "",
-        "Earlier keys, separated by commas: they still verify, and never sign",
+        "Earlier keys, separated by commas: they verify tokens, but sign none",
     )
     data_dir: Path | None = _optional(
         Path,
-        "Where the embedded mode keeps its data: `./var`, or a system place where root runs it"
-        " from a folder that nobody else can enter",
+        "The folder with the embedded mode's data: `./var`, or a system folder if root runs the"
+        " service in a folder that only root can enter",
     )
     host: str = _setting(str, "127.0.0.1", "The address to listen on")
     port: int = _setting(parse.whole_number(0, 65_535), "8000", "The port to listen on")
@@ -108,8 +108,7 @@ class Settings:
     keep_alive: int = _setting(
         parse.whole_number(1, 86_400),
         "75",
-        "Seconds for which an idle connection is kept; more than the balancer in front keeps"
-        " its own",
+        "Seconds until an idle connection is closed; more than the load balancer's own timeout",
     )
     admin_port: int | None = _optional(
         parse.whole_number(1, 65_535),
@@ -117,13 +116,13 @@ class Settings:
         " Unset: off",
     )
     access_token_ttl: int = _setting(
-        parse.whole_number(1, 31_536_000), "1800", "Seconds for which an access token is valid"
+        parse.whole_number(1, 31_536_000), "1800", "Lifetime of an access token in seconds"
     )
     refresh_token_ttl: int = _setting(
-        parse.whole_number(1, 315_360_000), "2592000", "Seconds for which a refresh token is valid"
+        parse.whole_number(1, 315_360_000), "2592000", "Lifetime of a refresh token in seconds"
     )
     cache_ttl: int = _setting(
-        parse.whole_number(1, 31_536_000), "300", "Seconds for which an order is cached"
+        parse.whole_number(1, 31_536_000), "300", "Lifetime of a cached order in seconds"
     )
     rate_limit_orders: Limit | None = _setting(
         parse.rate_limit("orders"),
@@ -133,45 +132,47 @@ class Settings:
     rate_limit_login: Limit | None = _setting(
         parse.rate_limit("login"),
         "10/minute",
-        "Failed logins of one account from one address; ten times that for one account, and for"
-        " one address, over all",
+        "Failed logins of one account from one address; ten times that for one account in all,"
+        " and for one address in all",
     )
     rate_limit_register: Limit | None = _setting(
-        parse.rate_limit("register"), "30/minute", "Accounts that may be opened from one address"
+        parse.rate_limit("register"), "30/minute", "Registrations from one address"
     )
     rate_limit_default: Limit | None = _setting(
-        parse.rate_limit("default"), "1200/minute", "Everything else, by user or else by address"
+        parse.rate_limit("default"), "1200/minute", "All other requests, by user or else by address"
     )
     status_policy: StatusPolicy = _setting(
         lambda text: StatusPolicy(parse.one_of(*StatusPolicy)(text)),
         "owner",
-        "Who sets an order's status: `owner`, or `staff` (owners may only cancel)",
+        "Permission to set an order's status: `owner`, or `staff` (owners may only cancel)",
     )
     processing_delay: timedelta = _setting(
-        parse.seconds, "2", "Seconds that the simulated fulfilment takes"
+        parse.seconds, "2", "Duration of the simulated fulfilment in seconds"
     )
     sweep_after: timedelta = _setting(
         parse.seconds,
         "60",
-        "Seconds after which a published, unprocessed order is handed over again",
+        "Seconds until a published, unprocessed order is requeued",
     )
     stuck_after: timedelta = _setting(
-        parse.seconds, "300", "Seconds after which the audit calls an unprocessed order stuck"
+        parse.seconds, "300", "Seconds until the audit reports an unprocessed order as stuck"
     )
     db_pool_size: int = _setting(
-        parse.whole_number(2, 1000), "10", "Connections to PostgreSQL that one process may hold"
+        parse.whole_number(2, 1000),
+        "10",
+        "Maximum number of PostgreSQL connections of a process",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         parse.networks,
         "",
-        "Networks whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Prefix` are believed,"
+        "Networks whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Prefix` are trusted,"
         " separated by commas",
     )
     root_path: str = _setting(
         parse.path_prefix,
         "",
-        "The path prefix that a proxy strips, such as `/shop`: links, `Location` and `/docs` carry"
-        " it",
+        "The path prefix that a proxy strips, such as `/shop`; links, `Location` and `/docs`"
+        " include it",
     )
     cors_origins: tuple[str, ...] = _setting(
         parse.comma_separated(
@@ -187,14 +188,16 @@ class Settings:
         parse.reference,
         "`module:attribute` of dishka providers that replace adapters, in every role and command",
     )
-    default_currency: str = _setting(parse.currency, "USD", "ISO 4217, where an order names none")
+    default_currency: str = _setting(
+        parse.currency, "USD", "ISO 4217 code for orders without a currency"
+    )
     log_level: str = _setting(
         lambda text: parse.one_of("DEBUG", "INFO", "WARNING", "ERROR")(text.upper()),
         "INFO",
         "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     )
     log_format: str = _setting(
-        parse.log_format, "", "`console` or `json`; unset: as fits a terminal"
+        parse.log_format, "", "`console` or `json`. Unset: `console` on a terminal, else `json`"
     )
 
     @property

@@ -40,8 +40,6 @@ class _Lease:
 class MemoryOrderCache:
     """The orders that were read last, each for `ttl` seconds, bounded by number and by bytes."""
 
-    asks_storage = False
-
     def __init__(
         self,
         ttl: float,

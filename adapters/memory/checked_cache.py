@@ -14,8 +14,6 @@ _OUTDATED: Final = "outdated"
 class CheckedOrderCache:
     """Compares the order's revision with the stored one before it trusts a cache of one process."""
 
-    asks_storage = True
-
     def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
         self._cache = cache
         self._reader = reader

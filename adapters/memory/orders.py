@@ -1,4 +1,4 @@
-"""Beginning and reading orders."""
+"""Reading orders and their history."""
 
 from asyncio import sleep
 from collections.abc import Iterator, Sequence
@@ -6,27 +6,10 @@ from itertools import islice
 
 from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
-from application.documents import OrderDocument, OrderRecord, OrderWrite
+from application.documents import OrderDocument, OrderRecord
 from application.ports.orders import OrderFilter, OrderPage
 from domain.ids import OrderId, UserId
 from domain.order.history import Step
-
-
-class MemoryNewOrders:
-    """Where orders begin."""
-
-    def __init__(self, storage: MemoryStorage) -> None:
-        self._storage = storage
-
-    async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event.
-
-        Raises:
-            ReferenceTaken: the owner has another order with this reference.
-        """
-        await sleep(0)  # a real storage lets others run meanwhile: so do we, or races stay hidden
-        self._storage.orders.insert(write)
-        self._storage.outbox.add(write.event)
 
 
 class MemoryOrderReader:

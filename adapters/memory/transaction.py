@@ -1,8 +1,6 @@
 """Transactions: what is written waits for the commit, which looks whether it still fits."""
 
 from asyncio import Event, sleep
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +8,6 @@ from adapters.memory.inbox_table import Key
 from adapters.memory.storage import Effect, MemoryStorage
 from application.documents import OrderWrite
 from application.ports.orders import OrderRenderer
-from application.ports.transaction import Transaction
-from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
@@ -26,11 +22,11 @@ class _Orders:
         self._renderer = renderer
         self._writes: list[OrderWrite] = []
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it."""
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order as the last committed write left it."""
         await sleep(0)
         stored = self._storage.orders.find(order_id)
-        if stored is None or not visible_to.may_see(stored.record.owner):
+        if stored is None:
             raise OrderNotFound
         return self._renderer.restore(stored.record)
 
@@ -99,7 +95,7 @@ class _Effects:
         self._effects.clear()
 
 
-class _Transaction:
+class MemoryTransaction:
     """All or nothing."""
 
     def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
@@ -117,20 +113,3 @@ class _Transaction:
         self.orders.check()
         for part in (self.orders, self.inbox, self.effects):
             part.apply()
-
-
-class MemoryUnitOfWork:
-    """Begins transactions."""
-
-    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
-        self._storage = storage
-        self._renderer = renderer
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Transaction]:
-        """A new transaction; leaving it without `commit` rolls everything back."""
-        transaction = _Transaction(self._storage, self._renderer)
-        try:
-            yield transaction
-        finally:
-            transaction.inbox.let_go()

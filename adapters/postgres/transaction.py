@@ -1,19 +1,15 @@
 """Transactions over an order."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, Database, within
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, within
 from adapters.postgres.row_mapping import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
-from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
@@ -57,11 +53,11 @@ class PostgresOrderRepository:
         self._driver = driver
         self._renderer = renderer
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
+    async def get(self, order_id: OrderId) -> Order:
         """Return the order as of the last committed write."""
         async with within(BEGIN_TIMEOUT_SECONDS):
             row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
-        if row is None or not visible_to.may_see(row["user_id"]):
+        if row is None:
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
@@ -138,27 +134,6 @@ class PostgresTransaction:
         await self._driver.execute("COMMIT")
 
 
-class PostgresUnitOfWork:
-    """Begins transactions at READ COMMITTED; the revision guards every write (ADR 3)."""
-
-    def __init__(self, database: Database, renderer: OrderRenderer) -> None:
-        self._database = database
-        self._renderer = renderer
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[PostgresTransaction]:
-        """Enter a new transaction; leaving it without `commit` rolls it back."""
-        async with self._database.driver() as driver:
-            try:
-                yield PostgresTransaction(driver, self._renderer)
-            except asyncio.CancelledError:
-                raise  # the pool closes the connection, which ends the transaction
-            except BaseException:
-                await _roll_back(driver)
-                raise
-            await _roll_back(driver)
-
-
 async def _ensure_begun(driver: Connection) -> None:
     """Begin the transaction unless it has begun."""
     if not driver.is_in_transaction():
@@ -166,7 +141,7 @@ async def _ensure_begun(driver: Connection) -> None:
             await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
-async def _roll_back(driver: Connection) -> None:
+async def roll_back(driver: Connection) -> None:
     """Roll the transaction back unless it was committed."""
     if driver.is_in_transaction():
         await driver.execute("ROLLBACK")

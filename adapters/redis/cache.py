@@ -1,4 +1,4 @@
-"""Orders kept close to every reader, for all processes."""
+"""The order cache of all processes."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,20 @@ from libraries.redis_client.script import Script
 
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
-#: A reader that is slower than this does not fill.
+#: A reader that takes longer does not fill the cache.
 _LEASE_SECONDS: Final = 5.0
-#: An offer that Redis executes later than this after the order began to be stored does nothing.
-#: Newer revisions are noted for twice as long, so that every offer that is not late sees them.
+#: An offer does nothing if Redis executes it later than this after the order began to be stored.
+#: Newer revisions are noted for twice as long, so that an offer in time finds them.
 _OFFER_SECONDS: Final = 2.0
 
 
 class RedisOrderCache:
-    """Each order as ready bytes for `ttl` seconds, behind a line with its facts.
+    """Caches each order as its response body for `ttl` seconds, behind a line of metadata.
 
     One `MGET` reads the entry and the generation; an entry of another generation is a MISS. Each
-    of the other steps is one script. See ADR 18 for why the cache never goes back.
+    of the other steps is one script. ADR 18 explains why the cache never returns an older revision
+    after a newer one.
     """
-
-    asks_storage = False
 
     def __init__(self, client: RedisClient, generation: CacheGeneration, ttl: float) -> None:
         self._client = client
@@ -141,13 +140,18 @@ class RedisOrderCache:
 
 
 def _entry_of(document: OrderDocument) -> bytes:
-    """Return the entry without its generation, which is for the script to say."""
-    header = f"{document.revision} {document.owner} {document.etag}\n".encode()
-    return header + document.body
+    """Return the entry without its generation, which the script adds.
+
+    The last word of the header stands in quotes because release 1.0 wrote it so: during a rolling
+    upgrade both releases read each other's entries.
+    """
+    processed = "p" if document.is_processed else ""
+    header = f'{document.revision} {document.owner} "v{document.version}{processed}"\n'
+    return header.encode() + document.body
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
-    """Return the entry's document; None if it is of another generation, or none of ours."""
+    """Return the document of an entry; None if it has another generation or format."""
     if generation is None or entry is None:
         return None
     begin = generation.find(b" ") + 1
@@ -155,7 +159,14 @@ def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | 
     if entry[:begin] != generation[:begin]:
         return None
     try:
-        revision, owner, etag = entry[begin:end].decode().split(" ")
-        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
+        revision, owner, version = entry[begin:end].decode().split(" ")
+        is_processed = version.endswith('p"')
+        return OrderDocument(
+            UserId(UUID(owner)),
+            int(version[2 : -2 if is_processed else -1]),
+            int(revision),
+            is_processed,
+            entry[end + 1 :],
+        )
     except ValueError:
         return None

@@ -76,7 +76,7 @@ class Generation:
 
 
 class CacheGeneration:
-    """The generation as this process knows it; `check` is the cache's part of the handshake."""
+    """The current generation; `check` is the cache's part of the handshake."""
 
     def __init__(self, prefix: str = "") -> None:
         tagged = key_prefix(prefix)

@@ -1,4 +1,4 @@
-"""How often somebody may ask, over all processes together."""
+"""The rate limiter of all processes."""
 
 import logging
 from collections.abc import Awaitable
@@ -12,9 +12,9 @@ from libraries.redis_client.script import Script
 
 logger = logging.getLogger(__name__)
 
-#: A bucket is how full it was and when. It is filled in microseconds multiplied by the limit's
-#: count, so that what one request fills and what a moment drains are whole numbers, which Lua
-#: keeps exactly up to 2^53; the clock is the server's, one for all processes.
+#: A bucket is a level and its time. The level is in microseconds multiplied by the limit's count,
+#: so that a request adds, and a microsecond removes, a whole number; Lua is exact up to 2^53. The
+#: clock is the server's, one for all processes.
 _BUCKET: Final = """
 local count, period = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000000
 local one, whole = period, period * count
@@ -74,7 +74,7 @@ end
 class RedisRateLimiter:
     """GCRA (ITU-T I.371) in one script; while Redis is unavailable, `fallback` counts instead.
 
-    Neither knows the counts of the other, so a limit may be used up twice when Redis becomes
+    Their counts are separate, so a limit may be used up twice when Redis becomes
     unavailable or available again.
     """
 
@@ -103,7 +103,7 @@ class RedisRateLimiter:
         )
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `hit` allowed."""
+        """Take back one request that `hit` has allowed."""
         try:
             await self._refund([self._bucket(limit, key)], limit.count, limit.period)
         except RedisUnavailable:

@@ -12,7 +12,7 @@ from domain.currency import Currency
 from domain.money import Money
 from domain.order.attributes import NO_ATTRIBUTES, Attributes
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order, OrderState
+from domain.order.order import Order
 from domain.order.status import OrderStatus
 
 
@@ -48,45 +48,42 @@ class JsonOrderRenderer:
     """Renders orders as the API's contract describes them."""
 
     def record(self, order: Order) -> OrderRecord:
-        """The order as it is stored."""
-        state = order.state
-        lines = [_line(line) for line in state.lines.lines]
+        """Return the order as it is stored."""
+        lines = [_line(line) for line in order.lines.lines]
         return OrderRecord(
-            id=state.id,
-            owner=state.owner,
-            reference=state.reference,
+            id=order.id,
+            owner=order.owner,
+            reference=order.reference,
             items=_encoder.encode(lines).decode(),
-            total=state.lines.total.amount,
-            currency=state.lines.total.currency.code,
-            status=state.status,
-            version=state.version,
-            revision=state.revision,
-            created_at=state.created_at,
-            updated_at=state.updated_at,
-            processed_at=state.processed_at,
+            total=order.lines.total.amount,
+            currency=order.lines.total.currency.code,
+            status=order.status,
+            version=order.version,
+            revision=order.revision,
+            created_at=order.created_at,
+            updated_at=order.updated_at,
+            processed_at=order.processed_at,
         )
 
     def restore(self, record: OrderRecord) -> Order:
-        """The aggregate again."""
+        """Return the order of a record."""
         currency = Currency.parse(record.currency)
         lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
-        return Order.restore(
-            OrderState(
-                id=record.id,
-                owner=record.owner,
-                reference=record.reference,
-                lines=OrderLines(lines, Money.of(record.total, currency)),
-                status=record.status,
-                version=record.version,
-                revision=record.revision,
-                created_at=record.created_at,
-                updated_at=record.updated_at,
-                processed_at=record.processed_at,
-            )
+        return Order(
+            id=record.id,
+            owner=record.owner,
+            reference=record.reference,
+            lines=OrderLines(lines, Money.of(record.total, currency)),
+            status=record.status,
+            version=record.version,
+            revision=record.revision,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            processed_at=record.processed_at,
         )
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """The order as its readers see it; its tag says whether it is processed, too."""
+        """Return the order as the API shows it."""
         body = _Order(
             id=record.id,
             user_id=record.owner,
@@ -101,8 +98,10 @@ class JsonOrderRenderer:
             updated_at=record.updated_at,
             processed_at=record.processed_at,
         )
-        etag = f'"v{record.version}p"' if record.processed_at else f'"v{record.version}"'
-        return OrderDocument(record.owner, record.revision, etag, _encoder.encode(body))
+        is_processed = record.processed_at is not None
+        return OrderDocument(
+            record.owner, record.version, record.revision, is_processed, _encoder.encode(body)
+        )
 
 
 def _line(line: OrderLine) -> _Line:

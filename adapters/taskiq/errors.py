@@ -1,4 +1,4 @@
-"""The errors of the task queue, as the application knows them."""
+"""Translation of the brokers' errors to those of the port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

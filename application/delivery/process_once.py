@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from application.ports.system import Clock
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage
 
 
 class ProcessOnce:
@@ -15,8 +15,8 @@ class ProcessOnce:
     same storage does not need this: it adds the message in its own transaction.
     """
 
-    def __init__(self, begin: UnitOfWork, clock: Clock) -> None:
-        self._begin = begin
+    def __init__(self, storage: OrderStorage, clock: Clock) -> None:
+        self._storage = storage
         self._clock = clock
 
     async def __call__(
@@ -28,11 +28,11 @@ class ProcessOnce:
             Unavailable: the storage is out of reach.
             Exception: any error of `effect`.
         """
-        async with self._begin() as tx:
+        async with self._storage.begin() as tx:
             if not await tx.inbox.add(consumer, message_id, self._clock.now()):
                 return False
         await effect()
-        async with self._begin() as tx:
+        async with self._storage.begin() as tx:
             await tx.inbox.add(consumer, message_id, self._clock.now())
             await tx.commit()
         return True

@@ -46,8 +46,8 @@ class RelayOutbox:
             report = await self._publisher.publish(batch.events)
             is_away = len(report.unreached) == len(batch.events)
             if is_away:
-                # A full batch may hold only events of one log that is out of reach, so they pause to
-                # let others pass. Events of a smaller batch are tried again at once.
+                # A full batch may hold only events of one log that is out of reach, so they pause
+                # to let others pass. Events of a smaller batch are tried again at once.
                 await batch.postponed(report.unreached, pause=len(batch.events) == BATCH)
             else:
                 await self._mark(batch, report)

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Protocol
 
-from application.documents import Event, OrderDocument, OrderRecord, OrderWrite
-from domain.actor import Actor
-from domain.ids import EventId, OrderId, UserId
+from application.documents import OrderDocument, OrderRecord, OrderWrite
+from domain.ids import OrderId, UserId
 from domain.order.history import Step
-from domain.order.order import Order
+from domain.order.order import Order, OrderChange
 from domain.order.status import OrderStatus
 
 
@@ -18,48 +17,33 @@ class OrderRenderer(Protocol):
     """The one serialisation of an order: HTTP, storage, cache, events and stored answers use it."""
 
     def record(self, order: Order) -> OrderRecord:
-        """The order as it is stored."""
+        """Return the order as it is stored."""
 
     def restore(self, record: OrderRecord) -> Order:
-        """The aggregate again; `restore(record(order))` has the same state as `order`."""
+        """Return the order of a record; `restore(record(order))` equals `order`."""
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """The order as its readers see it, without decoding its lines."""
+        """Return the order as the API shows it, without decoding its lines."""
 
 
-class EventRenderer(Protocol):
-    """Turns what an order's write recorded into the message that others receive."""
+class ChangeRenderer(Protocol):
+    """The serialisation of changes: everything that one write stores."""
 
-    def event(self, order: Order, document: OrderDocument, event_id: EventId) -> Event:
-        """The message; `document` is the order after the write.
+    def render(self, change: OrderChange) -> OrderWrite:
+        """Return the record, document, event and step of a change; the event has a new id."""
 
-        Raises:
-            ValueError: the order has recorded nothing.
-        """
-
-
-class NewOrders(Protocol):
-    """Where orders begin."""
-
-    async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event; return when all are durable.
-
-        Concurrent calls may share a transaction; one that is refused takes no other with it.
-
-        Raises:
-            ReferenceTaken: the owner has another order with this reference.
-            Unavailable: the storage is out of reach; whether the order was stored is not known.
-        """
+    def document(self, order: Order) -> OrderDocument:
+        """Return the document of an order that was not changed."""
 
 
 class OrderRepository(Protocol):
     """Orders inside one transaction: read, decide, save."""
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it.
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order as the last committed write left it.
 
         Raises:
-            OrderNotFound: there is none, or `visible_to` may not see it.
+            OrderNotFound: there is no such order.
         """
 
     async def save(self, write: OrderWrite) -> None:
@@ -115,12 +99,12 @@ class HistoryReader(Protocol):
         """The order's owner and its steps, oldest first; None where there is no such order."""
 
 
-class CacheState(StrEnum):
-    """How the cache answered; the API shows it as `X-Cache`."""
+class CacheState(Enum):
+    """How the cache answered."""
 
-    HIT = "HIT"
-    MISS = "MISS"
-    BYPASS = "BYPASS"  # out of reach
+    HIT = auto()
+    MISS = auto()
+    BYPASS = auto()  # the cache is out of reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +126,6 @@ class ReadThroughCache(Protocol):
     of the order ends. So a slow reader cannot bring an old revision back, whatever the cache has
     evicted, lost or forgotten in between.
     """
-
-    @property
-    def asks_storage(self) -> bool:
-        """Whether `get` reads the storage too."""
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """Return the cached order. Never raises; BYPASS if the cache is out of reach.

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from application.documents import OrderWrite
 from application.ports.orders import OrderRepository
 from domain.ids import OrderId
 from domain.order.events import Outcome
@@ -54,11 +55,21 @@ class Transaction(Protocol):
         """
 
 
-class UnitOfWork(Protocol):
-    """Begins transactions."""
+class OrderStorage(Protocol):
+    """The two ways to store orders: new ones at once, changes in a transaction."""
 
-    def __call__(self) -> AbstractAsyncContextManager[Transaction]:
-        """A new transaction.
+    async def add(self, write: OrderWrite) -> None:
+        """Store a new order with its first step and its event; return when all are durable.
+
+        Concurrent calls may share a transaction; one that is refused takes no other with it.
+
+        Raises:
+            ReferenceTaken: the owner has another order with this reference.
+            Unavailable: the storage is out of reach; whether the order was stored is not known.
+        """
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction.
 
         Raises:
             Unavailable: (on entering, or at any call) the storage is out of reach.

@@ -32,11 +32,11 @@ def parse_attributes(value: object) -> Attributes:
         raise Invalid.value("wrong-type", "Must be an object.")
     if len(value) > MAX_ATTRIBUTES:
         raise Invalid.value("wrong-length", f"Must have at most {MAX_ATTRIBUTES} members.")
-    faults = ValidationErrors()
+    errors = ValidationErrors()
     read = {
-        name: faults.parse(partial(_attribute, name), each, name) for name, each in value.items()
+        name: errors.parse(partial(_attribute, name), each, name) for name, each in value.items()
     }
-    faults.raise_if_any()
+    errors.raise_if_any()
     attributes = {name: each for name, each in read.items() if each is not None}
     if _json_size(attributes) > MAX_ATTRIBUTES_BYTES:
         raise Invalid.value("too-large", f"Must take at most {MAX_ATTRIBUTES_BYTES} bytes.")

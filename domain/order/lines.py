@@ -73,13 +73,13 @@ class OrderLines:
                 or `currency`.
             TotalMismatch: all is well, but the total is not the sum.
         """
-        faults = ValidationErrors()
-        known = faults.parse(Currency.parse, currency, "currency")
+        errors = ValidationErrors()
+        known = errors.parse(Currency.parse, currency, "currency")
         # Amounts can be judged in some currency even where the one that was named does not exist.
         money = partial(Money.parse, currency=known or Currency("the currency", 4))
-        total_price = faults.parse(money, total, "total_price")
-        lines = _read_lines(drafts, money, faults)
-        total_price = faults.require(total_price)
+        total_price = errors.parse(money, total, "total_price")
+        lines = _parse_lines(drafts, money, errors)
+        total_price = errors.require(total_price)
         _ensure_sum(lines, total_price)
         return cls(tuple(lines), total_price)
 
@@ -95,44 +95,44 @@ def _ensure_sum(lines: Sequence[OrderLine], total: Money) -> None:
         raise TotalMismatch([FieldError(("total_price",), TotalMismatch.code, detail)])
 
 
-def _read_lines(
-    drafts: object, money: "partial[Money]", faults: ValidationErrors
+def _parse_lines(
+    drafts: object, money: "partial[Money]", errors: ValidationErrors
 ) -> list[OrderLine]:
     if not isinstance(drafts, Sequence) or isinstance(drafts, str | bytes):
-        faults.add("wrong-type", "Must be an array of items.", "items")
+        errors.add("wrong-type", "Must be an array of items.", "items")
         return []
     if not 1 <= len(drafts) <= MAX_LINES:
-        faults.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
+        errors.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
         return []
-    lines = [_read_line(draft, money, faults, index) for index, draft in enumerate(drafts)]
-    _ensure_all_priced_or_none(drafts, faults)
+    lines = [_parse_line(draft, money, errors, index) for index, draft in enumerate(drafts)]
+    _ensure_all_priced_or_none(drafts, errors)
     return lines
 
 
-def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], faults: ValidationErrors) -> None:
+def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], errors: ValidationErrors) -> None:
     unpriced = [index for index, draft in enumerate(drafts) if draft.price is None]
     if 0 < len(unpriced) < len(drafts):
         for index in unpriced:
-            faults.add(
+            errors.add(
                 "price-missing", "Either every item has a price, or none.", "items", index, "price"
             )
 
 
-def _read_line(
-    draft: LineDraft, money: "partial[Money]", faults: ValidationErrors, index: int
+def _parse_line(
+    draft: LineDraft, money: "partial[Money]", errors: ValidationErrors, index: int
 ) -> OrderLine:
     at = ("items", index)
     if draft.product_id is None and draft.name is None:
-        faults.add("product-missing", "Must have a product_id, a name, or both.", *at)
+        errors.add("product-missing", "Must have a product_id, a name, or both.", *at)
     line = OrderLine(
-        faults.optional(parse_product_id, draft.product_id, *at, "product_id"),
-        faults.optional(parse_name, draft.name, *at, "name"),
-        faults.parse(parse_quantity, draft.quantity, *at, "quantity") or 1,
-        faults.optional(money, draft.price, *at, "price"),
-        faults.optional(parse_attributes, draft.attributes, *at, "attributes") or NO_ATTRIBUTES,
+        errors.optional(parse_product_id, draft.product_id, *at, "product_id"),
+        errors.optional(parse_name, draft.name, *at, "name"),
+        errors.parse(parse_quantity, draft.quantity, *at, "quantity") or 1,
+        errors.optional(money, draft.price, *at, "price"),
+        errors.optional(parse_attributes, draft.attributes, *at, "attributes") or NO_ATTRIBUTES,
     )
     if line.price and line.price.times(line.quantity).amount > MAX_AMOUNT:
-        faults.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
+        errors.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
     return line
 
 

@@ -22,5 +22,5 @@ class StatusPolicy(StrEnum):
         """
         if self is StatusPolicy.OWNER or actor.kind is not ActorKind.USER:
             return
-        if status not in {OrderStatus.CANCELED, order.state.status}:
+        if status not in {OrderStatus.CANCELED, order.status}:
             raise StatusForbidden(f"Only staff may set {status}; you may cancel your order.")

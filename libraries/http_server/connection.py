@@ -119,7 +119,7 @@ class HttpConnection(asyncio.Protocol):
         return self._deadlines.next
 
     def expire(self) -> None:
-        """End what was due by the deadline."""
+        """Abort, refuse or close: a deadline has passed."""
         unsent_bytes = self._output.unsent_bytes
         if unsent_bytes and self._deadlines.extend(unsent_bytes):
             return

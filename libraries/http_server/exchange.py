@@ -1,4 +1,4 @@
-"""One request and its response, as the application sees them (ASGI 3)."""
+"""One request and its response, through the interface of ASGI 3."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ class Channel(Protocol):
 
 
 class Exchange:
-    """A request that arrives part by part, and its response."""
+    """Receives a request part by part, runs the application, and sends its response."""
 
     def __init__(self, channel: Channel, head: RequestHead, scope: Any, app: App) -> None:
         self._channel = channel
@@ -65,18 +65,18 @@ class Exchange:
 
     @property
     def buffered_bytes(self) -> int:
-        """The bytes of the body that the application has not taken."""
+        """The bytes of the body that the application has not received."""
         return len(self._body)
 
     def body_received(self, part: bytes) -> None:
-        """Take a part of the body; one that comes after the response is dropped."""
+        """Add a part to the body; drop it if the response is complete."""
         self._received_bytes += len(part)
         if not self.is_answered:
             self._body += part
             self._wake()
 
     def request_ended(self) -> None:
-        """Take note that the request is whole."""
+        """Complete the request."""
         self.is_received = True
         self._wake()
 
@@ -87,7 +87,7 @@ class Exchange:
         self._wake()
 
     def disconnect(self) -> None:
-        """Wake the application, which finds the connection lost."""
+        """Wake the application after the connection was lost."""
         self._wake()
 
     def _wake(self) -> None:
@@ -100,7 +100,7 @@ class Exchange:
         """Run the application."""
         try:
             await self.app(self.scope, self.receive, self.send)
-        except BaseException:  # the cancellation at the end of a grace, too
+        except BaseException:  # including the cancellation at the end of the grace period
             _logger.exception("exception in the application")
         if not self.is_answered and not self._output.is_lost:
             await self._give_up()
@@ -116,7 +116,7 @@ class Exchange:
     async def receive(self) -> Any:
         """Return the next part of the body.
 
-        The reason of a body that will not arrive is the `refusal` of an `http.disconnect`.
+        If the body will not arrive, `refusal` of the `http.disconnect` holds the reason.
         """
         if self._expects_continue and not self._is_begun:
             self._expects_continue = False
@@ -180,7 +180,7 @@ class Exchange:
         return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
     def _keeps_connection(self, response: ResponseHead) -> bool:
-        """Whether the next request can be read: the body must be whole, or soon be so."""
+        """Return whether a next request can be read: the body must be complete, or nearly so."""
         if not self.keep_alive or response.closes or self._channel.is_last:
             return False
         if self.is_received:

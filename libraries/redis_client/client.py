@@ -106,7 +106,7 @@ class RedisClient:
 
         Raises:
             RedisUnavailable: no reply in time, or an error reply.
-            NoScriptError: the server does not know the script.
+            NoScriptError: the script is not loaded.
         """
         return await self.submit(*args)
 

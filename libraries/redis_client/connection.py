@@ -84,7 +84,7 @@ class DedicatedConnection:
 class ConnectionFactory:
     """Makes connections to the server of a URL, or to another one with the same credentials.
 
-    Connections start in database 0: only the server knows whether it has the URL's `database`.
+    Connections start in database 0; the handshake selects the URL's `database`.
 
     Raises:
         ValueError: redis-py does not understand the URL.

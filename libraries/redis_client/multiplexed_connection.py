@@ -16,7 +16,7 @@ from libraries.redis_client.errors import RedisUnavailable
 #: The name of a command, or one of its arguments.
 Arg: TypeAlias = str | bytes | int
 
-#: The stub of hiredis knows commands of one argument alone.
+#: The type stub of hiredis allows only one argument.
 _pack: Final[Callable[[tuple[Arg, ...]], bytes]] = cast("Any", pack_command)
 #: The reader's result while no whole reply has arrived; RESP2 has no booleans.
 _INCOMPLETE: Final = False
@@ -95,7 +95,7 @@ class MultiplexedConnection(asyncio.Protocol):
 
         The future may fail instead, within `timeout_seconds`:
             RedisUnavailable: no reply in time, or an error reply.
-            NoScriptError: the server does not know the script.
+            NoScriptError: the script is not loaded.
 
         Raises:
             RedisUnavailable: the connection is closed.

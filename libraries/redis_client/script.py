@@ -12,7 +12,7 @@ from libraries.redis_client.multiplexed_connection import Arg
 
 
 class Script:
-    """A Lua script, sent by its digest, and in full to a server that does not know it yet."""
+    """A Lua script, sent by its digest, and in full if it is not loaded."""
 
     def __init__(self, client: RedisClient, source: str) -> None:
         self._client = client

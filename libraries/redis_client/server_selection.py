@@ -8,7 +8,7 @@ from libraries.redis_client.connection import Address
 class ServerSelection:
     """The URL's server, or the node of a cluster that owns our hash slot.
 
-    A node that does not answer is skipped: every known node knows the present owner.
+    A node that does not answer is skipped: every known node can name the present owner.
     """
 
     def __init__(self) -> None:

@@ -80,7 +80,7 @@ class RedisStreamBroker(AsyncBroker):
         self._stream = TaskStream(url, prefix, self.name, max_tasks, dead_after_seconds)
         self._watch_read = watch_read
         self._dead_after_seconds = dead_after_seconds
-        #: Task ids by entry: tasks that were taken and whose end Redis does not know.
+        #: Task ids by entry: tasks that were taken and are not settled in Redis.
         self._held: dict[str, str] = {}
         #: Those among them that the receiver has not started.
         self._offered: set[str] = set()

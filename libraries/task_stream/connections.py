@@ -88,7 +88,7 @@ def _options(answer_timeout_seconds: float | None) -> dict[str, Any]:
         "socket_connect_timeout": ANSWER_SECONDS,
         "socket_keepalive": True,
         "socket_keepalive_options": keepalive_options(),
-        # The caller knows better whether, and when, to try again.
+        # The callers retry.
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
         "protocol": 2,

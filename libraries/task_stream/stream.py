@@ -36,7 +36,7 @@ class Entry:
 
     @property
     def payload(self) -> bytes:
-        """The task; if there is none, a description of the entry."""
+        """The task, or a description of the entry if it is not one."""
         return self.fields.get(_TASK) or repr(self.fields).encode()
 
     @property
@@ -46,7 +46,7 @@ class Entry:
 
 
 class TaskStream:
-    """One process's access to the queue, and its membership in it once it reads.
+    """The queue as one process uses it; the first read makes the process a worker.
 
     A delivered task stays in the stream until it is settled. A worker sends heartbeats; the other
     workers reclaim the tasks of a dead one. All keys share a hash tag, so that they are in one
@@ -68,7 +68,7 @@ class TaskStream:
         self._max_tasks = max_tasks
         self._dead_after_ms = _ms(dead_after_seconds)
         self._scripts: dict[str, AsyncScript] = {}
-        #: Where the next read begins; None before this worker has joined.
+        #: The entry behind which the next read begins; None before this worker has joined.
         self._next: str | None = None
 
     async def close(self) -> None:
@@ -85,8 +85,8 @@ class TaskStream:
     async def read(self, *, is_idle: bool = False) -> Sequence[Entry]:
         """Return the next tasks, or none after a while, which is longer if `is_idle`.
 
-        After a disturbance (a flushed Redis has lost the group, too) this worker joins again, and
-        every task that was delivered to it and not settled comes again.
+        After an error this worker joins again, because a flushed Redis has lost the group. Every
+        task that was delivered to it and not settled is returned again.
         """
         try:
             if self._next is None:
@@ -98,7 +98,7 @@ class TaskStream:
             raise
 
     def reread(self) -> None:
-        """Let the next read begin with the tasks that were delivered and not settled."""
+        """Start the next read with the tasks that were delivered and not settled."""
         self._next = None
 
     async def _join(self) -> None:

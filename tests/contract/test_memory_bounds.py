@@ -21,7 +21,7 @@ from tests.support.time import MovableClock
 
 
 def a_document(revision: int, body: bytes = b"{}") -> OrderDocument:
-    return OrderDocument(a_user_id(), revision, '"v1"', body)
+    return OrderDocument(a_user_id(), 1, revision, is_processed=False, body=body)
 
 
 async def fill(cache: MemoryOrderCache, *documents: OrderDocument) -> list[OrderId]:
@@ -191,4 +191,4 @@ async def test_an_id_that_was_used_is_refused_as_the_bug_that_it_is() -> None:
     stored = memory_adapters(MovableClock())
     write = await place(stored)
     with pytest.raises(ValueError, match=str(write.record.id)):
-        await stored.new_orders.add(write)
+        await stored.storage.add(write)

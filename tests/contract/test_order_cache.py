@@ -33,7 +33,8 @@ def hit(document: OrderDocument) -> CacheAnswer:
 
 
 def a_document(revision: int = 1) -> OrderDocument:
-    return OrderDocument(a_user_id(), revision, f'"v{revision}"', b'{"revision": %d}' % revision)
+    body = b'{"revision": %d}' % revision
+    return OrderDocument(a_user_id(), 1, revision, is_processed=False, body=body)
 
 
 def a_write() -> OrderWrite:

@@ -6,21 +6,17 @@ from typing import Any
 
 import pytest
 
+from domain.order.status import OrderStatus
 from tests.e2e.answers import assert_problem, at_once
 from tests.e2e.service import Service, User, eventually
+from tests.support.orders import way_to
 
-NEXT = {
-    "PENDING": {"PAID", "CANCELED"},
-    "PAID": {"SHIPPED", "CANCELED"},
-    "SHIPPED": set[str](),
-    "CANCELED": set[str](),
-}
-WAY = {"PENDING": [], "PAID": ["PAID"], "SHIPPED": ["PAID", "SHIPPED"], "CANCELED": ["CANCELED"]}
+NEXT = {str(status): {str(after) for after in status.next} for status in OrderStatus}
 
 
 def an_order_that_is(status: str, user: User) -> dict[str, Any]:
     order = user.order()
-    for step in WAY[status]:
+    for step in way_to(OrderStatus(status)):
         order = user.patch(order, step).json()
     return order
 

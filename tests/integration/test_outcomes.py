@@ -13,7 +13,7 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
-from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.order_storage import PostgresOrderStorage
 from application.documents import OrderWrite
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
 from domain.errors import ReferenceTaken
@@ -25,7 +25,7 @@ from tests.servers.server import Server
 from tests.support.acts import an_owner, order_in, place
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
-from tests.support.orders import PAID, STAFF, a_placed_order, an_order_write
+from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, an_order_write
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
@@ -66,9 +66,8 @@ async def outcome_of(change: Awaitable[object]) -> str:
 
 async def pay(adapters: Adapters, write: OrderWrite) -> None:
     async with adapters.begin() as tx:
-        order = await tx.orders.get(write.record.id, STAFF)
-        order.move_to(PAID, STAFF, None, NOW)
-        await tx.orders.save(an_order_write(order))
+        order = await tx.orders.get(write.record.id)
+        await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
         await tx.commit()
 
 
@@ -93,7 +92,7 @@ async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
             await database.ping()
         await database.ping()
     created = an_order_write(a_placed_order(owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
     with generous_deadlines():
@@ -101,8 +100,8 @@ async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
         await set_up(
             server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
         )
-        assert (await order_in(adapters, created.record.id)).state.version == 1
-        assert (await order_in(adapters, write.record.id)).state.version == 2
+        assert (await order_in(adapters, created.record.id)).version == 1
+        assert (await order_in(adapters, write.record.id)).version == 2
 
 
 async def test_a_server_that_hangs_may_have_done_what_was_sent(
@@ -113,9 +112,9 @@ async def test_a_server_that_hangs_may_have_done_what_was_sent(
         write = await place(adapters)
     server.pause()
     created = an_order_write(a_placed_order(write.record.owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     # The pool is left without an open connection now: nothing can be sent any more.
-    assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+    assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
     assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
     assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
     server.resume()
@@ -130,15 +129,14 @@ async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
 
     async def pay_meanwhile() -> None:
         async with adapters.begin() as tx:
-            order = await tx.orders.get(write.record.id, STAFF)
+            order = await tx.orders.get(write.record.id)
             server.pause()
-            order.move_to(PAID, STAFF, None, NOW)
-            await tx.orders.save(an_order_write(order))
+            await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
 
     assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
     server.resume()
     with generous_deadlines():
-        assert (await order_in(adapters, write.record.id)).state.version == 1
+        assert (await order_in(adapters, write.record.id)).version == 1
 
 
 async def test_a_read_never_says_that_it_may_have_changed_anything(
@@ -158,7 +156,7 @@ async def test_a_change_that_waits_for_a_connection_was_not_done(database: Datab
         owner = await an_owner(adapters)
     async with database.driver(LONG), database.driver(LONG):
         created = an_order_write(a_placed_order(owner))
-        assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+        assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
 
 
@@ -203,7 +201,7 @@ async def test_groups_of_two_processes_with_crossed_references_do_not_deadlock(
     crossed = ["first", "middle", "last"]
     async with a_reference_in_the_making(one, owner, "middle"):
         groups = [
-            together(PostgresNewOrders(database), owner, references)
+            together(PostgresOrderStorage(database, RENDERER), owner, references)
             for database, references in ((one, crossed), (other, crossed[::-1]))
         ]
         await both_wait(one)
@@ -213,11 +211,11 @@ async def test_groups_of_two_processes_with_crossed_references_do_not_deadlock(
 
 
 def together(
-    new_orders: PostgresNewOrders, owner: UserId, references: Sequence[str]
+    storage: PostgresOrderStorage, owner: UserId, references: Sequence[str]
 ) -> "asyncio.Future[list[BaseException | None]]":
     """Create orders with these references in one group."""
     writes = [an_order_write(a_placed_order(owner, reference=each)) for each in references]
-    return asyncio.gather(*map(new_orders.add, writes), return_exceptions=True)
+    return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
 
 
 async def both_wait(database: Database) -> None:
@@ -237,7 +235,7 @@ async def test_one_order_that_the_database_refuses_takes_no_other_with_it(
     owner = await an_owner(adapters)
     writes = [an_order_write(a_placed_order(owner)) for _ in range(5)]
     writes[2] = replace(writes[2], record=writes[2].record._replace(items="[]"))
-    told = await asyncio.gather(*map(adapters.new_orders.add, writes), return_exceptions=True)
+    told = await asyncio.gather(*map(adapters.storage.add, writes), return_exceptions=True)
     kinds = [type(each) for each in told]
     assert kinds == [type(None)] * 2 + [asyncpg.CheckViolationError] + [type(None)] * 2
-    assert (await order_in(adapters, writes[4].record.id)).state.owner == owner
+    assert (await order_in(adapters, writes[4].record.id)).owner == owner

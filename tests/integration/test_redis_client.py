@@ -45,7 +45,7 @@ BYPASS = CacheAnswer(CacheState.BYPASS)
 
 
 def a_document(revision: int) -> OrderDocument:
-    return OrderDocument(a_user_id(), revision, f'"v{revision}"', b"{}")
+    return OrderDocument(a_user_id(), 1, revision, is_processed=False, body=b"{}")
 
 
 async def fill(cache: RedisOrderCache, order_id: OrderId, document: OrderDocument) -> None:

@@ -48,7 +48,8 @@ async def cached(cache: RedisOrderCache) -> OrderId:
     missed = await cache.get(order_id)
     assert missed.state is CacheState.MISS
     assert missed.lease is not None
-    await cache.fill(order_id, OrderDocument(a_user_id(), 1, '"v1"', b"{}"), missed.lease)
+    document = OrderDocument(a_user_id(), 1, 1, is_processed=False, body=b"{}")
+    await cache.fill(order_id, document, missed.lease)
     assert (await cache.get(order_id)).state is CacheState.HIT
     return order_id
 

@@ -1,4 +1,4 @@
-"""Whose schema a database holds, and which commands may change it."""
+"""Recognise the schema of a database, and the commands that may change it (ADR 22)."""
 
 from collections.abc import AsyncIterator
 
@@ -21,9 +21,9 @@ USERS = "CREATE TABLE users (id int)"
 
 
 def at(*revisions: str) -> str:
-    """A table of revisions as Alembic makes it, with these."""
+    """Return SQL of Alembic's table with these revisions."""
     rows = ", ".join(f"('{each}')" for each in revisions)
-    return f"{VERSIONED}; INSERT INTO alembic_version VALUES {rows}"  # noqa: S608 - our own texts
+    return f"{VERSIONED}; INSERT INTO alembic_version VALUES {rows}"  # noqa: S608 - texts of our own
 
 
 FOREIGN = {
@@ -58,7 +58,7 @@ async def tables_of(database: Database) -> set[str]:
 
 
 async def upgrade(database: Database, revision: str) -> None:
-    """Migrate as far as a revision, as an earlier release did."""
+    """Migrate up to a revision, as an earlier release did."""
 
     def step(connection: Connection) -> None:
         command.upgrade(alembic_config(connection), revision)
@@ -118,7 +118,7 @@ async def test_later_release_is_recognised_by_its_marker(database: Database) -> 
     assert await state_of(database) is State.FOREIGN
 
 
-async def test_table_of_revisions_that_may_not_be_read_is_foreign(database: Database) -> None:
+async def test_unreadable_table_of_revisions_is_foreign(database: Database) -> None:
     await execute(database, *at("0001").split("; "))
     async with database.driver() as driver:
         await driver.execute("SET ROLE pg_monitor")

@@ -1,4 +1,4 @@
-"""What retention does to the outbox and the dead letters of a real PostgreSQL."""
+"""Purges of the outbox and of dead letters in a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ async def house(postgres_server: Shared, migrated: str) -> AsyncIterator[House]:
         await database.close()
 
 
-async def test_what_retention_has_purged_is_not_published_again(house: House) -> None:
+async def test_purged_event_is_not_published_again(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
@@ -96,7 +96,7 @@ async def test_what_retention_has_purged_is_not_published_again(house: House) ->
     assert await waiting(house.stored.outbox) == []
 
 
-async def test_what_is_to_be_replayed_is_not_swept(house: House) -> None:
+async def test_event_with_a_requested_replay_is_not_purged(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
@@ -106,7 +106,7 @@ async def test_what_is_to_be_replayed_is_not_swept(house: House) -> None:
     assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2, 0)
 
 
-async def test_the_payloads_of_processed_orders_go_when_they_are_old(house: House) -> None:
+async def test_old_payloads_of_processed_orders_are_purged(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
@@ -116,7 +116,7 @@ async def test_the_payloads_of_processed_orders_go_when_they_are_old(house: Hous
     assert len(await house.stored.books.published()) == 2
 
 
-async def test_payloads_stay_of_orders_that_are_not_processed_and_events_that_wait(
+async def test_payloads_of_unprocessed_orders_and_waiting_events_stay(
     house: House,
 ) -> None:
     await place(house.stored)
@@ -149,20 +149,18 @@ async def test_parked_event_keeps_its_payload(house: House) -> None:
     "waits",
     ["replay_requested_at = now()", "published_at = NULL, position = NULL, parked_at = now()"],
 )
-async def test_letter_whose_message_waits_for_an_operator_or_a_replay_is_kept(
-    house: House, waits: str
-) -> None:
+async def test_dead_letter_with_a_waiting_message_is_kept(house: House, waits: str) -> None:
     await house.dead_letter()
     await house.replay_all()
     await house.publish_all()
-    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - the words above
+    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - texts above
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     async with house.database.driver() as driver:
         assert await driver.fetchval("SELECT payload FROM outbox WHERE revision = 2") is not None
 
 
 async def many_copies(house: House, count: int) -> None:
-    """Let as many events have been published just now."""
+    """Store `count` events as published just now."""
     async with house.database.driver() as driver:
         await driver.execute(
             "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at,"
@@ -174,7 +172,7 @@ async def many_copies(house: House, count: int) -> None:
         await driver.execute("ANALYZE outbox")
 
 
-async def test_a_tombstone_is_published_and_put_back_whatever_retention_removed(
+async def test_tombstone_is_published_and_replayed_after_a_purge(
     house: House,
 ) -> None:
     tombstone = replace(MESSAGE, value=None)
@@ -188,7 +186,7 @@ async def test_a_tombstone_is_published_and_put_back_whatever_retention_removed(
     assert message_of(again) == tombstone
 
 
-async def test_rows_that_release_1_0_wrote_are_read(house: House) -> None:
+async def test_rows_of_release_1_0_are_read(house: House) -> None:
     letter_id = UUID(int=1)
     async with house.database.driver() as driver:
         await driver.execute(
@@ -236,12 +234,12 @@ async def test_expired_inbox_rows_are_found_along_their_index(house: House) -> N
     assert "Seq Scan on inbox" not in plan, plan
 
 
-async def test_more_than_one_batch_goes_in_one_purge(house: House) -> None:
+async def test_purge_deletes_more_than_one_batch(house: House) -> None:
     await many_copies(house, 2 * BATCH + 1)
     assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1, 0)
 
 
-async def test_a_letter_that_was_put_back_goes_when_it_is_old_and_its_message_may_die_again(
+async def test_old_replayed_dead_letter_is_purged_and_its_message_may_fail_again(
     house: House,
 ) -> None:
     await house.dead_letter()
@@ -253,7 +251,7 @@ async def test_a_letter_that_was_put_back_goes_when_it_is_old_and_its_message_ma
     assert len(await publish(house.stored.outbox)) == 1
 
 
-async def test_a_letter_that_waits_or_whose_message_does_is_kept(house: House) -> None:
+async def test_waiting_dead_letter_is_kept(house: House) -> None:
     await house.dead_letter()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     await house.replay_all()
@@ -262,7 +260,7 @@ async def test_a_letter_that_waits_or_whose_message_does_is_kept(house: House) -
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 1
 
 
-async def test_retention_finds_what_has_served_without_reading_the_whole_outbox(
+async def test_purge_does_not_read_the_whole_outbox(
     house: House,
 ) -> None:
     await many_copies(house, 20_000)

@@ -7,7 +7,7 @@ from application.delivery.topics import PROCESSING
 from application.documents import Event, OrderWrite
 from application.ports.events import Outbox, Placement, PublishReport
 from domain.account import User
-from domain.actor import SYSTEM, Actor
+from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
 from domain.order.lines import OrderLines
 from domain.order.order import Order
@@ -34,16 +34,16 @@ async def place(
     at: datetime = NOW,
 ) -> OrderWrite:
     """Store a new order, of a new owner unless one is given."""
-    order = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
-    write = an_order_write(order, at)
-    await to.new_orders.add(write)
+    placed = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
+    write = an_order_write(placed)
+    await to.storage.add(write)
     return write
 
 
 async def order_in(to: Adapters, order_id: OrderId) -> Order:
     """The order as it is stored now."""
     async with to.begin() as tx:
-        return await tx.orders.get(order_id, SYSTEM)
+        return await tx.orders.get(order_id)
 
 
 async def move(
@@ -52,9 +52,8 @@ async def move(
     """Move a stored order along its lifecycle; the last step's write."""
     for status in statuses:
         async with to.begin() as tx:
-            order = await tx.orders.get(order_id, by)
-            order.move_to(status, by, f"to {status}", NOW)
-            write = an_order_write(order)
+            order = await tx.orders.get(order_id)
+            write = an_order_write(order.move_to(status, by, f"to {status}", NOW))
             await tx.orders.save(write)
             await tx.commit()
     return write
@@ -64,10 +63,9 @@ async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
     """Record that a stored order was processed."""
     async with to.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
-        order = await tx.orders.get(order_id, SYSTEM)
-        outcome = order.finish_processing(NOW)
-        write = an_order_write(order)
-        await tx.effects.record(order_id, outcome, NOW)
+        order = await tx.orders.get(order_id)
+        write = an_order_write(order.finish_processing(NOW))
+        await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)
         await tx.orders.save(write)
         await tx.commit()
     return write

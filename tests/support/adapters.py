@@ -1,6 +1,7 @@
 """The ports that share one storage, whichever keeps it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,11 +9,11 @@ from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.order_storage import MemoryOrderStorage
+from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
-from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
@@ -20,10 +21,10 @@ from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import UnprocessedOrders
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
 from domain.order.events import Outcome
 from tests.support.orders import RENDERER
@@ -50,8 +51,7 @@ class Books(Protocol):
 class Adapters:
     """Every port that is about stored things, over one storage."""
 
-    new_orders: NewOrders
-    begin: UnitOfWork
+    storage: OrderStorage
     reader: OrderReader
     history: HistoryReader
     outbox: Outbox
@@ -67,6 +67,10 @@ class Adapters:
     books: Books
     #: Let so many seconds pass for what waits in the storage.
     pass_time: Callable[[float], Awaitable[None]]
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction."""
+        return self.storage.begin()
 
 
 class MemoryBooks:
@@ -97,8 +101,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
     return Adapters(
-        new_orders=MemoryNewOrders(storage),
-        begin=MemoryUnitOfWork(storage, RENDERER),
+        storage=MemoryOrderStorage(storage, RENDERER),
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),

@@ -11,17 +11,14 @@ from application.documents import Event, OrderDocument, OrderWrite
 from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
-from application.ports.transaction import Effects, ProcessedMessages, Transaction, UnitOfWork
+from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.account import User
-from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
 from domain.order.order import Order
 
 
 class UnreachableCache:
     """`OrderCache` that is out of reach; `tried` counts the attempts to write."""
-
-    asks_storage = False
 
     def __init__(self) -> None:
         self.tried = 0
@@ -53,8 +50,6 @@ class UnreachableCache:
 
 class FlickeringCache:
     """`OrderCache` in memory that can be put out of reach, with all its entries."""
-
-    asks_storage = False
 
     def __init__(self) -> None:
         self.is_reachable = True
@@ -130,8 +125,8 @@ class _InterruptedOrders:
     orders: OrderRepository
     meanwhile: Callable[[], Awaitable[object]]
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        return await self.orders.get(order_id, visible_to)
+    async def get(self, order_id: OrderId) -> Order:
+        return await self.orders.get(order_id)
 
     async def save(self, write: OrderWrite) -> None:
         await self.meanwhile()
@@ -150,14 +145,15 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """`UnitOfWork` in which something happens between each transaction's reading and writing."""
+    """`OrderStorage` in which something happens between each transaction's read and write."""
 
-    def __init__(self, begin: UnitOfWork, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        self._begin = begin
+    def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._storage = storage
         self._meanwhile = meanwhile
+        self.add = storage.add
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Transaction]:
-        async with self._begin() as tx:
+    async def begin(self) -> AsyncIterator[Transaction]:
+        async with self._storage.begin() as tx:
             orders = _InterruptedOrders(tx.orders, self._meanwhile)
             yield _InterruptedTransaction(orders, tx.inbox, tx.effects, tx)

@@ -4,27 +4,38 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from adapters.serialisation.events import JsonEventRenderer
+from adapters.serialisation.changes import JsonChangeRenderer
 from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.ids import Uuid7Generator
 from application.documents import OrderWrite
-from application.orders.write_order import OrderWriter
 from domain.actor import Actor, ActorKind
 from domain.currency import Currency
 from domain.ids import OrderId, UserId
 from domain.money import Money
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order
-from domain.order.status import OrderStatus
-from tests.support.time import NOW, MovableClock
+from domain.order.order import Order, OrderChange
+from domain.order.status import TRANSITIONS, OrderStatus
+from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
 #: Apart from the others: orders may be placed at any time, and their ids begin with it.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
+CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)
 STAFF: Final = Actor(ActorKind.STAFF, UserId(IDS.new(NOW)))
 
-PENDING, PAID, SHIPPED, CANCELED = OrderStatus
+PENDING: Final = OrderStatus.PENDING
+PAID: Final = OrderStatus.PAID
+SHIPPED: Final = OrderStatus.SHIPPED
+CANCELED: Final = OrderStatus.CANCELED
+
+
+def way_to(status: OrderStatus) -> list[OrderStatus]:
+    """A way from PENDING to this status, without PENDING."""
+    if status is PENDING:
+        return []
+    before = next(each for each, after in TRANSITIONS.items() if status in after)
+    return [*way_to(before), status]
 
 
 def a_user_id() -> UserId:
@@ -53,15 +64,16 @@ def a_placed_order(
     reference: str | None = None,
     lines: OrderLines | None = None,
     at: datetime = NOW,
-) -> Order:
+) -> OrderChange:
     """An order that was placed and not stored yet; each is newer than those before it."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
-def an_order_write(order: Order, at: datetime = NOW) -> OrderWrite:
-    """All that storing the order's last change leaves behind."""
-    return OrderWriter(RENDERER, JsonEventRenderer(), MovableClock(at), IDS).write(order)
+def an_order_write(change: OrderChange | None) -> OrderWrite:
+    """The write of a change, which must be one."""
+    assert change is not None
+    return CHANGE_RENDERER.render(change)
 
 
 def owner_of(order: Order) -> Actor:
-    return Actor(ActorKind.USER, order.state.owner)
+    return Actor(ActorKind.USER, order.owner)

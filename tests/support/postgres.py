@@ -15,11 +15,10 @@ from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrations import migrate
-from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
-from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
 from domain.ids import EventId, OrderId
@@ -124,8 +123,7 @@ def adapters_over(database: Database) -> Adapters:
 
     accounts = PostgresAccounts(database)
     return Adapters(
-        new_orders=PostgresNewOrders(database),
-        begin=PostgresUnitOfWork(database, RENDERER),
+        storage=PostgresOrderStorage(database, RENDERER),
         reader=PostgresOrderReader(database, RENDERER),
         history=PostgresHistoryReader(database),
         outbox=PostgresOutbox(database),

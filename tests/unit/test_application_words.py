@@ -7,18 +7,12 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-#: Changed by the room of orders.
-PENDING: Final = {"application/documents.py", "application/ports/orders.py"}
 TECHNOLOGY: Final = re.compile(r"kafka|cloudevents|\bce_|partition|\betag\b|x-cache", re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
     "path",
-    sorted(
-        path
-        for path in (ROOT / "application").rglob("*.py")
-        if str(path.relative_to(ROOT)) not in PENDING
-    ),
+    sorted((ROOT / "application").rglob("*.py")),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_a_module_of_the_application_names_no_technology(path: Path) -> None:

@@ -16,11 +16,11 @@ from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, TYPE
 from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
-from domain.actor import SYSTEM
+from domain.actor import SYSTEM, Actor
 from domain.ids import EventId
 from domain.order.events import OrderEvent, Outcome
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order
+from domain.order.order import Order, OrderChange
 from domain.order.status import TRANSITIONS, OrderStatus
 from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.about import VERSION
@@ -36,6 +36,7 @@ from tests.support.orders import (
     owner_of,
     tea,
     usd,
+    way_to,
 )
 from tests.support.time import NOW
 
@@ -101,53 +102,42 @@ def complaints(instance: object, schema: dict[str, Any]) -> list[str]:
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
 
 
-def told(order: Order) -> Event:
-    """What is told of the order's last change."""
-    return an_order_write(order).event
-
-
 def placed(status: OrderStatus, lines: OrderLines, reference: str | None = None) -> Order:
     """A stored order that was placed and then moved as far as this."""
-    order = a_placed_order(a_user_id(), lines=lines, reference=reference)
-    for step in _way_to(status):
-        order = Order.restore(order.state)
-        order.move_to(step, owner_of(order), None, NOW)
-    return Order.restore(order.state)
+    order = a_placed_order(a_user_id(), lines=lines, reference=reference).order
+    for step in way_to(status):
+        order = moved(order, step, owner_of(order)).order
+    return order
 
 
-def _way_to(status: OrderStatus) -> list[OrderStatus]:
-    if status is OrderStatus.PENDING:
-        return []
-    before = next(each for each, after in TRANSITIONS.items() if status in after)
-    return [*_way_to(before), status]
+def moved(order: Order, status: OrderStatus, by: Actor, reason: str | None = None) -> OrderChange:
+    change = order.move_to(status, by, reason, NOW)
+    assert change is not None
+    return change
 
 
-def placements() -> Iterator[Order]:
+def placements() -> Iterator[OrderChange]:
     for lines in (tea(), EVERYTHING, UNPRICED):
         yield a_placed_order(a_user_id(), lines=lines)
     yield a_placed_order(a_user_id(), reference="web-1042")
 
 
-def steps() -> Iterator[Order]:
+def steps() -> Iterator[OrderChange]:
     for before, afterwards in TRANSITIONS.items():
         for after in afterwards:
             for reason in (None, "because"):
                 order = placed(before, EVERYTHING, "web-1042")
                 for by in (owner_of(order), STAFF, SYSTEM):
-                    moved = Order.restore(order.state)
-                    moved.move_to(after, by, reason, NOW)
-                    yield moved
+                    yield moved(order, after, by, reason)
 
 
-def processings() -> Iterator[Order]:
+def processings() -> Iterator[OrderChange]:
     for status in OrderStatus:
-        order = placed(status, tea())
-        order.finish_processing(NOW)
-        yield order
+        yield placed(status, tea()).finish_processing(NOW)
 
 
-ORDERS: Final = [*placements(), *steps(), *processings()]
-EVENTS: Final = [told(order) for order in ORDERS]
+CHANGES: Final = [*placements(), *steps(), *processings()]
+EVENTS: Final = [an_order_write(change).event for change in CHANGES]
 FAILED: Final = dead_letter_from(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
 FOREIGN: Final = dead_letter_from(
     Delivery(None, b"\xff", (("who", b"a script"),)), NEW_ORDER, "?", 1, NOW
@@ -229,7 +219,7 @@ def test_all_that_is_told_is_sent_and_new_orders_are_received_too() -> None:
 
 
 def test_these_tests_see_every_event_that_there_is() -> None:
-    assert {type(order.event) for order in ORDERS} == set(get_args(OrderEvent))
+    assert {type(change.event) for change in CHANGES} == set(get_args(OrderEvent))
     assert {(event.topic, event.type) for event in EVENTS} == set(TYPES.items())
     outcomes = {json.loads(event.payload or b"").get("outcome") for event in EVENTS}
     assert outcomes - {None} == set(Outcome)

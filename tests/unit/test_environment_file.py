@@ -1,4 +1,4 @@
-"""`.env` as editors and shells of every system write it."""
+"""`.env` as written by editors and shells of several systems."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def error() -> str:
     with pytest.raises(BadSettings) as refused:
         load_settings()
-    [(name, said)] = refused.value.errors.items()
+    [(name, message)] = refused.value.errors.items()
     assert name == ".env"
-    return said
+    return message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -38,7 +38,7 @@ def test_latin_1_is_named_with_its_line() -> None:
     assert error() == "is not UTF-8 (line 2): save it as UTF-8"
 
 
-def test_an_unreadable_file_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_of_an_unreadable_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").touch()
 
     def refused(_: Path) -> bytes:
@@ -48,18 +48,18 @@ def test_an_unreadable_file_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error() == "cannot be read: Permission denied"
 
 
-def test_a_line_that_is_no_setting_is_named_and_nothing_of_it_is_shown() -> None:
+def test_wrong_line_is_named_by_number_without_its_text() -> None:
     Path(".env").write_text("PORT=8001\nJWT_SECRET_KEY='an open quote\n")
     assert error() == "line 2 is no NAME=value"
 
 
-def test_a_folder_of_that_name_and_no_file_at_all_are_left_alone() -> None:
+def test_folder_or_missing_file_is_ignored() -> None:
     assert load_settings().port == 8000
     Path(".env").mkdir()
     assert load_settings().port == 8000
 
 
-def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("PORT=8001\nHOST=::1\n")
     monkeypatch.setenv("PORT", "8002")
     assert (load_settings().port, load_settings().host) == (8002, "::1")

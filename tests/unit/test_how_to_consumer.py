@@ -35,7 +35,7 @@ async def test_the_consumer_of_the_page_receives_each_event_once(names: dict[str
     service, bus = Service(), MemoryBus(ENCODER)
     subscription: Subscription = names["SUBSCRIPTION"]
     stored = service.stored
-    handler = names["CountProcessedOrder"](ProcessOnce(stored.begin, service.clock))
+    handler = names["CountProcessedOrder"](ProcessOnce(stored.storage, service.clock))
     dead_letter_message = DeadLetterMessage(
         stored.dead_letters, service.relay_wakeup, service.clock, IDS
     )

@@ -1,17 +1,16 @@
 """The use cases, over ports."""
 
 from datetime import timedelta
-from time import monotonic
 from typing import Final
 
 from dishka import Provider, Scope, provide
 
-from application.accounts.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
 from application.accounts.login_limits import LoginLimits
+from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
@@ -28,12 +27,11 @@ from application.delivery.settle_cache_debts import SettleCacheDebts
 from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
+from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
-from application.orders.write_order import OrderWriter
-from application.ports.accounts import AccountCache, Accounts
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
@@ -49,7 +47,7 @@ class ApplicationProvider(Provider):
 
     scope = Scope.APP
 
-    writer = provide(OrderWriter)
+    order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
@@ -67,6 +65,7 @@ class ApplicationProvider(Provider):
     replay_dead_letters = provide(ReplayDeadLetters)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
@@ -93,8 +92,3 @@ class ApplicationProvider(Provider):
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:
         """The limits on failed logins."""
         return LoginLimits(limiter, settings.rate_limit_login)
-
-    @provide
-    def account_cache(self, accounts: Accounts) -> AccountCache:
-        """Accounts as they stood at most a second ago."""
-        return TimedAccountCache(accounts, monotonic)

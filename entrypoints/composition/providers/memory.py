@@ -6,21 +6,21 @@ from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.order_storage import MemoryOrderStorage
+from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
-from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import UnprocessedOrders
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.observability.metrics.scrape import StorageGauges
 
@@ -31,11 +31,10 @@ class MemoryStorageProvider(Provider):
     scope = Scope.APP
 
     storage = provide(MemoryStorage)
-    new_orders = provide(MemoryNewOrders, provides=NewOrders)
+    orders = provide(MemoryOrderStorage, provides=OrderStorage)
     reader = provide(
         MemoryOrderReader, provides=AnyOf[MemoryOrderReader, OrderReader, HistoryReader]
     )
-    begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
     outbox = provide(MemoryOutbox, provides=Outbox)
     unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(MemoryLeases, provides=Leases)

@@ -10,12 +10,11 @@ from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
-from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.retention import PostgresRetentionStore
-from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
@@ -23,11 +22,11 @@ from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
 from application.ports.tasks import UnprocessedOrders
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
 from entrypoints.composition.remedies import naming
 from entrypoints.composition.startup_context import StartupContext
@@ -40,10 +39,9 @@ class PostgresProvider(Provider):
 
     scope = Scope.APP
 
-    new_orders = provide(PostgresNewOrders, provides=NewOrders)
+    orders = provide(PostgresOrderStorage, provides=OrderStorage)
     reader = provide(PostgresOrderReader, provides=OrderReader)
     history = provide(PostgresHistoryReader, provides=HistoryReader)
-    begin = provide(PostgresUnitOfWork, provides=UnitOfWork)
     outbox = provide(PostgresOutbox, provides=Outbox)
     unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(PostgresLeases, provides=Leases)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from application.documents import OrderDocument
 from domain.errors import Invalid, VersionConflict
 from entrypoints.http.errors import HeaderError
 
@@ -55,6 +56,11 @@ class IfMatch:
 def _versions(tags: Iterable[re.Match[str]]) -> frozenset[int]:
     matches = (_VERSION.fullmatch(tag["opaque"]) for tag in tags)
     return frozenset(int(match["version"]) for match in matches if match)
+
+
+def etag_of(document: OrderDocument) -> str:
+    """Return the order's entity tag. Processing changes it, though it changes no version."""
+    return f'"v{document.version}{"p" if document.is_processed else ""}"'
 
 
 def is_current(if_none_match: str | None, etag: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 import application.errors
 import domain.errors
+from domain.order.status import describe_lifecycle
 from entrypoints.http import errors
 from entrypoints.http.problems import headers
 from entrypoints.http.problems.row import ProblemRow
@@ -168,7 +169,7 @@ CATALOGUE: Final = (
         409,
         "illegal-transition",
         "The order's lifecycle has no such step",
-        "Orders go from PENDING to PAID to SHIPPED, and may be canceled until they are shipped.",
+        describe_lifecycle(),
         "Choose one of the problem's next_statuses; if there is none, the order is final.",
     ),
     ProblemRow(

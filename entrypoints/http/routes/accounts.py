@@ -7,7 +7,8 @@ import msgspec
 from dishka import FromDishka
 from litestar import Response, get, post
 
-from application.accounts.log_in import Credentials, LogIn
+from application.accounts.log_in import LogIn
+from application.accounts.password_check import Credentials
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser, Registration
 from application.errors import InvalidCredentials

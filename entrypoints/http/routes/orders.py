@@ -32,7 +32,7 @@ from domain.order.order import parse_reason, parse_reference
 from entrypoints.http.guards import for_readers, for_users
 from entrypoints.http.links import link
 from entrypoints.http.messages import schemas as shapes
-from entrypoints.http.messages.conditional_requests import IfMatch, is_current
+from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
 from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.list_query import (
     next_page,
@@ -172,10 +172,11 @@ async def read_order(
     except OrderServiceError:
         await admission
         raise
-    found = await read(wanted, request.actor, admission)
+    await admission
+    found = await read(wanted, request.actor)
     document = found.document
-    cache = (b"x-cache", found.cache.value.encode())
-    if is_current(request.list_header(b"if-none-match"), document.etag):
+    cache = (b"x-cache", found.cache.name.encode())
+    if is_current(request.list_header(b"if-none-match"), etag_of(document)):
         return RawResponse.without_body(304, [_etag(document), _PRIVATE, cache])
     return _order(document, cache)
 
@@ -265,7 +266,7 @@ def _order(document: OrderDocument, *headers: Header, status: int = 200) -> RawR
 
 
 def _etag(document: OrderDocument) -> Header:
-    return (b"etag", document.etag.encode())
+    return (b"etag", etag_of(document).encode())
 
 
 def _shown(step: Step) -> shapes.HistoryStep:

@@ -8,7 +8,7 @@ from application.ports.orders import CacheAnswer, CacheState, OrderCache
 from domain.ids import OrderId
 from entrypoints.observability.metrics.table import CACHE_READS
 
-_READS: Final = {state: CACHE_READS.labels(state.lower()) for state in CacheState}
+_READS: Final = {state: CACHE_READS.labels(state.name.lower()) for state in CacheState}
 
 
 class CountedOrderCache:
@@ -16,11 +16,6 @@ class CountedOrderCache:
 
     def __init__(self, cache: OrderCache) -> None:
         self.counted = cache
-
-    @property
-    def asks_storage(self) -> bool:
-        """Whether that cache asks the storage too."""
-        return self.counted.asks_storage
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """The cached order."""

@@ -1,6 +1,6 @@
 import pytest
 
-from application.accounts.account_cache import TimedAccountCache
+from adapters.memory.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated
 from domain.account import User

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.memory.limits import MemoryRateLimiter
-from application.accounts.log_in import Credentials, LogIn
+from application.accounts.log_in import LogIn
 from application.accounts.login_limits import LoginLimits
+from application.accounts.password_check import Credentials, PasswordCheck
 from application.errors import InvalidCredentials, RateLimited
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.limits import Limit
@@ -30,15 +31,13 @@ class Gate:
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens()
-        self.log_in = LogIn(
+        check = PasswordCheck(
             self.stored.accounts,
             self.stored.passwords,
             self.passwords,
             LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit),
-            self.tokens,
-            self.clock,
-            IDS,
         )
+        self.log_in = LogIn(check, self.tokens, self.clock, IDS)
 
     async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> User:
         user = User(id=a_user_id(), email=email, created_at=NOW)

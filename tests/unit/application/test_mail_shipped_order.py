@@ -31,7 +31,7 @@ class FlickeringMailer(MemoryMailer):
 
 def a_consumer(service: Service, mailer: MemoryMailer) -> MailShippedOrder:
     stored = service.stored
-    once = ProcessOnce(stored.begin, service.clock)
+    once = ProcessOnce(stored.storage, service.clock)
     return MailShippedOrder(once, stored.reader, stored.accounts, mailer)
 
 
@@ -85,9 +85,9 @@ async def test_a_mail_that_was_not_sent_is_sent_when_the_event_comes_again(
 
 
 async def test_an_owner_without_an_account_receives_no_mail(service: Service) -> None:
-    order = a_placed_order(a_user_id())
-    await service.stored.new_orders.add(an_order_write(order))
+    placed = a_placed_order(a_user_id())
+    await service.stored.storage.add(an_order_write(placed))
     mailer = MemoryMailer()
-    for order_id in (order.id, an_order_id()):
+    for order_id in (placed.order.id, an_order_id()):
         await a_consumer(service, mailer)(an_event(order_id, OrderStatus.SHIPPED))
     assert mailer.sent == []

@@ -22,7 +22,7 @@ class Effect:
 
 
 async def test_the_effect_of_a_message_runs_once_for_each_consumer(service: Service) -> None:
-    once, effect = ProcessOnce(service.stored.begin, service.clock), Effect()
+    once, effect = ProcessOnce(service.stored.storage, service.clock), Effect()
     assert await once("a consumer", ONE, effect)
     assert not await once("a consumer", ONE, effect)
     assert effect.runs == 1
@@ -32,7 +32,7 @@ async def test_the_effect_of_a_message_runs_once_for_each_consumer(service: Serv
 
 
 async def test_a_failed_effect_is_not_recorded(service: Service) -> None:
-    once, effect = ProcessOnce(service.stored.begin, service.clock), Effect()
+    once, effect = ProcessOnce(service.stored.storage, service.clock), Effect()
     effect.fails = True
     with pytest.raises(RuntimeError, match="no tea"):
         await once("a consumer", ONE, effect)

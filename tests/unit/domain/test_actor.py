@@ -1,6 +1,9 @@
+from contextlib import nullcontext
+
 import pytest
 
 from domain.actor import SYSTEM, Actor, ActorKind, Role
+from domain.errors import OrderNotFound
 from tests.unit.domain.orders import ALICE, BOB
 
 
@@ -19,6 +22,8 @@ def test_a_user_sees_their_own_orders_and_everybody_else_sees_all(
 ) -> None:
     assert actor.may_see(ALICE) is sees_alices
     assert actor.sees_everything is sees_everything
+    with nullcontext() if sees_alices else pytest.raises(OrderNotFound):
+        actor.ensure_may_see(ALICE)
 
 
 @pytest.mark.parametrize(

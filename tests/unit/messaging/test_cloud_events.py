@@ -88,10 +88,8 @@ def test_an_event_is_read() -> None:
 
 
 def test_a_change_of_status_is_read() -> None:
-    order = a_placed_order(a_user_id())
-    stored = type(order).restore(order.state)
-    stored.move_to(CANCELED, STAFF, None, NOW)
-    event = an_order_write(stored).event
+    order = a_placed_order(a_user_id()).order
+    event = an_order_write(order.move_to(CANCELED, STAFF, None, NOW)).event
     received = parse_event(STATUS_CHANGED, message_of(event))
     assert (received.order_id, received.status) == (order.id, CANCELED)
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.memory.account_cache import FRESH, REMEMBERED, TimedAccountCache
 from adapters.memory.storage import MemoryStorage
-from application.accounts.account_cache import FRESH, REMEMBERED, TimedAccountCache
 from application.errors import Unavailable
 from domain.account import User
 from domain.ids import UserId

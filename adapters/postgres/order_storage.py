@@ -1,12 +1,16 @@
-"""Create orders by group commit: concurrent creations share one statement (ADR 5)."""
+"""Store orders: new ones by group commit (ADR 5), changes in transactions."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
+from adapters.postgres.transaction import PostgresTransaction, roll_back
 from application.documents import OrderWrite
+from application.ports.orders import OrderRenderer
 
 _MAX_BATCH_SIZE: Final = 64
 
@@ -29,10 +33,15 @@ SELECT * FROM unnest($1::uuid[], $9::int[], $8::int[], $15::uuid[], $16::text[],
 """
 
 
-class PostgresNewOrders:
-    """`NewOrders` on PostgreSQL."""
+class PostgresOrderStorage:
+    """`OrderStorage` on PostgreSQL.
 
-    def __init__(self, database: Database) -> None:
+    Transactions run at READ COMMITTED; the revision guards every write (ADR 3).
+    """
+
+    def __init__(self, database: Database, renderer: OrderRenderer) -> None:
+        self._database = database
+        self._renderer = renderer
         self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
 
     async def add(self, write: OrderWrite) -> None:
@@ -43,6 +52,19 @@ class PostgresNewOrders:
                 is never sent.
         """
         await self._insert(write)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin a transaction; leaving it without `commit` rolls it back."""
+        async with self._database.driver() as driver:
+            try:
+                yield PostgresTransaction(driver, self._renderer)
+            except asyncio.CancelledError:
+                raise  # the pool closes the connection, which ends the transaction
+            except BaseException:
+                await roll_back(driver)
+                raise
+            await roll_back(driver)
 
 
 async def _insert_batch(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
