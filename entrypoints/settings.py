@@ -206,7 +206,7 @@ class Settings:
         return tuple(name.upper() for name in _BACKING_SERVICES if getattr(self, name) is None)
 
     @property
-    def described(self) -> dict[str, str]:
+    def summary(self) -> dict[str, str]:
         """The adapters and the status policy of a process, without addresses and passwords."""
         return {
             "postgresql": "external" if self.database_url else "embedded",

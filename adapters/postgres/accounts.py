@@ -139,8 +139,8 @@ class PostgresAccounts:
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
         """Return at most `limit` accounts after the id `after`, by id."""
         values = {"after": after or _BEFORE_ALL, "count": limit}
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(_PAGE.text, *_PAGE.parameters(values))
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_PAGE.text, *_PAGE.parameters(values))
         return [_user(row) for row in rows]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
@@ -148,8 +148,8 @@ class PostgresAccounts:
         await self._one(_REHASH, the_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
     async def _one(self, statement: _Statement, **values: Any) -> Any:
-        async with self._database.driver() as driver:
-            return await driver.fetchrow(statement.text, *statement.parameters(values))
+        async with self._database.connection() as connection:
+            return await connection.fetchrow(statement.text, *statement.parameters(values))
 
 
 def _user(row: Any) -> User:

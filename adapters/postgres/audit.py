@@ -39,12 +39,12 @@ class PostgresAuditReader:
         """Audit a snapshot of all tables; call `progress` after each round trip."""
         report = AuditReport()
         async with (
-            self._database.driver(_TIMEOUT_SECONDS) as driver,
-            driver.transaction(isolation="repeatable_read", readonly=True),
+            self._database.connection(_TIMEOUT_SECONDS) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            estimate = await driver.fetchval(_ESTIMATE)
-            await driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read
-            await driver.execute(
+            estimate = await connection.fetchval(_ESTIMATE)
+            await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read
+            await connection.execute(
                 f"DECLARE audit NO SCROLL CURSOR FOR {AUDIT}",
                 now - stuck_after,
                 not broker_reachable,
@@ -52,7 +52,7 @@ class PostgresAuditReader:
                 _TOPICS,
                 PROCESSING,
             )
-            while chunk := await driver.fetch(f"FETCH {_ROWS_PER_ROUND_TRIP} FROM audit"):
+            while chunk := await connection.fetch(f"FETCH {_ROWS_PER_ROUND_TRIP} FROM audit"):
                 _count(report, chunk)
                 progress(report.orders, max(estimate, report.orders))
         return report

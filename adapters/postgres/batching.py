@@ -98,9 +98,9 @@ class Batcher(Generic[Argument, Result]):
         if not batch:
             return
         try:
-            async with self._database.driver(STORAGE_DEADLINE_SECONDS) as driver:
+            async with self._database.connection(STORAGE_DEADLINE_SECONDS) as connection:
                 batch = _unfinished(batch)  # the wait for a connection may have been long
-                results = await self._send(driver, batch)
+                results = await self._send(connection, batch)
         except Exception as error:  # noqa: BLE001 - the callers get it
             await self._retry(batch, error, attempts)
         else:
@@ -109,11 +109,11 @@ class Batcher(Generic[Argument, Result]):
                     call.result.set_result(result)
 
     async def _send(
-        self, driver: Connection, batch: Sequence[_Call[Argument, Result]]
+        self, connection: Connection, batch: Sequence[_Call[Argument, Result]]
     ) -> Sequence[Result]:
         for call in batch:
             call.may_have_changed = self._changes
-        return await self._statement(driver, [call.argument for call in batch])
+        return await self._statement(connection, [call.argument for call in batch])
 
     async def _retry(
         self, batch: Sequence[_Call[Argument, Result]], error: Exception, attempts: int

@@ -39,23 +39,23 @@ class PostgresCacheDebts:
 
     async def oldest(self, limit: int) -> Sequence[CacheDebt]:
         """Return at most `limit` debts, oldest first."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(_OLDEST, limit)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_OLDEST, limit)
         return [CacheDebt(OrderId(row["order_id"]), row["owed_at"]) for row in rows]
 
     async def settle(self, debts: Sequence[CacheDebt]) -> None:
         """Delete debts, except those renewed since they were read."""
         ids, moments = [debt.order_id for debt in debts], [debt.owed_at for debt in debts]
-        async with self._database.driver() as driver:
-            await driver.execute(_SETTLE, ids, moments)
+        async with self._database.connection() as connection:
+            await connection.execute(_SETTLE, ids, moments)
 
     async def count(self, limit: int) -> tuple[int, datetime]:
         """Count debts up to `limit`; return the number and the time before counting."""
-        async with self._database.driver() as driver:
-            row = await driver.fetchrow(_COUNT, limit)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_COUNT, limit)
         return row["count"], row["counted_at"]
 
     async def settle_all(self, owed_by: datetime) -> None:
         """Delete all debts from `owed_by` or earlier."""
-        async with self._database.driver() as driver:
-            await driver.execute(_SETTLE_ALL, owed_by)
+        async with self._database.connection() as connection:
+            await connection.execute(_SETTLE_ALL, owed_by)

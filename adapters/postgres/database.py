@@ -30,7 +30,7 @@ class Database:
         self._pool = Pool(Connector(url).connect, pool_size)
 
     @asynccontextmanager
-    async def driver(
+    async def connection(
         self, timeout_seconds: float = USE_TIMEOUT_SECONDS
     ) -> AsyncIterator[Connection]:
         """Take a connection of the pool for the block; it is in no transaction.
@@ -63,9 +63,9 @@ class Database:
         Raises:
             Unavailable: it does not.
         """
-        async with self.driver() as driver:
-            if await driver.fetchval("SELECT current_setting('transaction_read_only')") == "on":
-                driver.is_read_only = True
+        async with self.connection() as connection:
+            if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
+                connection.is_read_only = True
                 raise unavailable(may_have_changed=False) from PermissionError(
                     "PostgreSQL takes no writes: it is a standby, or read-only; name the primary"
                 )
@@ -74,7 +74,7 @@ class Database:
         """Whether an idle connection is open, which means that the server runs; send nothing."""
         return self._pool.is_connected
 
-    def connections(self) -> tuple[int, int]:
+    def pool_usage(self) -> tuple[int, int]:
         """Return the numbers of connections in use and of idle connections."""
         return self._pool.in_use, self._pool.idle
 

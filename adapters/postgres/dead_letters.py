@@ -89,12 +89,12 @@ class PostgresDeadLetters:
         return await self._changes(_REPLAY, dead_letter_id, *rest, now)
 
     async def _changes(self, statement: str, *values: object) -> bool:
-        async with self._database.driver() as driver:
-            return await driver.fetchval(statement, *values) is not None
+        async with self._database.connection() as connection:
+            return await connection.fetchval(statement, *values) is not None
 
     async def _fetch(self, statement: str, *values: object) -> Sequence[DeadLetter]:
-        async with self._database.driver() as driver:
-            return [_dead_letter(row) for row in await driver.fetch(statement, *values)]
+        async with self._database.connection() as connection:
+            return [_dead_letter(row) for row in await connection.fetch(statement, *values)]
 
 
 class PostgresAnnouncements:
@@ -105,8 +105,8 @@ class PostgresAnnouncements:
 
     async def of(self, order_id: OrderId) -> Event | None:
         """Return the order's first event; None if it does not exist or has no payload any more."""
-        async with self._database.driver() as driver:
-            row = await driver.fetchrow(_ANNOUNCED, order_id)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_ANNOUNCED, order_id)
         return event_of(row) if row and row["payload"] is not None else None
 
 

@@ -62,13 +62,13 @@ class PostgresOrderReader:
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
         """Return the existing ones of these orders."""
-        async with self._database.driver() as driver:
-            return await self._find_on(driver, order_ids)
+        async with self._database.connection() as connection:
+            return await self._find_on(connection, order_ids)
 
     async def revision(self, order_id: OrderId) -> int | None:
         """Return the order's current revision, or None if it does not exist."""
-        async with self._database.driver() as driver:
-            found: int | None = await driver.fetchval(
+        async with self._database.connection() as connection:
+            found: int | None = await connection.fetchval(
                 "SELECT revision FROM orders WHERE id = $1", order_id
             )
         return found
@@ -84,26 +84,28 @@ class PostgresOrderReader:
         return OrderPage(documents, records[limit - 1].id if len(records) > limit else None)
 
     async def _find_each(
-        self, driver: Connection, order_ids: Sequence[OrderId]
+        self, connection: Connection, order_ids: Sequence[OrderId]
     ) -> Sequence[OrderDocument | None]:
-        found = await self._find_on(driver, order_ids)
+        found = await self._find_on(connection, order_ids)
         return [found.get(order_id) for order_id in order_ids]
 
     async def _find_on(
-        self, driver: Connection, order_ids: Sequence[OrderId]
+        self, connection: Connection, order_ids: Sequence[OrderId]
     ) -> dict[OrderId, OrderDocument]:
-        rows = await driver.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
+        rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
         return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
 
     async def _page(self, sql: str, parameters: Sequence[Any]) -> Sequence[OrderRecord]:
-        async with self._database.driver() as driver:
-            return [record_of(row) for row in await driver.fetch(sql, *parameters)]
+        async with self._database.connection() as connection:
+            return [record_of(row) for row in await connection.fetch(sql, *parameters)]
 
 
-async def _pages(driver: Connection, requested: Sequence[Page]) -> Sequence[Sequence[OrderRecord]]:
+async def _pages(
+    connection: Connection, requested: Sequence[Page]
+) -> Sequence[Sequence[OrderRecord]]:
     if not requested:
         return []
-    rows = await driver.fetch(PAGES, *page_parameters(requested))
+    rows = await connection.fetch(PAGES, *page_parameters(requested))
     pages: list[list[OrderRecord]] = [[] for _ in requested]
     for number, *values in rows:
         pages[number].append(record_of(values))
@@ -176,8 +178,8 @@ class PostgresHistoryReader:
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
         """Return the order's owner and its steps, oldest first; None without such an order."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
                 "SELECT o.user_id, h.* FROM orders o JOIN order_history h ON h.order_id = o.id"
                 " WHERE o.id = $1 ORDER BY h.version",
                 order_id,

@@ -56,22 +56,22 @@ class PostgresOrderStorage:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
         """Begin a transaction; leaving it without `commit` rolls it back."""
-        async with self._database.driver() as driver:
+        async with self._database.connection() as connection:
             try:
-                yield PostgresTransaction(driver, self._renderer)
+                yield PostgresTransaction(connection, self._renderer)
             except asyncio.CancelledError:
                 raise  # the pool closes the connection, which ends the transaction
             except BaseException:
-                await roll_back(driver)
+                await roll_back(connection)
                 raise
-            await roll_back(driver)
+            await roll_back(connection)
 
 
-async def _insert_batch(driver: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
+async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
     if not writes:
         return []
     columns = zip(*map(_parameters, sorted(writes, key=_unique_key)), strict=True)
-    await driver.execute(_INSERT, *map(list, columns))
+    await connection.execute(_INSERT, *map(list, columns))
     return [None] * len(writes)
 
 

@@ -28,36 +28,39 @@ class PostgresOutbox:
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
         """Lock at most `size` eligible events that no other relay has locked."""
-        async with self._database.driver(_BATCH_TIMEOUT_SECONDS) as driver, _begun(driver):
+        async with (
+            self._database.connection(_BATCH_TIMEOUT_SECONDS) as connection,
+            _begun(connection),
+        ):
             async with within(USE_TIMEOUT_SECONDS):
-                batch = await _locked(driver, size)
+                batch = await _locked(connection, size)
             yield batch
         batch.ensure_marked()
 
     async def has_work(self) -> bool:
         """Return whether an event (parked events excepted) or a cache debt waits."""
-        async with self._database.driver() as driver, driver.transaction(readonly=True):
-            await driver.execute(sql.WALK_ALONG_INDEXES)
-            return bool(await driver.fetchval(sql.HAS_WORK))
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            await connection.execute(sql.WALK_ALONG_INDEXES)
+            return bool(await connection.fetchval(sql.HAS_WORK))
 
 
 @asynccontextmanager
-async def _begun(driver: asyncpg.Connection) -> AsyncIterator[None]:
+async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         async with within(BEGIN_TIMEOUT_SECONDS):
-            await stack.enter_async_context(driver.transaction())
-            await driver.execute(sql.WALK_ALONG_INDEXES)
+            await stack.enter_async_context(connection.transaction())
+            await connection.execute(sql.WALK_ALONG_INDEXES)
         yield
 
 
-async def _locked(driver: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
+async def _locked(connection: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
     """Lock new events, then retries, then replays of other orders, at most `size`."""
-    rows = await driver.fetch(sql.SELECT_NEW, size)
+    rows = await connection.fetch(sql.SELECT_NEW, size)
     if len(rows) < size:
-        rows += await driver.fetch(sql.SELECT_RETRIES, size - len(rows))
+        rows += await connection.fetch(sql.SELECT_RETRIES, size - len(rows))
     if len(rows) == size:
-        return PostgresOutboxBatch(driver, rows)
+        return PostgresOutboxBatch(connection, rows)
     subjects = {row["subject"] for row in rows}
-    found = await driver.fetch(sql.SELECT_REPLAYS, size - len(rows))
+    found = await connection.fetch(sql.SELECT_REPLAYS, size - len(rows))
     replays = [row for row in found if row["subject"] not in subjects]
-    return PostgresOutboxBatch(driver, [*rows, *replays])
+    return PostgresOutboxBatch(connection, [*rows, *replays])

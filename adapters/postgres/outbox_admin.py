@@ -86,9 +86,9 @@ class PostgresOutboxAdmin:
 
     async def state(self) -> OutboxState:
         """Return the current state."""
-        async with self._database.driver() as driver, driver.transaction(readonly=True):
-            await driver.execute(WALK_ALONG_INDEXES)
-            return OutboxState(**await driver.fetchrow(_STATE, COUNTED_AT_MOST + 1))
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            await connection.execute(WALK_ALONG_INDEXES)
+            return OutboxState(**await connection.fetchrow(_STATE, COUNTED_AT_MOST + 1))
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
         """Request a replay of the order's published events, and unpark its parked events."""
@@ -96,8 +96,8 @@ class PostgresOutboxAdmin:
 
     async def unpark_all(self) -> ReplayRequest:
         """Unpark all parked events; each starts again without attempts."""
-        async with self._database.driver(_STATEMENT_TIMEOUT_SECONDS) as driver:
-            tag: str = await driver.execute(_UNPARK_ALL)
+        async with self._database.connection(_STATEMENT_TIMEOUT_SECONDS) as connection:
+            tag: str = await connection.execute(_UNPARK_ALL)
         return ReplayRequest(int(tag.removeprefix("UPDATE ")))
 
     async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
@@ -115,5 +115,5 @@ class PostgresOutboxAdmin:
             after = (row["published_at"], row["subject"], row["revision"])
 
     async def _fetch(self, statement: str, *values: object) -> dict[str, Any]:
-        async with self._database.driver(_STATEMENT_TIMEOUT_SECONDS) as driver:
-            return dict(await driver.fetchrow(statement, *values) or {})
+        async with self._database.connection(_STATEMENT_TIMEOUT_SECONDS) as connection:
+            return dict(await connection.fetchrow(statement, *values) or {})

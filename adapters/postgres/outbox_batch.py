@@ -33,13 +33,13 @@ class PostgresOutboxBatch:
 
     def __init__(
         self,
-        driver: asyncpg.Connection,
+        connection: asyncpg.Connection,
         rows: Sequence[asyncpg.Record],
     ) -> None:
         self.events = [
             replace(event_of(row), is_replay=row["published_at"] is not None) for row in rows
         ]
-        self._driver = driver
+        self._connection = connection
         self._rows = {EventId(row["id"]): row for row in rows}
         self._unmarked: dict[EventId, str] = {}
 
@@ -54,12 +54,12 @@ class PostgresOutboxBatch:
         }
         replayed: Marks = {event_id: () for event_id in placements if event_id not in first}
         if first:
-            await self._driver.execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
+            await self._connection.execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
         failed = await self._mark(sql.MARK_PUBLISHED, first)
         failed |= await self._mark(sql.MARK_REPLAYED, replayed)
         await self.rejected({i: f"published, but not marked: {why}" for i, why in failed.items()})
         if not_cached:
-            await self._driver.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
+            await self._connection.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Record the broker's reasons for refusing events; each is retried later, or parked."""
@@ -105,10 +105,10 @@ class PostgresOutboxBatch:
         keys = [(self._rows[i]["subject"], self._rows[i]["revision"]) for i in marks]
         lines = [(*key, *values) for key, values in zip(keys, marks.values(), strict=True)]
         try:
-            async with within(USE_TIMEOUT_SECONDS), self._driver.transaction():
-                await self._driver.execute(statement, *map(list, zip(*lines, strict=True)))
+            async with within(USE_TIMEOUT_SECONDS), self._connection.transaction():
+                await self._connection.execute(statement, *map(list, zip(*lines, strict=True)))
         except Exception as error:
-            if self._driver.is_broken or self._driver.is_closed():
+            if self._connection.is_broken or self._connection.is_closed():
                 raise
             return str(error) or type(error).__name__
         return None

@@ -81,6 +81,6 @@ class PostgresRetentionStore:
         return await self._purge(PURGE_INBOX, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:
-        async with self._database.driver(_TIMEOUT_SECONDS) as driver:
-            count: int = await driver.fetchval(statement, before, limit)
+        async with self._database.connection(_TIMEOUT_SECONDS) as connection:
+            count: int = await connection.fetchval(statement, before, limit)
         return count

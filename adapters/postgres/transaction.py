@@ -49,22 +49,22 @@ _NO_STEP: Final = (None,) * 5
 class PostgresOrderRepository:
     """`OrderRepository` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
+        self._connection = connection
         self._renderer = renderer
 
     async def get(self, order_id: OrderId) -> Order:
         """Return the order as of the last committed write."""
         async with within(BEGIN_TIMEOUT_SECONDS):
-            row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
+            row = await self._connection.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         if row is None:
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
         """Store the write, its step and its event with the transaction."""
-        await _ensure_begun(self._driver)
-        if not await self._driver.fetchval(_SAVE, *_values(write)):
+        await _ensure_begun(self._connection)
+        if not await self._connection.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
 
@@ -95,25 +95,25 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
 class PostgresProcessedMessages:
     """`ProcessedMessages` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
         """Add a message; return False if another transaction has added and committed it."""
-        await _ensure_begun(self._driver)
-        return bool(await self._driver.fetchval(_ADD_MESSAGE, consumer, message_id, now))
+        await _ensure_begun(self._connection)
+        return bool(await self._connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:
     """`Effects` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
-        await _ensure_begun(self._driver)
-        await self._driver.execute(_RECORD, order_id, outcome, now)
+        await _ensure_begun(self._connection)
+        await self._connection.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
@@ -123,25 +123,25 @@ class PostgresTransaction:
     COMMIT. At READ COMMITTED, a read before BEGIN sees the same rows as one after it.
     """
 
-    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
-        self._driver = driver
-        self.orders = PostgresOrderRepository(driver, renderer)
-        self.inbox = PostgresProcessedMessages(driver)
-        self.effects = PostgresEffects(driver)
+    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
+        self._connection = connection
+        self.orders = PostgresOrderRepository(connection, renderer)
+        self.inbox = PostgresProcessedMessages(connection)
+        self.effects = PostgresEffects(connection)
 
     async def commit(self) -> None:
         """Commit; return when all writes are durable."""
-        await self._driver.execute("COMMIT")
+        await self._connection.execute("COMMIT")
 
 
-async def _ensure_begun(driver: Connection) -> None:
+async def _ensure_begun(connection: Connection) -> None:
     """Begin the transaction unless it has begun."""
-    if not driver.is_in_transaction():
+    if not connection.is_in_transaction():
         async with within(BEGIN_TIMEOUT_SECONDS):
-            await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
-async def roll_back(driver: Connection) -> None:
+async def roll_back(connection: Connection) -> None:
     """Roll the transaction back unless it was committed."""
-    if driver.is_in_transaction():
-        await driver.execute("ROLLBACK")
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")

@@ -50,23 +50,23 @@ class PostgresUnprocessedOrders:
 
     async def now(self) -> datetime:
         """Return the time by PostgreSQL's clock."""
-        async with self._database.driver() as driver:
-            moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
+        async with self._database.connection() as connection:
+            moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
         return moment
 
     async def exist(self) -> bool:
         """Return whether there is an unprocessed order."""
-        async with self._database.driver() as driver:
-            return await driver.fetchval(_FIRST) is not None
+        async with self._database.connection() as connection:
+            return await connection.fetchval(_FIRST) is not None
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
         """Return the stalled ones of the next `limit` unprocessed orders after the id `after`."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(STALLED, cut_off, after or _BEGINNING, limit)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(STALLED, cut_off, after or _BEGINNING, limit)
         stalled = [OrderId(row["id"]) for row in rows if row["is_stalled"]]
         return StalledPage(stalled, rows[-1]["id"] if len(rows) == limit else None)
 
     async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
         """Record that these orders were handed to the task queue just now."""
-        async with self._database.driver() as driver:
-            await driver.execute(_RECORD, list(order_ids))
+        async with self._database.connection() as connection:
+            await connection.execute(_RECORD, list(order_ids))

@@ -5,7 +5,6 @@ from typing import Final
 
 from application.errors import RateLimited
 from application.ports.limits import Limit, RateLimiter
-from application.rate_limit_results import note
 
 #: How much more one account, or one address, may fail over all than the one from the other.
 _OVER_ALL: Final = 10
@@ -31,7 +30,6 @@ class LoginLimits:
         taken: list[tuple[Limit, str]] = []
         for limit, key in self._buckets(email, address):
             result = await self._limiter.hit(limit, key)
-            note(result)
             if not result.allowed:
                 await self._refund(taken)
                 raise RateLimited(result.retry_after)

@@ -68,7 +68,7 @@ async def _run(settings: Settings, name: str, role: Role) -> int:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
         raise BadSettings(dict.fromkeys(settings.missing_services, why))
     stop, stopped = Stop(), asyncio.Event()
-    logger.info("starting", role=name, **settings.described)
+    logger.info("starting", role=name, **settings.summary)
     try:
         async with (
             opened_container(settings) as container,

@@ -26,7 +26,7 @@ async def serve(settings: Settings) -> int:
         ):
             data_dir = data_dir_of(settings)
             data = {"data_dir": str(data_dir)} if data_dir else {}
-            logger.info("starting", role="serve", **settings.described, **data)
+            logger.info("starting", role="serve", **settings.summary, **data)
             async with running_service(settings) as container:
                 app = api(nullcontext(container), settings)
                 server = Server(app, settings.keep_alive, lambda: announce(listener, data_dir))

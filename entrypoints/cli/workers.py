@@ -40,7 +40,7 @@ def serve_with_workers(settings: Settings) -> int:
     """
     load_overrides(settings)  # refused here once, instead of in each worker again and again
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
-        logger.info("starting", role="serve", workers=settings.workers, **settings.described)
+        logger.info("starting", role="serve", workers=settings.workers, **settings.summary)
         if not asyncio.run(_is_reached(settings.database_url or "")):
             return 0
         config = uvicorn.Config(

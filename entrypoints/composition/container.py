@@ -19,6 +19,7 @@ from entrypoints.composition.providers.in_process import (
 from entrypoints.composition.providers.mail import MailProvider
 from entrypoints.composition.providers.metrics import MetricsProvider
 from entrypoints.composition.providers.postgres import PostgresProvider
+from entrypoints.composition.providers.requests import RequestProvider
 from entrypoints.composition.providers.system import SecurityProvider, SystemProvider
 from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability.readiness import Readiness
@@ -65,8 +66,9 @@ def make_container(
     return make_async_container(
         *default_providers(settings),
         *instead,
-        # Last, because it wraps the cache in use, whichever that is.
+        # Last, because they decorate the adapters in use.
         MetricsProvider(),
+        RequestProvider(),
         context={Settings: settings, StartupContext: resources},
     )
 

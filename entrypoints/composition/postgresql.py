@@ -67,7 +67,7 @@ def unsuitable_database_refused() -> Iterator[None]:
 async def _failure_of(database: Database) -> BaseException | None:
     """Connect once; return the cause if it fails."""
     try:
-        async with database.driver():
+        async with database.connection():
             return None
     except Unavailable as error:
         return error.__cause__ or error

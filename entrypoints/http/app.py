@@ -12,7 +12,7 @@ from application.accounts.authenticate import Authenticate
 from application.ports.limits import RateLimiter
 from entrypoints.composition.service import running_service
 from entrypoints.http.cors import CorsMiddleware
-from entrypoints.http.guards import Access
+from entrypoints.http.guards import GuardDependencies
 from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.middleware import RequestMiddleware
@@ -64,7 +64,7 @@ def routing(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with service as container:
             await injection.fill(container)
-            app.state.access = await _access(container)
+            app.state.guard_dependencies = await _guard_dependencies(container)
             yield
 
     return Litestar(
@@ -80,11 +80,11 @@ def routing(
 
 def _router(group: Routes, injection: Injection) -> Router:
     handlers = [injection.bind(handler) for handler in group.handlers]
-    return Router("/", route_handlers=with_options(*handlers), tags=[group.tag])
+    return Router("/", route_handlers=with_options(*handlers))
 
 
-async def _access(container: AsyncContainer) -> Access:
-    return Access(
+async def _guard_dependencies(container: AsyncContainer) -> GuardDependencies:
+    return GuardDependencies(
         await container.get(Authenticate),
         await container.get(RateLimiter),
         await container.get(Settings),

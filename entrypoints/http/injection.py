@@ -1,7 +1,7 @@
 """Parameters of handlers that are marked `FromDishka`: filled once, when the application starts.
 
-dishka's own integration asks the container in every request. Every use case lives as long as the
-process, so one look is enough.
+dishka's own integration calls the container in every request. Each of our use cases lives as long
+as the process, so it is got once.
 """
 
 from copy import copy
@@ -21,7 +21,7 @@ class Injection:
         self._bound: list[tuple[dict[str, DependencyKey], dict[str, Any]]] = []
 
     def bind(self, handler: HTTPRouteHandler) -> HTTPRouteHandler:
-        """Return a copy of the handler that takes its marked parameters from here."""
+        """Return a handler whose marked parameters come from here."""
         function = handler.fn
         hints = get_type_hints(function, include_extras=True)
         parameters = signature(function).parameters
@@ -30,6 +30,8 @@ class Injection:
             for name, parameter in parameters.items()
             if (key := default_parse_dependency(parameter, hints[name]))
         }
+        if not wanted:
+            return handler
         arguments: dict[str, Any] = {}
         self._bound.append((wanted, arguments))
 

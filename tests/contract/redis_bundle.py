@@ -1,8 +1,7 @@
-"""Redis's adapters for the suites, each with a corner of the shared server to itself.
+"""The Redis adapters for the contract suites, each with a key prefix of its own.
 
-Waiting would take a minute, and a machine that is busy for a moment must change nothing. So time
-passes when a test says so: what is cached has so much less time to live, and the limiter's script
-reads another clock than the server's own.
+Real waits would take a minute, and depend on the load of the machine. So a test moves the time: the
+expiry of every key comes nearer, and the limiter's script reads a clock of the test.
 """
 
 from collections.abc import AsyncIterator
@@ -48,27 +47,27 @@ def client_of_test(request: pytest.FixtureRequest) -> AbstractAsyncContextManage
 @asynccontextmanager
 async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     async with client_of_test(request) as client:
-        yield Cache(client.cache(TTL), _ageing(client))
+        yield Cache(client.cache(TTL), _passing_time(client))
 
 
 @asynccontextmanager
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
     async with client_of_test(request) as client:
         clock = MovableClock()
-        hand = client.key("clock")
+        clock_key = client.key("clock")
 
         async def pass_time(seconds: float) -> None:
             await clock.advance(seconds)
             now = clock.now()
-            await client.execute("SET", f"{hand}:s", int(now.timestamp()))
-            await client.execute("SET", f"{hand}:us", now.microsecond)
+            await client.execute("SET", f"{clock_key}:s", int(now.timestamp()))
+            await client.execute("SET", f"{clock_key}:us", now.microsecond)
 
         await pass_time(0)
         with pytest.MonkeyPatch.context() as patch:
             for name in ("_HIT", "_REFUND"):
                 source: str = getattr(limits, name)
                 assert source.count(_SERVERS_CLOCK) == 1
-                ours = f"redis.call('MGET', '{hand}:s', '{hand}:us')"
+                ours = f"redis.call('MGET', '{clock_key}:s', '{clock_key}:us')"
                 patch.setattr(limits, name, source.replace(_SERVERS_CLOCK, ours))
             limiter = RedisRateLimiter(client, fallback=Unused())
         yield Limiter(limiter, pass_time)
@@ -84,8 +83,8 @@ class Unused:
         raise AssertionError(f"Redis did not give back {limit} of {key}")
 
 
-class DistantBell:
-    """Rings in one process and is heard in another."""
+class DistantWakeup:
+    """Notifies in one process, and waits in another."""
 
     def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
         self.notify = here.notify
@@ -94,7 +93,7 @@ class DistantBell:
 
 
 @asynccontextmanager
-async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+async def wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
     async with (
         client_of_test(request) as client,
         _listening(RedisRelayWakeup(client)) as relay_wakeup,
@@ -103,23 +102,23 @@ async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[Relay
 
 
 @asynccontextmanager
-async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+async def distant_wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
     async with client_of_test(request) as client, _listening(RedisRelayWakeup(client)) as there:
-        yield DistantBell(RedisRelayWakeup(client), there)
+        yield DistantWakeup(RedisRelayWakeup(client), there)
 
 
 @asynccontextmanager
 async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelayWakeup]:
     try:
         assert await relay_wakeup.open(LONG)
-        # A subscription that came at the second attempt has rung, to be on the safe side.
+        # A subscription of a second attempt has notified, because one may have been missed.
         await relay_wakeup.wait(0)
         yield relay_wakeup
     finally:
         await relay_wakeup.close()
 
 
-def _ageing(client: ServiceClient) -> PassTime:
+def _passing_time(client: ServiceClient) -> PassTime:
     age = Script(client, _AGE)
 
     async def pass_time(seconds: float) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from adapters.memory.outbox import MemoryRelayWakeup
 from application.ports.events import RelayWakeup
-from tests.contract.redis_bundle import bell_over_redis, distant_bell_over_redis
+from tests.contract.redis_bundle import distant_wakeup_over_redis, wakeup_over_redis
 from tests.support.deadlines import LONG
 
 #: A test waits so long (in seconds) for what should not happen,
@@ -13,7 +13,7 @@ SHORT = 0.05
 #: and would wait so long for a bell that it has missed.
 FOR_EVER = 10 * LONG
 
-OVER_REDIS = {"redis": bell_over_redis, "redis, another process": distant_bell_over_redis}
+OVER_REDIS = {"redis": wakeup_over_redis, "redis, another process": distant_wakeup_over_redis}
 
 
 @pytest.fixture(params=["memory", *OVER_REDIS])

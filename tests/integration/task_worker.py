@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: writes down which task it has begun.
+"""A worker in a separate process, to be killed. It writes the id of each task that it starts.
 
 `python -m tests.integration.task_worker URL PREFIX FILE SECONDS`: each run takes SECONDS.
 """

@@ -62,17 +62,17 @@ async def fill(database: Database) -> None:
     all_have_one = asyncio.Barrier(SIZE)
 
     async def take() -> None:
-        async with database.driver() as driver:
-            await driver.execute("SELECT 1")
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
             await all_have_one.wait()
 
     await asyncio.gather(*(take() for _ in range(SIZE)))
-    assert database.connections() == (0, SIZE)
+    assert database.pool_usage() == (0, SIZE)
 
 
 async def read(database: Database) -> int:
-    async with database.driver() as driver:
-        one: int = await driver.fetchval("SELECT 1")
+    async with database.connection() as connection:
+        one: int = await connection.fetchval("SELECT 1")
     return one
 
 
@@ -97,7 +97,7 @@ async def test_no_read_fails_after_a_nat_drops_idle_connections(
     assert await read(database) == 1
     monkeypatch.undo()
     # The first dead connection has expired the others.
-    assert database.connections() == (0, 1)
+    assert database.pool_usage() == (0, 1)
     assert [await read(database) for _ in range(13)] == [1] * 13
 
 
@@ -192,15 +192,15 @@ async def test_marks_on_a_silent_connection_are_not_tried_one_by_one(
 
 
 async def sleep_on(database: Database) -> str:
-    async with database.driver() as driver:
+    async with database.connection() as connection:
         with pytest.raises(Unavailable) as refusal:
-            await driver.execute("SELECT pg_sleep(3600)")
+            await connection.execute("SELECT pg_sleep(3600)")
     return str(refusal.value)
 
 
 async def wait_until_active(database: Database, statement: str) -> None:
-    async with asyncio.timeout(LONG), database.driver() as driver:
-        while not await driver.fetchval(  # noqa: ASYNC110 - PostgreSQL sends no event
+    async with asyncio.timeout(LONG), database.connection() as connection:
+        while not await connection.fetchval(  # noqa: ASYNC110 - PostgreSQL sends no event
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1"
             " AND pid <> pg_backend_pid()",
             f"%{statement}%",
@@ -209,8 +209,8 @@ async def wait_until_active(database: Database, statement: str) -> None:
 
 
 async def test_sockets_have_keepalive_and_user_timeout(database: Database) -> None:
-    async with database.driver() as driver:
-        raw = driver._transport.get_extra_info("socket")
+    async with database.connection() as connection:
+        raw = connection._transport.get_extra_info("socket")
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_USER_TIMEOUT", 2_000)):
             if hasattr(socket, name):
@@ -224,8 +224,8 @@ async def test_error_of_the_code_between_two_statements_passes_unchanged(
     database: Database, proxy: FaultProxy, error: Exception
 ) -> None:
     with pytest.raises(type(error), match="of the code"):  # noqa: PT012 - the code is the block
-        async with database.driver() as driver:
-            await driver.execute("SELECT 1")
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
             raise error
     assert await read(database) == 1
     assert proxy.accepted == SIZE
@@ -248,11 +248,11 @@ async def test_defaults_of_a_database_fail_no_healthy_work(url: str) -> None:
     async with opened(url) as database:
         adapters = adapters_over(database)
         order = await place(adapters)
-        async with database.driver() as driver:
-            assert await driver.fetchval("SHOW transaction_isolation") == "read committed"
-            assert await driver.fetchval("SHOW idle_in_transaction_session_timeout") == "8s"
-            assert await driver.fetchval("SHOW idle_session_timeout") == "0"
-            await driver.execute("SELECT pg_sleep(0.05)")
+        async with database.connection() as connection:
+            assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
+            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "8s"
+            assert await connection.fetchval("SHOW idle_session_timeout") == "0"
+            await connection.execute("SELECT pg_sleep(0.05)")
         async with adapters.begin() as tx:
             await tx.orders.get(order.record.id)
             await asyncio.sleep(0.05)
@@ -271,8 +271,8 @@ async def test_session_is_read_committed_whatever_the_default(url: str) -> None:
         order = (await place(adapters)).record.id
         async with adapters.begin() as tx:
             await tx.orders.get(order)
-            async with database.driver() as driver:
-                await driver.execute(
+            async with database.connection() as connection:
+                await connection.execute(
                     "UPDATE orders SET status = 'PAID', version = 2, revision = 2 WHERE id = $1",
                     order,
                 )
@@ -285,7 +285,7 @@ async def test_idle_transaction_loses_its_locks(url: str) -> None:
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         update = "UPDATE orders SET updated_at = now() WHERE id = $1"
-        async with database.driver() as frozen, database.driver() as other:
+        async with database.connection() as frozen, database.connection() as other:
             await frozen.execute("BEGIN")
             await frozen.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
             await frozen.execute(update, order)

@@ -49,7 +49,7 @@ async def test_read_only_sessions_are_unavailable_and_replaced(
             await run_on(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
             await run_on(server.url, "SELECT pg_reload_conf()")
             await becomes_read_only(database)
-            assert database.connections() == (0, 0)  # all are closed
+            assert database.pool_usage() == (0, 0)  # all are closed
             with pytest.raises(Unavailable) as refusal:
                 await a_write(database)
             assert str(refusal.value) == NOTHING_CHANGED
@@ -126,8 +126,8 @@ async def test_writable_one_of_several_hosts_is_used(
         url = primary.replace(hosts[-1], ",".join(hosts))
         async with opened(url) as database:
             await becomes_writable(database)
-            async with database.driver() as driver:
-                assert not await driver.fetchval("SELECT pg_is_in_recovery()")
+            async with database.connection() as connection:
+                assert not await connection.fetchval("SELECT pg_is_in_recovery()")
             tried = silent.accepted
             await fill(database)  # the host of the last success is tried first
             assert silent.accepted == tried

@@ -1,4 +1,4 @@
-"""Cache, limits and bell over a Redis Cluster, whichever node the URL names."""
+"""Cache, rate limits and wakeups over a Redis Cluster, with the URL of any node."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ NODE_NUMBERS = range(NODES)
 
 
 async def cached(cache: RedisOrderCache) -> OrderId:
-    """Have an order in the cache."""
+    """Fill the cache with an order."""
     order_id = an_order_id()
     missed = await cache.get(order_id)
     assert missed.state is CacheState.MISS
@@ -72,7 +72,7 @@ async def test_limits_are_counted_once_for_all_nodes(redis_cluster: RedisCluster
 
 
 @pytest.mark.parametrize("node", NODE_NUMBERS)
-async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
+async def test_a_notification_arrives_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
     async with connected(redis_cluster.url) as here, connected(redis_cluster.urls[node]) as there:
         relay_wakeup = RedisRelayWakeup(here)
         try:
@@ -85,7 +85,7 @@ async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: 
             await relay_wakeup.close()
 
 
-async def test_a_database_of_its_own_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
+async def test_a_database_above_0_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
     url = redis_cluster.url.removesuffix("/0") + "/1"
     container = make_container(
         load_settings({"REDIS_URL": url}), StartupContext("", SigningKeys(KEY))
@@ -105,7 +105,7 @@ def slot_of(cluster: RedisCluster, client: ServiceClient) -> int:
     return int(cluster.command(0, "CLUSTER", "KEYSLOT", client.generation.keys.generation))
 
 
-async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
+async def test_the_client_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
     async with connected(own_cluster.url) as client:
         cache = client.cache(60)
         order_id = await cached(cache)
@@ -123,7 +123,7 @@ async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisClust
         assert own_cluster.command(target, "CLUSTER", "COUNTKEYSINSLOT", slot) > 0
 
 
-async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
+async def test_the_client_follows_a_failover_without_the_node_of_its_url(
     own_cluster: RedisCluster,
 ) -> None:
     replica = LocalServer(ClusterNode())
@@ -146,7 +146,7 @@ async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
 
 
 def follow(cluster: RedisCluster, replica: LocalServer, owner: int) -> None:
-    """Let a new node replicate one of the others."""
+    """Make a new node a replica of one of the others."""
     cluster.nodes.append(replica)
     port, bus = cluster.nodes[owner]._ports.numbers
     cluster.command(NODES, "CLUSTER", "MEET", "127.0.0.1", port, bus)

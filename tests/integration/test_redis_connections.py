@@ -1,4 +1,4 @@
-"""Connections to Redis that are reset, forgotten or closed: each is replaced, and no loop ends."""
+"""Connections to Redis that are reset, forgotten or closed are replaced, and no loop ends."""
 
 import asyncio
 import socket
@@ -56,15 +56,15 @@ async def listening(client: ServiceClient) -> AsyncIterator[RedisRelayWakeup]:
         await relay_wakeup.close()
 
 
-async def accepts(proxy: FaultProxy, connections: int) -> None:
-    """Return when clients have opened so many connections since the beginning."""
+async def has_accepted(proxy: FaultProxy, connections: int) -> None:
+    """Return when the proxy has accepted this number of connections in total."""
     async with asyncio.timeout(LONG):
         while proxy.accepted < connections:  # noqa: ASYNC110 - it has a thread of its own
             await asyncio.sleep(0.02)
 
 
-async def hears(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
-    """Return when the bell notices a ring of another process."""
+async def is_notified(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
+    """Return when a notification of another process has arrived."""
     async with connected(server.url) as other, asyncio.timeout(LONG):
         while True:
             RedisRelayWakeup(other).notify()
@@ -75,7 +75,7 @@ async def hears(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
 
 
 class TestReset:
-    async def test_link_and_bell_outlive_any_number_of_resets(
+    async def test_client_and_wakeup_survive_resets(
         self, server: Server, proxy: FaultProxy, client: ServiceClient
     ) -> None:
         async with listening(client) as relay_wakeup:
@@ -86,11 +86,11 @@ class TestReset:
                     client.send("SET", f"key {n}", bytes(10_000))
                     with suppress(RedisUnavailable):
                         await client.execute("GET", "key")
-                await accepts(proxy, opened + 1)
+                await has_accepted(proxy, opened + 1)
             await wait_available(client)
-            await hears(relay_wakeup, server)
+            await is_notified(relay_wakeup, server)
 
-    async def test_a_call_on_a_connection_that_was_closed_is_refused_and_the_next_one_served(
+    async def test_a_call_on_a_closed_connection_fails_and_the_next_succeeds(
         self, client: ServiceClient
     ) -> None:
         assert client._connection is not None
@@ -102,7 +102,7 @@ class TestReset:
 
 
 class Closed:
-    """A transport of uvloop's that was closed."""
+    """A closed transport of uvloop."""
 
     def write(self, _data: bytes) -> None:
         raise RuntimeError("unable to perform operation; the handler is closed")
@@ -112,10 +112,10 @@ class Closed:
 
 
 class TestAnyError:
-    """Whatever the library raises, and whenever, the loops go on."""
+    """The loops survive every error of redis-py."""
 
     @pytest.mark.parametrize("method", ["connect", "disconnect"])
-    async def test_link_and_bell_outlive_an_error_of_the_library(
+    async def test_client_and_wakeup_survive_errors_of_redis_py(
         self,
         server: Server,
         proxy: FaultProxy,
@@ -135,9 +135,9 @@ class TestAnyError:
                 proxy.reset()
                 await asyncio.sleep(1)
             await wait_available(client)
-            await hears(relay_wakeup, server)
+            await is_notified(relay_wakeup, server)
 
-    async def test_an_error_of_a_connection_is_ours(self) -> None:
+    async def test_every_error_becomes_redis_unavailable(self) -> None:
         class Raw:
             _writer = None
 
@@ -162,8 +162,8 @@ class TestAnyError:
         await raw.close()
 
 
-class TestForgotten:
-    """A NAT has forgotten the connection: no byte passes any more, and no end is delivered."""
+class TestForgottenByNat:
+    """A NAT has forgotten the connection: it drops all packets, without a reset."""
 
     @pytest.fixture(autouse=True)
     def _prompt(self, with_generous_deadlines: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
@@ -176,16 +176,14 @@ class TestForgotten:
         for bound in bounds:
             monkeypatch.setattr(bound, 0.5)
 
-    async def test_the_link_replaces_it_before_a_request_needs_it(
-        self, proxy: FaultProxy, server: Server
-    ) -> None:
+    async def test_an_idle_client_replaces_it(self, proxy: FaultProxy, server: Server) -> None:
         async with connected(proxy.through(server.url)) as client:  # with the bounds of above
             opened = proxy.accepted
             assert proxy.forget() > 0
-            await accepts(proxy, opened + 1)  # without any call
+            await has_accepted(proxy, opened + 1)  # without any call
             await wait_available(client)
 
-    async def test_the_first_call_has_it_replaced(
+    async def test_the_first_call_replaces_it(
         self, proxy: FaultProxy, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = proxy.accepted
@@ -196,29 +194,29 @@ class TestForgotten:
             patch.setattr(client, "_timeout_seconds", 0.5)
             with pytest.raises(RedisUnavailable):
                 await client.execute("PING")
-        await accepts(proxy, opened + 1)  # without another call
+        await has_accepted(proxy, opened + 1)  # without another call
         await wait_available(client)
 
-    async def test_a_call_has_it_replaced_that_no_caller_waits_for(
+    async def test_a_command_with_an_ignored_reply_replaces_it(
         self, proxy: FaultProxy, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
         opened = proxy.accepted
         assert proxy.forget() > 0
         client.send("PING")
-        await accepts(proxy, opened + 1)
+        await has_accepted(proxy, opened + 1)
         await wait_available(client)
 
-    async def test_the_bell_replaces_it_too(
+    async def test_the_wakeup_replaces_it_too(
         self, server: Server, proxy: FaultProxy, client: ServiceClient
     ) -> None:
         async with listening(client) as relay_wakeup:
             opened = proxy.accepted
             assert proxy.forget() == 2
-            await accepts(proxy, opened + 1)
-            await hears(relay_wakeup, server)
+            await has_accepted(proxy, opened + 1)
+            await is_notified(relay_wakeup, server)
 
-    async def test_a_connection_at_rest_is_kept(
+    async def test_an_idle_connection_is_kept(
         self, proxy: FaultProxy, client: ServiceClient
     ) -> None:
         async with listening(client):
@@ -228,7 +226,7 @@ class TestForgotten:
 
 
 class TestSocket:
-    async def test_the_kernel_looks_after_it_too(self, client: ServiceClient) -> None:
+    async def test_tcp_options_are_set(self, client: ServiceClient) -> None:
         assert client._connection is not None
         kernel = client._connection._transport.get_extra_info("socket")
         assert kernel.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -97,12 +97,12 @@ def engine_of(database: Database) -> AsyncEngine:
 async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: Database) -> None:
     old, new = IDS.new(NOW), IDS.new(NOW)
     await _run(empty, "0004")
-    async with empty.driver() as driver:
-        await driver.execute(_ADMIT_IN_0004, old, NOW)
+    async with empty.connection() as connection:
+        await connection.execute(_ADMIT_IN_0004, old, NOW)
     await _run(empty, "0005")
-    async with empty.driver() as driver:
+    async with empty.connection() as connection:
         for message_id in (old, new):
-            await driver.execute(_ADMIT_IN_0004, message_id, NOW)
+            await connection.execute(_ADMIT_IN_0004, message_id, NOW)
     unit_of_work = adapters_over(empty).begin
     for consumer, is_new in ((PROCESSING, False), ("shipping-mail", True)):
         for message_id in (old, new):
@@ -110,8 +110,8 @@ async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: 
                 assert await tx.inbox.add(consumer, message_id, NOW) is is_new
                 await tx.commit()
     await _run(empty, "0004", down=True)
-    async with empty.driver() as driver:
-        assert await driver.fetchval("SELECT count(*) FROM inbox") == 2
+    async with empty.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
 
 
 def test_newest_revision_is_alembics_head() -> None:
@@ -119,8 +119,8 @@ def test_newest_revision_is_alembics_head() -> None:
 
 
 async def test_schema_of_a_later_release_is_accepted(at_head: Database) -> None:
-    async with at_head.driver() as driver:
-        await driver.execute("UPDATE alembic_version SET version_num = '9999'")
+    async with at_head.connection() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert (await schema_of(at_head.url)).state is State.CURRENT
     assert not await migrate(at_head.url)
 
@@ -147,8 +147,8 @@ async def test_lifecycle_of_the_database_equals_the_domains(
     order_id = await _order_at(at_head, before)
     legal = after is before or after in TRANSITIONS[before]
     step = 0 if after is before else 1
-    async with at_head.driver() as driver:
-        change = driver.execute(
+    async with at_head.connection() as connection:
+        change = connection.execute(
             "UPDATE orders SET status = $2, version = version + $3, revision = revision + $3"
             " WHERE id = $1",
             order_id,
@@ -165,9 +165,9 @@ async def test_lifecycle_of_the_database_equals_the_domains(
 
 async def _order_at(database: Database, status: OrderStatus) -> OrderId:
     order_id = await _placed(database)
-    async with database.driver() as driver:
+    async with database.connection() as connection:
         for step in way_to(status):
-            await driver.execute(
+            await connection.execute(
                 "UPDATE orders SET status = $2, version = version + 1, revision = revision + 1"
                 " WHERE id = $1",
                 order_id,
@@ -199,27 +199,29 @@ async def test_database_refuses_writes_against_the_rules(
     at_head: Database, change: str, constraint: str
 ) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
+    async with at_head.connection() as connection:
         with pytest.raises(asyncpg.CheckViolationError) as refusal:
-            await driver.execute(f"UPDATE orders SET {change} WHERE id = $1", order_id)  # noqa: S608 - the table's own rows above
+            await connection.execute(f"UPDATE orders SET {change} WHERE id = $1", order_id)  # noqa: S608 - the table's own rows above
     assert refusal.value.constraint_name == constraint
 
 
 async def test_processed_order_stays_processed(at_head: Database) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
-        await driver.execute(
+    async with at_head.connection() as connection:
+        await connection.execute(
             "UPDATE orders SET processed_at = now(), revision = 2 WHERE id = $1", order_id
         )
         with pytest.raises(asyncpg.CheckViolationError):
-            await driver.execute("UPDATE orders SET processed_at = NULL WHERE id = $1", order_id)
+            await connection.execute(
+                "UPDATE orders SET processed_at = NULL WHERE id = $1", order_id
+            )
 
 
 async def test_new_order_is_pending_at_version_1(at_head: Database) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
+    async with at_head.connection() as connection:
         with pytest.raises(asyncpg.CheckViolationError) as refusal:
-            await driver.execute(
+            await connection.execute(
                 "INSERT INTO orders SELECT gen_random_uuid(), user_id, NULL, items, total_price,"
                 " currency, 'PAID', 2, 2, created_at, updated_at, NULL FROM orders WHERE id = $1",
                 order_id,
@@ -261,23 +263,23 @@ async def test_batched_pages_are_index_scans_too(
 async def _plan(database: Database, sql: str, parameters: Sequence[Any]) -> str:
     """Return the plan; it may not read all orders."""
     await _many_orders(database)
-    async with database.driver() as driver:
+    async with database.connection() as connection:
         # PostgreSQL would read such small tables without an index; the rule is about large tables.
-        await driver.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
-        rows = await driver.fetch(f"EXPLAIN {sql}", *parameters)
-        await driver.execute("RESET ALL")
+        await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        rows = await connection.fetch(f"EXPLAIN {sql}", *parameters)
+        await connection.execute("RESET ALL")
     plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
     return plan
 
 
 async def _many_orders(database: Database) -> None:
-    async with database.driver() as driver:
-        await driver.execute(
+    async with database.connection() as connection:
+        await connection.execute(
             "INSERT INTO users SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid,"
             " n || '@example.com', 'hash', 'user', false, now() FROM generate_series(1, 20) AS n"
         )
-        await driver.execute(
+        await connection.execute(
             # As in the service, the newest orders are stored together.
             "INSERT INTO orders SELECT"
             " ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,"
@@ -287,4 +289,4 @@ async def _many_orders(database: Database) -> None:
             " NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, now(), now(), NULL"
             " FROM generate_series(1, 2000) AS n"
         )
-        await driver.execute("ANALYZE orders")
+        await connection.execute("ANALYZE orders")

@@ -46,14 +46,14 @@ async def database(postgres_server: Shared) -> AsyncIterator[Database]:
 
 
 async def execute(database: Database, *statements: str) -> None:
-    async with database.driver() as driver:
+    async with database.connection() as connection:
         for statement in statements:
-            await driver.execute(statement)
+            await connection.execute(statement)
 
 
 async def tables_of(database: Database) -> set[str]:
-    async with database.driver() as driver:
-        rows = await driver.fetch("SELECT relname FROM pg_stat_user_tables")
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT relname FROM pg_stat_user_tables")
     return {row["relname"] for row in rows}
 
 
@@ -120,6 +120,6 @@ async def test_later_release_is_recognised_by_its_marker(database: Database) -> 
 
 async def test_unreadable_table_of_revisions_is_foreign(database: Database) -> None:
     await execute(database, *at("0001").split("; "))
-    async with database.driver() as driver:
-        await driver.execute("SET ROLE pg_monitor")
-        assert (await read_schema(driver)).state is State.FOREIGN
+    async with database.connection() as connection:
+        await connection.execute("SET ROLE pg_monitor")
+        assert (await read_schema(connection)).state is State.FOREIGN

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class Shop:
-    """What ran, and how often; every order fails once."""
+    """Counts runs; every order fails once."""
 
     def __init__(self) -> None:
         self.runs: Counter[str] = Counter()
@@ -62,7 +62,7 @@ async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
         await worker
 
 
-async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+async def enqueue(queue: TaskiqQueue, order_id: OrderId) -> None:
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -74,7 +74,7 @@ async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
 
 
 @pytest.mark.parametrize("node", [0, 1, 2])
-async def test_whichever_node_is_named_every_task_runs(
+async def test_every_task_runs_with_the_url_of_any_node(
     redis_cluster: RedisCluster,  # noqa: F811 - a fixture
     node: int,
 ) -> None:
@@ -86,7 +86,7 @@ async def test_whichever_node_is_named_every_task_runs(
     assert set(shop.runs.values()) == {2}
 
 
-async def test_the_nodes_of_the_queue_may_be_restarted(
+async def test_tasks_run_again_after_a_restart_of_the_node(
     redis_cluster: RedisCluster,  # noqa: F811 - a fixture
 ) -> None:
     shop, prefix = Shop(), f"{uuid4().hex}:"
@@ -100,5 +100,5 @@ async def test_the_nodes_of_the_queue_may_be_restarted(
         await asyncio.sleep(0.5)
         await asyncio.to_thread(node.start)
         for order_id in after:
-            await handed_over(queue, order_id)
+            await enqueue(queue, order_id)
         await shop.has_done(after)

@@ -67,12 +67,12 @@ class House:
         return purged
 
     async def change(self, statement: str) -> None:
-        async with self.database.driver() as driver:
-            await driver.execute(statement)
+        async with self.database.connection() as connection:
+            await connection.execute(statement)
 
     async def payloads(self) -> int:
-        async with self.database.driver() as driver:
-            count: int = await driver.fetchval("SELECT count(payload) FROM outbox")
+        async with self.database.connection() as connection:
+            count: int = await connection.fetchval("SELECT count(payload) FROM outbox")
         return count
 
 
@@ -155,21 +155,23 @@ async def test_dead_letter_with_a_waiting_message_is_kept(house: House, waits: s
     await house.publish_all()
     await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - texts above
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
-    async with house.database.driver() as driver:
-        assert await driver.fetchval("SELECT payload FROM outbox WHERE revision = 2") is not None
+    async with house.database.connection() as connection:
+        assert (
+            await connection.fetchval("SELECT payload FROM outbox WHERE revision = 2") is not None
+        )
 
 
 async def many_copies(house: House, count: int) -> None:
     """Store `count` events as published just now."""
-    async with house.database.driver() as driver:
-        await driver.execute(
+    async with house.database.connection() as connection:
+        await connection.execute(
             "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at,"
             " original_headers, position, published_at) SELECT gen_random_uuid(), 1, 1,"
             " gen_random_uuid(), 'new_order.dlq', 'dead_letter', 'x', now(), '{}', n, now()"
             " FROM generate_series(1, $1) AS n",
             count,
         )
-        await driver.execute("ANALYZE outbox")
+        await connection.execute("ANALYZE outbox")
 
 
 async def test_tombstone_is_published_and_replayed_after_a_purge(
@@ -188,14 +190,14 @@ async def test_tombstone_is_published_and_replayed_after_a_purge(
 
 async def test_rows_of_release_1_0_are_read(house: House) -> None:
     letter_id = UUID(int=1)
-    async with house.database.driver() as driver:
-        await driver.execute(
+    async with house.database.connection() as connection:
+        await connection.execute(
             "INSERT INTO dead_letters (id, topic, key, value, headers, reason, attempts, at)"
             """ VALUES ($1, 'new_order', 'k', 'v', '{"b": "2", "a": "\u2603"}', 'no', 1, $2)""",
             letter_id,
             NOW,
         )
-        await driver.execute(
+        await connection.execute(
             "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at,"
             " original_key, original_headers) VALUES ($1, 1, 1, gen_random_uuid(), 'new_order.dlq',"
             """ 'dead_letter', 'v', $2, 'k', '{"b": "2", "a": ""}')""",
@@ -222,13 +224,13 @@ async def test_only_the_inbox_rows_of_other_consumers_expire(house: House) -> No
 
 
 async def test_expired_inbox_rows_are_found_along_their_index(house: House) -> None:
-    async with house.database.driver() as driver:
-        await driver.execute(
+    async with house.database.connection() as connection:
+        await connection.execute(
             "INSERT INTO inbox (order_id, admitted_at) SELECT gen_random_uuid(), now()"
             " FROM generate_series(1, 20000)"
         )
-        await driver.execute("ANALYZE inbox")
-        rows = await driver.fetch(f"EXPLAIN {PURGE_INBOX}", NOW, BATCH)
+        await connection.execute("ANALYZE inbox")
+        rows = await connection.fetch(f"EXPLAIN {PURGE_INBOX}", NOW, BATCH)
     plan = "\n".join(row[0] for row in rows)
     assert "inbox_expiring" in plan, plan
     assert "Seq Scan on inbox" not in plan, plan
@@ -264,8 +266,8 @@ async def test_purge_does_not_read_the_whole_outbox(
     house: House,
 ) -> None:
     await many_copies(house, 20_000)
-    async with house.database.driver() as driver:
-        rows = await driver.fetch(f"EXPLAIN {PURGE_PAYLOADS}", NOW - PAYLOADS_KEPT, BATCH)
+    async with house.database.connection() as connection:
+        rows = await connection.fetch(f"EXPLAIN {PURGE_PAYLOADS}", NOW - PAYLOADS_KEPT, BATCH)
     plan = "\n".join(row[0] for row in rows)
     assert "outbox_to_sweep" in plan, plan
     assert "Seq Scan on outbox" not in plan, plan

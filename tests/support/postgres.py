@@ -72,15 +72,15 @@ class PostgresBooks:
         self._database = database
 
     async def published(self) -> Sequence[EventId]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
                 "SELECT id FROM outbox WHERE published_at IS NOT NULL ORDER BY position"
             )
         return [EventId(row["id"]) for row in rows]
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
         return {
             EventId(row["id"]): (
                 row["position"],
@@ -90,13 +90,17 @@ class PostgresBooks:
         }
 
     async def errors(self) -> Mapping[EventId, str]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT id, last_error FROM outbox WHERE last_error <> ''")
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT id, last_error FROM outbox WHERE last_error <> ''"
+            )
         return {EventId(row["id"]): row["last_error"] for row in rows}
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT outcome FROM effects WHERE order_id = $1", order_id)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT outcome FROM effects WHERE order_id = $1", order_id
+            )
         return [Outcome(row["outcome"]) for row in rows]
 
 
@@ -117,9 +121,9 @@ def adapters_over(database: Database) -> Adapters:
     """All of them over one database."""
 
     async def pass_time(seconds: float) -> None:
-        async with database.driver() as driver:
+        async with database.connection() as connection:
             for statement in _AGE:
-                await driver.execute(statement, seconds)
+                await connection.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
     return Adapters(

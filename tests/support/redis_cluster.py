@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from redis import Redis
 
-from tests.servers.found import Place, do_without, places
+from tests.servers.lookup import Source, allowed_sources, skip_or_fail
 from tests.servers.ports import HOST
 from tests.servers.process import LocalServer
 from tests.servers.redis import Valkey
@@ -31,7 +31,7 @@ class ClusterNode(Valkey):
         settings = {
             "cluster-enabled": "yes",
             "cluster-port": str(ports[1]),
-            # A node counts as failed only if it is: a busy machine holds up the healthy ones.
+            # Long, because a busy machine delays healthy nodes.
             "cluster-node-timeout": "15000",
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -40,7 +40,7 @@ class ClusterNode(Valkey):
 
 @dataclass
 class RedisCluster:
-    """A cluster that serves; `url` names its first node."""
+    """A running cluster; `url` names its first node."""
 
     nodes: list[LocalServer] = field(default_factory=list)
 
@@ -53,17 +53,17 @@ class RedisCluster:
         return [node.url for node in self.nodes]
 
     def command(self, node: int, *words: Any) -> Any:
-        """Send a command to one node, and to no other."""
+        """Send a command to one node, without redirection."""
         with Redis.from_url(self.nodes[node].url, protocol=2) as redis:
             return redis.execute_command(*words)
 
     def owner_of(self, key: str) -> LocalServer:
-        """The node that holds a key."""
+        """Return the node that holds a key."""
         slot = int(self.command(0, "CLUSTER", "KEYSLOT", key))
         return self.nodes[slot * NODES // _SLOTS]
 
     def is_whole(self) -> bool:
-        """Whether every node knows that every slot is served."""
+        """Return whether every slot is served, in the view of each node."""
         infos = [self._info(number) for number in range(len(self.nodes))]
         return all(
             info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(NODES)
@@ -75,7 +75,7 @@ class RedisCluster:
         return dict(line.split(":", 1) for line in lines)
 
     def form(self) -> None:
-        """Give each node its slots, and make them known to each other."""
+        """Assign the slots to the nodes, and connect these to a cluster."""
         for number in range(NODES):
             first, last = _first_slot(number), _first_slot(number + 1) - 1
             self.command(number, "CLUSTER", "ADDSLOTSRANGE", first, last)
@@ -95,7 +95,7 @@ def _first_slot(node: int) -> int:
 
 @contextmanager
 def a_redis_cluster() -> Iterator[RedisCluster]:
-    """A cluster of a test's own, which it may hurt.
+    """Start a cluster for one test, which may damage it.
 
     Raises:
         Unavailable: this machine has no program for it.
@@ -113,11 +113,11 @@ def a_redis_cluster() -> Iterator[RedisCluster]:
 
 @pytest.fixture(scope="module")
 def redis_cluster() -> Iterator[RedisCluster]:
-    """A cluster that the tests of a module share."""
-    if Place.LOCAL not in places(os.environ):
-        do_without(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
+    """Yield a cluster that the tests of a module share."""
+    if Source.LOCAL not in allowed_sources(os.environ):
+        skip_or_fail(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
     try:
         with a_redis_cluster() as cluster:
             yield cluster
     except Unavailable as missing:
-        do_without(Kind.REDIS, str(missing), os.environ)
+        skip_or_fail(Kind.REDIS, str(missing), os.environ)

@@ -8,15 +8,15 @@ from entrypoints.settings import BadSettings, load_settings
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PORT", raising=False)
 
 
 def error() -> str:
-    with pytest.raises(BadSettings) as refused:
+    with pytest.raises(BadSettings) as fail:
         load_settings()
-    [(name, message)] = refused.value.errors.items()
+    [(name, message)] = fail.value.errors.items()
     assert name == ".env"
     return message
 
@@ -28,12 +28,12 @@ def test_utf_8_is_read_with_and_without_a_byte_order_mark(encoding: str) -> None
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_utf_16_is_named(encoding: str) -> None:
+def test_utf_16_is_named_in_the_error(encoding: str) -> None:
     Path(".env").write_bytes("PORT=8001\n".encode(encoding))
     assert error() == "is not UTF-8 but looks like UTF-16: save it as UTF-8"
 
 
-def test_latin_1_is_named_with_its_line() -> None:
+def test_text_that_is_not_utf_8_is_named_with_its_line() -> None:
     Path(".env").write_bytes("PORT=8001\n# café\n".encode("latin-1"))
     assert error() == "is not UTF-8 (line 2): save it as UTF-8"
 
@@ -41,10 +41,10 @@ def test_latin_1_is_named_with_its_line() -> None:
 def test_reason_of_an_unreadable_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").touch()
 
-    def refused(_: Path) -> bytes:
+    def fail(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied", ".env")
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(Path, "read_bytes", fail)
     assert error() == "cannot be read: Permission denied"
 
 

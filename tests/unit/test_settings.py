@@ -133,5 +133,5 @@ def test_description_of_the_settings_has_no_address_and_no_password() -> None:
     settings: Settings = load_settings(
         {"DATABASE_URL": "postgresql://ada:hush@db/orders", "JWT_SECRET_KEY": SECRET}
     )
-    assert "hush" not in str(settings.described)
-    assert settings.described["postgresql"] == "external"
+    assert "hush" not in str(settings.summary)
+    assert settings.summary["postgresql"] == "external"

@@ -70,7 +70,7 @@ class PostgresProvider(Provider):
         """The outbox of the service, and the pool of this process."""
 
         def pool() -> PoolUse:
-            return PoolUse(*database.connections(), size=settings.db_pool_size)
+            return PoolUse(*database.pool_usage(), size=settings.db_pool_size)
 
         return StorageGauges(outbox_admin.state, pool)
 

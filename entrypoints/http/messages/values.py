@@ -1,7 +1,7 @@
-"""The values in the bodies of requests and answers, with what OpenAPI says of each.
+"""The values in the bodies of requests and responses, with their schemas for OpenAPI.
 
-A request's value that is out of its bounds does not end its reading: the domain judges it, and
-names all that is wrong. So the bounds here are the document's, and are taken from the domain.
+msgspec does not check the bounds of a request's values: the domain does, and reports every error.
+The bounds here come from the domain and are for the document only.
 """
 
 from datetime import datetime
@@ -19,15 +19,15 @@ from domain.order.status import OrderStatus
 
 _NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
 _DECIMAL: Final = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-#: What can be said of an address in a pattern that every language reads alike: letters of other
-#: alphabets than the Latin one are welcome, so what is not ASCII is left to the format.
+#: A pattern of e-mail addresses that means the same in every language. It accepts every character
+#: beyond ASCII, because addresses may be in any script.
 _ATOM: Final = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~\u0080-\uffff-]+"
 _LABEL: Final = (
     r"[A-Za-z0-9\u0080-\uffff]([A-Za-z0-9\u0080-\uffff-]{0,61}[A-Za-z0-9\u0080-\uffff])?"
 )
 _ADDRESS: Final = rf"^{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+$"
 
-#: Every amount fits a double to the last digit. Without a format some generators take 32 bits.
+#: A double holds every amount exactly. Without a format some generators choose 32 bits.
 _DOUBLE: Final = {"format": "double"}
 _AMOUNT: Final = [
     {"type": "number", **_DOUBLE, "minimum": 0, "maximum": float(MAX_AMOUNT)},
@@ -36,7 +36,7 @@ _AMOUNT: Final = [
 _ATTRIBUTE: Final = {
     "anyOf": [
         {"type": "string", "maxLength": MAX_ATTRIBUTES_BYTES} | _NO_NUL,
-        # What a double holds without becoming zero or an infinity.
+        # The numbers that a double holds without becoming zero or infinite.
         {"type": "number", "minimum": 1e-307, "maximum": 1e307},
         {"type": "number", "minimum": -1e307, "maximum": -1e-307},
         {"const": 0},
@@ -44,14 +44,14 @@ _ATTRIBUTE: Final = {
     ]
 }
 
-Moment = Annotated[
+Timestamp = Annotated[
     datetime, Meta(tz=True, description="RFC 3339, in UTC.", examples=["2026-01-31T12:00:00Z"])
 ]
 Amount = Annotated[
     Any,
     Meta(
         description=(
-            "An exact amount: a JSON number or a decimal text, with no more digits than the"
+            "An exact amount: a JSON number or a decimal string, with no more digits than the"
             " currency has."
         ),
         examples=[9.95, "9.95"],
@@ -61,7 +61,7 @@ Amount = Annotated[
 Price = Annotated[
     Any,
     Meta(
-        description="What one piece costs, as exact as `total_price`.",
+        description="The price per unit, as exact as `total_price`.",
         examples=[9.95, "9.95"],
         extra_json_schema={"anyOf": [*_AMOUNT, {"type": "null"}]},
     ),
@@ -83,7 +83,7 @@ ProductId = Annotated[
 NumericProductId = Annotated[
     int,
     Meta(
-        description="Kept as text.",
+        description="Stored as a string.",
         # 64 characters, a sign included.
         extra_json_schema={"minimum": -1e63, "maximum": 1e64},
     ),
@@ -92,7 +92,7 @@ ProductName = Annotated[
     str,
     Meta(min_length=1, max_length=MAX_NAME, examples=["Green tea"], extra_json_schema=_NO_NUL),
 ]
-Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, description="How many units.")]
+Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, description="The number of units.")]
 Reference = Annotated[
     str,
     Meta(
@@ -107,7 +107,7 @@ CurrencyCode = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217."
 KnownCurrency = Annotated[
     str,
     Meta(
-        description="ISO 4217; left out, it is the service's own currency.",
+        description="ISO 4217. The default is the service's own currency.",
         examples=["USD"],
         extra_json_schema={"enum": sorted(MINOR_DIGITS)},
     ),
@@ -115,7 +115,7 @@ KnownCurrency = Annotated[
 WantedStatus = Annotated[
     str,
     Meta(
-        description="The status that the order is to have.",
+        description="The new status of the order.",
         examples=["PAID"],
         extra_json_schema={"enum": list(OrderStatus)},
     ),
@@ -163,21 +163,19 @@ Reason = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_REASON,
-        description="Why; it is kept in the order's history.",
+        description="The reason, for the order's history.",
         examples=["card payment"],
         extra_json_schema=_NO_NUL,
     ),
 ]
 Attributes = Annotated[
     dict[str, str | int | float | bool],
-    Meta(
-        max_length=MAX_ATTRIBUTES, description="Whatever else was said.", examples=[{"gift": True}]
-    ),
+    Meta(max_length=MAX_ATTRIBUTES, description="Additional values.", examples=[{"gift": True}]),
 ]
 NewAttributes = Annotated[
     dict[str, Any],
     Meta(
-        description="Whatever else is to be said: texts, numbers, booleans; 2 KiB in all.",
+        description="Additional values: strings, numbers and booleans, 2 KiB in all.",
         examples=[{"gift": True}],
         extra_json_schema={
             "maxProperties": MAX_ATTRIBUTES,

@@ -24,7 +24,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Body:
     """The body of a request."""
 
-    shape: Any
+    type: Any
     examples: Mapping[str, Any]
     media_type: str = JSON
 
@@ -43,7 +43,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response that is no problem. Without a shape it has no body.
+    """A response that is no problem. Without a type it has no body.
 
     `headers` are those of this response alone. `links` are the names of the handlers that take the
     id of the order in the body.
@@ -51,7 +51,7 @@ class Answer:
 
     status: int
     description: str
-    shape: Any = None
+    type: Any = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     media_type: str = JSON
@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What a route takes and returns, beyond what its path, its guard and its tag say."""
+    """The facts of a route that its path, its guard and its tag do not imply."""
 
     answers: tuple[Answer, ...]
     description: str
@@ -82,8 +82,8 @@ def operation(
     """Put a contract on the function of a handler, under Litestar's decorator.
 
     `parameters` are names in `parameters.py`. `errors` are the route-specific ones, an example
-    each: those of the body, the guard and the storage are added. `changes` says that the route
-    writes, so that a failure can leave its outcome unknown.
+    each: those of the body, the guard and the storage are added. `changes` marks a route
+    that writes: a failure can leave its outcome unknown.
     """
     contract = Contract(
         answers=answers,

@@ -81,7 +81,7 @@ def document_text(routes: Iterable[Routes]) -> str:
 def document(routes: Iterable[Routes]) -> dict[str, Any]:
     """Return the document for a service without a path prefix."""
     operations = tuple(operations_of(routes))
-    schemas, components = schemas_of(_shapes(operations))
+    schemas, components = schemas_of(_types(operations))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -102,12 +102,12 @@ def document(routes: Iterable[Routes]) -> dict[str, Any]:
     }
 
 
-def _shapes(operations: Iterable[Operation]) -> tuple[Any, ...]:
+def _types(operations: Iterable[Operation]) -> tuple[Any, ...]:
     """Return the type of every body: requests first, each once."""
     contracts = [operation.contract for operation in operations]
-    requests = [contract.body.shape for contract in contracts if contract.body]
-    responses = [answer.shape for contract in contracts for answer in contract.answers]
-    return tuple(dict.fromkeys(shape for shape in (*requests, *responses, Problem) if shape))
+    requests = [contract.body.type for contract in contracts if contract.body]
+    responses = [answer.type for contract in contracts for answer in contract.answers]
+    return tuple(dict.fromkeys(each for each in (*requests, *responses, Problem) if each))
 
 
 def _paths(operations: Iterable[Operation], schemas: Schemas) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
 
 
 def _request_body(body: Body, schemas: Schemas) -> dict[str, Any]:
-    content = {"schema": schemas[body.shape], "examples": _examples(body.examples)}
+    content = {"schema": schemas[body.type], "examples": _examples(body.examples)}
     return {"required": True, "content": {body.media_type: content}}
 
 
@@ -162,8 +162,8 @@ def _answer(answer: Answer, common: Iterable[str], schemas: Schemas) -> dict[str
         "description": answer.description,
         "headers": _headers((*answer.headers, *common)),
     }
-    if answer.shape:
-        content = {"schema": schemas[answer.shape]}
+    if answer.type:
+        content = {"schema": schemas[answer.type]}
         if answer.examples:
             content["examples"] = _examples(answer.examples)
         described["content"] = {answer.media_type: content}

@@ -13,12 +13,12 @@ def no_headers(_: object, __: str) -> Mapping[str, str]:
 
 
 def bearer(_: object, __: str) -> Mapping[str, str]:
-    """Ask for a bearer token. Without a token there is no error code (RFC 6750, section 3.1)."""
+    """Require a bearer token, without an error code: no token was sent (RFC 6750, section 3.1)."""
     return {"WWW-Authenticate": "Bearer"}
 
 
 def invalid_token(_: object, title: str) -> Mapping[str, str]:
-    """Ask for another bearer token (RFC 6750, section 3.1)."""
+    """Require another bearer token (RFC 6750, section 3.1)."""
     return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{title}"'}
 
 

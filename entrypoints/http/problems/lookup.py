@@ -17,7 +17,7 @@ _VARIANTS: Final = (
     replace(
         ROW_BY_CODE["invalid-request"],
         error=InvalidTokenRequest,
-        title="The form does not say what the token is to be made for",
+        title="The form is not a valid token request",
         oauth_error="invalid_request",
     ),
 )

@@ -17,7 +17,7 @@ from entrypoints.http.errors import (
     NoSuchRoute,
     server_error,
 )
-from entrypoints.http.links import asked_for, prefix_of
+from entrypoints.http.links import prefix_of, requested_path
 from entrypoints.http.messages.headers import values_of
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.documents import problem_of
@@ -75,7 +75,7 @@ def refusal_app(refusal: Refusal) -> ASGIApp:
 
 def _body(scope: Any, error: OrderServiceError) -> bytes:
     scope["problem_code"] = row_of(error).code  # for the log line of the request
-    return msgspec.json.encode(problem_of(error, asked_for(scope), prefix_of(scope)))
+    return msgspec.json.encode(problem_of(error, requested_path(scope), prefix_of(scope)))
 
 
 def _credentials(scope: Any) -> Iterator[str]:

@@ -18,8 +18,9 @@ from domain.errors import EmailTaken, Invalid
 from domain.text import parse_text
 from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
-from entrypoints.http.messages import schemas as shapes
-from entrypoints.http.messages.json_body import read_form, read_json
+from entrypoints.http.messages import schemas
+from entrypoints.http.messages.form import read_form
+from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
@@ -37,12 +38,12 @@ _FORM_PARAMETERS = (
 
 @post("/register", before_request=open_to_all(lambda settings: settings.rate_limit_register))
 @operation(
-    body=Body(shapes.Registration, examples.REGISTRATIONS),
+    body=Body(schemas.RegistrationSchema, examples.REGISTRATIONS),
     answers=(
         Answer(
             201,
             "The account that was opened.",
-            shapes.Account,
+            schemas.AccountSchema,
             {"ada": examples.ACCOUNT},
             ("Cache-Control",),
         ),
@@ -56,12 +57,12 @@ async def register(
     register_user: FromDishka[RegisterUser],
 ) -> Response[bytes]:
     """Open an account."""
-    draft = await read_json(request, shapes.Registration)
-    keep_out_of_logs(str(draft.body.password))
-    faults = draft.faults
-    email = faults.parse(addresses.parse, draft.body.email, "email")
-    password = faults.parse(parse_password, draft.body.password, "password")
-    user = await register_user(Registration(faults.require(email), faults.require(password)))
+    parsed = await read_json(request, schemas.RegistrationSchema)
+    keep_out_of_logs(str(parsed.body.password))
+    errors = parsed.errors
+    email = errors.parse(addresses.parse, parsed.body.email, "email")
+    password = errors.parse(parse_password, parsed.body.password, "password")
+    user = await register_user(Registration(errors.require(email), errors.require(password)))
     return _account(user, HTTPStatus.CREATED)
 
 
@@ -70,12 +71,12 @@ async def register(
     description=(
         "Unknown fields of the form are ignored, `client_id` and an empty Basic header among it."
     ),
-    body=Body(shapes.TokenForm, examples.TOKEN_FORMS, FORM),
+    body=Body(schemas.TokenForm, examples.TOKEN_FORMS, FORM),
     answers=(
         Answer(
             200,
             "A token: send it as `Authorization: Bearer ...`.",
-            shapes.Token,
+            schemas.Token,
             {"token": examples.TOKEN},
             ("Cache-Control",),
         ),
@@ -93,7 +94,7 @@ async def log_in(
     """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
     form = await read_form(request, _FORM_PARAMETERS)
     token = await issue_token(_credentials(request, form, addresses))
-    answer = shapes.Token(token.text, "bearer", token.expires_in)
+    answer = schemas.Token(token.text, "bearer", token.expires_in)
     return Response(
         msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
     )
@@ -102,7 +103,13 @@ async def log_in(
 @get("/me", before_request=for_users())
 @operation(
     answers=(
-        Answer(200, "Your account.", shapes.Account, {"ada": examples.ACCOUNT}, ("Cache-Control",)),
+        Answer(
+            200,
+            "Your account.",
+            schemas.AccountSchema,
+            {"ada": examples.ACCOUNT},
+            ("Cache-Control",),
+        ),
     ),
 )
 async def read_account(request: ApiRequest, read: FromDishka[ReadAccount]) -> Response[bytes]:
@@ -115,22 +122,22 @@ async def read_account(request: ApiRequest, read: FromDishka[ReadAccount]) -> Re
 def _credentials(
     request: ApiRequest, form: Mapping[str, str], addresses: EmailAddresses
 ) -> Credentials:
-    faults = QueryErrors()
-    check_query(request, faults)
+    errors = QueryErrors()
+    check_query(request, errors)
     if form.get("grant_type") not in {None, "password"}:
-        faults.add("unknown-grant-type", "Must be password.", "grant_type")
-    username = faults.parse(_read_username, form.get("username", ""), "username")
+        errors.add("unknown-grant-type", "Must be password.", "grant_type")
+    username = errors.parse(_parse_username, form.get("username", ""), "username")
     password = form.get("password", "")
     keep_out_of_logs(password)
-    faults.parse(_read_given_password, password, "password")
+    errors.parse(_parse_given_password, password, "password")
     try:
-        address = addresses.of(faults.require(username))
+        address = addresses.of(errors.require(username))
     except Invalid as invalid:
         raise InvalidTokenRequest(invalid.errors) from None
     return Credentials(address, password, address_of(request))
 
 
-def _read_username(value: object) -> str:
+def _parse_username(value: object) -> str:
     username = str(value).strip()
     _ensure_given(username)
     if any(character.isspace() for character in username):
@@ -140,7 +147,7 @@ def _read_username(value: object) -> str:
     return parse_text(username, 1, MAX_EMAIL)
 
 
-def _read_given_password(value: object) -> str:
+def _parse_given_password(value: object) -> str:
     _ensure_given(str(value))
     return parse_password(value, minimum=1)
 
@@ -151,7 +158,9 @@ def _ensure_given(text: str) -> None:
 
 
 def _account(user: User, status: HTTPStatus) -> Response[bytes]:
-    body = msgspec.json.encode(shapes.Account(user.id, user.email, user.role, user.created_at))
+    body = msgspec.json.encode(
+        schemas.AccountSchema(user.id, user.email, user.role, user.created_at)
+    )
     return Response(body, status_code=status, headers=_SECRET, media_type="application/json")
 
 

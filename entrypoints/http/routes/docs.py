@@ -49,7 +49,7 @@ _PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
 )
 async def read_document(request: ApiRequest) -> RawResponse:
     """Read the OpenAPI document of this API."""
-    return _document(prefix_of(request.scope)).answer(request, _NO_CACHE)
+    return _document(prefix_of(request.scope)).response(request, _NO_CACHE)
 
 
 @get("/docs")
@@ -63,9 +63,9 @@ async def read_page(request: ApiRequest) -> RawResponse:
 async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
     """Read a file that the pages are made of."""
     if original := hashed_names().get(name):
-        return assets()[original].answer(request, _IMMUTABLE)
+        return assets()[original].response(request, _IMMUTABLE)
     if name in assets():
-        return assets()[name].answer(request, _NO_CACHE)
+        return assets()[name].response(request, _NO_CACHE)
     raise NoSuchRoute
 
 

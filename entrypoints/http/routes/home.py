@@ -78,7 +78,7 @@ async def read_index(request: ApiRequest) -> RawResponse:
 )
 async def read_icon(request: ApiRequest) -> RawResponse:
     """Read the service's icon."""
-    return assets()["favicon.ico"].answer(request, _A_DAY)
+    return assets()["favicon.ico"].response(request, _A_DAY)
 
 
 ROUTES: Final = Routes("Documents", (read_index, read_icon))

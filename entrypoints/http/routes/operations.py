@@ -7,7 +7,7 @@ from dishka import FromDishka
 from litestar import Response, get
 
 from entrypoints.http.errors import NotAlive
-from entrypoints.http.messages import schemas as shapes
+from entrypoints.http.messages import schemas
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import TEXT, Answer, operation
 from entrypoints.http.openapi.operation import Routes
@@ -15,7 +15,7 @@ from entrypoints.observability.metrics.scrape import Metrics
 from entrypoints.observability.readiness import Readiness
 from entrypoints.processes.supervisor import Supervisor
 
-_HEALTHY = msgspec.json.encode(shapes.Health("ok"))
+_HEALTHY = msgspec.json.encode(schemas.Health("ok"))
 #: What every Prometheus reads, whatever it would rather have.
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,7 +23,7 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 @get("/health")
 @operation(
     description="A server that is out of reach is no reason: a restart would not bring it back.",
-    answers=(Answer(200, "It serves, and works.", shapes.Health, {"alive": examples.HEALTHY}),),
+    answers=(Answer(200, "It serves, and works.", schemas.Health, {"alive": examples.HEALTHY}),),
     errors=(NotAlive("relay has made no progress for 60 s"),),
 )
 async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
@@ -40,13 +40,13 @@ async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
         Answer(
             200,
             "It can do its work, if degraded.",
-            shapes.Readiness,
+            schemas.ReadinessSchema,
             {"ok": examples.READY, "degraded": examples.DEGRADED},
         ),
         Answer(
             503,
             "PostgreSQL is out of reach.",
-            shapes.Readiness,
+            schemas.ReadinessSchema,
             {"down": examples.DOWN},
             ("Retry-After",),
         ),

@@ -20,7 +20,6 @@ from application.ports.paging import Cursors
 from domain.errors import (
     Invalid,
     OrderNotFound,
-    OrderServiceError,
     ReferenceTaken,
     StatusForbidden,
     VersionConflict,
@@ -31,7 +30,7 @@ from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
 from entrypoints.http.guards import for_readers, for_users
 from entrypoints.http.links import link
-from entrypoints.http.messages import schemas as shapes
+from entrypoints.http.messages import schemas
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
 from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.list_query import (
@@ -59,12 +58,12 @@ _NOBODY = UserId(UUID(int=0))
         "Either every item has a price, and `total_price` is their exact sum, or none has, and"
         " `total_price` stands as given. Amounts are read exactly, never through a binary float."
     ),
-    body=Body(shapes.NewOrder, examples.NEW_ORDERS),
+    body=Body(schemas.NewOrder, examples.NEW_ORDERS),
     answers=(
         Answer(
             201,
             "The order that was placed.",
-            shapes.Order,
+            schemas.OrderSchema,
             {"pending": examples.PENDING_ORDER},
             ("Location", "ETag", "Cache-Control"),
             links=("read_order", "change_status", "read_history"),
@@ -77,12 +76,12 @@ async def create_order(
     request: ApiRequest, settings: FromDishka[Settings], place_order: FromDishka[PlaceOrder]
 ) -> RawResponse:
     """Place an order."""
-    draft = await read_json(request, shapes.NewOrder)
-    body, faults = draft.body, draft.faults
+    parsed = await read_json(request, schemas.NewOrder)
+    body, errors = parsed.body, parsed.errors
     currency = settings.default_currency if body.currency is None else body.currency
-    lines = faults.collect(OrderLines.parse, body.items, body.total_price, currency)
-    reference = faults.optional(parse_reference, body.reference, "reference")
-    placed = await place_order(PlaceOrderCommand(request.user.id, faults.require(lines), reference))
+    lines = errors.collect(OrderLines.parse, body.items, body.total_price, currency)
+    reference = errors.optional(parse_reference, body.reference, "reference")
+    placed = await place_order(PlaceOrderCommand(request.user.id, errors.require(lines), reference))
     location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
     return _order(placed.document, location, status=201)
 
@@ -95,7 +94,7 @@ async def create_order(
         Answer(
             200,
             "A page of orders.",
-            list[shapes.Order],
+            list[schemas.OrderSchema],
             {"one": [examples.PENDING_ORDER], "none": []},
             ("Link", "Cache-Control"),
         ),
@@ -120,7 +119,7 @@ async def list_orders(
         Answer(
             200,
             "A page of orders.",
-            list[shapes.Order],
+            list[schemas.OrderSchema],
             {"one": [examples.PAID_ORDER], "none": []},
             ("Link", "Cache-Control"),
         ),
@@ -149,7 +148,7 @@ async def list_orders_of_user(
         Answer(
             200,
             "The order.",
-            shapes.Order,
+            schemas.OrderSchema,
             {"pending": examples.PENDING_ORDER, "processed": examples.PAID_ORDER},
             ("ETag", "X-Cache", "Cache-Control"),
         ),
@@ -165,15 +164,9 @@ async def read_order(
     request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]
 ) -> RawResponse:
     """Read an order."""
-    admission = request.admission
-    try:
+    async with request.admission:
         refuse_query(request)
-        wanted = _order_id(order_id)
-    except OrderServiceError:
-        await admission
-        raise
-    await admission
-    found = await read(wanted, request.actor)
+        found = await read(_order_id(order_id), request.actor)
     document = found.document
     cache = (b"x-cache", found.cache.name.encode())
     if is_current(request.list_header(b"if-none-match"), etag_of(document)):
@@ -188,12 +181,12 @@ async def read_order(
         " of the order tells which are possible."
     ),
     parameters=("OrderId", "IfMatch"),
-    body=Body(shapes.StatusChange, examples.STATUS_CHANGES),
+    body=Body(schemas.StatusChange, examples.STATUS_CHANGES),
     answers=(
         Answer(
             200,
             "The order as it is now.",
-            shapes.Order,
+            schemas.OrderSchema,
             {"paid": examples.PAID_ORDER},
             ("ETag", "Cache-Control"),
         ),
@@ -212,12 +205,12 @@ async def change_status(
     request: ApiRequest, order_id: FromPath[str], change: FromDishka[ChangeStatus]
 ) -> RawResponse:
     """Change an order's status."""
-    draft = await read_json(request, shapes.StatusChange)
-    body, faults = draft.body, draft.faults
-    status = faults.parse(parse_status, body.status, "status")
-    reason = faults.optional(parse_reason, body.reason, "reason")
-    if_match = faults.collect(IfMatch.parse, request.list_header(b"if-match"))
-    wanted, if_match = faults.require(status), faults.require(if_match)
+    parsed = await read_json(request, schemas.StatusChange)
+    body, errors = parsed.body, parsed.errors
+    status = errors.parse(parse_status, body.status, "status")
+    reason = errors.optional(parse_reason, body.reason, "reason")
+    if_match = errors.collect(IfMatch.parse, request.list_header(b"if-match"))
+    wanted, if_match = errors.require(status), errors.require(if_match)
     command = ChangeStatusCommand(
         _order_id(order_id), wanted, request.actor, reason, if_match.versions
     )
@@ -235,7 +228,7 @@ async def change_status(
         Answer(
             200,
             "The steps, each with who took it and why.",
-            list[shapes.HistoryStep],
+            list[schemas.HistoryStep],
             {"paid": examples.HISTORY},
             ("Cache-Control",),
         ),
@@ -269,9 +262,9 @@ def _etag(document: OrderDocument) -> Header:
     return (b"etag", etag_of(document).encode())
 
 
-def _shown(step: Step) -> shapes.HistoryStep:
-    actor = shapes.HistoryActor(step.by.kind, step.by.id)
-    return shapes.HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
+def _shown(step: Step) -> schemas.HistoryStep:
+    actor = schemas.HistoryActor(step.by.kind, step.by.id)
+    return schemas.HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
 
 
 def _order_id(text: str) -> OrderId:

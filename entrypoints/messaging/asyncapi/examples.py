@@ -16,7 +16,7 @@ from domain.actor import ActorKind
 from domain.ids import EventId
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import HistoryActor, Order
+from entrypoints.http.messages.schemas import HistoryActor, OrderSchema
 from entrypoints.http.openapi.examples import ADA, ORDER_ID, PAID_ORDER, PENDING_ORDER
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
 from entrypoints.messaging.cloud_events import CloudEventsEncoder, Unreadable, parse_event
@@ -34,7 +34,7 @@ _CANCELED: Final = replace(
 )
 
 
-def _processed(order: Order) -> Order:
+def _processed(order: OrderSchema) -> OrderSchema:
     return replace(order, processed_at=_PROCESSED, updated_at=_PROCESSED)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from application.ports.events import Delivery
-from entrypoints.http.messages.schemas import Order
+from entrypoints.http.messages.schemas import OrderSchema
 from entrypoints.messaging.asyncapi.examples import LETTERS, PLACED_ORDERS, PROCESSINGS, STEPS
 from entrypoints.messaging.asyncapi.headers import Schema, cloud_event_of
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
@@ -45,7 +45,7 @@ MESSAGES: Final = (
         id="OrderCreated",
         title="An order was placed",
         description="The value is the order as the API shows it, at version 1.",
-        shape=Order,
+        shape=OrderSchema,
         examples=PLACED_ORDERS,
         channel="Every order, once it is stored. The service itself processes what is told here.",
         operation="announceOrder",

@@ -45,7 +45,7 @@ class Connections:
         self.is_available.set()
 
     @asynccontextmanager
-    async def driver(self, _timeout_seconds: float) -> AsyncIterator[None]:
+    async def connection(self, _timeout_seconds: float) -> AsyncIterator[None]:
         await self.is_available.wait()
         yield
 

@@ -1,4 +1,4 @@
-"""A server whose name is unknown: an attempt to connect that is given up leaves no look-up."""
+"""Canceled attempts to connect to an unknown host leave no look-up running."""
 
 import asyncio
 import gc
@@ -36,10 +36,10 @@ async def kafka() -> None:
 
 
 @pytest.mark.parametrize("connect", [postgres, redis, queue, kafka])
-def test_a_look_up_ends_with_its_attempt(connect: Connect) -> None:
+def test_a_canceled_connect_leaves_no_look_up(connect: Connect) -> None:
     complaints: list[dict[str, Any]] = []
 
-    async def give_up_in_every_turn() -> None:
+    async def cancel_in_every_turn() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: complaints.append(context))
         for turns in range(_TURNS):
@@ -53,5 +53,5 @@ def test_a_look_up_ends_with_its_attempt(connect: Connect) -> None:
         gc.collect()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(give_up_in_every_turn())
+        runner.run(cancel_in_every_turn())
     assert complaints == []

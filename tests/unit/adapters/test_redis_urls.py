@@ -1,4 +1,4 @@
-"""URLs of Redis: every parameter works, or is refused by name."""
+"""URLs of Redis: every parameter has an effect, or is refused by its name."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from libraries.redis_client.urls import check_url
         "rediss://cache?ssl_min_version=771&ssl_ciphers=HIGH",
     ],
 )
-def test_redis_takes_what_is_accepted(url: str) -> None:
+def test_redis_py_accepts_every_accepted_url(url: str) -> None:
     check_url(url)
     ConnectionFactory(url, 1.0)
 

@@ -1,4 +1,4 @@
-"""What every request is given before anything looks at it."""
+"""The deadlines of each request."""
 
 import asyncio
 from typing import Any, cast
@@ -16,7 +16,7 @@ from libraries.asyncio_tools.time_budget import (
 REQUEST = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
 
-async def test_a_request_waits_under_two_seconds_for_the_storage_from_its_beginning() -> None:
+async def test_the_storage_deadline_is_under_two_seconds_after_the_start_of_the_request() -> None:
     deadlines: list[float] = []
 
     async def app(*_: object) -> None:
@@ -30,7 +30,7 @@ async def test_a_request_waits_under_two_seconds_for_the_storage_from_its_beginn
     assert STORAGE_DEADLINE_SECONDS < 2
 
 
-async def test_each_request_has_a_patience_of_its_own() -> None:
+async def test_each_request_has_its_own_time_budget() -> None:
     left: list[float] = []
 
     async def app(*_: object) -> None:

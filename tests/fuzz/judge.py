@@ -1,4 +1,4 @@
-"""What an answer must be, whatever was asked."""
+"""The rules that every response must follow, for any request."""
 
 import importlib
 import json
@@ -12,53 +12,57 @@ from entrypoints.http.problems.lookup import row_of
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
-#: The codes of refusals that belong to no route.
-_OF_THE_SERVER: Final = tuple(row_of(error).code.encode() for error in REFUSED_BY_SERVER)
-_STATUSES_OF_THE_SERVER: Final = {row_of(error).status for error in REFUSED_BY_SERVER}
-PLACES: Final = {"pointer", "parameter", "header"}
-#: Where a path ends; a client keeps the fragment to itself, a strange one does not.
+#: The codes of problems that the server returns before any route.
+_SERVER_CODES: Final = tuple(row_of(error).code.encode() for error in REFUSED_BY_SERVER)
+_SERVER_STATUSES: Final = {row_of(error).status for error in REFUSED_BY_SERVER}
+ERROR_LOCATIONS: Final = {"pointer", "parameter", "header"}
+#: The end of the path. Most clients do not send the fragment; a fuzzer may.
 _END_OF_PATH: Final = re.compile(rb"[?#]")
 
 
 class Judge:
-    """Finds what is wrong with answers, the API's document in hand where there is one."""
+    """Checks responses, also against the OpenAPI document if there is one."""
 
     def __init__(self) -> None:
         document = _document()
         self._paths = {_pattern(path): item for path, item in document.get("paths", {}).items()}
 
     def complaints(self, request: Request, answer: Answer | None) -> Iterator[str]:
-        """Everything that is wrong with the answer."""
+        """Yield everything that is wrong with the response."""
         if answer is None:
             yield "no answer"
         else:
-            yield from _about_the_headers(request, answer)
+            yield from _check_headers(request, answer)
             if answer.status >= 400:
-                yield from _about_the_problem(request, answer)
-            if not _is_the_servers_own(request, answer):
-                yield from self._about_the_document(request, answer.status)
+                yield from _check_problem(request, answer)
+            if not _is_from_the_server(request, answer):
+                yield from self._check_document(request, answer.status)
 
-    def _about_the_document(self, request: Request, status: int) -> Iterator[str]:
+    def _check_document(self, request: Request, status: int) -> Iterator[str]:
         path = _path(request.target)
         method = request.method.decode("latin-1").lower()
         method = "get" if method == "head" else method
-        described = [item for pattern, item in self._paths.items() if pattern.fullmatch(path)]
-        if method == "options" or not described:
+        operations = [item for pattern, item in self._paths.items() if pattern.fullmatch(path)]
+        if method == "options" or not operations:
             return
-        known = {code for item in described if method in item for code in item[method]["responses"]}
-        if known and str(status) not in known and status != 404:
+        documented = {
+            code for item in operations if method in item for code in item[method]["responses"]
+        }
+        if documented and str(status) not in documented and status != 404:
             yield f"{status} is not documented"
 
 
-def _is_the_servers_own(request: Request, answer: Answer) -> bool:
-    """Whether the server refused the bytes: no route documents that, for none was looked for."""
-    if request.method == b"HEAD":  # its answers have no body to tell them by
-        return answer.status in _STATUSES_OF_THE_SERVER
-    return any(b'"code":"%s"' % code in answer.body for code in _OF_THE_SERVER)
+def _is_from_the_server(request: Request, answer: Answer) -> bool:
+    """Return whether the server rejected the bytes before routing. No route documents these
+    problems.
+    """
+    if request.method == b"HEAD":  # a response without a body has no code
+        return answer.status in _SERVER_STATUSES
+    return any(b'"code":"%s"' % code in answer.body for code in _SERVER_CODES)
 
 
-def _about_the_headers(request: Request, answer: Answer) -> Iterator[str]:
-    if answer.status >= 500 and not _is_the_servers_own(request, answer):
+def _check_headers(request: Request, answer: Answer) -> Iterator[str]:
+    if answer.status >= 500 and not _is_from_the_server(request, answer):
         yield f"a {answer.status}"
     if not answer.headers.get("x-request-id"):
         yield "no X-Request-Id"
@@ -68,10 +72,10 @@ def _about_the_headers(request: Request, answer: Answer) -> Iterator[str]:
         try:
             json.loads(answer.body)
         except ValueError:
-            yield "its JSON is none"
+            yield "invalid JSON"
 
 
-def _about_the_problem(request: Request, answer: Answer) -> Iterator[str]:
+def _check_problem(request: Request, answer: Answer) -> Iterator[str]:
     if answer.headers.get("content-type") != "application/problem+json":
         yield f"a {answer.status} that is no problem"
         return
@@ -88,14 +92,16 @@ def _about_the_problem(request: Request, answer: Answer) -> Iterator[str]:
         if not (isinstance(problem.get(member), str) and problem[member]):
             yield f"a problem without {member}"
     if answer.status == 422 and not problem.get("errors"):
-        yield "a 422 that names nothing"
+        yield "a 422 without errors"
     for error in problem.get("errors", []):
-        if not (error.get("detail") and error.get("code") and len(PLACES & error.keys()) == 1):
-            yield "a fault that is not described"
+        if not (
+            error.get("detail") and error.get("code") and len(ERROR_LOCATIONS & error.keys()) == 1
+        ):
+            yield "an error without a description"
 
 
 def _path(target: bytes) -> str:
-    """The path as the service sees it: unquoted, its slashes single and none at the end."""
+    """Return the path after decoding, with single slashes and none at the end."""
     return re.sub("/+", "/", unquote(_END_OF_PATH.split(target)[0].decode("latin-1"))).rstrip("/")
 
 

@@ -1,6 +1,6 @@
-"""Adapters that meet an unforeseen error, with secrets in their variables and in its message.
+"""Adapters that raise an unexpected error, with secrets in their variables and in its message.
 
-The service under test imports it from its working directory: see `ORDERS_PROVIDERS`.
+The service under test imports this module from its working directory; see `ORDERS_PROVIDERS`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ URL = "postgresql://ada:s3cret-of-ada@db/orders"
 
 
 def fail(*secrets: object, switch: str = "unforeseen") -> None:
-    """Raise once the test has laid the file down."""
+    """Raise an error if the test has created the file `switch`."""
     if Path(switch).exists():
         raise RuntimeError(f"unforeseen, with {secrets!r}")
 
@@ -29,7 +29,7 @@ async def _fail_alone(*secrets: object) -> None:
 
 
 class Passwords(Argon2Passwords):
-    """Fails with the password and the hash in reach."""
+    """Fails with the password and its hash in local variables."""
 
     async def hash(self, password: str) -> str:
         """Hash, or fail."""
@@ -43,7 +43,7 @@ class Passwords(Argon2Passwords):
 
 
 class Tokens(TokenVerifier):
-    """Fails with the token in reach, also in a task that nothing waits for."""
+    """Fails with the token in local variables, also in a task that is never awaited."""
 
     def __init__(self, issuer: TokenIssuer) -> None:
         assert isinstance(issuer, JwtTokens)
@@ -64,8 +64,8 @@ class Warehouse:
         fail(order, URL, switch="no-stock")
 
 
-class Unforeseen(Provider):
-    """All of them."""
+class FailingAdapters(Provider):
+    """Provides all failing adapters."""
 
     scope = Scope.APP
 
@@ -74,5 +74,5 @@ class Unforeseen(Provider):
 
     @provide
     def passwords(self) -> PasswordHasher:
-        """Those of this module."""
+        """Return the failing hasher."""
         return Passwords()

@@ -1,4 +1,4 @@
-"""Looking at answers."""
+"""Assertions about responses."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,11 +9,11 @@ import httpx
 
 T = TypeVar("T")
 
-PLACES = ("pointer", "parameter", "header")
+LOCATIONS = ("pointer", "parameter", "header")
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem that the answer is, with every member that RFC 9457 and we promise."""
+    """Assert that the response is this problem with every promised member (RFC 9457)."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
@@ -26,25 +26,28 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
     return problem
 
 
-def faults(answer: httpx.Response) -> set[tuple[str, str]]:
-    """Where the input was invalid, and how: every place once."""
+def field_errors(answer: httpx.Response) -> set[tuple[str, str]]:
+    """Return the location and code of each error. Assert that no location is repeated."""
     errors = answer.json()["errors"]
     assert all(error["detail"] for error in errors)
     found = [
-        (error[place], error["code"]) for error in errors for place in PLACES if place in error
+        (error[location], error["code"])
+        for error in errors
+        for location in LOCATIONS
+        if location in error
     ]
     assert len(found) == len(set(found)) == len(errors)
     return set(found)
 
 
 def digits(answer: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON with every number as it was written."""
+    """Return the response's JSON with every number as text."""
     read: dict[str, Any] = json.loads(answer.text, parse_float=str, parse_int=str)
     return read
 
 
-def at_once(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """What the calls return, made at the same time."""
+def concurrently(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """Make all calls concurrently and return their results."""
     calls = list(calls)
     with ThreadPoolExecutor(len(calls)) as threads:
         return [each.result() for each in [threads.submit(call) for call in calls]]

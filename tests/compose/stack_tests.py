@@ -1,5 +1,5 @@
-"""The stack from nothing: up, an order's whole way, every container killed and restarted, three of
-each role, and down without a trace.
+"""The whole life of a stack: start, an order, kills and restarts of every container, three
+containers of each role, removal.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def stack() -> Iterator[Stack]:
     finally:
         stack.down()
         for kind in ("container", "volume", "network"):
-            of_ours = f"label=com.docker.compose.project={stack.name}"
-            left = docker(kind, "ls", "--quiet", "--filter", of_ours)
+            filter_by_project = f"label=com.docker.compose.project={stack.name}"
+            left = docker(kind, "ls", "--quiet", "--filter", filter_by_project)
             assert left == "", f"{kind}s were left behind"
-        assert _volumes() <= volumes  # a nameless one bears no label
+        assert _volumes() <= volumes  # an anonymous volume has no label
 
 
 def _volumes() -> set[str]:
@@ -46,13 +46,15 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 
 def place_and_see_processed(http: httpx.Client) -> str:
-    """An order's way; its id. Whoever is just coming back may refuse it, in order."""
+    """Place an order, wait until it is processed, and return its id. Starting servers may cause
+    503.
+    """
     placed: list[httpx.Response] = []
 
     def accepted() -> bool:
         try:
             placed.append(http.post("/orders/", json=TEA))
-        except httpx.TransportError:  # the API's own container is on its way
+        except httpx.TransportError:  # the API's own container is starting
             return False
         assert placed[-1].status_code in {201, 503}, placed[-1].text
         return placed[-1].status_code == 201
@@ -67,7 +69,7 @@ def _is_processed(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and answer.json()["processed_at"] is not None
 
 
-def test_an_order_goes_through_redis_and_kafka_to_its_end(stack: Stack, http: httpx.Client) -> None:
+def test_an_order_is_cached_published_and_processed(stack: Stack, http: httpx.Client) -> None:
     order = place_and_see_processed(http)
     eventually(lambda: http.get(f"/orders/{order}/").headers["x-cache"] == "HIT")
     assert order in stack.compose("exec", "-T", "redis", "redis-cli", "--scan")
@@ -76,7 +78,7 @@ def test_an_order_goes_through_redis_and_kafka_to_its_end(stack: Stack, http: ht
     assert order in stack.compose("exec", "-T", "kafka", "bash", "-c", read)
 
 
-def test_only_the_api_is_published(stack: Stack) -> None:
+def test_only_the_api_has_a_published_port(stack: Stack) -> None:
     published = {
         each["Service"]
         for each in stack.containers()
@@ -85,16 +87,16 @@ def test_only_the_api_is_published(stack: Stack) -> None:
     assert published == {"api"}
 
 
-def test_no_secret_is_where_an_operator_can_stumble_on_it(stack: Stack) -> None:
-    told = stack.inspected() + stack.compose("logs", "--no-color")
+def test_no_secret_is_in_container_descriptions_or_logs(stack: Stack) -> None:
+    public_text = stack.inspect() + stack.compose("logs", "--no-color")
     for name in ("jwt-secret-key", "postgres-password"):
         file = f"/var/lib/orders-secrets/{name}"
         secret = stack.compose("exec", "-T", "api", "cat", file)
         assert len(secret) >= 32
-        assert secret not in told
+        assert secret not in public_text
 
 
-def test_our_processes_are_nobodys_root_and_can_write_nowhere(stack: Stack) -> None:
+def test_our_processes_are_not_root_and_have_a_read_only_root(stack: Stack) -> None:
     for service in ("api", *ROLES):
         assert stack.compose("exec", "-T", service, "id", "-u").strip() == "10001"
         mounts = stack.compose("exec", "-T", service, "cat", "/proc/mounts").splitlines()
@@ -103,7 +105,7 @@ def test_our_processes_are_nobodys_root_and_can_write_nowhere(stack: Stack) -> N
 
 
 @pytest.mark.parametrize("service", ["api", *ROLES, *SERVERS])
-def test_a_killed_container_comes_back_and_orders_go_on(
+def test_orders_are_processed_after_a_container_is_killed(
     stack: Stack, http: httpx.Client, service: str
 ) -> None:
     stack.compose("kill", service)
@@ -112,7 +114,7 @@ def test_a_killed_container_comes_back_and_orders_go_on(
 
 
 @pytest.mark.parametrize("service", ["api", *ROLES, *SERVERS])
-def test_a_restarted_container_comes_back_and_orders_go_on(
+def test_orders_are_processed_after_a_container_restarts(
     stack: Stack, http: httpx.Client, service: str
 ) -> None:
     stack.compose("restart", service)
@@ -121,7 +123,7 @@ def test_a_restarted_container_comes_back_and_orders_go_on(
 
 
 @pytest.mark.parametrize("service", ["api", *ROLES])
-def test_who_is_asked_to_stop_ends_with_0(stack: Stack, service: str) -> None:
+def test_a_stopped_container_exits_with_0(stack: Stack, service: str) -> None:
     stack.compose("stop", service)
     [container] = stack.compose("ps", "--all", "--quiet", service).split()
     assert docker("inspect", "--format", "{{.State.ExitCode}}", container).strip() == "0"
