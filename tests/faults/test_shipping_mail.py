@@ -40,5 +40,5 @@ def test_a_shipped_order_is_one_mail_although_a_consumer_was_killed_and_the_even
         eventually(lambda: "replays=0" in cluster.run("outbox", "status").stdout)
         assert users[2].patch(orders[2], "SHIPPED").status_code == 200
         eventually(lambda: mails_to(users[2].email) == 1)
-        cluster.drained(3)
+        cluster.assert_drained(3)
         assert [mails_to(user.email) for user in users] == [1, 1, 1]
