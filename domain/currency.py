@@ -1,4 +1,4 @@
-"""ISO 4217: the currencies that a price may be in, and how many minor digits each has."""
+"""The currencies of ISO 4217 and their numbers of minor digits."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -29,17 +29,17 @@ MINOR_DIGITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency of ISO 4217 and the number of digits behind its decimal point."""
+    """A currency of ISO 4217; `digits` is the number of digits after the decimal point."""
 
     code: str
     digits: int
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """The currency with this code.
+        """Return the currency with this code.
 
         Raises:
-            Invalid: ISO 4217 has no such code, in capitals.
+            Invalid: the value is no active code of ISO 4217 in capitals.
         """
         digits = MINOR_DIGITS.get(value) if isinstance(value, str) else None
         if digits is None:

@@ -23,18 +23,18 @@ class OrderServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with one value of an input."""
+    """One error in one value of an input."""
 
     path: Path
     code: str
     detail: str
 
     def under(self, *prefix: str | int) -> Self:
-        """The same fault, seen from a document that holds the value at `prefix`."""
+        """Return the same error for a document that has the value at `prefix`."""
         return type(self)((*prefix, *self.path), self.code, self.detail)
 
 
-#: Faults that the sentence about them names; the rest are only counted.
+#: The message names this many errors; the others are only counted.
 _MOST_NAMED: Final = 10
 _LONGEST_NAME: Final = 64
 
@@ -46,7 +46,7 @@ def _described(errors: Sequence[FieldError]) -> str:
 
 
 def _clause(error: FieldError) -> str:
-    """The fault with its place: "`status`: must be given.", "`/items/0/name`: must be given."."""
+    """Return the error with its place, such as "`/items/0/name`: must be given."."""
     if not error.path:
         return error.detail
     name = "".join(f"/{step}" for step in error.path) if error.path[1:] else str(error.path[0])
@@ -58,7 +58,7 @@ def _clause(error: FieldError) -> str:
 
 
 class Invalid(OrderServiceError):
-    """The request is well-formed, but what it says is not valid."""
+    """The request is well-formed, but not valid."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
@@ -66,7 +66,7 @@ class Invalid(OrderServiceError):
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:
-        """One fault of the value at hand; whoever knows where it stands adds the path."""
+        """Return an error of one value. The caller adds the path (`FieldError.under`)."""
         return cls([FieldError((), code, detail)])
 
 
@@ -104,7 +104,7 @@ class VersionConflict(OrderServiceError):
 
 
 class StatusForbidden(OrderServiceError):
-    """The status policy leaves this step to somebody else."""
+    """The status policy reserves this step for staff."""
 
 
 class ReferenceTaken(OrderServiceError):

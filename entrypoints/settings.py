@@ -209,7 +209,6 @@ class Settings:
     def summary(self) -> dict[str, str]:
         """The adapters and the status policy of a process, without addresses and passwords."""
         return {
-            "postgresql": "external" if self.database_url else "embedded",
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",
             "status_policy": self.status_policy,

@@ -1,4 +1,4 @@
-"""What every request asks of an account, without a query for every request."""
+"""A cache of accounts, so that a request needs no query to authenticate."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,18 +10,17 @@ from application.ports.accounts import Accounts
 from domain.account import User
 from domain.ids import UserId
 
-#: Seconds for which an account counts as it was read: half of what the contract allows.
-FRESH: Final = 1.0
-#: Accounts that are remembered; the ones that asked longest ago are forgotten first.
-REMEMBERED: Final = 10_000
+#: Seconds after which an account is read again: half of the promised 2 s.
+FRESH_SECONDS: Final = 1.0
+#: The most cached accounts; the least recently read ones are dropped first.
+MAX_ENTRIES: Final = 10_000
 
 
 class TimedAccountCache:
-    """`AccountCache` over the accounts: each is read once a second at most.
+    """`AccountCache` in the process: it reads each account at most once a second.
 
-    Whoever asks while the account is being read waits for that reading. While the storage is out
-    of reach an account is as it was last read (nobody can have changed it there meanwhile), and
-    that too is tried once a second only.
+    Concurrent calls for one account share a read. While the storage is out of reach the last known
+    state is returned (it cannot have changed), and the storage is tried again once a second.
     """
 
     def __init__(self, accounts: Accounts, monotonic: Callable[[], float]) -> None:
@@ -31,16 +30,16 @@ class TimedAccountCache:
         self._readings: dict[UserId, asyncio.Future[User | None]] = {}
 
     async def get(self, user_id: UserId) -> User | None:
-        """The account as it stood at most a second ago, or None."""
+        """Return the account, at most a second old, or None."""
         read_at, user = self._known.get(user_id, (None, None))
-        if read_at is not None and self._monotonic() - read_at < FRESH:
+        if read_at is not None and self._monotonic() - read_at < FRESH_SECONDS:
             return user
         reading = self._readings.get(user_id)
         if reading is None:
             reading = asyncio.ensure_future(self._read(user_id))
             self._readings[user_id] = reading
             reading.add_done_callback(lambda _: self._readings.pop(user_id))
-        # Shielded: one who goes away takes the reading from nobody else.
+        # A canceled caller must not cancel the read that other callers share.
         return await asyncio.shield(reading)
 
     async def _read(self, user_id: UserId) -> User | None:
@@ -52,6 +51,6 @@ class TimedAccountCache:
             user = self._known[user_id][1]
         self._known[user_id] = (self._monotonic(), user)
         self._known.move_to_end(user_id)
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_ENTRIES:
             self._known.popitem(last=False)
         return user

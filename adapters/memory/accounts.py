@@ -1,4 +1,4 @@
-"""Accounts."""
+"""Accounts in memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from domain.ids import UserId
 
 
 class MemoryAccounts:
-    """The accounts and the hashes of their passwords."""
+    """`Accounts`, `AccountDirectory` and `PasswordStore` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._logins = storage.logins
@@ -22,7 +22,7 @@ class MemoryAccounts:
         """Store a new account.
 
         Raises:
-            EmailTaken: there is an account with this address.
+            EmailTaken: an account has this address, or one of its older spellings.
         """
         if any(email in self._ids for email in (user.email, *older_spellings)):
             raise EmailTaken
@@ -30,12 +30,12 @@ class MemoryAccounts:
         self._logins[user.id] = Login(user, password_hash)
 
     async def login(self, *spellings: str) -> Login | None:
-        """The account with this address, or None."""
+        """Return the account with one of these spellings and its password hash, or None."""
         found = [self._ids[email] for email in spellings if email in self._ids]
         return self._logins[found[0]] if found else None
 
     async def find(self, user_id: UserId) -> User | None:
-        """The account, or None."""
+        """Return the account, or None if it does not exist."""
         login = self._logins.get(user_id)
         return login.user if login else None
 
@@ -46,7 +46,7 @@ class MemoryAccounts:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> User | None:
-        """Change what is given; the account as it is then, or None where there is none."""
+        """Change the given values; return the changed account, or None if it does not exist."""
         login = await self.login(*spellings)
         if login is None:
             return None
@@ -59,12 +59,12 @@ class MemoryAccounts:
         return user
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
-        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
+        """Return at most `limit` accounts after the id `after`, by id."""
         behind = sorted(each for each in self._logins if after is None or each > after)
         return [self._logins[user_id].user for user_id in behind[:limit]]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
-        """Replace `old_hash`, unless another has replaced it meanwhile."""
+        """Replace `old_hash`, unless it was replaced in the meantime."""
         login = self._logins.get(user_id)
         if login is not None and login.password_hash == old_hash:
             self._logins[user_id] = replace(login, password_hash=new_hash)

@@ -33,7 +33,7 @@ class _Processed(msgspec.Struct):
 
 
 class JsonChangeRenderer:
-    """Renders changes of orders, and the messages of section 7 of the contract."""
+    """`ChangeRenderer` in the JSON of the API and of the events."""
 
     def __init__(self, orders: OrderRenderer, ids: IdGenerator) -> None:
         self._orders = orders

@@ -1,4 +1,4 @@
-"""An order as JSON: the bytes that HTTP, cache, storage, events and stored answers share."""
+"""Orders as JSON: the bytes that HTTP, cache, storage and events share."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from domain.order.status import OrderStatus
 class _Line(msgspec.Struct, omit_defaults=True):
     product_id: str | None = None
     name: str | None = None
-    quantity: int = 0  # never: so that it is always written
+    quantity: int = 0  # no quantity is 0, so it is always written
     price: Decimal | None = None
     attributes: dict[str, Any] | None = None
 
@@ -39,13 +39,15 @@ class _Order(msgspec.Struct):
     processed_at: datetime | None
 
 
-#: Amounts are written digit by digit, as numbers: `19.90`.
+#: Amounts are numbers with all their digits: `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
+#: Looked up in each document, so made once.
+_NEXT_STATUSES = {status: status.next for status in OrderStatus}
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
 class JsonOrderRenderer:
-    """Renders orders as the API's contract describes them."""
+    """`OrderRenderer` in the JSON of the API."""
 
     def record(self, order: Order) -> OrderRecord:
         """Return the order as it is stored."""
@@ -73,7 +75,7 @@ class JsonOrderRenderer:
             id=record.id,
             owner=record.owner,
             reference=record.reference,
-            lines=OrderLines(lines, Money.of(record.total, currency)),
+            lines=OrderLines(lines, Money(record.total, currency)),
             status=record.status,
             version=record.version,
             revision=record.revision,
@@ -92,7 +94,7 @@ class JsonOrderRenderer:
             total_price=record.total,
             currency=record.currency,
             status=record.status,
-            next_statuses=record.status.next,
+            next_statuses=_NEXT_STATUSES[record.status],
             version=record.version,
             created_at=record.created_at,
             updated_at=record.updated_at,
@@ -115,6 +117,7 @@ def _line(line: OrderLine) -> _Line:
 
 
 def _restored(line: _Line, currency: Currency) -> OrderLine:
-    price = None if line.price is None else Money.of(line.price, currency)
+    # Stored amounts have the digits of their currency.
+    price = None if line.price is None else Money(line.price, currency)
     attributes: Attributes = line.attributes or NO_ATTRIBUTES
     return OrderLine(line.product_id, line.name, line.quantity, price, attributes)

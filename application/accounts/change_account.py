@@ -1,4 +1,4 @@
-"""The operator's work on accounts."""
+"""Change accounts, for an operator."""
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress
@@ -7,7 +7,7 @@ from domain.actor import Role
 
 
 class GrantRole:
-    """Make an account staff's, or a user's again.
+    """Change the role of an account.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -17,12 +17,12 @@ class GrantRole:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress, role: Role) -> User:
-        """Give the account the role."""
+        """Set the role; return the account."""
         return _existing(await self._accounts.update(*email.spellings, role=role))
 
 
 class DisableAccount:
-    """Let nobody in with an account any more; its orders stay.
+    """Disable an account, so that no login or token of it is accepted. Its orders stay.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -32,12 +32,12 @@ class DisableAccount:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress) -> User:
-        """Disable the account."""
+        """Disable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
 
 class EnableAccount:
-    """Let a disabled account in again.
+    """Enable a disabled account.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -47,7 +47,7 @@ class EnableAccount:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress) -> User:
-        """Enable the account."""
+        """Enable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=False))
 
 

@@ -1,4 +1,4 @@
-"""Listing accounts, for an operator."""
+"""List accounts, for an operator."""
 
 from collections.abc import Sequence
 
@@ -14,5 +14,5 @@ class ListAccounts:
         self._accounts = accounts
 
     async def __call__(self, limit: int, after: UserId | None = None) -> Sequence[User]:
-        """Return at most `limit` accounts, those behind `after` if it is given."""
+        """Return at most `limit` accounts, after `after` if it is given."""
         return await self._accounts.page(limit, after)

@@ -1,4 +1,4 @@
-"""Reading one's own account."""
+"""Read the account of the caller."""
 
 from application.errors import NotAuthenticated
 from application.ports.accounts import Accounts
@@ -7,10 +7,10 @@ from domain.ids import UserId
 
 
 class ReadAccount:
-    """Show an account as it is now, not as it was remembered when its token was looked at.
+    """Return an account as it is stored now, past the cache that authenticates requests.
 
     Raises:
-        NotAuthenticated: it has gone meanwhile, or was disabled.
+        NotAuthenticated: the account does not exist any more, or is disabled.
         Unavailable: the storage is out of reach.
     """
 

@@ -1,4 +1,4 @@
-"""Opening an account."""
+"""Open an account."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from domain.ids import UserId
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """An address and a password that keep the rules."""
+    """A valid address and a valid password."""
 
     email: EmailAddress
     password: str
@@ -22,7 +22,7 @@ class RegisterUser:
     """Open an account.
 
     Raises:
-        EmailTaken: there is an account with this address.
+        EmailTaken: an account has this address.
     """
 
     def __init__(

@@ -2,27 +2,36 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from application.documents import OrderDocument, OrderWrite
 from application.ports.events import RelayWakeup
 from application.ports.orders import ChangeRenderer, OrderCache
-from application.ports.transaction import OrderStorage, Transaction
+from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.ids import OrderId
 from domain.order.order import Order, OrderChange
 
 
+@dataclass(slots=True)
 class OrderTransaction:
     """One transaction over one order: get it, decide, commit the change.
 
     Leaving it without `commit` rolls everything back.
     """
 
-    def __init__(self, transaction: Transaction, renderer: ChangeRenderer) -> None:
-        self._transaction = transaction
-        self._renderer = renderer
-        self.inbox = transaction.inbox
-        self.effects = transaction.effects
-        self.committed: OrderWrite | None = None
+    _transaction: Transaction
+    _renderer: ChangeRenderer
+    committed: OrderWrite | None = None
+
+    @property
+    def inbox(self) -> ProcessedMessages:
+        """The inbox, within the transaction."""
+        return self._transaction.inbox
+
+    @property
+    def effects(self) -> Effects:
+        """The effects of processing, within the transaction."""
+        return self._transaction.effects
 
     async def get(self, order_id: OrderId) -> Order:
         """Return the order as the last committed write left it.
@@ -81,7 +90,7 @@ class OrderWrites:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[OrderTransaction]:
-        """Begin a transaction. What follows a commit is done when the block is left."""
+        """Begin a transaction. The wakeup and the cache follow when the block is left."""
         async with self._storage.begin() as transaction:
             order_transaction = OrderTransaction(transaction, self._renderer)
             yield order_transaction

@@ -59,7 +59,7 @@ class ProcessOrder:
 
 @contextmanager
 def _own_failure() -> Iterator[None]:
-    """Mark what the block raises as the order's own failure, but for a server out of reach."""
+    """Turn an error of the block into `ProcessingFailed`, except for a server out of reach."""
     try:
         yield
     except Unavailable:

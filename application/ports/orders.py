@@ -1,4 +1,4 @@
-"""Writing and reading orders."""
+"""Rendering, storing, reading and caching orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,13 +50,13 @@ class OrderRepository(Protocol):
         """Store the write, its step and its event, on commit.
 
         Raises:
-            ConcurrentUpdate: another write has come between `get` and here; nothing is stored.
+            ConcurrentUpdate: another write has come first; nothing is stored.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders a list shows. None or empty: no such condition."""
+    """The conditions of a list. None or empty: no such condition."""
 
     owner: UserId | None = None
     statuses: frozenset[OrderStatus] = frozenset()
@@ -67,36 +67,36 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Some orders, newest first, and the last one's id where there are more behind it."""
+    """Some orders, newest first. `next_after` is the last one's id if more orders follow."""
 
     orders: Sequence[OrderDocument]
     next_after: OrderId | None
 
 
 class OrderReader(Protocol):
-    """Orders as their readers see them, as the last committed write left them."""
+    """Reads documents of orders, as of the last committed write."""
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
-        """The order, or None."""
+        """Return the order, or None if it does not exist."""
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Those of the orders that exist."""
+        """Return the orders that exist."""
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """The order's present revision, or None; cheaper than reading it."""
+        """Return the order's revision, or None if it does not exist. Cheaper than `find`."""
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """At most `limit` orders, newest first, behind `after`.
+        """Return at most `limit` orders after `after`, newest first.
 
-        Its cost does not depend on how many orders there are, or on how deep the page lies.
+        The cost depends neither on the number of orders nor on the position of the page.
         """
 
 
 class HistoryReader(Protocol):
-    """The steps of orders' lifecycles."""
+    """Reads the histories of orders."""
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """The order's owner and its steps, oldest first; None where there is no such order."""
+        """Return the order's owner and its steps, oldest first; None if it does not exist."""
 
 
 class CacheState(Enum):
@@ -109,7 +109,7 @@ class CacheState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """The answer of the cache; `document` is present on a HIT alone.
+    """The answer of the cache; only a HIT has a `document`.
 
     `lease` is the right to fill the order in after a MISS; None if another reader has it.
     """
@@ -120,11 +120,11 @@ class CacheAnswer:
 
 
 class ReadThroughCache(Protocol):
-    """Orders kept close to their readers, and filled in by them.
+    """A cache that is filled by the readers of orders.
 
-    A reader fills only under a lease that it took before it read the storage, and that every write
-    of the order ends. So a slow reader cannot bring an old revision back, whatever the cache has
-    evicted, lost or forgotten in between.
+    A reader fills an order only under a lease that it took before it read the storage. Every write
+    of the order ends the lease. So a slow reader cannot bring an old revision back, even if the
+    cache has evicted or lost entries in between.
     """
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
@@ -136,17 +136,17 @@ class ReadThroughCache(Protocol):
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
         """Cache an order that was read from the storage after `lease` had been taken.
 
-        If the lease has ended, nothing happens. Never raises.
+        Does nothing if the lease has ended. Never raises.
         """
 
 
 class NewOrderCache(Protocol):
-    """New orders, cached before their first read. Nothing waits for that."""
+    """Caches new orders before their first read, without waiting for it."""
 
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease of an order that is about to be stored for the first time.
 
-        Call it before the order is stored. None if there is no lease.
+        Call it before the order is stored. Return None if there is no lease.
         """
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
@@ -157,7 +157,7 @@ class NewOrderCache(Protocol):
 
 
 class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
-    """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
+    """A cache of orders. It may lose an entry at any time, but never returns to an older one."""
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision of a written order, and end its lease.
@@ -170,7 +170,7 @@ class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
         """As `put`, for several orders at the same time; return those that it returns False for."""
 
     async def invalidate_all(self) -> bool:
-        """Make everything that is cached unreachable, for every process.
+        """Make every entry unreachable, for every process.
 
         Return False if the cache is out of reach. Never raises.
         """

@@ -1,4 +1,4 @@
-"""One transaction over an order, for what reads before it writes."""
+"""Storing orders, and transactions that read an order before they write it."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -26,7 +26,7 @@ class ProcessedMessages(Protocol):
 
 
 class Effects(Protocol):
-    """The effects of processing, one row each. No unique key: the audit must be able to fail."""
+    """Records effects of processing. They have no unique key: the audit can find duplicates."""
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
@@ -45,13 +45,13 @@ class Transaction(Protocol):
 
     @property
     def effects(self) -> Effects:
-        """The ledger of effects, within the transaction."""
+        """The effects, within the transaction."""
 
     async def commit(self) -> None:
         """Make everything durable; return when it is.
 
         Raises:
-            ConcurrentUpdate: another transaction got there first; nothing was stored.
+            ConcurrentUpdate: another transaction has committed first; nothing was stored.
         """
 
 

@@ -69,7 +69,7 @@ class Order:
         return Outcome.SKIPPED if canceled else Outcome.FULFILLED
 
     def ensure_version(self, accepted: frozenset[int] | None) -> None:
-        """Refuse a change that was decided on by looking at another version.
+        """Raise if the client based its change on another version.
 
         Raises:
             VersionConflict: the order's version is none of the accepted ones; None accepts any.
@@ -104,8 +104,8 @@ class Order:
         """Record that background processing had its effect. It is no step of the lifecycle.
 
         Raises:
-            ValueError: the order is processed already. The inbox admits each order once, so this
-                is a bug of the caller.
+            ValueError: the order is processed already, which is a bug of the caller: the inbox
+                admits each order once.
         """
         if self.is_processed:
             raise ValueError(f"order {self.id} is processed already")
@@ -126,18 +126,18 @@ class OrderChange:
 
 
 def parse_reference(value: object) -> str:
-    """The client's own id of an order: 1 to 64 characters.
+    """Return the client's own id of an order: 1 to 64 characters.
 
     Raises:
-        Invalid: it is not.
+        Invalid: the value is no such string.
     """
     return parse_text(value, 1, MAX_REFERENCE)
 
 
 def parse_reason(value: object) -> str:
-    """Why a status was changed: 1 to 500 characters.
+    """Return the reason of a change: 1 to 500 characters.
 
     Raises:
-        Invalid: it is not.
+        Invalid: the value is no such string.
     """
     return parse_text(value, 1, MAX_REASON)

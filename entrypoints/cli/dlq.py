@@ -2,20 +2,53 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
+from cyclopts import Parameter
+
+from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.replay_dead_letters import ReplayDeadLetters
-from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
+from application.ports.dead_letters import DeadLetter
 from domain.errors import Invalid
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.parameters import Limit
+from entrypoints.cli.run import configured, run
+from entrypoints.composition.startup import opened_container
 from entrypoints.settings import Settings
 
 
-async def show(settings: Settings, limit: int) -> int:
-    """Print the letters that wait, a line each, the oldest first; the exit status."""
+def show(*, limit: Limit = 100) -> None:
+    """List the dead letters that wait, with reason and attempts.
+
+    Parameters
+    ----------
+    limit
+        How many to list, from 1 to 10000.
+    """
+    run(_show(configured(), limit))
+
+
+def replay(
+    *dead_letter_ids: UUID,
+    everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+) -> None:
+    """Put dead letters back: publish their messages as they came.
+
+    Parameters
+    ----------
+    dead_letter_ids
+        The letters, by the ids that `orders dlq list` prints.
+    everything
+        All that wait now.
+    """
+    run(_replay(configured(), dead_letter_ids, everything=everything))
+
+
+async def _show(settings: Settings, limit: int) -> int:
+    """Print the letters that wait, a line each, the oldest first; return the exit status."""
     async with opened_container(settings) as container:
-        dead_letters = await container.get(DeadLetterAdmin)
-        found = await dead_letters.waiting(limit + 1)
+        list_dead_letters = await container.get(ListDeadLetters)
+        found = await list_dead_letters(limit + 1)
     for dead_letter in found[:limit]:
         sys.stdout.write(_line(dead_letter))
     if not found:
@@ -25,8 +58,8 @@ async def show(settings: Settings, limit: int) -> int:
     return 0
 
 
-async def replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
-    """Put letters back, these or all that wait; the exit status.
+async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
+    """Put letters back, these or all that wait; return the exit status.
 
     Raises:
         Invalid: it is not said which, or both are.

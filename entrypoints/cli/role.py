@@ -1,81 +1,44 @@
-"""`orders relay`, `orders consume`, `orders work`: a role in a process of its own."""
+"""One role in a process of its own: the relay, the consumer or the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Final
 
 from dishka import AsyncContainer
 
-from domain.errors import Invalid
 from entrypoints.cli.server import listening, serving_beside
-from entrypoints.cli.signals import Stop
-from entrypoints.composition.roles import (
-    Role,
-    consumer_role,
-    relay_role,
-    running,
-    worker_role,
-)
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.signals import StopSignals
+from entrypoints.composition.loops import StartLoops, running
+from entrypoints.composition.startup import build_container, opened
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.http.app import api
 from entrypoints.http.routes import operations
-from entrypoints.messaging.subscriptions import (
-    Subscription,
-    find_subscription,
-    subscriptions_on,
-)
 from entrypoints.observability.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
-ROLES: Final[dict[str, Role]] = {
-    "relay": relay_role,
-    "work": worker_role,
-}
 
-
-async def run_consumers(settings: Settings, name: str | None) -> int:
-    """Run the consumer with this name, or every one that is on; return the exit status.
-
-    Raises:
-        BadSettings: the consumer is off, or as `run_role`.
-        CannotStart: as `run_role`.
-        Invalid: there is no such consumer.
-    """
-    subscriptions = subscriptions_on(settings) if name is None else [_named(settings, name)]
-    return await _run(settings, "consume", consumer_role(*subscriptions))
-
-
-async def run_role(settings: Settings, name: str) -> int:
+async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
     """Run a role until SIGINT or SIGTERM; return the exit status.
 
     Raises:
-        BadSettings: a backing service is missing: then `orders serve` runs every role itself.
+        BadSettings: a backing service is missing (`orders serve` runs every role then), or
+            `ORDERS_PROVIDERS` cannot be used.
         CannotStart: something that the role needs is not to be had.
     """
-    return await _run(settings, name, ROLES[name])
-
-
-def _named(settings: Settings, name: str) -> Subscription:
-    try:
-        return find_subscription(settings, name)
-    except ValueError as error:
-        raise Invalid.value("unknown-consumer", f"The name of a consumer {error}.") from error
-
-
-async def _run(settings: Settings, name: str, role: Role) -> int:
     if settings.missing_services:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
         raise BadSettings(dict.fromkeys(settings.missing_services, why))
-    stop, stopped = Stop(), asyncio.Event()
-    logger.info("starting", role=name, **settings.summary)
+    signals, stopped = StopSignals(), asyncio.Event()
+    container = build_container(settings)
+    storage = await container.get(StorageLifecycle)
+    logger.info("starting", role=name, **storage.described, **settings.summary)
     try:
         async with (
-            opened_container(settings) as container,
+            opened(container, owns_storage=False),
             _admin(container, settings),
-            running(container, role),
+            running(container, start),
         ):
-            stop.once_up(stopped.set)
+            signals.on_stop(stopped.set)
             announce_ready(f"orders {name} is ready.")
             await stopped.wait()
     except asyncio.CancelledError:

@@ -73,7 +73,7 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class Server(uvicorn.Server):
+class ApiServer(uvicorn.Server):
     """Serves an app on sockets that are listening already; `when_ready` is called once it does."""
 
     def __init__(
@@ -172,7 +172,7 @@ async def serving_beside(
     app: ASGIApp, listener: socket.socket, keep_alive_seconds: int
 ) -> AsyncIterator[None]:
     """Serve an app beside the block."""
-    server = Server(app, keep_alive_seconds)
+    server = ApiServer(app, keep_alive_seconds)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

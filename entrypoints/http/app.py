@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from application.accounts.authenticate import Authenticate
 from application.ports.limits import RateLimiter
-from entrypoints.composition.service import running_service
+from entrypoints.composition.service import service_of
 from entrypoints.http.cors import CorsMiddleware
 from entrypoints.http.guards import GuardDependencies
 from entrypoints.http.injection import Injection
@@ -25,11 +25,11 @@ from entrypoints.observability.logs import configure_logs
 from entrypoints.settings import Settings, load_settings
 
 
-def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGIApp:
+def create_app(settings: Settings | None = None, *overrides: BaseProvider) -> ASGIApp:
     """Return the API over the adapters that the settings name (default: the environment's).
 
     Its lifespan starts and stops everything that it needs, with every role in the embedded mode.
-    Providers `instead` replace adapters: see the README.
+    `overrides` are providers that replace adapters: see the README.
 
     Raises:
         BadSettings: with every wrong or missing setting.
@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGI
     if settings is None:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
-    return api(running_service(settings, *instead), settings)
+    return api(service_of(settings, *overrides), settings)
 
 
 def api(

@@ -60,7 +60,7 @@ BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_
 
 @pytest.fixture(autouse=True)
 def _without_hurry(with_generous_deadlines: None) -> None:
-    """Every suite judges what is right, and none how fast."""
+    """Widen all deadlines: the suites test behaviour, not speed."""
 
 
 @pytest.fixture(params=STORAGES)

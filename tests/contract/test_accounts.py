@@ -28,7 +28,7 @@ async def test_an_account_is_found_by_its_address_and_by_its_id(
     assert await adapters.accounts.find(alice.id) == alice
 
 
-async def test_an_address_that_nobody_registered_is_nobodys(adapters: Adapters) -> None:
+async def test_an_unregistered_address_has_no_account(adapters: Adapters) -> None:
     assert await adapters.accounts.login(EMAIL) is None
     assert await adapters.accounts.find(a_user_id()) is None
 
@@ -131,7 +131,7 @@ async def test_pages_show_every_account_once_in_the_order_of_their_ids(adapters:
     assert await adapters.directory.page(1, users[-1].id) == []
 
 
-async def test_there_is_nothing_to_change_where_there_is_no_account(adapters: Adapters) -> None:
+async def test_updating_a_missing_account_changes_nothing(adapters: Adapters) -> None:
     assert await adapters.accounts.update(EMAIL, disabled=True) is None
 
 
@@ -149,6 +149,6 @@ async def test_a_hash_that_was_replaced_meanwhile_is_left_alone(adapters: Adapte
     assert await adapters.accounts.login(EMAIL) == Login(alice, "changed by its owner")
 
 
-async def test_the_hash_of_nobody_is_not_replaced(adapters: Adapters) -> None:
+async def test_the_hash_of_a_missing_account_is_not_replaced(adapters: Adapters) -> None:
     await adapters.passwords.rehash(a_user_id(), "old", "new")
     assert await adapters.accounts.login(EMAIL) is None

@@ -4,11 +4,11 @@ from tests.support.adapters import Adapters
 from tests.support.orders import PAID, SHIPPED, STAFF, an_order_id
 
 
-async def test_an_order_that_nobody_placed_has_no_history(adapters: Adapters) -> None:
+async def test_a_missing_order_has_no_history(adapters: Adapters) -> None:
     assert await adapters.history.steps(an_order_id()) is None
 
 
-async def test_the_steps_come_oldest_first_with_who_why_and_when(adapters: Adapters) -> None:
+async def test_steps_come_oldest_first_with_actor_reason_and_time(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     placed = await place(adapters, owner)
     paid = await move(adapters, placed.record.id, PAID, by=STAFF)

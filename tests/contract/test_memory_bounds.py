@@ -1,4 +1,4 @@
-"""What the adapters in memory promise beyond their ports: that they do not grow, or fall behind."""
+"""The bounds of the adapters in memory on size and time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ async def test_leases_of_orders_that_do_not_exist_are_bounded() -> None:
     assert len(cache._leases) <= 10_000
 
 
-async def test_the_limiter_forgets_who_has_been_idle() -> None:
+async def test_the_limiter_drops_idle_keys() -> None:
     clock = MovableClock()
     limiter = MemoryRateLimiter(clock.monotonic)
     limit = Limit("orders", 60, 60)
@@ -104,7 +104,7 @@ async def test_the_limiter_forgets_who_has_been_idle() -> None:
     assert len(limiter._empty_at) < 2_000
 
 
-async def test_the_limiter_keeps_count_of_everybody_who_is_not_idle() -> None:
+async def test_the_limiter_keeps_every_key_that_is_not_idle() -> None:
     limiter = MemoryRateLimiter(MovableClock().monotonic)
     once = Limit("once", 1, 60)
     visitors = [f"visitor {n}" for n in range(5_000)]

@@ -168,7 +168,7 @@ class TestWriting:
 
 class TestOffering:
     async def test_a_new_order_is_a_hit_for_the_next_reader(self, cache: Cache) -> None:
-        for _ in range(2):  # the first of a Redis that does not know the script, and the next
+        for _ in range(2):  # the first call loads the script into Redis
             write = a_write()
             lease = cache.orders.reserve(write.record.id)
             assert lease is not None

@@ -16,7 +16,7 @@ from tests.support.orders import CANCELED, PAID, PENDING, SHIPPED, a_user_id, an
 from tests.support.time import NOW
 
 
-async def test_an_order_that_nobody_placed_is_none(adapters: Adapters) -> None:
+async def test_a_missing_order_is_none(adapters: Adapters) -> None:
     assert await adapters.reader.find(an_order_id()) is None
     assert await adapters.reader.revision(an_order_id()) is None
 
@@ -59,7 +59,7 @@ async def test_a_page_shows_the_newest_first(adapters: Adapters) -> None:
     assert page.next_after is None
 
 
-async def test_whoever_asks_at_the_same_moment_sees_their_own(adapters: Adapters) -> None:
+async def test_concurrent_readers_get_their_own_orders(adapters: Adapters) -> None:
     owners = [await an_owner(adapters) for _ in range(3)]
     placed = [await place(adapters, owner) for _ in range(4) for owner in owners]
     behind = (None, placed[6].record.id, placed[0].record.id)
@@ -108,7 +108,7 @@ async def test_an_order_is_found_by_its_time_even_if_its_id_is_ahead_of_it(
     assert list(page.orders) == [late.document]
 
 
-async def test_a_page_points_behind_its_last_order_only_where_there_is_more(
+async def test_a_page_has_a_next_one_only_if_more_orders_follow(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -142,7 +142,7 @@ async def test_a_page_may_begin_behind_an_order_that_is_not_in_the_list(
     assert list(page.orders) == [older.document]
 
 
-async def test_somebody_without_orders_has_an_empty_page(adapters: Adapters) -> None:
+async def test_an_owner_without_orders_has_an_empty_page(adapters: Adapters) -> None:
     await place(adapters)
     page = await adapters.reader.page(OrderFilter(owner=a_user_id()), None, 5)
     assert (list(page.orders), page.next_after) == ([], None)
@@ -237,7 +237,7 @@ def matches(wanted: OrderFilter, order: OrderRecord) -> bool:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 200])
-async def test_every_combination_of_conditions_shows_what_fits_them_all(
+async def test_every_combination_of_conditions_returns_the_matching_orders(
     adapters: Adapters, limit: int
 ) -> None:
     shop = await a_mixed_shop(adapters)

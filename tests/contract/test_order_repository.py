@@ -60,7 +60,7 @@ async def test_an_order_comes_back_as_it_was_stored(adapters: Adapters) -> None:
     assert await order_in(adapters, placed.order.id) == placed.order
 
 
-async def test_an_order_that_nobody_placed_is_not_found(adapters: Adapters) -> None:
+async def test_a_missing_order_is_not_found(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
         with pytest.raises(OrderNotFound):
             await tx.orders.get(an_order_id())
@@ -80,7 +80,7 @@ async def test_a_committed_write_is_seen_by_every_reader(adapters: Adapters) -> 
     assert (await order_in(adapters, order_id)).status is PAID
 
 
-async def test_what_is_not_committed_never_was(adapters: Adapters) -> None:
+async def test_an_uncommitted_transaction_is_rolled_back(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
     async with adapters.begin() as tx:
@@ -88,7 +88,7 @@ async def test_what_is_not_committed_never_was(adapters: Adapters) -> None:
     await assert_unchanged(placed, adapters)
 
 
-async def test_what_ends_with_an_exception_never_was(adapters: Adapters) -> None:
+async def test_a_transaction_that_raises_is_rolled_back(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
 
@@ -102,7 +102,7 @@ async def test_what_ends_with_an_exception_never_was(adapters: Adapters) -> None
     await assert_unchanged(placed, adapters)
 
 
-async def test_what_is_cancelled_in_the_middle_never_was(adapters: Adapters) -> None:
+async def test_a_cancelled_transaction_is_rolled_back(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
     written = asyncio.Event()
@@ -121,7 +121,7 @@ async def test_what_is_cancelled_in_the_middle_never_was(adapters: Adapters) -> 
     await assert_unchanged(placed, adapters)
 
 
-async def test_nobody_sees_a_write_before_its_commit(adapters: Adapters) -> None:
+async def test_a_write_is_invisible_before_its_commit(adapters: Adapters) -> None:
     placed = await place(adapters)
     async with adapters.begin() as tx:
         order = await tx.orders.get(placed.record.id)
@@ -132,7 +132,9 @@ async def test_nobody_sees_a_write_before_its_commit(adapters: Adapters) -> None
     assert await adapters.reader.revision(placed.record.id) == 2
 
 
-async def test_a_transaction_reads_what_was_committed_after_it_began(adapters: Adapters) -> None:
+async def test_a_transaction_reads_writes_that_were_committed_after_it_began(
+    adapters: Adapters,
+) -> None:
     placed = await place(adapters)
     async with adapters.begin() as tx:
         await tx.orders.get(placed.record.id)

@@ -31,7 +31,7 @@ async def test_a_burst_may_use_the_whole_count_and_no_more(limiter: Limiter) -> 
     assert await hit(limiter, 5) == [True, True, True, False, False]
 
 
-async def test_what_is_left_is_told_each_time(limiter: Limiter) -> None:
+async def test_each_result_has_the_remaining_count(limiter: Limiter) -> None:
     answers = [await limiter.limits.hit(LIMIT, KEY) for _ in range(4)]
     assert answers == [
         RateLimitResult(LIMIT, allowed=True, remaining=2, reset=2_000, retry_after=0),
@@ -70,7 +70,7 @@ async def test_after_reset_all_is_left_again(limiter: Limiter) -> None:
     assert (await limiter.limits.hit(LIMIT, KEY)).remaining == 2
 
 
-async def test_nobody_saves_up_more_than_the_whole_count(limiter: Limiter) -> None:
+async def test_an_idle_key_gets_no_more_than_the_whole_count(limiter: Limiter) -> None:
     await hit(limiter)
     await limiter.pass_time(2 * LIMIT.period)
     assert await hit(limiter, 4) == [True, True, True, False]
@@ -88,14 +88,14 @@ async def test_a_request_that_is_given_back_was_never_counted(limiter: Limiter) 
     assert await hit(limiter, 2) == [True, False]
 
 
-async def test_giving_back_leaves_no_more_than_the_whole_count(limiter: Limiter) -> None:
+async def test_a_refund_leaves_no_more_than_the_whole_count(limiter: Limiter) -> None:
     await hit(limiter)
     await limiter.pass_time(LIMIT.period)
     await limiter.limits.refund(LIMIT, KEY)
     assert await hit(limiter, 4) == [True, True, True, False]
 
 
-async def test_giving_back_what_nobody_took_changes_nothing(limiter: Limiter) -> None:
+async def test_a_refund_without_a_hit_changes_nothing(limiter: Limiter) -> None:
     await limiter.limits.refund(LIMIT, KEY)
     assert await hit(limiter, 4) == [True, True, True, False]
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from structlog.testing import capture_logs
 
-from entrypoints.composition import postgresql
 from entrypoints.composition.errors import CannotStart, Misconfigured
+from entrypoints.composition.providers.postgres import wait
 from tests.e2e.service import (
     START_TIMEOUT_SECONDS,
     Service,
@@ -114,10 +114,10 @@ def test_a_role_waits_for_postgresql_but_not_for_a_schema(
 def test_unreachable_postgresql_is_logged_and_then_reported_in_one_sentence(
     url: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 0.0)
     sentence = rf"^PostgreSQL \(DATABASE_URL\) does not answer: {reason}"
     with capture_logs() as logs, pytest.raises(CannotStart, match=sentence):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     [log] = logs
     assert log["event"] == "waiting for PostgreSQL (DATABASE_URL)"
     assert log["reason"].startswith(reason)
@@ -133,12 +133,12 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
     async def fail(_: object) -> Exception | None:
         return failures.pop() if failures else None
 
-    monkeypatch.setattr(postgresql, "_failure_of", fail)
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
-    monkeypatch.setattr(postgresql, "_RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(postgresql, "_LOG_SECONDS", log_seconds)
+    monkeypatch.setattr(wait, "_failure_of", fail)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(wait, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_LOG_SECONDS", log_seconds)
     with capture_logs() as logs:
-        beside(postgresql.wait_for_postgresql, ALL["DATABASE_URL"])
+        beside(wait.wait_for_postgresql, ALL["DATABASE_URL"])
     assert len(logs) == logged
 
 
@@ -154,12 +154,12 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
 def test_permanent_connection_errors_are_not_retried(
     change: dict[str, str], reason: str, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
     monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", LONG)
     monkeypatch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
     url = f"{postgres_server.url}?{urlencode(change)}"
     with capture_logs() as logs, pytest.raises(Misconfigured, match=reason):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     assert logs == []
 
 

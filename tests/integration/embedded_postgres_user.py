@@ -12,11 +12,11 @@ import pwd
 import sys
 from pathlib import Path
 
-from libraries.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_place
+from libraries.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_layout
 
 
 async def use(data_dir: str) -> None:
-    async with EmbeddedPostgres(choose_place(Path(data_dir))) as url:
+    async with EmbeddedPostgres(choose_layout(Path(data_dir))) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)

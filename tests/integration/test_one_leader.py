@@ -12,13 +12,12 @@ from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from entrypoints.composition.container import make_container
-from entrypoints.composition.roles import worker_role
-from entrypoints.composition.startup_context import StartupContext
+from entrypoints.composition.worker import start_worker
 from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import load_settings
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.app import KEYS, UNLIMITED
+from tests.support.app import UNLIMITED, at
 from tests.support.deadlines import LONG
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -28,11 +27,11 @@ WORKERS = 3
 
 @asynccontextmanager
 async def running_worker(url: str) -> AsyncIterator[None]:
-    container = make_container(load_settings(UNLIMITED), StartupContext(url, KEYS))
+    container = make_container(load_settings(UNLIMITED | at(url)))
     supervisor = Supervisor()
     try:
         async with AsyncExitStack() as stack:
-            await worker_role(container, supervisor, stack)
+            await start_worker(container, supervisor, stack)
             yield
             await supervisor.stop(LONG)
     finally:

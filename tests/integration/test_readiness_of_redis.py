@@ -12,14 +12,13 @@ from redis.asyncio import Redis
 
 from entrypoints.composition.checks import CacheChecks
 from entrypoints.composition.container import make_container
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability import readiness
 from entrypoints.observability.readiness import Readiness, Report
 from entrypoints.settings import load_settings
 from libraries.redis_client.client import RedisClient
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
-from tests.support.app import KEYS, UNLIMITED
+from tests.support.app import UNLIMITED
 from tests.support.deadlines import LONG
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -56,9 +55,7 @@ async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisClien
     """Yield the checks of a process that uses Redis as the user ada."""
     url = server.url.replace("redis://", f"redis://ada:{SECRET}@")
     settings = load_settings(UNLIMITED | {"REDIS_URL": url, "REDIS_PREFIX": "shop:"})
-    container = make_container(
-        settings, StartupContext("postgresql://nobody@127.0.0.1:1/none", KEYS)
-    )
+    container = make_container(settings)
     try:
         checks = await container.get(CacheChecks)
         yield Readiness({}, checks), await container.get(RedisClient)

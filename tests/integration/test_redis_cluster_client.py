@@ -11,13 +11,11 @@ from adapters.memory.limits import MemoryRateLimiter
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.relay_wakeup import RedisRelayWakeup
-from adapters.security.keys import SigningKeys
 from application.documents import OrderDocument
 from application.ports.limits import Limit
 from application.ports.orders import CacheState
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.settings import BadSettings, load_settings
 from libraries.redis_client.client import RedisClient
 from tests.servers.process import LocalServer
@@ -87,9 +85,7 @@ async def test_a_notification_arrives_from_any_node(redis_cluster: RedisCluster,
 
 async def test_a_database_above_0_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
     url = redis_cluster.url.removesuffix("/0") + "/1"
-    container = make_container(
-        load_settings({"REDIS_URL": url}), StartupContext("", SigningKeys(KEY))
-    )
+    container = make_container(load_settings({"REDIS_URL": url}))
     with pytest.raises(BadSettings, match=r"REDIS_URL: .*has database 0 alone; the URL names 1"):
         await container.get(RedisClient)
     await container.close()

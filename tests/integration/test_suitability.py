@@ -11,7 +11,7 @@ import pytest
 from adapters.postgres.connection import Connection
 from adapters.postgres.suitability import UnsuitableDatabase, require_suitable_at
 from entrypoints.composition.errors import Misconfigured
-from entrypoints.composition.schema import migrate_schema
+from entrypoints.composition.providers.postgres.lifecycle import ExternalPostgres
 from tests.servers.databases import drop_database
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
@@ -51,8 +51,10 @@ async def role(postgres_server: Shared) -> AsyncIterator[str]:
 
 
 async def refusal_of(url: str) -> str:
+    storage = ExternalPostgres(url, 2)
     with pytest.raises(Misconfigured) as refusal:
-        await migrate_schema(url)
+        await storage.migrate()
+    await storage.close()
     connection = await asyncpg.connect(url.partition("?")[0], timeout=LONG)
     try:
         assert await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None

@@ -1,4 +1,4 @@
-"""What tests do to a storage before they look at it, in one line each."""
+"""Steps that prepare a storage for a test."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +18,7 @@ from tests.support.time import NOW
 
 
 async def an_owner(to: Adapters) -> UserId:
-    """Somebody with an account: every order is an account's."""
+    """Open an account, which each order needs; return its id."""
     user_id = a_user_id()
     user = User(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
     await to.accounts.add(user, "hash")
@@ -41,7 +41,7 @@ async def place(
 
 
 async def order_in(to: Adapters, order_id: OrderId) -> Order:
-    """The order as it is stored now."""
+    """Return the order as it is stored."""
     async with to.begin() as tx:
         return await tx.orders.get(order_id)
 
@@ -49,7 +49,7 @@ async def order_in(to: Adapters, order_id: OrderId) -> Order:
 async def move(
     to: Adapters, order_id: OrderId, *statuses: OrderStatus, by: Actor = STAFF
 ) -> OrderWrite:
-    """Move a stored order along its lifecycle; the last step's write."""
+    """Move a stored order along its lifecycle; return the last write."""
     for status in statuses:
         async with to.begin() as tx:
             order = await tx.orders.get(order_id)
@@ -72,25 +72,25 @@ async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
 
 
 async def publish(outbox: Outbox, size: int = 100) -> list[Event]:
-    """Publish one batch of what waits."""
+    """Publish one batch of eligible events."""
     async with outbox.batch(size) as batch:
         await batch.published(placed(batch.events))
         return list(batch.events)
 
 
 def placed(events: Iterable[Event]) -> dict[EventId, Placement]:
-    """The placements of events that a broker has stored, one after the other."""
+    """Return consecutive placements of events."""
     return {event.id: Placement(0, offset) for offset, event in enumerate(events)}
 
 
 async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
-    """What is eligible now, left as it is."""
+    """Return the eligible events without marking them."""
     async with outbox.batch(size) as batch:
         return list(batch.events)
 
 
 def acknowledged(report: PublishReport) -> list[EventId]:
-    """What the broker has stored, if it has stored everything."""
+    """Return the stored events, which must be all of them."""
     assert (report.rejected, report.unreached) == ({}, {})
     return list(report.acknowledged)
 

@@ -1,4 +1,4 @@
-"""The ports that share one storage, whichever keeps it."""
+"""The ports over one storage, for each adapter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
@@ -17,6 +18,7 @@ from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
@@ -32,24 +34,24 @@ from tests.support.time import MovableClock
 
 
 class Books(Protocol):
-    """What is stored and no port shows: the operator and the audit read it past the ports."""
+    """Reads stored facts that no port returns."""
 
     async def published(self) -> Sequence[EventId]:
-        """What was published, by position."""
+        """Return the published events by position."""
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        """Each published event's position, and where the broker stored it first."""
+        """Return the position and the first placement of each published event."""
 
     async def errors(self) -> Mapping[EventId, str]:
-        """Why events that wait were not published."""
+        """Return the errors of unpublished events."""
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        """The order's rows in the ledger."""
+        """Return the effects of the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """Every port that is about stored things, over one storage."""
+    """Every port of a storage."""
 
     storage: OrderStorage
     reader: OrderReader
@@ -64,8 +66,9 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    audit: AuditReader
     books: Books
-    #: Let so many seconds pass for what waits in the storage.
+    #: Advances the time of the storage by seconds.
     pass_time: Callable[[float], Awaitable[None]]
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
@@ -96,7 +99,7 @@ class MemoryBooks:
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
-    """All of them in memory, with nothing stored yet."""
+    """Return the ports of a new, empty storage in memory."""
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
@@ -114,6 +117,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=MemoryAuditReader(storage),
         books=MemoryBooks(storage),
         pass_time=clock.advance,
     )

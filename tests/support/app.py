@@ -11,17 +11,18 @@ import httpx
 from anyio.from_thread import BlockingPortal
 from dishka import AsyncContainer, Provider, Scope, provide
 
+from adapters.postgres.database import Database
 from adapters.security.keys import SigningKeys
 from application.orders.process_order import ProcessOrder
 from application.ports.accounts import PasswordHasher
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.http.app import api, routing
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
 
-KEYS = SigningKeys(b"a key of thirty-two bytes or more")
+KEY = "a key of thirty-two bytes or more"
+KEYS = SigningKeys(KEY.encode())
 UNLIMITED = {
     "RATE_LIMIT_ORDERS": "off",
     "RATE_LIMIT_LOGIN": "off",
@@ -29,6 +30,21 @@ UNLIMITED = {
     "RATE_LIMIT_DEFAULT": "off",
     "PROCESSING_DELAY": "0",
 }
+
+
+def at(database_url: str) -> dict[str, str]:
+    """The settings of a process on this database, whose tokens `KEYS` sign."""
+    return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
+
+
+class NowhereProvider(Provider):
+    """The connections of a PostgreSQL that is not there, for what needs them and opens none."""
+
+    scope = Scope.APP
+
+    @provide
+    def database(self) -> Database:
+        return Database("postgresql://nobody@127.0.0.1:1/orders", pool_size=2)
 
 
 class PlainPasswordsProvider(Provider):
@@ -50,15 +66,12 @@ class App:
 
 
 @asynccontextmanager
-async def running_app(database_url: str, *instead: Provider, **settings: str) -> AsyncIterator[App]:
-    """The API over PostgreSQL, or over what providers put `instead`; no role runs beside it."""
-    given = load_settings(UNLIMITED | settings)
-    container = make_container(
-        given,
-        StartupContext(database_url, KEYS),
-        PlainPasswordsProvider(),
-        *instead,
-    )
+async def running_app(
+    database_url: str, *overrides: Provider, **settings: str
+) -> AsyncIterator[App]:
+    """The API over PostgreSQL, or over the storage of `overrides`; no role runs beside it."""
+    given = load_settings(UNLIMITED | at(database_url) | settings)
+    container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
     async with _started(app):
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
@@ -116,10 +129,10 @@ class Caller:
 
 
 @contextmanager
-def calling(database_url: str, *instead: Provider) -> Iterator[Caller]:
+def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
     """The same, for tests that are not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(running_app(database_url, *instead)) as app,
+        portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,
     ):
         yield Caller(portal, app)

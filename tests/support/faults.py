@@ -1,4 +1,4 @@
-"""What is out of reach, refuses, or comes between."""
+"""Adapters that are out of reach, refuse calls, or are interrupted."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -82,7 +82,7 @@ class FlickeringCache:
 
 
 class Broker:
-    """`EventPublisher` that notes what arrived, refuses events, and may go away.
+    """`EventPublisher` that records arrived events, refuses events, and may go away.
 
     `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
     reach it.
@@ -108,7 +108,7 @@ class Broker:
 
 
 class UncertainAccounts(MemoryAccounts):
-    """Accounts whose storage may be out of reach; counts how often it was asked."""
+    """Accounts whose storage may be out of reach; `asked` counts the calls of `find`."""
 
     reachable = True
     asked = 0

@@ -1,4 +1,4 @@
-"""Orders and what their writes leave behind, made by the service's own code."""
+"""Orders and their writes, made by the service's own code."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ CANCELED: Final = OrderStatus.CANCELED
 
 
 def way_to(status: OrderStatus) -> list[OrderStatus]:
-    """A way from PENDING to this status, without PENDING."""
+    """Return the steps from PENDING to this status, without PENDING."""
     if status is PENDING:
         return []
     before = next(each for each, after in TRANSITIONS.items() if status in after)
@@ -39,12 +39,12 @@ def way_to(status: OrderStatus) -> list[OrderStatus]:
 
 
 def a_user_id() -> UserId:
-    """Somebody's id, different each time."""
+    """Return a new id of a user."""
     return UserId(IDS.new(NOW))
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """An order's id, greater each time if its time is."""
+    """Return a new id of an order, greater than earlier ones of the same or an earlier time."""
     return OrderId(_ORDER_IDS.new(at))
 
 
@@ -53,7 +53,7 @@ def usd(amount: str) -> Money:
 
 
 def tea(quantity: int = 2) -> OrderLines:
-    """Some packets of tea at 4.50 each."""
+    """Return lines with some packets of tea at 4.50 each."""
     price = usd("4.50")
     return OrderLines((OrderLine("tea", "Tea", quantity, price),), price.times(quantity))
 
@@ -65,12 +65,12 @@ def a_placed_order(
     lines: OrderLines | None = None,
     at: datetime = NOW,
 ) -> OrderChange:
-    """An order that was placed and not stored yet; each is newer than those before it."""
+    """Place an order without storing it; each is newer than those before it."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
 def an_order_write(change: OrderChange | None) -> OrderWrite:
-    """The write of a change, which must be one."""
+    """Render a change, which must not be None."""
     assert change is not None
     return CHANGE_RENDERER.render(change)
 

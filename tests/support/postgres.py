@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
@@ -140,6 +141,7 @@ def adapters_over(database: Database) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=PostgresAuditReader(database),
         books=PostgresBooks(database),
         pass_time=pass_time,
     )

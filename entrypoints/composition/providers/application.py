@@ -14,14 +14,18 @@ from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
+from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.delivery.hand_over_order import HandOverOrder
+from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
+from application.delivery.read_outbox_state import ReadOutboxState
 from application.delivery.refresh_cache import RefreshCache
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.replay_events import ReplayEvents
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
 from application.notifications.mail_shipped_order import MailShippedOrder
@@ -32,9 +36,11 @@ from application.orders.place_order import PlaceOrder
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
+from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
 
@@ -63,6 +69,9 @@ class ApplicationProvider(Provider):
     hand_over_order = provide(HandOverOrder)
     mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
+    list_dead_letters = provide(ListDeadLetters)
+    read_outbox_state = provide(ReadOutboxState)
+    replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
     password_check = provide(PasswordCheck)
@@ -74,6 +83,11 @@ class ApplicationProvider(Provider):
     enable = provide(EnableAccount)
     set_password = provide(SetPassword)
     list_accounts = provide(ListAccounts)
+
+    @provide
+    def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
+        """The audit, which calls an order stuck after as long as the settings say."""
+        return AuditOrders(reader, clock, settings.stuck_after)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:

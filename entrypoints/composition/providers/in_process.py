@@ -19,7 +19,7 @@ from application.ports.orders import OrderCache, OrderReader
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import dead_lettering
-from entrypoints.composition.roles import TASKS_AT_ONCE
+from entrypoints.composition.worker import TASKS_AT_ONCE
 from entrypoints.observability.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 from libraries.task_stream.in_process import InProcessBroker

@@ -1,8 +1,11 @@
 """The adapters over memory alone: what tests and try-outs put in PostgreSQL's place."""
 
+from collections.abc import Mapping
+
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
@@ -10,23 +13,51 @@ from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.retention import MemoryRetentionStore
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.retention import RetentionStore
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.errors import Misconfigured
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.observability.metrics.scrape import StorageGauges
 
 
+class MemoryLifecycle(StorageLifecycle):
+    """A storage that begins and ends with its process."""
+
+    is_exclusive = True
+
+    @property
+    def described(self) -> Mapping[str, str]:
+        """Nothing is stored outside of the process."""
+        return {"storage": "memory"}
+
+    async def open(self, *, may_create: bool) -> None:
+        """Refuse every process but the one that runs all roles.
+
+        Raises:
+            Misconfigured: another process would see an empty storage, and report on that.
+        """
+        if not may_create:
+            raise Misconfigured(
+                "The storage in memory (ORDERS_PROVIDERS) belongs to one `orders serve` that runs"
+                " every role: no other process can use it."
+            )
+
+
 class MemoryStorageProvider(Provider):
-    """Everything that is kept, for as long as the process lives."""
+    """The lifecycle of a storage in memory, and every port on it."""
 
     scope = Scope.APP
 
@@ -41,12 +72,16 @@ class MemoryStorageProvider(Provider):
     dead_letters = provide(
         MemoryDeadLetters, provides=AnyOf[MemoryDeadLetters, DeadLetters, DeadLetterAdmin]
     )
+    audit = provide(MemoryAuditReader, provides=AuditReader)
+    retention = provide(MemoryRetentionStore, provides=RetentionStore)
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     accounts = provide(
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
     )
+
+    lifecycle = provide(MemoryLifecycle, provides=StorageLifecycle)
 
     @provide
     def checks(self) -> StorageChecks:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.memory.account_cache import FRESH, REMEMBERED, TimedAccountCache
+from adapters.memory.account_cache import FRESH_SECONDS, MAX_ENTRIES, TimedAccountCache
 from adapters.memory.storage import MemoryStorage
 from application.errors import Unavailable
 from domain.account import User
@@ -37,7 +37,7 @@ async def alice(accounts: UncertainAccounts) -> User:
     return user
 
 
-async def test_an_account_is_read_once_a_second_however_often_it_is_asked_for(
+async def test_an_account_is_read_once_a_second_for_any_number_of_calls(
     account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
 ) -> None:
     for _ in range(100):
@@ -45,7 +45,7 @@ async def test_an_account_is_read_once_a_second_however_often_it_is_asked_for(
     assert accounts.asked == 1
 
 
-async def test_whoever_asks_while_it_is_being_read_waits_for_that_reading(
+async def test_concurrent_calls_share_a_read(
     account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
 ) -> None:
     found = await asyncio.gather(*(account_cache.get(alice.id) for _ in range(100)))
@@ -58,11 +58,11 @@ async def test_a_change_is_seen_after_a_second(
 ) -> None:
     await account_cache.get(alice.id)
     await accounts.update(EMAIL, disabled=True)
-    await clock.advance(FRESH)
+    await clock.advance(FRESH_SECONDS)
     assert await account_cache.get(alice.id) == replace(alice, disabled=True)
 
 
-async def test_that_there_is_no_such_account_is_remembered_too(
+async def test_a_missing_account_is_cached_too(
     account_cache: TimedAccountCache, accounts: UncertainAccounts
 ) -> None:
     nobody = a_user_id()
@@ -88,11 +88,11 @@ async def test_an_account_that_was_never_read_is_not_known_while_the_storage_is_
         await account_cache.get(alice.id)
 
 
-async def test_who_asked_longest_ago_is_forgotten_first(
+async def test_the_least_recently_read_account_is_dropped_first(
     account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
 ) -> None:
     await account_cache.get(alice.id)
-    for _ in range(REMEMBERED):
+    for _ in range(MAX_ENTRIES):
         await account_cache.get(UserId(a_user_id()))
     accounts.asked = 0
     await account_cache.get(alice.id)

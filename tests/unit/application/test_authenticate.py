@@ -13,7 +13,7 @@ ALICE = User(id=a_user_id(), email="alice@example.com", created_at=NOW)
 
 
 class Door:
-    """Who comes in, and with what."""
+    """The use case and its collaborators."""
 
     def __init__(self) -> None:
         self.clock = MovableClock()
@@ -38,7 +38,7 @@ async def test_a_token_names_the_account_as_it_stands_now(door: Door) -> None:
     assert await door.enter(token) == ALICE
 
 
-async def test_a_token_of_nobodys_making_is_refused(door: Door) -> None:
+async def test_a_forged_token_is_refused(door: Door) -> None:
     with pytest.raises(NotAuthenticated):
         await door.enter("forged")
 

@@ -74,7 +74,7 @@ async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: Use
         ),
     ],
 )
-async def test_an_account_that_nobody_opened_cannot_be_changed(
+async def test_a_missing_account_cannot_be_changed(
     stored: Adapters, act: Callable[[Adapters], Awaitable[User]]
 ) -> None:
     with pytest.raises(NoSuchAccount):

@@ -22,7 +22,7 @@ LIMIT = Limit("login", 10, 60)
 
 @dataclass
 class Gate:
-    """Where people log in."""
+    """The use case and its collaborators."""
 
     limit: Limit | None = LIMIT
     passwords: PlainPasswords = field(default_factory=PlainPasswords)
@@ -241,7 +241,7 @@ async def test_a_thousand_guesses_at_once_are_a_thousand_counted_guesses(gate: G
     assert len(gate.passwords.asked) == 10
 
 
-async def test_where_the_limit_is_off_nobody_is_limited() -> None:
+async def test_without_a_limit_no_login_is_limited() -> None:
     gate = Gate(limit=None)
     await gate.open_account()
     await gate.fail(200)

@@ -126,7 +126,7 @@ async def test_a_fulfilment_that_fails_records_nothing_and_may_be_tried_again(
     assert await service.process(placed.id) is Outcome.FULFILLED
 
 
-async def test_a_fulfilment_whose_server_is_away_is_not_the_orders_failure(
+async def test_an_unavailable_server_is_no_failure_of_the_order(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -139,7 +139,7 @@ async def test_a_fulfilment_whose_server_is_away_is_not_the_orders_failure(
         await service.process(placed.id)
 
 
-async def test_a_race_that_is_lost_again_and_again_is_given_up_and_records_nothing(
+async def test_a_race_that_is_lost_every_time_records_nothing(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -154,7 +154,7 @@ async def test_a_race_that_is_lost_again_and_again_is_given_up_and_records_nothi
     assert await service.process(placed.id) is Outcome.FULFILLED
 
 
-async def test_an_order_that_nobody_placed_is_not_found(service: Service) -> None:
+async def test_a_missing_order_is_not_found(service: Service) -> None:
     with pytest.raises(OrderNotFound):
         await service.process(an_order_id())
     assert service.shop.fulfilled == []

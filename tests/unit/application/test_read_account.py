@@ -25,6 +25,6 @@ async def test_an_account_is_shown_as_it_is_now() -> None:
         await ReadAccount(accounts)(user.id)
 
 
-async def test_an_account_that_has_gone_lets_nobody_in() -> None:
+async def test_a_deleted_account_is_not_authenticated() -> None:
     with pytest.raises(NotAuthenticated):
         await ReadAccount(memory_adapters(MovableClock()).accounts)(a_user_id())

@@ -27,7 +27,7 @@ async def test_a_new_order_is_a_hit_at_its_first_reading(service: Service) -> No
     assert found == FoundOrder(placed.document, CacheState.HIT)
 
 
-async def test_somebody_elses_order_looks_like_none_cached_or_not(service: Service) -> None:
+async def test_another_users_order_looks_missing_cached_or_not(service: Service) -> None:
     write = await place(service.stored)
     for _ in ("read from the storage, and cached", "read from the cache"):
         with pytest.raises(OrderNotFound):
@@ -36,12 +36,14 @@ async def test_somebody_elses_order_looks_like_none_cached_or_not(service: Servi
 
 
 @pytest.mark.parametrize("actor", [STAFF, SYSTEM])
-async def test_staff_and_the_service_read_anybodys_order(service: Service, actor: Actor) -> None:
+async def test_staff_and_the_service_read_orders_of_any_user(
+    service: Service, actor: Actor
+) -> None:
     placed = await service.placed()
     assert (await service.read(placed.id, actor)).document == placed.document
 
 
-async def test_an_order_that_nobody_placed_is_not_found(service: Service) -> None:
+async def test_a_missing_order_is_not_found(service: Service) -> None:
     with pytest.raises(OrderNotFound):
         await service.read(an_order_id(), STAFF)
 

@@ -1,4 +1,4 @@
-"""What the tests of the domain are made of: an order, who acts on it, and what a refusal says."""
+"""Orders, actors and assertions for the tests of the domain."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def an_order(status: OrderStatus = OrderStatus.PENDING, *, processed: bool = Fal
 
 
 def refusal(reader: Callable[[object], object], value: object) -> FieldError:
-    """The one thing that `reader` says is wrong with `value`."""
+    """Return the one error that `reader` raises for `value`."""
     with pytest.raises(Invalid) as refused:
         reader(value)
     [error] = refused.value.errors

@@ -17,7 +17,7 @@ from tests.unit.domain.orders import ALICE, BOB
         (SYSTEM, True, True),
     ],
 )
-def test_a_user_sees_their_own_orders_and_everybody_else_sees_all(
+def test_a_user_sees_their_own_orders_and_staff_see_all(
     actor: Actor, *, sees_alices: bool, sees_everything: bool
 ) -> None:
     assert actor.may_see(ALICE) is sees_alices

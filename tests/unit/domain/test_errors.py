@@ -9,7 +9,7 @@ def test_a_refusal_without_a_message_has_that_of_its_class() -> None:
     assert str(ReferenceTaken("Taken.")) == "Taken."
 
 
-def test_an_invalid_input_says_all_that_is_wrong_with_it() -> None:
+def test_an_invalid_input_names_every_error() -> None:
     invalid = Invalid([FieldError(("a",), "one", "First."), FieldError(("b",), "two", "Second.")])
     assert str(invalid) == "`a`: first. `b`: second."
     assert [error.path for error in invalid.errors] == [("a",), ("b",)]
@@ -50,7 +50,7 @@ def test_a_fault_can_be_seen_from_the_document_around_it() -> None:
         (OrderStatus.CANCELED, OrderStatus.PAID, "nothing: it is final"),
     ],
 )
-def test_an_illegal_step_is_told_what_would_be_legal(
+def test_an_illegal_step_names_the_legal_ones(
     status: OrderStatus, wanted: OrderStatus, next_is: str
 ) -> None:
     refusal = IllegalTransition(status, wanted, status.next)
@@ -58,5 +58,5 @@ def test_an_illegal_step_is_told_what_would_be_legal(
     assert (refusal.current, refusal.allowed) == (status, status.next)
 
 
-def test_a_version_conflict_says_where_the_order_is() -> None:
+def test_a_version_conflict_names_the_current_version() -> None:
     assert "version 7" in str(VersionConflict(7))

@@ -122,7 +122,7 @@ def test_no_path_is_longer_than_the_longest_way() -> None:
 
 
 @given(st.lists(st.sampled_from([*OrderStatus, "process"]), max_size=12))
-def test_whatever_is_tried_in_whatever_order_the_numbers_add_up(
+def test_version_and_revision_are_right_after_any_sequence_of_attempts(
     tries: list[OrderStatus | Literal["process"]],
 ) -> None:
     order, history, writes = a_placed_order().order, [PENDING], 1

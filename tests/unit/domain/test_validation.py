@@ -46,7 +46,7 @@ def test_the_first_fault_of_a_value_counts() -> None:
         errors.raise_if_any()
 
 
-def test_a_wrong_total_keeps_its_name_only_where_nothing_else_is_wrong() -> None:
+def test_a_wrong_total_is_a_total_mismatch_only_if_nothing_else_is_wrong() -> None:
     errors = ValidationErrors()
     errors.add(TotalMismatch.code, "Does not add up.", "total_price")
     with pytest.raises(TotalMismatch):

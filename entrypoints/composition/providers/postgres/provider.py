@@ -1,7 +1,5 @@
 """The adapters over PostgreSQL."""
 
-from collections.abc import AsyncIterator
-
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.postgres.accounts import PostgresAccounts
@@ -28,14 +26,19 @@ from application.ports.retention import RetentionStore
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.providers.postgres.embedded import EmbeddedLifecycle
+from entrypoints.composition.providers.postgres.lifecycle import (
+    ExternalPostgres,
+    PostgresLifecycle,
+)
 from entrypoints.composition.remedies import naming
-from entrypoints.composition.startup_context import StartupContext
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.observability.metrics.scrape import PoolUse, StorageGauges
 from entrypoints.settings import Settings
 
 
 class PostgresProvider(Provider):
-    """Everything that is kept."""
+    """The lifecycle of PostgreSQL, and every port on it."""
 
     scope = Scope.APP
 
@@ -75,10 +78,13 @@ class PostgresProvider(Provider):
         return StorageGauges(outbox_admin.state, pool)
 
     @provide
-    async def database(
-        self, resources: StartupContext, settings: Settings
-    ) -> AsyncIterator[Database]:
-        """The pool of this process."""
-        database = Database(resources.database_url, settings.db_pool_size)
-        yield database
-        await database.close()
+    def lifecycle(self, settings: Settings) -> AnyOf[PostgresLifecycle, StorageLifecycle]:
+        """The PostgreSQL that the settings name, or else the embedded one."""
+        if settings.database_url is None:
+            return EmbeddedLifecycle(settings.data_dir, settings.db_pool_size)
+        return ExternalPostgres(settings.database_url, settings.db_pool_size)
+
+    @provide
+    def database(self, lifecycle: PostgresLifecycle) -> Database:
+        """The connections of this process; the lifecycle closes them."""
+        return lifecycle.database

@@ -2,14 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
 from adapters.postgres.database import Database
 from adapters.postgres.failures import is_permanent
-from adapters.postgres.suitability import UnsuitableDatabase, privileges_explained
 from application.errors import Unavailable
 from entrypoints.composition.errors import CannotStart, Misconfigured
 from entrypoints.observability.logs import logger
@@ -48,20 +45,6 @@ async def wait_for_postgresql(url: str) -> None:
             await asyncio.sleep(min(_RETRY_SECONDS, left))
     finally:
         await database.close()
-
-
-@contextmanager
-def unsuitable_database_refused() -> Iterator[None]:
-    """Refuse a database that the block found unable to hold the schema.
-
-    Raises:
-        Misconfigured: in place of the adapter's own error.
-    """
-    try:
-        with privileges_explained():
-            yield
-    except UnsuitableDatabase as error:
-        raise Misconfigured(str(error)) from error
 
 
 async def _failure_of(database: Database) -> BaseException | None:
