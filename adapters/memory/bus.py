@@ -1,4 +1,4 @@
-"""The message broker of a process that has no other."""
+"""The message broker of a process without Kafka."""
 
 import asyncio
 from collections import deque
@@ -17,8 +17,8 @@ CAPACITY: Final = 1_000
 CAPACITY_BYTES: Final = 32 * 1024 * 1024
 #: Size of a message beside its body: its key, its headers and their tables.
 MESSAGE_OVERHEAD_BYTES: Final = 2_048
-#: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
-_PATIENCE: Final = 5.0
+#: Seconds that a publisher waits for room. It holds a transaction of the outbox meanwhile.
+_PUBLISH_SECONDS: Final = 5.0
 _FULL: Final = "the in-process bus is full"
 
 
@@ -112,7 +112,7 @@ class MemoryBus:
         """
         acknowledged: dict[EventId, Placement] = {}
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PUBLISH_SECONDS):
                 for event in events:
                     await self._deliver(event)
                     acknowledged[event.id] = Placement(0, next(self._offsets))

@@ -29,7 +29,7 @@ class ProcessedMessagesTable:
         """Record keys."""
         self._recorded.update(keys)
 
-    def let_go(self, keys: Iterable[Key]) -> None:
+    def release(self, keys: Iterable[Key]) -> None:
         """Hold keys no longer, recorded or not."""
         for key in keys:
             del self._under_way[key]

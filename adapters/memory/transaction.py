@@ -1,4 +1,4 @@
-"""Transactions: what is written waits for the commit, which looks whether it still fits."""
+"""Transactions: writes are applied by the commit, which checks for conflicts."""
 
 from asyncio import Event, sleep
 from datetime import datetime
@@ -74,8 +74,8 @@ class _ProcessedMessages:
     def apply(self) -> None:
         self._storage.inbox.commit(self._added)
 
-    def let_go(self) -> None:
-        self._storage.inbox.let_go(self._added)
+    def release(self) -> None:
+        self._storage.inbox.release(self._added)
         self._ended.set()
 
 

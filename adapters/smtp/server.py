@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
-#: The values of `?starttls=`, as aiosmtplib knows them: None upgrades if the server offers it.
+#: The values of `?starttls=`, and of aiosmtplib's argument: None upgrades if the server offers it.
 _STARTTLS: Final[dict[str, bool | None]] = {"required": True, "auto": None, "off": False}
 
 
@@ -25,7 +25,7 @@ class SmtpServer:
 def parse_server(url: str) -> SmtpServer:
     """Parse `smtp[s]://[user:password@]host[:port][?starttls=required|auto|off]`.
 
-    STARTTLS is required with a password, unless the URL says otherwise, and else `auto`.
+    Without the parameter, STARTTLS is required if there is a password, and else `auto`.
 
     Raises:
         ValueError: the URL is invalid; the text does not contain its password.

@@ -5,7 +5,7 @@ from application.ports.tasks import TaskQueue
 
 
 class HandOverOrder:
-    """Add the order of an event to the task queue, which ignores an order that it knows."""
+    """Add the order of an event to the task queue, which ignores an order that is in it already."""
 
     def __init__(self, tasks: TaskQueue) -> None:
         self._tasks = tasks

@@ -9,14 +9,14 @@ from application.ports.leases import Leases
 from application.ports.retention import RetentionStore
 from application.ports.system import Clock, IdGenerator
 
-#: How long a replayed dead letter can still be looked at.
+#: How long a replayed dead letter is kept.
 DEAD_LETTERS_KEPT: Final = timedelta(days=7)
-#: How long an event of a processed order can still be published again.
+#: How long the payload of a processed order's event is kept, and can be replayed.
 PAYLOADS_KEPT: Final = timedelta(days=7)
-#: How long the inbox knows the messages of a consumer: longer than any message can be repeated, by
-#: the outbox (`PAYLOADS_KEPT`), by a dead letter, or by a broker. See docs/adr/0029.
+#: How long an inbox row is kept, if its consumer is not the processing of orders: longer than a
+#: message is repeated by the outbox (`PAYLOADS_KEPT`) or a broker. See docs/adr/0029.
 INBOX_KEPT: Final = timedelta(days=30)
-#: Rows of one transaction, so that nothing waits long for one.
+#: Rows of one transaction, which others may wait for.
 BATCH: Final = 1_000
 #: Seconds between two purges, over all processes.
 PERIOD_SECONDS: Final = 3600.0
@@ -37,10 +37,10 @@ class Purged:
 
 
 class PurgeExpired:
-    """Purge everything that is old enough, in small transactions; the facts of the outbox stay.
+    """Purge expired rows in small transactions; the facts of the outbox stay.
 
-    One process at a time purges, under a lease. A complete purge leaves its lease for another
-    hour, so that the next one is due an hour later, whatever restarts come in between.
+    One process at a time purges, under a lease. A complete purge renews its lease for an hour, so
+    that the next purge is due an hour later, even if processes restart in between.
     """
 
     def __init__(

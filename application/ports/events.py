@@ -14,7 +14,7 @@ from domain.order.status import OrderStatus
 class Placement:
     """The broker's address of a message: the number of a log, and the message's offset in it.
 
-    Only the broker's adapter knows what the numbers mean.
+    The application stores it and does not interpret it.
     """
 
     log: int
@@ -30,7 +30,7 @@ class PublishReport:
 
     #: Stored by the broker.
     acknowledged: Mapping[EventId, Placement] = field(default_factory=dict)
-    #: Refused by the broker, which would refuse them again; the value is the reason.
+    #: Rejected by the broker, which would reject them again; the value is the reason.
     rejected: Mapping[EventId, str] = field(default_factory=dict)
     #: Neither: the broker, or one of its logs, did not answer in time; the value is the reason. The
     #: broker may have stored them, so that publishing them again may repeat them.
@@ -81,7 +81,7 @@ class OutboxBatch(Protocol):
 
 
 class Outbox(Protocol):
-    """Events that were stored with what they tell of, and wait for the broker.
+    """Events that wait for the broker; each was stored in the transaction of its change.
 
     An event is eligible when no earlier one of its order is unpublished, so that the first
     deliveries of an order come in the order of its revisions, with any number of relays. Replays
@@ -89,7 +89,10 @@ class Outbox(Protocol):
     """
 
     def batch(self, size: int) -> AbstractAsyncContextManager[OutboxBatch]:
-        """At most `size` eligible events that no other relay holds. A relay that dies lets go."""
+        """Hold at most `size` eligible events that no other relay holds.
+
+        They are released when the block ends, or the process of the relay.
+        """
 
     async def has_work(self) -> bool:
         """Return whether an event waits, parked ones aside, or a debt to the cache.
@@ -102,10 +105,10 @@ class RelayWakeup(Protocol):
     """Wakes the relay after a commit, so that polling is only the safety net."""
 
     def notify(self) -> None:
-        """Say that there is something to publish. Never waits, never raises."""
+        """Wake the relay. Never waits, never raises."""
 
     async def wait(self, at_most: float) -> bool:
-        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
+        """Return True if notified since the last wait, False after `at_most` seconds."""
 
 
 class EventPublisher(Protocol):
@@ -114,21 +117,21 @@ class EventPublisher(Protocol):
     async def publish(self, events: Sequence[Event]) -> PublishReport:
         """Send events, and return the outcome of each within a bounded time.
 
-        Events of one order keep their order. A broker that is away is no exception: it leaves
-        all events `unreached`.
+        Events of one order keep their order. If the broker is unavailable, all events are
+        `unreached`; nothing is raised.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came from the broker, byte for byte."""
+    """A message, byte for byte."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    #: Where it is stored; None for a message that the broker did not store, or not yet.
+    #: The broker's address of the message; None if the broker has not stored it.
     placement: Placement | None = field(default=None, compare=False)
-    #: Why the client library cannot decode the record: then key, value and headers are missing.
+    #: The reason why the client library cannot decode it; then key, value and headers are missing.
     defect: str | None = None
 
     def header(self, name: str) -> bytes | None:
@@ -142,12 +145,12 @@ class EventSource(Protocol):
     async def receive(self) -> Sequence[Delivery]:
         """Return the messages after the committed ones, at least one; wait for them.
 
-        What was received and not committed comes again: a caller that fails, or is canceled,
-        between receiving and committing skips nothing. It waits also while the broker is away.
+        Uncommitted messages are received again: a caller that fails, or is canceled, between
+        receiving and committing skips nothing. It waits also while the broker is unavailable.
         """
 
     async def commit(self) -> None:
-        """Say that all that was received is dealt with, and need not come again."""
+        """Commit all received messages, so that they are not received again."""
 
     async def lag(self) -> Mapping[int, int]:
         """Return the number of uncommitted messages by log of the topic.
@@ -183,7 +186,7 @@ class ReceivedEvent:
     """An event of an order, as a consumer receives it.
 
     `id` is the same at every delivery of the event. `status` is the order's, right after the event;
-    None if this release does not know it.
+    None for a status of another release.
     """
 
     id: EventId

@@ -8,7 +8,7 @@ from entrypoints.processes.lease_release import releasing
 from entrypoints.processes.supervisor import every, with_database
 from libraries.asyncio_tools.heartbeat import beat
 
-#: Seconds between two looks at whether a purge is due.
+#: Seconds between two checks for a due purge.
 POLL_SECONDS: Final = 60.0
 
 

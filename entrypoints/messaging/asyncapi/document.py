@@ -14,37 +14,38 @@ from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-What becomes of orders, told on Kafka as CloudEvents 1.0 in the binary content mode: the attributes
-are headers of the record, its value is JSON, its key the order's id.
+The events of orders, published on Kafka as CloudEvents 1.0 in the binary content mode: the
+attributes are headers of the record, its value is JSON, its key the order's id.
 
-**Topics** have the names given here behind `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster is
-shared: with the prefix `shop-a.` it is `shop-a.new_order`. The same goes for the consumer group.
-Topics that are missing are made with the partitions given here, on up to three brokers, of which
-one may be away. Partitions are not to be added later: that would move orders from one to another.
+**Topics** have the names given here after `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster
+is shared: with the prefix `shop-a.` a topic is `shop-a.new_order`. The same applies to the
+consumer group. Missing topics are created with the partitions given here, on up to three brokers,
+one of which may be down. Do not add partitions later: that would change the partition of orders.
 
-**Delivery is at least once.** An event is stored with what it tells of, and sent (`acks=all`, by an
-idempotent producer) until it is acknowledged: it is late where Kafka was away, and never missing. A
-crash, or an operator's `orders outbox replay`, may repeat it, with the same `ce_id`.
+**Delivery is at least once.** An event is stored in the transaction of its change, and sent
+(`acks=all`, by an idempotent producer) until it is acknowledged. After an outage of Kafka it is
+late, but never missing. A crash, or an operator's `orders outbox replay`, may repeat it with the
+same `ce_id`.
 
-**Order.** The first deliveries of an order's events on a topic come in the order of their versions.
-Each value carries the order's `version`, so a consumer keeps the last that it has seen of an order
-and skips what is not newer. Between topics there is no order: a step may be heard of before
-the order.
+**Order.** The first deliveries of an order's events on a topic come in the order of their
+versions. Each value has the order's `version`. A consumer stores the last version that it has
+processed of an order, and skips an event that is not newer. There is no order between topics: a
+step may arrive before the order.
 
-**What is not here** may come: ignore headers and fields that you do not know, and types too.
+**Extensions** may be added: ignore headers, fields and types that you do not know.
 
-**Dead letters** are messages that nobody could act on, as they came, with `dlq_reason` and
+**Dead letters** are unchanged messages that no consumer could process, with `dlq_reason` and
 `dlq_attempts` beside their own headers.
 
-A service without `KAFKA_BOOTSTRAP_SERVERS` keeps its events in its own process.
+Without `KAFKA_BOOTSTRAP_SERVERS`, events stay in the process of the service.
 """
 
 _SERVER: Final = {
     "host": "{bootstrapServers}",
     "protocol": "kafka",
     "description": (
-        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*` say"
-        " how to be let in."
+        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
+        " configure the access."
     ),
     "variables": {
         "bootstrapServers": {
@@ -108,7 +109,7 @@ def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
         "title": message.title,
         "description": message.description,
         "headers": message.headers,
-        "payload": schema or {"description": "As it came."},
+        "payload": schema or {"description": "Unchanged."},
         "bindings": {"kafka": {"key": message.key, "bindingVersion": _BINDING}},
         "examples": [_example(name, each) for name, each in message.examples.items()],
     }
@@ -138,11 +139,11 @@ def _processing() -> dict[str, Any]:
     group = {"type": "string", "const": PROCESSING}
     return {
         "action": "receive",
-        "summary": "Process an order that was announced",
+        "summary": "Process a new order",
         "description": (
-            "`orders consume` hands each to the workers, and only then commits its offset. However"
-            " often an order is announced, its processing has its effect once. What announces no"
-            " order of this service becomes a dead letter, and holds up nothing."
+            "`orders consume` hands each order to the workers, and then commits its offset. The"
+            " processing has its effect once, however often the message comes. A message without an"
+            " order of this service becomes a dead letter, and blocks nothing."
         ),
         **_where(announcing),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},

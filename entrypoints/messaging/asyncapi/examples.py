@@ -1,4 +1,4 @@
-"""The messages that the document shows: made by the code that makes the real ones."""
+"""The examples of the document, made by the code that makes real messages."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
