@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, TypeVar
@@ -93,6 +94,14 @@ def brokers(text: str) -> str:
         host, _, port = broker.strip().rpartition(":")
         if not host or not port.isdigit() or int(port) > 65_535:
             raise ValueError("must be host:port[,host:port]")
+    return text
+
+
+def sender(text: str) -> str:
+    """Parse the address of a sender, with or without a name before it (RFC 5322)."""
+    local, _, domain = parseaddr(text)[1].rpartition("@")
+    if not local or not domain or not text.isprintable():
+        raise ValueError("must be an address such as shop@example.com")
     return text
 
 
