@@ -73,11 +73,18 @@ async def running_app(
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
-    async with _started(app):
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield App(client, container)
+    async with calling_app(app) as client:
+        yield App(client, container)
     await container.close()
+
+
+@asynccontextmanager
+async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Start an ASGI application, and call it without a socket."""
+    async with _started(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
 
 
 async def opened_api(container: AsyncContainer) -> None:

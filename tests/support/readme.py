@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-README: Final = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT: Final = Path(__file__).parents[2]
+README: Final = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
