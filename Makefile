@@ -31,7 +31,7 @@ test-containers: ## The same, on servers in containers, and on no others (testco
 test-compose: ## Bring compose.yaml up and hurt it; needs an engine with Compose
 	@sh tools/environment.sh dev
 	@docker compose version >/dev/null && docker info >/dev/null
-	@$(VENV)/python -m pytest -v tests/compose/the_stack.py
+	@$(VENV)/python -m pytest -v tests/compose/stack_tests.py
 
 test-clients: ## Walk the whole flow with curl, Go, Java, Node and requests; each must be there
 	@sh tools/environment.sh dev

@@ -1,4 +1,4 @@
-"""How the ports are kept: one package for each technology, none of which knows another.
+"""Implementations of the ports: one package for each technology. None imports another.
 
 May import the application, the domain and the one library that it adapts.
 """

@@ -1,5 +1,6 @@
-"""What the service does: one use case a file, named for what it does, and the ports it needs.
+"""The use cases, one a file, and the ports that they need.
 
-A use case reads as a script; what it touches outside comes in as a port (`application.ports`).
+A use case is a script: get, check, change, save. It reaches storage, broker, clock and all other
+technology through ports (`application.ports`).
 May import the domain and the standard library, nothing else.
 """

@@ -1,4 +1,4 @@
-"""An order in the shapes in which it leaves the process: stored, shown, told to others."""
+"""The forms of an order outside the domain: record, document, event."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,18 +16,20 @@ Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class OrderDocument:
-    """An order as its readers see it: ready bytes, and what must be known without decoding them."""
+    """An order as the API shows it: encoded bytes, and the facts that the service needs of them."""
 
     owner: UserId
+    version: int  # counts the steps of the lifecycle
     revision: int  # rises at every write, processing included
-    etag: str
+    is_processed: bool
     body: bytes
 
 
 class OrderRecord(NamedTuple):
-    """An order as it is stored: flat, its lines already the JSON text that its readers see.
+    """An order as it is stored: flat, with its lines as the JSON text of the document.
 
-    A tuple, for a list of orders makes two hundred of them, and nothing immutable is made faster.
+    It is a tuple because a list makes two hundred records, and no other immutable type is created
+    faster.
     """
 
     id: OrderId
@@ -46,12 +48,12 @@ class OrderRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A fact as it is told to others: one row of the outbox, one message.
+    """One row of the outbox, which becomes one message.
 
-    `subject` is the order that it tells of (or a dead letter, of its own copy), and `revision`
-    orders the events of one subject; `id` is the same at every delivery of this event. `original`
-    is set if the message is a copy of another and must look like it. A `payload` of None is a null
-    value (a tombstone). `is_replay` is set if the event was published before.
+    `subject` is the id of the order (or of the dead letter, for its copy), and `revision` orders
+    the events of one subject; `id` is the same at every delivery of this event. `original` is set
+    if the message is a copy of another message. A `payload` of None is a null value (a tombstone).
+    `is_replay` is set if the event was published before.
     """
 
     id: EventId
@@ -77,7 +79,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
-    """All that one write of an order leaves behind; an adapter stores it whole or not at all."""
+    """One write of an order, rendered. An adapter stores all of it or nothing."""
 
     record: OrderRecord
     document: OrderDocument

@@ -1,4 +1,4 @@
-"""Refusals that are no rule of the domain: who you are, how often you ask, what is out of reach."""
+"""Refusals outside the domain: authentication, rate limits, and servers out of reach."""
 
 from typing import ClassVar, Final
 
@@ -8,52 +8,38 @@ from domain.errors import OrderServiceError
 class InvalidCredentials(OrderServiceError):
     """The address or the password is wrong."""
 
-    code = "invalid-credentials"
-
 
 class NotAuthenticated(OrderServiceError):
     """The access token is not valid."""
-
-    code = "token-invalid"
 
 
 class TokenMissing(NotAuthenticated):
     """The request needs an access token."""
 
-    code = "token-missing"
-
 
 class TokenExpired(NotAuthenticated):
     """The access token has expired."""
 
-    code = "token-expired"
-
 
 class NotYourOrders(OrderServiceError):
-    """Other people's orders are for staff alone."""
-
-    code = "not-your-orders"
+    """Only staff may list the orders of other users."""
 
 
 class NoSuchAccount(OrderServiceError):
     """There is no account with this address."""
 
-    code = "no-such-account"
-
 
 class RateLimited(OrderServiceError):
-    """You have asked too often."""
-
-    code = "rate-limited"
+    """Too many requests."""
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(f"Try again in {retry_after} s.")
 
 
-#: What `Unavailable` says of a change that had not left the process, or was rolled back.
+#: The message of `Unavailable` if the change was not sent, or was rolled back.
 NOTHING_CHANGED: Final = "The service cannot answer just now; nothing was changed."
-#: What it says of a change that was sent and not answered.
+#: The message of `Unavailable` if the change was sent and the response is missing.
 OUTCOME_UNKNOWN: Final = (
     "It may or may not have been done. Look for it, or repeat the request with the same reference."
 )
@@ -62,11 +48,9 @@ OUTCOME_UNKNOWN: Final = (
 class Unavailable(OrderServiceError):
     """The service cannot answer just now."""
 
-    code = "unavailable"
-
-    #: Seconds after which trying again makes sense.
+    #: Seconds after which a retry is useful.
     retry_after = 1
-    #: The server that is out of reach, in the words of a log.
+    #: The server that is out of reach, as the log names it.
     server: ClassVar[str] = "the database"
 
 
@@ -76,17 +60,27 @@ class QueueUnavailable(Unavailable):
     server = "the task queue"
 
 
+class MailServerUnavailable(Unavailable):
+    """The mail server is out of reach, or accepts no mail of this service."""
+
+    server = "the mail server"
+
+
+class MailRejected(Exception):
+    """The mail server refuses a mail or its recipient."""
+
+
 class ConcurrentUpdate(Unavailable):
     """Another change came first; nothing was changed."""
 
-    code = "concurrent-update"
+    server = ""  # a lost race is no outage
 
 
 class BrokerUnavailable(Exception):
-    """The message broker does not answer; no caller of the service ever hears of it."""
+    """The message broker does not answer. It is handled within the service."""
 
     server: ClassVar[str] = "the message broker"
 
 
 class ProcessingFailed(Exception):
-    """The order's own processing failed, by the error that caused this one: it counts."""
+    """The processing of an order failed; the cause is the error. It counts as an attempt."""

@@ -1,5 +1,5 @@
-"""The rules of an order service: what an order is, how it may change, what it costs, who may do it.
+"""The rules of an order service: orders, their lifecycle, money, accounts and permissions.
 
-Pure: no I/O, no clock, no randomness, no async. Times and ids come in as arguments.
+Pure: no I/O, no clock, no randomness, no async. Times and ids are arguments.
 May import the standard library and itself, nothing else.
 """

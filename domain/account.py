@@ -1,4 +1,4 @@
-"""Accounts: who may log in, and as what."""
+"""Accounts and the rules of their passwords."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.text import parse_text
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 128
 #: A character in NFC is at most four code points when it is decomposed. A longer text is not
-#: normalised: the time for that may grow with the square of its length.
+#: normalised, because the time may grow with the square of its length.
 _LONGEST_SPELLING: Final = 4 * MAX_PASSWORD
 
 #: RFC 5321, section 4.5.3.1: a path of 256 octets, less its angle brackets.
@@ -20,8 +20,8 @@ MAX_EMAIL: Final = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User:
-    """An account. `email` is normalised, so that two spellings of one address are one account."""
+class Account:
+    """An account. `email` is normalised: two spellings of one address are one account."""
 
     id: UserId
     email: str
@@ -31,17 +31,17 @@ class User:
 
     @property
     def actor(self) -> Actor:
-        """The account's owner, acting."""
+        """The owner of the account as an actor."""
         return Actor.of_role(self.id, self.role)
 
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:
-    """A password in its normal form, which has `minimum` to 128 characters.
+    """Return a password in its normal form, which has `minimum` to 128 characters.
 
-    NIST SP 800-63B asks for length and for no rules of composition.
+    NIST SP 800-63B requires a length and no rules of composition.
 
     Raises:
-        Invalid: it is not.
+        Invalid: the value is no string, too short or too long.
     """
     if isinstance(value, str) and len(value) <= _LONGEST_SPELLING:
         value = normal_password(value)
@@ -49,9 +49,10 @@ def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:
 
 
 def normal_password(text: str) -> str:
-    """The one form of a password that keyboards spell differently (RFC 8265, OpaqueString).
+    """Return the normal form of a password (RFC 8265, OpaqueString).
 
-    Every space is an ASCII space, and the text is in NFC.
+    Keyboards encode the same characters differently. In the normal form every space is an ASCII
+    space, and the text is in NFC.
     """
     if text.isascii():
         return text

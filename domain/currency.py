@@ -1,7 +1,7 @@
-"""ISO 4217: the currencies that a price may be in, and how many minor digits each has."""
+"""The currencies of ISO 4217 and their numbers of minor digits."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from domain.errors import Invalid
 
@@ -21,27 +21,30 @@ _CODES_BY_DIGITS: Final = {
     4: "CLF UYW",
 }
 
-#: Minor digits of every currency: USD 2, JPY 0, KWD 3.
-MINOR_DIGITS: Final = {
-    code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency of ISO 4217 and the number of digits behind its decimal point."""
+    """A currency of ISO 4217; `digits` is the number of digits after the decimal point."""
 
     code: str
     digits: int
 
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """The currency with this code.
+    @staticmethod
+    def parse(value: object) -> "Currency":
+        """Return the currency with this code.
 
         Raises:
-            Invalid: ISO 4217 has no such code, in capitals.
+            Invalid: the value is no active code of ISO 4217 in capitals.
         """
-        digits = MINOR_DIGITS.get(value) if isinstance(value, str) else None
-        if digits is None:
+        currency = CURRENCIES.get(value) if isinstance(value, str) else None
+        if currency is None:
             raise Invalid.value("unknown-currency", "Must be an ISO 4217 code such as USD.")
-        return cls(str(value), digits)
+        return currency
+
+
+#: Every currency by its code: USD has 2 minor digits, JPY 0, KWD 3.
+CURRENCIES: Final = {
+    code: Currency(code, digits)
+    for digits, codes in _CODES_BY_DIGITS.items()
+    for code in codes.split()
+}

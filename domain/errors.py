@@ -1,4 +1,4 @@
-"""Every refusal of the service descends from `OrderServiceError` and carries a stable code."""
+"""The base class of every refusal, the refusals by the domain, and the errors of single values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,42 +6,35 @@ from typing import ClassVar, Final, Self
 
 from domain.order.status import OrderStatus
 
-#: Where in a document a value stands: the steps of an RFC 6901 pointer, unescaped.
+#: The position of a value in a document: the steps of an RFC 6901 pointer, unescaped.
 Path = tuple[str | int, ...]
 
 
 class OrderServiceError(Exception):
-    """A refusal that the service means: never a bug, always safe to show to the caller.
+    """A deliberate refusal: never a bug, and always safe to show to the caller.
 
-    The first line of a subclass's docstring is its title; `code` is what clients may branch on.
+    The message of a refusal that is raised without one is the first line of its class's docstring.
     """
 
-    code: ClassVar[str]
-
-    @classmethod
-    def title(cls) -> str:
-        """The refusal in a few words, the same for every occurrence (RFC 9457, `title`)."""
-        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
-
     def __str__(self) -> str:
-        """What happened; where nobody said more, the title."""
-        return super().__str__() or f"{self.title()}."
+        """Return the message."""
+        return super().__str__() or (self.__doc__ or "").partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with one value of an input."""
+    """One error in one value of an input."""
 
     path: Path
     code: str
     detail: str
 
     def under(self, *prefix: str | int) -> Self:
-        """The same fault, seen from a document that holds the value at `prefix`."""
+        """Return the same error for a document that has the value at `prefix`."""
         return type(self)((*prefix, *self.path), self.code, self.detail)
 
 
-#: Faults that the sentence about them names; the rest are only counted.
+#: The message names this many errors; the others are only counted.
 _MOST_NAMED: Final = 10
 _LONGEST_NAME: Final = 64
 
@@ -53,7 +46,7 @@ def _described(errors: Sequence[FieldError]) -> str:
 
 
 def _clause(error: FieldError) -> str:
-    """The fault with its place: "`status`: must be given.", "`/items/0/name`: must be given."."""
+    """Return the error with its place, such as "`/items/0/name`: must be given."."""
     if not error.path:
         return error.detail
     name = "".join(f"/{step}" for step in error.path) if error.path[1:] else str(error.path[0])
@@ -65,9 +58,7 @@ def _clause(error: FieldError) -> str:
 
 
 class Invalid(OrderServiceError):
-    """The request is well-formed, but what it says is not valid."""
-
-    code = "invalid-request"
+    """The request is well-formed, but not valid."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
@@ -75,26 +66,23 @@ class Invalid(OrderServiceError):
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:
-        """One fault of the value at hand; whoever knows where it stands adds the path."""
+        """Return an error of one value. The caller adds the path (`FieldError.under`)."""
         return cls([FieldError((), code, detail)])
 
 
 class TotalMismatch(Invalid):
     """The total is not the sum of the lines."""
 
-    code = "total-mismatch"
+    #: The code of its one field error.
+    code: ClassVar[str] = "total-mismatch"
 
 
 class OrderNotFound(OrderServiceError):
     """There is no such order, or it is not yours to see."""
 
-    code = "order-not-found"
-
 
 class IllegalTransition(OrderServiceError):
     """The order's lifecycle has no such step."""
-
-    code = "illegal-transition"
 
     def __init__(
         self, current: OrderStatus, wanted: OrderStatus, allowed: Iterable[OrderStatus]
@@ -108,8 +96,6 @@ class IllegalTransition(OrderServiceError):
 class VersionConflict(OrderServiceError):
     """The precondition of the change does not match the order's version."""
 
-    code = "version-conflict"
-
     def __init__(self, version: int, detail: str = "") -> None:
         self.version = version
         super().__init__(
@@ -118,18 +104,12 @@ class VersionConflict(OrderServiceError):
 
 
 class StatusForbidden(OrderServiceError):
-    """The status policy leaves this step to somebody else."""
-
-    code = "status-policy"
+    """The status policy reserves this step for staff."""
 
 
 class ReferenceTaken(OrderServiceError):
     """You already have an order with this reference."""
 
-    code = "reference-taken"
-
 
 class EmailTaken(OrderServiceError):
     """There is already an account with this address."""
-
-    code = "email-taken"

@@ -1,4 +1,4 @@
-"""Identities. UUID version 7 (RFC 9562): made by the application, in the order of creation."""
+"""Types of ids. All are UUIDs version 7 (RFC 9562), which sort by the time of creation."""
 
 from typing import NewType
 from uuid import UUID

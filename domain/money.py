@@ -1,4 +1,4 @@
-"""Money: exact amounts of one currency. No binary float ever holds one."""
+"""Money: exact decimal amounts of one currency, never binary floats."""
 
 import re
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from domain.errors import Invalid
 
 MAX_AMOUNT: Final = Decimal("999999999.99")
 
-#: A number as JSON writes it (RFC 8259, section 6), in ASCII: no `+`, no `_`, no spaces, no NaN.
+#: A number of JSON (RFC 8259, section 6), in ASCII: no `+`, no `_`, no spaces, no NaN.
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-#: Digits of a result: ten times as many as any amount has. A value may be written with more.
+#: Digits of a result: ten times as many as any amount has. The input may have more.
 _PRECISION: Final = 128
 _EXACT: Final = Context(prec=_PRECISION, traps=[Inexact, InvalidOperation])
 
 
 def parse_amount(value: object) -> Decimal:
-    """The exact number that a JSON number or a decimal text stands for, between 0 and the maximum.
+    """Return the exact value of a JSON number or a decimal string.
 
     Raises:
-        Invalid: no number, not finite, negative or above `MAX_AMOUNT`.
+        Invalid: the value is no number, not finite, negative or above `MAX_AMOUNT`.
     """
     amount = _number(value)
     if not 0 <= amount <= MAX_AMOUNT:
@@ -44,24 +44,24 @@ def _decimal(text: str) -> Decimal:
     try:
         if _NUMBER.fullmatch(text):
             return Decimal(text)
-    except InvalidOperation:  # an exponent beyond even Decimal's
+    except InvalidOperation:  # the exponent is too large even for Decimal
         pass
     raise Invalid.value("not-a-number", "Must be a decimal number such as 19.90.")
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount with exactly the digits that its currency has: `19.90`, never `19.9`."""
+    """An amount with exactly the digits of its currency: `19.90`, never `19.9`."""
 
     amount: Decimal
     currency: Currency
 
     @classmethod
     def of(cls, amount: Decimal, currency: Currency) -> Self:
-        """`amount` with the currency's digits; its value does not change.
+        """Return `amount` with the digits of the currency; its value does not change.
 
         Raises:
-            Invalid: it has more digits than the currency.
+            Invalid: the amount has more digits than the currency.
         """
         try:
             exact = amount.quantize(Decimal((0, (1,), -currency.digits)), context=_EXACT)
@@ -70,18 +70,18 @@ class Money:
                 "too-many-digits",
                 f"{currency.code} has {currency.digits} digits behind the decimal point.",
             ) from None
-        # A zero may have come with a sign; an amount is written without one.
+        # The input may be a zero with a sign; an amount has none.
         return cls(exact or abs(exact), currency)
 
     @classmethod
     def parse(cls, value: object, currency: Currency) -> Self:
-        """Money from a JSON number or a decimal text.
+        """Return the money of a JSON number or a decimal string.
 
         Raises:
-            Invalid: as `parse_amount` and `of` say.
+            Invalid: see `parse_amount` and `of`.
         """
         return cls.of(parse_amount(value), currency)
 
     def times(self, quantity: int) -> Self:
-        """The price of `quantity` pieces."""
+        """Return the price of `quantity` units."""
         return type(self)(self.amount * quantity, self.currency)

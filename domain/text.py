@@ -1,4 +1,4 @@
-"""Texts that a person or a program gave us."""
+"""Strings of an input."""
 
 import re
 from typing import Final
@@ -9,10 +9,10 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_text(value: object, minimum: int, maximum: int) -> str:
-    """A text of `minimum` to `maximum` characters (code points) that PostgreSQL can keep.
+    """Return a string of `minimum` to `maximum` code points that PostgreSQL can store.
 
     Raises:
-        Invalid: it is no text, too short, too long, or holds NUL or half a character.
+        Invalid: the value is no string, too short or too long, or has a NUL or a lone surrogate.
     """
     if not isinstance(value, str):
         raise Invalid.value("wrong-type", "Must be a string.")

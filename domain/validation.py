@@ -1,4 +1,4 @@
-"""Reading many values and naming everything that is wrong with them, not only the first."""
+"""Parse many values and collect every error, not only the first."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class ValidationErrors:
-    """Collects what is wrong with the values of one input; the first fault of a value counts."""
+    """The errors in the values of one input. Only the first error of each value is kept."""
 
     def __init__(self) -> None:
         #: A field, a parameter and a header may have one name.
@@ -17,11 +17,11 @@ class ValidationErrors:
 
     @property
     def count(self) -> int:
-        """How many values have a fault so far."""
+        """The number of values with an error so far."""
         return len(self._found)
 
     def parse(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
-        """What `parser` makes of `value`, or None with its faults noted under `path`."""
+        """Return the parsed value, or None after adding the parser's errors under `path`."""
         try:
             return parser(value)
         except Invalid as invalid:
@@ -29,11 +29,11 @@ class ValidationErrors:
             return None
 
     def optional(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
-        """As `parse`, where leaving the value out is fine."""
+        """As `parse`, for a value that may be None."""
         return None if value is None else self.parse(parser, value, *path)
 
     def collect(self, parser: Callable[..., T], *values: object) -> T | None:
-        """As `parse`, for a parser of several values whose faults know their own paths."""
+        """As `parse`, for a parser of several values, whose errors have their own paths."""
         try:
             return parser(*values)
         except Invalid as invalid:
@@ -41,31 +41,31 @@ class ValidationErrors:
             return None
 
     def add(self, code: str, detail: str, *path: str | int) -> None:
-        """Note a fault that no single value's parser can see."""
+        """Add an error that no parser of a single value can find."""
         self.extend([FieldError(path, code, detail)])
 
-    def extend(self, faults: Iterable[FieldError]) -> None:
-        """Note faults that were found elsewhere in the same input."""
-        for error in faults:
+    def extend(self, errors: Iterable[FieldError]) -> None:
+        """Add errors that were found elsewhere in the same input."""
+        for error in errors:
             self._found.setdefault((type(error), error.path), error)
 
     def require(self, value: T | None) -> T:
-        """`value`, which was read without a fault.
+        """Return a parsed value if the whole input is valid.
 
         Raises:
-            Invalid: some value had one.
+            Invalid: some value has an error.
         """
         self.raise_if_any()
         if value is None:
-            raise ValueError("a parser noted no fault and returned nothing")
+            raise ValueError("a parser returned nothing and added no error")
         return value
 
     def raise_if_any(self) -> None:
-        """Refuse the input where anything was noted.
+        """Raise if any error was added.
 
         Raises:
-            Invalid: with every fault that was noted.
-            TotalMismatch: that is all that is wrong.
+            Invalid: with every error.
+            TotalMismatch: the only error is that the total is not the sum of the lines.
         """
         if self._found:
             only_total = all(error.code == TotalMismatch.code for error in self._found.values())

@@ -1,4 +1,4 @@
-"""Settings in a file: `.env`, in UTF-8."""
+"""Read settings from a file in UTF-8, by python-dotenv."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -14,9 +14,9 @@ def read_environment_file(path: Path) -> Mapping[str, str]:
     """Return the file's settings; none if there is no such file.
 
     Raises:
-        ValueError: it cannot be read, is not UTF-8, or has a line that is no setting.
+        ValueError: the file cannot be read, is not UTF-8, or has a line that is no setting.
     """
-    if path.is_dir():  # some keep a virtual environment there
+    if path.is_dir():  # some people name their virtual environment so
         return {}
     text = _text(path)
     bad = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]

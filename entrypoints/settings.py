@@ -1,7 +1,7 @@
-"""The settings: every one of them in one table, read from the environment and from `.env`."""
+"""All settings in one table, read from the environment and from `.env` (ADR 25)."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -10,187 +10,205 @@ from typing import Any, Final
 
 from application.ports.limits import Limit
 from domain.order.policy import StatusPolicy
-from entrypoints import setting_readers as read
+from entrypoints import setting_parsers as parse
 from entrypoints.composition import addresses
 from entrypoints.environment_file import read_environment_file
 
-_BACKING: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
+_BACKING_SERVICES: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
 
 
 class BadSettings(Exception):
-    """Settings that the service cannot run with: `faults` names each, and what is wrong with it."""
+    """Settings that the service cannot run with; `errors` has a sentence for each, by name."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
-        lines = "\n".join(f"  {name}: {fault}" for name, fault in self.errors.items())
+        lines = "\n".join(f"  {name}: {error}" for name, error in self.errors.items())
         super().__init__(f"These settings are wrong or missing:\n{lines}")
 
 
-def _setting(reader: Callable[[str], Any], default: str, meaning: str) -> Any:
-    return field(metadata={"read": reader, "default": default, "meaning": meaning})
+def _setting(parser: Callable[[str], Any], default: str, meaning: str) -> Any:
+    return field(metadata={"parse": parser, "default": default, "meaning": meaning})
+
+
+def _optional(parser: Callable[[str], Any], meaning: str) -> Any:
+    return _setting(lambda text: parser(text) if text else None, "", meaning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says, read and checked; durations in the types of Python."""
+    """The settings, parsed and checked."""
 
-    database_url: str | None = _setting(
-        read.optional(addresses.postgresql),
-        "",
+    database_url: str | None = _optional(
+        addresses.postgresql,
         "PostgreSQL: `postgresql+asyncpg://user:password@host:5432/orders`, libpq's parameters"
         " and several hosts (`host1:5432,host2:5432`) too"
-        " ([which ones](docs/operations.md#addresses)). Unset: a real PostgreSQL of our own, its"
-        " data under `DATA_DIR`",
+        " ([list](docs/operations.md#addresses)). Unset: an embedded PostgreSQL with its data in"
+        " `DATA_DIR`",
     )
-    redis_url: str | None = _setting(
-        read.optional(addresses.redis),
-        "",
+    redis_url: str | None = _optional(
+        addresses.redis,
         "Redis, or a node of a Redis Cluster, for cache, limits and tasks:"
         " `redis://host:6379/0`. Unset: in-process",
     )
-    kafka_bootstrap_servers: str | None = _setting(
-        read.optional(read.brokers), "", "Kafka: `host:port[,host:port]`. Unset: in-process"
+    kafka_bootstrap_servers: str | None = _optional(
+        parse.brokers, "Kafka: `host:port[,host:port]`. Unset: in-process"
     )
-    kafka_security_protocol: str | None = _setting(
-        read.optional(read.choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")),
-        "",
-        "`PLAINTEXT` (also where unset), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+    kafka_security_protocol: str | None = _optional(
+        parse.one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+        "`PLAINTEXT` (also if unset), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
     )
-    kafka_sasl_mechanism: str | None = _setting(
-        read.optional(read.choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
-        "",
+    kafka_sasl_mechanism: str | None = _optional(
+        parse.one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
         "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`",
     )
-    kafka_sasl_username: str | None = _setting(read.optional(read.text), "", "The user, with SASL")
-    kafka_sasl_password: str | None = _setting(
-        read.optional(read.text), "", "The password, with SASL"
-    )
-    kafka_ssl_cafile: str | None = _setting(
-        read.optional(addresses.authorities), "", "A file of authorities to trust, with SSL"
+    kafka_sasl_username: str | None = _optional(str, "The user for SASL")
+    kafka_sasl_password: str | None = _optional(str, "The password for SASL")
+    kafka_ssl_cafile: str | None = _optional(
+        addresses.authorities, "A file of certificate authorities, with SSL"
     )
     kafka_topic_prefix: str = _setting(
-        read.topic_prefix, "", "Before every topic and group, for those who share a cluster"
-    )
-    redis_prefix: str = _setting(read.text, "", "Before every key, for those who share a Redis")
-    jwt_secret_key: bytes | None = _setting(
-        read.optional(read.secret),
+        parse.matching(
+            r"[A-Za-z0-9._-]{0,200}", "must have at most 200 of the characters A-Z a-z 0-9 . _ -"
+        ),
         "",
-        "Signs the tokens; at least 32 bytes. Required with `DATABASE_URL`, else made at random",
+        "Prefix of all topics and consumer groups, for a shared cluster",
     )
-    jwt_secret_key_file: bytes | None = _setting(
-        read.optional(read.secret_file), "", "A file that holds it instead"
+    redis_prefix: str = _setting(str, "", "Prefix of all keys, for a shared Redis")
+    smtp_url: str | None = _optional(
+        addresses.smtp,
+        "A mail server, for a mail to its owner when an order ships:"
+        " `smtp://user:password@host:587`, `smtps://…`. `?starttls=` is `required` (also if unset,"
+        " with a password), `auto` or `off`. Unset: no mail",
     )
+    smtp_from: str | None = _optional(
+        parse.sender, "The sender of the mails: `shop@example.com`, or `Shop <shop@example.com>`"
+    )
+    jwt_secret_key: bytes | None = _optional(
+        parse.secret,
+        "Signs the tokens; at least 32 bytes. Required with `DATABASE_URL`, else generated",
+    )
+    jwt_secret_key_file: bytes | None = _optional(parse.secret_file, "A file with that key instead")
     jwt_previous_secret_keys: tuple[bytes, ...] = _setting(
-        read.secrets, "", "Earlier keys, separated by commas: they still verify, and never sign"
-    )
-    data_dir: Path | None = _setting(
-        read.optional(Path),
+        parse.comma_separated(parse.secret),
         "",
-        "Where the embedded mode keeps its data: `./var`, or a system place where root runs it"
-        " from a folder that nobody else can enter",
+        "Earlier keys, separated by commas: they verify tokens, but sign none",
     )
-    host: str = _setting(read.text, "127.0.0.1", "The address to listen on")
-    port: int = _setting(read.whole(0, 65_535), "8000", "The port to listen on")
+    data_dir: Path | None = _optional(
+        Path,
+        "The folder with the embedded mode's data: `./var`, or a system folder if root runs the"
+        " service in a folder that only root can enter",
+    )
+    host: str = _setting(str, "127.0.0.1", "The address to listen on")
+    port: int = _setting(parse.whole_number(0, 65_535), "8000", "The port to listen on")
     workers: int = _setting(
-        read.whole(1, 256), "1", "Processes of the API; more than one needs all three services"
+        parse.whole_number(1, 256),
+        "1",
+        "Processes of the API; more than one needs all three services",
     )
     keep_alive: int = _setting(
-        read.whole(1, 86_400),
+        parse.whole_number(1, 86_400),
         "75",
-        "Seconds for which an idle connection is kept; more than the balancer in front keeps"
-        " its own",
+        "Seconds until an idle connection is closed; more than the load balancer's own timeout",
     )
-    admin_port: int | None = _setting(
-        read.optional(read.whole(1, 65_535)),
-        "",
+    admin_port: int | None = _optional(
+        parse.whole_number(1, 65_535),
         "The port of `/health/`, `/health/ready/` and `/metrics` of relay, consumer and worker."
         " Unset: off",
     )
     access_token_ttl: int = _setting(
-        read.whole(1, 31_536_000), "1800", "Seconds for which an access token is valid"
+        parse.whole_number(1, 31_536_000), "1800", "Lifetime of an access token in seconds"
     )
     refresh_token_ttl: int = _setting(
-        read.whole(1, 315_360_000), "2592000", "Seconds for which a refresh token is valid"
+        parse.whole_number(1, 315_360_000), "2592000", "Lifetime of a refresh token in seconds"
     )
     cache_ttl: int = _setting(
-        read.whole(1, 31_536_000), "300", "Seconds for which an order is cached"
+        parse.whole_number(1, 31_536_000), "300", "Lifetime of a cached order in seconds"
     )
     rate_limit_orders: Limit | None = _setting(
-        read.limit("orders"),
+        parse.rate_limit("orders"),
         "60/minute",
         "Orders that a user may create: `N/second`, `N/minute`, `N/hour`, `N/day` or `off`",
     )
     rate_limit_login: Limit | None = _setting(
-        read.limit("login"),
+        parse.rate_limit("login"),
         "10/minute",
-        "Failed logins of one account from one address; ten times that for one account, and for"
-        " one address, over all",
+        "Failed logins of one account from one address; ten times that for one account in all,"
+        " and for one address in all",
     )
     rate_limit_register: Limit | None = _setting(
-        read.limit("register"), "30/minute", "Accounts that may be opened from one address"
+        parse.rate_limit("register"), "30/minute", "Registrations from one address"
     )
     rate_limit_default: Limit | None = _setting(
-        read.limit("default"), "1200/minute", "Everything else, by user or else by address"
+        parse.rate_limit("default"), "1200/minute", "All other requests, by user or else by address"
     )
     status_policy: StatusPolicy = _setting(
-        lambda text: StatusPolicy(read.choice(*StatusPolicy)(text)),
+        lambda text: StatusPolicy(parse.one_of(*StatusPolicy)(text)),
         "owner",
-        "Who sets an order's status: `owner`, or `staff` (owners may only cancel)",
+        "Permission to set an order's status: `owner`, or `staff` (owners may only cancel)",
     )
     processing_delay: timedelta = _setting(
-        read.seconds, "2", "Seconds that the simulated fulfilment takes"
+        parse.seconds, "2", "Duration of the simulated fulfilment in seconds"
     )
     sweep_after: timedelta = _setting(
-        read.seconds,
+        parse.seconds,
         "60",
-        "Seconds after which a published, unprocessed order is handed over again",
+        "Seconds until a published, unprocessed order is requeued",
     )
     stuck_after: timedelta = _setting(
-        read.seconds, "300", "Seconds after which the audit calls an unprocessed order stuck"
+        parse.seconds, "300", "Seconds until the audit reports an unprocessed order as stuck"
     )
     db_pool_size: int = _setting(
-        read.whole(2, 1000), "10", "Connections to PostgreSQL that one process may hold"
+        parse.whole_number(2, 1000),
+        "10",
+        "Maximum number of PostgreSQL connections of a process",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
-        read.networks,
+        parse.networks,
         "",
-        "Networks whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Prefix` are believed,"
+        "Networks whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Prefix` are trusted,"
         " separated by commas",
     )
     root_path: str = _setting(
-        read.path_prefix,
+        parse.path_prefix,
         "",
-        "The path prefix that a proxy strips, such as `/shop`: links, `Location` and `/docs` carry"
-        " it",
+        "The path prefix that a proxy strips, such as `/shop`; links, `Location` and `/docs`"
+        " include it",
     )
     cors_origins: tuple[str, ...] = _setting(
-        read.origins, "", "Origins whose pages may call the API, separated by commas"
-    )
-    orders_providers: str | None = _setting(
-        read.optional(read.reference),
+        parse.comma_separated(
+            parse.matching(
+                r"\*|[a-z][a-z0-9+.-]*://[^/?#@\s]+",  # RFC 6454, section 6.1
+                "must be origins such as https://shop.example.com, without a path",
+            )
+        ),
         "",
+        "Origins whose pages may call the API, separated by commas",
+    )
+    orders_providers: str | None = _optional(
+        parse.reference,
         "`module:attribute` of dishka providers that replace adapters, in every role and command",
     )
-    default_currency: str = _setting(read.currency, "USD", "ISO 4217, where an order names none")
+    default_currency: str = _setting(
+        parse.currency, "USD", "ISO 4217 code for orders without a currency"
+    )
     log_level: str = _setting(
-        lambda text: read.choice("DEBUG", "INFO", "WARNING", "ERROR")(text.upper()),
+        lambda text: parse.one_of("DEBUG", "INFO", "WARNING", "ERROR")(text.upper()),
         "INFO",
         "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     )
     log_format: str = _setting(
-        read.log_format, "", "`console` or `json`; unset: as fits a terminal"
+        parse.log_format, "", "`console` or `json`. Unset: `console` on a terminal, else `json`"
     )
 
     @property
     def missing_services(self) -> tuple[str, ...]:
         """The names of the settings of backing services that are not set."""
-        return tuple(name.upper() for name in _BACKING if getattr(self, name) is None)
+        return tuple(name.upper() for name in _BACKING_SERVICES if getattr(self, name) is None)
 
     @property
-    def described(self) -> dict[str, str]:
-        """Which adapters and which policy a process runs with; no address, and no password."""
+    def summary(self) -> dict[str, str]:
+        """The adapters beside the storage, and the status policy; no address and no password."""
         return {
-            "postgresql": "external" if self.database_url else "embedded",
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",
             "status_policy": self.status_policy,
@@ -198,30 +216,24 @@ class Settings:
 
     @property
     def secret(self) -> bytes | None:
-        """The key that signs tokens, wherever it was given."""
+        """The key that signs tokens, from either setting."""
         return self.jwt_secret_key or self.jwt_secret_key_file
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from `environment` (default: the process's, over `.env`).
+    """Parse the settings in `environment` (default: the process's, over `.env`).
 
     Raises:
         BadSettings: with every wrong or missing setting.
     """
-    if environment is None:
-        try:
-            in_file = read_environment_file(Path(".env"))
-        except ValueError as error:
-            raise BadSettings({".env": str(error)}) from error
-        environment = {**in_file, **os.environ}
+    environment = _environment() if environment is None else environment
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for each in fields(Settings):
         name = each.name.upper()
+        text = environment.get(name, "").strip() or each.metadata["default"]
         try:
-            values[each.name] = each.metadata["read"](
-                environment.get(name, "").strip() or each.metadata["default"]
-            )
+            values[each.name] = each.metadata["parse"](text)
         except ValueError as error:
             errors[name] = str(error)
     errors |= _contradictions(values, errors)
@@ -230,21 +242,31 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)
 
 
-def _contradictions(values: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with settings that are fine one by one."""
+def _environment() -> Mapping[str, str]:
+    try:
+        return {**read_environment_file(Path(".env")), **os.environ}
+    except ValueError as error:
+        raise BadSettings({".env": str(error)}) from error
+
+
+def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[str, str]:
+    """Return the errors between settings; one that is wrong by itself counts as set."""
+
+    def is_missing(name: str) -> bool:
+        return not values.get(name) and name.upper() not in wrong
+
     found: dict[str, str] = {}
-    secrets = [name for name in ("jwt_secret_key", "jwt_secret_key_file") if values.get(name)]
-    secret_is_bad = {"JWT_SECRET_KEY", "JWT_SECRET_KEY_FILE"} & known.keys()
-    if values.get("database_url") and not secrets and not secret_is_bad:
-        found["JWT_SECRET_KEY"] = "must be set where DATABASE_URL is"
-    if len(secrets) > 1:
-        found["JWT_SECRET_KEY_FILE"] = "must not be set where JWT_SECRET_KEY is"
-    if values.get("workers", 1) > 1:
-        missing = [n.upper() for n in _BACKING if not values.get(n) and n.upper() not in known]
-        if missing:
-            found["WORKERS"] = f"more than one needs {', '.join(missing)} too"
+    has_no_secret = is_missing("jwt_secret_key") and is_missing("jwt_secret_key_file")
+    if values.get("database_url") and has_no_secret:
+        found["JWT_SECRET_KEY"] = "must be set if DATABASE_URL is set"
+    if values.get("jwt_secret_key") and values.get("jwt_secret_key_file"):
+        found["JWT_SECRET_KEY_FILE"] = "must not be set if JWT_SECRET_KEY is set"
+    missing = [name.upper() for name in _BACKING_SERVICES if is_missing(name)]
+    if missing and values.get("workers", 1) > 1:
+        found["WORKERS"] = f"more than one needs {', '.join(missing)} too"
     if (values.get("kafka_security_protocol") or "").startswith("SASL"):
-        login = ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
-        missing = [name for name in login if not values.get(name.lower()) and name not in known]
-        found |= dict.fromkeys(missing, "must be set with SASL")
+        login = filter(is_missing, ("kafka_sasl_username", "kafka_sasl_password"))
+        found |= {name.upper(): "must be set with SASL" for name in login}
+    if values.get("smtp_url") and is_missing("smtp_from"):
+        found["SMTP_FROM"] = "must be set if SMTP_URL is set"
     return found

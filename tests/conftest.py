@@ -1,4 +1,4 @@
-"""What every test has."""
+"""Fixtures and options of all tests."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-#: What takes longest begins first, so that no worker is left alone with it at the end.
+#: Files with the longest tests start first, so that no worker runs one alone at the end.
 _SLOWEST: Final = (
     "test_two_of_each",
     "test_backing_services",
@@ -28,5 +28,5 @@ _SLOWEST: Final = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first, and leave everything else in its order."""
+    """Sort the slowest files first and keep the order of the others."""
     items.sort(key=lambda item: item.path.stem not in _SLOWEST)

@@ -1,5 +1,5 @@
-"""What the Makefile runs: the environment, the locks, the checks, the demo, the benchmark.
+"""The programs that the Makefile runs: environment, locks, checks, demo and benchmark.
 
-The service never imports any of it. `environment.py` runs before anything is installed: standard
-library only.
+The service never imports them. `environment.py` uses the standard library only, because it runs
+before anything is installed.
 """

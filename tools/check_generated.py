@@ -1,6 +1,6 @@
-"""Whether the committed documents are those that the code makes: `python -m tools.check_generated`.
+"""Compare the committed documents with the code: `python -m tools.check_generated`.
 
-A document that is not there yet is not asked for.
+Missing documents are skipped.
 """
 
 import subprocess
@@ -20,8 +20,8 @@ DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def drifted(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """How to refresh each of the documents that is not what its command prints.
+def outdated(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield a line for each outdated document, with the command that renews it.
 
     Raises:
         subprocess.CalledProcessError: a command failed.
@@ -33,12 +33,13 @@ def drifted(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
 
 
 def _printed(command: tuple[str, ...]) -> bytes:
-    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - the table's
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - from DOCUMENTS
+    return done.stdout
 
 
 def main() -> None:
-    """Print nothing and exit 0, or every document that drifted and 1."""
-    if errors := list(drifted(DOCUMENTS)):
+    """Exit with 1 and a list of outdated documents, or print nothing."""
+    if errors := list(outdated(DOCUMENTS)):
         sys.exit("\n".join(errors))
 
 

@@ -1,6 +1,6 @@
-"""Whether the locks still say what pyproject.toml asks for: `python -m tools.check_locks`, offline.
+"""Compare the locks with pyproject.toml, offline: `python -m tools.check_locks`.
 
-It cannot see that something newer is out; `make lock LOCK_ARGS=--upgrade` can.
+The check finds no new releases. `make lock LOCK_ARGS=--upgrade` does.
 """
 
 import re
@@ -24,22 +24,22 @@ _HASH: Final = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One version of one package, where it is installed, and how many hashes allow it."""
+    """A version of a package, the marker of its platforms, and the number of its hashes."""
 
     version: str
     marker: str | None
     hashes: int
 
 
-#: By normalised name.
+#: Pins by normalised name.
 Lock = Mapping[str, Pin]
 
 
 def read_lock(text: str) -> Lock:
-    """The pins of a lock.
+    """Return the pins of a lock.
 
     Raises:
-        ValueError: a line is no pin, no hash and no comment; an address, for instance.
+        ValueError: a line is no pin, no hash and no comment, but an address, for example.
     """
     pins: dict[str, Pin] = {}
     name = ""
@@ -55,7 +55,7 @@ def read_lock(text: str) -> Lock:
 
 
 def requirements(project: Mapping[str, Any], *groups: str) -> Iterator[Requirement]:
-    """What pyproject.toml asks for itself, and in these dependency groups (PEP 735)."""
+    """Yield the requirements of pyproject.toml, including these dependency groups (PEP 735)."""
     yield from map(Requirement, project["project"]["dependencies"])
     yield from map(Requirement, project["build-system"]["requires"])
     for group in groups:
@@ -71,7 +71,7 @@ def _group(groups: Mapping[str, Any], name: str) -> Iterator[Requirement]:
 
 
 def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
-    """One sentence for each requirement that the lock does not meet."""
+    """Yield a sentence for each requirement that the lock does not satisfy."""
     for requirement in wanted:
         pin = lock.get(canonicalize_name(requirement.name))
         if pin is None:
@@ -81,27 +81,25 @@ def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
 
 
 def unhashed(lock: Lock) -> Iterator[str]:
-    """One sentence for each package that anybody could replace."""
+    """Yield a sentence for each package without a hash."""
     return (f"{name} has no hash" for name, pin in lock.items() if not pin.hashes)
 
 
-def apart(runtime: Lock, dev: Lock) -> Iterator[str]:
-    """One sentence for each package that would be tested in another version than it runs in."""
+def mismatches(runtime: Lock, dev: Lock) -> Iterator[str]:
+    """Yield a sentence for each package with different pins for tests and production."""
     return (
-        f"{name} is not what {RUNTIME} says"
-        for name, pin in runtime.items()
-        if dev.get(name) != pin
+        f"{name} is not as in {RUNTIME}" for name, pin in runtime.items() if dev.get(name) != pin
     )
 
 
 def main() -> None:
-    """Print nothing and exit 0, or every fault and 1."""
+    """Exit with 1 and a list of faults, or print nothing."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
     runtime, dev = (read_lock(path.read_text(encoding="utf-8")) for path in (RUNTIME, DEV))
     faults = [f"{RUNTIME}: {fault}" for fault in unmet(requirements(project, "build"), runtime)]
     faults += [f"{RUNTIME}: {fault}" for fault in unhashed(runtime)]
     faults += [f"{DEV}: {fault}" for fault in unmet(requirements(project, "dev"), dev)]
-    faults += [f"{DEV}: {fault}" for fault in (*unhashed(dev), *apart(runtime, dev))]
+    faults += [f"{DEV}: {fault}" for fault in (*unhashed(dev), *mismatches(runtime, dev))]
     if faults:
         sys.exit("\n".join([*faults, "Run `make lock`."]))
 

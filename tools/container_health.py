@@ -1,7 +1,7 @@
-"""Whether the role in this container answers: the image's health check, run inside it.
+"""The image's health check, run inside the container.
 
-Liveness alone: a service that waits for PostgreSQL is not helped by being started again. The API
-is asked at `PORT`, every other role at `ADMIN_PORT`.
+It checks liveness only: a restart does not help a service that waits for PostgreSQL. The API is
+checked at `PORT`, every other role at `ADMIN_PORT`.
 """
 
 import os
@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
-_PATIENCE: Final = 2.0
+_TIMEOUT_SECONDS: Final = 2.0
 
 
 def fault(environment: Mapping[str, str]) -> str | None:
-    """Why it is not healthy; None where it is."""
+    """Return the reason why the role is not healthy, or None if it is."""
     port = int(environment.get("ADMIN_PORT") or environment.get("PORT") or "8000")
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/health/")
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
-        return f"nobody answers on port {port}: {error}"
+        return f"no response on port {port}: {error}"
     finally:
         connection.close()
-    return None if status == 200 else f"port {port} answers with {status}"
+    return None if status == 200 else f"port {port} returns {status}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`make demo`: a throw-away service, and an order's whole way through it.
+"""`make demo`: start a temporary service and follow one order through it.
 
-register → token → create → read (from the cache) → PATCH → list → processed; exits 0 where every
-answer was the one that the contract promises.
+register → token → create → read (from the cache) → PATCH → list → processed. The exit code is 0 if
+every response is the one that the contract promises.
 """
 
 import json
@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from rich.console import Console
 
 console = Console(highlight=False, soft_wrap=True)
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 ORDER = {
     "items": [
         {"product_id": "tea-250", "name": "Green tea", "quantity": 2, "price": 9.95},
@@ -34,17 +34,17 @@ ORDER = {
 
 
 class Caller:
-    """Sends requests, showing each and its answer."""
+    """Sends requests and prints each with its response."""
 
     def __init__(self, url: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
         self._token: str | None = None
 
     def log_in(self, email: str, password: str) -> None:
-        """Get a token, and send it from now on."""
+        """Get a token and send it with later requests."""
         form = {"username": email, "password": password}
-        answer = self("POST", "/token/", 200, form=form)
-        self._token = answer["access_token"]
+        response = self("POST", "/token/", 200, form=form)
+        self._token = response["access_token"]
 
     def __call__(
         self,
@@ -57,32 +57,32 @@ class Caller:
         shows: tuple[str, ...] = (),
         quietly: bool = False,
     ) -> Any:
-        """Send a request; its answer's JSON. Ends the demo where the status is not `expected`."""
+        """Send a request and return the response's JSON. Exit if the status is not `expected`."""
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         content = urlencode(form) if form else json.dumps(body) if body else None
         if content:
             kind = "x-www-form-urlencoded" if form else "json"
             headers["Content-Type"] = f"application/{kind}"
         self._connection.request(method, path, content, headers)
-        answer = self._connection.getresponse()
-        text = answer.read().decode()
-        if not quietly or answer.status != expected:
-            shown = [f"{name}: {answer.headers[name]}" for name in shows]
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        if not quietly or response.status != expected:
+            shown = [f"{name}: {response.headers[name]}" for name in shows]
             console.print(f"\n[bold]{method} {path}[/]" + (f"  {content}" if content else ""))
-            console.print(f"[green]{answer.status} {answer.reason}[/]", *shown, sep="  ")
+            console.print(f"[green]{response.status} {response.reason}[/]", *shown, sep="  ")
             console.print(text)
-        if answer.status != expected:
+        if response.status != expected:
             sys.exit(f"demo: expected {expected} from {method} {path}")
         return json.loads(text)
 
 
 @contextmanager
 def throw_away_service() -> Iterator[str]:
-    """The URL of an embedded service whose data goes when the demo ends."""
+    """Run an embedded service with temporary data, and yield its URL."""
     with tempfile.TemporaryDirectory(prefix="orders-demo-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the database's own user must reach what is its own below
-        # Only what a program needs: no setting of another service may reach this one.
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        Path(folder).chmod(0o755)  # the database's own user must reach its subfolder
+        # Settings of other services may not be inherited.
+        kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         settings = {
             "DATA_DIR": f"{folder}/var",
             "PORT": "0",
@@ -131,7 +131,7 @@ def main() -> None:
             time.sleep(0.1)
         call("GET", path, 200, shows=("X-Cache", "ETag"))
         call("GET", f"{path}history/", 200)
-    console.print("\n[bold green]Every answer was as promised.[/]")
+    console.print("\n[bold green]Every response was as promised.[/]")
 
 
 if __name__ == "__main__":

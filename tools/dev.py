@@ -1,6 +1,6 @@
-"""Runs the service from this checkout, and starts it again when its code changes: `make dev`.
+"""Run the service from this checkout, and restart it when its code changes: `make dev`.
 
-SIGINT stops the service in order, so that its database is free for the next one.
+SIGINT stops the service gracefully, so that its database is free for the next one.
 """
 
 import shlex
@@ -11,7 +11,7 @@ from typing import Final
 from watchfiles import PythonFilter, run_process
 
 WATCHED: Final = ("domain", "application", "adapters", "libraries", "entrypoints", "migrations")
-#: Seconds that the service gets to stop: more than the 15 that it promises.
+#: Longer than the service's own limit of 15 seconds for a shutdown.
 _STOP_SECONDS: Final = 20
 
 

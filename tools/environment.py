@@ -1,7 +1,7 @@
-"""Brings .venv to what the locks say. Run by `environment.sh`, before anything is installed.
+"""Update .venv to the locks. `environment.sh` runs this before anything is installed.
 
-A copy of every file that was carried out lies in .venv, and the name of its folder as the last of
-them: without that an installation was interrupted, and it begins again from nothing.
+.venv holds a copy of every file that was installed from, and at last the name of its folder.
+Without that name an installation was interrupted, and the next one starts from nothing.
 """
 
 import fcntl
@@ -21,45 +21,45 @@ RUNTIME: Final = "requirements.lock"
 DEV: Final = "requirements-dev.lock"
 PROJECT: Final = "pyproject.toml"
 
-#: Every lock holds all of those before it.
+#: Every lock includes the locks before it.
 LOCKS: Final = {"runtime": (RUNTIME,), "dev": (RUNTIME, DEV)}
 
-#: The locks are complete: there is nothing to resolve, or to ask.
+#: The locks are complete: the installer need not resolve dependencies or prompt.
 PIP_OPTIONS: Final = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps")
 UV_OPTIONS: Final = ("--quiet", "--no-deps", "--compile-bytecode")
 
 
 def main(level: str) -> None:
-    """Install what `level`, a key of `LOCKS`, still lacks; exit 1 with one sentence on failure."""
+    """Install the missing part of `level`, a key of `LOCKS`. Exit with one sentence on failure."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminated)
+        signal.signal(number, _exit_on_signal)
     try:
-        with _alone():
-            _bring_up(LOCKS[level])
+        with _locked():
+            _update(LOCKS[level])
     except KeyboardInterrupt:
         sys.exit(130)
     except subprocess.CalledProcessError:
-        sys.exit("The environment in .venv could not be made; the reason stands above.")
+        sys.exit("The environment in .venv could not be made; see the error above.")
 
 
-def _bring_up(locks: tuple[str, ...]) -> None:
-    if not _is_sound():
-        _say("Making .venv with Python {}.{}.".format(*sys.version_info))
+def _update(locks: tuple[str, ...]) -> None:
+    if not _is_valid():
+        _log("Making .venv with Python {}.{}.".format(*sys.version_info))
         pip = ("--without-pip",) if _uv() else ()
         _run(sys.executable, "-I", "-m", "venv", "--clear", *pip, str(VENV))
     PLACE.unlink(missing_ok=True)
     if not all(map(_is_done, locks)):
-        _say("Installing the locked dependencies; this takes a minute, once.")
+        _log("Installing the locked dependencies; this takes a minute, once.")
         _install("--require-hashes", "--requirement", locks[-1])
-        _done(*locks)
+        _mark_done(*locks)
     if not _is_done(PROJECT):
         _install("--no-build-isolation", "--editable", ".")
-        _done(PROJECT)
+        _mark_done(PROJECT)
     PLACE.write_text(f"{Path.cwd()}\n", encoding="utf-8")
 
 
-def _is_sound() -> bool:
-    """Whether .venv was finished, in this folder, and holds nothing that a lock no longer says."""
+def _is_valid() -> bool:
+    """Return whether .venv is complete, belongs to this folder, and has no outdated lock."""
     if not (VENV / "bin/python").exists() or not PLACE.exists():
         return False
     if PLACE.read_text(encoding="utf-8").rstrip("\n") != str(Path.cwd()):
@@ -72,25 +72,25 @@ def _is_done(name: str) -> bool:
     return copy.exists() and copy.read_bytes() == Path(name).read_bytes()
 
 
-def _done(*names: str) -> None:
+def _mark_done(*names: str) -> None:
     for name in names:
         shutil.copyfile(name, VENV / name)
 
 
-def _install(*what: str) -> None:
-    """Install by uv if there is one, else by pip: from the same lock, with the same hashes."""
+def _install(*arguments: str) -> None:
+    """Install with uv if it exists, else with pip, from the same lock with the same hashes."""
     python = str(VENV / "bin/python")
     if uv := _uv():
         try:
-            _run(uv, "pip", "install", "--python", python, *UV_OPTIONS, *what)
+            _run(uv, "pip", "install", "--python", python, *UV_OPTIONS, *arguments)
         except subprocess.CalledProcessError:
-            # It has settings and an index of its own, which may not fit this machine.
-            _say("uv could not install them; trying pip.")
+            # uv has its own settings and index, which may not work on this machine.
+            _log("uv could not install them; trying pip.")
         else:
             return
     if not any(VENV.glob("lib/python*/site-packages/pip")):
         _run(python, "-I", "-m", "ensurepip", "--default-pip")
-    _run(python, "-I", "-m", "pip", "install", *PIP_OPTIONS, *what)
+    _run(python, "-I", "-m", "pip", "install", *PIP_OPTIONS, *arguments)
 
 
 def _uv() -> str | None:
@@ -98,9 +98,9 @@ def _uv() -> str | None:
 
 
 def _run(*command: str) -> None:
-    # In a group of its own: venv and pip start others, and all of them end where this one must.
-    # Should it be killed outright, they go on, and with its lock, so that nobody cuts in.
-    with subprocess.Popen(  # noqa: S603 - our own words
+    # venv and pip start processes of their own. A process group ends them all with this one. If
+    # this process is killed, they go on and keep its lock.
+    with subprocess.Popen(  # noqa: S603 - a fixed command
         command, stdin=subprocess.DEVNULL, process_group=0, close_fds=False
     ) as child:
         try:
@@ -113,20 +113,20 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One at a time, though `make run` and `make test` start together."""
+def _locked() -> Iterator[None]:
+    """Hold the lock: `make run` and `make test` may start together."""
     with Path(RUNTIME).open(encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        fcntl.fcntl(lock, fcntl.F_SETFD, 0)  # what is run here inherits it
+        fcntl.fcntl(lock, fcntl.F_SETFD, 0)  # child processes inherit the lock
         yield
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _terminated(number: int, _: object) -> NoReturn:
-    # As an exception, so that the pip under way is ended too.
+def _exit_on_signal(number: int, _: object) -> NoReturn:
+    # An exception also ends the running pip.
     sys.exit(128 + number)
 
 

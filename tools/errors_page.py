@@ -1,4 +1,4 @@
-"""`docs/errors.md`, made from the catalogues: `python -m tools.errors_page` prints it."""
+"""Print `docs/errors.md`, generated from the catalogues: `python -m tools.errors_page`."""
 
 import sys
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ _START = """\
 
 Every refusal is a problem document (RFC 9457, `application/problem+json`). Branch on its `code`: it
 never changes its meaning. `type` is the address of a page about the code on the service itself,
-`detail` describes this one refusal to a person, and `errors` lists every invalid value at its
+`detail` describes the one occurrence for people, and `errors` lists every invalid value with its
 `pointer` (RFC 6901, in the body), `parameter` or `header`.
 
-This page is made by `python -m tools.errors_page`; `make check` compares it with the code.
+`python -m tools.errors_page` makes this page, and `make check` compares it with the code.
 
 ## Problems
 

@@ -1,7 +1,8 @@
-"""A restore, really run: `python -m tools.restore_drill`, a minute on servers of its own.
+"""Run a real restore on temporary servers: `python -m tools.restore_drill`.
 
-The production shape as processes: orders, a backup, more orders, and then the database is gone.
-What it prints is the transcript in `docs/operations.md`, which says what follows from it.
+It takes a minute. The roles run as separate processes, as in production: orders, a backup, more
+orders, the loss of the database. Its output is the transcript in `docs/operations.md`, which draws
+the conclusions.
 """
 
 import asyncio
@@ -35,8 +36,8 @@ from tests.servers.server import Kind
 
 _console = Console(highlight=False, soft_wrap=True, markup=False)
 
-#: Messages of a topic by the order that they tell of: the ids of the events, in order.
-Told = Mapping[str, list[str]]
+#: The event ids of a topic's messages by order, in the order of their offsets.
+EventIds = Mapping[str, list[str]]
 Order = Mapping[str, Any]
 
 _REST: Final = {
@@ -46,7 +47,7 @@ _REST: Final = {
 }
 
 
-class Shop:
+class Deployment:
     """The servers, and the roles as processes."""
 
     def __init__(self, stack: ExitStack, data_dir: Path) -> None:
@@ -71,7 +72,7 @@ class Shop:
         return server
 
     def start(self, *names: str) -> None:
-        """Start roles, and wait until they are ready."""
+        """Start roles and wait until they are ready."""
         for name in names:
             role = subprocess.Popen(  # noqa: S603 - our own command
                 [*orders_command(), name],
@@ -85,7 +86,7 @@ class Shop:
                 raise RuntimeError(f"orders {name} did not start")
 
     def stop(self, *names: str) -> None:
-        """Stop those of the roles that run."""
+        """Stop the running ones of the roles."""
         for name in names:
             if role := self._roles.pop(name, None):
                 role.terminate()
@@ -94,24 +95,24 @@ class Shop:
                     role.stdout.close()
 
     def orders(self, *command: str) -> str:
-        """Run a command as an operator does, and show it; what it printed."""
+        """Run and print an operator's command, and return its output."""
         done = self.api.run(*command)
         _console.print(f"$ orders {' '.join(command)}")
         _console.print(f"{done.stdout}exit status {done.returncode}")
         return done.stdout
 
     def program(self, name: str, *arguments: str, shown: str) -> None:
-        """Run one of PostgreSQL's programs, of the version that the server has."""
+        """Run a program of PostgreSQL, in the server's version."""
         _console.print(f"$ {name} {shown}")
         command = [str(_programs() / name), *arguments]
-        subprocess.run(command, check=True, env=environment({}))  # noqa: S603 - the wheel's own
+        subprocess.run(command, check=True, env=environment({}))  # noqa: S603 - from the wheel
 
-    def told(self, topic: str) -> Told:
-        """What Kafka holds."""
-        return asyncio.run(_told(self.kafka.url, topic))
+    def event_ids(self, topic: str) -> EventIds:
+        """Return the event ids in a topic."""
+        return asyncio.run(_event_ids(self.kafka.url, topic))
 
-    def audited(self) -> dict[str, int]:
-        """What the audit counts."""
+    def audit_counts(self) -> dict[str, int]:
+        """Return the counts of the audit."""
         words = self.api.run("audit").stdout.splitlines()[0].split()
         return {name: int(count) for name, _, count in (word.partition("=") for word in words)}
 
@@ -122,8 +123,8 @@ def _programs() -> Path:
     return next(folder for place in places for folder in Path(place).glob("pginstall18/bin"))
 
 
-async def _told(bootstrap: str, topic: str) -> Told:
-    # A member of no group has every partition.
+async def _event_ids(bootstrap: str, topic: str) -> EventIds:
+    # A consumer without a group has every partition.
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -142,162 +143,170 @@ def _step(title: str) -> None:
     _console.print(f"\n# {title}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     _console.print(text)
 
 
-def _seen(answer: httpx.Response) -> str:
-    body = answer.json()
-    what = f"{body['status']} v{body['version']}" if answer.status_code == 200 else body["code"]
-    return f"{answer.status_code} {what}, X-Cache: {answer.headers.get('X-Cache', '-')}"
+def _summary(response: httpx.Response) -> str:
+    body = response.json()
+    what = f"{body['status']} v{body['version']}" if response.status_code == 200 else body["code"]
+    return f"{response.status_code} {what}, X-Cache: {response.headers.get('X-Cache', '-')}"
 
 
-def _everything_is_processed(shop: Shop) -> None:
-    eventually(lambda: shop.audited()["pending"] == 0, within=60)
+def _wait_until_processed(deployment: Deployment) -> None:
+    eventually(lambda: deployment.audit_counts()["pending"] == 0, within=60)
 
 
-def _everything_is_published(shop: Shop) -> None:
-    eventually(lambda: "unpublished=0" in shop.api.run("outbox", "status").stdout, within=60)
+def _wait_until_published(deployment: Deployment) -> None:
+    eventually(lambda: "unpublished=0" in deployment.api.run("outbox", "status").stdout, within=60)
 
 
 def main() -> None:
-    """Walk through it; an answer that is not the one in the manual ends it with a traceback."""
+    """Run the drill. A response that differs from the manual ends it with a traceback."""
     with ExitStack() as stack:
-        shop = Shop(stack, stack.enter_context(a_data_dir()))
-        shop.orders("migrate")
-        shop.start("relay", "consume", "work")
-        user = shop.api.start().register()
-        Drill(shop, user)()
-        shop.api.stop()
+        deployment = Deployment(stack, stack.enter_context(a_data_dir()))
+        deployment.orders("migrate")
+        deployment.start("relay", "consume", "work")
+        user = deployment.api.start().register()
+        Drill(deployment, user)()
+        deployment.api.stop()
 
 
 class Drill:
-    """What was ordered before the backup, and after it."""
+    """The steps of the drill, with the orders from before and after the backup."""
 
-    def __init__(self, shop: Shop, user: User) -> None:
-        self._shop = shop
+    def __init__(self, deployment: Deployment, user: User) -> None:
+        self._deployment = deployment
         self._user = user
-        self._kept: list[Order] = []
-        self._lost: list[Order] = []
+        self._kept_orders: list[Order] = []
+        self._lost_orders: list[Order] = []
 
     def __call__(self) -> None:
-        """Walk through it."""
+        """Run the steps."""
         waiting = self._before()
         self._after()
         self._disaster()
-        self._what_kafka_holds(waiting)
-        self._what_the_cache_holds()
-        self._the_roles_again()
-        self._what_consumers_see(waiting)
-        self._at_the_end()
+        self._compare_kafka(waiting)
+        self._compare_cache()
+        self._restart_roles()
+        self._compare_consumed_events(waiting)
+        self._finish()
 
     def _before(self) -> Order:
-        shop = self._shop
+        deployment = self._deployment
         _step("Before the backup: five orders are processed, one waits in the outbox")
-        self._kept = [self._user.processed_order() for _ in range(5)]
-        shop.stop("relay")
+        self._kept_orders = [self._user.processed_order() for _ in range(5)]
+        deployment.stop("relay")
         waiting = self._user.order()
-        shop.orders("outbox", "status")
-        shop.orders("audit")
+        deployment.orders("outbox", "status")
+        deployment.orders("audit")
         _step("The backup")
-        _back_up(shop)
+        _back_up(deployment)
         return waiting
 
     def _after(self) -> None:
-        shop = self._shop
+        deployment = self._deployment
         _step("After it: the one that waited goes out, three more are processed, one is paid")
-        shop.start("relay")
-        self._lost = [self._user.processed_order() for _ in range(3)]
-        self._user.patch(self._kept[0], "PAID")
-        _everything_is_processed(shop)
-        shop.stop("consume")
-        self._lost += [self._user.order() for _ in range(2)]
-        _everything_is_published(shop)
-        _say("Two more are placed and published; the consumer is stopped and has not seen them.")
-        shop.orders("audit")
+        deployment.start("relay")
+        self._lost_orders = [self._user.processed_order() for _ in range(3)]
+        self._user.patch(self._kept_orders[0], "PAID")
+        _wait_until_processed(deployment)
+        deployment.stop("consume")
+        self._lost_orders += [self._user.order() for _ in range(2)]
+        _wait_until_published(deployment)
+        _print(
+            "Two more are placed and published; the consumer is stopped and has not summaries them."
+        )
+        deployment.orders("audit")
 
     def _disaster(self) -> None:
-        shop = self._shop
+        deployment = self._deployment
         _step("PostgreSQL is killed, its disk is gone; an empty one takes its place")
-        shop.postgres.kill()
-        shop.api.stop()
-        shop.stop("relay", "work")
-        shop.postgres.start(empty=True)
-        _restore(shop)
-        shop.orders("migrate", "--check")
-        shop.orders("audit")
+        deployment.postgres.kill()
+        deployment.api.stop()
+        deployment.stop("relay", "work")
+        deployment.postgres.start(empty=True)
+        _restore(deployment)
+        deployment.orders("migrate", "--check")
+        deployment.orders("audit")
 
-    def _what_kafka_holds(self, waiting: Order) -> None:
+    def _compare_kafka(self, waiting: Order) -> None:
         _step("What Kafka holds, and the database does not know")
-        told = self._shop.told("new_order")
-        unknown = set(told) - {each["id"] for each in (*self._kept, waiting)}
-        _say(f"new_order tells of {len(told)} orders; {len(unknown)} are unknown to the database")
-        _ensure(unknown == {each["id"] for each in self._lost})
+        event_ids = self._deployment.event_ids("new_order")
+        unknown = set(event_ids) - {each["id"] for each in (*self._kept_orders, waiting)}
+        _print(
+            f"new_order tells of {len(event_ids)} orders;"
+            f" {len(unknown)} are unknown to the database"
+        )
+        _ensure(unknown == {each["id"] for each in self._lost_orders})
 
-    def _what_the_cache_holds(self) -> None:
+    def _compare_cache(self) -> None:
         _step("What the cache holds: the API alone is started")
-        self._shop.api.start()
+        self._deployment.api.start()
         self._show("200 PENDING v1, X-Cache: HIT", "200 PAID v2, X-Cache: HIT")
         _step("Redis is emptied, the API started once more")
-        self._shop.api.stop()
-        _empty_redis(self._shop)
-        self._shop.api.start()
+        self._deployment.api.stop()
+        _empty_redis(self._deployment)
+        self._deployment.api.start()
         self._show("404 order-not-found, X-Cache: -", "200 PENDING v1, X-Cache: MISS")
 
     def _show(self, *expected: str) -> None:
-        seen = tuple(_seen(_get(self._user, orders[0])) for orders in (self._lost, self._kept))
-        _say(f"GET a lost order:            {seen[0]}")
-        _say(f"GET the order that was paid: {seen[1]}")
-        _ensure(seen == expected)
+        summaries = tuple(
+            _summary(_get(self._user, orders[0]))
+            for orders in (self._lost_orders, self._kept_orders)
+        )
+        _print(f"GET a lost order:            {summaries[0]}")
+        _print(f"GET the order that was paid: {summaries[1]}")
+        _ensure(summaries == expected)
 
-    def _the_roles_again(self) -> None:
-        shop = self._shop
+    def _restart_roles(self) -> None:
+        deployment = self._deployment
         _step("The other roles are started")
-        shop.start("relay", "consume", "work")
-        _everything_is_processed(shop)
-        _everything_is_published(shop)
-        shop.orders("audit")
-        eventually(lambda: shop.api.run("dlq", "list").stdout.count("there is no order") == 2)
-        shop.orders("dlq", "list")
+        deployment.start("relay", "consume", "work")
+        _wait_until_processed(deployment)
+        _wait_until_published(deployment)
+        deployment.orders("audit")
+        eventually(lambda: deployment.api.run("dlq", "list").stdout.count("there is no order") == 2)
+        deployment.orders("dlq", "list")
 
-    def _what_consumers_see(self, waiting: Order) -> None:
-        shop = self._shop
+    def _compare_consumed_events(self, waiting: Order) -> None:
+        deployment = self._deployment
         _step("What consumers see")
-        ids = shop.told("new_order")[waiting["id"]]
-        _say(f"The order that waited was announced {len(ids)} times, by {len(set(ids))} event")
+        ids = deployment.event_ids("new_order")[waiting["id"]]
+        _print(f"The order that waited was announced {len(ids)} times, by {len(set(ids))} event")
         _ensure(len(ids) == 2 and len(set(ids)) == 1)
-        paid = self._kept[0]
+        paid = self._kept_orders[0]
         self._user.patch(paid, "CANCELED")
-        _everything_is_published(shop)
-        ids = shop.told("order_status_changed")[paid["id"]]
-        _say(f"The paid order is canceled now: {len(set(ids))} events tell of its version 2")
+        _wait_until_published(deployment)
+        ids = deployment.event_ids("order_status_changed")[paid["id"]]
+        _print(f"The paid order is canceled now: {len(set(ids))} events tell of its version 2")
         _ensure(len(set(ids)) == 2)
 
-    def _at_the_end(self) -> None:
+    def _finish(self) -> None:
         _step("At the end")
         new = self._user.processed_order()
-        _say(f"A new order: {_seen(_get(self._user, new))}, processed")
-        self._shop.orders("audit")
-        counts = self._shop.audited()
-        _ensure(counts["processed"] == counts["orders"] == len(self._kept) + 2)
+        _print(f"A new order: {_summary(_get(self._user, new))}, processed")
+        self._deployment.orders("audit")
+        counts = self._deployment.audit_counts()
+        _ensure(counts["processed"] == counts["orders"] == len(self._kept_orders) + 2)
         _ensure(not (counts["lost"] or counts["duplicated"] or counts["stuck"]))
 
 
-def _back_up(shop: Shop) -> None:
-    url = shop.settings["DATABASE_URL"]
-    file = shop.api.data_dir / "orders.dump"
+def _back_up(deployment: Deployment) -> None:
+    url = deployment.settings["DATABASE_URL"]
+    file = deployment.api.data_dir / "orders.dump"
     shown = "--format=custom --file=orders.dump $DATABASE_URL"
-    shop.program("pg_dump", "--format=custom", f"--file={file}", url, shown=shown)
+    deployment.program("pg_dump", "--format=custom", f"--file={file}", url, shown=shown)
 
 
-def _restore(shop: Shop) -> None:
-    url = urlsplit(shop.settings["DATABASE_URL"])
+def _restore(deployment: Deployment) -> None:
+    url = urlsplit(deployment.settings["DATABASE_URL"])
     server = url._replace(path="/postgres").geturl()
     name = url.path.removeprefix("/")
-    shop.program("createdb", f"--maintenance-db={server}", name, shown="orders")
-    file = shop.api.data_dir / "orders.dump"
+    deployment.program("createdb", f"--maintenance-db={server}", name, shown="orders")
+    file = deployment.api.data_dir / "orders.dump"
     shown = "--exit-on-error --no-owner --dbname=$DATABASE_URL orders.dump"
-    shop.program(
+    deployment.program(
         "pg_restore",
         "--exit-on-error",
         "--no-owner",
@@ -307,11 +316,11 @@ def _restore(shop: Shop) -> None:
     )
 
 
-def _empty_redis(shop: Shop) -> None:
+def _empty_redis(deployment: Deployment) -> None:
     import redis  # noqa: PLC0415 - the blocking client, for one command
 
-    _say("$ redis-cli FLUSHDB")
-    with redis.Redis.from_url(shop.redis.url) as client:
+    _print("$ redis-cli FLUSHDB")
+    with redis.Redis.from_url(deployment.redis.url) as client:
         client.flushdb()
 
 
@@ -319,9 +328,9 @@ def _get(user: User, order: Order) -> httpx.Response:
     return user.get(f"/orders/{order['id']}/")
 
 
-def _ensure(is_so: bool) -> None:  # noqa: FBT001 - an assertion that -O keeps
-    if not is_so:
-        sys.exit("restore_drill: this is not what docs/operations.md says")
+def _ensure(condition: bool) -> None:  # noqa: FBT001 - an assertion that -O keeps
+    if not condition:
+        sys.exit("restore_drill: the output differs from docs/operations.md")
 
 
 if __name__ == "__main__":

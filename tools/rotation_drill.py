@@ -1,6 +1,6 @@
-"""The signing key, really rotated: `python -m tools.rotation_drill`, on an embedded service.
+"""Rotate the signing key of an embedded service: `python -m tools.rotation_drill`.
 
-What it prints is in `docs/operations.md`.
+Its output is in `docs/operations.md`.
 """
 
 import sys
@@ -13,7 +13,7 @@ from tests.e2e.service import Service, User, a_data_dir, a_service
 _console = Console(highlight=False, soft_wrap=True, markup=False)
 
 OLD, NEW = ("the old key of thirty-two bytes or more", "the new key of thirty-two bytes or more")
-#: What the environment says at each step, and which tokens are then good.
+#: The settings at each step, and the statuses expected for an old and a new token.
 STEPS: Final = (
     ("JWT_SECRET_KEY=old", {"JWT_SECRET_KEY": OLD}, (200, None)),
     (
@@ -31,24 +31,24 @@ STEPS: Final = (
 
 
 def main() -> None:
-    """Restart the service with each step's keys; ask with a token of the old and of the new one."""
+    """Restart the service with each step's keys, and send a token of each key."""
     with a_data_dir() as data_dir, a_service(data_dir, LOG_LEVEL="WARNING") as service:
-        first = _restarted(service, STEPS[0][1]).register()
+        first = _restart(service, STEPS[0][1]).register()
         second: User | None = None
         for title, keys, expected in STEPS:
             service.stop()
-            _restarted(service, keys)
+            _restart(service, keys)
             if keys["JWT_SECRET_KEY"] == NEW and second is None:
                 second = service.log_in(first.email)
             statuses = tuple(user and user.get("/me/").status_code for user in (first, second))
             old, new = (status or "-" for status in statuses)
             _console.print(f"{title:<50} old token: {old}   new token: {new}")
             if statuses != expected:
-                sys.exit("rotation_drill: this is not what docs/operations.md says")
+                sys.exit("rotation_drill: the output differs from docs/operations.md")
         service.stop()
 
 
-def _restarted(service: Service, keys: dict[str, str]) -> Service:
+def _restart(service: Service, keys: dict[str, str]) -> Service:
     for name in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEYS"):
         service.settings.pop(name, None)
     service.settings |= keys

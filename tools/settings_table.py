@@ -1,4 +1,4 @@
-"""The README's table of settings: `python -m tools.settings_table` prints it."""
+"""Print the README's table of settings: `python -m tools.settings_table`."""
 
 import sys
 from dataclasses import fields
@@ -7,7 +7,7 @@ from entrypoints.settings import Settings
 
 
 def settings_table() -> str:
-    """Every setting, its default and its meaning, in Markdown."""
+    """Return every setting, its default and its meaning, in Markdown."""
     rows = [_row(each.name.upper(), **each.metadata) for each in fields(Settings)]
     return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows, ""])
 

@@ -1,8 +1,8 @@
 """Fetch the pinned release of Swagger UI: `python -m tools.vendor_swagger_ui [VERSION]`.
 
-`release.json` beside the files pins the version, the digest of npm's package and those of the
-files. With a version the pin moves there; without one, the same files are fetched again. npm does
-the download; nothing of the package is run.
+`release.json` pins the version, the digest of npm's package and the digests of the files. With a
+VERSION the pin is changed; without one, the same files are fetched again. npm downloads the
+package; none of its scripts run.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parents[1] / "entrypoints/http/pages/swagger-ui"
 RELEASE: Final = FOLDER / "release.json"
 PACKAGE: Final = "swagger-ui-dist"
-#: Stored in gzip, as they are sent.
+#: Stored compressed with gzip, as they are sent.
 COMPRESSED: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 LICENSES: Final = ("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt")
 

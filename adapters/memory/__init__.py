@@ -1,5 +1,6 @@
-"""A twin of every port, in dictionaries: what tests run on, and what one process can run on alone.
+"""Every port in memory, for tests and for a service in a single process.
 
-Keeps uniqueness, revisions and waiting like the real thing; shared by one event loop, no threads.
+Uniqueness, revisions and waiting are those of the real adapters. All of it belongs to one event
+loop.
 May import the application, the domain and the standard library.
 """

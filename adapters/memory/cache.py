@@ -1,7 +1,7 @@
-"""Orders kept close to the reader."""
+"""The order cache of one process."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -12,12 +12,12 @@ from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId
 
 BOUND_ENTRIES: Final = 10_000
-#: Size of all entries together, overhead included.
+#: The most bytes of all entries together, overhead included.
 BOUND_BYTES: Final = 64 * 1024 * 1024
-#: Size of an entry beside its body: its key, the document and the places in the tables.
+#: Bytes of an entry beside its body: its key, the document and its share of the tables.
 ENTRY_OVERHEAD_BYTES: Final = 512
 _BOUND_LEASES: Final = 10_000
-#: A reader that is slower than this does not fill.
+#: A reader that takes longer does not fill the cache.
 _LEASE_SECONDS: Final = 5.0
 
 
@@ -38,9 +38,7 @@ class _Lease:
 
 
 class MemoryOrderCache:
-    """The orders that were read last, each for `ttl` seconds, bounded by number and by bytes."""
-
-    asks_storage = False
+    """Caches the most recently read orders for `ttl` seconds, bounded by number and by bytes."""
 
     def __init__(
         self,
@@ -67,7 +65,7 @@ class MemoryOrderCache:
         return CacheAnswer(CacheState.HIT, entry.document)
 
     def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease; None while there is another one of this order."""
+        """Return a lease, or None while the order has another one."""
         now = self._clock()
         held = self._leases.get(order_id)
         if held is not None and held.expires_at > now:
@@ -84,7 +82,7 @@ class MemoryOrderCache:
         self.offer(order_id, document, lease)
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """The same, as far as this cache is concerned."""
+        """As `fill`; the order is cached at once."""
         held = self._leases.get(order_id)
         if held is None or held.token != lease or held.expires_at <= self._clock():
             return
@@ -94,15 +92,21 @@ class MemoryOrderCache:
             self._store(order_id, document)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision, and end the lease; this cache is always in reach."""
+        """Replace an older revision, and end the lease; return True."""
         self._leases.pop(order_id, None)
         entry = self._living(order_id)
         if entry is not None and entry.document.revision <= document.revision:
             self._store(order_id, document)
         return True
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return none, as each is written."""
+        for order_id, document in documents.items():
+            await self.put(order_id, document)
+        return frozenset()
+
     async def invalidate_all(self) -> bool:
-        """Forget everything, and end every lease."""
+        """Drop every entry, and end every lease."""
         self._entries.clear()
         self._leases.clear()
         self._size_bytes = 0

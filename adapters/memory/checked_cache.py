@@ -1,26 +1,25 @@
-"""A cache that the writes of other processes do not reach, made honest."""
+"""A check of a process's own cache, which does not see the writes of other processes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderReader
 from domain.ids import OrderId
 
-#: The lease of an order that is cached in another revision than the stored one.
+#: The lease of an order whose cached revision is not the stored one.
 _OUTDATED: Final = "outdated"
 
 
 class CheckedOrderCache:
-    """Compares the order's revision with the stored one before it trusts a cache of one process."""
-
-    asks_storage = True
+    """`OrderCache` that compares the revision of each HIT with the stored one."""
 
     def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
         self._cache = cache
         self._reader = reader
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """Return the cached order if no other process has written it since.
+        """Return the cached order if its revision is the stored one.
 
         Raises:
             Unavailable: the storage is out of reach.
@@ -40,11 +39,15 @@ class CheckedOrderCache:
             await self._cache.fill(order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision of a written order, and end its lease."""
+        """Replace an older revision, and end the lease."""
         return await self._cache.put(order_id, document)
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return those that could not be written."""
+        return await self._cache.put_many(documents)
+
     def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease of an order that is about to be stored for the first time."""
+        """Return a lease of a new order."""
         return self._cache.reserve(order_id)
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
@@ -52,5 +55,5 @@ class CheckedOrderCache:
         self._cache.offer(order_id, document, lease)
 
     async def invalidate_all(self) -> bool:
-        """Make everything that is cached unreachable."""
+        """Drop every entry."""
         return await self._cache.invalidate_all()

@@ -1,4 +1,4 @@
-"""How often somebody may ask, as far as this process knows."""
+"""Rate limits of one process."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -11,10 +11,10 @@ _FIRST_CLEANING: Final = 1_024
 
 
 class MemoryRateLimiter:
-    """GCRA (ITU-T I.371) in whole numbers: a bucket is the time at which it will be empty again.
+    """GCRA (ITU-T I.371) in integers: a bucket is the time at which it will be empty again.
 
-    Times are counted in nanoseconds divided by the limit's count, so that the interval between
-    two requests is a whole number too, and nothing is ever rounded.
+    The unit is a nanosecond divided by the limit's count, so that the interval between two requests
+    is an integer too, and no time is rounded.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -26,24 +26,24 @@ class MemoryRateLimiter:
         """Count one request of `key`; one that is not allowed is not counted."""
         now = self._now(limit)
         filled = max(self._empty_at.get((limit, key), 0) - now, 0)
-        whole, one = _whole(limit), _one(limit)
-        allowed = filled + one <= whole
+        capacity, increment = _capacity(limit), _increment(limit)
+        allowed = filled + increment <= capacity
         if allowed:
-            filled += one
+            filled += increment
             self._keep(limit, key, now + filled)
         return RateLimitResult(
             limit=limit,
             allowed=allowed,
-            remaining=(whole - filled) // one,
+            remaining=(capacity - filled) // increment,
             reset=_seconds(limit, filled),
-            retry_after=_seconds(limit, max(filled + one - whole, 0)),
+            retry_after=_seconds(limit, max(filled + increment - capacity, 0)),
         )
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `hit` allowed."""
+        """Refund one request that `hit` allowed."""
         empty_at = self._empty_at.get((limit, key))
         if empty_at is not None:
-            self._empty_at[limit, key] = empty_at - _one(limit)
+            self._empty_at[limit, key] = empty_at - _increment(limit)
 
     def _now(self, limit: Limit) -> int:
         return round(self._clock() * _NANOSECONDS) * limit.count
@@ -51,10 +51,10 @@ class MemoryRateLimiter:
     def _keep(self, limit: Limit, key: str, empty_at: int) -> None:
         self._empty_at[limit, key] = empty_at
         if len(self._empty_at) >= self._clean_at:
-            self._forget_the_idle()
+            self._drop_idle()
 
-    def _forget_the_idle(self) -> None:
-        """An empty bucket is as good as none; to look so seldom costs next to nothing each time."""
+    def _drop_idle(self) -> None:
+        """Drop empty buckets, which equal absent ones. It runs when their number has doubled."""
         self._empty_at = {
             bucket: empty_at
             for bucket, empty_at in self._empty_at.items()
@@ -63,16 +63,16 @@ class MemoryRateLimiter:
         self._clean_at = max(2 * len(self._empty_at), _FIRST_CLEANING)
 
 
-def _one(limit: Limit) -> int:
-    """How much one request fills the bucket."""
+def _increment(limit: Limit) -> int:
+    """Return the increment of the bucket by one request."""
     return limit.period * _NANOSECONDS
 
 
-def _whole(limit: Limit) -> int:
-    """How much the bucket holds."""
-    return _one(limit) * limit.count
+def _capacity(limit: Limit) -> int:
+    """Return the capacity of the bucket."""
+    return _increment(limit) * limit.count
 
 
 def _seconds(limit: Limit, filled: int) -> int:
-    """How long so much takes to drain, rounded up."""
+    """Return the seconds until `filled` has drained, rounded up."""
     return -(-filled // (limit.count * _NANOSECONDS))

@@ -1,4 +1,4 @@
-"""Beginning and reading orders."""
+"""Queries of orders and their history."""
 
 from asyncio import sleep
 from collections.abc import Iterator, Sequence
@@ -6,57 +6,40 @@ from itertools import islice
 
 from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
-from application.documents import OrderDocument, OrderRecord, OrderWrite
+from application.documents import OrderDocument, OrderRecord
 from application.ports.orders import OrderFilter, OrderPage
 from domain.ids import OrderId, UserId
 from domain.order.history import Step
 
 
-class MemoryNewOrders:
-    """Where orders begin."""
-
-    def __init__(self, storage: MemoryStorage) -> None:
-        self._storage = storage
-
-    async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event.
-
-        Raises:
-            ReferenceTaken: the owner has another order with this reference.
-        """
-        await sleep(0)  # a real storage lets others run meanwhile: so do we, or races stay hidden
-        self._storage.orders.insert(write)
-        self._storage.outbox.add(write.event)
-
-
 class MemoryOrderReader:
-    """Orders and their steps as their readers see them."""
+    """`OrderReader` and `HistoryReader` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._orders = storage.orders
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
-        """The order, or None."""
+        """Return the order, or None if it does not exist."""
         await sleep(0)
         stored = self._orders.find(order_id)
         return stored.document if stored else None
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Those of the orders that exist."""
+        """Return the existing ones of these orders."""
         await sleep(0)
         found = {order_id: self._orders.find(order_id) for order_id in order_ids}
         return {order_id: stored.document for order_id, stored in found.items() if stored}
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """The order's present revision, or None."""
+        """Return the order's current revision, or None if it does not exist."""
         await sleep(0)
         stored = self._orders.find(order_id)
         return stored.record.revision if stored else None
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """At most `limit` orders, newest first, behind `after`.
+        """Return at most `limit` orders, newest first, after the order `after`.
 
-        Owner and reference are looked up; the other conditions are tried on one order at a time.
+        Owner and reference have indexes; the other conditions are checked for each order.
         """
         await sleep(0)
         found = list(islice(self._matching(wanted, after), limit + 1))
@@ -71,7 +54,7 @@ class MemoryOrderReader:
         return (stored for stored in candidates if _matches(wanted, stored.record))
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """The order's owner and its steps, oldest first; None where there is no such order."""
+        """Return the order's owner and its steps, oldest first; None without such an order."""
         await sleep(0)
         stored = self._orders.find(order_id)
         return (stored.record.owner, stored.steps) if stored else None

@@ -1,4 +1,4 @@
-"""Where orders are kept."""
+"""The table of orders."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict
@@ -14,7 +14,7 @@ from domain.order.history import Step
 
 @dataclass(slots=True)
 class StoredOrder:
-    """An order as its last committed write left it, and the steps that led there."""
+    """An order after its last committed write, and its steps."""
 
     record: OrderRecord
     document: OrderDocument
@@ -24,8 +24,8 @@ class StoredOrder:
 class OrdersTable:
     """The orders, with an index by owner and one by reference.
 
-    Ids are made in the order of creation, so that an index is a sorted list and a new order
-    stands at its end; the newest order is the one with the greatest id.
+    Ids sort by the time of creation. So an index is a sorted list, and a new order is usually its
+    last entry.
     """
 
     def __init__(self) -> None:
@@ -35,15 +35,15 @@ class OrdersTable:
         self._ids_by_reference: dict[tuple[UserId, str], OrderId] = {}
 
     def find(self, order_id: OrderId) -> StoredOrder | None:
-        """The order, or None."""
+        """Return the order, or None if it does not exist."""
         return self._orders.get(order_id)
 
     def insert(self, write: OrderWrite) -> None:
-        """Keep a new order.
+        """Insert a new order.
 
         Raises:
             ReferenceTaken: the owner has another order with this reference.
-            ValueError: there is an order with this id, which is a bug of whoever made the id.
+            ValueError: an order has this id already, which is a bug.
         """
         record = write.record
         if record.id in self._orders:
@@ -58,17 +58,17 @@ class OrdersTable:
         insort(self._ids_by_owner[record.owner], record.id)
 
     def ensure_follows(self, record: OrderRecord) -> None:
-        """Make sure that a write was decided on by looking at the order's last one.
+        """Raise unless the write is based on the stored revision of the order.
 
         Raises:
-            ConcurrentUpdate: another write has come between.
+            ConcurrentUpdate: it is based on another one.
         """
         stored = self._orders.get(record.id)
         if stored is None or stored.record.revision != record.revision - 1:
             raise ConcurrentUpdate
 
     def replace(self, write: OrderWrite) -> None:
-        """Keep an order's next write, of which `ensure_follows` approved."""
+        """Replace an order by its next write, after `ensure_follows`."""
         stored = self._orders[write.record.id]
         stored.record = write.record
         stored.document = write.document
@@ -77,9 +77,9 @@ class OrdersTable:
     def newest_first(
         self, owner: UserId | None, reference: str | None, after: OrderId | None
     ) -> Iterator[StoredOrder]:
-        """The orders behind `after` that may be the owner's with this reference.
+        """Return the orders after `after`, newest first, narrowed by the indexes.
 
-        The index by reference knows owners alone: asked for everybody's, it helps nobody.
+        The index by reference begins with the owner, so it is not used without one.
         """
         if owner is None:
             ids = self._ids

@@ -1,4 +1,4 @@
-"""What one database would hold."""
+"""The state of the in-memory storage."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.order.events import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One row of the ledger."""
+    """One effect of processing."""
 
     order_id: OrderId
     outcome: Outcome
@@ -25,27 +25,27 @@ class Effect:
 
 
 class MemoryStorage:
-    """The state that the adapters of this package share: whoever has the same one sees the same.
+    """The state that the adapters of this package share, as real ones share a database.
 
-    All of it changes between two awaits, so that nobody sees half a change.
+    A change happens between two awaits, so that no task sees half of it.
     """
 
     def __init__(self) -> None:
         self.orders = OrdersTable()
         self.outbox = OutboxTable()
         self.replays = ReplaysTable()
-        #: Orders that the cache may have in an older revision, and since when.
+        #: Orders of which the cache may have an older revision, by the time since when.
         self.cache_debts: dict[OrderId, datetime] = {}
         self.dead_letters = DeadLettersTable()
         self.inbox = ProcessedMessagesTable()
         self.effects: list[Effect] = []
-        #: Orders that were announced and not processed; when each was last handed over.
+        #: Published and unprocessed orders, with the time of their last hand-over.
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
-        """Turn a held event into a fact; a new order's begins the wait for its processing."""
+        """Mark a held event as published. A new order then waits for its processing."""
         self.outbox.publish(event, placement, now)
         order_id = OrderId(event.subject)
         order = self.orders.find(order_id)

@@ -1,15 +1,13 @@
-"""Transactions: what is written waits for the commit, which looks whether it still fits."""
+"""Transactions: writes are applied by the commit, which checks for conflicts."""
 
 from asyncio import Event, sleep
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
+from uuid import UUID
 
+from adapters.memory.inbox_table import Key
 from adapters.memory.storage import Effect, MemoryStorage
 from application.documents import OrderWrite
 from application.ports.orders import OrderRenderer
-from application.ports.transaction import Transaction
-from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
@@ -24,11 +22,11 @@ class _Orders:
         self._renderer = renderer
         self._writes: list[OrderWrite] = []
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it."""
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order as the last committed write left it."""
         await sleep(0)
         stored = self._storage.orders.find(order_id)
-        if stored is None or not visible_to.may_see(stored.record.owner):
+        if stored is None:
             raise OrderNotFound
         return self._renderer.restore(stored.record)
 
@@ -56,22 +54,28 @@ class _ProcessedMessages:
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
-        self._added: set[OrderId] = set()
+        self._added: set[Key] = set()
         self._ended = Event()
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:  # noqa: ARG002 - the port's
-        """Whether this transaction is the one to record it."""
+    async def add(
+        self,
+        consumer: str,
+        message_id: UUID,
+        now: datetime,  # noqa: ARG002 - the port's
+    ) -> bool:
+        """Add a message; return False if another transaction has added and committed it."""
         await sleep(0)
-        is_new = await self._storage.inbox.add(order_id, self._ended)
+        key = (consumer, message_id)
+        is_new = await self._storage.inbox.add(key, self._ended)
         if is_new:
-            self._added.add(order_id)
+            self._added.add(key)
         return is_new
 
     def apply(self) -> None:
         self._storage.inbox.commit(self._added)
 
-    def let_go(self) -> None:
-        self._storage.inbox.let_go(self._added)
+    def release(self) -> None:
+        self._storage.inbox.release(self._added)
         self._ended.set()
 
 
@@ -91,7 +95,7 @@ class _Effects:
         self._effects.clear()
 
 
-class _Transaction:
+class MemoryTransaction:
     """All or nothing."""
 
     def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
@@ -109,20 +113,3 @@ class _Transaction:
         self.orders.check()
         for part in (self.orders, self.inbox, self.effects):
             part.apply()
-
-
-class MemoryUnitOfWork:
-    """Begins transactions."""
-
-    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
-        self._storage = storage
-        self._renderer = renderer
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Transaction]:
-        """A new transaction; leaving it without `commit` rolls everything back."""
-        transaction = _Transaction(self._storage, self._renderer)
-        try:
-            yield transaction
-        finally:
-            transaction.inbox.let_go()

@@ -1,4 +1,4 @@
-"""Orders that wait for their processing."""
+"""Unprocessed orders, seen from the requeuer."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

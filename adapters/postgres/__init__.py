@@ -1,6 +1,7 @@
-"""Orders, accounts, the outbox, their transactions: PostgreSQL, by SQLAlchemy's pool and tables.
+"""Orders, accounts, the outbox and their transactions in PostgreSQL.
 
-The hot paths are SQL of our own on asyncpg (ADR 5): one statement, one round trip.
+asyncpg runs the statements, on one pool of connections (ADR 26). The hot paths are SQL of our own:
+one statement, one round trip (ADR 5). SQLAlchemy keeps the tables, the migrations and cold paths.
 
 May import the application, the domain, SQLAlchemy, asyncpg and Alembic.
 """

@@ -1,4 +1,4 @@
-"""The audit: one snapshot of everything that is stored, streamed."""
+"""The audit of all stored orders, events and effects, in one snapshot."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -7,19 +7,17 @@ import asyncpg
 
 from adapters.postgres.audit_query import AUDIT
 from adapters.postgres.database import Database
-from application.delivery.audit import AuditProgress, AuditReport
-from application.delivery.topics import TYPES
+from application.delivery.topics import PROCESSING, TYPES
+from application.ports.audit import AuditProgress, AuditReport
 from domain.ids import OrderId
 from domain.order.status import TRANSITIONS
 
-#: Seconds that an audit may take.
-_DEADLINE_SECONDS: Final = 3600.0
-#: Rows of one round trip.
-_CHUNK: Final = 5_000
+_TIMEOUT_SECONDS: Final = 3600.0
+_ROWS_PER_ROUND_TRIP: Final = 5_000
 
 _ESTIMATE: Final = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'orders'"
 
-#: What the lifecycle allows, and what each type of event is published on, as the query compares it.
+#: The allowed transitions, and the topic of each type of event, as texts that the query compares.
 _TRANSITIONS: Final = [f"{before} {after}" for before in TRANSITIONS for after in before.next]
 _TOPICS: Final = [f"{kind} {topic}" for topic, kind in TYPES.items()]
 
@@ -38,18 +36,23 @@ class PostgresAuditReader:
         broker_reachable: bool,
         progress: AuditProgress,
     ) -> AuditReport:
-        """Judge everything as it is at one moment."""
+        """Audit a snapshot of all tables; call `progress` after each round trip."""
         report = AuditReport()
-        snapshot = {"isolation": "repeatable_read", "readonly": True}
         async with (
-            self._database.driver(_DEADLINE_SECONDS) as driver,
-            driver.transaction(**snapshot),
+            self._database.connection(_TIMEOUT_SECONDS) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            estimate = await driver.fetchval(_ESTIMATE)
-            rows = await driver.cursor(
-                AUDIT, now - stuck_after, not broker_reachable, _TRANSITIONS, _TOPICS
+            estimate = await connection.fetchval(_ESTIMATE)
+            await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read
+            await connection.execute(
+                f"DECLARE audit NO SCROLL CURSOR FOR {AUDIT}",
+                now - stuck_after,
+                not broker_reachable,
+                _TRANSITIONS,
+                _TOPICS,
+                PROCESSING,
             )
-            while chunk := await rows.fetch(_CHUNK):
+            while chunk := await connection.fetch(f"FETCH {_ROWS_PER_ROUND_TRIP} FROM audit"):
                 _count(report, chunk)
                 progress(report.orders, max(estimate, report.orders))
         return report
@@ -62,10 +65,10 @@ def _count(report: AuditReport, rows: list[asyncpg.Record]) -> None:
         report.processed += row["is_processed"]
         report.pending += row["is_order"] and not row["is_processed"] and not row["is_stuck"]
         report.add_unpublished(row["unpublished"], row["oldest"])
-        _note(report, row)
+        _add_findings(report, row)
 
 
-def _note(report: AuditReport, row: Any) -> None:
+def _add_findings(report: AuditReport, row: Any) -> None:
     row_id = OrderId(row["id"])
     if row["reasons"]:
         report.lost.add(row_id, *row["reasons"])

@@ -1,13 +1,13 @@
-"""The query of the audit: a row for each order and each thing without an order, with its verdict.
+"""The query of the audit: a row with a verdict for each order, and for each row without an order.
 
-Each condition is about one row of `joined`, and looks at nothing that retention purges, but for the
-outcome in a payload that is still there.
+Each condition is about one row of `joined`. It reads nothing that retention purges, with one
+exception: the outcome in a payload that is still stored.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-# Each step with what came before it. An order's steps are its versions, from 1.
+# Each step with the step before it. An order's steps are its versions, from 1.
 _HISTORIES: Final = """
 steps AS (
     SELECT order_id, version, to_status,
@@ -24,9 +24,9 @@ steps AS (
     FROM steps GROUP BY order_id
 )"""
 
-# Each fact with the version that the facts before it lead to: only a change of status is a step.
-# The outcome stands in the last bytes of the payload, behind the order; `escape` reads any bytes,
-# and a payload of another form has no outcome.
+# Each fact with the version that follows from the facts before it: only a change of status is a
+# step. The outcome is in the last bytes of the payload, after the order. `escape` decodes any
+# bytes; a payload of another form has no outcome.
 _FACTS: Final = """
 facts AS (
     SELECT subject, revision, version, type, topic, published_at, at,
@@ -37,7 +37,7 @@ facts AS (
                '"outcome":"', 2), '"', 1), '')
            END AS outcome
     FROM outbox WHERE original_headers IS NULL
-), told AS (
+), fact_totals AS (
     SELECT subject AS id, count(*) AS facts,
            min(revision) AS first_revision, max(revision) AS last_revision,
            bool_and(
@@ -47,7 +47,7 @@ facts AS (
            ) AS is_right,
            count(*) FILTER (WHERE type = 'order.processed') AS processings,
            max(version) FILTER (WHERE type = 'order.processed') AS processed_version,
-           max(outcome) AS told_outcome,
+           max(outcome) AS payload_outcome,
            bool_or(revision = 1 AND published_at IS NOT NULL) AS is_published,
            bool_or(revision = 1 AND published_at IS NULL) AS waits,
            count(*) FILTER (WHERE published_at IS NULL) AS unpublished,
@@ -61,7 +61,7 @@ recorded AS (
            min(outcome) AS one_outcome, max(outcome) AS another_outcome
     FROM effects GROUP BY order_id
 ), admitted AS (
-    SELECT order_id AS id, true AS is_admitted FROM inbox
+    SELECT order_id AS id, true AS is_admitted FROM inbox WHERE consumer = $5
 ), dead AS (
     SELECT DISTINCT order_id AS id, true AS is_dead
     FROM dead_letters WHERE replayed_at IS NULL AND order_id IS NOT NULL
@@ -72,22 +72,22 @@ joined AS (
     SELECT id, its.version IS NOT NULL AS is_order, its.status, its.version, its.revision,
            its.created_at, its.processed_at IS NOT NULL AS is_processed,
            facts, first_revision, last_revision, is_right, processings, processed_version,
-           told_outcome, is_published, waits, unpublished, oldest,
+           payload_outcome, is_published, waits, unpublished, oldest,
            steps, first_step, last_step, is_legal, last_status,
            effects, one_outcome, another_outcome, is_admitted, is_dead,
            -- CANCELED is final, so it was the status at the processing if no step came later.
            CASE WHEN last_status = 'CANCELED' AND last_step = processed_version
                 THEN 'skipped' ELSE 'fulfilled' END AS expected_outcome
     FROM orders AS its
-    FULL JOIN told USING (id)
+    FULL JOIN fact_totals USING (id)
     FULL JOIN histories USING (id)
     FULL JOIN recorded USING (id)
     FULL JOIN admitted USING (id)
     LEFT JOIN dead USING (id)
 )"""
 
-# A letter and its events alternate: a copy when it dies, the message when it is put back.
-_LETTERS: Final = """
+# The events of a dead letter alternate: its copy, then its message when it is replayed.
+_DEAD_LETTERS: Final = """
 copies AS (
     SELECT subject AS id, count(*) AS copies,
            min(revision) AS first_copy, max(revision) AS last_copy,
@@ -96,12 +96,12 @@ copies AS (
            min(at) FILTER (WHERE published_at IS NULL) AS oldest
     FROM outbox WHERE original_headers IS NOT NULL
     GROUP BY subject
-), lettered AS (
+), joined_dead_letters AS (
     SELECT id, letter.revision, copies, first_copy, last_copy, is_right, unpublished, oldest
     FROM dead_letters AS letter FULL JOIN copies USING (id)
 )"""
 
-#: Why something of `joined` is lost.
+#: Conditions on a row of `joined` by which it is lost.
 LOST: Final[Mapping[str, str]] = {
     "fact-without-order": "NOT is_order AND facts > 0",
     "history-without-order": "NOT is_order AND steps > 0",
@@ -125,11 +125,11 @@ LOST: Final[Mapping[str, str]] = {
     "outcome-differs": (
         "is_processed AND processed_version IS NOT NULL AND effects > 0"
         " AND NOT (expected_outcome = one_outcome AND one_outcome = another_outcome"
-        " AND coalesce(told_outcome, expected_outcome) = expected_outcome)"
+        " AND coalesce(payload_outcome, expected_outcome) = expected_outcome)"
     ),
 }
-#: Why something of `lettered` is lost.
-LOST_LETTERS: Final[Mapping[str, str]] = {
+#: Conditions on a row of `joined_dead_letters` by which it is lost.
+LOST_DEAD_LETTERS: Final[Mapping[str, str]] = {
     "copy-without-dead-letter": "revision IS NULL",
     "dead-letter-without-copy": (
         "revision IS NOT NULL AND (copies, first_copy, last_copy)"
@@ -144,10 +144,11 @@ def _reasons(conditions: Mapping[str, str]) -> str:
     return f"array_remove(ARRAY[{', '.join(cases)}], NULL)"
 
 
-#: $1 the time before which an unprocessed order is stuck, $2 whether the broker is out of reach,
-#: $3 the steps of the lifecycle, $4 the types and their topics.
+#: $1: orders created by then and unprocessed are stuck. $2: whether the broker is unavailable.
+#: $3: the allowed transitions. $4: the types of events with their topics. $5: the consumer that
+#: processes orders; only its inbox rows are compared with them.
 AUDIT: Final = f"""
-WITH {_HISTORIES}, {_FACTS}, {_EFFECTS}, {_JOINED}, {_LETTERS}
+WITH {_HISTORIES}, {_FACTS}, {_EFFECTS}, {_JOINED}, {_DEAD_LETTERS}
 SELECT id, is_order, coalesce(is_published, false) AS is_published,
        coalesce(is_processed, false) AS is_processed,
        coalesce(effects > 1, false) AS is_duplicated,
@@ -158,6 +159,6 @@ SELECT id, is_order, coalesce(is_published, false) AS is_published,
 FROM joined
 UNION ALL
 SELECT id, false, false, false, false, false, coalesce(unpublished, 0), oldest,
-       {_reasons(LOST_LETTERS)}
-FROM lettered
+       {_reasons(LOST_DEAD_LETTERS)}
+FROM joined_dead_letters
 """  # noqa: S608 - texts of our own

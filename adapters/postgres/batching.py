@@ -1,4 +1,4 @@
-"""Calls that share a statement: one round trip, and one commit, for all who ask in one moment."""
+"""Batch concurrent calls into one SQL statement: one round trip, and one commit (ADR 5)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,135 +13,135 @@ from application.errors import ConcurrentUpdate, Unavailable
 from domain.errors import OrderServiceError
 from libraries.asyncio_tools.time_budget import STORAGE_DEADLINE_SECONDS, storage_deadline
 
-#: How many statements may be on their way at once: while PostgreSQL works on one, the next is
-#: gathered and sent.
-_AT_ONCE: Final = 2
-#: How often a call is sent by itself whose statement PostgreSQL rolls back for another's.
+#: While PostgreSQL executes one statement, the next is collected and sent.
+_MAX_CONCURRENT_BATCHES: Final = 2
+#: A single call whose statement PostgreSQL rolls back for another transaction is sent so often.
 _ATTEMPTS: Final = 4
 
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[Asked, Told]):
-    asked: Asked
-    told: "asyncio.Future[Told]"
-    #: Whether a statement that may change something for good is under way with it.
-    may_change: bool = False
+class _Call(Generic[Argument, Result]):
+    argument: Argument
+    result: "asyncio.Future[Result]"
+    #: Whether a running statement may change something for good for this call.
+    may_have_changed: bool = False
 
-    def refuse(self, error: Exception) -> None:
-        if not self.told.done():
-            self.told.set_exception(error)
+    def fail(self, error: Exception) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
 
-    def give_up(self) -> None:
-        self.refuse(unavailable(may_have_changed=self.may_change))
+    def expire(self) -> None:
+        self.fail(unavailable(may_have_changed=self.may_have_changed))
 
 
-class Shared(Generic[Asked, Told]):
-    """Gathers the calls that come while earlier ones are on their way, `most` to a statement.
+class Batcher(Generic[Argument, Result]):
+    """Collects calls while earlier batches run, and sends at most `max_size` in one statement.
 
-    `statement` returns, in their order, what is returned to each of the calls; none may be left
-    by the time when it runs. A call that comes alone is sent at once: no call waits for company.
-    `changes` is whether the statement changes anything.
+    `statement` returns one result per argument, in their order. It must accept an empty list: all
+    callers may be gone when it runs. A call is sent at once if fewer than two batches are running.
+    `changes` is whether the statement changes data.
     """
 
     def __init__(
         self,
         database: Database,
-        statement: Callable[[Connection, Sequence[Asked]], Awaitable[Sequence[Told]]],
-        most: int,
+        statement: Callable[[Connection, Sequence[Argument]], Awaitable[Sequence[Result]]],
+        max_size: int,
         *,
         changes: bool = False,
     ) -> None:
         self._database = database
         self._statement = statement
-        self._most = most
+        self._max_size = max_size
         self._changes = changes
-        self._waiting: list[_Waiting[Asked, Told]] = []
-        self._groups: set[asyncio.Task[None]] = set()
+        self._queue: list[_Call[Argument, Result]] = []
+        self._workers: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, asked: Asked) -> Told:
-        """Return what the statement returns for this one.
+    async def __call__(self, argument: Argument) -> Result:
+        """Return the statement's result for this argument.
 
         Raises:
-            Unavailable: that took longer than the request may; a call that was not sent by then
-                never is.
+            Unavailable: the deadline of the request has passed. A call that was not sent by then is
+                never sent.
         """
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[Told] = loop.create_future()
-        call = _Waiting(asked, told)
-        self._waiting.append(call)
-        if len(self._groups) < _AT_ONCE:
-            # In a context of its own: no group is bound by the deadline of the call that began it.
-            group = asyncio.create_task(self._carry(), context=Context())
-            self._groups.add(group)
+        result: asyncio.Future[Result] = loop.create_future()
+        call = _Call(argument, result)
+        self._queue.append(call)
+        if len(self._workers) < _MAX_CONCURRENT_BATCHES:
+            # An empty context, because the deadline of this call does not bind other calls.
+            worker = asyncio.create_task(self._work(), context=Context())
+            self._workers.add(worker)
         deadline = storage_deadline.get()
-        # Cheaper than a timeout, and all that is needed if one future is waited for.
-        timer = deadline and loop.call_at(deadline, call.give_up)
+        # A timer is cheaper than `asyncio.timeout`, and enough for one future.
+        timer = deadline and loop.call_at(deadline, call.expire)
         try:
-            return await told
+            return await result
         finally:
             if timer:
                 timer.cancel()
 
-    async def _carry(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            await self._ask(group)
-        # In the turn in which no call waits any more: the next one must not count on this group.
-        self._groups.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+    async def _work(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[: self._max_size], self._queue[self._max_size :]
+            await self._run(batch)
+        # Without an await after the check: the next call must not count on this worker.
+        self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    async def _ask(self, group: Sequence[_Waiting[Asked, Told]], attempts: int = _ATTEMPTS) -> None:
-        group = _still_waiting(group)
-        if not group:
+    async def _run(
+        self, batch: Sequence[_Call[Argument, Result]], attempts: int = _ATTEMPTS
+    ) -> None:
+        batch = _unfinished(batch)
+        if not batch:
             return
         try:
-            async with self._database.driver(STORAGE_DEADLINE_SECONDS) as driver:
-                # Once more: it may have been long until there was a connection.
-                group = _still_waiting(group)
-                answers = await self._send(driver, group)
-        except Exception as error:  # noqa: BLE001 - each caller gets it, whatever it is
-            await self._ask_again(group, error, attempts)
+            async with self._database.connection(STORAGE_DEADLINE_SECONDS) as connection:
+                batch = _unfinished(batch)  # the wait for a connection may have been long
+                results = await self._send(connection, batch)
+        except Exception as error:  # noqa: BLE001 - the callers get it
+            await self._retry(batch, error, attempts)
         else:
-            for one, answer in zip(group, answers, strict=True):
-                if not one.told.done():  # else its caller has gone away
-                    one.told.set_result(answer)
+            for call, result in zip(batch, results, strict=True):
+                if not call.result.done():  # else its caller is gone
+                    call.result.set_result(result)
 
     async def _send(
-        self, driver: Connection, group: Sequence[_Waiting[Asked, Told]]
-    ) -> Sequence[Told]:
-        for one in group:
-            one.may_change = self._changes
-        return await self._statement(driver, [one.asked for one in group])
+        self, connection: Connection, batch: Sequence[_Call[Argument, Result]]
+    ) -> Sequence[Result]:
+        for call in batch:
+            call.may_have_changed = self._changes
+        return await self._statement(connection, [call.argument for call in batch])
 
-    async def _ask_again(
-        self, group: Sequence[_Waiting[Asked, Told]], error: Exception, attempts: int
+    async def _retry(
+        self, batch: Sequence[_Call[Argument, Result]], error: Exception, attempts: int
     ) -> None:
-        """Send each call of a failed group by itself, or refuse them all.
+        """Send each call of a failed batch by itself, or fail all of them.
 
-        A call is sent again only if PostgreSQL has certainly done nothing.
+        A call is sent again only if PostgreSQL has certainly changed nothing.
         """
-        for one in group:
-            one.may_change &= not _has_changed_nothing(error)
-        if _has_changed_nothing(error) and len(group) > 1:
-            for one in group:
-                await self._ask([one])
+        for call in batch:
+            call.may_have_changed &= not _has_changed_nothing(error)
+        if _has_changed_nothing(error) and len(batch) > 1:
+            for call in batch:
+                await self._run([call])
         elif isinstance(error, ConcurrentUpdate) and attempts > 1:
-            await self._ask(group, attempts - 1)
+            await self._run(batch, attempts - 1)
         else:
-            for one in group:
-                one.refuse(error)
+            for call in batch:
+                call.fail(error)
 
 
-def _still_waiting(group: Sequence[_Waiting[Asked, Told]]) -> Sequence[_Waiting[Asked, Told]]:
-    return [one for one in group if not one.told.done()]
+def _unfinished(batch: Sequence[_Call[Argument, Result]]) -> Sequence[_Call[Argument, Result]]:
+    return [call for call in batch if not call.result.done()]
 
 
 def _has_changed_nothing(error: Exception) -> bool:
-    """Whether PostgreSQL itself refused the statement, so that all of it was rolled back.
+    """Whether PostgreSQL itself refused the statement, and so rolled all of it back.
 
-    Not if PostgreSQL went out of reach: it may have done what it was sent.
+    If PostgreSQL became unavailable, it may have executed the statement.
     """
     if isinstance(error, Unavailable):
         return isinstance(error, ConcurrentUpdate)

@@ -1,4 +1,4 @@
-"""Orders whose cached copy may be stale."""
+"""Orders whose cached copies may be stale."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +16,8 @@ FROM (SELECT FROM cache_debts LIMIT $1) AS counted
 
 
 def _delete(condition: str) -> str:
-    # It waits for no lock, so that it cannot deadlock with a relay that adds debts; a row that it
-    # skips is about to be renewed or deleted by another.
+    # It waits for no lock, so that it cannot deadlock with a relay that adds debts. Another
+    # transaction renews or deletes each row that is skipped.
     return f"""
 DELETE FROM cache_debts WHERE order_id IN (
     SELECT order_id FROM cache_debts WHERE {condition} FOR UPDATE SKIP LOCKED
@@ -38,24 +38,24 @@ class PostgresCacheDebts:
         self._database = database
 
     async def oldest(self, limit: int) -> Sequence[CacheDebt]:
-        """Return at most `limit` debts, the oldest first."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(_OLDEST, limit)
+        """Return at most `limit` debts, oldest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_OLDEST, limit)
         return [CacheDebt(OrderId(row["order_id"]), row["owed_at"]) for row in rows]
 
     async def settle(self, debts: Sequence[CacheDebt]) -> None:
-        """Delete debts, except those that were renewed after they had been read."""
+        """Delete debts, except those renewed since they were read."""
         ids, moments = [debt.order_id for debt in debts], [debt.owed_at for debt in debts]
-        async with self._database.driver() as driver:
-            await driver.execute(_SETTLE, ids, moments)
+        async with self._database.connection() as connection:
+            await connection.execute(_SETTLE, ids, moments)
 
     async def count(self, limit: int) -> tuple[int, datetime]:
-        """Count debts up to `limit`; return the number and the moment before counting."""
-        async with self._database.driver() as driver:
-            row = await driver.fetchrow(_COUNT, limit)
+        """Count debts up to `limit`; return the number and the time before counting."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_COUNT, limit)
         return row["count"], row["counted_at"]
 
     async def settle_all(self, owed_by: datetime) -> None:
-        """Delete every debt that is not younger than `owed_by`."""
-        async with self._database.driver() as driver:
-            await driver.execute(_SETTLE_ALL, owed_by)
+        """Delete all debts from `owed_by` or earlier."""
+        async with self._database.connection() as connection:
+            await connection.execute(_SETTLE_ALL, owed_by)

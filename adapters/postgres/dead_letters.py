@@ -1,4 +1,4 @@
-"""Dead letters, and the events that announced orders."""
+"""Dead letters, and the first events of orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from domain.ids import OrderId
 
-_TOLD: Final = (
+_EVENT_COLUMNS: Final = (
     "subject",
     "version",
     "id",
@@ -24,8 +24,8 @@ _TOLD: Final = (
     "original_key",
     "original_headers",
 )
-# A letter and what is told of it are one statement: both or neither.
-_TELL: Final = """
+# A dead letter and its event are stored by one statement: both or neither.
+_INSERT_EVENT: Final = """
 INSERT INTO outbox (subject, revision, version, id, topic, type, payload, payload_is_null, at,
                     traceparent, original_key, original_headers)
 SELECT $1, kept.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json FROM kept
@@ -41,21 +41,21 @@ WITH kept AS (
         WHERE dead_letters.replayed_at IS NOT NULL
     RETURNING revision
 )
-{_TELL}
+{_INSERT_EVENT}
 """  # noqa: S608 - a text of our own
-_PUT_BACK: Final = f"""
+_REPLAY: Final = f"""
 WITH kept AS (
     UPDATE dead_letters SET replayed_at = $12, revision = revision + 1
     WHERE id = $1 AND replayed_at IS NULL
     RETURNING revision
 )
-{_TELL}
+{_INSERT_EVENT}
 """  # noqa: S608 - a text of our own
 _WAITING: Final = "SELECT * FROM dead_letters WHERE replayed_at IS NULL ORDER BY at, id LIMIT $1"
 _WAITING_BY_ID: Final = """
 SELECT * FROM dead_letters WHERE replayed_at IS NULL AND id > $1 ORDER BY id LIMIT $2
 """
-#: Before every letter.
+#: Before all ids.
 _BEGINNING: Final = UUID(int=0)
 _FIND: Final = "SELECT * FROM dead_letters WHERE id = ANY($1) ORDER BY at, id"
 _ANNOUNCED: Final = "SELECT * FROM outbox WHERE subject = $1 AND revision = 1"
@@ -68,33 +68,33 @@ class PostgresDeadLetters:
         self._database = database
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Keep a letter and let its copy wait in the outbox."""
-        return await self._told(_ADD, *_event_values(copy), *_letter_values(dead_letter))
+        """Store a dead letter, and its copy in the outbox; return False if it is stored already."""
+        return await self._changes(_ADD, *_event_values(copy), *_dead_letter_values(dead_letter))
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, the oldest first."""
-        return await self._dead_letters(_WAITING, limit)
+        """Return at most `limit` waiting dead letters, oldest first."""
+        return await self._fetch(_WAITING, limit)
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, behind `after`, by id."""
-        return await self._dead_letters(_WAITING_BY_ID, after or _BEGINNING, limit)
+        """Return at most `limit` waiting dead letters after the id `after`, by id."""
+        return await self._fetch(_WAITING_BY_ID, after or _BEGINNING, limit)
 
-    async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Those of the letters that exist, the oldest first."""
-        return await self._dead_letters(_FIND, list(letter_ids))
+    async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+        """Return the existing ones of these dead letters, oldest first."""
+        return await self._fetch(_FIND, list(dead_letter_ids))
 
-    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a letter as put back and let its message wait in the outbox."""
+    async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
+        """Mark a dead letter as replayed, and store its message in the outbox."""
         _, *rest = _event_values(again)
-        return await self._told(_PUT_BACK, letter_id, *rest, now)
+        return await self._changes(_REPLAY, dead_letter_id, *rest, now)
 
-    async def _told(self, statement: str, *values: object) -> bool:
-        async with self._database.driver() as driver:
-            return await driver.fetchval(statement, *values) is not None
+    async def _changes(self, statement: str, *values: object) -> bool:
+        async with self._database.connection() as connection:
+            return await connection.fetchval(statement, *values) is not None
 
-    async def _dead_letters(self, statement: str, *values: object) -> Sequence[DeadLetter]:
-        async with self._database.driver() as driver:
-            return [_letter(row) for row in await driver.fetch(statement, *values)]
+    async def _fetch(self, statement: str, *values: object) -> Sequence[DeadLetter]:
+        async with self._database.connection() as connection:
+            return [_dead_letter(row) for row in await connection.fetch(statement, *values)]
 
 
 class PostgresAnnouncements:
@@ -104,19 +104,19 @@ class PostgresAnnouncements:
         self._database = database
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """The order's first event, unless its payload was swept."""
-        async with self._database.driver() as driver:
-            row = await driver.fetchrow(_ANNOUNCED, order_id)
+        """Return the order's first event; None if it does not exist or has no payload any more."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_ANNOUNCED, order_id)
         return event_of(row) if row and row["payload"] is not None else None
 
 
 def _event_values(event: Event) -> tuple[Any, ...]:
-    """The event's values, in the order of `_TOLD`."""
+    """Return the event's values, in the order of `_EVENT_COLUMNS`."""
     values = values_of_event(event)
-    return tuple(values[name] for name in _TOLD)
+    return tuple(values[name] for name in _EVENT_COLUMNS)
 
 
-def _letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
+def _dead_letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
     return (
         dead_letter.topic,
         dead_letter.key,
@@ -129,7 +129,7 @@ def _letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
     )
 
 
-def _letter(row: Any) -> DeadLetter:
+def _dead_letter(row: Any) -> DeadLetter:
     return DeadLetter(
         id=row["id"],
         topic=row["topic"],

@@ -1,10 +1,10 @@
-"""Leases as rows, measured by PostgreSQL's clock."""
+"""Leases as rows, timed by PostgreSQL's clock."""
 
 from typing import Final
 
 from adapters.postgres.database import Database
 
-# `now()` would be the time at which the statement began, before it waited for the row.
+# `now()` would be the time at which the transaction began, before the wait for the row.
 _ACQUIRE: Final = """
 INSERT INTO leases (name, holder, expires_at)
 VALUES ($1, $2, clock_timestamp() + $3::float8 * interval '1 second')
@@ -25,10 +25,10 @@ class PostgresLeases:
 
     async def acquire(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire or renew a lease; False if another holder has it."""
-        async with self._database.driver() as driver:
-            return bool(await driver.fetchval(_ACQUIRE, name, holder, seconds))
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(_ACQUIRE, name, holder, seconds))
 
     async def release(self, name: str, holder: str) -> None:
         """End the lease now, if this holder has it."""
-        async with self._database.driver() as driver:
-            await driver.execute(_RELEASE, name, holder)
+        async with self._database.connection() as connection:
+            await connection.execute(_RELEASE, name, holder)

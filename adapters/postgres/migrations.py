@@ -1,4 +1,4 @@
-"""Bringing the schema to its newest revision, in any number of processes at once."""
+"""Migrate the schema to its newest revision, from any number of processes at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,43 +6,44 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, event
+import sqlalchemy
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres.connection import Connection as Session
-from adapters.postgres.connection import Server
+from adapters.postgres.connection import Connection
+from adapters.postgres.connector import Connector
 from adapters.postgres.schema_state import STEPS, Schema, State, read_schema
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: Of this service's migrations, among all advisory locks of the database ("orders" in ASCII).
-_LOCK: Final = 0x6F7264657273
+#: The advisory lock of all migrations ("orders" in ASCII).
+_LOCK_ID: Final = 0x6F7264657273
 _PAUSE_SECONDS: Final = 0.5
-#: Seconds that a migration's transaction waits for a table: readers and writers queue up behind it.
+#: Short, because readers and writers of a table queue behind a migration that waits for it.
 _TABLE_LOCK_TIMEOUT_SECONDS: Final = 2
-#: How often a migration is tried that found a table locked: for about ten minutes.
+#: A migration that finds a table locked is retried for about ten minutes.
 _ATTEMPTS: Final = 240
-#: SQLSTATE of a lock that was not to be had in time.
+#: SQLSTATE of a lock that was not acquired in time.
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 class ForeignSchema(Exception):
-    """The schema was made by another program; the text is the evidence."""
+    """Another program made the schema; the text is the evidence."""
 
 
 async def migrate(url: str, steps: Path = STEPS) -> bool:
-    """Bring the schema to head; return whether there was anything to do.
+    """Migrate the schema to head; return whether any migration ran.
 
-    One process at a time does the work; the others wait for it, then find the work done. Each
-    migration is a transaction of its own: if one fails, those before it stay, and the next run
-    goes on from there.
+    One process at a time runs migrations; the others wait, then find the schema current. Each
+    migration is a transaction of its own: if one fails, earlier ones stay, and the next run
+    continues from there.
 
     Raises:
         ForeignSchema: another program made it; nothing was changed.
-        Unavailable: PostgreSQL went out of reach.
+        Unavailable: PostgreSQL cannot be reached.
     """
     async with _session(url) as session, _lock(session):
         schema = await read_schema(session, steps)
@@ -56,18 +57,20 @@ async def migrate(url: str, steps: Path = STEPS) -> bool:
 
 
 async def schema_of(url: str) -> Schema:
-    """Read the state of the schema; change nothing.
+    """Read the state of the schema.
 
     Raises:
-        Unavailable: PostgreSQL went out of reach.
+        Unavailable: PostgreSQL cannot be reached.
     """
     async with _session(url) as session:
         return await read_schema(session)
 
 
-def alembic_config(connection: Connection | None = None, steps: Path = STEPS) -> "Config":
-    """Alembic's configuration for this service, over an open connection in no transaction."""
-    # Imported if there is something to do: it would cost every warm start its time and memory.
+def alembic_config(
+    connection: sqlalchemy.Connection | None = None, steps: Path = STEPS
+) -> "Config":
+    """Return Alembic's configuration, over an open connection that is in no transaction."""
+    # Alembic is imported only for migrations: each start without any would pay its time and memory.
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
@@ -77,8 +80,8 @@ def alembic_config(connection: Connection | None = None, steps: Path = STEPS) ->
 
 
 @asynccontextmanager
-async def _session(url: str) -> AsyncIterator[Session]:
-    session = await Server(url).connect()
+async def _session(url: str) -> AsyncIterator[Connection]:
+    session = await Connector(url).connect()
     try:
         yield session
     finally:
@@ -86,24 +89,24 @@ async def _session(url: str) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
-async def _lock(session: Session) -> AsyncIterator[None]:
+async def _lock(session: Connection) -> AsyncIterator[None]:
     """Hold the lock of all migrations, in a session of its own.
 
-    It is tried again and again, not waited for: a statement that waits holds a snapshot, and
-    `CREATE INDEX CONCURRENTLY` in the process that has the lock would wait for that snapshot.
+    The lock is polled: a statement that waits for a lock holds a snapshot, and in the process with
+    the lock, `CREATE INDEX CONCURRENTLY` would wait for that snapshot.
     """
-    while not await session.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - another process has it
+    while not await session.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_ID):  # noqa: ASYNC110 - another process has the lock
         await asyncio.sleep(_PAUSE_SECONDS)
-    yield  # it ends with the session
+    yield  # the lock ends with the session
 
 
 @asynccontextmanager
 async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
-    server = Server(url)
+    connector = Connector(url)
 
-    async def connect() -> Session:
-        session = await server.connect()
-        await session.execute("SET lock_timeout = 0")  # for indexes that are built concurrently
+    async def connect() -> Connection:
+        session = await connector.connect()
+        await session.execute("SET lock_timeout = 0")  # for indexes built concurrently
         return session
 
     engine = create_async_engine(
@@ -116,8 +119,8 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def _wait_briefly(connection: Connection) -> None:
-    """Bound the waits of a migration's transaction; of no effect outside of one."""
+def _wait_briefly(connection: sqlalchemy.Connection) -> None:
+    """Limit the lock waits of a migration's transaction; outside of one it has no effect."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_TIMEOUT_SECONDS}s'")
 
 
@@ -134,7 +137,7 @@ async def _upgrade(engine: AsyncEngine, steps: Path) -> None:
             return
 
 
-def _upgrade_to_head(connection: Connection, steps: Path) -> None:
+def _upgrade_to_head(connection: sqlalchemy.Connection, steps: Path) -> None:
     from alembic import command  # noqa: PLC0415 - as above
 
     command.upgrade(alembic_config(connection, steps), "head")

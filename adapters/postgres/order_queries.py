@@ -1,11 +1,11 @@
-"""Reading orders and their history: one indexed query, and rows to bytes without an ORM."""
+"""Queries of orders and their history: one indexed query, and rows to bytes without an ORM."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from adapters.postgres.batching import Shared
+from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.row_mapping import SELECT, record_of
@@ -17,28 +17,30 @@ from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.status import OrderStatus
 
-#: Pages of one owner's orders, for many who ask at once: each walks the index as if it were alone.
-#: Were the owner looked for by `=`, the order by id would do for PostgreSQL, and where a few owners
-#: have most of the orders it would look for one of them through all the newest orders.
+#: Several pages, each of one owner's orders. Each page walks the index on (user_id, id) by itself.
+#: With `user_id = owner` instead, PostgreSQL may sort by id alone: if few owners have most of the
+#: orders, it would search the newest orders of all owners for those of one.
 PAGES: Final = f"""
-SELECT asked.turn, page.*
-FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS asked (turn, owner, after, size),
-     LATERAL ({SELECT} WHERE user_id >= asked.owner AND (user_id, id) < (asked.owner, asked.after)
-              ORDER BY user_id DESC, id DESC LIMIT asked.size) AS page
-ORDER BY asked.turn, page.id DESC
+SELECT requested.number, page.*
+FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS requested (number, owner, after, size),
+     LATERAL ({SELECT} WHERE user_id >= requested.owner
+                AND (user_id, id) < (requested.owner, requested.after)
+              ORDER BY user_id DESC, id DESC LIMIT requested.size) AS page
+ORDER BY requested.number, page.id DESC
 """  # noqa: S608 - names of our own
-#: Behind every order.
+#: After all orders.
 _END: Final = OrderId(UUID(int=2**128 - 1))
-#: Where the milliseconds since 1970 stand in a UUID version 7 (RFC 9562, 5.7).
-_TIME_AT: Final = 80
+#: The milliseconds since 1970 begin at this bit of a UUID version 7 (RFC 9562, 5.7).
+_TIMESTAMP_SHIFT: Final = 80
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-#: How many pages share a statement, of at most how many rows: nobody waits for a long one.
-_PAGES, _ROWS = 32, 51
+#: Both are small, so that no caller waits long for the pages of others.
+_MAX_BATCH_SIZE: Final = 32
+_MAX_BATCHED_ROWS: Final = 51
 
 
 class Page(NamedTuple):
-    """What is asked for: so many of the owner's orders, newest first, behind one of them."""
+    """A request for `size` orders of an owner, newest first, after the order `after`."""
 
     owner: UserId
     after: OrderId
@@ -51,74 +53,75 @@ class PostgresOrderReader:
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
         self._database = database
         self._renderer = renderer
-        self._shared_find = Shared(database, self._find_each, _PAGES)
-        self._shared_page = Shared(database, _pages, _PAGES)
+        self._find_batched = Batcher(database, self._find_each, _MAX_BATCH_SIZE)
+        self._page_batched = Batcher(database, _pages, _MAX_BATCH_SIZE)
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
-        """The order, or None."""
-        return await self._shared_find(order_id)
+        """Return the order, or None if it does not exist."""
+        return await self._find_batched(order_id)
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Those of the orders that exist."""
-        async with self._database.driver() as driver:
-            return await self._find_on(driver, order_ids)
+        """Return the existing ones of these orders."""
+        async with self._database.connection() as connection:
+            return await self._find_on(connection, order_ids)
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """The order's present revision, or None."""
-        async with self._database.driver() as driver:
-            found: int | None = await driver.fetchval(
+        """Return the order's current revision, or None if it does not exist."""
+        async with self._database.connection() as connection:
+            found: int | None = await connection.fetchval(
                 "SELECT revision FROM orders WHERE id = $1", order_id
             )
         return found
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """At most `limit` orders, newest first, behind `after`."""
+        """Return at most `limit` orders, newest first, after the order `after`."""
         owner, size = wanted.owner, limit + 1
-        if owner is not None and wanted == OrderFilter(owner=owner) and size <= _ROWS:
-            records = await self._shared_page(Page(owner, after or _END, size))
+        if owner is not None and wanted == OrderFilter(owner=owner) and size <= _MAX_BATCHED_ROWS:
+            records = await self._page_batched(Page(owner, after or _END, size))
         else:
             records = await self._page(*page_query(wanted, after, size))
         documents = [self._renderer.document(record) for record in records[:limit]]
         return OrderPage(documents, records[limit - 1].id if len(records) > limit else None)
 
     async def _find_each(
-        self, driver: Connection, order_ids: Sequence[OrderId]
+        self, connection: Connection, order_ids: Sequence[OrderId]
     ) -> Sequence[OrderDocument | None]:
-        found = await self._find_on(driver, order_ids)
+        found = await self._find_on(connection, order_ids)
         return [found.get(order_id) for order_id in order_ids]
 
     async def _find_on(
-        self, driver: Connection, order_ids: Sequence[OrderId]
+        self, connection: Connection, order_ids: Sequence[OrderId]
     ) -> dict[OrderId, OrderDocument]:
-        rows = await driver.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
+        rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
         return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
 
     async def _page(self, sql: str, parameters: Sequence[Any]) -> Sequence[OrderRecord]:
-        async with self._database.driver() as driver:
-            return [record_of(row) for row in await driver.fetch(sql, *parameters)]
+        async with self._database.connection() as connection:
+            return [record_of(row) for row in await connection.fetch(sql, *parameters)]
 
 
-async def _pages(driver: Connection, asked: Sequence[Page]) -> Sequence[Sequence[OrderRecord]]:
-    if not asked:
+async def _pages(
+    connection: Connection, requested: Sequence[Page]
+) -> Sequence[Sequence[OrderRecord]]:
+    if not requested:
         return []
-    rows = await driver.fetch(PAGES, *page_parameters(asked))
-    pages: list[list[OrderRecord]] = [[] for _ in asked]
-    for turn, *values in rows:
-        pages[turn].append(record_of(values))
+    rows = await connection.fetch(PAGES, *page_parameters(requested))
+    pages: list[list[OrderRecord]] = [[] for _ in requested]
+    for number, *values in rows:
+        pages[number].append(record_of(values))
     return pages
 
 
-def page_parameters(asked: Sequence[Page]) -> list[list[Any]]:
-    """The parameters of `PAGES`."""
-    return [list(range(len(asked))), *map(list, zip(*asked, strict=True))]
+def page_parameters(requested: Sequence[Page]) -> list[list[Any]]:
+    """Return the parameters of `PAGES`."""
+    return [list(range(len(requested))), *map(list, zip(*requested, strict=True))]
 
 
 def page_query(wanted: OrderFilter, after: OrderId | None, limit: int) -> tuple[str, list[Any]]:
-    """The statement for a page, and its parameters.
+    """Return the statement for a page, and its parameters.
 
-    Each branch walks one index from its newest end, so that no page is sorted or counted off:
-    several statuses are as many walks, merged. With one branch for each, PostgreSQL merges in
-    order (Merge Append) and stops at the limit.
+    Each branch walks one index from its newest end, so that no page is sorted. Several statuses
+    are several walks: PostgreSQL merges them in order (Merge Append) and stops at the limit.
     """
     parameters: list[Any] = []
 
@@ -152,8 +155,8 @@ def _conditions(
         yield f"reference = {bound(wanted.reference, 'text')}"
     if after is not None:
         yield f"id < {bound(after, 'uuid')}"
-    # An order's id begins with the milliseconds of its creation, so the walk along the index may
-    # begin and end there; the exact bound is the column's.
+    # An order's id begins with the milliseconds of its creation, so the walk along the index can
+    # begin and end there. The column has the exact time.
     if wanted.created_after is not None:
         yield f"id >= {bound(_least_id(wanted.created_after), 'uuid')}"
         yield f"created_at >= {bound(wanted.created_after, 'timestamptz')}"
@@ -162,9 +165,9 @@ def _conditions(
         yield f"created_at < {bound(wanted.created_before, 'timestamptz')}"
 
 
-def _least_id(moment: datetime, later_ms: int = 0) -> UUID:
-    """The least UUID version 7 of a moment, or of so many milliseconds later."""
-    return UUID(int=max(0, (moment - _EPOCH) // _MILLISECOND + later_ms) << _TIME_AT)
+def _least_id(time: datetime, later_ms: int = 0) -> UUID:
+    """Return the least UUID version 7 of a time, or of a time `later_ms` after it."""
+    return UUID(int=max(0, (time - _EPOCH) // _MILLISECOND + later_ms) << _TIMESTAMP_SHIFT)
 
 
 class PostgresHistoryReader:
@@ -174,9 +177,9 @@ class PostgresHistoryReader:
         self._database = database
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """The order's owner and its steps, oldest first; None where there is no such order."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(
+        """Return the order's owner and its steps, oldest first; None without such an order."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
                 "SELECT o.user_id, h.* FROM orders o JOIN order_history h ON h.order_id = o.id"
                 " WHERE o.id = $1 ORDER BY h.version",
                 order_id,

@@ -1,4 +1,4 @@
-"""The outbox, seen from the relay."""
+"""The outbox for the relay."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,19 +7,19 @@ from typing import Final
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database, within
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database, within
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
-#: Seconds for which a relay may hold a batch: to lock it, to publish it, to mark it.
-_HOLD_SECONDS: Final = 3 * PATIENCE
+#: For one batch: to lock, publish and mark its events.
+_BATCH_TIMEOUT_SECONDS: Final = 3 * USE_TIMEOUT_SECONDS
 
 
 class PostgresOutbox:
     """`Outbox` on PostgreSQL.
 
-    The locks of a frozen relay end as those of any session that is idle in a transaction
-    (`IDLE_IN_TRANSACTION_SECONDS`). The events that it held may then be published twice, never
-    skipped. Publishing, at most 5 s, is shorter than that.
+    PostgreSQL ends the session of a frozen relay, and its locks, after
+    `IDLE_IN_TRANSACTION_SECONDS`. Its events may then be published twice, but none is skipped.
+    Publishing a batch takes at most 5 s, which is less.
     """
 
     def __init__(self, database: Database) -> None:
@@ -27,37 +27,40 @@ class PostgresOutbox:
 
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
-        """At most `size` eligible events that no other relay holds."""
-        async with self._database.driver(time_budget=_HOLD_SECONDS) as driver, _begun(driver):
-            async with within(PATIENCE):
-                batch = await _locked(driver, size)
+        """Lock at most `size` eligible events that no other relay has locked."""
+        async with (
+            self._database.connection(_BATCH_TIMEOUT_SECONDS) as connection,
+            _begun(connection),
+        ):
+            async with within(USE_TIMEOUT_SECONDS):
+                batch = await _locked(connection, size)
             yield batch
         batch.ensure_marked()
 
     async def has_work(self) -> bool:
-        """Return whether an event waits, parked ones aside, or a debt to the cache."""
-        async with self._database.driver() as driver, driver.transaction(readonly=True):
-            await driver.execute(sql.WALK_ALONG_INDEXES)
-            return bool(await driver.fetchval(sql.HAS_WORK))
+        """Return whether an event (parked events excepted) or a cache debt waits."""
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            await connection.execute(sql.WALK_ALONG_INDEXES)
+            return bool(await connection.fetchval(sql.HAS_WORK))
 
 
 @asynccontextmanager
-async def _begun(driver: asyncpg.Connection) -> AsyncIterator[None]:
+async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        async with within(PROMPT_SECONDS):
-            await stack.enter_async_context(driver.transaction())
-            await driver.execute(sql.WALK_ALONG_INDEXES)
+        async with within(BEGIN_TIMEOUT_SECONDS):
+            await stack.enter_async_context(connection.transaction())
+            await connection.execute(sql.WALK_ALONG_INDEXES)
         yield
 
 
-async def _locked(driver: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
-    """Lock new events, then retries, then replays of other orders, until there are `size`."""
-    rows = await driver.fetch(sql.SELECT_NEW, size)
+async def _locked(connection: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
+    """Lock new events, then retries, then replays of other orders, at most `size`."""
+    rows = await connection.fetch(sql.SELECT_NEW, size)
     if len(rows) < size:
-        rows += await driver.fetch(sql.SELECT_RETRIES, size - len(rows))
+        rows += await connection.fetch(sql.SELECT_RETRIES, size - len(rows))
     if len(rows) == size:
-        return PostgresOutboxBatch(driver, rows)
+        return PostgresOutboxBatch(connection, rows)
     subjects = {row["subject"] for row in rows}
-    found = await driver.fetch(sql.SELECT_REPLAYS, size - len(rows))
+    found = await connection.fetch(sql.SELECT_REPLAYS, size - len(rows))
     replays = [row for row in found if row["subject"] not in subjects]
-    return PostgresOutboxBatch(driver, [*rows, *replays])
+    return PostgresOutboxBatch(connection, [*rows, *replays])

@@ -1,4 +1,4 @@
-"""The outbox, seen from its operator."""
+"""The outbox for operators."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -9,12 +9,12 @@ from adapters.postgres.outbox_statements import WALK_ALONG_INDEXES
 from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxState, ReplayRequest
 from domain.ids import OrderId
 
-#: Seconds that a statement over much of the outbox may take.
-_PATIENCE_SECONDS: Final = 300.0
-#: Events that one transaction of a replay marks: a relay that marks one of them waits for it.
+#: A statement may read much of the outbox.
+_STATEMENT_TIMEOUT_SECONDS: Final = 300.0
+#: Events that one transaction of a replay marks. A relay that marks one of them has to wait.
 REPLAY_BATCH: Final = 1_000
 
-# Everything is found along partial indexes, and counted up to $1.
+# All rows are found by partial indexes, and counted up to $1.
 _STATE: Final = """
 WITH waiting AS MATERIALIZED (
     SELECT subject, at, last_error FROM outbox WHERE published_at IS NULL
@@ -52,7 +52,7 @@ SELECT (SELECT count(*) FROM requested) AS requested,
 
 _UNPARK_ALL: Final = f"UPDATE outbox SET {_BEGIN_AGAIN} WHERE parked_at IS NOT NULL"  # noqa: S608
 
-# A row that is purged meanwhile is passed over.
+# A row that is purged in the meantime is skipped.
 _REPLAY_SOME: Final = f"""
 WITH chosen AS (
     SELECT published_at, subject, revision FROM outbox
@@ -85,23 +85,26 @@ class PostgresOutboxAdmin:
         self._database = database
 
     async def state(self) -> OutboxState:
-        """Return the present state."""
-        async with self._database.driver() as driver, driver.transaction(readonly=True):
-            await driver.execute(WALK_ALONG_INDEXES)
-            return OutboxState(**await driver.fetchrow(_STATE, COUNTED_AT_MOST + 1))
+        """Return the current state."""
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            await connection.execute(WALK_ALONG_INDEXES)
+            return OutboxState(**await connection.fetchrow(_STATE, COUNTED_AT_MOST + 1))
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
-        """Request a replay of the order's published events, and put its parked ones back."""
+        """Request a replay of the order's published events, and unpark its parked events."""
         return ReplayRequest(**await self._fetch(_REPLAY_ORDER, order_id))
 
     async def unpark_all(self) -> ReplayRequest:
-        """Put every parked event back, as if it were new."""
-        async with self._database.driver(_PATIENCE_SECONDS) as driver:
-            tag: str = await driver.execute(_UNPARK_ALL)
+        """Unpark all parked events; each starts again without attempts."""
+        async with self._database.connection(_STATEMENT_TIMEOUT_SECONDS) as connection:
+            tag: str = await connection.execute(_UNPARK_ALL)
         return ReplayRequest(int(tag.removeprefix("UPDATE ")))
 
     async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
-        """Request a replay of every event that was first published at `since` or later."""
+        """Request a replay of all events first published at `since` or later.
+
+        Yield the total after each transaction.
+        """
         until = (await self._fetch("SELECT clock_timestamp() AS now"))["now"]
         purged = (await self._fetch(_PURGED, since, until))["count"]
         requested, after = 0, (since, *_BEFORE_ALL)
@@ -112,5 +115,5 @@ class PostgresOutboxAdmin:
             after = (row["published_at"], row["subject"], row["revision"])
 
     async def _fetch(self, statement: str, *values: object) -> dict[str, Any]:
-        async with self._database.driver(_PATIENCE_SECONDS) as driver:
-            return dict(await driver.fetchrow(statement, *values) or {})
+        async with self._database.connection(_STATEMENT_TIMEOUT_SECONDS) as connection:
+            return dict(await connection.fetchrow(statement, *values) or {})

@@ -1,4 +1,4 @@
-"""One batch of the outbox, and the marks that a relay makes on it."""
+"""One batch of the outbox, and the marks on its events."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from adapters.postgres import outbox_statements as sql
-from adapters.postgres.database import PATIENCE, within
+from adapters.postgres.database import USE_TIMEOUT_SECONDS, within
 from adapters.postgres.row_mapping import event_of
 from application.delivery.retry_policy import seconds_of_pause, seconds_until_retry
 from application.ports.events import Placement
@@ -15,31 +15,31 @@ from domain.ids import EventId, OrderId
 
 _MAX_REASON_CHARACTERS: Final = 1_000
 
-#: The values of a mark beside the event's key.
+#: The values of each mark, without the event's key.
 Marks: TypeAlias = Mapping[EventId, Sequence[Any]]
 
 
 class UnmarkableEvents(Exception):
-    """PostgreSQL takes no mark for some rows of the outbox; they will be published again."""
+    """PostgreSQL refused the marks of some events, which will be published again."""
 
 
 class PostgresOutboxBatch:
     """`OutboxBatch`: rows that this relay's transaction has locked.
 
-    Marks share a statement, in a savepoint. If PostgreSQL refuses it, each row is marked by itself,
-    so that one bad row cannot take the marks of the others with it; the row whose publication
-    cannot be recorded counts as rejected, and is parked in the end.
+    One statement in a savepoint makes all marks. If PostgreSQL refuses it, each row is marked by
+    itself, so that one bad row does not undo the marks of the others. An event whose publication
+    cannot be recorded counts as rejected, and is parked after its last attempt.
     """
 
     def __init__(
         self,
-        driver: asyncpg.Connection,
+        connection: asyncpg.Connection,
         rows: Sequence[asyncpg.Record],
     ) -> None:
         self.events = [
             replace(event_of(row), is_replay=row["published_at"] is not None) for row in rows
         ]
-        self._driver = driver
+        self._connection = connection
         self._rows = {EventId(row["id"]): row for row in rows}
         self._unmarked: dict[EventId, str] = {}
 
@@ -48,21 +48,21 @@ class PostgresOutboxBatch:
     ) -> None:
         """Mark events as published, giving each first delivery the next position."""
         first: Marks = {
-            event_id: (placement.partition, placement.offset)
+            event_id: (placement.log, placement.offset)
             for event_id, placement in placements.items()
             if self._rows[event_id]["published_at"] is None
         }
         replayed: Marks = {event_id: () for event_id in placements if event_id not in first}
         if first:
-            await self._driver.execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
+            await self._connection.execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
         failed = await self._mark(sql.MARK_PUBLISHED, first)
         failed |= await self._mark(sql.MARK_REPLAYED, replayed)
         await self.rejected({i: f"published, but not marked: {why}" for i, why in failed.items()})
         if not_cached:
-            await self._driver.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
+            await self._connection.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
-        """Record why the broker refused events; each is retried later, or parked in the end."""
+        """Record the broker's reasons for refusing events; each is retried later, or parked."""
         marks = {
             event_id: (reason, seconds_until_retry(self._rows[event_id]["attempts"] + 1))
             for event_id, reason in _storable(reasons)
@@ -70,7 +70,7 @@ class PostgresOutboxBatch:
         self._unmarked |= await self._mark(sql.MARK_REJECTED, marks)
 
     async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
-        """Record why events did not reach the broker; each may pause for some seconds."""
+        """Record why events did not reach the broker; with `pause`, each waits before a retry."""
         marks: Marks = {
             event_id: (reason, self._pause_seconds(event_id) if pause else None)
             for event_id, reason in _storable(reasons)
@@ -78,10 +78,10 @@ class PostgresOutboxBatch:
         self._unmarked |= await self._mark(sql.MARK_POSTPONED, marks)
 
     def ensure_marked(self) -> None:
-        """Check that every mark was made, after the transaction.
+        """Check after the transaction that all marks were made.
 
         Raises:
-            UnmarkableEvents: some could not be made; the caller has to slow down.
+            UnmarkableEvents: some were not; the caller has to wait before the next batch.
         """
         if self._unmarked:
             raise UnmarkableEvents("; ".join(f"{i}: {why}" for i, why in self._unmarked.items()))
@@ -90,7 +90,7 @@ class PostgresOutboxBatch:
         return seconds_of_pause(self._rows[event_id]["waited_seconds"])
 
     async def _mark(self, statement: str, marks: Marks) -> dict[EventId, str]:
-        """Make marks together, or else one by one; return those that failed, and why."""
+        """Make marks together, or else one by one; return the reasons of those that failed."""
         if not marks or await self._failure(statement, marks) is None:
             return {}
         failed = {}
@@ -101,21 +101,21 @@ class PostgresOutboxBatch:
         return failed
 
     async def _failure(self, statement: str, marks: Marks) -> str | None:
-        """Make marks in a savepoint; return why PostgreSQL refuses them, None: it does not."""
+        """Make marks in a savepoint; return PostgreSQL's reason for refusing them, or None."""
         keys = [(self._rows[i]["subject"], self._rows[i]["revision"]) for i in marks]
         lines = [(*key, *values) for key, values in zip(keys, marks.values(), strict=True)]
         try:
-            async with within(PATIENCE), self._driver.transaction():
-                await self._driver.execute(statement, *map(list, zip(*lines, strict=True)))
+            async with within(USE_TIMEOUT_SECONDS), self._connection.transaction():
+                await self._connection.execute(statement, *map(list, zip(*lines, strict=True)))
         except Exception as error:
-            if self._driver.is_broken or self._driver.is_closed():
+            if self._connection.is_broken or self._connection.is_closed():
                 raise
             return str(error) or type(error).__name__
         return None
 
 
 def _storable(reasons: Mapping[EventId, str]) -> Iterator[tuple[EventId, str]]:
-    """Iterate over reasons that PostgreSQL can store: UTF-8 without NUL, and not too long."""
+    """Yield the reasons as PostgreSQL can store them: UTF-8 without NUL, and not too long."""
     for event_id, reason in reasons.items():
         text = reason.encode("utf-8", "replace").decode().replace("\0", "?")
         yield event_id, text[:_MAX_REASON_CHARACTERS]

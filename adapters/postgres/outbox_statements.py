@@ -1,21 +1,21 @@
-"""The SQL of the relay."""
+"""SQL of the relay."""
 
 from typing import Final
 
-#: Held from the assignment of positions to the commit of the transaction that assigns them, so that
-#: positions appear in their order. The number is ours alone: 'outbox' in ASCII.
+#: An advisory lock from the assignment of positions to the commit of their transaction, so that
+#: positions become visible in their order. The number is "outbox" in ASCII.
 POSITIONS_LOCK: Final = 0x6F7574626F78
 
 _WAITED_SECONDS: Final = "extract(epoch FROM now() - coalesce(replay_requested_at, at))::float8"
 
-#: PostgreSQL learns late that many events wait, and would sort them all in each round of an outage.
-#: The indexes have the order already.
+#: PostgreSQL's statistics are too old to show that many events wait in an outage, and it would sort
+#: all of them in each round. The indexes have the order already.
 WALK_ALONG_INDEXES: Final = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
 
-# A lock alone would let a second relay take an order's third event while the first holds the
-# second; an event with an earlier unpublished one of its order is not eligible. The conditions on
-# `earlier` are written so that no partial index fits them, and PostgreSQL looks up few rows by the
-# primary key: without statistics it would read all unpublished rows for each one.
+# With locks alone, a second relay could take an order's third event while the first relay has the
+# second: an event is not eligible while an earlier one of its order is unpublished. No partial
+# index matches the conditions on `earlier`, so that PostgreSQL finds a few rows by the primary key.
+# Without statistics it would read all unpublished rows for each row.
 _IS_FIRST_OF_ORDER: Final = """NOT EXISTS (
     SELECT FROM outbox AS earlier
     WHERE earlier.subject = waiting.subject AND earlier.revision < waiting.revision
@@ -27,7 +27,7 @@ _IS_FIRST_REPLAY_OF_ORDER: Final = """NOT EXISTS (
       AND coalesce(earlier.replay_requested_at, 'infinity') < 'infinity'
 )"""
 
-# Three walks along three indexes. One statement for all of them would have to sort what waits.
+# Three walks along three indexes. A single statement would have to sort all waiting events.
 
 SELECT_NEW: Final = f"""
 SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
@@ -54,7 +54,7 @@ LIMIT $1
 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - as above
 
-# In the indexes' order: without it, PostgreSQL may read the whole table to find that nothing waits.
+# In the order of the indexes. Without it, PostgreSQL may read the whole table if no event waits.
 HAS_WORK: Final = """
 SELECT EXISTS (
     SELECT FROM outbox WHERE published_at IS NULL AND parked_at IS NULL
@@ -65,7 +65,7 @@ SELECT EXISTS (
 ) OR EXISTS (SELECT FROM cache_debts LIMIT 1)
 """
 
-# nextval runs once a row, in the order of the arrays.
+# nextval runs once for each row, in the order of the arrays.
 MARK_PUBLISHED: Final = """
 UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),
                   broker_partition = sent.partition, broker_offset = sent.log_offset,
@@ -81,7 +81,7 @@ FROM unnest($1::uuid[], $2::int[]) AS sent (subject, revision)
 WHERE outbox.subject = sent.subject AND outbox.revision = sent.revision
 """
 
-# An event without a wait is parked.
+# If `wait_seconds` is NULL, the event is parked.
 MARK_REJECTED: Final = """
 UPDATE outbox SET attempts = attempts + 1, last_error = rejected.reason,
     retry_at = clock_timestamp() + rejected.wait_seconds * interval '1 second',
@@ -91,7 +91,7 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[])
 WHERE outbox.subject = rejected.subject AND outbox.revision = rejected.revision
 """
 
-# Without a wait the event is eligible at once.
+# If `wait_seconds` is NULL, the event is eligible at once.
 MARK_POSTPONED: Final = """
 UPDATE outbox SET last_error = postponed.reason,
     retry_at = clock_timestamp() + postponed.wait_seconds * interval '1 second'

@@ -1,8 +1,8 @@
-"""The parameters of a PostgreSQL URL: which work, and with which values.
+"""The supported parameters of a PostgreSQL URL, and parsers of their values.
 
 They are libpq's of PostgreSQL 16 to 18 (34.1.2, Parameter Key Words), SQLAlchemy's `ssl`, and the
-sizes of statement caches. A parameter that the driver cannot honour is refused rather than ignored:
-most of them protect something.
+sizes of statement caches. A parameter that the driver does not support is refused rather than
+ignored, because most of them protect something.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ from typing import Final
 #: libpq's `sslmode`, from the weakest.
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _TLS_VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-#: Ways to authenticate that the driver answers to, whatever `require_auth` says.
+#: Methods that the driver accepts, since it has no equivalent of `require_auth`.
 _AUTHENTICATION: Final = frozenset({"password", "md5", "scram-sha-256", "none"})
 
-_Reader = Callable[[str], str]
+_Parser = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    """How a value is checked, and the variable of the host that stands in for a missing one."""
+    """A parser of values, and the environment variable with the default."""
 
-    read: _Reader
+    parse: _Parser
     variable: str | None = None
 
 
@@ -31,20 +31,20 @@ def _text(value: str) -> str:
     return value
 
 
-def _one_of(*values: str) -> _Reader:
-    def read(value: str) -> str:
+def _one_of(*values: str) -> _Parser:
+    def parse(value: str) -> str:
         if value not in values:
             raise ValueError(f"must be {' or '.join(values)}")
         return value
 
-    return read
+    return parse
 
 
-def _refused(why: str) -> _Reader:
-    def read(_: str) -> str:
-        raise ValueError(why)
+def _refused(reason: str) -> _Parser:
+    def parse(_: str) -> str:
+        raise ValueError(reason)
 
-    return read
+    return parse
 
 
 def _number(value: str) -> str:
@@ -54,7 +54,7 @@ def _number(value: str) -> str:
 
 
 def _timeout(value: str) -> str:
-    return _number(value.removeprefix("-"))  # libpq waits for ever, given less than 0
+    return _number(value.removeprefix("-"))  # for libpq, a negative number is no timeout
 
 
 def _ports(value: str) -> str:
@@ -78,7 +78,7 @@ def _authorities(value: str) -> str:
 
 
 def _ssl(value: str) -> str:
-    """Read SQLAlchemy's `ssl`; `true` is JDBC's, which libpq understands too."""
+    """Parse SQLAlchemy's `ssl`; `true` is JDBC's, which libpq accepts too."""
     return "require" if value == "true" else _one_of(*SSL_MODES)(value)
 
 
@@ -106,8 +106,8 @@ def _encoding(value: str) -> str:
 _OFF: Final = _one_of("0")
 _UNSUPPORTED: Final = "is not supported: leave it out"
 
-_KNOWN: Final[Mapping[str, _Parameter]] = {
-    # Where, and as what role
+_SUPPORTED: Final[Mapping[str, _Parameter]] = {
+    # Address and role
     "host": _Parameter(_text, "PGHOST"),
     "hostaddr": _Parameter(_text),
     "port": _Parameter(_ports, "PGPORT"),
@@ -169,25 +169,25 @@ _KNOWN: Final[Mapping[str, _Parameter]] = {
 }
 
 
-def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the checked parameters of a URL; an empty one counts as not given, as in libpq.
+def parse_parameters(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the parsed parameters of a URL; an empty one counts as absent, as in libpq.
 
-    A variable of `environment` (`PGSSLMODE`) stands in for a parameter that the URL does not give.
+    A variable of `environment` (`PGSSLMODE`) replaces a parameter that the URL does not have.
 
     Raises:
-        ValueError: it names every parameter that is unknown, refused or wrong, never a password.
+        ValueError: with every unknown, refused or wrong parameter, and without passwords.
     """
     found: dict[str, str] = {}
     errors: list[str] = []
-    given = {name: value for name, value in given.items() if value or name not in _KNOWN}
+    given = {name: value for name, value in given.items() if value or name not in _SUPPORTED}
     wanted = {(name, name): value for name, value in given.items()}
-    for name, parameter in _KNOWN.items():
+    for name, parameter in _SUPPORTED.items():
         if name not in given and parameter.variable and environment.get(parameter.variable):
             shown = f"{name} (the variable {parameter.variable})"
             wanted[name, shown] = environment[parameter.variable]
     for (name, shown), value in wanted.items():
         try:
-            found[name] = _reader(name)(value)
+            found[name] = _parser(name)(value)
         except ValueError as error:
             errors.append(f"{shown} {error}")
     if errors:
@@ -195,11 +195,11 @@ def checked(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
     return found
 
 
-def named(name: str, value: str) -> tuple[str, str]:
-    """Return a parameter by libpq's name: `ssl` and `database` are other drivers'.
+def canonical(name: str, value: str) -> tuple[str, str]:
+    """Return a parameter under libpq's name; `ssl` and `database` are names of other drivers.
 
     Raises:
-        ValueError: an alias has a wrong value.
+        ValueError: the value of `ssl` is wrong.
     """
     if name == "ssl" and value:
         try:
@@ -209,6 +209,6 @@ def named(name: str, value: str) -> tuple[str, str]:
     return {"database": "dbname", "ssl": "sslmode"}.get(name, name), value
 
 
-def _reader(name: str) -> _Reader:
-    known = _KNOWN.get(name)
-    return known.read if known else _refused("is no parameter of PostgreSQL: leave it out")
+def _parser(name: str) -> _Parser:
+    known = _SUPPORTED.get(name)
+    return known.parse if known else _refused("is no parameter of PostgreSQL: leave it out")

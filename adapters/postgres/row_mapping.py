@@ -1,4 +1,4 @@
-"""Rows of `orders` and of the outbox as values, and back: the mapping, apart from the domain."""
+"""Map rows of `orders` and of the outbox to values, and back."""
 
 import json
 from base64 import b64decode, b64encode
@@ -24,19 +24,19 @@ COLUMNS: Final = (
     "updated_at",
     "processed_at",
 )
-#: Every reader's statement begins so; a column that a later release adds changes nothing here.
+#: It names the columns, so that a later release can add one.
 SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - names of our own
 _STATUS: Final = {status.value: status for status in OrderStatus}
 
 
 def record_of(row: Sequence[Any]) -> OrderRecord:
-    """The record in a row of `orders`, whose values are in the order of `COLUMNS`."""
+    """Return the record in a row of `orders`; its values are in the order of `COLUMNS`."""
     order_id, owner, reference, items, total, currency, status, *rest = row
     return OrderRecord(order_id, owner, reference, items, total, currency, _STATUS[status], *rest)
 
 
 def event_of(row: Mapping[Any, Any]) -> Event:
-    """The event in a row of the outbox whose payload has not been swept."""
+    """Return the event in a row of the outbox that still has its payload."""
     headers = row["original_headers"]
     return Event(
         id=EventId(row["id"]),
@@ -53,7 +53,7 @@ def event_of(row: Mapping[Any, Any]) -> Event:
 
 
 def values_of_event(event: Event) -> dict[str, Any]:
-    """The event as a row of the outbox."""
+    """Return the values of an event's row in the outbox, by column."""
     original = event.original
     return {
         "id": event.id,
@@ -72,14 +72,14 @@ def values_of_event(event: Event) -> dict[str, Any]:
 
 
 def stored_headers(headers: Headers) -> str:
-    """Return headers as JSON: a list of pairs, each a name and the value in base64, or null."""
+    """Return headers as JSON: a list of pairs of a name and a value, in base64 or null."""
     return json.dumps(
         [[name, None if value is None else b64encode(value).decode()] for name, value in headers]
     )
 
 
 def headers_of(stored: str) -> Headers:
-    """Return the headers in a JSON column; release 1.0 stored an object of strings there."""
+    """Return the headers in a JSON column; release 1.0 stored an object of strings."""
     headers = json.loads(stored)
     if isinstance(headers, dict):
         return tuple((name, text.encode()) for name, text in headers.items())

@@ -10,14 +10,14 @@ from adapters.postgres.tables import metadata
 
 STEPS: Final = Path(__file__).parents[2] / "migrations"
 
-#: The comment on our `alembic_version`. Other programs use a table of that name too, and some
-#: number their revisions as we do. `migrations/env.py` writes it with every migration.
+#: The comment on this service's table `alembic_version`. Other programs have a table of that name
+#: too, some with the same revisions. `migrations/env.py` writes the comment with each migration.
 MARKER: Final = "Schema of the order-management-service."
 
-#: The last release that wrote no marker was at this revision.
+#: Releases up to this revision wrote no marker.
 _LAST_UNMARKED: Final = "0004"
 
-_QUESTION: Final = """
+_STATE_QUERY: Final = """
 SELECT obj_description(to_regclass('alembic_version'), 'pg_class') = $1 AS is_marked,
        to_regclass('alembic_version') IS NOT NULL AS is_versioned,
        has_table_privilege(to_regclass('alembic_version'), 'SELECT') AS is_readable,
@@ -27,7 +27,7 @@ SELECT obj_description(to_regclass('alembic_version'), 'pg_class') = $1 AS is_ma
 
 
 class State(Enum):
-    """How the schema relates to this release."""
+    """The relation of the schema to this release."""
 
     MISSING = "missing"
     BEHIND = "behind"
@@ -38,14 +38,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The state of a schema, and the evidence for it in words."""
+    """The state of a schema, and the evidence for it as a clause."""
 
     state: State
     evidence: str
 
 
 def head(steps: Path = STEPS) -> str:
-    """Return the newest revision: the number that the last migration's file begins with."""
+    """Return the newest revision: the number at the start of the last migration's file name."""
     return _revisions(steps)[-1]
 
 
@@ -54,12 +54,12 @@ def _revisions(steps: Path) -> list[str]:
 
 
 async def read_schema(session: Connection, steps: Path = STEPS) -> Schema:
-    """Read the state of the schema that the session's `search_path` leads to.
+    """Read the state of the schema on the session's `search_path`.
 
     Raises:
-        Unavailable: PostgreSQL is out of reach.
+        Unavailable: PostgreSQL cannot be reached.
     """
-    found = await session.fetchrow(_QUESTION, MARKER, list(metadata.tables))
+    found = await session.fetchrow(_STATE_QUERY, MARKER, list(metadata.tables))
     if found["is_versioned"] and not found["is_readable"]:
         return Schema(State.FOREIGN, "its table alembic_version belongs to another role")
     revisions = await _applied(session) if found["is_versioned"] else []
@@ -84,7 +84,7 @@ def _unversioned(tables: list[str]) -> Schema:
 
 
 def _is_unmarked_release(revisions: list[str], tables: list[str]) -> bool:
-    """Whether a release that wrote no marker made this schema."""
+    """Whether an early release, which wrote no marker, made this schema."""
     made_by_the_first = {"orders", "order_history", "outbox", "inbox"}
     return (
         len(revisions) == 1

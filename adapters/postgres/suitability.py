@@ -1,4 +1,4 @@
-"""Whether a database can hold this service's schema; if not, one sentence with the remedy."""
+"""Check that a database can hold this service's schema."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -8,7 +8,8 @@ from typing import Final
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from adapters.postgres.connection import Connection, Server
+from adapters.postgres.connection import Connection
+from adapters.postgres.connector import Connector
 
 Connect = Callable[[], Awaitable[Connection]]
 
@@ -17,11 +18,11 @@ SELECT current_user::text AS role, pg_backend_pid() AS backend,
        current_setting('server_encoding') AS encoding, current_setting('search_path') AS path,
        current_schemas(false)::text[] AS schemas
 """
-#: States of a prepared statement that another session has, or that this one has no more.
+#: SQLSTATEs of a prepared statement that belongs to another session, or does not exist any more.
 _LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
 _NOT_ALLOWED: Final = "42501"
 _SCHEMA: Final = re.compile(r"for schema (\S+)")
-#: How often two connections are compared: a pooler may have given the backend to a third one.
+#: One comparison of two connections may miss a pooler that has given the backend to a third.
 _COMPARISONS: Final = 3
 
 _POOLED: Final = (
@@ -31,21 +32,21 @@ _POOLED: Final = (
 
 
 class UnsuitableDatabase(Exception):
-    """The database cannot hold the schema: one sentence that an operator can act on."""
+    """The database cannot hold the schema; the text has the remedy."""
 
 
 async def require_suitable(url: str) -> None:
-    """Refuse a database that is not UTF-8, has no schema for us, or shares its sessions.
+    """Check that a database is in UTF-8, has a schema to write, and a session per connection.
 
     Raises:
-        UnsuitableDatabase: it is one of these.
-        Unavailable: PostgreSQL is out of reach.
+        UnsuitableDatabase: it does not fulfil one of these.
+        Unavailable: PostgreSQL cannot be reached.
     """
-    await require_suitable_at(Server(url).connect)
+    await require_suitable_at(Connector(url).connect)
 
 
 async def require_suitable_at(connect: Connect) -> None:
-    """As `require_suitable`, for a database that `connect` opens connections to."""
+    """Check the database to which `connect` opens connections, as `require_suitable` does."""
     async with _opened(connect) as session:
         facts = await session.fetchrow(_FACTS)
         if facts["encoding"] != "UTF8":
@@ -59,16 +60,16 @@ async def require_suitable_at(connect: Connect) -> None:
                 f" closed to the role {facts['role']}: run CREATE SCHEMA {missing} AUTHORIZATION"
                 f" {facts['role']}, or change search_path."
             )
-        if session.get_server_pid() != facts["backend"]:  # a pooler is in between
+        if session.get_server_pid() != facts["backend"]:  # there is a pooler
             await _require_sessions(session, connect)
 
 
 @contextmanager
 def privileges_explained() -> Iterator[None]:
-    """Explain a failure of the block that is a missing privilege, or a lost prepared statement.
+    """Replace the error of a missing privilege, or of a lost prepared statement.
 
     Raises:
-        UnsuitableDatabase: in place of such a failure.
+        UnsuitableDatabase: instead of such an error, with the remedy.
     """
     try:
         yield
@@ -89,9 +90,9 @@ def privileges_explained() -> Iterator[None]:
 
 
 def _missing_schema(path: str, found: list[str]) -> str | None:
-    """Return the schema that tables should be created in, if there is none.
+    """Return the name of the schema for tables if it does not exist, else None.
 
-    PostgreSQL passes over a missing one, and creates tables in the next.
+    PostgreSQL would create the tables in the next schema of the `search_path`.
     """
     named = [each.strip().strip('"') for each in path.split(",")]
     wanted = [each for each in named if each and each != "$user"]
@@ -101,7 +102,11 @@ def _missing_schema(path: str, found: list[str]) -> str | None:
 
 
 async def _require_sessions(session: Connection, connect: Connect) -> None:
-    """Refuse a pooler that gives the backend of one session to another."""
+    """Check that two connections have a backend each.
+
+    Raises:
+        UnsuitableDatabase: a pooler gives one backend to both.
+    """
     async with _opened(connect) as other:
         for _ in range(_COMPARISONS):
             backends = [await each.fetchval("SELECT pg_backend_pid()") for each in (session, other)]

@@ -1,4 +1,4 @@
-"""TLS to PostgreSQL, as libpq's parameters describe it (34.19, SSL Support)."""
+"""TLS to PostgreSQL by libpq's parameters (34.19, SSL Support)."""
 
 import ssl
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 _FOLDER: Final = Path("~/.postgresql")
-#: Parameters of the driver's own TLS, which falls back to plain text.
+#: Parameters for the driver's own TLS, which can fall back to plain text.
 _ADVISORY: Final = (
     "sslcert",
     "sslkey",
@@ -20,7 +20,7 @@ def context_of(parameters: Mapping[str, str], mode: str) -> ssl.SSLContext | str
     """Return the driver's `ssl`: a context if TLS is required, a mode if it is not.
 
     Raises:
-        ValueError: a file is missing or holds something else, or the parameters contradict.
+        ValueError: a file is missing or has other content, or two parameters contradict.
     """
     if mode == "disable":
         return False
@@ -29,7 +29,7 @@ def context_of(parameters: Mapping[str, str], mode: str) -> ssl.SSLContext | str
 
 
 def advisory_url(parameters: Mapping[str, str]) -> str | None:
-    """Return a URL for the driver with the TLS parameters that are no arguments of it, if any."""
+    """Return a URL with the TLS parameters that the driver accepts only in a URL, or None."""
     given = {name: parameters[name] for name in _ADVISORY if name in parameters}
     if not given:
         return None
@@ -44,7 +44,7 @@ def _context(parameters: Mapping[str, str], mode: str) -> ssl.SSLContext:
     context.set_alpn_protocols(["postgresql"])
     _set_versions(context, parameters)
     _trust(context, parameters, mode)
-    if crl := parameters.get("sslcrl") or _own("root.crl"):
+    if crl := parameters.get("sslcrl") or _default_file("root.crl"):
         _load("sslcrl", crl, context)
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
     if parameters.get("sslcertmode") != "disable":
@@ -69,7 +69,7 @@ def _trust(context: ssl.SSLContext, parameters: Mapping[str, str], mode: str) ->
         if mode != "verify-full":
             raise ValueError("sslrootcert=system needs sslmode=verify-full")
         context.load_default_certs()
-    elif authorities := authorities or _own("root.crt"):
+    elif authorities := authorities or _default_file("root.crt"):
         _load("sslrootcert", authorities, context)
         if mode in {"allow", "prefer"}:
             context.verify_mode = ssl.CERT_NONE
@@ -81,10 +81,10 @@ def _trust(context: ssl.SSLContext, parameters: Mapping[str, str], mode: str) ->
 
 def _identify(context: ssl.SSLContext, parameters: Mapping[str, str]) -> None:
     """Load the client's own certificate, if there is one."""
-    certificate = parameters.get("sslcert") or _own("postgresql.crt")
+    certificate = parameters.get("sslcert") or _default_file("postgresql.crt")
     if certificate is None:
         return
-    key = parameters.get("sslkey") or _own("postgresql.key")
+    key = parameters.get("sslkey") or _default_file("postgresql.key")
     try:
         context.load_cert_chain(
             certificate, key, password=lambda: parameters.get("sslpassword", "")
@@ -102,8 +102,8 @@ def _load(name: str, file: str, context: ssl.SSLContext) -> None:
         raise ValueError(f"{name} names a file without a certificate in PEM ({file})") from None
 
 
-def _own(name: str) -> str | None:
-    """Return the user's own file, where libpq looks for it."""
+def _default_file(name: str) -> str | None:
+    """Return the file in the user's home folder that libpq reads by default, or None."""
     try:
         path = (_FOLDER / name).expanduser()
         return str(path) if path.is_file() else None

@@ -1,25 +1,22 @@
-"""One transaction over an order."""
+"""Transactions over an order."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import PROMPT_SECONDS, Database, within
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, within
 from adapters.postgres.row_mapping import SELECT, record_of
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
-from domain.actor import Actor
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
 from domain.order.order import Order
 
-# Another writer's row lock is waited for; its revision then tells who was first. One statement is
-# one round trip: the order, its step and its event, or none of them.
+# The UPDATE waits for another writer's row lock and then finds another revision. One statement is
+# one round trip: it stores the order, its step and its event, or none of them.
 _SAVE: Final = """
 WITH saved AS (
     UPDATE orders SET status = $2::text, version = $3::int, revision = $4::int,
@@ -31,7 +28,7 @@ WITH saved AS (
                                reason, at)
     SELECT id, $3::int, $7::text, $2::text, $8::text, $9::uuid, $10::text, $11::timestamptz
     FROM saved WHERE $8::text IS NOT NULL
-), told AS (
+), announced AS (
     INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent)
     SELECT id, $4::int, $3::int, $12::uuid, $13::text, $14::text, $15::bytea, $16::timestamptz,
            $17::text
@@ -39,9 +36,9 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved
 """
-# Only the inbox's own key may say "done"; any other failure is a failure.
-_ADMIT: Final = """
-INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+# Only a conflict of the inbox's own key means that the message was processed before.
+_ADD_MESSAGE: Final = """
+INSERT INTO inbox (consumer, order_id, admitted_at) VALUES ($1, $2, $3)
 ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
 RETURNING true
 """
@@ -52,27 +49,27 @@ _NO_STEP: Final = (None,) * 5
 class PostgresOrderRepository:
     """`OrderRepository` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
+        self._connection = connection
         self._renderer = renderer
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it."""
-        async with within(PROMPT_SECONDS):
-            row = await self._driver.fetchrow(f"{SELECT} WHERE id = $1", order_id)
-        if row is None or not visible_to.may_see(row["user_id"]):
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order as of the last committed write."""
+        async with within(BEGIN_TIMEOUT_SECONDS):
+            row = await self._connection.fetchrow(f"{SELECT} WHERE id = $1", order_id)
+        if row is None:
             raise OrderNotFound
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
-        """Store the write, its step and its event, on commit."""
-        await _ensure_begun(self._driver)
-        if not await self._driver.fetchval(_SAVE, *_values(write)):
+        """Store the write, its step and its event with the transaction."""
+        await _ensure_begun(self._connection)
+        if not await self._connection.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
 
 def _values(write: OrderWrite) -> tuple[Any, ...]:
-    """All that a write changes, in the order of `_SAVE`."""
+    """Return the parameters of `_SAVE`."""
     record, step, event = write.record, write.step, write.event
     return (
         record.id,
@@ -98,74 +95,53 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
 class PostgresProcessedMessages:
     """`ProcessedMessages` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:
-        """Whether this transaction is the one to record the order's processing."""
-        await _ensure_begun(self._driver)
-        return bool(await self._driver.fetchval(_ADMIT, order_id, now))
+    async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
+        """Add a message; return False if another transaction has added and committed it."""
+        await _ensure_begun(self._connection)
+        return bool(await self._connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:
     """`Effects` within a transaction of PostgreSQL."""
 
-    def __init__(self, driver: Connection) -> None:
-        self._driver = driver
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
-        await _ensure_begun(self._driver)
-        await self._driver.execute(_RECORD, order_id, outcome, now)
+        await _ensure_begun(self._connection)
+        await self._connection.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
     """`Transaction` on one connection of PostgreSQL.
 
-    It begins with its first write, to save the round trips of a transaction that only reads: at
-    READ COMMITTED, a read sees what is committed when it runs, within a transaction or before.
+    It begins with its first write, so that a transaction that only reads needs no BEGIN and no
+    COMMIT. At READ COMMITTED, a read before BEGIN sees the same rows as one after it.
     """
 
-    def __init__(self, driver: Connection, renderer: OrderRenderer) -> None:
-        self._driver = driver
-        self.orders = PostgresOrderRepository(driver, renderer)
-        self.inbox = PostgresProcessedMessages(driver)
-        self.effects = PostgresEffects(driver)
+    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
+        self._connection = connection
+        self.orders = PostgresOrderRepository(connection, renderer)
+        self.inbox = PostgresProcessedMessages(connection)
+        self.effects = PostgresEffects(connection)
 
     async def commit(self) -> None:
-        """Make everything durable."""
-        await self._driver.execute("COMMIT")
+        """Commit; return when all writes are durable."""
+        await self._connection.execute("COMMIT")
 
 
-class PostgresUnitOfWork:
-    """Begins transactions of PostgreSQL, at READ COMMITTED: the revision guards every write."""
-
-    def __init__(self, database: Database, renderer: OrderRenderer) -> None:
-        self._database = database
-        self._renderer = renderer
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[PostgresTransaction]:
-        """A new transaction; leaving it without `commit` rolls it back."""
-        async with self._database.driver() as driver:
-            try:
-                yield PostgresTransaction(driver, self._renderer)
-            except asyncio.CancelledError:
-                raise  # the connection goes, and with it the transaction
-            except BaseException:
-                await _roll_back(driver)
-                raise
-            await _roll_back(driver)
+async def _ensure_begun(connection: Connection) -> None:
+    """Begin the transaction unless it has begun."""
+    if not connection.is_in_transaction():
+        async with within(BEGIN_TIMEOUT_SECONDS):
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
-async def _ensure_begun(driver: Connection) -> None:
-    """Begin the transaction unless that is done."""
-    if not driver.is_in_transaction():
-        async with within(PROMPT_SECONDS):
-            await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-
-
-async def _roll_back(driver: Connection) -> None:
-    """End the transaction where it was not committed."""
-    if driver.is_in_transaction():
-        await driver.execute("ROLLBACK")
+async def roll_back(connection: Connection) -> None:
+    """Roll the transaction back unless it was committed."""
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Unprocessed orders, seen from the requeuer."""
+"""Unprocessed orders for the requeuer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,9 +9,9 @@ from adapters.postgres.database import Database
 from application.ports.tasks import StalledPage
 from domain.ids import OrderId
 
-# A page costs its size, whatever the tables hold: `visited` walks the partial index
+# The cost of a page depends on its size alone: `visited` walks the partial index
 # `orders_unprocessed` and is materialized, and the LIMITs keep the planner from reading a whole
-# table to join it.
+# table for a join.
 STALLED: Final = """
 WITH visited AS MATERIALIZED (
     SELECT id FROM orders WHERE processed_at IS NULL AND id > $2 ORDER BY id LIMIT $3
@@ -28,8 +28,8 @@ LEFT JOIN LATERAL (
 ORDER BY visited.id
 """
 _FIRST: Final = "SELECT id FROM orders WHERE processed_at IS NULL ORDER BY id LIMIT 1"
-# It waits for no other transaction, and so in no circle: a row that a replay holds is left out, and
-# its order is handed over once more.
+# It waits for no other transaction, so that it cannot deadlock. A row that a replay has locked is
+# skipped, and its order is handed over once more.
 _RECORD: Final = """
 WITH free AS MATERIALIZED (
     SELECT subject FROM outbox WHERE subject = ANY($1) AND revision = 1
@@ -38,7 +38,7 @@ WITH free AS MATERIALIZED (
 UPDATE outbox SET handed_over_at = clock_timestamp()
 WHERE subject = ANY($1) AND revision = 1 AND subject IN (SELECT subject FROM free)
 """
-#: Before every order.
+#: Before all ids.
 _BEGINNING: Final = UUID(int=0)
 
 
@@ -49,24 +49,24 @@ class PostgresUnprocessedOrders:
         self._database = database
 
     async def now(self) -> datetime:
-        """Return the time of PostgreSQL."""
-        async with self._database.driver() as driver:
-            moment: datetime = await driver.fetchval("SELECT clock_timestamp()")
+        """Return the time by PostgreSQL's clock."""
+        async with self._database.connection() as connection:
+            moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
         return moment
 
     async def exist(self) -> bool:
         """Return whether there is an unprocessed order."""
-        async with self._database.driver() as driver:
-            return await driver.fetchval(_FIRST) is not None
+        async with self._database.connection() as connection:
+            return await connection.fetchval(_FIRST) is not None
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
-        """Look at the next `limit` unprocessed orders behind `after`, by id."""
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(STALLED, cut_off, after or _BEGINNING, limit)
+        """Return the stalled ones of the next `limit` unprocessed orders after the id `after`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(STALLED, cut_off, after or _BEGINNING, limit)
         stalled = [OrderId(row["id"]) for row in rows if row["is_stalled"]]
         return StalledPage(stalled, rows[-1]["id"] if len(rows) == limit else None)
 
     async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
-        """Record that these orders were handed to the task queue now."""
-        async with self._database.driver() as driver:
-            await driver.execute(_RECORD, list(order_ids))
+        """Record that these orders were handed to the task queue just now."""
+        async with self._database.connection() as connection:
+            await connection.execute(_RECORD, list(order_ids))

@@ -1,16 +1,16 @@
-"""The text of a PostgreSQL URL, split into parameters by libpq's names (34.1.1.2, URIs)."""
+"""Split a PostgreSQL URL into parameters under libpq's names (34.1.1.2, URIs)."""
 
 import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
-from adapters.postgres.parameters import named
+from adapters.postgres.parameters import canonical
 
 _SCHEME: Final = re.compile(r"(?:postgresql(?:\+asyncpg)?|postgres)://(?=.)", re.DOTALL)
 _HOST: Final = r"(?:\[[^\[\]]+\]|[^\s,:/?#@\[\]]*)(?::\d*)?"
-#: What follows the login: hosts, a database, parameters. A password may contain all separators
-#: unencoded, so the login ends at the first `@` that such a rest follows.
+#: Hosts, database and parameters, after the login. A password may contain all separators unencoded,
+#: so the login ends at the first `@` before text of this form.
 _REST: Final = re.compile(
     rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>[^/?#@]*))?"
     r"(?:\?(?P<query>(?:[^=&@]+=[^&]*(?:&|$))*))?",
@@ -19,11 +19,11 @@ _REST: Final = re.compile(
 DEFAULT_PORT: Final = "5432"
 
 
-def parameters_in(url: str) -> dict[str, str]:
-    """Return the parameters of a URL, not checked; hosts and ports are lists with commas.
+def split_url(url: str) -> dict[str, str]:
+    """Return the parameters of a URL, unchecked; hosts and ports are lists with commas.
 
     Raises:
-        ValueError: it is no PostgreSQL URL.
+        ValueError: it is not a PostgreSQL URL.
     """
     login, rest = _split(url)
     hosts = rest["hosts"].split(",") if rest["hosts"] else []
@@ -36,13 +36,13 @@ def parameters_in(url: str) -> dict[str, str]:
     found |= _hosts_in([each for value in queried for each in value.split(",")])
     for name, _, value in pairs:
         if name != "host":
-            known, text = named(name, _decoded(value))
+            known, text = canonical(name, _decoded(value))
             found[known] = text or found.get(known, "")
     return found
 
 
 def _hosts_in(hosts: Sequence[str]) -> dict[str, str]:
-    """Return hosts, and their ports if any has one; SQLAlchemy's `?host=h1:1&host=h2:2` too."""
+    """Return hosts, and ports if any has one; SQLAlchemy writes them as `?host=h1:1&host=h2:2`."""
     if not hosts:
         return {}
     found = {"host": ",".join(_host_in(host) for host in hosts)}
@@ -74,12 +74,12 @@ def _port_in(host: str) -> str:
 
 
 def _has_port(host: str) -> bool:
-    """Whether a port follows: an IPv6 address and the path of a socket have colons of their own."""
+    """Whether there is a port; IPv6 addresses and socket paths may have colons of their own."""
     return host.rpartition("]")[2].count(":") == 1 and not host.startswith("/")
 
 
 def _decoded(text: str) -> str:
-    """Decode a text; a raw `%` that begins no UTF-8 stays."""
+    """Decode percent-encoding; text that is not UTF-8 when decoded stays as it is."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:

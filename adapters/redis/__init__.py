@@ -1,4 +1,4 @@
-"""Redis as the order cache, the rate limiter and the relay's bell, over one link a process.
+"""Redis as the order cache, the rate limiter and the relay wakeup, over one client a process.
 
 May import the application, the domain, redis and hiredis.
 """

@@ -1,14 +1,14 @@
-"""Orders kept close to every reader, for all processes."""
+"""The order cache of all processes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import Final
 from uuid import UUID
 
 from adapters.redis.cache_scripts import FILL, OFFER, PUT, TAKE_LEASE
-from adapters.redis.generation import GREET
+from adapters.redis.generation import CHECK_GENERATION, CacheGeneration
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId, UserId
@@ -18,39 +18,39 @@ from libraries.redis_client.script import Script
 
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
-#: A reader that is slower than this does not fill.
+#: A reader that takes longer does not fill the cache.
 _LEASE_SECONDS: Final = 5.0
-#: An offer that Redis executes later than this after the order began to be stored does nothing.
-#: Newer revisions are noted for twice as long, so that every offer that is not late sees them.
+#: An offer does nothing if Redis executes it later than this after the order began to be stored.
+#: Newer revisions are noted for twice as long, so that an offer in time finds them.
 _OFFER_SECONDS: Final = 2.0
 
 
 class RedisOrderCache:
-    """Each order as ready bytes for `ttl` seconds, behind a line with its facts.
+    """Caches each order as its response body for `ttl` seconds, behind a line of metadata.
 
     One `MGET` reads the entry and the generation; an entry of another generation is a MISS. Each
-    of the other steps is one script. See ADR 18 for why the cache never goes back.
+    of the other steps is one script. ADR 18 explains why the cache never returns an older revision
+    after a newer one.
     """
 
-    asks_storage = False
-
-    def __init__(self, link: RedisClient, ttl: float) -> None:
-        self._link = link
+    def __init__(self, client: RedisClient, generation: CacheGeneration, ttl: float) -> None:
+        self._client = client
+        self._generation = generation
         self._ttl_ms = max(1, round(ttl * 1000))
-        self._keys = link.cache_keys
-        self._entry = link.key("order:")
-        self._take_lease = link.script(TAKE_LEASE)
-        self._fill = link.script(FILL)
-        self._put = link.script(PUT)
-        self._offer = link.script(OFFER)
-        self._begin_generation = link.script(GREET)
+        self._keys = generation.keys
+        self._entry = client.key("order:")
+        self._take_lease = Script(client, TAKE_LEASE)
+        self._fill = Script(client, FILL)
+        self._put = Script(client, PUT)
+        self._offer = Script(client, OFFER)
+        self._check_generation = Script(client, CHECK_GENERATION)
         self._name = token_hex(8)
         self._leases = count()
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """Return the cached order, or a MISS with a lease; BYPASS if Redis is out of reach."""
         try:
-            generation, entry = await self._link.call(
+            generation, entry = await self._client.execute(
                 "MGET", self._keys.generation, f"{self._entry}{order_id}"
             )
         except RedisUnavailable:
@@ -61,14 +61,14 @@ class RedisOrderCache:
         return CacheAnswer(CacheState.MISS, lease=await self._lease(order_id))
 
     async def _lease(self, order_id: OrderId) -> str | None:
-        server = self._link.server
-        if server is None:
+        generation = self._generation.current
+        if generation is None:
             return None
         token = f"{self._name}.{next(self._leases)}"
         lease_ms = round(_LEASE_SECONDS * 1000)
         try:
             lease: bytes | None = await self._take_lease(
-                self._keys_of(order_id), token, lease_ms, token_hex(8), server.identity
+                self._keys_of(order_id), token, lease_ms, token_hex(8), generation.server_id
             )
         except RedisUnavailable:
             return None
@@ -82,34 +82,43 @@ class RedisOrderCache:
         """Replace an older revision, and end the lease; False if Redis is out of reach."""
         return await self._write(self._put, order_id, document)
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders in one round trip; return those that it fails for."""
+        written = await asyncio.gather(*(self.put(*each) for each in documents.items()))
+        return frozenset(
+            order_id
+            for order_id, is_written in zip(documents, written, strict=True)
+            if not is_written
+        )
+
     def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - the port's
         """Return the generation, and the server's time after which an offer is late."""
-        server = self._link.server
-        if server is None or not self._link.in_reach:
+        generation = self._generation.current
+        if generation is None or not self._client.is_available:
             return None
-        now = asyncio.get_running_loop().time() + server.seconds_ahead
-        return f"{server.generation}.{round((now + _OFFER_SECONDS) * 1000)}"
+        now = asyncio.get_running_loop().time() + generation.clock_offset_seconds
+        return f"{generation.name}.{round((now + _OFFER_SECONDS) * 1000)}"
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache the new order; a command that follows on this link is executed afterwards."""
+        """Cache the new order; the client executes later commands after it."""
         generation, deadline_ms = lease.split(".")
-        self._offer.tell(
+        self._offer.send(
             self._keys_of(order_id),
             generation,
             deadline_ms,
             str(order_id),
-            _described(document),
+            _entry_of(document),
             self._ttl_ms,
         )
 
     async def invalidate_all(self) -> bool:
         """Begin a new generation; False if Redis is out of reach."""
-        server = self._link.server
-        if server is None:
+        generation = self._generation.current
+        if generation is None:
             return False
         keys = self._keys.generation, self._keys.recent
         try:
-            await self._begin_generation(keys, token_hex(8), server.identity, 1)
+            await self._check_generation(keys, token_hex(8), generation.server_id, 1)
         except RedisUnavailable:
             return False
         return True
@@ -118,7 +127,7 @@ class RedisOrderCache:
         self, script: Script, order_id: OrderId, document: OrderDocument, *lease: str
     ) -> bool:
         noted_ms = round(2 * _OFFER_SECONDS * 1000)
-        facts = str(order_id), document.revision, _described(document), self._ttl_ms, noted_ms
+        facts = str(order_id), document.revision, _entry_of(document), self._ttl_ms, noted_ms
         try:
             await script(self._keys_of(order_id), *lease, *facts)
         except RedisUnavailable:
@@ -126,18 +135,23 @@ class RedisOrderCache:
         return True
 
     def _keys_of(self, order_id: OrderId) -> Sequence[str]:
-        lease = self._link.key(f"lease:{order_id}")
+        lease = self._client.key(f"lease:{order_id}")
         return self._keys.of_order(lease, f"{self._entry}{order_id}")
 
 
-def _described(document: OrderDocument) -> bytes:
-    """Return the entry without its generation, which is for the script to say."""
-    header = f"{document.revision} {document.owner} {document.etag}\n".encode()
-    return header + document.body
+def _entry_of(document: OrderDocument) -> bytes:
+    """Return the entry without its generation, which the script adds.
+
+    The last word of the header stands in quotes because release 1.0 wrote it so: during a rolling
+    upgrade both releases read each other's entries.
+    """
+    processed = "p" if document.is_processed else ""
+    header = f'{document.revision} {document.owner} "v{document.version}{processed}"\n'
+    return header.encode() + document.body
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
-    """Return the entry's document; None if it is of another generation, or none of ours."""
+    """Return the document of an entry; None if it has another generation or format."""
     if generation is None or entry is None:
         return None
     begin = generation.find(b" ") + 1
@@ -145,7 +159,14 @@ def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | 
     if entry[:begin] != generation[:begin]:
         return None
     try:
-        revision, owner, etag = entry[begin:end].decode().split(" ")
-        return OrderDocument(UserId(UUID(owner)), int(revision), etag, entry[end + 1 :])
+        revision, owner, version = entry[begin:end].decode().split(" ")
+        is_processed = version.endswith('p"')
+        return OrderDocument(
+            UserId(UUID(owner)),
+            int(version[2 : -2 if is_processed else -1]),
+            int(revision),
+            is_processed,
+            entry[end + 1 :],
+        )
     except ValueError:
         return None

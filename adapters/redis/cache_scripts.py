@@ -1,6 +1,6 @@
-"""The cache's scripts: each is one step for every process.
+"""The scripts of the cache; each is one atomic step.
 
-An entry is `generation revision owner etag`, a line end and the body; a lease is
+An entry is `generation revision owner "v<version>[p]"`, a line end and the body; a lease is
 `generation.token`. All take the keys of `CacheKeys.of_order`.
 """
 
@@ -89,8 +89,8 @@ end
 """
 )
 
-#: ARGV: the generation and the time in milliseconds by which the offer is too late, both as the
-#: process knew them before the order was stored; the order, the document, its milliseconds to live.
+#: ARGV: the generation and the deadline of the offer in milliseconds, both read before the order
+#: was stored; the order, the document, its milliseconds to live.
 OFFER: Final = (
     _ENTRY
     + """

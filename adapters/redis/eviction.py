@@ -1,4 +1,4 @@
-"""Whether Redis may throw away what it was told to keep."""
+"""A warning about an eviction policy that can lose tasks."""
 
 from typing import Final
 
@@ -8,13 +8,13 @@ from libraries.redis_client.errors import RedisUnavailable
 _POLICY: Final = "maxmemory_policy:"
 
 
-async def eviction_warning(link: RedisClient) -> str | None:
-    """What to tell the operator of a policy that can evict tasks; None where all is well.
+async def eviction_warning(client: RedisClient) -> str | None:
+    """Return a warning for the operator if the policy can evict tasks.
 
-    None too where Redis does not say: this never stands in the way of a start.
+    Return None if Redis does not answer: the check never prevents a start.
     """
     try:
-        memory = (await link.call("INFO", "memory")).decode()
+        memory = (await client.execute("INFO", "memory")).decode()
     except RedisUnavailable:
         return None
     policy = next((line for line in memory.splitlines() if line.startswith(_POLICY)), "")

@@ -1,4 +1,4 @@
-"""How often somebody may ask, over all processes together."""
+"""The rate limiter of all processes."""
 
 import logging
 from collections.abc import Awaitable
@@ -8,12 +8,13 @@ from typing import Any, Final
 from application.ports.limits import Limit, RateLimiter, RateLimitResult
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
+from libraries.redis_client.script import Script
 
 logger = logging.getLogger(__name__)
 
-#: A bucket is how full it was and when. It is filled in microseconds multiplied by the limit's
-#: count, so that what one request fills and what a moment drains are whole numbers, which Lua
-#: keeps exactly up to 2^53; the clock is the server's, one for all processes.
+#: A bucket is a level and its time. The level is in microseconds multiplied by the limit's count,
+#: so that a request adds, and a microsecond removes, a whole number; Lua is exact up to 2^53. The
+#: clock is the server's, one for all processes.
 _BUCKET: Final = """
 local count, period = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000000
 local one, whole = period, period * count
@@ -37,7 +38,7 @@ local function keep()
 end
 """
 
-_TAKE: Final = (
+_HIT: Final = (
     _BUCKET
     + """
 local function times(amount, part)
@@ -71,28 +72,28 @@ end
 
 
 class RedisRateLimiter:
-    """GCRA (ITU-T I.371) in one script; while Redis is out of reach, `otherwise` counts instead.
+    """GCRA (ITU-T I.371) in one script; while Redis is unavailable, `fallback` counts instead.
 
-    What one of the two has counted the other does not know: a limit may be used twice when Redis
-    goes, or comes back, and no more than that.
+    Their counts are separate, so a limit may be used up twice when Redis becomes
+    unavailable or available again.
     """
 
-    def __init__(self, link: RedisClient, otherwise: RateLimiter) -> None:
-        self._link = link
-        self._otherwise = otherwise
-        self._take = link.script(_TAKE)
-        self._refund = link.script(_REFUND)
+    def __init__(self, client: RedisClient, fallback: RateLimiter) -> None:
+        self._client = client
+        self._fallback = fallback
+        self._hit = Script(client, _HIT)
+        self._refund = Script(client, _REFUND)
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
         """Count one request of `key`; one that is not allowed is not counted."""
-        asked = self._take.begin([self._bucket(limit, key)], limit.count, limit.period)
-        return self._answer(limit, key, asked)
+        reply = self._hit.submit([self._bucket(limit, key)], limit.count, limit.period)
+        return self._result(limit, key, reply)
 
-    async def _answer(self, limit: Limit, key: str, asked: Awaitable[Any]) -> RateLimitResult:
+    async def _result(self, limit: Limit, key: str, reply: Awaitable[Any]) -> RateLimitResult:
         try:
-            allowed, remaining, reset, retry_after = await asked
+            allowed, remaining, reset, retry_after = await reply
         except RedisUnavailable:
-            return await self._otherwise.hit(limit, key)
+            return await self._fallback.hit(limit, key)
         return RateLimitResult(
             limit=limit,
             allowed=allowed == 1,
@@ -102,13 +103,13 @@ class RedisRateLimiter:
         )
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `hit` allowed."""
+        """Take back one request that `hit` has allowed."""
         try:
             await self._refund([self._bucket(limit, key)], limit.count, limit.period)
         except RedisUnavailable:
-            await self._otherwise.refund(limit, key)
+            await self._fallback.refund(limit, key)
 
     def _bucket(self, limit: Limit, key: str) -> str:
-        # A key holds what somebody typed as an address: of any length, and nobody else's business.
-        who = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        return self._link.key(f"limit:{limit.name}:{limit.count}/{limit.period}:{who}")
+        # The key may be an email address as it was typed: private, and of any length.
+        digest = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+        return self._client.key(f"limit:{limit.name}:{limit.count}/{limit.period}:{digest}")

@@ -1,4 +1,4 @@
-"""Whether Redis can cache, count and ring."""
+"""The readiness check of Redis as a cache, a rate limiter and a wakeup channel."""
 
 from typing import Final
 
@@ -8,19 +8,19 @@ from libraries.redis_client.errors import RedisUnavailable
 #: A write within a script: a full server, one that refuses writes, and a user without a right to
 #: either refuse it, though they answer to PING.
 _WRITE: Final = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
-#: Refusals that are about the key of some command, and which this check does not meet itself.
+#: Error replies about the key of a command; this check uses another key, and cannot see them.
 _OF_ONE_KEY: Final = ("WRONGTYPE", "NOPERM")
-#: Seconds for which a refused command counts as a sign of what is wrong.
-_REFUSED_FOR_SECONDS: Final = 10.0
+#: Age up to which the last error reply counts as the present state.
+_RECENT_SECONDS: Final = 10.0
 
 
-async def ensure_ready(link: RedisClient) -> None:
-    """Check that Redis takes writes and scripts, and has refused no other key of late.
+async def ensure_ready(client: RedisClient) -> None:
+    """Check that Redis accepts writes and scripts, and has refused no other key recently.
 
     Raises:
         RedisUnavailable: with the reason.
     """
-    await link.call("EVAL", _WRITE, 1, link.key("ready"))
-    refusal = link.refused_within(_REFUSED_FOR_SECONDS)
-    if refusal is not None and refusal.startswith(_OF_ONE_KEY):
-        raise RedisUnavailable(refusal)
+    await client.execute("EVAL", _WRITE, 1, client.key("ready"))
+    last_error = client.last_error_within(_RECENT_SECONDS)
+    if last_error is not None and last_error.startswith(_OF_ONE_KEY):
+        raise RedisUnavailable(last_error)

@@ -1,4 +1,4 @@
-"""The relay's bell, heard by the relays of other processes."""
+"""A wakeup signal for the relays of all processes, over a Redis channel."""
 
 import asyncio
 import logging
@@ -7,114 +7,117 @@ from typing import Final
 from uuid import uuid4
 
 from libraries.redis_client.client import RedisClient
-from libraries.redis_client.connection import Connection
+from libraries.redis_client.connection import DedicatedConnection
 
 logger = logging.getLogger(__name__)
 
-#: Seconds of silence after which the connection is probed, and given up if it stays silent. A ring
-#: that is lost meanwhile costs a poll of the relay; the kernel notices most losses earlier.
-_QUIET: Final = 10.0
+#: Seconds of silence after which the connection is probed, and until the probe's answer is late. A
+#: notification that is lost meanwhile costs a poll of the relay; the kernel notices most losses
+#: earlier.
+_QUIET_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 2.0
-#: Seconds until a subscription stands, and between two attempts.
-_SUBSCRIBE: Final = 2.0
-_AGAIN: Final = 0.5
+_SUBSCRIBE_TIMEOUT_SECONDS: Final = 2.0
+#: Seconds between two attempts to subscribe.
+_BACKOFF_SECONDS: Final = 0.5
 
 
 class RedisRelayWakeup:
-    """Wakes a relay anywhere, by a channel that it listens to on a connection of its own.
+    """Wakes the relays of all processes by publish and subscribe.
 
-    A relay of the same process hears the bell without Redis; what comes back to it from there
-    is its own ring, and not heard twice.
+    A relay of this process is woken without Redis. Its own notification, which also arrives over
+    the channel, is ignored there.
     """
 
-    def __init__(self, link: RedisClient) -> None:
-        self._link = link
-        self._channel = link.key("outbox:bell")
-        self._name = uuid4().hex
-        self._rung = asyncio.Event()
-        self._is_ringing = False
-        self._listener: asyncio.Task[None] | None = None
-        self._listening = asyncio.Event()
-        self._was_deaf = False
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+        # The channel keeps its first name: a rolling deployment runs two releases at once.
+        self._channel = client.key("outbox:bell")
+        self._sender_id = uuid4().hex
+        self._notified = asyncio.Event()
+        self._is_publishing = False
+        self._subscriber: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
+        #: Whether a notification may have been missed since the last subscription.
+        self._may_have_missed = False
 
-    async def open(self, at_most: float = _SUBSCRIBE) -> bool:
-        """Begin to listen; whether the subscription stood in time."""
+    async def open(self, timeout_seconds: float = _SUBSCRIBE_TIMEOUT_SECONDS) -> bool:
+        """Start to listen; return whether the subscription was confirmed in time."""
         self._listen()
         with suppress(TimeoutError):
-            async with asyncio.timeout(at_most):
-                await self._listening.wait()
-        return self._listening.is_set()
+            async with asyncio.timeout(timeout_seconds):
+                await self._subscribed.wait()
+        return self._subscribed.is_set()
 
     async def close(self) -> None:
-        """Listen no more."""
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        """Stop listening."""
+        if self._subscriber is not None:
+            self._subscriber.cancel()
+            await asyncio.gather(self._subscriber, return_exceptions=True)
 
     def notify(self) -> None:
-        """Say that there is something to publish: once for all who ring in the same turn."""
-        self._rung.set()
-        if not self._is_ringing:
-            self._is_ringing = True
-            asyncio.get_running_loop().call_soon(self._tell_others)
+        """Wake the relays; all calls of one turn of the event loop are one notification."""
+        self._notified.set()
+        if not self._is_publishing:
+            self._is_publishing = True
+            asyncio.get_running_loop().call_soon(self._publish)
 
-    def _tell_others(self) -> None:
-        self._is_ringing = False
-        self._link.tell("PUBLISH", self._channel, self._name)
+    def _publish(self) -> None:
+        self._is_publishing = False
+        self._client.send("PUBLISH", self._channel, self._sender_id)
 
     async def wait(self, at_most: float) -> bool:
-        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
-        if self._listener is None:
-            self._was_deaf = True
+        """Return True if notified since the last wait, False after `at_most` seconds."""
+        if self._subscriber is None:
+            self._may_have_missed = True
             self._listen()
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
-                await self._rung.wait()
-        has_rung = self._rung.is_set()
-        self._rung.clear()
-        return has_rung
+                await self._notified.wait()
+        is_notified = self._notified.is_set()
+        self._notified.clear()
+        return is_notified
 
     def _listen(self) -> None:
-        if self._listener is None:
-            self._listener = asyncio.create_task(self._keep_listening())
+        if self._subscriber is None:
+            self._subscriber = asyncio.create_task(self._listen_forever())
 
-    async def _keep_listening(self) -> None:
+    async def _listen_forever(self) -> None:
         while True:
             try:
                 await self._listen_once()
-            except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
-                logger.debug("the bell is out of reach: %s", error)
-            await asyncio.sleep(_AGAIN)
+            except Exception as error:  # noqa: BLE001 - the next attempt heals every error
+                logger.debug("cannot listen for wakeups: %s", error)
+            await asyncio.sleep(_BACKOFF_SECONDS)
 
     async def _listen_once(self) -> None:
         """Listen on a new connection until it is lost."""
-        connection = self._link.new_connection()
+        connection = self._client.new_connection()
         try:
             await self._subscribe(connection)
-            await self._notice(connection)
+            await self._receive(connection)
         finally:
-            self._listening.clear()
-            self._was_deaf = True
+            self._subscribed.clear()
+            self._may_have_missed = True
             await connection.close()
 
-    async def _subscribe(self, connection: Connection) -> None:
-        async with asyncio.timeout(_SUBSCRIBE):
+    async def _subscribe(self, connection: DedicatedConnection) -> None:
+        async with asyncio.timeout(_SUBSCRIBE_TIMEOUT_SECONDS):
             await connection.open()
             await connection.send("SUBSCRIBE", self._channel)
             await connection.receive()
-        self._listening.set()
-        if self._was_deaf:
-            self._rung.set()  # perhaps it rang meanwhile
+        self._subscribed.set()
+        if self._may_have_missed:
+            self._notified.set()
 
-    async def _notice(self, connection: Connection) -> None:
-        """Notice every ring of another process, until the subscription does not answer."""
-        asked = False
+    async def _receive(self, connection: DedicatedConnection) -> None:
+        """Receive the notifications of other processes, until a probe is not answered."""
+        is_probed = False
         while True:
-            message = await connection.receive(_ANSWER_SECONDS if asked else _QUIET)
-            if message is None and asked:
+            message = await connection.receive(_ANSWER_SECONDS if is_probed else _QUIET_SECONDS)
+            if message is None and is_probed:
                 return
-            asked = message is None
-            if asked:
+            is_probed = message is None
+            if is_probed:
                 await connection.send("PING")
-            elif message[0] == b"message" and message[2] != self._name.encode():
-                self._rung.set()
+            elif message[0] == b"message" and message[2] != self._sender_id.encode():
+                self._notified.set()

@@ -1,4 +1,4 @@
-"""Page cursors that say where a list goes on, and that nobody but this service can make."""
+"""Signed page cursors."""
 
 import base64
 import hmac
@@ -18,7 +18,7 @@ _LENGTH: Final = 43
 
 
 class SignedCursors:
-    """Seals the id of a page's last order, and opens what was sealed: RFC 4648 base64url.
+    """`Cursors` with a signature: an order's id and an HMAC of it, in base64url (RFC 4648).
 
     A cursor proves only that this service made it, not that its bearer may see the order.
     """
@@ -27,18 +27,18 @@ class SignedCursors:
         self._keys = tuple(keys.derived(_LABEL))
 
     def seal(self, order_id: OrderId) -> str:
-        """The cursor behind this order: 43 characters, safe in a URL."""
+        """Return a cursor of 43 characters, which are safe in a URL."""
         return _encoded(order_id.bytes + _seal(self._keys[0], order_id.bytes))
 
     def open(self, text: object) -> OrderId:
-        """The order that the cursor stands behind.
+        """Return the order of a cursor.
 
         Raises:
-            Invalid: this service never made such a cursor.
+            Invalid: this service has not made the cursor.
         """
         raw = _decoded(text)
         order_id, seal = raw[:_ID_BYTES], raw[_ID_BYTES:]
-        # Without stopping at the first that fits: the time says nothing about which key it was.
+        # Every key is tried, so that the time does not reveal the matching key.
         fits = [hmac.compare_digest(seal, _seal(key, order_id)) for key in self._keys]
         if not any(fits):
             raise _bad_cursor()
@@ -60,7 +60,7 @@ def _decoded(text: object) -> bytes:
         raw = base64.urlsafe_b64decode(f"{text}=")
     except ValueError:
         raise _bad_cursor() from None
-    # Python's decoder skips what is not its own and drops the last bits: one text for one cursor.
+    # Python's decoder skips foreign characters and drops the last bits; a cursor has one text.
     if _encoded(raw) != text:
         raise _bad_cursor()
     return raw

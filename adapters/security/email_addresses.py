@@ -10,22 +10,22 @@ from domain.account import MAX_EMAIL
 from domain.errors import Invalid
 from domain.text import parse_text
 
-#: `.local` and `.test` are addresses of a company's own network: the library's list is not ours.
+#: A company may use `.local` and `.test` in its own network, so the library's list is not used.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class ValidatedAddresses:
-    """`EmailAddresses` without any look-up in the DNS.
+    """`EmailAddresses` without any lookup in the DNS.
 
     The stored form is lower case and NFC, with the domain in Unicode (RFC 5890, U-labels).
     """
 
     def parse(self, value: object) -> EmailAddress:
-        """Parse a new account's address.
+        """Parse the address of a new account.
 
         Raises:
-            Invalid: it is not an address, or has a domain of one label: nobody receives an order's
-                mail at a bare host name.
+            Invalid: the value is no address, or its domain has one label: mail to a bare host name
+                is not delivered.
         """
         text = _folded(parse_text(value, 3, MAX_EMAIL))
         valid = _validated(text)
@@ -34,14 +34,14 @@ class ValidatedAddresses:
         return _address(text, valid)
 
     def of(self, text: str) -> EmailAddress:
-        """Return the address that `text` may be stored under, whether it is valid or not."""
+        """Return the address of an existing account; `text` need not be valid."""
         folded = _folded(text)
         valid = _validated(folded) if len(folded) <= MAX_EMAIL else None
         return _address(folded, valid) if valid else EmailAddress(folded, (folded,))
 
 
 def _folded(text: str) -> str:
-    """The stored form of releases up to 1.0: a domain stays in the form that it was written in."""
+    """Return the stored form of releases up to 1.0, which left the form of the domain as it was."""
     return unicodedata.normalize("NFC", text.lower())
 
 

@@ -1,16 +1,16 @@
-"""The secrets: one that signs, and those before it, which still verify until they are dropped."""
+"""Signing keys: the present one signs, and previous ones still verify (key rotation)."""
 
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-#: As long as what HMAC-SHA256 puts out (RFC 7518, 3.2).
+#: The size of an HMAC-SHA256 (RFC 7518, 3.2).
 MIN_SECRET_BYTES: Final = 32
 
 
 class SigningKeys:
-    """The key of today, and those that it replaced.
+    """The present key, and the previous ones.
 
     Raises:
         ValueError: a secret is shorter than 32 bytes.
@@ -31,14 +31,14 @@ class SigningKeys:
         return iter(self._keys)
 
     def derived(self, label: bytes) -> "SigningKeys":
-        """Keys for another purpose, from which these cannot be learned (RFC 5869, expand)."""
+        """Return keys for another purpose, which do not reveal these (RFC 5869, expand)."""
         first, *rest = (hmac.digest(key, label + b"\x01", "sha256") for key in self._keys)
         return SigningKeys(first, rest)
 
 
 def key_id(key: bytes) -> str:
-    """A short public name of a key, the same in every process; it proves nothing.
+    """Return a short public name of a key, the same in every process.
 
-    Hashed twice, so that it is no part of a hash that anybody would derive a key with.
+    The key is hashed twice, because a single hash could serve as a derived key elsewhere.
     """
     return hashlib.sha256(hashlib.sha256(key).digest()).hexdigest()[:8]

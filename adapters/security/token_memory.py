@@ -1,4 +1,4 @@
-"""The tokens that were verified lately, so that verifying one again is only finding it."""
+"""A cache of verified tokens."""
 
 from collections import OrderedDict
 from uuid import UUID
@@ -7,10 +7,10 @@ from application.ports.accounts import AccessClaims
 
 
 class TokenMemory:
-    """What the last `capacity` tokens say; the one that was not used for longest goes first.
+    """The claims of the `capacity` most recently used tokens.
 
-    Its keys are whole tokens, signature included: a token that was altered is not found. Whether
-    one has expired is the caller's to check. Belongs to one event loop.
+    The keys are whole tokens with their signatures, so an altered token is not found. The caller
+    checks the expiry. Belongs to one event loop.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -19,14 +19,14 @@ class TokenMemory:
         self._texts: dict[UUID, str] = {}
 
     def get(self, text: str) -> AccessClaims | None:
-        """What the token says, or None where it is not remembered."""
+        """Return the claims of a token, or None if it is not cached."""
         claims = self._claims.get(text)
         if claims is not None:
             self._claims.move_to_end(text)
         return claims
 
     def put(self, text: str, claims: AccessClaims) -> None:
-        """Remember a token that was verified."""
+        """Cache a verified token."""
         self.forget(claims.token_id)
         self._claims[text] = claims
         self._texts[claims.token_id] = text
@@ -35,12 +35,12 @@ class TokenMemory:
             del self._texts[oldest.token_id]
 
     def forget(self, token_id: UUID) -> None:
-        """Forget one token, if it is remembered."""
+        """Remove a token if it is cached."""
         text = self._texts.pop(token_id, None)
         if text is not None:
             del self._claims[text]
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all tokens."""
         self._claims.clear()
         self._texts.clear()

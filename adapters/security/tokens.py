@@ -1,4 +1,4 @@
-"""Access tokens: signed JWTs (RFC 7519) that are read once and then remembered."""
+"""Access tokens: signed JWTs (RFC 7519), verified once and then cached."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,10 +13,10 @@ from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken
 from domain.ids import UserId
 
-#: Who issues the tokens, and whom they are for: the service itself.
+#: The issuer and the audience of the tokens: the service itself.
 SERVICE: Final = "order-management-service"
 
-#: RFC 9068, 2.1: tells an access token from every other kind that the same key signs.
+#: The type of access tokens (RFC 9068, 2.1). The same key signs other kinds of tokens.
 TYPE: Final = "at+jwt"
 
 ALGORITHM: Final = "HS256"
@@ -24,13 +24,10 @@ MAX_TOKEN_LENGTH: Final = 8 * 1024
 
 
 class JwtTokens:
-    """Makes and reads access tokens; the times in them are whole seconds.
+    """`TokenIssuer` and `TokenVerifier` by JWTs; the times in them are whole seconds.
 
-    `lifetime` is in seconds. `previous` secrets still verify, but never sign. At most `remembered`
-    verified tokens are kept, so that one that comes again costs a look into a dictionary.
-
-    Raises:
-        ValueError: a secret is shorter than 32 bytes.
+    `lifetime` is in seconds. At most `remembered` verified tokens are cached, so that verifying
+    one again costs a lookup in a dictionary.
     """
 
     def __init__(self, keys: SigningKeys, lifetime: int, remembered: int = 10_000) -> None:
@@ -41,7 +38,7 @@ class JwtTokens:
         self._memory = TokenMemory(remembered)
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
-        """A token that proves who its bearer is, until it expires."""
+        """Return a signed token of the account."""
         issued_at = int(now.timestamp())
         payload = {
             "iss": SERVICE,
@@ -49,7 +46,7 @@ class JwtTokens:
             "sub": str(user_id),
             "jti": str(token_id),
             "fam": str(family),
-            # RFC 7519, section 2, allows fractions; many readers of tokens do not.
+            # RFC 7519, section 2, allows fractions; many JWT libraries do not.
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
         }
@@ -57,11 +54,12 @@ class JwtTokens:
         return AccessToken(text, self._lifetime)
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """What the token says.
+        """Return the claims of a token.
 
         Raises:
-            TokenExpired: it was valid until its end.
-            NotAuthenticated: forged, not valid yet, or no access token of this service.
+            TokenExpired: the token has expired.
+            NotAuthenticated: the token is forged, not valid yet, or no access token of this
+                service.
         """
         claims = self._memory.get(token)
         if claims is None:
@@ -75,15 +73,15 @@ class JwtTokens:
         return claims
 
     def forget(self, token_id: UUID) -> None:
-        """Read this token anew when it comes again: what is known of it has changed."""
+        """Remove a token from the cache, so that its next use verifies it."""
         self._memory.forget(token_id)
 
     def forget_all(self) -> None:
-        """Read every token anew when it comes again."""
+        """Remove every token from the cache."""
         self._memory.clear()
 
     def _read(self, token: str) -> AccessClaims:
-        # Padding would make a second text of the same token; PyJWT refuses every other variation.
+        # Padding would be a second spelling of the same token; PyJWT rejects all others.
         if len(token) > MAX_TOKEN_LENGTH or "=" in token:
             raise NotAuthenticated
         try:
@@ -105,7 +103,7 @@ class JwtTokens:
 _OPTIONS: Final[Any] = {
     "require": ["iss", "aud", "sub", "jti", "fam", "iat", "exp"],
     "strict_aud": True,
-    # PyJWT would ask the machine's clock; `verify` asks the caller's, at every use.
+    # PyJWT would use the system's clock; `verify` uses the time that it is given.
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,

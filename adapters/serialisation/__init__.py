@@ -1,4 +1,4 @@
-"""The one serialisation of an order, and of the events that tell of it, as JSON by msgspec.
+"""The one serialisation of orders and of their events, as JSON by msgspec.
 
 May import the application, the domain and msgspec.
 """

@@ -1,4 +1,4 @@
-"""An order as JSON: the bytes that HTTP, cache, storage, events and stored answers share."""
+"""Orders as JSON: the bytes that HTTP, cache, storage and events share."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,18 +8,18 @@ from uuid import UUID
 import msgspec
 
 from application.documents import OrderDocument, OrderRecord
-from domain.currency import Currency
+from domain.currency import CURRENCIES, Currency
 from domain.money import Money
 from domain.order.attributes import NO_ATTRIBUTES, Attributes
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order, OrderState
+from domain.order.order import Order
 from domain.order.status import OrderStatus
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
     product_id: str | None = None
     name: str | None = None
-    quantity: int = 0  # never: so that it is always written
+    quantity: int = 0  # no quantity is 0, so it is always written
     price: Decimal | None = None
     attributes: dict[str, Any] | None = None
 
@@ -39,54 +39,53 @@ class _Order(msgspec.Struct):
     processed_at: datetime | None
 
 
-#: Amounts are written digit by digit, as numbers: `19.90`.
+#: Amounts are numbers with all their digits: `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
+#: Looked up in each document, so made once.
+_NEXT_STATUSES = {status: status.next for status in OrderStatus}
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
 class JsonOrderRenderer:
-    """Renders orders as the API's contract describes them."""
+    """`OrderRenderer` in the JSON of the API."""
 
     def record(self, order: Order) -> OrderRecord:
-        """The order as it is stored."""
-        state = order.state
-        lines = [_line(line) for line in state.lines.lines]
+        """Return the order as it is stored."""
+        lines = [_line(line) for line in order.lines.lines]
         return OrderRecord(
-            id=state.id,
-            owner=state.owner,
-            reference=state.reference,
+            id=order.id,
+            owner=order.owner,
+            reference=order.reference,
             items=_encoder.encode(lines).decode(),
-            total=state.lines.total.amount,
-            currency=state.lines.total.currency.code,
-            status=state.status,
-            version=state.version,
-            revision=state.revision,
-            created_at=state.created_at,
-            updated_at=state.updated_at,
-            processed_at=state.processed_at,
+            total=order.lines.total.amount,
+            currency=order.lines.total.currency.code,
+            status=order.status,
+            version=order.version,
+            revision=order.revision,
+            created_at=order.created_at,
+            updated_at=order.updated_at,
+            processed_at=order.processed_at,
         )
 
     def restore(self, record: OrderRecord) -> Order:
-        """The aggregate again."""
-        currency = Currency.parse(record.currency)
+        """Return the order of a record."""
+        currency = CURRENCIES[record.currency]
         lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
-        return Order.restore(
-            OrderState(
-                id=record.id,
-                owner=record.owner,
-                reference=record.reference,
-                lines=OrderLines(lines, Money.of(record.total, currency)),
-                status=record.status,
-                version=record.version,
-                revision=record.revision,
-                created_at=record.created_at,
-                updated_at=record.updated_at,
-                processed_at=record.processed_at,
-            )
+        return Order(
+            id=record.id,
+            owner=record.owner,
+            reference=record.reference,
+            lines=OrderLines(lines, Money(record.total, currency)),
+            status=record.status,
+            version=record.version,
+            revision=record.revision,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            processed_at=record.processed_at,
         )
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """The order as its readers see it; its tag says whether it is processed, too."""
+        """Return the order as the API shows it."""
         body = _Order(
             id=record.id,
             user_id=record.owner,
@@ -95,14 +94,16 @@ class JsonOrderRenderer:
             total_price=record.total,
             currency=record.currency,
             status=record.status,
-            next_statuses=record.status.next,
+            next_statuses=_NEXT_STATUSES[record.status],
             version=record.version,
             created_at=record.created_at,
             updated_at=record.updated_at,
             processed_at=record.processed_at,
         )
-        etag = f'"v{record.version}p"' if record.processed_at else f'"v{record.version}"'
-        return OrderDocument(record.owner, record.revision, etag, _encoder.encode(body))
+        is_processed = record.processed_at is not None
+        return OrderDocument(
+            record.owner, record.version, record.revision, is_processed, _encoder.encode(body)
+        )
 
 
 def _line(line: OrderLine) -> _Line:
@@ -116,6 +117,7 @@ def _line(line: OrderLine) -> _Line:
 
 
 def _restored(line: _Line, currency: Currency) -> OrderLine:
-    price = None if line.price is None else Money.of(line.price, currency)
+    # Stored amounts have the digits of their currency.
+    price = None if line.price is None else Money(line.price, currency)
     attributes: Attributes = line.attributes or NO_ATTRIBUTES
     return OrderLine(line.product_id, line.name, line.quantity, price, attributes)

@@ -1,4 +1,4 @@
-"""Time and identity as the operating system gives them.
+"""Time and ids by the operating system.
 
 May import the application, the domain and the standard library.
 """

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The operating system's time."""
+    """`Clock` of the operating system."""
 
     def now(self) -> datetime:
-        """The time in UTC, aware, in whole microseconds."""
+        """Return the time: aware, in UTC, in whole microseconds."""
         return datetime.now(UTC)

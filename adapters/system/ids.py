@@ -1,4 +1,4 @@
-"""Identities."""
+"""UUIDs version 7."""
 
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
@@ -19,27 +19,27 @@ _LOW_BITS: Final = 62
 _LOW: Final = (1 << _LOW_BITS) - 1
 _RANDOM_BITS: Final = 12 + _LOW_BITS
 
-#: The random part may grow by this much at once: hard to guess, and it lasts for 2**41 ids.
+#: The random part grows by up to this many bits at once: hard to guess, and enough for 2**41 ids.
 _STEP_BITS: Final = 32
-#: Random bytes that are taken at once.
+#: Random bytes that are read from the system at once.
 _BLOCK: Final = 4096
 
 
 class Uuid7Generator:
-    """UUID version 7 in ascending order, also within a millisecond and when the clock steps back.
+    """Makes UUIDs version 7 in ascending order, also within a millisecond.
 
-    RFC 9562, 6.2, method 2: within one millisecond the random part grows by a random step, and
-    if it is full, or the clock is a little behind, ids run ahead of it. Hand-written, because
+    RFC 9562, 6.2, method 2: within one millisecond the random part grows by a random step. If it is
+    full, or the clock was set back a little, ids run ahead of the clock. Hand-written, because
     uuid-utils and Python 3.14 keep the order only for a time that they read themselves.
     """
 
     def __init__(self) -> None:
-        self._last = 0  # milliseconds and random part in one number, as it grows
+        self._last = 0  # milliseconds and random part in one number
         self._random = _Randomness()
 
     def new(self, now: datetime) -> UUID:
-        """A new id behind all earlier ones, with `now`'s milliseconds if that is possible."""
-        # One bit stays free, so that a full random part is a matter of centuries.
+        """Return a new id after all earlier ones, with the milliseconds of `now` if possible."""
+        # One bit stays free, so that the random part is full only after centuries.
         fresh = _milliseconds(now) << _RANDOM_BITS | self._random.bits(_RANDOM_BITS - 1)
         if 0 <= (self._last >> _RANDOM_BITS) - (fresh >> _RANDOM_BITS) <= MAX_ID_LEAD_MS:
             fresh = self._last + 1 + self._random.bits(_STEP_BITS)
@@ -48,14 +48,14 @@ class Uuid7Generator:
 
 
 class _Randomness:
-    """The system's random bytes, taken many at a time: each taking is a system call."""
+    """Random bytes of the system, read in blocks to save system calls."""
 
     def __init__(self) -> None:
         self._block = b""
         self._used = 0
 
     def bits(self, count: int) -> int:
-        """A number of so many random bits, which nobody else has seen."""
+        """Return a number of `count` random bits. No bit is returned twice."""
         size = (count + 7) // 8
         if self._used + size > len(self._block):
             self._block, self._used = token_bytes(_BLOCK), 0

@@ -1,4 +1,4 @@
-"""The task queue, by taskiq: in this process, or on a Redis stream.
+"""The task queue port on taskiq, and the policy for failed tasks; the brokers are libraries.
 
 May import the application, the domain, taskiq and redis.
 """

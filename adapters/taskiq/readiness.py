@@ -1,39 +1,42 @@
-"""Whether the keys of the task queue can be used."""
+"""The readiness check of the task queue's keys."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from libraries.task_stream.redis_server import QueueServer, errors_as_ours
+from adapters.taskiq.errors import queue_errors
+from libraries.redis_client.errors import translated_errors
+from libraries.task_stream.connections import QueueConnections
 from libraries.task_stream.stream import keys_of_queue
 
-#: A command for each key that Redis refuses for a key of another type, in the order of the keys.
-_LOOKS: Final = ("XLEN", "ZCARD", "HLEN", "ZCARD")
+#: For each key, in their order, a command that Redis refuses if the key has another type.
+_COMMANDS: Final = ("XLEN", "ZCARD", "HLEN", "ZCARD")
 
 
 class QueueCheck:
-    """Looks at each key of the queue; it has a connection of its own."""
+    """Checks each key of the queue, on a connection of its own."""
 
     def __init__(self, url: str, prefix: str) -> None:
-        self._server = QueueServer(url)
-        self._looks: Mapping[str, str] = dict(zip(keys_of_queue(prefix), _LOOKS, strict=True))
+        self._connections = QueueConnections(url)
+        keys = keys_of_queue(prefix)
+        self._command_of: Mapping[str, str] = dict(zip(keys, _COMMANDS, strict=True))
 
     async def __call__(self) -> None:
-        """Check that each key is of its type, and may be read.
+        """Check that each key has its type, and may be read.
 
         Raises:
             QueueUnavailable: with the reason.
         """
-        with errors_as_ours():
-            client: Any = await self._server.client()
-            for key, look in self._looks.items():
+        with queue_errors(), translated_errors():
+            client: Any = await self._connections.client()
+            for key, command in self._command_of.items():
                 try:
-                    await client.execute_command(look, key)
+                    await client.execute_command(command, key)
                 except ResponseError as refusal:
                     raise ResponseError(f"{refusal} (key {key})") from refusal
 
     async def close(self) -> None:
         """Close the connection."""
-        with errors_as_ours():
-            await self._server.close()
+        with queue_errors(), translated_errors():
+            await self._connections.close()

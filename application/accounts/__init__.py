@@ -1,1 +1,1 @@
-"""The use cases of accounts."""
+"""Use cases of accounts."""

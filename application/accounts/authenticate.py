@@ -1,17 +1,17 @@
-"""Knowing who asks."""
+"""Authenticate a request."""
 
 from application.errors import NotAuthenticated
 from application.ports.accounts import AccountCache, TokenVerifier
 from application.ports.system import Clock
-from domain.account import User
+from domain.account import Account
 
 
 class Authenticate:
-    """Find the account behind an access token, as it stands now.
+    """Find the account of an access token.
 
     Raises:
-        NotAuthenticated: the token is not valid, or its account is gone or disabled.
-        TokenExpired: the token was valid once.
+        NotAuthenticated: the token is not valid, or its account does not exist or is disabled.
+        TokenExpired: the token has expired.
     """
 
     def __init__(self, tokens: TokenVerifier, accounts: AccountCache, clock: Clock) -> None:
@@ -19,10 +19,10 @@ class Authenticate:
         self._accounts = accounts
         self._clock = clock
 
-    async def __call__(self, token: str) -> User:
-        """The account whose token it is."""
+    async def __call__(self, token: str) -> Account:
+        """Return the account."""
         claims = self._tokens.verify(token, self._clock.now())
-        user = await self._accounts.get(claims.user_id)
-        if user is None or user.disabled:
+        account = await self._accounts.get(claims.user_id)
+        if account is None or account.disabled:
             raise NotAuthenticated
-        return user
+        return account

@@ -1,13 +1,13 @@
-"""The operator's work on accounts."""
+"""Change accounts, for an operator."""
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 
 
 class GrantRole:
-    """Make an account staff's, or a user's again.
+    """Change the role of an account.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -16,13 +16,13 @@ class GrantRole:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress, role: Role) -> User:
-        """Give the account the role."""
+    async def __call__(self, email: EmailAddress, role: Role) -> Account:
+        """Set the role; return the account."""
         return _existing(await self._accounts.update(*email.spellings, role=role))
 
 
 class DisableAccount:
-    """Let nobody in with an account any more; its orders stay.
+    """Disable an account, so that no login or token of it is accepted. Its orders stay.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -31,13 +31,13 @@ class DisableAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress) -> User:
-        """Disable the account."""
+    async def __call__(self, email: EmailAddress) -> Account:
+        """Disable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
 
 class EnableAccount:
-    """Let a disabled account in again.
+    """Enable a disabled account.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -46,12 +46,12 @@ class EnableAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress) -> User:
-        """Enable the account."""
+    async def __call__(self, email: EmailAddress) -> Account:
+        """Enable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=False))
 
 
-def _existing(user: User | None) -> User:
-    if user is None:
+def _existing(account: Account | None) -> Account:
+    if account is None:
         raise NoSuchAccount
-    return user
+    return account

@@ -1,21 +1,21 @@
-"""How often somebody may get a password wrong."""
+"""Limits on failed logins."""
 
 from dataclasses import replace
 from typing import Final
 
 from application.errors import RateLimited
 from application.ports.limits import Limit, RateLimiter
-from application.rate_limit_results import note
 
-#: How much more one account, or one address, may fail over all than the one from the other.
+#: The limit of an account over all addresses, and of an address over all accounts, as a multiple
+#: of the limit of one account from one address.
 _OVER_ALL: Final = 10
 
 
 class LoginLimits:
-    """Failed logins: of one account from one address, of one account, and of one address.
+    """Limits failed logins of one account from one address, of one account, and of one address.
 
-    An attempt is counted before the password is looked at, and given back when it is right; so a
-    thousand guesses at once are a thousand counted guesses.
+    An attempt is counted before the password is verified, and refunded if the password is right. So
+    a thousand concurrent guesses are a thousand counted guesses.
     """
 
     def __init__(self, limiter: RateLimiter, limit: Limit | None) -> None:
@@ -26,19 +26,18 @@ class LoginLimits:
         """Count an attempt.
 
         Raises:
-            RateLimited: one of the three limits is used up; none of them counts the attempt.
+            RateLimited: one of the three limits is exhausted; none of them counts the attempt.
         """
         taken: list[tuple[Limit, str]] = []
         for limit, key in self._buckets(email, address):
             result = await self._limiter.hit(limit, key)
-            note(result)
             if not result.allowed:
                 await self._refund(taken)
                 raise RateLimited(result.retry_after)
             taken.append((limit, key))
 
     async def refund(self, email: str, address: str) -> None:
-        """Uncount an attempt whose password was right."""
+        """Refund an attempt with the right password."""
         await self._refund(self._buckets(email, address))
 
     async def _refund(self, buckets: list[tuple[Limit, str]]) -> None:

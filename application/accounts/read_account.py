@@ -1,25 +1,25 @@
-"""Reading one's own account."""
+"""Read the account of the caller."""
 
 from application.errors import NotAuthenticated
 from application.ports.accounts import Accounts
-from domain.account import User
+from domain.account import Account
 from domain.ids import UserId
 
 
 class ReadAccount:
-    """Show an account as it is now, not as it was remembered when its token was looked at.
+    """Return an account as it is stored now, past the cache that authenticates requests.
 
     Raises:
-        NotAuthenticated: it has gone meanwhile, or was disabled.
+        NotAuthenticated: the account does not exist any more, or is disabled.
         Unavailable: the storage is out of reach.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, user_id: UserId) -> User:
+    async def __call__(self, user_id: UserId) -> Account:
         """Read the account."""
-        user = await self._accounts.find(user_id)
-        if user is None or user.disabled:
+        account = await self._accounts.find(user_id)
+        if account is None or account.disabled:
             raise NotAuthenticated
-        return user
+        return account

@@ -1,17 +1,17 @@
-"""Opening an account."""
+"""Open an account."""
 
 from dataclasses import dataclass
 
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
 from application.ports.system import Clock, IdGenerator
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.ids import UserId
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """An address and a password that keep the rules."""
+    """A valid address and a valid password."""
 
     email: EmailAddress
     password: str
@@ -22,7 +22,7 @@ class RegisterUser:
     """Open an account.
 
     Raises:
-        EmailTaken: there is an account with this address.
+        EmailTaken: an account has this address.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class RegisterUser:
         self._clock = clock
         self._ids = ids
 
-    async def __call__(self, command: Registration) -> User:
+    async def __call__(self, command: Registration) -> Account:
         """Open the account."""
         password_hash = await self._passwords.hash(command.password)
         now = self._clock.now()
-        user = User(
+        account = Account(
             id=UserId(self._ids.new(now)),
             email=command.email.stored,
             role=command.role,
             created_at=now,
         )
-        await self._accounts.add(user, password_hash, *command.email.older)
-        return user
+        await self._accounts.add(account, password_hash, *command.email.older)
+        return account

@@ -1,12 +1,12 @@
-"""Setting the password of an account, by an operator."""
+"""Set the password of an account, for an operator."""
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
-from domain.account import User
+from domain.account import Account
 
 
 class SetPassword:
-    """Replace the password of an account; from then on only the new one logs in.
+    """Replace the password of an account.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -16,10 +16,10 @@ class SetPassword:
         self._accounts = accounts
         self._passwords = passwords
 
-    async def __call__(self, email: EmailAddress, password: str) -> User:
-        """Set the password, which keeps the rules (`domain.account.parse_password`)."""
+    async def __call__(self, email: EmailAddress, password: str) -> Account:
+        """Set a password that `domain.account.parse_password` has accepted; return the account."""
         password_hash = await self._passwords.hash(password)
-        user = await self._accounts.update(*email.spellings, password_hash=password_hash)
-        if user is None:
+        account = await self._accounts.update(*email.spellings, password_hash=password_hash)
+        if account is None:
             raise NoSuchAccount
-        return user
+        return account

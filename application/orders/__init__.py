@@ -1,1 +1,1 @@
-"""The use cases of orders."""
+"""Use cases of orders."""

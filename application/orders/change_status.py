@@ -1,13 +1,10 @@
-"""Changing an order's status."""
+"""Change an order's status."""
 
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
-from application.orders.write_order import OrderWriter
-from application.ports.events import RelayWakeup
-from application.ports.orders import OrderCache, OrderRenderer
+from application.orders.order_writes import OrderWrites
 from application.ports.system import Clock
-from application.ports.transaction import UnitOfWork
 from domain.actor import Actor
 from domain.ids import OrderId
 from domain.order.policy import StatusPolicy
@@ -16,7 +13,7 @@ from domain.order.status import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatusCommand:
-    """`actor` wants the order to have this status, if its version is an accepted one."""
+    """A new status of an order, if the order's version is an accepted one."""
 
     order_id: OrderId
     status: OrderStatus
@@ -28,45 +25,28 @@ class ChangeStatusCommand:
 class ChangeStatus:
     """Move an order along its lifecycle.
 
-    - With accepted versions, only if the order has one of them.
-    - The owner, or staff, as the status policy says.
-    - Asking for the status that it has already changes nothing.
+    The status policy decides which moves are for staff alone. A move to the present status changes
+    nothing.
 
     Raises:
         OrderNotFound, VersionConflict, StatusForbidden, IllegalTransition: in this order.
         ConcurrentUpdate: another writer came first; retry (`conflict_retry`).
     """
 
-    def __init__(
-        self,
-        begin: UnitOfWork,
-        policy: StatusPolicy,
-        cache: OrderCache,
-        renderer: OrderRenderer,
-        writer: OrderWriter,
-        relay_wakeup: RelayWakeup,
-        clock: Clock,
-    ) -> None:
-        self._begin = begin
+    def __init__(self, orders: OrderWrites, policy: StatusPolicy, clock: Clock) -> None:
+        self._orders = orders
         self._policy = policy
-        self._cache = cache
-        self._renderer = renderer
-        self._writer = writer
-        self._relay_wakeup = relay_wakeup
         self._clock = clock
 
     async def __call__(self, command: ChangeStatusCommand) -> OrderDocument:
         """Change the status."""
-        async with self._begin() as tx:
-            order = await tx.orders.get(command.order_id, command.actor)
+        async with self._orders.begin() as tx:
+            order = await tx.get(command.order_id)
+            now = self._clock.now()
+            command.actor.ensure_may_see(order.owner)
             order.ensure_version(command.accepted_versions)
             self._policy.ensure_may(command.actor, order, command.status)
-            order.move_to(command.status, command.actor, command.reason, self._clock.now())
-            if order.event is None:
-                return self._renderer.document(self._renderer.record(order))
-            write = self._writer.write(order)
-            await tx.orders.save(write)
-            await tx.commit()
-        self._relay_wakeup.notify()
-        await self._cache.put(order.id, write.document)
-        return write.document
+            change = order.move_to(command.status, command.actor, command.reason, now)
+            if change is None:
+                return self._orders.document(order)
+            return await tx.commit(change)

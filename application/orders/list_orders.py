@@ -1,4 +1,4 @@
-"""Listing orders."""
+"""List orders."""
 
 from dataclasses import dataclass, replace
 
@@ -10,19 +10,19 @@ from domain.ids import OrderId
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """One page of the orders that `reader` wants to see."""
+    """One page of the orders that match `wanted` and that `actor` may see."""
 
-    reader: Actor
+    actor: Actor
     wanted: OrderFilter
     after: OrderId | None = None
     limit: int = 50
 
 
 class ListOrders:
-    """Show orders, newest first: their own to users, everybody's to staff.
+    """Return orders, newest first: a user's own, or those of all users for staff.
 
     Raises:
-        NotYourOrders: a user asked for somebody else's.
+        NotYourOrders: the actor may not see orders of the wanted owner.
     """
 
     def __init__(self, reader: OrderReader) -> None:
@@ -30,9 +30,9 @@ class ListOrders:
 
     async def __call__(self, query: ListQuery) -> OrderPage:
         """Read one page."""
-        wanted = query.wanted
-        if not query.reader.sees_everything:
-            if wanted.owner not in {None, query.reader.id}:
-                raise NotYourOrders
-            wanted = replace(wanted, owner=query.reader.id)
+        actor, wanted = query.actor, query.wanted
+        if wanted.owner is not None and not actor.may_see(wanted.owner):
+            raise NotYourOrders
+        if not actor.sees_everything:
+            wanted = replace(wanted, owner=actor.id)
         return await self._reader.page(wanted, query.after, query.limit)

@@ -1,11 +1,9 @@
-"""Placing an order."""
+"""Place an order."""
 
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
-from application.orders.write_order import OrderWriter
-from application.ports.events import RelayWakeup
-from application.ports.orders import NewOrders, OrderCache
+from application.orders.order_writes import OrderWrites
 from application.ports.system import Clock, IdGenerator
 from domain.ids import OrderId, UserId
 from domain.order.lines import OrderLines
@@ -14,7 +12,7 @@ from domain.order.order import Order
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrderCommand:
-    """`owner` wants these lines; `reference` is their own id for the order."""
+    """An order of `owner`; `reference` is the client's own id of it."""
 
     owner: UserId
     lines: OrderLines
@@ -23,32 +21,21 @@ class PlaceOrderCommand:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """The new order's id and how it is shown."""
+    """The new order's id and document."""
 
     id: OrderId
     document: OrderDocument
 
 
 class PlaceOrder:
-    """Place an order: durable, cached and announced when it returns.
+    """Place an order. It is durable, cached and announced when the call returns.
 
     Raises:
         ReferenceTaken: the owner has another order with this reference.
     """
 
-    def __init__(
-        self,
-        new_orders: NewOrders,
-        cache: OrderCache,
-        writer: OrderWriter,
-        relay_wakeup: RelayWakeup,
-        clock: Clock,
-        ids: IdGenerator,
-    ) -> None:
-        self._new_orders = new_orders
-        self._cache = cache
-        self._writer = writer
-        self._relay_wakeup = relay_wakeup
+    def __init__(self, orders: OrderWrites, clock: Clock, ids: IdGenerator) -> None:
+        self._orders = orders
         self._clock = clock
         self._ids = ids
 
@@ -56,11 +43,5 @@ class PlaceOrder:
         """Place the order."""
         now = self._clock.now()
         order_id = OrderId(self._ids.new(now))
-        order = Order.place(order_id, command.owner, command.lines, command.reference, now)
-        write = self._writer.write(order)
-        lease = self._cache.reserve(order_id)
-        await self._new_orders.add(write)
-        self._relay_wakeup.notify()
-        if lease is not None:
-            self._cache.offer(order_id, write.document, lease)
-        return PlacedOrder(order.id, write.document)
+        change = Order.place(order_id, command.owner, command.lines, command.reference, now)
+        return PlacedOrder(order_id, await self._orders.add(change))

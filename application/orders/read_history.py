@@ -1,4 +1,4 @@
-"""Reading how an order came to its status."""
+"""Read the history of an order."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,20 @@ from domain.order.history import Step
 
 
 class ReadHistory:
-    """Show the steps of an order's lifecycle, oldest first, to somebody who may see the order.
+    """Return the steps of an order's lifecycle, oldest first, to an actor that may see the order.
 
     Raises:
-        OrderNotFound: there is none, or it is not theirs to see.
+        OrderNotFound: there is no such order, or it is another user's; the two look alike.
     """
 
     def __init__(self, history: HistoryReader) -> None:
         self._history = history
 
-    async def __call__(self, order_id: OrderId, reader: Actor) -> Sequence[Step]:
+    async def __call__(self, order_id: OrderId, actor: Actor) -> Sequence[Step]:
         """Read the steps."""
         found = await self._history.steps(order_id)
-        if found is None or not reader.may_see(found[0]):
+        if found is None:
             raise OrderNotFound
-        return found[1]
+        owner, steps = found
+        actor.ensure_may_see(owner)
+        return steps

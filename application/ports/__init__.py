@@ -1,5 +1,5 @@
-"""What the use cases need from outside, as small protocols whose docstrings are the contract.
+"""The ports: small protocols whose docstrings are the contracts of their adapters.
 
-Every adapter of a port, real or in memory, passes the port's one suite in `tests/contract`.
+Each port has one suite in `tests/contract`, which all of its adapters pass, real or in memory.
 May import the domain and the application's values, nothing else.
 """

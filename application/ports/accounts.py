@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.ids import UserId
 
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An e-mail address: the form that is stored, and every spelling that an account may have.
+    """An e-mail address: its stored form, and every spelling that an account may have.
 
-    A domain and its `xn--` form are one address. Accounts of older releases are stored in the form
-    that they were written in, so they are looked up under all `spellings`, the likeliest first.
+    A domain and its `xn--` form are one address. Older releases stored addresses as they were
+    written, so accounts are looked up by all `spellings`, the most likely first.
     """
 
     stored: str
@@ -24,51 +24,50 @@ class EmailAddress:
 
     @property
     def older(self) -> tuple[str, ...]:
-        """The spellings that no new account is stored under."""
+        """The spellings without the stored form. No new account has one of them."""
         return tuple(each for each in self.spellings if each != self.stored)
 
 
 class EmailAddresses(Protocol):
-    """The rules of e-mail addresses. Two spellings of one address have one stored form."""
+    """Parses e-mail addresses. Two spellings of one address have one stored form."""
 
     def parse(self, value: object) -> EmailAddress:
-        """Parse a new account's address.
+        """Parse the address of a new account.
 
         Raises:
-            Invalid: it is not an address.
+            Invalid: the value is no address.
         """
 
     def of(self, text: str) -> EmailAddress:
-        """Return the address that `text` may be stored under, whether it is valid or not."""
+        """Return the address of an existing account; `text` need not be valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """An account and the hash that its password must match."""
 
-    user: User
+    account: Account
     password_hash: str
 
 
 class Accounts(Protocol):
-    """The accounts, by identity and by the stored form of their address.
+    """Stores accounts, and finds them by id or by the stored form of their address.
 
-    A method that takes several spellings of an address finds the account of the first one that
-    has any.
+    A method with several spellings of an address finds the account of the first one that has any.
     """
 
-    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
+    async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
         """Store a new account; return when it is durable.
 
         Raises:
-            EmailTaken: there is an account with this address, or with one of its older spellings.
+            EmailTaken: an account has this address, or one of its older spellings.
         """
 
     async def login(self, *spellings: str) -> Login | None:
-        """The account with this address, or None."""
+        """Return the account with this address and its hash, or None."""
 
-    async def find(self, user_id: UserId) -> User | None:
-        """The account, or None."""
+    async def find(self, user_id: UserId) -> Account | None:
+        """Return the account, or None."""
 
     async def update(
         self,
@@ -76,29 +75,29 @@ class Accounts(Protocol):
         role: Role | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-    ) -> User | None:
-        """Change what is given; the account as it is then, or None where there is none."""
+    ) -> Account | None:
+        """Change the given values; return the changed account, or None if it does not exist."""
 
 
 class AccountDirectory(Protocol):
-    """All accounts, for an operator."""
+    """Lists accounts, for an operator."""
 
-    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
-        """Return at most `limit` accounts in the order of their ids, those behind `after`."""
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
+        """Return at most `limit` accounts after `after`, in the order of their ids."""
 
 
 class PasswordStore(Protocol):
-    """Replacing the hash of a password."""
+    """Replaces hashes of passwords."""
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
-        """Replace `old_hash`, unless another has replaced it meanwhile."""
+        """Replace `old_hash`, unless it has been replaced by another hash."""
 
 
 class AccountCache(Protocol):
-    """Accounts as they stood at most a second ago, for what every request asks."""
+    """Returns accounts that are at most a second old, for the authentication of requests."""
 
-    async def get(self, user_id: UserId) -> User | None:
-        """The account, or None. While the storage is out of reach: as it was last known.
+    async def get(self, user_id: UserId) -> Account | None:
+        """Return the account, or None. If the storage is out of reach, it may be older.
 
         Raises:
             Unavailable: the storage is out of reach, and the account was never read.
@@ -106,21 +105,21 @@ class AccountCache(Protocol):
 
 
 class PasswordHasher(Protocol):
-    """argon2id, off the event loop, boundedly many at once."""
+    """Hashes passwords by argon2id, outside the event loop, a limited number at once."""
 
     async def hash(self, password: str) -> str:
-        """A hash to store."""
+        """Return a hash to store."""
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether the password is right; None (no such account) takes as long as a wrong one."""
+        """Return whether the password matches. Without a hash it takes as long as a mismatch."""
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with weaker parameters than today's."""
+        """Return whether the hash was made with weaker parameters than the present ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified access token says: whose it is, and what revoking it will need."""
+    """The claims of a verified access token: its account, and its ids for a revocation."""
 
     user_id: UserId
     token_id: UUID
@@ -139,19 +138,20 @@ class AccessToken:
 
 
 class TokenIssuer(Protocol):
-    """Makes tokens."""
+    """Issues access tokens."""
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
-        """A token that proves who its bearer is, until it expires."""
+        """Return a signed token of the account."""
 
 
 class TokenVerifier(Protocol):
-    """Reads tokens."""
+    """Verifies access tokens."""
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """What the token says.
+        """Return the claims of a token.
 
         Raises:
-            TokenExpired: it was valid until its end.
-            NotAuthenticated: forged, not valid yet, or no access token of this service.
+            TokenExpired: the token has expired.
+            NotAuthenticated: the token is forged, not valid yet, or no access token of this
+                service.
         """

@@ -1,4 +1,4 @@
-"""How often somebody may ask."""
+"""Rate limits."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`count` requests in `period` seconds, evenly, with bursts of up to the whole count."""
+    """`count` requests in `period` seconds, as a steady rate with bursts of up to `count`."""
 
     name: str
     count: int
@@ -16,9 +16,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """What is left of a limit after a request was counted.
+    """The state of a limit after a request was counted.
 
-    `reset` and `retry_after` are seconds: until all is left again, until one more is allowed.
+    `reset` is the number of seconds until the whole limit is available again, and `retry_after`
+    until one more request is allowed.
     """
 
     limit: Limit
@@ -29,12 +30,12 @@ class RateLimitResult:
 
 
 class RateLimiter(Protocol):
-    """GCRA (ITU-T I.371): a steady rate with bursts up to the whole count."""
+    """Limits the rate of requests by GCRA (ITU-T I.371)."""
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
         """Count one request of `key`; one that is not allowed is not counted. Never raises.
 
-        The question may be on its way before anybody awaits the answer; somebody must.
+        The command may be sent before the result is awaited. The caller must await the result.
         """
 
     async def refund(self, limit: Limit, key: str) -> None:

@@ -1,16 +1,15 @@
-"""Writing and reading orders."""
+"""Rendering, storing, reading and caching orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Protocol
 
-from application.documents import Event, OrderDocument, OrderRecord, OrderWrite
-from domain.actor import Actor
-from domain.ids import EventId, OrderId, UserId
+from application.documents import OrderDocument, OrderRecord, OrderWrite
+from domain.ids import OrderId, UserId
 from domain.order.history import Step
-from domain.order.order import Order
+from domain.order.order import Order, OrderChange
 from domain.order.status import OrderStatus
 
 
@@ -18,61 +17,46 @@ class OrderRenderer(Protocol):
     """The one serialisation of an order: HTTP, storage, cache, events and stored answers use it."""
 
     def record(self, order: Order) -> OrderRecord:
-        """The order as it is stored."""
+        """Return the order as it is stored."""
 
     def restore(self, record: OrderRecord) -> Order:
-        """The aggregate again; `restore(record(order))` has the same state as `order`."""
+        """Return the order of a record; `restore(record(order))` equals `order`."""
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """The order as its readers see it, without decoding its lines."""
+        """Return the order as the API shows it, without decoding its lines."""
 
 
-class EventRenderer(Protocol):
-    """Turns what an order's write recorded into the message that others receive."""
+class ChangeRenderer(Protocol):
+    """The serialisation of changes: everything that one write stores."""
 
-    def event(self, order: Order, document: OrderDocument, event_id: EventId) -> Event:
-        """The message; `document` is the order after the write.
+    def render(self, change: OrderChange) -> OrderWrite:
+        """Return the record, document, event and step of a change; the event has a new id."""
 
-        Raises:
-            ValueError: the order has recorded nothing.
-        """
-
-
-class NewOrders(Protocol):
-    """Where orders begin."""
-
-    async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event; return when all are durable.
-
-        Concurrent calls may share a transaction; one that is refused takes no other with it.
-
-        Raises:
-            ReferenceTaken: the owner has another order with this reference.
-            Unavailable: the storage is out of reach; whether the order was stored is not known.
-        """
+    def document(self, order: Order) -> OrderDocument:
+        """Return the document of an order that was not changed."""
 
 
 class OrderRepository(Protocol):
     """Orders inside one transaction: read, decide, save."""
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        """The order as the last committed write left it.
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order as the last committed write left it.
 
         Raises:
-            OrderNotFound: there is none, or `visible_to` may not see it.
+            OrderNotFound: there is no such order.
         """
 
     async def save(self, write: OrderWrite) -> None:
         """Store the write, its step and its event, on commit.
 
         Raises:
-            ConcurrentUpdate: another write has come between `get` and here; nothing is stored.
+            ConcurrentUpdate: another write has come first; nothing is stored.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders a list shows. None or empty: no such condition."""
+    """The conditions of a list. None or empty: no such condition."""
 
     owner: UserId | None = None
     statuses: frozenset[OrderStatus] = frozenset()
@@ -83,49 +67,49 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Some orders, newest first, and the last one's id where there are more behind it."""
+    """Some orders, newest first. `next_after` is the last one's id if more orders follow."""
 
     orders: Sequence[OrderDocument]
     next_after: OrderId | None
 
 
 class OrderReader(Protocol):
-    """Orders as their readers see them, as the last committed write left them."""
+    """Reads documents of orders, as of the last committed write."""
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
-        """The order, or None."""
+        """Return the order, or None if it does not exist."""
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Those of the orders that exist."""
+        """Return the orders that exist."""
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """The order's present revision, or None; cheaper than reading it."""
+        """Return the order's revision, or None if it does not exist. Cheaper than `find`."""
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """At most `limit` orders, newest first, behind `after`.
+        """Return at most `limit` orders after `after`, newest first.
 
-        Its cost does not depend on how many orders there are, or on how deep the page lies.
+        The cost depends neither on the number of orders nor on the position of the page.
         """
 
 
 class HistoryReader(Protocol):
-    """The steps of orders' lifecycles."""
+    """Reads the histories of orders."""
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """The order's owner and its steps, oldest first; None where there is no such order."""
+        """Return the order's owner and its steps, oldest first; None if it does not exist."""
 
 
-class CacheState(StrEnum):
-    """How the cache answered; the API shows it as `X-Cache`."""
+class CacheState(Enum):
+    """How the cache answered."""
 
-    HIT = "HIT"
-    MISS = "MISS"
-    BYPASS = "BYPASS"  # out of reach
+    HIT = auto()
+    MISS = auto()
+    BYPASS = auto()  # the cache is out of reach
 
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """The answer of the cache; `document` is present on a HIT alone.
+    """The answer of the cache; only a HIT has a `document`.
 
     `lease` is the right to fill the order in after a MISS; None if another reader has it.
     """
@@ -136,16 +120,12 @@ class CacheAnswer:
 
 
 class ReadThroughCache(Protocol):
-    """Orders kept close to their readers, and filled in by them.
+    """A cache that is filled by the readers of orders.
 
-    A reader fills only under a lease that it took before it read the storage, and that every write
-    of the order ends. So a slow reader cannot bring an old revision back, whatever the cache has
-    evicted, lost or forgotten in between.
+    A reader fills an order only under a lease that it took before it read the storage. Every write
+    of the order ends the lease. So a slow reader cannot bring an old revision back, even if the
+    cache has evicted or lost entries in between.
     """
-
-    @property
-    def asks_storage(self) -> bool:
-        """Whether `get` reads the storage too."""
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
         """Return the cached order. Never raises; BYPASS if the cache is out of reach.
@@ -156,17 +136,17 @@ class ReadThroughCache(Protocol):
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
         """Cache an order that was read from the storage after `lease` had been taken.
 
-        If the lease has ended, nothing happens. Never raises.
+        Does nothing if the lease has ended. Never raises.
         """
 
 
 class NewOrderCache(Protocol):
-    """New orders, cached before their first read. Nothing waits for that."""
+    """Caches new orders before their first read, without waiting for it."""
 
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease of an order that is about to be stored for the first time.
 
-        Call it before the order is stored. None if there is no lease.
+        Call it before the order is stored. Return None if there is no lease.
         """
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
@@ -177,7 +157,7 @@ class NewOrderCache(Protocol):
 
 
 class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
-    """Orders kept close to the reader. It may forget at any time; it never goes back in time."""
+    """A cache of orders. It may lose an entry at any time, but never returns to an older one."""
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision of a written order, and end its lease.
@@ -186,8 +166,11 @@ class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
         an older revision may still be in it. Never raises.
         """
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders at the same time; return those that it returns False for."""
+
     async def invalidate_all(self) -> bool:
-        """Make everything that is cached unreachable, for every process.
+        """Make every entry unreachable, for every process.
 
         Return False if the cache is out of reach. Never raises.
         """

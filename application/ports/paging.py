@@ -1,4 +1,4 @@
-"""Where the next page begins, in a form that clients hand back and cannot forge."""
+"""Cursors to the next page of a list, which clients cannot forge."""
 
 from typing import Protocol
 
@@ -9,11 +9,11 @@ class Cursors(Protocol):
     """Opaque, signed positions in a list of orders."""
 
     def seal(self, order_id: OrderId) -> str:
-        """A cursor to the orders behind this one."""
+        """Return a cursor to the orders after this one."""
 
     def open(self, text: object) -> OrderId:
-        """The order that a cursor points behind.
+        """Return the order of a cursor.
 
         Raises:
-            Invalid: it was not made by `seal`, or was changed since.
+            Invalid: the cursor was not made by `seal`, or was changed.
         """

@@ -1,10 +1,10 @@
-"""Time and identity, so that everything else can be pure."""
+"""Time and ids."""
 
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-#: How far an id's time may be ahead of the clock, in milliseconds, when the clock has stepped back.
+#: The most milliseconds by which an id may be ahead of a clock that was set back.
 MAX_ID_LEAD_MS: Final = 60_000
 
 
@@ -12,15 +12,15 @@ class Clock(Protocol):
     """The time."""
 
     def now(self) -> datetime:
-        """The time in UTC, aware, in whole microseconds."""
+        """Return the time: aware, in UTC, in whole microseconds."""
 
 
 class IdGenerator(Protocol):
-    """Identities: UUID version 7 (RFC 9562)."""
+    """Makes UUIDs version 7 (RFC 9562)."""
 
     def new(self, now: datetime) -> UUID:
-        """A new id that sorts behind all that this process made before, and carries `now`.
+        """Return a new id that carries `now` and sorts after all earlier ids of this process.
 
-        The id's time is never before `now`, and at most `MAX_ID_LEAD_MS` after it: if the clock has
-        stepped back further, ids follow the clock.
+        The id's time is never before `now`, and at most `MAX_ID_LEAD_MS` after it. If the clock was
+        set back by more, new ids sort before older ones.
         """

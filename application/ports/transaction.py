@@ -1,26 +1,32 @@
-"""One transaction over an order, for what reads before it writes."""
+"""Storing orders, and transactions that read an order before they write it."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from application.documents import OrderWrite
 from application.ports.orders import OrderRepository
 from domain.ids import OrderId
 from domain.order.events import Outcome
 
 
 class ProcessedMessages(Protocol):
-    """Which orders' processing has been recorded: the guard of exactly once."""
+    """The inbox: the messages that each consumer has processed.
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:
-        """Whether this transaction is the one to record it.
+    The id of a message is its event's. The processing of orders is the exception: an order may be
+    handed over by several messages, so its id is the order's.
+    """
 
-        False where another transaction has committed it; one that is under way is waited for.
+    async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
+        """Add a message; return False if another transaction has added and committed it.
+
+        A concurrent transaction that has added it is waited for.
         """
 
 
 class Effects(Protocol):
-    """The effects of processing, one row each. No unique key: the audit must be able to fail."""
+    """Records effects of processing. They have no unique key: the audit can find duplicates."""
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Add an effect."""
@@ -39,21 +45,31 @@ class Transaction(Protocol):
 
     @property
     def effects(self) -> Effects:
-        """The ledger of effects, within the transaction."""
+        """The effects, within the transaction."""
 
     async def commit(self) -> None:
         """Make everything durable; return when it is.
 
         Raises:
-            ConcurrentUpdate: another transaction got there first; nothing was stored.
+            ConcurrentUpdate: another transaction has committed first; nothing was stored.
         """
 
 
-class UnitOfWork(Protocol):
-    """Begins transactions."""
+class OrderStorage(Protocol):
+    """The two ways to store orders: new ones at once, changes in a transaction."""
 
-    def __call__(self) -> AbstractAsyncContextManager[Transaction]:
-        """A new transaction.
+    async def add(self, write: OrderWrite) -> None:
+        """Store a new order with its first step and its event; return when all are durable.
+
+        Concurrent calls may share a transaction; one that is refused takes no other with it.
+
+        Raises:
+            ReferenceTaken: the owner has another order with this reference.
+            Unavailable: the storage is out of reach; whether the order was stored is not known.
+        """
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction.
 
         Raises:
             Unavailable: (on entering, or at any call) the storage is out of reach.

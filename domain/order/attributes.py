@@ -1,4 +1,4 @@
-"""What else is said of an order's line."""
+"""Attributes of an order line."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from domain.validation import ValidationErrors
 MAX_ATTRIBUTES: Final = 20
 MAX_ATTRIBUTE_NAME: Final = 64
 MAX_ATTRIBUTES_BYTES: Final = 2048
-#: Beyond 10**±307 a JSON reader with binary numbers sees an infinity or a zero (RFC 7493, 2.2).
+#: Beyond 10**±307 a JSON parser with binary numbers returns infinity or zero (RFC 7493, 2.2).
 _LARGEST_EXPONENT: Final = 307
 
 Attribute = str | int | Decimal | bool
@@ -23,20 +23,21 @@ NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
 
 
 def parse_attributes(value: object) -> Attributes:
-    """What else is said of a line: a flat object of up to 20 texts, numbers or booleans.
+    """Return the attributes of a line: a flat object of up to 20 strings, numbers or booleans.
 
     Raises:
-        Invalid: no object, too many, too large (2 KiB as JSON in UTF-8), or nested.
+        Invalid: the value is no object, is nested, has too many members, or is larger than 2 KiB
+            as JSON in UTF-8.
     """
     if not isinstance(value, Mapping):
         raise Invalid.value("wrong-type", "Must be an object.")
     if len(value) > MAX_ATTRIBUTES:
         raise Invalid.value("wrong-length", f"Must have at most {MAX_ATTRIBUTES} members.")
-    faults = ValidationErrors()
+    errors = ValidationErrors()
     read = {
-        name: faults.parse(partial(_attribute, name), each, name) for name, each in value.items()
+        name: errors.parse(partial(_attribute, name), each, name) for name, each in value.items()
     }
-    faults.raise_if_any()
+    errors.raise_if_any()
     attributes = {name: each for name, each in read.items() if each is not None}
     if _json_size(attributes) > MAX_ATTRIBUTES_BYTES:
         raise Invalid.value("too-large", f"Must take at most {MAX_ATTRIBUTES_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""What has happened to an order. Each write of an order records exactly one of these."""
+"""The events of an order. Each write of an order records exactly one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from domain.order.status import OrderStatus
 
 
 class Outcome(StrEnum):
-    """What processing came to."""
+    """The outcome of processing."""
 
     FULFILLED = "fulfilled"
-    SKIPPED = "skipped"  # it had been canceled before
+    SKIPPED = "skipped"  # the order was canceled before
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class OrderPlaced:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatusChanged:
-    """An order has moved a step along its lifecycle."""
+    """An order has taken a step along its lifecycle."""
 
     before: OrderStatus
     after: OrderStatus

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 from domain.actor import Actor
-from domain.order.events import OrderPlaced, OrderProcessed, OrderStatusChanged
-from domain.order.order import Order
 from domain.order.status import OrderStatus
 
 
@@ -20,17 +17,3 @@ class Step:
     by: Actor
     reason: str | None
     at: datetime
-
-
-def step_of(order: Order) -> Step | None:
-    """The step that the present write of `order` takes; None for processing, which is no step."""
-    version = order.state.version
-    match order.event:
-        case OrderPlaced(by, at):
-            return Step(version, None, order.state.status, by, None, at)
-        case OrderStatusChanged(before, after, by, reason, at):
-            return Step(version, before, after, by, reason, at)
-        case OrderProcessed() | None:
-            return None
-        case unknown:
-            assert_never(unknown)

@@ -1,4 +1,4 @@
-"""What an order is about: its lines, and the rule that its total is their sum."""
+"""The lines of an order, and the rule that its total is their sum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,33 +19,33 @@ MAX_PRODUCT_ID: Final = 64
 MAX_NAME: Final = 200
 
 
-class LineDraft(Protocol):
-    """A line as somebody asked for it: every value still to be judged."""
+class RequestedLine(Protocol):
+    """A line of a request. No value has been validated."""
 
     @property
     def product_id(self) -> object:
-        """The id of what is ordered."""
+        """The id of the product."""
 
     @property
     def name(self) -> object:
-        """The name of what is ordered."""
+        """The name of the product."""
 
     @property
     def quantity(self) -> object:
-        """How many units."""
+        """The number of units."""
 
     @property
     def price(self) -> object:
-        """What one piece costs."""
+        """The price of one unit."""
 
     @property
     def attributes(self) -> object:
-        """What else is said of it."""
+        """A flat object with other properties."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """Some pieces of one product; `price` is for one piece."""
+    """Some units of one product; `price` is for one unit."""
 
     product_id: str | None
     name: str | None
@@ -65,21 +65,21 @@ class OrderLines:
     total: Money
 
     @classmethod
-    def parse(cls, drafts: object, total: object, currency: object) -> "OrderLines":
-        """Judge what was asked for, naming everything that is wrong with it.
+    def parse(cls, requested: object, total: object, currency: object) -> "OrderLines":
+        """Return the lines of a request.
 
         Raises:
-            Invalid: with a fault for each bad value; paths start at `items`, `total_price`
+            Invalid: with an error for each invalid value; paths start with `items`, `total_price`
                 or `currency`.
-            TotalMismatch: all is well, but the total is not the sum.
+            TotalMismatch: every value is valid, but the total is not the sum.
         """
-        faults = ValidationErrors()
-        known = faults.parse(Currency.parse, currency, "currency")
-        # Amounts can be judged in some currency even where the one that was named does not exist.
+        errors = ValidationErrors()
+        known = errors.parse(Currency.parse, currency, "currency")
+        # If the currency does not exist, the amounts are validated with the most digits.
         money = partial(Money.parse, currency=known or Currency("the currency", 4))
-        total_price = faults.parse(money, total, "total_price")
-        lines = _read_lines(drafts, money, faults)
-        total_price = faults.require(total_price)
+        total_price = errors.parse(money, total, "total_price")
+        lines = _parse_lines(requested, money, errors)
+        total_price = errors.require(total_price)
         _ensure_sum(lines, total_price)
         return cls(tuple(lines), total_price)
 
@@ -95,61 +95,63 @@ def _ensure_sum(lines: Sequence[OrderLine], total: Money) -> None:
         raise TotalMismatch([FieldError(("total_price",), TotalMismatch.code, detail)])
 
 
-def _read_lines(
-    drafts: object, money: "partial[Money]", faults: ValidationErrors
+def _parse_lines(
+    requested: object, money: "partial[Money]", errors: ValidationErrors
 ) -> list[OrderLine]:
-    if not isinstance(drafts, Sequence) or isinstance(drafts, str | bytes):
-        faults.add("wrong-type", "Must be an array of items.", "items")
+    if not isinstance(requested, Sequence) or isinstance(requested, str | bytes):
+        errors.add("wrong-type", "Must be an array of items.", "items")
         return []
-    if not 1 <= len(drafts) <= MAX_LINES:
-        faults.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
+    if not 1 <= len(requested) <= MAX_LINES:
+        errors.add("wrong-length", f"Must have 1 to {MAX_LINES} items.", "items")
         return []
-    lines = [_read_line(draft, money, faults, index) for index, draft in enumerate(drafts)]
-    _ensure_all_priced_or_none(drafts, faults)
+    lines = [_parse_line(line, money, errors, index) for index, line in enumerate(requested)]
+    _require_all_prices_or_none(requested, errors)
     return lines
 
 
-def _ensure_all_priced_or_none(drafts: Sequence[LineDraft], faults: ValidationErrors) -> None:
-    unpriced = [index for index, draft in enumerate(drafts) if draft.price is None]
-    if 0 < len(unpriced) < len(drafts):
+def _require_all_prices_or_none(
+    requested: Sequence[RequestedLine], errors: ValidationErrors
+) -> None:
+    unpriced = [index for index, line in enumerate(requested) if line.price is None]
+    if 0 < len(unpriced) < len(requested):
         for index in unpriced:
-            faults.add(
+            errors.add(
                 "price-missing", "Either every item has a price, or none.", "items", index, "price"
             )
 
 
-def _read_line(
-    draft: LineDraft, money: "partial[Money]", faults: ValidationErrors, index: int
+def _parse_line(
+    requested: RequestedLine, money: "partial[Money]", errors: ValidationErrors, index: int
 ) -> OrderLine:
     at = ("items", index)
-    if draft.product_id is None and draft.name is None:
-        faults.add("product-missing", "Must have a product_id, a name, or both.", *at)
+    if requested.product_id is None and requested.name is None:
+        errors.add("product-missing", "Must have a product_id, a name, or both.", *at)
     line = OrderLine(
-        faults.optional(parse_product_id, draft.product_id, *at, "product_id"),
-        faults.optional(parse_name, draft.name, *at, "name"),
-        faults.parse(parse_quantity, draft.quantity, *at, "quantity") or 1,
-        faults.optional(money, draft.price, *at, "price"),
-        faults.optional(parse_attributes, draft.attributes, *at, "attributes") or NO_ATTRIBUTES,
+        errors.optional(parse_product_id, requested.product_id, *at, "product_id"),
+        errors.optional(parse_name, requested.name, *at, "name"),
+        errors.parse(parse_quantity, requested.quantity, *at, "quantity") or 1,
+        errors.optional(money, requested.price, *at, "price"),
+        errors.optional(parse_attributes, requested.attributes, *at, "attributes") or NO_ATTRIBUTES,
     )
     if line.price and line.price.times(line.quantity).amount > MAX_AMOUNT:
-        faults.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
+        errors.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
     return line
 
 
 def parse_name(value: object) -> str:
-    """A product's name: 1 to 200 characters.
+    """Return the name of a product: 1 to 200 characters.
 
     Raises:
-        Invalid: it is not.
+        Invalid: the value is no such string.
     """
     return parse_text(value, 1, MAX_NAME)
 
 
 def parse_product_id(value: object) -> str:
-    """A product's id, kept as text: a text of 1 to 64 characters, or a whole number.
+    """Return the id of a product as a string of 1 to 64 characters; it may be a whole number.
 
     Raises:
-        Invalid: it is neither.
+        Invalid: the value is neither.
     """
     if isinstance(value, str):
         return parse_text(value, 1, MAX_PRODUCT_ID)
@@ -160,10 +162,10 @@ def parse_product_id(value: object) -> str:
 
 
 def parse_quantity(value: object) -> int:
-    """A number of pieces: 1 to 10 000.
+    """Return a number of units: 1 to 10 000.
 
     Raises:
-        Invalid: no whole number, or out of range.
+        Invalid: the value is no whole number, or out of range.
     """
     number = _whole_number(value)
     if number is None:
@@ -174,7 +176,7 @@ def parse_quantity(value: object) -> int:
 
 
 def _whole_number(value: object) -> int | None:
-    """`value` as an integer; JSON knows no difference between 1 and 1.0."""
+    """Return `value` as an integer, or None. In JSON, 1 and 1.0 are the same."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Who may set an order's status."""
+"""Permissions to set an order's status."""
 
 from enum import StrEnum
 
@@ -9,18 +9,18 @@ from domain.order.status import OrderStatus
 
 
 class StatusPolicy(StrEnum):
-    """What owners may do with their own orders. Staff may always change any order."""
+    """The moves that owners may make with their own orders. Staff may make every legal move."""
 
     OWNER = "owner"  # every legal transition
     STAFF = "staff"  # only cancel
 
     def ensure_may(self, actor: Actor, order: Order, status: OrderStatus) -> None:
-        """Let `actor` ask for `status`; the status that the order has already is nobody's secret.
+        """Raise if `actor` may not set `status`. The present status is always permitted.
 
         Raises:
-            StatusForbidden: the policy leaves this step to staff.
+            StatusForbidden: the policy reserves this step for staff.
         """
         if self is StatusPolicy.OWNER or actor.kind is not ActorKind.USER:
             return
-        if status not in {OrderStatus.CANCELED, order.state.status}:
+        if status not in {OrderStatus.CANCELED, order.status}:
             raise StatusForbidden(f"Only staff may set {status}; you may cancel your order.")

@@ -7,7 +7,7 @@ from typing import Final
 
 
 class OrderStatus(StrEnum):
-    """How far an order has come, in the order in which it may get there."""
+    """The statuses of an order, in the order in which it may reach them."""
 
     PENDING = "PENDING"
     PAID = "PAID"
@@ -16,12 +16,13 @@ class OrderStatus(StrEnum):
 
     @property
     def next(self) -> tuple["OrderStatus", ...]:
-        """The statuses that may follow this one; none behind a final one."""
+        """The statuses that may follow this one; none if it is final."""
         return _NEXT[self]
 
 
 #: The whole lifecycle. The API's `next_statuses`, the 409's body, the diagram in the docs and the
-#: tests' model are read from here; the database's trigger is compared with it by a test.
+#: tests' model are read from here; the database's trigger is compared with it by a test. It has no
+#: circle, so that an order is written a bounded number of times.
 TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = MappingProxyType(
     {
         OrderStatus.PENDING: frozenset({OrderStatus.PAID, OrderStatus.CANCELED}),
@@ -36,3 +37,18 @@ _NEXT: Final = {
     status: tuple(later for later in OrderStatus if later in TRANSITIONS[status])
     for status in OrderStatus
 }
+
+
+def _most_steps_from(status: OrderStatus) -> int:
+    return max((1 + _most_steps_from(following) for following in status.next), default=0)
+
+
+#: The steps of the longest way through the lifecycle.
+MAX_STEPS: Final = _most_steps_from(OrderStatus.PENDING)
+
+
+def describe_lifecycle() -> str:
+    """Return the lifecycle as sentences, for the API's documents."""
+    steps = [f"{status} may become {' or '.join(status.next)}." for status in _NEXT if status.next]
+    final = " and ".join(status for status in _NEXT if not status.next)
+    return " ".join([*steps, f"{final} are final."])

@@ -9,28 +9,35 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from application.delivery.audit import AuditProgress, AuditReader, AuditReport, Bad
-from application.ports.system import Clock
+from application.delivery.audit_orders import AuditOrders
+from application.ports.audit import AuditProgress, AuditReport, Bad
 from domain.ids import OrderId
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.parameters import Flag
+from entrypoints.cli.run import configured, run
+from entrypoints.composition.startup import opened_container
 from entrypoints.observability.readiness import Readiness
 from entrypoints.settings import Settings
 
 
-async def audit(settings: Settings, *, as_json: bool) -> int:
-    """Audit everything and print the report; the exit status."""
+def audit(*, json: Flag = False) -> None:
+    """Find what was lost, duplicated or stuck; exit 1 for any.
+
+    Parameters
+    ----------
+    json
+        Print a JSON object instead of a line.
+    """
+    run(_audit(configured(), as_json=json))
+
+
+async def _audit(settings: Settings, *, as_json: bool) -> int:
+    """Audit everything and print the report; return the exit status."""
     async with opened_container(settings) as container:
-        reader = await container.get(AuditReader)
-        clock = await container.get(Clock)
-        readiness = await container.get(Readiness)
-        state = await readiness()
+        audit_orders = await container.get(AuditOrders)
+        state = await (await container.get(Readiness))()
+        is_broker_reachable = state.checks.get("kafka") != "down"
         with _progress() as progress:
-            report = await reader.audit(
-                now := clock.now(),
-                settings.stuck_after,
-                broker_reachable=state.checks.get("kafka") != "down",
-                progress=progress,
-            )
+            report, now = await audit_orders(is_broker_reachable, progress)
     sys.stdout.write(json_of(report, now) if as_json else text_of(report, now))
     return 0 if report.is_clean else 1
 

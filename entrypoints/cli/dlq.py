@@ -1,21 +1,54 @@
-"""`orders dlq`: what was given up, and putting it back."""
+"""`orders dlq`: list and replay dead letters."""
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
+from cyclopts import Parameter
+
+from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.replay_dead_letters import ReplayDeadLetters
-from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
+from application.ports.dead_letters import DeadLetter
 from domain.errors import Invalid
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.parameters import Limit
+from entrypoints.cli.run import configured, run
+from entrypoints.composition.startup import opened_container
 from entrypoints.settings import Settings
 
 
-async def show(settings: Settings, limit: int) -> int:
-    """Print the letters that wait, a line each, the oldest first; the exit status."""
+def show(*, limit: Limit = 100) -> None:
+    """List the dead letters that wait, with reason and attempts.
+
+    Parameters
+    ----------
+    limit
+        How many to list, from 1 to 10000.
+    """
+    run(_show(configured(), limit))
+
+
+def replay(
+    *dead_letter_ids: UUID,
+    everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+) -> None:
+    """Put dead letters back: publish their messages as they came.
+
+    Parameters
+    ----------
+    dead_letter_ids
+        The letters, by the ids that `orders dlq list` prints.
+    everything
+        All that wait now.
+    """
+    run(_replay(configured(), dead_letter_ids, everything=everything))
+
+
+async def _show(settings: Settings, limit: int) -> int:
+    """Print the letters that wait, a line each, the oldest first; return the exit status."""
     async with opened_container(settings) as container:
-        dead_letters = await container.get(DeadLetterAdmin)
-        found = await dead_letters.waiting(limit + 1)
+        list_dead_letters = await container.get(ListDeadLetters)
+        found = await list_dead_letters(limit + 1)
     for dead_letter in found[:limit]:
         sys.stdout.write(_line(dead_letter))
     if not found:
@@ -25,24 +58,24 @@ async def show(settings: Settings, limit: int) -> int:
     return 0
 
 
-async def replay(settings: Settings, letter_ids: Sequence[UUID], *, everything: bool) -> int:
-    """Put letters back, these or all that wait; the exit status.
+async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
+    """Put letters back, these or all that wait; return the exit status.
 
     Raises:
         Invalid: it is not said which, or both are.
     """
-    if bool(letter_ids) == everything:
+    if bool(dead_letter_ids) == everything:
         raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")
     async with opened_container(settings) as container:
-        put_back = await container.get(ReplayDeadLetters)
+        replay_dead_letters = await container.get(ReplayDeadLetters)
         if everything:
-            sys.stdout.write(f"Put back: {await put_back.all()}.\n")
+            sys.stdout.write(f"Put back: {await replay_dead_letters.all()}.\n")
             return 0
-        done = set(await put_back(letter_ids))
-    missed = [letter_id for letter_id in letter_ids if letter_id not in done]
+        done = set(await replay_dead_letters(dead_letter_ids))
+    missed = [dead_letter_id for dead_letter_id in dead_letter_ids if dead_letter_id not in done]
     sys.stdout.write(f"Put back: {len(done)}.\n")
-    for letter_id in missed:
-        sys.stdout.write(f"{letter_id} is no dead letter that waits.\n")
+    for dead_letter_id in missed:
+        sys.stdout.write(f"{dead_letter_id} is no dead letter that waits.\n")
     return 1 if missed else 0
 
 

@@ -2,32 +2,44 @@
 
 import sys
 
-from entrypoints.composition.embedded import opened_database
+from entrypoints.cli.run import configured, run
 from entrypoints.composition.errors import Misconfigured
-from entrypoints.composition.schema import migrate_schema, schema_fault
+from entrypoints.composition.startup import opened_storage
 from entrypoints.settings import Settings
 
 
-async def migrate(settings: Settings, *, check: bool) -> int:
-    """Bring the schema to head, or only look whether it is there; return the exit status.
+def migrate(*, check: bool = False) -> None:
+    """Bring the schema to its newest revision; safe in N replicas.
+
+    Parameters
+    ----------
+    check
+        Change nothing; exit with 1 if the schema is behind, missing or not of this service.
+    """
+    run(_migrate(configured(), check=check))
+
+
+async def _migrate(settings: Settings, *, check: bool) -> int:
+    """Bring the schema to head, or only check whether it is there; return the exit status.
 
     Raises:
-        CannotStart: PostgreSQL cannot be started, or does not answer in time.
+        BadSettings: `ORDERS_PROVIDERS` cannot be used.
+        CannotStart: the storage cannot be started, or does not answer in time.
         Misconfigured: another program made the schema.
     """
     if check:
-        fault = await _fault(settings)
-        sys.stdout.write(f"{fault or 'The schema is at head.'}\n")
-        return 1 if fault else 0
-    async with opened_database(settings, may_create=True) as database:
-        changed = await migrate_schema(database.url)
+        problem = await _problem(settings)
+        sys.stdout.write(f"{problem or 'The schema is at head.'}\n")
+        return 1 if problem else 0
+    async with opened_storage(settings, may_create=True) as storage:
+        changed = await storage.migrate()
     sys.stdout.write("Migrated.\n" if changed else "The schema was at head already.\n")
     return 0
 
 
-async def _fault(settings: Settings) -> str | None:
+async def _problem(settings: Settings) -> str | None:
     try:
-        async with opened_database(settings, may_create=False) as database:
-            return await schema_fault(database.url)
+        async with opened_storage(settings, may_create=False) as storage:
+            return await storage.schema_problem()
     except Misconfigured as error:
         return str(error)

@@ -7,31 +7,58 @@ from uuid import UUID
 
 from rich.console import Console
 
-from application.ports.events import RelayWakeup
-from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxAdmin, ReplayRequest
-from application.ports.system import Clock
+from application.delivery.read_outbox_state import ReadOutboxState
+from application.delivery.replay_events import ReplayEvents
+from application.ports.outbox_admin import COUNTED_AT_MOST, ReplayRequest
 from domain.errors import Invalid
 from domain.ids import OrderId
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.parameters import Flag
+from entrypoints.cli.run import configured, run
+from entrypoints.composition.startup import opened_container
 from entrypoints.settings import Settings
 
 
-async def status(settings: Settings) -> int:
-    """Print what is unpublished, since when, and why; return the exit status."""
+def status() -> None:
+    """Print what is unpublished, its age, and its last error."""
+    run(_status(configured()))
+
+
+def replay(
+    order_id: UUID | None = None,
+    /,
+    *,
+    all_since: datetime | None = None,
+    parked: Flag = False,
+) -> None:
+    """Publish events again, or put parked ones back.
+
+    Parameters
+    ----------
+    order_id
+        The order whose published events go out again, and whose parked events are put back.
+    all_since
+        Everything that was first published at this moment (ISO 8601; UTC unless it says otherwise)
+        or later goes out again, after all events that were not published yet.
+    parked
+        Every event that was parked because the broker refused it too often is put back.
+    """
+    run(_replay(configured(), order_id, all_since, parked=parked))
+
+
+async def _status(settings: Settings) -> int:
+    """Print the unpublished events, their age and their last error; return the exit status."""
     async with opened_container(settings) as container:
-        admin = await container.get(OutboxAdmin)
-        clock = await container.get(Clock)
-        state = await admin.state()
-        age_seconds = int((clock.now() - state.oldest).total_seconds()) if state.oldest else 0
+        read_outbox_state = await container.get(ReadOutboxState)
+        state, age_seconds = await read_outbox_state()
     sys.stdout.write(
-        f"unpublished={_bounded(state.unpublished)} oldest={max(0, age_seconds)}s"
+        f"unpublished={_bounded(state.unpublished)} oldest={int(age_seconds)}s"
         f" parked={_bounded(state.parked)} replays={_bounded(state.replays)}"
         f" last_error={state.last_error or '-'}\n"
     )
     return 0
 
 
-async def replay(
+async def _replay(
     settings: Settings, order_id: UUID | None, since: datetime | None, *, parked: bool
 ) -> int:
     """Request that events are published again; return the exit status.
@@ -44,14 +71,13 @@ async def replay(
             "replay-what", "Give an order's id, or --all-since, or --parked: one of them."
         )
     async with opened_container(settings) as container:
-        admin = await container.get(OutboxAdmin)
+        replay_events = await container.get(ReplayEvents)
         if order_id is not None:
-            request = await admin.replay_order(OrderId(order_id))
+            request = await replay_events.of_order(OrderId(order_id))
         elif since is not None:
-            request = await _with_progress(admin.replay_since(_aware(since)))
+            request = await _with_progress(replay_events.since(_aware(since)))
         else:
-            request = await admin.unpark_all()
-        (await container.get(RelayWakeup)).notify()
+            request = await replay_events.parked()
     sys.stdout.write(_report(request))
     return 1 if request.purged else 0
 

@@ -1,54 +1,44 @@
-"""`orders relay`, `orders consume`, `orders work`: a role in a process of its own."""
+"""One role in a process of its own: the relay, the consumer or the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Final
 
 from dishka import AsyncContainer
 
 from entrypoints.cli.server import listening, serving_beside
-from entrypoints.cli.signals import Stop
-from entrypoints.composition.http import http_services
-from entrypoints.composition.roles import (
-    Role,
-    consumer_role,
-    relay_role,
-    running,
-    worker_role,
-)
-from entrypoints.composition.service import opened_container
+from entrypoints.cli.signals import StopSignals
+from entrypoints.composition.loops import StartLoops, running
+from entrypoints.composition.startup import build_container, opened
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.http.app import api
 from entrypoints.http.routes import operations
 from entrypoints.observability.logs import announce_ready, logger
 from entrypoints.settings import BadSettings, Settings
 
-ROLES: Final[dict[str, Role]] = {
-    "relay": relay_role,
-    "consume": consumer_role,
-    "work": worker_role,
-}
 
-
-async def run_role(settings: Settings, name: str) -> int:
-    """Run a role until SIGINT or SIGTERM; the exit status.
+async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
+    """Run a role until SIGINT or SIGTERM; return the exit status.
 
     Raises:
-        BadSettings: a backing service is missing: then `orders serve` runs every role itself.
+        BadSettings: a backing service is missing (`orders serve` runs every role then), or
+            `ORDERS_PROVIDERS` cannot be used.
         CannotStart: something that the role needs is not to be had.
     """
     if settings.missing_services:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
         raise BadSettings(dict.fromkeys(settings.missing_services, why))
-    stop, stopped = Stop(), asyncio.Event()
-    logger.info("starting", role=name, **settings.described)
+    signals, stopped = StopSignals(), asyncio.Event()
+    container = build_container(settings)
+    storage = await container.get(StorageLifecycle)
+    logger.info("starting", role=name, **storage.summary, **settings.summary)
     try:
         async with (
-            opened_container(settings) as container,
+            opened(container, owns_storage=False),
             _admin(container, settings),
-            running(container, ROLES[name]),
+            running(container, start),
         ):
-            stop.once_up(stopped.set)
+            signals.on_stop(stopped.set)
             announce_ready(f"orders {name} is ready.")
             await stopped.wait()
     except asyncio.CancelledError:
@@ -64,7 +54,7 @@ async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator
     if settings.admin_port is None:
         yield
         return
-    app = api(nullcontext(await http_services(container)), settings, routers=[operations.routes])
+    app = api(nullcontext(container), settings, routes=[operations.ROUTES])
     with listening(settings.host, settings.admin_port, "HOST, ADMIN_PORT") as listener:
         async with serving_beside(app, listener, settings.keep_alive):
             yield

@@ -13,9 +13,9 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from entrypoints.composition.errors import CannotStart
-from entrypoints.http.problems.server_refusals import refused
+from entrypoints.http.problems.responses import refusal_app
 from entrypoints.observability.logs import announce_ready
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
 from libraries.http_server.refusals import App, Refusal
 
@@ -28,13 +28,13 @@ _BACKLOG: Final = 2048
 _SOON: Final = 0.05
 
 
-class ApiConnection(Connection):
+class ApiConnection(HttpConnection):
     """A connection whose refusals are problems; uvicorn's worker processes import it by name."""
 
     @staticmethod
     def refusal_app(refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
-        return cast("App", refused(refusal))
+        return cast("App", refusal_app(refusal))
 
 
 def options(keep_alive_seconds: int) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class Server(uvicorn.Server):
+class ApiServer(uvicorn.Server):
     """Serves an app on sockets that are listening already; `when_ready` is called once it does."""
 
     def __init__(
@@ -172,7 +172,7 @@ async def serving_beside(
     app: ASGIApp, listener: socket.socket, keep_alive_seconds: int
 ) -> AsyncIterator[None]:
     """Serve an app beside the block."""
-    server = Server(app, keep_alive_seconds)
+    server = ApiServer(app, keep_alive_seconds)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM mean to a process that serves until it is told to stop."""
+"""SIGINT and SIGTERM in a process that serves until it is stopped."""
 
 import asyncio
 import signal
@@ -8,24 +8,26 @@ from typing import Any
 from entrypoints.observability.logs import logger
 
 
-class Stop:
-    """Turn back on the way up; once up, come down in order."""
+class StopSignals:
+    """Handles SIGINT and SIGTERM: cancels the start, and after the start shuts down in order.
+
+    Make it in the task that starts the process.
+    """
 
     def __init__(self) -> None:
         self._task: asyncio.Task[Any] | None = asyncio.current_task()
-        self._come_down: Callable[[], None] | None = None
+        self._shut_down: Callable[[], None] | None = None
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self)
+            loop.add_signal_handler(number, self._handle)
 
-    def once_up(self, shut_down: Callable[[], None]) -> None:
-        """From now on, a signal means this."""
-        self._come_down = shut_down
+    def on_stop(self, shut_down: Callable[[], None]) -> None:
+        """Call `shut_down` at a signal from now on: the start is over."""
+        self._shut_down = shut_down
 
-    def __call__(self) -> None:
-        """A signal has come."""
+    def _handle(self) -> None:
         logger.info("stopping")
-        if self._come_down is not None:
-            self._come_down()
+        if self._shut_down is not None:
+            self._shut_down()
         elif self._task is not None:
             self._task.cancel()

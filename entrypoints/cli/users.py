@@ -8,17 +8,102 @@ from application.accounts.change_account import DisableAccount, EnableAccount, G
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.register import RegisterUser, Registration
 from application.accounts.set_password import SetPassword
-from domain.account import User, parse_password
+from domain.account import Account, parse_password
 from domain.actor import Role
 from domain.errors import Invalid
 from domain.validation import ValidationErrors
+from entrypoints.cli.parameters import Flag, Limit
+from entrypoints.cli.run import configured, run
 from entrypoints.composition.providers.system import email_addresses
-from entrypoints.composition.service import opened_container
+from entrypoints.composition.startup import opened_container
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.settings import Settings
 
 
-def read_new_password(*, from_stdin: bool) -> str:
+def create(
+    email: str,
+    *,
+    role: Role = Role.USER,
+    password_stdin: Flag = False,
+) -> None:
+    """Open an account; the password is typed without echo.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    role
+        What the account is for.
+    password_stdin
+        Read the password from standard input instead, one line of it.
+    """
+    settings = configured()
+    registration = _read_registration(email, role, from_stdin=password_stdin)
+    run(_create(settings, registration))
+
+
+def show(*, limit: Limit = 100) -> None:
+    """List accounts, the oldest first.
+
+    Parameters
+    ----------
+    limit
+        How many to list, from 1 to 10000.
+    """
+    run(_show(configured(), limit))
+
+
+def grant_role(email: str, *, role: Role) -> None:
+    """Make an account staff's, or a user's again.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    role
+        What the account is for from now on.
+    """
+    run(_grant_role(configured(), email, role))
+
+
+def disable(email: str) -> None:
+    """Let nobody in with an account any more; its orders stay.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    """
+    run(_disable(configured(), email))
+
+
+def enable(email: str) -> None:
+    """Let a disabled account in again.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    """
+    run(_enable(configured(), email))
+
+
+def set_password(email: str, *, password_stdin: Flag = False) -> None:
+    """Replace an account's password, typed without echo.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    password_stdin
+        Read the password from standard input instead, one line of it.
+    """
+    settings = configured()
+    password = _read_new_password(from_stdin=password_stdin)
+    run(_set_password(settings, email, password))
+
+
+def _read_new_password(*, from_stdin: bool) -> str:
     """Read a password: a line of standard input, or twice from the terminal, without echo.
 
     Raises:
@@ -31,7 +116,7 @@ def read_new_password(*, from_stdin: bool) -> str:
     return sound
 
 
-def read_registration(email: str, role: Role, *, from_stdin: bool) -> Registration:
+def _read_registration(email: str, role: Role, *, from_stdin: bool) -> Registration:
     """Read a new account; the address is checked before a password is asked for.
 
     Raises:
@@ -39,10 +124,10 @@ def read_registration(email: str, role: Role, *, from_stdin: bool) -> Registrati
     """
     faults = ValidationErrors()
     address = faults.parse(email_addresses().parse, email, "EMAIL")
-    return Registration(faults.require(address), read_new_password(from_stdin=from_stdin), role)
+    return Registration(faults.require(address), _read_new_password(from_stdin=from_stdin), role)
 
 
-async def create(settings: Settings, registration: Registration) -> int:
+async def _create(settings: Settings, registration: Registration) -> int:
     """Open an account; return the exit status.
 
     Raises:
@@ -55,7 +140,7 @@ async def create(settings: Settings, registration: Registration) -> int:
     return 0
 
 
-async def show(settings: Settings, limit: int) -> int:
+async def _show(settings: Settings, limit: int) -> int:
     """Print accounts, a line each, the oldest first; return the exit status."""
     async with opened_container(settings) as container:
         list_accounts = await container.get(ListAccounts)
@@ -69,8 +154,8 @@ async def show(settings: Settings, limit: int) -> int:
     return 0
 
 
-async def grant_role(settings: Settings, email: str, role: Role) -> int:
-    """Give an account a role; the exit status.
+async def _grant_role(settings: Settings, email: str, role: Role) -> int:
+    """Give an account a role; return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -80,8 +165,8 @@ async def grant_role(settings: Settings, email: str, role: Role) -> int:
     return 0
 
 
-async def disable(settings: Settings, email: str) -> int:
-    """Disable an account; the exit status.
+async def _disable(settings: Settings, email: str) -> int:
+    """Disable an account; return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -91,7 +176,7 @@ async def disable(settings: Settings, email: str) -> int:
     return 0
 
 
-async def enable(settings: Settings, email: str) -> int:
+async def _enable(settings: Settings, email: str) -> int:
     """Enable a disabled account; return the exit status.
 
     Raises:
@@ -102,7 +187,7 @@ async def enable(settings: Settings, email: str) -> int:
     return 0
 
 
-async def set_password(settings: Settings, email: str, password: str) -> int:
+async def _set_password(settings: Settings, email: str, password: str) -> int:
     """Replace the password of an account; return the exit status.
 
     Raises:
@@ -117,12 +202,12 @@ async def set_password(settings: Settings, email: str, password: str) -> int:
 
 
 async def _changed(
-    settings: Settings, kind: type[Callable[..., Awaitable[User]]], email: str, *values: object
-) -> User:
+    settings: Settings, kind: type[Callable[..., Awaitable[Account]]], email: str, *values: object
+) -> Account:
     """Run a use case that changes the account with an address."""
     async with opened_container(settings) as container:
         change = await container.get(kind)
-        user: User = await change(email_addresses().of(email), *values)
+        user: Account = await change(email_addresses().of(email), *values)
     return user
 
 
@@ -144,6 +229,6 @@ def _typed(*, from_stdin: bool) -> str:
     return password
 
 
-def _line(user: User) -> str:
+def _line(user: Account) -> str:
     state = "disabled" if user.disabled else "enabled"
     return f"{user.id} {user.created_at.isoformat()} {user.role} {state} {user.email}\n"

@@ -11,13 +11,15 @@ from multiprocessing import parent_process
 from typing import Final
 
 import uvicorn
+from dishka import AsyncContainer
 from litestar.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.cli.server import announce, listening, options
-from entrypoints.cli.signals import Stop
-from entrypoints.composition.overrides import load_overrides
-from entrypoints.composition.schema import require_head
+from entrypoints.cli.signals import StopSignals
+from entrypoints.composition.startup import build_container, opened
+from entrypoints.composition.storage import StorageLifecycle
+from entrypoints.http.app import create_app
 from entrypoints.observability.logs import log_crashes, logger
 from entrypoints.observability.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
@@ -35,13 +37,13 @@ def serve_with_workers(settings: Settings) -> int:
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken, or PostgreSQL does not answer in time.
+        CannotStart: the address is taken, or the storage does not answer in time.
         Misconfigured: the schema is missing, behind, or another program's.
     """
-    load_overrides(settings)  # refused here once, instead of in each worker again and again
+    # A bad setting is refused here once, instead of in each worker again and again.
+    container = build_container(settings)
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
-        logger.info("starting", role="serve", workers=settings.workers, **settings.described)
-        if not asyncio.run(_is_reached(settings.database_url or "")):
+        if not asyncio.run(_is_ready(container, settings)):
             return 0
         config = uvicorn.Config(
             "entrypoints.cli.workers:create_worker_app",
@@ -56,14 +58,18 @@ def serve_with_workers(settings: Settings) -> int:
     return 0
 
 
-async def _is_reached(url: str) -> bool:
-    """Wait for PostgreSQL and check the schema: each worker would report the same failure.
+async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
+    """Wait for the storage and check its schema: each worker would report the same failure.
 
     Return False if a signal ended the wait.
     """
-    Stop()
+    StopSignals()
+    storage = await container.get(StorageLifecycle)
+    summary = {**storage.summary, **settings.summary}
+    logger.info("starting", role="serve", workers=settings.workers, **summary)
     try:
-        await require_head(url)
+        async with opened(container, owns_storage=False):
+            pass
     except asyncio.CancelledError:
         logger.info("stopped on the way up")
         return False
@@ -72,9 +78,6 @@ async def _is_reached(url: str) -> bool:
 
 def create_worker_app() -> ASGIApp:
     """Make the API of a worker, which ends in order when its parent process is gone."""
-    # The parent has no use for it.
-    from entrypoints.http.app import create_app  # noqa: PLC0415 - as above
-
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log_crashes()
     return create_app()

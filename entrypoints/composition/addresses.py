@@ -1,10 +1,12 @@
 """Addresses of backing services, checked by their adapters while the settings are read.
 
-Every function returns what it is given. It imports its adapter only if it is called: a process
-without Redis need not load it.
+Every function returns its argument.
 """
 
 import ssl
+
+from adapters.postgres.targets import targets_of
+from libraries.redis_client.urls import check_url
 
 
 def postgresql(text: str) -> str:
@@ -13,8 +15,6 @@ def postgresql(text: str) -> str:
     Raises:
         ValueError: it names every parameter that cannot be honoured.
     """
-    from adapters.postgres.targets import targets_of  # noqa: PLC0415 - see above
-
     targets_of(text)
     return text
 
@@ -25,9 +25,19 @@ def redis(text: str) -> str:
     Raises:
         ValueError: it is none, or a parameter cannot be honoured.
     """
-    from libraries.redis_client.urls import check  # noqa: PLC0415 - see above
+    check_url(text)
+    return text
 
-    check(text)
+
+def smtp(text: str) -> str:
+    """Check a URL of a mail server.
+
+    Raises:
+        ValueError: it is none, or has an unknown parameter.
+    """
+    from adapters.smtp.server import parse_server  # noqa: PLC0415 - see above
+
+    parse_server(text)
     return text
 
 

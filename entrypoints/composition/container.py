@@ -11,27 +11,30 @@ from dishka.provider import BaseProvider
 from adapters.security.keys import SigningKeys
 from application.ports.leases import Holder
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
+from entrypoints.composition.overrides import provided_types
 from entrypoints.composition.providers.application import ApplicationProvider
 from entrypoints.composition.providers.in_process import (
     InProcessKafkaProvider,
     InProcessRedisProvider,
 )
+from entrypoints.composition.providers.mail import MailProvider
 from entrypoints.composition.providers.metrics import MetricsProvider
-from entrypoints.composition.providers.postgres import PostgresProvider
+from entrypoints.composition.providers.postgres.provider import PostgresProvider
+from entrypoints.composition.providers.requests import RequestProvider
 from entrypoints.composition.providers.system import SecurityProvider, SystemProvider
-from entrypoints.composition.startup_context import StartupContext
+from entrypoints.composition.signing_keys import signing_keys
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.observability.readiness import Readiness
 from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import Settings
 
 
 class SettingsProvider(Provider):
-    """What is known before anything is made."""
+    """The settings, and what follows from them and from the storage."""
 
     scope = Scope.APP
 
     settings = from_context(Settings)
-    resources = from_context(StartupContext)
 
     supervisor = provide(Supervisor)
 
@@ -41,32 +44,37 @@ class SettingsProvider(Provider):
         return Readiness(storage, {**cache, **bus})
 
     @provide
-    def holder(self, resources: StartupContext) -> Holder:
-        """The name of this process, as it stands in leases.
+    def holder(self, storage: StorageLifecycle) -> Holder:
+        """The name of this process in leases.
 
-        An embedded database has one process at a time: the next one need not wait for the leases
-        of one that was killed.
+        An exclusive storage has one process at a time: the next one need not wait until the leases
+        of a killed one end.
         """
-        if resources.revive is not None:
+        if storage.is_exclusive:
             return Holder("the embedded service")
         return Holder(f"{gethostname()}:{getpid()}:{uuid4().hex[:8]}")
 
     @provide
-    def keys(self, resources: StartupContext) -> SigningKeys:
+    def keys(self, settings: Settings, storage: StorageLifecycle) -> SigningKeys:
         """The keys that sign tokens and cursors."""
-        return resources.keys
+        return signing_keys(settings, storage)
 
 
-def make_container(
-    settings: Settings, resources: StartupContext, *instead: BaseProvider
-) -> AsyncContainer:
-    """Everything, put together but not yet made; providers `instead` replace what they provide."""
+def make_container(settings: Settings, *overrides: BaseProvider) -> AsyncContainer:
+    """Put everything together; nothing is made yet, and `overrides` replace what they provide.
+
+    With a storage of their own, nothing of PostgreSQL is left: a port that they forget is an error
+    here, and not a connection that is never opened.
+    """
+    replaces_storage = StorageLifecycle in provided_types(overrides)
+    defaults = default_providers(settings)
     return make_async_container(
-        *default_providers(settings),
-        *instead,
-        # Last, because it wraps the cache in use, whichever that is.
+        *(each for each in defaults if not (replaces_storage and _is_storage(each))),
+        *overrides,
+        # Last, because they decorate the adapters in use.
         MetricsProvider(),
-        context={Settings: settings, StartupContext: resources},
+        RequestProvider(),
+        context={Settings: settings},
     )
 
 
@@ -79,11 +87,17 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
         PostgresProvider(),
         _redis(settings),
         _kafka(settings),
+        MailProvider(),
         ApplicationProvider(),
     )
 
 
-# What is not used is not imported either: it would cost the embedded service its memory.
+def _is_storage(provider: BaseProvider) -> bool:
+    return StorageLifecycle in provided_types([provider])
+
+
+# Imported when it is used: Redis costs a process 8 MiB and 100 ms of CPU time, Kafka 7 MiB and
+# 50 ms.
 
 
 def _redis(settings: Settings) -> Provider:

@@ -31,8 +31,18 @@ def load_overrides(settings: Settings) -> Sequence[BaseProvider]:
 
 def replaced(overrides: Iterable[BaseProvider], defaults: Iterable[BaseProvider]) -> set[str]:
     """Return the names of the types that `overrides` provide instead of the `defaults`."""
-    known = _provided(defaults)
-    return {_name(each) for each in _provided(overrides) & known}
+    known = provided_types(defaults)
+    return {_name(each) for each in provided_types(overrides) & known}
+
+
+def provided_types(providers: Iterable[BaseProvider]) -> set[Any]:
+    """Return the types that `providers` provide."""
+    provided: set[Any] = set()
+    for provider in providers:
+        provided |= {factory.provides.type_hint for factory in provider.factories}
+        provided |= {alias.provides.type_hint for alias in provider.aliases}
+        provided |= {decorator.provides.type_hint for decorator in provider.decorators}
+    return provided
 
 
 def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BaseProvider]) -> None:
@@ -42,7 +52,7 @@ def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BasePro
         BadSettings: none provides a port: then its adapter would silently never be called.
     """
     if not replaced(overrides, defaults):
-        provided = ", ".join(sorted(map(_name, _provided(overrides)))) or "nothing"
+        provided = ", ".join(sorted(map(_name, provided_types(overrides)))) or "nothing"
         raise bad(f"replaces no adapter: it provides {provided}; say `provides=` and the port")
 
 
@@ -91,15 +101,6 @@ def _called(make: Callable[[], Any], reference: str) -> Any:
 
 def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _provided(providers: Iterable[BaseProvider]) -> set[Any]:
-    provided: set[Any] = set()
-    for provider in providers:
-        provided |= {factory.provides.type_hint for factory in provider.factories}
-        provided |= {alias.provides.type_hint for alias in provider.aliases}
-        provided |= {decorator.provides.type_hint for decorator in provider.decorators}
-    return provided
 
 
 def _name(kind: Any) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP API: routes, who may ask what how often, problems, and the documents that describe it.
+"""The HTTP API: routes, guards, messages, problems, and the OpenAPI document.
 
-May import the application, the domain, Litestar and msgspec; no adapter.
+`entrypoints.http.app` puts it together.
 """

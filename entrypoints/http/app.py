@@ -2,31 +2,34 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
 
+from dishka import AsyncContainer
 from dishka.provider import BaseProvider
 from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
-from entrypoints.composition.service import running_service
-from entrypoints.http.cors import Cors
+from application.accounts.authenticate import Authenticate
+from application.ports.limits import RateLimiter
+from entrypoints.composition.service import service_of
+from entrypoints.http.cors import CorsMiddleware
+from entrypoints.http.guards import GuardDependencies
+from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.middleware import Edge
-from entrypoints.http.problems.responses import refuse
-from entrypoints.http.proxies.path_prefix import PathPrefix
-from entrypoints.http.routes import accounts, docs, home, operations, orders
-from entrypoints.http.services import Services
+from entrypoints.http.middleware import RequestMiddleware
+from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.problems.responses import handle_exception
+from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
+from entrypoints.http.responses.options import with_options
+from entrypoints.http.routes import ROUTES
 from entrypoints.observability.logs import configure_logs
 from entrypoints.settings import Settings, load_settings
 
-ROUTERS: Final = (accounts.routes, orders.routes, operations.routes, docs.routes, home.routes)
 
+def create_app(settings: Settings | None = None, *overrides: BaseProvider) -> ASGIApp:
+    """Return the API over the adapters that the settings name (default: the environment's).
 
-def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGIApp:
-    """The API over whatever the settings give (default: the environment's), as an ASGI app.
-
-    Its lifespan starts and stops all that it needs, the roles of the embedded mode included.
-    Providers `instead` replace adapters: see the README.
+    Its lifespan starts and stops everything that it needs, with every role in the embedded mode.
+    `overrides` are providers that replace adapters: see the README.
 
     Raises:
         BadSettings: with every wrong or missing setting.
@@ -34,38 +37,55 @@ def create_app(settings: Settings | None = None, *instead: BaseProvider) -> ASGI
     if settings is None:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
-    return api(running_service(settings, *instead), settings)
+    return api(service_of(settings, *overrides), settings)
 
 
 def api(
-    service: AbstractAsyncContextManager[Services],
+    service: AbstractAsyncContextManager[AsyncContainer],
     settings: Settings,
-    routers: Sequence[Router] = ROUTERS,
+    routes: Sequence[Routes] = ROUTES,
 ) -> ASGIApp:
-    """The API over the services that `service` opens when the application starts."""
-    app = routing(service, routers)
+    """Return the API over the container that `service` opens when the application starts."""
+    app = routing(service, routes)
     first_segments = {route.path.split("/")[1] for route in app.routes}
-    readable = Cors(app, settings.cors_origins)
-    return Edge(PathPrefix(readable, settings.root_path, settings.trusted_proxies, first_segments))
+    readable = CorsMiddleware(app, settings.cors_origins)
+    return RequestMiddleware(
+        PathPrefixMiddleware(readable, settings.root_path, settings.trusted_proxies, first_segments)
+    )
 
 
 def routing(
-    service: AbstractAsyncContextManager[Services], routers: Sequence[Router] = ROUTERS
+    service: AbstractAsyncContextManager[AsyncContainer], routes: Sequence[Routes] = ROUTES
 ) -> Litestar:
-    """The routes, without what every answer has from the layers around them."""
+    """Return the routes, without the layers around them that every response passes."""
+    injection = Injection()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with service as services:
-            app.state.services = services
+        async with service as container:
+            await injection.fill(container)
+            app.state.guard_dependencies = await _guard_dependencies(container)
             yield
 
     return Litestar(
-        routers,
+        [_router(group, injection) for group in routes],
         lifespan=[lifespan],
         request_class=ApiRequest,
-        exception_handlers={Exception: refuse},
+        exception_handlers={Exception: handle_exception},
         openapi_config=None,
-        # The handlers answer with ready bytes; nothing is to be guessed, cached or logged here.
+        # Handlers return ready bytes: Litestar has nothing to encode, cache or log.
         logging_config=None,
+    )
+
+
+def _router(group: Routes, injection: Injection) -> Router:
+    handlers = [injection.bind(handler) for handler in group.handlers]
+    return Router("/", route_handlers=with_options(*handlers))
+
+
+async def _guard_dependencies(container: AsyncContainer) -> GuardDependencies:
+    return GuardDependencies(
+        await container.get(Authenticate),
+        await container.get(RateLimiter),
+        await container.get(Settings),
     )

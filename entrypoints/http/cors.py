@@ -1,7 +1,7 @@
-"""Cross-origin requests: the CORS protocol (https://fetch.spec.whatwg.org/#http-cors-protocol).
+"""The CORS protocol (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
-Litestar's middleware answers a refused preflight in plain text, takes every OPTIONS request with an
-Origin for a preflight, and overwrites `Vary` (`docs/adr/0020-proxies-and-browsers.md`).
+Litestar's own middleware refuses a preflight in plain text, treats every OPTIONS request with an
+Origin as a preflight, and overwrites `Vary` (`docs/adr/0020-proxies-and-browsers.md`).
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any, Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from entrypoints.http.errors import PreflightRefused
 from entrypoints.http.messages.headers import joined, values_of
-from entrypoints.http.problems.errors import PreflightRefused
-from entrypoints.http.problems.responses import problem_answer
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.problems.responses import problem_response
+from entrypoints.http.responses.raw_response import Header, RawResponse
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _REQUEST_HEADERS: Final = (
@@ -64,33 +64,33 @@ _PREFLIGHT: Final = (
 )
 
 
-class Cors:
-    """Answers preflights, and lets pages of the given origins read every other answer."""
+class CorsMiddleware:
+    """Answers preflights, and lets pages of the given origins read all other responses."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
         self._origins = [_pattern(origin) for origin in origins]
         self._is_open_to_all = "*" in origins
 
-    # No coroutine of its own, as every request passes here.
+    # Not a coroutine function: every request passes here, and would pay for one more coroutine.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == ScopeType.HTTP:
             if scope["method"] == "OPTIONS" and _is_preflight(scope):
                 return self._answer_preflight(scope)(scope, receive, send)
             if self._origins:
-                send = self._readable(_origin(scope), send)
+                send = self._with_headers(_origin(scope), send)
         return self._app(scope, receive, send)
 
-    def _answer_preflight(self, scope: Scope) -> Answer:
+    def _answer_preflight(self, scope: Scope) -> RawResponse:
         origin = _origin(scope)
         refusal = self._refusal(scope, origin)
         if refusal:
-            return problem_answer(scope, PreflightRefused(refusal), [_VARY_OF_PREFLIGHTS])
-        return Answer.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
+            return problem_response(scope, PreflightRefused(refusal), [_VARY_OF_PREFLIGHTS])
+        return RawResponse.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
 
     def _refusal(self, scope: Scope, origin: bytes) -> str | None:
-        """Return what a preflight may not ask for, or None."""
+        """Return the reason to refuse a preflight, or None."""
         if not self._allows(origin):
             return "CORS_ORIGINS does not name this origin."
         method = joined(scope, b"access-control-request-method")
@@ -111,7 +111,7 @@ class Cors:
     def _allow_origin(self, origin: bytes) -> Header:
         return (b"access-control-allow-origin", b"*" if self._is_open_to_all else origin)
 
-    def _readable(self, origin: bytes, send: Send) -> Send:
+    def _with_headers(self, origin: bytes, send: Send) -> Send:
         headers = [_VARY]
         if origin and self._allows(origin):
             headers += [self._allow_origin(origin), _EXPOSE]
@@ -129,11 +129,11 @@ def _is_preflight(scope: Any) -> bool:
 
 
 def _origin(scope: Any) -> bytes:
-    """Return the one origin of a request; several lines are no origin."""
+    """Return the origin of a request. Several lines count as none."""
     values = values_of(scope, b"origin")
     return values[0] if len(values) == 1 else b""
 
 
 def _pattern(origin: str) -> re.Pattern[str]:
-    """Compile an origin in which an asterisk stands for any part of the host, or for any origin."""
+    """Compile an origin. `*` matches every origin; in an origin it matches any part of the host."""
     return re.compile(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[^/]*"))

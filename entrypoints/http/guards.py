@@ -1,96 +1,112 @@
-"""Who may ask, and how often: what stands before each route, in the order of its refusals.
+"""Authentication and rate limits: the checks before each route, in the order of its refusals.
 
-Each is a route's `before_request`: to every guard Litestar gives a fresh copy of the whole route.
+Each guard is a route's `before_request`, because Litestar gives its own guards a fresh copy of the
+whole route.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from application.errors import NotAuthenticated, RateLimited, TokenMissing
-from application.ports.limits import Limit, RateLimitResult
-from application.rate_limit_results import note
-from domain.account import User
+from application.accounts.authenticate import Authenticate
+from application.errors import NotAuthenticated, TokenMissing
+from application.ports.limits import Limit, RateLimiter
+from domain.account import Account
+from entrypoints.http.admission import Admission
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
-from entrypoints.http.problems.errors import RepeatedHeader
 from entrypoints.http.proxies.client_address import client_key
-from entrypoints.http.services import HttpLimits
+from entrypoints.settings import Settings
 
-#: Of an `ApiRequest`; Litestar's hooks are typed for requests of any kind.
-Guard = Callable[[Any], Awaitable[None]]
-WhichLimit = Callable[[HttpLimits], Limit | None]
+WhichLimit = Callable[[Settings], Limit | None]
 
 
-def default_limit(limits: HttpLimits) -> Limit | None:
-    """The limit over everything that has none of its own."""
-    return limits.default
+@dataclass(frozen=True, slots=True)
+class GuardDependencies:
+    """The dependencies of all guards; the application's state has them from its start."""
+
+    authenticate: Authenticate
+    limiter: RateLimiter
+    settings: Settings
+
+
+def default_limit(settings: Settings) -> Limit | None:
+    """Return the limit of the routes that have no limit of their own."""
+    return settings.rate_limit_default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Checks a request before its route, as the route's `before_request`.
+
+    With `needs_token` the limit is per user, and the route has the user. Otherwise it is per
+    address. A client without a valid token hits the limit of its address, whose refusal comes
+    first. With `reads_beside` the route must read within `async with request.admission`.
+    """
+
+    which: WhichLimit
+    needs_token: bool
+    reads_beside: bool = False
+
+    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
+        """Return if the client may make the request.
+
+        Raises:
+            RateLimited, NotAuthenticated, RepeatedHeader: it may not.
+        """
+        if self.needs_token:
+            request.scope["user"] = user = await _authenticated(request)
+            admission = _hit(request, self.which, str(user.id))
+        else:
+            admission = _hit(request, self.which, address_of(request))
+        if self.reads_beside:
+            request.admission = admission
+        else:
+            await admission.require()
 
 
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
-    """A guard that lets everybody in, as often as the limit of their address allows."""
-
-    async def guard(request: ApiRequest) -> None:
-        await _taken(request, which, address_of(request))
-
-    return guard
+    """Return a guard that admits every client, within the limit of its address."""
+    return Guard(which=which, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
-    """A guard that lets holders of a valid token in, as often as their own limit allows.
-
-    Who has no valid token is refused by the limit of their address before they are by the token.
-    """
-
-    async def guard(request: ApiRequest) -> None:
-        request.scope["user"] = user = await _authenticated(request)
-        await _taken(request, which, str(user.id))
-
-    return guard
+    """Return a guard that admits clients with a valid token, within the limit of their user."""
+    return Guard(which=which, needs_token=True)
 
 
 def for_readers() -> Guard:
-    """As `for_users`, for a route that asks the cache while the limit is being asked.
-
-    The route awaits `request.admission` before it tells anything.
-    """
-
-    async def guard(request: ApiRequest) -> None:
-        request.scope["user"] = user = await _authenticated(request)
-        request.admission = _taken(request, default_limit, str(user.id))
-
-    return guard
+    """Return a guard as `for_users`, for a route that reads beside the hit of the limit."""
+    return Guard(which=default_limit, needs_token=True, reads_beside=True)
 
 
 def address_of(request: ApiRequest) -> str:
-    """The key of the limits by address: the client's address, or the network that stands for it."""
+    """Return the key of the limits by address: the client's address, or its IPv6 network."""
     return client_key(
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),
         request.list_header(b"forwarded"),
-        request.services.trusted_proxies,
+        _dependencies(request).settings.trusted_proxies,
     )
 
 
-async def _authenticated(request: ApiRequest) -> User:
+def _dependencies(request: ApiRequest) -> GuardDependencies:
+    dependencies: GuardDependencies = request.scope["litestar_app"].state.guard_dependencies
+    return dependencies
+
+
+async def _authenticated(request: ApiRequest) -> Account:
     try:
-        return await request.services.authenticate(_bearer_token(request))
+        return await _dependencies(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
-        await _taken(request, default_limit, address_of(request))
+        await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
-def _taken(request: ApiRequest, which: WhichLimit, key: str) -> Awaitable[None]:
-    services = request.services
-    limit = which(services.limits)
-    return _judged(services.limiter.hit(limit, key) if limit else None)
-
-
-async def _judged(asked: Awaitable[RateLimitResult] | None) -> None:
-    if asked is None:
-        return
-    result = await asked
-    note(result)
-    if not result.allowed:
-        raise RateLimited(result.retry_after)
+def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
+    dependencies = _dependencies(request)
+    limit = which(dependencies.settings)
+    return Admission(dependencies.limiter.hit(limit, key) if limit else None)
 
 
 def _bearer_token(request: ApiRequest) -> str:

@@ -1,4 +1,4 @@
-"""The outermost layer of the API: what holds for every answer, whatever gave it."""
+"""The outermost layer of the API: request ids, deadlines, common headers, HEAD, metrics, logs."""
 
 import asyncio
 import re
@@ -12,8 +12,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from application.ports.limits import RateLimitResult
-from application.rate_limit_results import least, rate_limit_results
 from entrypoints.http.messages.headers import given_once
+from entrypoints.http.rate_limit_results import rate_limit_results, tightest
 from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
@@ -30,8 +30,11 @@ _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-class Edge:
-    """Gives every request an id and every answer its common headers; answers HEAD as GET."""
+class RequestMiddleware:
+    """Gives each request its id and deadlines, and each response its common headers.
+
+    It answers HEAD as GET without the body, counts the request, and logs it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,36 +48,36 @@ class Edge:
         time_budget.set(TimeBudget())
         storage_deadline.set(asyncio.get_running_loop().time() + STORAGE_DEADLINE_SECONDS)
         current_traceparent.set(exchange.trace)
-        # All four are the request's: a server runs each in a context of its own.
+        # These context variables last for the request: a server gives each its own context.
         bind_contextvars(request_id=exchange.request_id.decode())
         await self._app(exchange.scope, receive, exchange.send)
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, scope: Any, send: Send) -> None:
         self._method = scope["method"]
         self._is_head = self._method == "HEAD"
-        # The server keeps its own scope: it must know that it is not to send a body.
+        # A copy, because the server must see HEAD in its own scope: it then sends no body.
         self.scope: Any = {**scope, "method": "GET"} if self._is_head else scope
         self._path = scope["path"]
         self._send = send
         self._started = perf_counter()
         self._status = 0
-        self._allowances: list[RateLimitResult] = []
-        rate_limit_results.set(self._allowances)
+        self._rate_limit_results: list[RateLimitResult] = []
+        rate_limit_results.set(self._rate_limit_results)
         headers = given_once(scope)
         self.request_id = _request_id(headers.get(b"x-request-id", b""))
-        # Two lines of it are no context (W3C Trace Context, section 3.2).
+        # Two lines of it are invalid (W3C Trace Context, section 3.2).
         self.trace = headers.get(b"traceparent", b"").decode("latin-1")
 
     async def send(self, message: Message) -> None:
-        """Pass a part of the answer on."""
+        """Send one message of the response."""
         if message["type"] == "http.response.start":
             self._status = int(message["status"])
             headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
-            result = least(self._allowances)
+            result = tightest(self._rate_limit_results)
             if result is not None:
                 headers += rate_limit_headers(result)
             message["headers"] = headers
@@ -87,14 +90,14 @@ class _Exchange:
 
     async def _end(self, message: Message) -> None:
         seconds = perf_counter() - self._started
-        # Before the last byte leaves: whoever has an answer finds it counted, on every process.
+        # Before the last byte: a client that has the response finds it in the metrics.
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         await self._send(message)
-        # After it: a log that cannot be written costs nobody their answer.
+        # After it: a log that cannot be written must not cost a client its response.
         self._log(seconds)
 
     def _log(self, seconds: float) -> None:
-        """Write the request's line: changes and failures at INFO, reading at DEBUG."""
+        """Log the request: changes and failures at INFO, successful reads at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
         if quiet and not logger.is_enabled_for(DEBUG):
             return
@@ -108,7 +111,7 @@ class _Exchange:
         )
 
     def _details(self) -> dict[str, Any]:
-        """Return the code of the refusal and the id of the user, as far as there are any."""
+        """Return the code of the problem and the id of the user, if there are any."""
         details = {}
         if code := self.scope.get("problem_code"):
             details["code"] = code
@@ -117,6 +120,6 @@ class _Exchange:
         return details
 
 
-def _request_id(asked_for: bytes) -> bytes:
-    # No secret: it need not cost a system call.
-    return asked_for if _REQUEST_ID.fullmatch(asked_for) else b"%032x" % getrandbits(128)
+def _request_id(given: bytes) -> bytes:
+    # It is not a secret, so it need not cost a system call.
+    return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(128)

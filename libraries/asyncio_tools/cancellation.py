@@ -1,4 +1,4 @@
-"""A cancellation that was swallowed on its way, heard all the same."""
+"""Work-arounds for lost cancellations, name resolution and half-open connections."""
 
 import asyncio
 import socket
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 def raise_if_cancelled() -> None:
-    """End the present task, where somebody has asked it to end and a library kept that to itself.
+    """End the current task if it was canceled and a library has swallowed the exception.
 
-    aiokafka's `close` may swallow a cancellation, and so may `asyncio.wait_for`, which redis
-    calls, before Python 3.12. Whoever waits for either in a loop asks here in every round.
+    aiokafka's `close` may swallow a cancellation, and so may `asyncio.wait_for` before Python
+    3.12, which redis-py calls. A loop that awaits either calls this in every round.
 
     Raises:
-        asyncio.CancelledError: somebody has.
+        asyncio.CancelledError: the task was canceled.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -26,11 +26,11 @@ def raise_if_cancelled() -> None:
 async def resolve_host(host: str, port: int) -> None:
     """Resolve a host's name before a library connects to it.
 
-    uvloop leaves its look-up running if `create_connection` is canceled in the middle of it, and
-    logs an unretrieved exception when that fails. This one ends with its caller.
+    If `create_connection` is canceled during its look-up, uvloop leaves the look-up running, and
+    logs an unretrieved exception when it fails. This look-up ends with its caller.
 
     Raises:
-        socket.gaierror: the name cannot be resolved; the error has the name.
+        socket.gaierror: the name cannot be resolved; the message contains it.
     """
     try:
         await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -39,10 +39,10 @@ async def resolve_host(host: str, port: int) -> None:
 
 
 async def shield_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`; a cancellation waits up to `seconds` for its end before it takes effect.
+    """Run `work`; a cancellation waits up to `seconds` for its end before it takes effect.
 
-    A connection whose making is canceled may stay open for ever, with no reference to it left:
-    asyncio before Python 3.12, redis and aiokafka all lose one so.
+    A canceled connect may leave a connection open for ever without a reference: asyncio before
+    Python 3.12, redis-py and aiokafka have this defect.
     """
     task = asyncio.create_task(work)
     try:
@@ -55,7 +55,7 @@ async def shield_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _ended(task: asyncio.Task[Any], seconds: float) -> None:
-    """Wait up to `seconds` for the end of a task, however often the wait is canceled."""
+    """Wait up to `seconds` for the end of a task, and ignore cancellations of the wait."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     while not task.done() and clock() < until:

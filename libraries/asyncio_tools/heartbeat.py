@@ -1,6 +1,6 @@
-"""The progress of a loop that runs as long as its process, visible to its supervisor.
+"""The progress of a long-running loop, visible to its supervisor.
 
-A loop calls these functions wherever it stands, without a reference to its supervisor. Outside of a
+A loop calls these functions without a reference to its supervisor, from any depth. Outside of a
 supervised loop they do nothing.
 """
 
@@ -12,21 +12,21 @@ from typing import Final
 
 
 class Heartbeat:
-    """The state of one loop: it counts progress and knows where the loop may be ended."""
+    """The progress of one loop, and whether it may be canceled now."""
 
     def __init__(self) -> None:
         self.beats = 0
         self.rounds = 0
-        #: Whether the loop has nothing to do, so that no progress is expected.
+        #: Whether the loop is idle, so that no progress is expected.
         self.is_idle = False
-        #: Whether the loop stands between two rounds and can be canceled without harm.
+        #: Whether the loop is between two rounds and can be canceled without harm.
         self.may_end = False
-        #: Set when the loop is to end.
+        #: Set when the loop must end.
         self.stop = asyncio.Event()
 
 
-#: The pulse of the loop that runs in this context.
-heartbeat: Final[ContextVar[Heartbeat | None]] = ContextVar("pulse", default=None)
+#: The heartbeat of the loop that runs in this context.
+heartbeat: Final[ContextVar[Heartbeat | None]] = ContextVar("heartbeat", default=None)
 
 
 def beat() -> None:
@@ -36,7 +36,7 @@ def beat() -> None:
 
 
 def round_done() -> None:
-    """Report that a whole round went well: the next failure is the first one again."""
+    """Report that a round has succeeded: failures are counted from zero again."""
     if (mine := heartbeat.get()) is not None:
         mine.beats += 1
         mine.rounds += 1
@@ -44,12 +44,12 @@ def round_done() -> None:
 
 @contextmanager
 def between_rounds(*, idle: bool = False) -> Iterator[None]:
-    """Mark the block as the place where the loop may be ended; a wait in it can be canceled.
+    """Mark a block in which the loop may be canceled.
 
     `idle`: the block may also last for any time, without progress.
 
     Raises:
-        asyncio.CancelledError: the loop is to end.
+        asyncio.CancelledError: the loop must end.
     """
     mine = heartbeat.get()
     if mine is None:
@@ -65,6 +65,6 @@ def between_rounds(*, idle: bool = False) -> Iterator[None]:
 
 
 def stop_signal() -> asyncio.Event:
-    """Return the event that is set when the loop of this context is to end."""
+    """Return the event that is set when the loop of this context must end."""
     mine = heartbeat.get()
     return asyncio.Event() if mine is None else mine.stop

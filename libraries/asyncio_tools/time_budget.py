@@ -1,34 +1,34 @@
-"""How long a request waits: for what it could do without, and for what it cannot."""
+"""The time that one request may wait: for auxiliary servers, and for the storage."""
 
 from contextvars import ContextVar
 from typing import Final
 
-#: Seconds, in all, that one request waits for the cache, the limiter and the like.
+#: Seconds in total that one request waits for the cache, the rate limiter and other extras.
 AUXILIARY_BUDGET_SECONDS: Final = 0.1
 
 
 class TimeBudget:
-    """Some seconds, spent by one wait after the other."""
+    """Seconds that several waits share, one after the other or at the same time."""
 
     def __init__(self, seconds: float = AUXILIARY_BUDGET_SECONDS) -> None:
         self._left = seconds
 
     @property
     def left(self) -> float:
-        """Seconds that may still be waited; never negative."""
+        """The remaining seconds; never negative."""
         return self._left
 
     def spend(self, seconds: float) -> None:
-        """Note a wait."""
+        """Subtract a wait."""
         self._left = max(0.0, self._left - seconds)
 
 
-#: The patience of the request that is being served; None outside of one.
-time_budget: Final[ContextVar[TimeBudget | None]] = ContextVar("patience", default=None)
+#: The budget of the current request; None outside of one.
+time_budget: Final[ContextVar[TimeBudget | None]] = ContextVar("time_budget", default=None)
 
-#: Seconds, in all, that one request waits for the storage before it is answered without.
+#: Seconds in total that one request waits for the storage before it fails.
 STORAGE_DEADLINE_SECONDS: Final = 1.7
 
-#: When the request that is being served stops waiting for the storage, on the event loop's clock;
-#: None outside of one.
+#: The time at which the current request stops waiting for the storage, on the event loop's clock;
+#: None outside of a request.
 storage_deadline: Final[ContextVar[float | None]] = ContextVar("storage_deadline", default=None)

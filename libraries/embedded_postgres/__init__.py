@@ -6,16 +6,16 @@ Imports the standard library only, and no other adapter.
 
 from libraries.embedded_postgres.embedded import EmbeddedPostgres
 from libraries.embedded_postgres.errors import AlreadyServing, EmbeddedPostgresError
-from libraries.embedded_postgres.layout import Place, choose_place, find_data_dir, has_data
+from libraries.embedded_postgres.layout import Layout, choose_layout, find_data_dir, has_data
 from libraries.embedded_postgres.serve_lock import ServeLock
 
 __all__ = [
     "AlreadyServing",
     "EmbeddedPostgres",
     "EmbeddedPostgresError",
-    "Place",
+    "Layout",
     "ServeLock",
-    "choose_place",
+    "choose_layout",
     "find_data_dir",
     "has_data",
 ]

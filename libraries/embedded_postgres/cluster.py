@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
-from libraries.embedded_postgres.layout import Place
+from libraries.embedded_postgres.layout import Layout
 from libraries.embedded_postgres.programs import MAJOR, fit_for_a_shell, programs_in
 from libraries.embedded_postgres.subprocesses import run_or_refuse
 
@@ -28,44 +28,45 @@ _INITDB: Final = (
 _DATABASE: Final = "CREATE ROLE orders LOGIN;\nCREATE DATABASE orders OWNER orders;\n"
 
 
-def ensure_cluster(place: Place, life: int) -> None:
+def ensure_cluster(layout: Layout, life: int) -> None:
     """Make the cluster with its database unless it exists; blocking, about a second.
 
     Args:
-        place: where.
+        layout: where.
         life: the descriptor of the server's lock, which every program on the cluster inherits.
 
     Raises:
         EmbeddedPostgresError: it cannot be made, or has no room.
     """
-    if place.cluster.exists():
+    if layout.cluster.exists():
         return
-    for leftover in place.home.glob(f"{_DRAFT}*"):
+    for leftover in layout.home.glob(f"{_DRAFT}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    with explained(f"create the database in {place.home}"):
-        _make(place, life)
+    with explained(f"create the database in {layout.home}"):
+        _make(layout, life)
 
 
-def _make(place: Place, life: int) -> None:
+def _make(layout: Layout, life: int) -> None:
     """Build beside the final name, then rename: a kill in the middle leaves no half cluster."""
-    draft = Path(mkdtemp(prefix=_DRAFT, dir=place.home))
+    draft = Path(mkdtemp(prefix=_DRAFT, dir=layout.home))
     try:
-        if place.user:
-            os.chown(draft, place.user.uid, place.user.gid)
-        _initialise(place, draft, life)
-        draft.rename(place.cluster)
+        if layout.user:
+            os.chown(draft, layout.user.uid, layout.user.gid)
+        _initialise(layout, draft, life)
+        draft.rename(layout.cluster)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _sync(place.home)
+    _sync(layout.home)
 
 
-def _initialise(place: Place, draft: Path, life: int) -> None:
-    with fit_for_a_shell(place.package) as package:
+def _initialise(layout: Layout, draft: Path, life: int) -> None:
+    with fit_for_a_shell(layout.package) as package:
         initdb = programs_in(package) / "initdb"
-        run_or_refuse(place.user, initdb, "-D", draft, *_INITDB, inherited=[life])
+        run_or_refuse(layout.user, initdb, "-D", draft, *_INITDB, inherited=[life])
     single = ("--single", "-D", draft, "-c", "exit_on_error=on", "postgres")
-    run_or_refuse(place.user, place.program("postgres"), *single, typed=_DATABASE, inherited=[life])
+    postgres = layout.program("postgres")
+    run_or_refuse(layout.user, postgres, *single, typed=_DATABASE, inherited=[life])
 
 
 def refuse_other_version(cluster: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError
 from libraries.embedded_postgres.file_lock import FileLock, exclusively
-from libraries.embedded_postgres.layout import Place
-from libraries.embedded_postgres.server import Server
+from libraries.embedded_postgres.layout import Layout
+from libraries.embedded_postgres.server import EmbeddedServer
 from libraries.embedded_postgres.sockets import url_of
 
-_TURN_WITHIN: Final = 90.0  # seconds; above the longest start and stop
+_TURN_SECONDS: Final = 90.0  # above the longest start and stop
 
 
 class EmbeddedPostgres:
@@ -21,9 +21,9 @@ class EmbeddedPostgres:
     server. A user is whoever holds a shared lock, so a killed one is not counted.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._server = Server(place)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._server = EmbeddedServer(layout)
         self._use: FileLock | None = None
 
     async def __aenter__(self) -> str:
@@ -35,8 +35,8 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: there is no using it; the sentence says why.
         """
-        async with exclusively(self._place.lock("control"), _TURN_WITHIN):
-            use = FileLock(self._place.lock("users"))
+        async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
+            use = FileLock(self._layout.lock("users"))
             use.share()
             try:
                 await self._server.ensure_running()
@@ -48,7 +48,7 @@ class EmbeddedPostgres:
                     await self._leave(use)
                 raise
         self._use = use
-        return url_of(self._place.sockets)
+        return url_of(self._layout.sockets)
 
     async def __aexit__(
         self,
@@ -64,7 +64,7 @@ class EmbeddedPostgres:
         use, self._use = self._use, None
         if use is not None:
             with use:
-                async with exclusively(self._place.lock("control"), _TURN_WITHIN):
+                async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
                     await self._leave(use)
 
     async def revive(self) -> None:
@@ -75,7 +75,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: it does not come back.
         """
-        async with exclusively(self._place.lock("control"), _TURN_WITHIN):
+        async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
             await self._server.ensure_running()
 
     async def _leave(self, use: FileLock) -> None:

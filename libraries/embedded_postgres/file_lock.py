@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
-from libraries.embedded_postgres.wait_until import becomes
+from libraries.embedded_postgres.wait_until import wait_until
 
 
 class FileLock:
@@ -72,7 +72,7 @@ async def exclusively(path: Path, within: float) -> AsyncIterator[None]:
         EmbeddedPostgresError: another process held it all that time.
     """
     with FileLock(path) as lock:
-        if not await becomes(lock.take, within):
+        if not await wait_until(lock.take, within):
             raise EmbeddedPostgresError(
                 f"Another process has been starting or stopping PostgreSQL for over {within:.0f} s "
                 f"(it holds {path}): wait for it, or end it."

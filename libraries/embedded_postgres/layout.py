@@ -20,11 +20,11 @@ from libraries.embedded_postgres.subprocesses import ServerUser
 
 #: The default DATA_DIR of a root whose working directory is closed to the server's user; all
 #: such services of a machine share it, and `ServeLock` lets one of them serve at a time.
-SYSTEM_PLACE: Final = Path("/var/lib/order-management-service")
+SYSTEM_DATA_DIR: Final = Path("/var/lib/order-management-service")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Layout:
     """The paths and the user of one embedded PostgreSQL, the same for every process that asks."""
 
     #: DATA_DIR in effect, absolute; the service's own small files may lie here too.
@@ -75,7 +75,7 @@ class Place:
         return self.home / f"{name}.lock"
 
 
-def choose_place(data_dir: Path | None) -> Place:
+def choose_layout(data_dir: Path | None) -> Layout:
     """Decide where the data lie and whom the server runs as; create DATA_DIR where it is missing.
 
     Permissions change on DATA_DIR (by one bit, for the server's user to pass, when root starts it
@@ -97,7 +97,7 @@ def choose_place(data_dir: Path | None) -> Place:
         user = user_of(_cluster(chosen))
         _prepare(chosen, user)
     package, copied = _package(wheel, _home(chosen), user)
-    return Place(chosen, package, copied, user)
+    return Layout(chosen, package, copied, user)
 
 
 def find_data_dir(data_dir: Path | None) -> Path:
@@ -118,7 +118,7 @@ def has_data(data_dir: Path) -> bool:
         return True
 
 
-def default_data_dir(here: Path, system_place: Path = SYSTEM_PLACE) -> Path:
+def default_data_dir(here: Path, system_data_dir: Path = SYSTEM_DATA_DIR) -> Path:
     """DATA_DIR where nobody set it: `var` in `here`, unless the server's user cannot go there.
 
     A `var` that holds data stays the default, so that they never seem to have vanished.
@@ -127,7 +127,7 @@ def default_data_dir(here: Path, system_place: Path = SYSTEM_PLACE) -> Path:
     user = preferred_user()
     if user is None or can_enter(user, here) or _home(local).exists():
         return local
-    return system_place
+    return system_data_dir
 
 
 def _home(data_dir: Path) -> Path:

@@ -11,23 +11,23 @@ from typing import Final
 from libraries.embedded_postgres.cluster import ensure_cluster, refuse_other_version
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 from libraries.embedded_postgres.file_lock import FileLock
-from libraries.embedded_postgres.layout import Place
+from libraries.embedded_postgres.layout import Layout
 from libraries.embedded_postgres.programs import ensure_copied
 from libraries.embedded_postgres.sockets import (
     PORT,
+    is_listening,
     is_private,
+    is_replying,
     make_private,
     socket_in,
-    somebody_listens,
-    somebody_replies,
 )
 from libraries.embedded_postgres.subprocesses import run_on, tail, wait_for
-from libraries.embedded_postgres.wait_until import becomes, in_thread
+from libraries.embedded_postgres.wait_until import in_thread, wait_until
 
-_START_WITHIN: Final = 60.0  # seconds; a recovery may take some
-_STOP_FAST_WITHIN: Final = 8.0  # seconds; the whole service has 15
-_STOP_IMMEDIATELY_WITHIN: Final = 4.0  # seconds
-_LOG_BYTES: Final = 10_000_000
+_START_SECONDS: Final = 60.0  # seconds; a recovery may take some
+_FAST_STOP_SECONDS: Final = 8.0  # seconds; the whole service has 15
+_IMMEDIATE_STOP_SECONDS: Final = 4.0  # seconds
+_MAX_LOG_BYTES: Final = 10_000_000
 
 #: What the server runs with, whatever its files say. Durability stands here so that nothing there
 #: can turn it off. The log names no data (an error's DETAIL and STATEMENT would).
@@ -60,17 +60,17 @@ class _Postmaster:
     ready: bool
 
 
-class Server:
-    """The one server of a place. Its callers take turns: they hold the place's control lock.
+class EmbeddedServer:
+    """The one server of a layout; its callers take turns under the layout's control lock.
 
     Every process of the server inherits a lock from whoever starts it, and so tells for sure
     whether any of them is left: process ids, which are used again, are never asked.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._log_begins = 0
-        self._name = f"PostgreSQL on {place.cluster}"
+        self._name = f"PostgreSQL on {layout.cluster}"
 
     async def ensure_running(self) -> None:
         """Adopt the server, or start it; returns when it takes connections.
@@ -78,7 +78,7 @@ class Server:
         Raises:
             EmbeddedPostgresError: it does not start, or the last one does not end.
         """
-        with FileLock(self._place.lock("server")) as life:
+        with FileLock(self._layout.lock("server")) as life:
             if await self._is_there(life):
                 return
             await self._start(life)
@@ -90,10 +90,10 @@ class Server:
         Raises:
             EmbeddedPostgresError: it does not end.
         """
-        with FileLock(self._place.lock("server")) as life:
+        with FileLock(self._layout.lock("server")) as life:
             for how, within in (
-                (signal.SIGINT, _STOP_FAST_WITHIN),
-                (signal.SIGQUIT, _STOP_IMMEDIATELY_WITHIN),
+                (signal.SIGINT, _FAST_STOP_SECONDS),
+                (signal.SIGQUIT, _IMMEDIATE_STOP_SECONDS),
             ):
                 if await self._ends(how, life, within):
                     await in_thread(wait_for, self._name, 1.0)
@@ -107,51 +107,51 @@ class Server:
         A postmaster that was just killed has its socket a moment longer; it no longer replies.
         """
         clock = asyncio.get_running_loop().time
-        deadline = clock() + _START_WITHIN
+        deadline = clock() + _START_SECONDS
         while clock() < deadline:
-            await becomes(lambda: self._answers() or life.take(), deadline - clock())
+            await wait_until(lambda: self._answers() or life.take(), deadline - clock())
             if life.held:
                 return False
-            if await in_thread(somebody_replies, self._place.socket, 1.0):
+            if await in_thread(is_replying, self._layout.socket, 1.0):
                 return True
         raise self._stuck("neither takes connections nor ends")
 
     def _answers(self) -> bool:
-        place, found = self._place, _read(self._place.cluster)
-        if found is None or not found.ready or not is_private(place.sockets, place.owner):
+        layout, found = self._layout, _read(self._layout.cluster)
+        if found is None or not found.ready or not is_private(layout.sockets, layout.owner):
             return False
-        return somebody_listens(place.socket)
+        return is_listening(layout.socket)
 
     async def _start(self, life: FileLock) -> None:
-        place = self._place
-        refuse_other_version(place.cluster)
+        layout = self._layout
+        refuse_other_version(layout.cluster)
         self._remove_leftovers()
-        make_private(place.sockets, place.owner, place.user.gid if place.user else os.getegid())
-        if place.copied:
-            await in_thread(ensure_copied, place.package)
-        await in_thread(ensure_cluster, place, life.descriptor)
+        make_private(layout.sockets, layout.owner, layout.user.gid if layout.user else os.getegid())
+        if layout.copied:
+            await in_thread(ensure_copied, layout.package)
+        await in_thread(ensure_cluster, layout, life.descriptor)
         await in_thread(self._launch, life.descriptor)
 
     def _launch(self, life: int) -> None:
-        place = self._place
-        quoted = str(place.sockets).replace('"', '""')
+        layout = self._layout
+        quoted = str(layout.sockets).replace('"', '""')
         settings = _SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
-        options = ["-D", str(place.cluster), *(f"--{k}={v}" for k, v in settings.items())]
-        postgres = place.program("postgres")
-        log = _open_log(place.log)
+        options = ["-D", str(layout.cluster), *(f"--{k}={v}" for k, v in settings.items())]
+        postgres = layout.program("postgres")
+        log = _open_log(layout.log)
         self._log_begins = os.fstat(log).st_size
         try:
-            run_on(place.user, postgres, *options, inherited=[life], output=log, name=self._name)
+            run_on(layout.user, postgres, *options, inherited=[life], output=log, name=self._name)
         finally:
             os.close(log)
 
     async def _until_ready(self) -> None:
-        with FileLock(self._place.lock("server")) as life:
-            ended = await becomes(lambda: self._answers() or life.take(), _START_WITHIN)
+        with FileLock(self._layout.lock("server")) as life:
+            ended = await wait_until(lambda: self._answers() or life.take(), _START_SECONDS)
             if life.held or not ended:
                 raise EmbeddedPostgresError(
                     f"PostgreSQL {'did not start' if ended else 'is not ready yet'}; its log "
-                    f"({self._place.log}) ends: {tail(self._log_of_this_start())}"
+                    f"({self._layout.log}) ends: {tail(self._log_of_this_start())}"
                 )
 
     def _remove_leftovers(self) -> None:
@@ -160,15 +160,15 @@ class Server:
         The caller holds the server's lock: no server of ours is left. One that somebody else
         started by hand shows itself by its socket.
         """
-        found = _read(self._place.cluster)
-        if found and found.socket and somebody_listens(found.socket):
+        found = _read(self._layout.cluster)
+        if found and found.socket and is_listening(found.socket):
             raise EmbeddedPostgresError(
                 f"A PostgreSQL that this service did not start (process {found.pid}) is using "
-                f"{self._place.cluster}: stop it first."
+                f"{self._layout.cluster}: stop it first."
             )
-        socket = self._place.socket
-        with explained(f"remove what a killed server left in {self._place.home}"):
-            for left in (self._place.cluster / "postmaster.pid", socket, Path(f"{socket}.lock")):
+        socket = self._layout.socket
+        with explained(f"remove what a killed server left in {self._layout.home}"):
+            for left in (self._layout.cluster / "postmaster.pid", socket, Path(f"{socket}.lock")):
                 left.unlink(missing_ok=True)
 
     async def _ends(self, how: signal.Signals, life: FileLock, within: float) -> bool:
@@ -180,36 +180,36 @@ class Server:
             sent = sent or self._send(how)
             return life.take()
 
-        return await becomes(ended, within)
+        return await wait_until(ended, within)
 
     def _send(self, how: signal.Signals) -> bool:
         """Signal the server where it is sure that its process id is still its own."""
-        found = _read(self._place.cluster)
-        if found is None or not somebody_listens(self._place.socket):
+        found = _read(self._layout.cluster)
+        if found is None or not is_listening(self._layout.socket):
             return False
         with suppress(ProcessLookupError):
             os.kill(found.pid, how)
         return True
 
     def _remove_outer_folder(self) -> None:
-        folder = self._place.sockets
-        if self._place.home not in folder.parents:
+        folder = self._layout.sockets
+        if self._layout.home not in folder.parents:
             with suppress(OSError):
                 folder.rmdir()
 
     def _log_of_this_start(self) -> str:
         try:
-            said = self._place.log.read_bytes()[self._log_begins :]
+            said = self._layout.log.read_bytes()[self._log_begins :]
         except OSError:
             return ""
         return said[-4000:].decode("utf-8", "replace")
 
     def _stuck(self, what: str) -> EmbeddedPostgresError:
-        found = _read(self._place.cluster)
+        found = _read(self._layout.cluster)
         process = f" (process {found.pid})" if found else ""
         return EmbeddedPostgresError(
-            f"The PostgreSQL{process} on {self._place.cluster} {what}; its log "
-            f"({self._place.log}) ends: {tail(self._log_of_this_start())}"
+            f"The PostgreSQL{process} on {self._layout.cluster} {what}; its log "
+            f"({self._layout.log}) ends: {tail(self._log_of_this_start())}"
         )
 
 
@@ -226,7 +226,7 @@ def _read(cluster: Path) -> _Postmaster | None:
 def _open_log(path: Path) -> int:
     """Open the log for the server to append to; a long one is put aside, in place of the last."""
     with explained(f"write the log {path}"):
-        if path.exists() and path.stat().st_size > _LOG_BYTES:
+        if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, 0o600)

@@ -20,7 +20,7 @@ PORT: Final = 5432
 _NAME: Final = f".s.PGSQL.{PORT}"
 #: The shortest question of PostgreSQL's protocol, asked before any login (its SSLRequest).
 _MAY_WE_ENCRYPT: Final = struct.pack("!ii", 8, 80877103)
-_LONGEST: Final = 103  # bytes: macOS's bound; Linux has 107
+_MAX_PATH_BYTES: Final = 103  # bytes: macOS's bound; Linux has 107
 #: SQLAlchemy reads `,` and `:` in a host as lists and ports; `?` is what cannot be encoded.
 _TROUBLESOME: Final = re.compile(r"[,:\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -31,7 +31,7 @@ def socket_folder(home: Path, owner: int) -> Path:
     It depends on nothing but its arguments: every process must come to the same answer.
     """
     inside = home / "socket"
-    fits = len(os.fsencode(socket_in(inside))) <= _LONGEST
+    fits = len(os.fsencode(socket_in(inside))) <= _MAX_PATH_BYTES
     if fits and not _TROUBLESOME.search(str(inside)):
         return inside
     digest = hashlib.sha256(os.fsencode(home) + b"\0" + str(owner).encode()).hexdigest()
@@ -79,7 +79,7 @@ def is_private(folder: Path, owner: int) -> bool:
     return stat.S_ISDIR(mode) and found.st_uid == owner and not stat.S_IMODE(mode) & 0o077
 
 
-def somebody_listens(path: Path) -> bool:
+def is_listening(path: Path) -> bool:
     """Whether a live process accepts connections at the socket `path`."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0)
@@ -92,7 +92,7 @@ def somebody_listens(path: Path) -> bool:
     return True
 
 
-def somebody_replies(path: Path, within: float) -> bool:
+def is_replying(path: Path, within: float) -> bool:
     """Whether a PostgreSQL says something at the socket `path`; blocks for so many seconds."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(within)

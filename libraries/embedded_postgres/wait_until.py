@@ -8,17 +8,17 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 #: Seconds between two looks: short beside a start (0.1 s), and a look costs microseconds.
-_PAUSE: Final = 0.01
+_PAUSE_SECONDS: Final = 0.01
 
 
-async def becomes(condition: Callable[[], bool], within: float) -> bool:
+async def wait_until(condition: Callable[[], bool], within: float) -> bool:
     """Whether `condition` comes true within so many seconds; it is looked at once at least."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + within
     while not condition():
         if clock() >= deadline:
             return False
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_PAUSE_SECONDS)
     return True
 
 

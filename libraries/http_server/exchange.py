@@ -1,4 +1,4 @@
-"""One request and its response, as the application sees them (ASGI 3)."""
+"""One request and its response, through the interface of ASGI 3."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, cast
 
 from libraries.http_server import limits
 from libraries.http_server.head import Headers, RequestHead
+from libraries.http_server.output import Output
 from libraries.http_server.refusals import App, Refusal
 from libraries.http_server.response import ResponseHead
 
@@ -14,15 +15,13 @@ _NO_RESPONSE: Final = Refusal(500, "The application ended without a response.")
 
 
 class Channel(Protocol):
-    """The connection of an exchange."""
+    """The pipeline of an exchange."""
+
+    output: Output
 
     @property
     def default_headers(self) -> Headers:
         """The headers of every response."""
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the client is gone."""
 
     @property
     def is_last(self) -> bool:
@@ -31,28 +30,22 @@ class Channel(Protocol):
     def refusal_app(self, refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
 
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-
-    @property
-    def room(self) -> asyncio.Future[None] | None:
-        """What to await before more is written; None if there is room."""
-
     def body_taken(self) -> None:
-        """Read on, if reading had to wait for the application."""
+        """Resume reading if it waited for the application."""
 
     def response_ended(self) -> None:
-        """Go on with the next request, or end."""
+        """Continue with the next request, or end."""
 
     def close_after(self) -> None:
-        """Close once everything is sent."""
+        """Close the connection once everything is sent."""
 
 
 class Exchange:
-    """A request that arrives part by part, and its response."""
+    """Receives a request part by part, runs the application, and sends its response."""
 
     def __init__(self, channel: Channel, head: RequestHead, scope: Any, app: App) -> None:
         self._channel = channel
+        self._output = channel.output
         self._head = head
         self.scope = scope
         self.app = app
@@ -72,18 +65,18 @@ class Exchange:
 
     @property
     def buffered_bytes(self) -> int:
-        """The bytes of the body that the application has not taken."""
+        """The bytes of the body that the application has not received."""
         return len(self._body)
 
     def body_received(self, part: bytes) -> None:
-        """Take a part of the body; one that comes after the response is dropped."""
+        """Add a part to the body; drop it if the response is complete."""
         self._received_bytes += len(part)
         if not self.is_answered:
             self._body += part
             self._wake()
 
     def request_ended(self) -> None:
-        """Take note that the request is whole."""
+        """Complete the request."""
         self.is_received = True
         self._wake()
 
@@ -94,7 +87,7 @@ class Exchange:
         self._wake()
 
     def disconnect(self) -> None:
-        """Wake the application, which finds the connection lost."""
+        """Wake the application after the connection was lost."""
         self._wake()
 
     def _wake(self) -> None:
@@ -107,9 +100,9 @@ class Exchange:
         """Run the application."""
         try:
             await self.app(self.scope, self.receive, self.send)
-        except BaseException:  # the cancellation at the end of a grace, too
+        except BaseException:  # including the cancellation at the end of the grace period
             _logger.exception("exception in the application")
-        if not self.is_answered and not self._channel.is_lost:
+        if not self.is_answered and not self._output.is_lost:
             await self._give_up()
 
     async def _give_up(self) -> None:
@@ -123,11 +116,11 @@ class Exchange:
     async def receive(self) -> Any:
         """Return the next part of the body.
 
-        The reason of a body that will not arrive is the `refusal` of an `http.disconnect`.
+        If the body will not arrive, `refusal` of the `http.disconnect` holds the reason.
         """
         if self._expects_continue and not self._is_begun:
             self._expects_continue = False
-            self._channel.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not (self._is_over or self._body or (self.is_received and not self._end_is_taken)):
             self._arrival = asyncio.Event()
             await self._arrival.wait()
@@ -141,11 +134,11 @@ class Exchange:
 
     @property
     def _is_over(self) -> bool:
-        return self._channel.is_lost or self.is_answered or self._failure is not None
+        return self._output.is_lost or self.is_answered or self._failure is not None
 
     async def send(self, message: Any) -> None:
         """Send a part of the response; its head goes with the first part of its body."""
-        if self._channel.is_lost:
+        if self._output.is_lost:
             return
         if self.is_answered:
             raise RuntimeError(f"{message['type']} after the end of the response")
@@ -156,9 +149,9 @@ class Exchange:
             return
         if message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} in the body of the response")
-        while (room := self._channel.room) is not None:
-            await room
-        if not self._channel.is_lost:
+        while (drained := self._output.drained) is not None:
+            await drained
+        if not self._output.is_lost:
             self._write(message.get("body", b""), is_last=not message.get("more_body", False))
 
     def _write(self, body: bytes, *, is_last: bool) -> None:
@@ -171,7 +164,7 @@ class Exchange:
             data = body
         if not self._is_begun:
             data = self._begun(response) + data
-        self._channel.write(data)
+        self._output.write(data)
         if is_last:
             self.is_answered = True
             self._body.clear()
@@ -187,7 +180,7 @@ class Exchange:
         return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
     def _keeps_connection(self, response: ResponseHead) -> bool:
-        """Whether the next request can be read: the body must be whole, or soon be so."""
+        """Return whether a next request can be read: the body must be complete, or nearly so."""
         if not self.keep_alive or response.closes or self._channel.is_last:
             return False
         if self.is_received:

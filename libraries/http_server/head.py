@@ -38,7 +38,7 @@ class RequestHead:
 
 
 def check_head(head: RequestHead) -> None:
-    """Note how the body is framed, and check what llhttp leaves open.
+    """Determine the framing of the body, and check the rules that llhttp does not.
 
     Raises:
         RequestRefused: 400, 501 or 505.
@@ -62,7 +62,7 @@ def check_head(head: RequestHead) -> None:
 
 
 def _check_host(hosts: list[bytes], version: str) -> None:
-    """RFC 9112, section 3.2: exactly one, but that HTTP/1.0 may do without."""
+    """Check for exactly one Host, or at most one in HTTP/1.0 (RFC 9112, section 3.2)."""
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         found = "several" if hosts else "none"
         raise RequestRefused(400, f"A request needs exactly one Host header; this one has {found}.")
@@ -76,7 +76,7 @@ def _is_host(value: bytes) -> bool:
 
 
 def _check_codings(codings: list[bytes], version: str) -> None:
-    """RFC 9112, section 6.1."""
+    """Check that chunked is the only transfer coding (RFC 9112, section 6.1)."""
     if any(coding != b"chunked" for coding in codings):
         raise RequestRefused(501, "The only transfer coding that this server reads is chunked.")
     if len(codings) != 1 or version == "1.0":
@@ -84,10 +84,10 @@ def _check_codings(codings: list[bytes], version: str) -> None:
 
 
 def locate(scope: dict[str, Any], target: bytes) -> None:
-    """Put the path and the query of a request target into an ASGI scope.
+    """Write the path and the query of a request target into an ASGI scope.
 
     Raises:
-        RequestRefused: 400, for a target that is no URL.
+        RequestRefused: 400, the target is not a URL.
     """
     try:
         url = parse_url(target)

@@ -1,4 +1,4 @@
-"""The bounds of a connection."""
+"""Bounds of a connection."""
 
 import resource
 from contextlib import suppress
@@ -11,35 +11,35 @@ MAX_BUFFERED_BYTES = 64 * 1024
 #: Bytes of a body that are read and dropped to keep a connection whose request is answered.
 MAX_DRAINED_BYTES = 64 * 1024
 
-#: From the first byte of a head to its end; for the first one, from the opening of the connection.
+#: Time from the first byte of a head to its end; of the first head, from the opening.
 HEAD_SECONDS = 10.0
-#: From the end of a head to the end of its body.
+#: Time from the end of a head to the end of its body.
 BODY_SECONDS = 30.0
-#: In which a client must have taken something of a response that waits for it.
+#: Time in which a client must have read a part of its response.
 WRITE_SECONDS = 30.0
-#: For which a connection without a request is kept when the service stops.
+#: Time for which an idle connection is kept when the service stops.
 SHUTDOWN_IDLE_SECONDS = 1.0
-#: For which a closing connection is read, so that a reset does not destroy the response
-#: (RFC 9112, section 9.6): without a byte, and in all.
+#: Time for which a closing connection is read, so that a reset does not destroy the response
+#: (RFC 9112, section 9.6): without a byte, and in total.
 LINGER_IDLE_SECONDS = 2.0
 LINGER_SECONDS = 30.0
-#: Between two looks at the deadlines.
+#: Time between two checks of the deadlines.
 TICK_SECONDS = 0.5
 
 _MAX_CONNECTIONS: Final = 10_000
-#: Descriptors for everything but connections: databases, Redis, Kafka, files.
+#: File descriptors for everything except client connections.
 _RESERVED_FILES: Final = 256
 
 
 def raise_file_limit() -> None:
-    """Let the process open as many files as it may (RLIMIT_NOFILE)."""
+    """Raise the limit of open files to its hard limit (RLIMIT_NOFILE)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # a kernel may allow less than it promises
+    with suppress(OSError, ValueError):  # a kernel may allow less than its hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def max_connections() -> int:
-    """How many connections a process keeps open at once."""
+    """Return the number of connections that a process keeps open at once."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return _MAX_CONNECTIONS

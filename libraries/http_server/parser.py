@@ -1,4 +1,4 @@
-"""From the bytes of a connection to its requests (RFC 9112)."""
+"""Parser of HTTP/1.1 requests (RFC 9112)."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from libraries.http_server import limits
 from libraries.http_server.head import RequestHead, check_head
 from libraries.http_server.refusals import RequestRefused
 
-#: What llhttp says of them; the second is the preface of HTTP/2.
+#: Messages of llhttp for other versions; the second one is for the preface of HTTP/2.
 _OTHER_VERSIONS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
 _TOO_LARGE = "The head of a request, its trailers included, may have 64 KiB."
 
@@ -17,27 +17,27 @@ class RequestEvents(Protocol):
     """Receiver of parsed requests."""
 
     def request_begun(self, head: RequestHead) -> None:
-        """Take the head of the next request."""
+        """Begin a request with this head."""
 
     def body_received(self, part: bytes) -> None:
-        """Take a part of its body."""
+        """Add a part to its body."""
 
     def request_ended(self) -> None:
-        """Take note that it is whole."""
+        """Complete the request."""
 
 
 class RequestParser:
     """Parser of one connection; `feed` calls `events` in the order of the bytes.
 
-    An offer to upgrade is ignored (RFC 9110, section 7.8). llhttp stops at one, and takes the
-    bytes behind it for another protocol's, so a fresh parser reads the same head without the offer
-    first: the framing of the body is then judged as that of any other request.
+    An upgrade offer is ignored (RFC 9110, section 7.8). llhttp stops at one, and treats the bytes
+    behind it as another protocol's. So a fresh parser reads the same head without the offer first:
+    the framing of the body then follows the same rules as that of any other request.
     """
 
     def __init__(self, events: RequestEvents) -> None:
         self._events = events
         self._parser = self._new_parser()
-        #: Bytes without a whole head, a part of a body or an end among them.
+        #: Bytes since the last complete head, part of a body or end of a request.
         self._held_bytes = 0
         self._has_progress = False
         self._in_message = False
@@ -51,16 +51,16 @@ class RequestParser:
 
     @property
     def in_request(self) -> bool:
-        """Whether a request has begun and is not whole yet."""
+        """Whether a request has begun and is not complete."""
         return self._in_message
 
     def feed(self, data: bytes) -> None:
-        """Parse what has arrived. After a refusal, nothing more may be fed.
+        """Parse bytes. It may not be called again after a refusal.
 
         The cost of each byte is constant, and at most `MAX_HEAD_BYTES` are held.
 
         Raises:
-            RequestRefused: it is no HTTP, or more than this server reads.
+            RequestRefused: the bytes are not HTTP, or exceed a bound.
         """
         if len(data) <= limits.MAX_HEAD_BYTES - self._held_bytes:
             self._feed_part(data)
@@ -101,7 +101,7 @@ class RequestParser:
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
-        # A request behind one that says `Connection: close` is not read; it is no error either.
+        # A request behind one with `Connection: close` is ignored, and is not an error.
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
 
@@ -114,11 +114,11 @@ class RequestParser:
         self._headers = []
 
     def on_url(self, part: bytes) -> None:
-        """Take a part of the request target."""
+        """Add a part to the request target."""
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which is dropped."""
+        """Add a header; count a trailer, and drop it."""
         if self._in_body:
             self._trailer_bytes += len(name) + len(value) + 4
             if self._trailer_bytes + self._head_bytes() > limits.MAX_HEAD_BYTES:
@@ -127,7 +127,7 @@ class RequestParser:
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Pass the head on, unless it is to be read again without an offer to upgrade."""
+        """Pass the head on, unless it must be parsed again without its upgrade offer."""
         method = self._parser.get_method()
         if self._parser.should_upgrade() and method != b"CONNECT":
             self._is_offer = True
@@ -164,7 +164,7 @@ class RequestParser:
         self._events.request_ended()
 
     def _refuse(self, refused: RequestRefused) -> None:
-        # httptools replaces the exception of a callback by one of its own.
+        # httptools replaces the exceptions of callbacks with one of its own.
         self._refused = refused
         raise refused
 

@@ -1,4 +1,4 @@
-"""Requests that the server refuses itself."""
+"""Refusals of requests by the server itself."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ Send = Callable[[Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is refused, and its status code."""
+    """The status code and the reason of a refusal."""
 
     status: int
     detail: str
 
 
 class RequestRefused(Exception):
-    """The bytes on a connection are no request that this server reads on."""
+    """The bytes on a connection are not a request that this server accepts."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -28,7 +28,7 @@ class RequestRefused(Exception):
 
 
 def plain_text(refusal: Refusal) -> App:
-    """Return an application that answers a refused request with its detail."""
+    """Return an application that responds with the detail as plain text."""
     text = f"{HTTPStatus(refusal.status).phrase}: {refusal.detail}\n".encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(text))]
 

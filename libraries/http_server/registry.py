@@ -6,8 +6,8 @@ from typing import Protocol
 
 from libraries.http_server import limits
 
-#: Of the connections without a request, so many of 100 are closed at once when there are too many:
-#: a flood then costs each newcomer little.
+#: Share of the idle connections that are closed at once when there are too many, so that a flood
+#: costs each new connection little.
 _SHARE_PERCENT = 5
 
 
@@ -19,7 +19,7 @@ class Bounded(Protocol):
         """The next deadline, by the event loop's clock, in seconds; infinity for none."""
 
     def expire(self) -> None:
-        """End what was to be over by the deadline."""
+        """Abort, refuse or close: a deadline has passed."""
 
     def rank(self) -> tuple[int, float] | None:
         """Return the place among connections that may be closed; None if this one may not."""
@@ -29,7 +29,7 @@ class Bounded(Protocol):
 
 
 class Registry:
-    """Closes connections whose deadline is over, and idle ones if there are too many."""
+    """Expires connections whose deadline has passed, and closes idle ones if there are too many."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -38,7 +38,7 @@ class Registry:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: Bounded) -> None:
-        """Hold a connection to its deadlines."""
+        """Watch the deadlines of a connection; make room for it if there are too many."""
         if len(self._connections) >= self._max:
             self._evict()
         self._connections.add(connection)
@@ -46,7 +46,7 @@ class Registry:
             self._timer = self._loop.call_later(limits.TICK_SECONDS, self._tick)
 
     def discard(self, connection: Bounded) -> None:
-        """Forget a connection."""
+        """Stop watching a connection."""
         self._connections.discard(connection)
 
     def _tick(self) -> None:
@@ -69,9 +69,9 @@ class Registry:
 
 
 def after_poll(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    """Call back once every byte that has arrived by now has been read.
+    """Call back after all bytes that have arrived by now were read.
 
-    After a stall of the process its timers are called before its sockets are looked at. An event
-    loop polls between two turns, so the second turn from now has seen them.
+    After a stall of the process, its timers are called before its sockets are read. An event loop
+    polls between two turns, so the sockets are read by the second turn from now.
     """
     loop.call_soon(loop.call_soon, loop.call_soon, callback)

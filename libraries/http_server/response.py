@@ -10,7 +10,7 @@ from libraries.http_server.head import Headers
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 9110, section 5.5; CR and LF are counted instead.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-#: Headers that are the connection's, and the length that it has to know.
+#: Headers that the connection sets itself, and the length of the body.
 _WATCHED: Final = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -18,13 +18,13 @@ _WITHOUT_BODY: Final = frozenset({204, 304})
 class ResponseHead:
     """A response's status line and headers, without those that belong to the connection.
 
-    `length` is what is left of the announced length of the body in bytes, None if there is none.
+    `length` is the rest of the body's announced length in bytes, or None without one.
     """
 
     __slots__ = ("closes", "has_body", "head", "length")
 
     def __init__(self, message: Any, default_headers: Headers) -> None:
-        """Write the head of an `http.response.start`.
+        """Encode the head of an `http.response.start`.
 
         Raises:
             RuntimeError: a header cannot be sent.
@@ -54,10 +54,10 @@ class ResponseHead:
         return False
 
     def framed(self, body: bytes, *, is_last: bool) -> bytes:
-        """Return a part of the body as it is sent in HTTP/1.1.
+        """Return a part of the body with the framing of HTTP/1.1.
 
         Raises:
-            RuntimeError: the body is not as long as it was announced.
+            RuntimeError: the body has another length than announced.
         """
         if not self.has_body:
             return b""

@@ -1,4 +1,4 @@
-"""This process's link to Redis, and its circuit breaker."""
+"""The Redis client of a process, and its circuit breaker."""
 
 import asyncio
 import logging
@@ -7,267 +7,297 @@ from contextlib import suppress
 from random import uniform
 from typing import Any, Final
 
-from adapters.redis.generation import CacheKeys
 from libraries.asyncio_tools.time_budget import AUXILIARY_BUDGET_SECONDS, TimeBudget, time_budget
-from libraries.redis_client.connection import Connection, Connections
+from libraries.redis_client.connection import ConnectionFactory, DedicatedConnection
 from libraries.redis_client.errors import RedisUnavailable, UnusableServer
-from libraries.redis_client.handshake import Greeted, OwnedElsewhere, find_place, greet
-from libraries.redis_client.multiplexed_connection import MultiplexedConnection, Word
-from libraries.redis_client.route import Route
-from libraries.redis_client.script import Script
+from libraries.redis_client.handshake import (
+    HandshakeHook,
+    SlotMoved,
+    identify_server,
+    no_hook,
+    select_database,
+)
+from libraries.redis_client.multiplexed_connection import Arg, MultiplexedConnection
+from libraries.redis_client.server_selection import ServerSelection
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until a connection stands, or is given up.
-_CONNECT: Final = 2.0
-#: Seconds between two probes: at first, and at last.
-_FIRST, _LONGEST = 0.25, 2.0
-#: Seconds after which a use has the server greeted again, beside the calls, and after which the
-#: calls wait for that: a server may have become another one while the link was at rest.
-_GREETED_FOR_SECONDS: Final = 1.0
-_TRUSTED_FOR_SECONDS: Final = 2.0
-#: Seconds of rest after which a connection is probed: a NAT or a proxy may have forgotten it.
-_REST_SECONDS: Final = 10.0
-#: Seconds that a server has to answer a greeting or a probe that no call waits for.
-_GREETING_SECONDS: Final = 1.0
+_CONNECT_TIMEOUT_SECONDS: Final = 2.0
+_MIN_BACKOFF_SECONDS: Final = 0.25
+_MAX_BACKOFF_SECONDS: Final = 2.0
+#: Age of a handshake after which a use repeats it beside the calls, and after which the calls wait
+#: for its repetition: an idle connection may lead to a server that has become a replica.
+_REFRESH_AFTER_SECONDS: Final = 1.0
+_EXPIRES_AFTER_SECONDS: Final = 2.0
+#: Idle time after which a connection is probed: a NAT or a proxy may have forgotten it.
+_IDLE_SECONDS: Final = 10.0
+#: Timeout of a handshake or a probe that no call waits for.
+_HANDSHAKE_TIMEOUT_SECONDS: Final = 1.0
 
 
 class RedisClient:
-    """Commands of one turn of the event loop share a round trip on a single connection.
+    """Send the commands of one turn of the event loop together, on one shared connection.
 
-    The connection is the circuit breaker. It is dropped at the first error, and as soon as an
-    answer has kept somebody waiting for a request's whole patience; from then on every call fails
-    at once. A probe on a timer, which no request waits for, closes the circuit again.
+    The connection is the circuit breaker. The first error closes it, and so does a reply that is
+    `timeout_seconds` late; from then on every call fails at once. A background task connects
+    again, and closes the circuit.
 
-    A call waits for what is left of its request's patience; outside of a request, for `at_most`
-    seconds.
+    A call waits for the rest of its request's `time_budget`; outside of a request, for
+    `timeout_seconds`.
+
+    Every handshake, on a new connection and once a second on a used one, runs `on_handshake`.
+
+    Keys should share one hash slot by a hash tag in `key_prefix`: in a Redis Cluster, the client
+    connects to the owner of that slot alone.
 
     Raises:
-        ValueError: the URL says what redis does not understand.
+        ValueError: redis-py does not understand the URL.
     """
 
     def __init__(
-        self, url: str, prefix: str = "", at_most: float = AUXILIARY_BUDGET_SECONDS
+        self,
+        url: str,
+        key_prefix: str = "",
+        timeout_seconds: float = AUXILIARY_BUDGET_SECONDS,
+        on_handshake: HandshakeHook = no_hook,
     ) -> None:
-        self.prefix = prefix
-        self.cache_keys = CacheKeys(self.key("cache:generation"), self.key("cache:recent"))
-        #: Facts about the server; None before the first connection.
-        self.server: Greeted | None = None
-        #: Why Redis is out of reach; None while it is in reach, and before the first attempt.
-        self.reason: str | None = None
-        #: Why the server cannot be used with this URL, however long one waits.
-        self.unusable: str | None = None
-        self._at_most = at_most
-        self._connections = Connections(url, _CONNECT)
-        self._route = Route()
-        self._wire: MultiplexedConnection | None = None
-        self._greeted_at = 0.0
-        #: Wakes the watcher: the link is used again, or its wire is lost.
+        self.key_prefix = key_prefix
+        #: Why Redis is unavailable; None while it is available, and before the first attempt.
+        self.unavailable_reason: str | None = None
+        #: Why the server can never be used with this URL; None if it can.
+        self.unusable_reason: str | None = None
+        self._timeout_seconds = timeout_seconds
+        self._on_handshake = on_handshake
+        self._connections = ConnectionFactory(url, _CONNECT_TIMEOUT_SECONDS)
+        self._selection = ServerSelection()
+        self._connection: MultiplexedConnection | None = None
+        self._handshake_at = 0.0
+        #: Wakes the watcher: the client is used again, or its connection is closed.
         self._woken = asyncio.Event()
-        #: Cleared while calls wait for a greeting.
-        self._is_trusted = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
-        self._tried = asyncio.Event()
-        self._served = False
-        self._complained = False
+        #: Cleared while calls wait for a handshake.
+        self._is_fresh = asyncio.Event()
+        self._connector: asyncio.Task[None] | None = None
+        self._attempted = asyncio.Event()
+        self._has_served = False
+        self._has_warned = False
 
     @property
-    def in_reach(self) -> bool:
-        """Whether the circuit is closed, and calls go to Redis."""
-        return self._wire is not None and not self._wire.is_lost
+    def is_available(self) -> bool:
+        """Whether the circuit is closed, so that calls go to Redis."""
+        return self._connection is not None and not self._connection.is_closed
 
-    async def open(self, at_most: float = _CONNECT) -> bool:
-        """Begin to keep a connection; whether the first attempt had reached Redis in time."""
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep())
+    async def open(self, timeout_seconds: float = _CONNECT_TIMEOUT_SECONDS) -> bool:
+        """Start to connect; return whether the first attempt succeeded in time."""
+        if self._connector is None:
+            self._connector = asyncio.create_task(self._connect_forever())
         with suppress(TimeoutError):
-            async with asyncio.timeout(at_most):
-                await self._tried.wait()
-        return self.in_reach
+            async with asyncio.timeout(timeout_seconds):
+                await self._attempted.wait()
+        return self.is_available
 
     async def close(self) -> None:
-        """Give up the connection, for good."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        """Close the connection for good."""
+        if self._connector is not None:
+            self._connector.cancel()
+            await asyncio.gather(self._connector, return_exceptions=True)
 
-    async def call(self, *words: Word) -> Any:
-        """The answer to a command.
+    async def execute(self, *args: Arg) -> Any:
+        """Send a command, and return its reply.
 
         Raises:
-            RedisUnavailable: there is none in time, or it is a refusal.
-            NoScriptError: the server does not know the script.
+            RedisUnavailable: no reply in time, or an error reply.
+            NoScriptError: the script is not loaded.
         """
-        return await self.begin(*words)
+        return await self.submit(*args)
 
-    def begin(self, *words: Word) -> Awaitable[Any]:
-        """As `call`, on its way when this returns, with what is asked next; to be awaited."""
-        result = time_budget.get()
-        at_most = self._at_most if result is None else result.left
-        begun = asyncio.get_running_loop().time()
-        asked = None if self._must_wait() else self.ask(*words, at_most=at_most)
-        return self._answer(words, asked, at_most, result, begun)
+    def submit(self, *args: Arg) -> Awaitable[Any]:
+        """Send a command at once, and return its reply as an awaitable; it must be awaited.
 
-    async def _answer(
+        Errors are those of `execute`.
+        """
+        budget = time_budget.get()
+        timeout_seconds = self._timeout_seconds if budget is None else budget.left
+        started_at = _now()
+        reply = None
+        if not self._must_wait_for_handshake():
+            reply = self.try_submit(*args, timeout_seconds=timeout_seconds)
+        return self._wait_for_reply(args, reply, timeout_seconds, budget, started_at)
+
+    async def _wait_for_reply(
         self,
-        words: tuple[Word, ...],
-        asked: asyncio.Future[Any] | None,
-        at_most: float,
-        result: TimeBudget | None,
-        begun: float,
+        args: tuple[Arg, ...],
+        reply: asyncio.Future[Any] | None,
+        timeout_seconds: float,
+        budget: TimeBudget | None,
+        started_at: float,
     ) -> Any:
         try:
-            return await (asked or (await self._first_wire(at_most)).ask(words, at_most))
+            if reply is None:
+                connection = await self._wait_for_connection(timeout_seconds)
+                reply = connection.submit(args, timeout_seconds)
+            return await reply
         finally:
-            if result is not None:
-                # What another wait has spent since then is spent already.
-                passed = asyncio.get_running_loop().time() - begun
-                result.spend(max(0.0, passed - (at_most - result.left)))
+            if budget is not None:
+                # A concurrent wait of the same request may have spent part of this time already.
+                elapsed = _now() - started_at
+                budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
 
-    async def _first_wire(self, at_most: float) -> MultiplexedConnection:
-        if self._keeper is None:
-            await self.open(at_most)
-        if self._wire is not None and not self._is_trusted.is_set():
+    async def _wait_for_connection(self, timeout_seconds: float) -> MultiplexedConnection:
+        if self._connector is None:
+            await self.open(timeout_seconds)
+        if self._connection is not None and not self._is_fresh.is_set():
             try:
-                async with asyncio.timeout(at_most):
-                    await self._is_trusted.wait()
+                async with asyncio.timeout(timeout_seconds):
+                    await self._is_fresh.wait()
             except TimeoutError:
                 raise RedisUnavailable("no answer in time") from None
-        if self._wire is None:
-            raise RedisUnavailable(self.reason or "the circuit is open")
-        return self._wire
+        if self._connection is None:
+            raise RedisUnavailable(self.unavailable_reason or "the circuit is open")
+        return self._connection
 
-    def _must_wait(self) -> bool:
-        """Note that the link is used; return whether the server must be greeted first."""
-        if self._wire is None:
+    def _must_wait_for_handshake(self) -> bool:
+        """Note that the client is used; return whether a handshake must come first."""
+        if self._connection is None:
             return True
-        age = asyncio.get_running_loop().time() - self._greeted_at
-        if age > _GREETED_FOR_SECONDS:
+        age = _now() - self._handshake_at
+        if age > _REFRESH_AFTER_SECONDS:
             self._woken.set()
-        if age > _TRUSTED_FOR_SECONDS:
-            self._is_trusted.clear()
-        return not self._is_trusted.is_set()
+        if age > _EXPIRES_AFTER_SECONDS:
+            self._is_fresh.clear()
+        return not self._is_fresh.is_set()
 
-    def ask(self, *words: Word, at_most: float | None = None) -> asyncio.Future[Any] | None:
-        """Send a command, and wait for nothing; None while Redis is away."""
-        if self._wire is None or self._wire.is_lost:
+    def try_submit(
+        self, *args: Arg, timeout_seconds: float | None = None
+    ) -> asyncio.Future[Any] | None:
+        """Send a command at once, and return the future of its reply.
+
+        Return None while Redis is unavailable.
+        """
+        if self._connection is None or self._connection.is_closed:
             return None
-        return self._wire.ask(words, self._at_most if at_most is None else at_most)
+        if timeout_seconds is None:
+            timeout_seconds = self._timeout_seconds
+        return self._connection.submit(args, timeout_seconds)
 
-    def tell(self, *words: Word) -> None:
-        """Send a command whose answer nobody waits for; while Redis is away, nothing happens."""
-        if self._wire is not None:
-            self._must_wait()
+    def send(self, *args: Arg) -> None:
+        """Send a command, and ignore its reply; while Redis is unavailable, do nothing."""
+        if self._connection is not None:
+            self._must_wait_for_handshake()
             with suppress(RedisUnavailable):
-                self._wire.tell(words)
+                self._connection.send(args)
 
-    def refused_within(self, seconds: float) -> str | None:
-        """Return the last refusal of a command if it is no older than `seconds`."""
-        if self._wire is None or self._wire.refusal is None:
+    def last_error_within(self, seconds: float) -> str | None:
+        """Return the last error reply if it is no older than `seconds`."""
+        if self._connection is None or self._connection.last_error is None:
             return None
-        reason, refused_at = self._wire.refusal
-        is_recent = asyncio.get_running_loop().time() - refused_at < seconds
-        return reason if is_recent else None
-
-    def script(self, source: str) -> Script:
-        """A Lua script that runs on this link."""
-        return Script(self, source)
+        message, failed_at = self._connection.last_error
+        return message if _now() - failed_at < seconds else None
 
     def key(self, name: str) -> str:
-        """Return one of our keys. All of them are in one slot of a Redis Cluster (hash tag)."""
-        return f"{self.prefix}{{orders}}:{name}"
+        """Return a key with the prefix of all keys."""
+        return f"{self.key_prefix}{name}"
 
-    def new_connection(self) -> Connection:
-        """Return a connection to the same server, not yet open, for other uses."""
-        return self._connections.new(self._route.address)
+    def new_connection(self) -> DedicatedConnection:
+        """Return a connection to the same server, not yet open: for subscriptions and the like."""
+        return self._connections.new(self._selection.current)
 
-    async def _keep(self) -> None:
-        """Connect again and again: at once if the last connection was a good one."""
-        loop = asyncio.get_running_loop()
-        pause = 0.0
+    async def _connect_forever(self) -> None:
+        """Connect again and again: at once if the last connection served for a while."""
+        backoff = 0.0
         while True:
-            begun = loop.time()
-            self._complain(await self._one_connection())
-            lasted = loop.time() - begun if self._served else 0.0
-            pause = 0.0 if lasted > _LONGEST else min(max(2 * pause, _FIRST), _LONGEST)
-            await asyncio.sleep(pause * uniform(0.75, 1.25))  # noqa: S311 - no secret
+            started_at = _now()
+            self._note_unavailable(await self._use_one_connection())
+            served = _now() - started_at if self._has_served else 0.0
+            if served > _MAX_BACKOFF_SECONDS:
+                backoff = 0.0
+            else:
+                backoff = min(max(2 * backoff, _MIN_BACKOFF_SECONDS), _MAX_BACKOFF_SECONDS)
+            await asyncio.sleep(backoff * uniform(0.75, 1.25))  # noqa: S311 - no secret
 
-    async def _one_connection(self) -> str:
-        """Serve every call over a new connection until it is lost; return why it was."""
-        self._served = False
+    async def _use_one_connection(self) -> str:
+        """Serve all calls over a new connection until it is closed; return the reason."""
+        self._has_served = False
         try:
             try:
-                return await self._connected()
-            except OwnedElsewhere as elsewhere:
-                self._route.follow(elsewhere.owner, elsewhere.nodes)
-                return await self._connected()
-        except Exception as error:  # noqa: BLE001 - whatever it was, it heals by itself
-            if not self._served:
-                self._route.go_on()
-            self.unusable = str(error) if isinstance(error, UnusableServer) else None
+                return await self._connect_and_serve()
+            except SlotMoved as moved:
+                self._selection.prefer(moved.owner, moved.nodes)
+                return await self._connect_and_serve()
+        except Exception as error:  # noqa: BLE001 - the next attempt heals every error
+            if not self._has_served:
+                self._selection.advance()
+            self.unusable_reason = str(error) if isinstance(error, UnusableServer) else None
             return str(error) or type(error).__name__
         finally:
-            self._tried.set()
+            self._attempted.set()
 
-    async def _connected(self) -> str:
-        connection = self.new_connection()
+    async def _connect_and_serve(self) -> str:
+        dedicated = self.new_connection()
         try:
-            async with asyncio.timeout(_CONNECT):
-                await connection.open()
-            return await self._serve(MultiplexedConnection(connection, self._at_most))
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                await dedicated.open()
+            return await self._serve(MultiplexedConnection(dedicated, self._timeout_seconds))
         finally:
-            await connection.close()
+            await dedicated.close()
 
-    async def _serve(self, wire: MultiplexedConnection) -> str:
-        host, _ = self._route.address or self._connections.home
+    async def _serve(self, connection: MultiplexedConnection) -> str:
+        host, _ = self._selection.current or self._connections.default_address
+        database, timeout_seconds = self._connections.database, self._timeout_seconds
         try:
-            nodes = await find_place(
-                wire, self._connections.database, self.cache_keys.generation, host, self._at_most
+            nodes = await select_database(
+                connection, database, self.key_prefix, host, timeout_seconds
             )
-            self._route.follow(self._route.address, nodes)
-            await self._greet(wire, self._at_most)
-            self._wire, self._served, self.unusable, self.reason = wire, True, None, None
-            self._tried.set()
-            self._rejoice()
-            return await self._watch(wire)
+            self._selection.prefer(self._selection.current, nodes)
+            await self._shake_hands(connection, timeout_seconds)
+            self._connection, self._has_served, self.unusable_reason = connection, True, None
+            self._note_available()
+            return await self._watch(connection)
         finally:
-            self._wire = None
-            self._is_trusted.set()
-            wire.lose("the link is closed")
+            self._connection = None
+            self._is_fresh.set()
+            connection.close("the client is closed")
 
-    async def _watch(self, wire: MultiplexedConnection) -> str:
-        """Return when the wire is lost; while it is used, see every second that the server is
-        still the same.
+    async def _watch(self, connection: MultiplexedConnection) -> str:
+        """Repeat the handshake every second while the connection is used, until it is closed.
 
-        So a server that has become a replica is left. After a rest, the next call waits until the
-        server was greeted.
+        So a server that has become a replica is left. After an idle time, the next call waits for
+        the handshake.
         """
-        wire.when_lost(self._woken.set)
-        while not wire.is_lost:
+        connection.on_close(self._woken.set)
+        while not connection.is_closed:
             self._woken.clear()
             try:
-                async with asyncio.timeout(_REST_SECONDS):
+                async with asyncio.timeout(_IDLE_SECONDS):
                     await self._woken.wait()
             except TimeoutError:
-                await wire.ask(("PING",), _GREETING_SECONDS)
+                await connection.submit(("PING",), _HANDSHAKE_TIMEOUT_SECONDS)
                 continue
-            if not wire.is_lost:
-                is_awaited = not self._is_trusted.is_set()
-                await self._greet(wire, self._at_most if is_awaited else _GREETING_SECONDS)
-        return await wire.lost()
+            if not connection.is_closed:
+                is_awaited = not self._is_fresh.is_set()
+                await self._shake_hands(
+                    connection, self._timeout_seconds if is_awaited else _HANDSHAKE_TIMEOUT_SECONDS
+                )
+        return await connection.wait_closed()
 
-    async def _greet(self, wire: MultiplexedConnection, at_most: float) -> None:
-        self.server = await greet(wire, self.cache_keys, at_most)
-        self._greeted_at = asyncio.get_running_loop().time()
-        self._is_trusted.set()
+    async def _shake_hands(self, connection: MultiplexedConnection, timeout_seconds: float) -> None:
+        server_id = await identify_server(connection, timeout_seconds)
+        await self._on_handshake(lambda *args: connection.submit(args, timeout_seconds), server_id)
+        self._handshake_at = _now()
+        self._is_fresh.set()
 
-    def _complain(self, reason: str) -> None:
-        self.reason = reason
-        if not self._complained:
+    def _note_unavailable(self, reason: str) -> None:
+        self.unavailable_reason = reason
+        if not self._has_warned:
             logger.warning("Redis is out of reach: %s", reason)
-        self._complained = True
+        self._has_warned = True
 
-    def _rejoice(self) -> None:
-        if self._complained:
+    def _note_available(self) -> None:
+        self.unavailable_reason = None
+        self._attempted.set()
+        if self._has_warned:
             logger.warning("Redis is in reach again")
-        self._complained = False
+        self._has_warned = False
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Connections to Redis, as redis-py opens them: URL, TLS and password are its part."""
+"""Connections that redis-py opens; it handles URL, TLS and authentication."""
 
 import asyncio
 import socket
@@ -8,18 +8,22 @@ from typing import Any, Final, Protocol, TypeAlias
 from redis.asyncio import ConnectionPool
 
 from libraries.asyncio_tools.cancellation import resolve_host
-from libraries.redis_client.errors import RedisUnavailable, errors_as_ours
+from libraries.redis_client.errors import RedisUnavailable, translated_errors
 
 #: A host and its port.
 Address: TypeAlias = tuple[str, int]
 
-#: A peer that is gone is noticed after so long: when a connection rests, and when it is used.
-_KEEPALIVE_SECONDS: Final = 1
-_KEEPALIVE_PROBES: Final = 2
-_UNACKNOWLEDGED_MS: Final = 2_000
+#: TCP options with which the kernel notices a lost peer: on an idle connection by keepalive
+#: probes, on a used one by unacknowledged data (milliseconds).
+_TCP_OPTIONS: Final = {
+    "TCP_KEEPIDLE": 1,
+    "TCP_KEEPINTVL": 1,
+    "TCP_KEEPCNT": 2,
+    "TCP_USER_TIMEOUT": 2_000,
+}
 
 
-class _RawConnection(Protocol):
+class _RedisPyConnection(Protocol):
     """The used part of redis-py's connection, which publishes no types for it."""
 
     #: The stream that it writes to; None before it is connected.
@@ -31,75 +35,75 @@ class _RawConnection(Protocol):
     async def disconnect(self, *, nowait: bool) -> None:
         """Close the socket."""
 
-    async def send_command(self, *words: str) -> None:
+    async def send_command(self, *args: str) -> None:
         """Write one command."""
 
     async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - redis's
-        """The next answer; with a timeout, None if none comes in time."""
+        """Return the next reply; with a timeout, None if none arrives in time."""
 
 
-class Connection:
-    """One connection, without timeouts while it waits.
+class DedicatedConnection:
+    """One connection for one caller, without timeouts of its own.
 
     Raises:
-        RedisUnavailable: from every method but `close`, whatever was wrong.
+        RedisUnavailable: from every method except `close`, for every error.
     """
 
-    def __init__(self, raw: _RawConnection) -> None:
-        self._raw = raw
+    def __init__(self, redis_py: _RedisPyConnection) -> None:
+        self._redis_py = redis_py
 
     async def open(self) -> None:
         """Connect and authenticate."""
-        with errors_as_ours():
-            await self._raw.connect()
+        with translated_errors():
+            await self._redis_py.connect()
 
     async def close(self) -> None:
-        """Close the socket; there is nothing to be done about an error."""
+        """Close the socket, and ignore errors: nothing is left to do about them."""
         with suppress(Exception):
-            await self._raw.disconnect(nowait=True)
+            await self._redis_py.disconnect(nowait=True)
 
-    async def send(self, *words: str) -> None:
+    async def send(self, *args: str) -> None:
         """Send a command."""
-        with errors_as_ours():
-            await self._raw.send_command(*words)
+        with translated_errors():
+            await self._redis_py.send_command(*args)
 
-    async def receive(self, within_seconds: float | None = None) -> Any:
-        """Return the next answer; None if there is none in time."""
-        with errors_as_ours():
-            return await self._raw.read_response(timeout=within_seconds)
+    async def receive(self, timeout_seconds: float | None = None) -> Any:
+        """Return the next reply, or None if none arrives in time."""
+        with translated_errors():
+            return await self._redis_py.read_response(timeout=timeout_seconds)
 
     @property
     def transport(self) -> asyncio.Transport:
         """The transport of the open connection."""
-        writer = self._raw._writer  # noqa: SLF001 - redis-py has no public name for it
+        writer = self._redis_py._writer  # noqa: SLF001 - redis-py has no public name for it
         if writer is None:
             raise RedisUnavailable("there is no connection")
         return writer.transport  # type: ignore[return-value]  # typeshed has its base class
 
 
-class Connections:
+class ConnectionFactory:
     """Makes connections to the server of a URL, or to another one with the same credentials.
 
-    `database` is the URL's, and not selected yet: whether that can be is for the server to say.
+    Connections start in database 0; the handshake selects the URL's `database`.
 
     Raises:
         ValueError: redis-py does not understand the URL.
     """
 
-    def __init__(self, url: str, connect_seconds: float) -> None:
+    def __init__(self, url: str, connect_timeout_seconds: float) -> None:
         self._pool = ConnectionPool.from_url(url)
-        self._kind = _resolving(self._pool.connection_class)
+        self._class = _resolving(self._pool.connection_class)
         arguments: dict[str, Any] = self._pool.connection_kwargs
         self.database = int(arguments.get("db") or 0)
         arguments.update(
             db=0,
-            # Waiting is bounded by the callers, and an idle connection waits for ever.
+            # The callers bound their waits; an idle connection waits without a bound.
             socket_timeout=None,
-            socket_connect_timeout=connect_seconds,
+            socket_connect_timeout=connect_timeout_seconds,
             socket_keepalive=True,
-            socket_keepalive_options=_keepalive(),
+            socket_keepalive_options=keepalive_options(),
             decode_responses=False,
-            # What the newer protocol adds costs more round trips for each connection.
+            # RESP3 and CLIENT SETINFO cost more round trips for each connection.
             protocol=2,
             driver_info=None,
         )
@@ -109,22 +113,22 @@ class Connections:
             raise ValueError(f"the URL has an option that redis does not know: {error}") from None
 
     @property
-    def home(self) -> Address:
+    def default_address(self) -> Address:
         """The URL's host and port."""
         arguments = self._pool.connection_kwargs
         return arguments.get("host", "localhost"), int(arguments.get("port", 6379))
 
-    def new(self, address: Address | None = None) -> Connection:
+    def new(self, address: Address | None = None) -> DedicatedConnection:
         """Return a connection to an address, or to the URL's; it is not open yet."""
-        host, port = address or self.home
+        host, port = address or self.default_address
         arguments = {**self._pool.connection_kwargs, "host": host, "port": port}
-        return Connection(self._kind(**arguments))
+        return DedicatedConnection(self._class(**arguments))
 
 
-def _resolving(kind: type[Any]) -> type[Any]:
-    """Return a class of connections that resolve their host's name themselves."""
+def _resolving(base: type[Any]) -> type[Any]:
+    """Return a class of redis-py connections that resolve their host's name themselves."""
 
-    class Resolving(kind):  # type: ignore[misc]  # plain or TLS, as the URL says
+    class Resolving(base):  # type: ignore[misc]  # plain or TLS, depending on the URL
         async def _connect(self) -> None:
             async with asyncio.timeout(self.socket_connect_timeout):
                 await resolve_host(self.host, int(self.port))
@@ -133,12 +137,10 @@ def _resolving(kind: type[Any]) -> type[Any]:
     return Resolving
 
 
-def _keepalive() -> dict[int, int]:
-    """Return the socket options of TCP, as far as this system has them."""
-    wanted = {
-        "TCP_KEEPIDLE": _KEEPALIVE_SECONDS,
-        "TCP_KEEPINTVL": _KEEPALIVE_SECONDS,
-        "TCP_KEEPCNT": _KEEPALIVE_PROBES,
-        "TCP_USER_TIMEOUT": _UNACKNOWLEDGED_MS,
+def keepalive_options() -> dict[int, int]:
+    """Return the TCP options for lost peers, as far as this system has them."""
+    return {
+        getattr(socket, name): value
+        for name, value in _TCP_OPTIONS.items()
+        if hasattr(socket, name)
     }
-    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}

@@ -1,22 +1,23 @@
-"""The one error of this adapter, and the one place that makes it of others."""
+"""The error of this library, and the one place that translates other errors to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class RedisUnavailable(Exception):
-    """Redis did not do as requested: it is away, too slow, or refuses."""
+    """Redis is unreachable, answers too late, or refuses a command."""
 
 
 class UnusableServer(RedisUnavailable):
-    """The server cannot be used with these settings, however long one waits; why."""
+    """The server cannot be used with this URL; another attempt cannot help."""
 
 
 @contextmanager
-def errors_as_ours() -> Iterator[None]:
-    """Raise whatever redis-py or the event loop raises as the one error of this adapter.
+def translated_errors() -> Iterator[None]:
+    """Translate every error of redis-py or of the event loop to `RedisUnavailable`.
 
-    There is no list of their classes: uvloop, for one, raises RuntimeError for a closed transport.
+    There is no list of their classes: uvloop, for example, raises RuntimeError for a closed
+    transport.
 
     Raises:
         RedisUnavailable: with the reason.

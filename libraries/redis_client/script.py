@@ -3,65 +3,48 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from hashlib import sha1
-from typing import Any, Protocol
+from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from libraries.redis_client.multiplexed_connection import Word
-
-
-class Sender(Protocol):
-    """Sends commands: the link."""
-
-    async def call(self, *words: Word) -> Any:
-        """Return the answer to a command."""
-
-    def begin(self, *words: Word) -> Awaitable[Any]:
-        """As `call`; the command is on its way when this returns."""
-
-    def ask(self, *words: Word) -> "asyncio.Future[Any] | None":
-        """Send a command, and wait for nothing; None while Redis is away."""
-
-    def tell(self, *words: Word) -> None:
-        """Send a command without waiting for its answer."""
+from libraries.redis_client.client import RedisClient
+from libraries.redis_client.multiplexed_connection import Arg
 
 
 class Script:
-    """A Lua script, sent by its digest; a server that has forgotten it is told it again."""
+    """A Lua script, sent by its digest, and in full if it is not loaded."""
 
-    def __init__(self, link: Sender, source: str) -> None:
-        self._link = link
+    def __init__(self, client: RedisClient, source: str) -> None:
+        self._client = client
         self._source = source
         self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, keys: Sequence[Word], *arguments: Word) -> Any:
-        """Return the result of the script.
+    async def __call__(self, keys: Sequence[Arg], *args: Arg) -> Any:
+        """Run the script, and return its result.
 
         Raises:
-            RedisUnavailable: nothing, in time.
+            RedisUnavailable: no reply in time, or an error reply.
         """
-        return await self.begin(keys, *arguments)
+        return await self.submit(keys, *args)
 
-    def begin(self, keys: Sequence[Word], *arguments: Word) -> Awaitable[Any]:
-        """The same, on its way when this returns; to be awaited."""
-        asked = self._link.begin("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        return self._result(asked, keys, arguments)
+    def submit(self, keys: Sequence[Arg], *args: Arg) -> Awaitable[Any]:
+        """Send the script at once, and return its result as an awaitable; it must be awaited."""
+        reply = self._client.submit("EVALSHA", self._digest, len(keys), *keys, *args)
+        return self._result(reply, keys, args)
 
-    async def _result(
-        self, asked: Awaitable[Any], keys: Sequence[Word], arguments: Sequence[Word]
-    ) -> Any:
+    async def _result(self, reply: Awaitable[Any], keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
         try:
-            return await asked
+            return await reply
         except NoScriptError:
-            return await self._link.call("EVAL", self._source, len(keys), *keys, *arguments)
+            return await self._client.execute("EVAL", self._source, len(keys), *keys, *args)
 
-    def tell(self, keys: Sequence[Word], *arguments: Word) -> None:
-        """Run it, and wait for nothing; while Redis is away, nothing happens."""
+    def send(self, keys: Sequence[Arg], *args: Arg) -> None:
+        """Send the script, and ignore its result; while Redis is unavailable, do nothing."""
 
-        def heard(answer: asyncio.Future[Any]) -> None:
-            if isinstance(answer.exception(), NoScriptError):
-                self._link.tell("EVAL", self._source, len(keys), *keys, *arguments)
+        def send_source(reply: asyncio.Future[Any]) -> None:
+            if isinstance(reply.exception(), NoScriptError):
+                self._client.send("EVAL", self._source, len(keys), *keys, *args)
 
-        answer = self._link.ask("EVALSHA", self._digest, len(keys), *keys, *arguments)
-        if answer is not None:
-            answer.add_done_callback(heard)
+        reply = self._client.try_submit("EVALSHA", self._digest, len(keys), *keys, *args)
+        if reply is not None:
+            reply.add_done_callback(send_source)

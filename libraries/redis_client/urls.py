@@ -1,7 +1,7 @@
-"""URLs of Redis: which parameters work, and with which values.
+"""Validation of Redis URLs and of their parameters.
 
-redis-py takes every argument of its connections from a URL, drops a database that is no number, and
-looks at files only when it connects. A parameter that has no effect here is refused.
+redis-py accepts every argument of its connections in a URL, ignores a database that is not a
+number, and opens files only when it connects. A parameter that has no effect here is refused.
 """
 
 import re
@@ -17,12 +17,12 @@ _SHAPE: Final = "must be redis://user:password@host:6379/0 or rediss://…"
 _Check = Callable[[str], object]
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Check a URL, and the files that it names.
 
     Raises:
-        ValueError: it is none of Redis, or a parameter is unknown, wrong or without effect. It
-            names every such parameter, and no password.
+        ValueError: it is no URL of Redis, or parameters are unknown, invalid or without effect.
+            The message names each of them, and no password.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in {"redis", "rediss"} or not rest:
@@ -74,9 +74,9 @@ def _check_pair(given: Mapping[str, str]) -> None:
         raise ValueError("ssl_certfile and ssl_keyfile are no certificate with its key") from None
 
 
-def _refuse(why: str) -> _Check:
+def _refuse(reason: str) -> _Check:
     def check(_: str) -> None:
-        raise ValueError(why)
+        raise ValueError(reason)
 
     return check
 

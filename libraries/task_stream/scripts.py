@@ -1,11 +1,12 @@
-"""The steps of the task queue that must be whole or not at all, in Lua.
+"""The atomic steps of the task queue, in Lua.
 
-Times are the server's own, in milliseconds: one clock for all processes. Nothing here has a time
-to live, since a policy such as `volatile-ttl` would evict the first what is about to expire.
+Times are the server's own, in milliseconds: one clock for all processes. No key has a time to
+live, because a policy such as `volatile-ttl` would evict it first.
 
 `known` is a hash from a task's id to its place: `s` and the id of its entry in the stream, or `d`
-and its payload while it is in `delayed`, a sorted set of ids by the time when they are due. It is
-an index and never believed alone: the stream may have been trimmed, evicted or flushed without it.
+and its payload while it is in `delayed`, a sorted set of ids by the time when they are due. The
+hash is only an index, and each place is checked: the stream may have been trimmed, evicted or
+flushed without it.
 """
 
 from enum import IntEnum
@@ -21,7 +22,7 @@ class Added(IntEnum):
 
 
 #: KEYS of every script: stream, delayed, known, workers.
-_PLACES: Final = """
+_KEYS: Final = """
 local stream, delayed, known, workers = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -54,9 +55,9 @@ local function put(id, payload, delay)
 end
 """
 
-#: ARGV longest, id, payload, delay. An `Added`.
+#: ARGV max tasks, id, payload, delay. An `Added`.
 ADD: Final = (
-    _PLACES
+    _KEYS
     + """
 if is_queued(ARGV[2]) then
   return 2
@@ -70,7 +71,7 @@ return 1
 
 #: ARGV group, entry, id, payload or nothing, delay.
 SETTLE: Final = (
-    _PLACES
+    _KEYS
     + """
 if redis.call('XACK', stream, ARGV[1], ARGV[2]) == 0 then
   return 0
@@ -86,8 +87,8 @@ return 1
 """
 )
 
-_BURY: Final = """
-local function bury(group, worker)
+_RECLAIM: Final = """
+local function reclaim(group, worker)
   repeat
     local held = redis.call('XPENDING', stream, group, '-', '+', 100, worker)
     for _, pending in ipairs(held) do
@@ -106,13 +107,13 @@ local function bury(group, worker)
 end
 """
 
-#: ARGV group, this worker, dead after, whether to bury. The number of tasks in the queue.
+#: ARGV group, this worker, dead after, whether to reclaim. The number of tasks in the queue.
 #:
-#: A worker at rest gives no sign of life. A worker is dead if it holds tasks, and has neither read
-#: nor given a sign of life for too long; the name of one that holds nothing is kept for a while.
-TICK: Final = (
-    _PLACES
-    + _BURY
+#: An idle worker sends no heartbeat. A worker is dead if it holds tasks, and has neither read nor
+#: sent a heartbeat for too long; the name of one that holds nothing is kept ten times as long.
+HEARTBEAT: Final = (
+    _KEYS
+    + _RECLAIM
     + """
 redis.call('ZADD', workers, now, ARGV[2])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 100)) do
@@ -130,7 +131,7 @@ for _, member in ipairs(members) do
   if silent > (held > 0 and 1 or 10) * ARGV[3] then
     local seen = redis.call('ZSCORE', workers, name)
     if not seen or tonumber(seen) < dead_since then
-      bury(ARGV[1], name)
+      reclaim(ARGV[1], name)
       redis.call('ZREM', workers, name)
     end
   end
@@ -138,7 +139,7 @@ end
 
 local queued = redis.call('XLEN', stream) + redis.call('ZCARD', delayed)
 if queued == 0 then
-  redis.call('DEL', known) -- an index of nothing: the tasks were lost without it
+  redis.call('DEL', known) -- the queue was lost without its index
 end
 return queued
 """
@@ -146,10 +147,10 @@ return queued
 
 #: ARGV group, this worker.
 LEAVE: Final = (
-    _PLACES
-    + _BURY
+    _KEYS
+    + _RECLAIM
     + """
-bury(ARGV[1], ARGV[2])
+reclaim(ARGV[1], ARGV[2])
 redis.call('ZREM', workers, ARGV[2])
 """
 )

@@ -1,4 +1,4 @@
-"""The task queue as Redis sees it: a stream, a set of delayed tasks, a register of workers."""
+"""The keys of the task queue: a stream, a set of delayed tasks, a register of workers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,156 +8,159 @@ from typing import Any, Final
 from redis.commands.core import AsyncScript
 from redis.exceptions import ResponseError
 
-from libraries.task_stream import redis_server as server
-from libraries.task_stream.redis_server import QueueServer, errors_as_ours
-from libraries.task_stream.scripts import ADD, LEAVE, SETTLE, TICK, Added
+from libraries.redis_client.errors import translated_errors
+from libraries.task_stream import connections
+from libraries.task_stream.connections import QueueConnections
+from libraries.task_stream.scripts import ADD, HEARTBEAT, LEAVE, SETTLE, Added
 
-#: All workers share the work.
+#: The consumer group of all workers.
 _GROUP: Final = "workers"
 #: The fields of an entry.
 _TASK, _ID = b"task", b"id"
-#: Seconds that a read waits for a task: while there are tasks, and at rest. The next task ends it.
+#: Seconds that a read waits for a task: while there are tasks, and when idle. A task ends the wait.
 _BLOCK_SECONDS: Final = 1.0
-_BLOCK_AT_REST_SECONDS: Final = 5.0
+_IDLE_BLOCK_SECONDS: Final = 5.0
 #: The keys beside the stream, in the order of the scripts; and the place of the index.
 _KINDS: Final = ("delayed", "known", "workers")
 _KNOWN: Final = 2
-#: Tasks that one read takes at most; those of a worker that is full wait for it alone.
-_AT_A_TIME: Final = 8
+#: Tasks that one read returns at most. A full worker delays the tasks that it has read.
+_READ_COUNT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the stream: a task, or something foreign, or nothing any more."""
+    """An entry of the stream: a task, a foreign entry, or a deleted one, which has no fields."""
 
     id: str
     fields: Mapping[bytes, bytes]
 
     @property
     def payload(self) -> bytes:
-        """The task; if there is none, a description of the entry."""
+        """The task, or a description of the entry if it is not one."""
         return self.fields.get(_TASK) or repr(self.fields).encode()
 
     @property
     def task_id(self) -> str:
-        """The task's id; an entry that was not written by us has its own."""
+        """The task's id; a foreign entry has its entry's."""
         return self.fields.get(_ID, self.id.encode()).decode(errors="replace")
 
 
 class TaskStream:
-    """One process's access to the queue, and its membership in it once it reads.
+    """The queue as one process uses it; the first read makes the process a worker.
 
-    A delivered task stays in the stream until it is settled. A worker shows every now and then
-    that it lives; the other workers put back the tasks of a dead one. All keys share a hash tag,
-    so that they are in one slot of a Redis Cluster.
+    A delivered task stays in the stream until it is settled. A worker sends heartbeats; the other
+    workers reclaim the tasks of a dead one. All keys share a hash tag, so that they are in one
+    slot of a Redis Cluster.
 
     Raises:
-        QueueUnavailable: from every method, whatever was wrong.
+        RedisUnavailable: from every method, for every error.
     """
 
-    def __init__(self, url: str, prefix: str, worker: str, longest: int, dead_after: float) -> None:
-        self._server = QueueServer(url)
-        # A blocking read has a connection of its own, with a deadline of its own.
-        self._reading = QueueServer(url, blocks=True)
+    def __init__(
+        self, url: str, prefix: str, worker: str, max_tasks: int, dead_after_seconds: float
+    ) -> None:
+        self._connections = QueueConnections(url)
+        # A blocking read has a connection of its own, with a timeout of its own.
+        self._reading = QueueConnections(url, blocks=True)
         self._keys = keys_of_queue(prefix)
         self._stream = self._keys[0]
         self._worker = worker
-        self._longest = longest
-        self._dead_after = round(dead_after * 1000)
+        self._max_tasks = max_tasks
+        self._dead_after_ms = _ms(dead_after_seconds)
         self._scripts: dict[str, AsyncScript] = {}
-        #: Where the next read begins; None before this worker has joined.
+        #: The entry behind which the next read begins; None before this worker has joined.
         self._next: str | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        with errors_as_ours():
+        with translated_errors():
             await self._reading.close()
-            await self._server.close()
+            await self._connections.close()
 
-    async def add(self, task_id: str, payload: bytes, delay: float = 0) -> Added:
-        """Add a task that is due after `delay` seconds, unless it is in the queue already."""
-        return Added(await self._run(ADD, self._longest, task_id, payload, _ms(delay)))
+    async def add(self, task_id: str, payload: bytes, delay_seconds: float = 0) -> Added:
+        """Add a task that is due after `delay_seconds`, unless it is in the queue already."""
+        arguments = self._max_tasks, task_id, payload, _ms(delay_seconds)
+        return Added(await self._run(ADD, *arguments))
 
-    async def read(self, *, at_rest: bool = False) -> Sequence[Entry]:
-        """Return the next tasks, or none after a while, which is longer `at_rest`.
+    async def read(self, *, is_idle: bool = False) -> Sequence[Entry]:
+        """Return the next tasks, or none after a while, which is longer if `is_idle`.
 
-        After a disturbance (a flushed Redis has lost the group, too) this worker joins again, and
-        every task that was delivered to it and not settled comes again.
+        After an error this worker joins again, because a flushed Redis has lost the group. Every
+        task that was delivered to it and not settled is returned again.
         """
         try:
             if self._next is None:
                 await self._join()
                 self._next = "0"
-            return await self._read(
-                self._next, _BLOCK_AT_REST_SECONDS if at_rest else _BLOCK_SECONDS
-            )
+            return await self._read(self._next, _IDLE_BLOCK_SECONDS if is_idle else _BLOCK_SECONDS)
         except BaseException:
             self.reread()
             raise
 
     def reread(self) -> None:
-        """Let the next read begin with the tasks that were delivered and not settled."""
+        """Start the next read with the tasks that were delivered and not settled."""
         self._next = None
 
     async def _join(self) -> None:
-        await self.tick(bury=False)
-        with errors_as_ours():
-            client = await self._server.client()
+        await self.heartbeat(reclaim=False)
+        with translated_errors():
+            client = await self._connections.client()
             try:
-                # From the beginning: what came before the group was made is work all the same.
+                # From the beginning: tasks may have been added before the group was made.
                 await client.xgroup_create(self._stream, _GROUP, id="0", mkstream=True)
             except ResponseError as refusal:
                 if not str(refusal).startswith("BUSYGROUP"):
                     raise
 
-    async def _read(self, begin: str, block_seconds: float) -> Sequence[Entry]:
-        is_news = begin == ">"
-        with errors_as_ours():
-            async with asyncio.timeout(block_seconds + server.ANSWER_SECONDS):
+    async def _read(self, start: str, block_seconds: float) -> Sequence[Entry]:
+        is_new = start == ">"
+        with translated_errors():
+            async with asyncio.timeout(block_seconds + connections.ANSWER_SECONDS):
                 client = await self._reading.client()
                 answer: Any = await client.xreadgroup(
                     _GROUP,
                     self._worker,
-                    {self._stream: begin},
-                    count=_AT_A_TIME,
-                    block=_ms(block_seconds) if is_news else None,
+                    {self._stream: start},
+                    count=_READ_COUNT,
+                    block=_ms(block_seconds) if is_new else None,
                 )
             entries = [_entry(*each) for _, found in answer or () for each in found]
-        if not is_news:
+        if not is_new:
             self._next = entries[-1].id if entries else ">"
         return entries
 
     async def settle(
-        self, entry_id: str, task_id: str, payload: bytes = b"", delay: float = 0
+        self, entry_id: str, task_id: str, payload: bytes = b"", delay_seconds: float = 0
     ) -> None:
-        """Take a task out of the queue; with a payload, put that in its place, due after `delay`.
+        """Delete a task; with a payload, put that in its place, due after `delay_seconds`.
 
-        If this worker does not hold the task any more, nothing changes.
+        Do nothing if this worker does not hold the task any more.
         """
-        await self._run(SETTLE, _GROUP, entry_id, task_id, payload, _ms(delay))
+        await self._run(SETTLE, _GROUP, entry_id, task_id, payload, _ms(delay_seconds))
 
-    async def tick(self, *, bury: bool) -> int:
-        """Show that this worker lives, and move due tasks to the stream.
+    async def heartbeat(self, *, reclaim: bool) -> int:
+        """Record that this worker is alive, and move due tasks to the stream.
 
-        `bury`: put back the tasks of dead workers, and forget these. Return the number of tasks
-        that wait, run or are delayed.
+        `reclaim`: also put back the tasks of dead workers, and remove these from the register.
+        Return the number of tasks that wait, run or are delayed.
         """
-        return int(await self._run(TICK, _GROUP, self._worker, self._dead_after, int(bury)))
+        arguments = _GROUP, self._worker, self._dead_after_ms, int(reclaim)
+        return int(await self._run(HEARTBEAT, *arguments))
 
     async def is_empty(self) -> bool:
-        """Return whether the index knows no task: one command, for a worker at rest."""
-        with errors_as_ours():
-            client = await self._server.client()
+        """Return whether the index is empty: one cheap command, for an idle worker."""
+        with translated_errors():
+            client = await self._connections.client()
             known: Any = await client.exists(self._keys[_KNOWN])
         return not known
 
     async def leave(self) -> None:
-        """Put back the tasks that this worker holds, and forget it."""
+        """Put back the tasks that this worker holds, and remove it from the register."""
         await self._run(LEAVE, _GROUP, self._worker)
 
     async def _run(self, source: str, *arguments: str | int | bytes) -> Any:
-        with errors_as_ours():
-            client = await self._server.client()
+        with translated_errors():
+            client = await self._connections.client()
             if source not in self._scripts:
                 self._scripts[source] = client.register_script(source)
             return await self._scripts[source](self._keys, arguments)

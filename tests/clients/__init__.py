@@ -1,1 +1,1 @@
-"""Clients as users write them, each one file, and the test that runs them."""
+"""Clients in several languages, each in one file, and the test that runs them."""

@@ -1,4 +1,4 @@
-"""HTTP clients of several languages, as they come, walk the whole flow."""
+"""HTTP clients of several languages, used without adjustments, complete the whole flow."""
 
 import os
 import shutil
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import service  # noqa: F401 - a fixture
-from tests.e2e.service import ANSWER_WITHIN, Service
+from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, Service
 
 HERE = Path(__file__).parent
-#: What each prints: the step, the status, and what matters of the answer.
+#: The expected output: each step, its status and details of the response.
 FLOW = """\
 register 201
 token 200
@@ -30,12 +30,12 @@ CLIENTS = {
     "node": ["node", "with_fetch.mjs"],
     "go": ["go", "run", "with_net_http.go"],
 }
-#: What CI has: there, and under `make test-clients`, a missing tool is a failure.
+#: The clients that CI can run. In CI, and under `make test-clients`, a missing tool is a failure.
 IN_CI = {"requests", "java"}
 
 
 def command(name: str) -> list[str]:
-    """The client's command; without its tool, a skip that says so, or a failure."""
+    """Return the client's command. Skip or fail if its tool is missing."""
     words = CLIENTS[name]
     tool = "curl" if name == "curl" else words[0]
     if shutil.which(tool) is None:
@@ -46,7 +46,7 @@ def command(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_walks_the_whole_flow(
+def test_a_client_completes_the_whole_flow(
     name: str,
     service: Service,  # noqa: F811 - a fixture
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_client_walks_the_whole_flow(
         capture_output=True,
         text=True,
         check=False,
-        timeout=ANSWER_WITHIN,
+        timeout=ANSWER_TIMEOUT_SECONDS,
     )
     assert done.stdout == FLOW, done.stderr
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""The whole flow with requests: python with_requests.py http://localhost:8000"""
+"""The whole flow with requests: `python with_requests.py http://localhost:8000`."""
 
 import secrets
 import sys

@@ -1,4 +1,4 @@
-"""The stack of compose.yaml, really brought up: `make test-compose`. Not part of `make test`.
+"""Tests of the running stack of compose.yaml: `make test-compose`. Not part of `make test`.
 
-pytest finds `the_stack.py` where it is named, and nowhere else.
+pytest collects `stack_tests.py` only if the command names it.
 """

@@ -1,4 +1,4 @@
-"""A stack of compose.yaml under a name and on a port of its own, and what is asked of it."""
+"""A stack of compose.yaml with its own name and port."""
 
 import json
 import os
@@ -10,11 +10,13 @@ from uuid import uuid4
 from tests.servers.ports import HOST, Ports
 
 ROOT: Final = Path(__file__).parents[2]
-UP_WITHIN: Final = 1800
+UP_TIMEOUT_SECONDS: Final = 1800
 
 
 class Stack:
-    """`docker compose` for one project; `COMPOSE_FILE` may add files, such as how to build."""
+    """`docker compose` for one project. `COMPOSE_FILE` may add files, for example with build
+    options.
+    """
 
     def __init__(self) -> None:
         self._ports = Ports(1)
@@ -27,7 +29,7 @@ class Stack:
         }
 
     def compose(self, *words: str) -> str:
-        """What a command of Compose says; it has to succeed."""
+        """Run a command of Compose and return its output. Fail if the command fails."""
         done = subprocess.run(
             ["docker", "compose", *words],
             cwd=ROOT,
@@ -36,36 +38,36 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=UP_WITHIN,
+            timeout=UP_TIMEOUT_SECONDS,
         )
         assert done.returncode == 0, f"docker compose {' '.join(words)}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def up(self, *words: str) -> None:
-        """Bring it up, and wait until all of it is healthy."""
+        """Start the stack and wait until every container is healthy."""
         self.compose("up", "--detach", "--wait", *words)
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
-        """The running containers, as `docker compose ps` describes them."""
+        """Return the running containers as `docker compose ps` describes them."""
         listed = self.compose("ps", "--format", "json", *services)
         return [json.loads(line) for line in listed.splitlines()]
 
-    def inspected(self) -> str:
-        """Everything that the engine says of every container, those that ended too."""
+    def inspect(self) -> str:
+        """Return the engine's description of every container, including ended ones."""
         return docker("inspect", *self.compose("ps", "--all", "--quiet").split())
 
     def run(self, *command: str) -> str:
-        """What an `orders` command says."""
+        """Run an `orders` command and return its output."""
         return self.compose("exec", "-T", "api", "orders", *command)
 
     def down(self) -> None:
-        """Take it down, with all that it kept."""
+        """Stop the stack and delete its volumes."""
         self.compose("down", "--volumes", "--timeout", "20")
         self._ports.release()
 
 
 def docker(*words: str) -> str:
-    """What a command of Docker says; it has to succeed."""
+    """Run a command of Docker and return its output. Fail if the command fails."""
     done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

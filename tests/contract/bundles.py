@@ -1,4 +1,4 @@
-"""What a suite needs of an adapter beside its port."""
+"""Ports with the means that their suites need."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from application.ports.events import EventPublisher, EventSource
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 
-#: How long the caches of these suites keep an order, in seconds: so long that what really passes
-#: meanwhile is nothing.
+#: Seconds that the caches of these suites keep an order, so many that the real time of a test does
+#: not matter.
 TTL: Final = 3_600.0
 
 PassTime = Callable[[float], Awaitable[None]]
@@ -17,7 +17,7 @@ PassTime = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A cache that keeps orders for `TTL`, and its time."""
+    """A cache that keeps orders for `TTL`, and its clock."""
 
     orders: OrderCache
     pass_time: PassTime
@@ -25,7 +25,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """A limiter and its time."""
+    """A limiter and its clock."""
 
     limits: RateLimiter
     pass_time: PassTime
@@ -33,7 +33,7 @@ class Limiter:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A broker: where events go in, and how to listen to a topic from now on."""
+    """A broker: its publisher, and a function that subscribes to a topic."""
 
     publisher: EventPublisher
     listen: Callable[[str], Awaitable[EventSource]]

@@ -1,9 +1,10 @@
-"""Every adapter of every port: a new one is a line in one of these tables."""
+"""Every adapter of every port. To test a new adapter, add a line to one of these tables."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -15,13 +16,14 @@ from application.ports.events import EventSource, RelayWakeup
 from tests.contract.bundles import TTL, Bus, Cache, Limiter
 from tests.contract.kafka_bundle import published_to_kafka
 from tests.support.adapters import Adapters, memory_adapters
+from tests.support.messages import ENCODER
 from tests.support.postgres import postgres_adapters
 from tests.support.time import MovableClock
 
 
 @asynccontextmanager
 async def _stored_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    # The real time of day, as a real server would have.
+    # The real time, as on a real server.
     yield memory_adapters(MovableClock(datetime.now(UTC)))
 
 
@@ -39,10 +41,10 @@ async def _limited_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Limiter]
 
 @asynccontextmanager
 async def _published_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    bus = MemoryBus()
+    bus = MemoryBus(ENCODER)
 
     async def listen(topic: str) -> EventSource:
-        return bus.subscribe(topic)
+        return bus.subscribe(topic, uuid4().hex)
 
     yield Bus(bus, listen)
 
@@ -58,7 +60,7 @@ BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_
 
 @pytest.fixture(autouse=True)
 def _without_hurry(with_generous_deadlines: None) -> None:
-    """Every suite judges what is right, and none how fast."""
+    """Widen all deadlines: the suites test behaviour, not speed."""
 
 
 @pytest.fixture(params=STORAGES)

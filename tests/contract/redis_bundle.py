@@ -1,8 +1,7 @@
-"""Redis's adapters for the suites, each with a corner of the shared server to itself.
+"""The Redis adapters for the contract suites, each with a key prefix of its own.
 
-Waiting would take a minute, and a machine that is busy for a moment must change nothing. So time
-passes when a test says so: what is cached has so much less time to live, and the limiter's script
-reads another clock than the server's own.
+Real waits would take a minute, and depend on the load of the machine. So a test moves the time: the
+expiry of every key comes nearer, and the limiter's script reads a clock of the test.
 """
 
 from collections.abc import AsyncIterator
@@ -13,16 +12,15 @@ from uuid import uuid4
 import pytest
 
 from adapters.redis import limits
-from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.relay_wakeup import RedisRelayWakeup
 from application.ports.events import RelayWakeup
 from application.ports.limits import Limit, RateLimitResult
-from libraries.redis_client.client import RedisClient
+from libraries.redis_client.script import Script
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
-from tests.support.redis import linked
+from tests.support.redis import ServiceClient, connected
 from tests.support.time import MovableClock
 
 _AGE: Final = """
@@ -40,43 +38,43 @@ end
 _SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
-def linked_alone(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[RedisClient]:
-    """A link to the shared server, under a prefix of its own."""
+def client_of_test(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[ServiceClient]:
+    """Return a client of the shared server, with a key prefix of its own."""
     server: Shared = request.getfixturevalue("redis_server")
-    return linked(server.url, f"{uuid4().hex}:")
+    return connected(server.url, f"{uuid4().hex}:")
 
 
 @asynccontextmanager
 async def cached_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    async with linked_alone(request) as link:
-        yield Cache(RedisOrderCache(link, TTL), _ageing(link))
+    async with client_of_test(request) as client:
+        yield Cache(client.cache(TTL), _passing_time(client))
 
 
 @asynccontextmanager
 async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
-    async with linked_alone(request) as link:
+    async with client_of_test(request) as client:
         clock = MovableClock()
-        hand = link.key("clock")
+        clock_key = client.key("clock")
 
         async def pass_time(seconds: float) -> None:
             await clock.advance(seconds)
             now = clock.now()
-            await link.call("SET", f"{hand}:s", int(now.timestamp()))
-            await link.call("SET", f"{hand}:us", now.microsecond)
+            await client.execute("SET", f"{clock_key}:s", int(now.timestamp()))
+            await client.execute("SET", f"{clock_key}:us", now.microsecond)
 
         await pass_time(0)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("_TAKE", "_REFUND"):
+            for name in ("_HIT", "_REFUND"):
                 source: str = getattr(limits, name)
                 assert source.count(_SERVERS_CLOCK) == 1
-                ours = f"redis.call('MGET', '{hand}:s', '{hand}:us')"
+                ours = f"redis.call('MGET', '{clock_key}:s', '{clock_key}:us')"
                 patch.setattr(limits, name, source.replace(_SERVERS_CLOCK, ours))
-            limiter = RedisRateLimiter(link, otherwise=Nobody())
+            limiter = RedisRateLimiter(client, fallback=Unused())
         yield Limiter(limiter, pass_time)
 
 
-class Nobody:
-    """`RateLimiter` that is not to be asked: Redis is there."""
+class Unused:
+    """A fallback that must not be used: Redis is available."""
 
     async def hit(self, limit: Limit, key: str) -> RateLimitResult:
         raise AssertionError(f"Redis did not count {limit} of {key}")
@@ -85,42 +83,45 @@ class Nobody:
         raise AssertionError(f"Redis did not give back {limit} of {key}")
 
 
-class DistantBell:
-    """Rings in one process and is heard in another."""
+class DistantWakeup:
+    """Notifies in one process, and waits in another."""
 
     def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
         self.notify = here.notify
         self.wait = there.wait
-        self._rung = there._rung
+        self._notified = there._notified
 
 
 @asynccontextmanager
-async def bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as relay_wakeup:
+async def wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+    async with (
+        client_of_test(request) as client,
+        _listening(RedisRelayWakeup(client)) as relay_wakeup,
+    ):
         yield relay_wakeup
 
 
 @asynccontextmanager
-async def distant_bell_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with linked_alone(request) as link, _listening(RedisRelayWakeup(link)) as there:
-        yield DistantBell(RedisRelayWakeup(link), there)
+async def distant_wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
+    async with client_of_test(request) as client, _listening(RedisRelayWakeup(client)) as there:
+        yield DistantWakeup(RedisRelayWakeup(client), there)
 
 
 @asynccontextmanager
 async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelayWakeup]:
     try:
         assert await relay_wakeup.open(LONG)
-        # A subscription that came at the second attempt has rung, to be on the safe side.
+        # A subscription of a second attempt has notified, because one may have been missed.
         await relay_wakeup.wait(0)
         yield relay_wakeup
     finally:
         await relay_wakeup.close()
 
 
-def _ageing(link: RedisClient) -> PassTime:
-    age = link.script(_AGE)
+def _passing_time(client: ServiceClient) -> PassTime:
+    age = Script(client, _AGE)
 
     async def pass_time(seconds: float) -> None:
-        await age([], link.prefix, round(seconds * 1000))
+        await age([], client.key_prefix, round(seconds * 1000))
 
     return pass_time

@@ -4,11 +4,11 @@ from tests.support.adapters import Adapters
 from tests.support.orders import PAID, SHIPPED, STAFF, an_order_id
 
 
-async def test_an_order_that_nobody_placed_has_no_history(adapters: Adapters) -> None:
+async def test_a_missing_order_has_no_history(adapters: Adapters) -> None:
     assert await adapters.history.steps(an_order_id()) is None
 
 
-async def test_the_steps_come_oldest_first_with_who_why_and_when(adapters: Adapters) -> None:
+async def test_steps_come_oldest_first_with_actor_reason_and_time(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     placed = await place(adapters, owner)
     paid = await move(adapters, placed.record.id, PAID, by=STAFF)
@@ -20,7 +20,7 @@ async def test_the_steps_come_oldest_first_with_who_why_and_when(adapters: Adapt
     assert [step.reason for step in found[1]] == [None, "to PAID", "to SHIPPED"]
 
 
-async def test_processing_is_no_step(adapters: Adapters) -> None:
+async def test_processing_adds_no_step(adapters: Adapters) -> None:
     placed = await place(adapters)
     await process(adapters, placed.record.id)
     found = await adapters.history.steps(placed.record.id)
@@ -28,7 +28,7 @@ async def test_processing_is_no_step(adapters: Adapters) -> None:
     assert list(found[1]) == [placed.step]
 
 
-async def test_each_order_has_a_history_of_its_own(adapters: Adapters) -> None:
+async def test_each_order_has_its_own_history(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     one, other = [await place(adapters, owner) for _ in range(2)]
     await move(adapters, one.record.id, PAID)

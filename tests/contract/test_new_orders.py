@@ -33,47 +33,48 @@ async def assert_nothing_is_left_of(write: OrderWrite, adapters: Adapters) -> No
     assert write.event not in await waiting(adapters.outbox)
 
 
-async def test_a_new_order_is_there_when_add_returns(adapters: Adapters) -> None:
+async def test_a_new_order_is_stored_when_add_returns(adapters: Adapters) -> None:
     write = await place(adapters)
     assert await adapters.reader.find(write.record.id) == write.document
 
 
-async def test_a_new_order_has_taken_its_first_step(adapters: Adapters) -> None:
-    order = a_placed_order(await an_owner(adapters))
-    await adapters.new_orders.add(an_order_write(order))
+async def test_a_new_order_has_its_first_history_step(adapters: Adapters) -> None:
+    placed = a_placed_order(await an_owner(adapters))
+    await adapters.storage.add(an_order_write(placed))
+    order = placed.order
     found = await adapters.history.steps(order.id)
     assert found is not None
-    assert found[0] == order.state.owner
+    assert found[0] == order.owner
     assert list(found[1]) == [Step(1, None, PENDING, owner_of(order), None, NOW)]
 
 
-async def test_a_new_orders_event_waits_for_the_relay_as_it_was_written(
+async def test_the_event_of_a_new_order_waits_unchanged_for_the_relay(
     adapters: Adapters,
 ) -> None:
     write = await place(adapters)
     assert await waiting(adapters.outbox) == [write.event]
 
 
-async def test_an_owners_second_order_with_one_reference_is_refused_as_a_whole(
+async def test_an_owners_second_order_with_a_reference_is_rejected_completely(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
     first = await place(adapters, owner, reference="cart-1")
     second = a_write(owner, "cart-1")
     with pytest.raises(ReferenceTaken):
-        await adapters.new_orders.add(second)
+        await adapters.storage.add(second)
     await assert_nothing_is_left_of(second, adapters)
     assert await adapters.reader.find(first.record.id) == first.document
 
 
-async def test_a_refused_order_may_come_again_with_another_reference(adapters: Adapters) -> None:
+async def test_a_rejected_order_can_be_added_with_another_reference(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     await place(adapters, owner, reference="cart-1")
     refused = a_write(owner, "cart-1")
     with pytest.raises(ReferenceTaken):
-        await adapters.new_orders.add(refused)
+        await adapters.storage.add(refused)
     again = replace(refused, record=refused.record._replace(reference="cart-2"))
-    await adapters.new_orders.add(again)
+    await adapters.storage.add(again)
     assert await adapters.reader.revision(refused.record.id) == 1
 
 
@@ -89,7 +90,7 @@ async def test_references_differ_by_case_and_by_a_space(adapters: Adapters) -> N
         await place(adapters, owner, reference=reference)
 
 
-async def test_orders_without_a_reference_do_not_get_in_each_others_way(
+async def test_orders_without_a_reference_do_not_conflict(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -97,13 +98,13 @@ async def test_orders_without_a_reference_do_not_get_in_each_others_way(
         await place(adapters, owner)
 
 
-async def test_of_orders_that_come_at_once_with_one_reference_exactly_one_is_stored(
+async def test_one_of_many_concurrent_orders_with_a_reference_is_stored(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
     writes = [a_write(owner, "cart-1") for _ in range(10)]
     answers = await asyncio.gather(
-        *(adapters.new_orders.add(write) for write in writes), return_exceptions=True
+        *(adapters.storage.add(write) for write in writes), return_exceptions=True
     )
     assert answers.count(None) == 1
     assert sum(isinstance(answer, ReferenceTaken) for answer in answers) == 9
@@ -111,7 +112,7 @@ async def test_of_orders_that_come_at_once_with_one_reference_exactly_one_is_sto
     assert list(stored) == [writes[answers.index(None)].record.id]
 
 
-async def test_a_refused_order_takes_none_with_it_that_came_at_the_same_time(
+async def test_a_rejected_order_does_not_affect_concurrent_orders(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -120,7 +121,7 @@ async def test_a_refused_order_takes_none_with_it_that_came_at_the_same_time(
 
     async def added(write: OrderWrite) -> bool:
         try:
-            await adapters.new_orders.add(write)
+            await adapters.storage.add(write)
         except ReferenceTaken:
             return False
         return True
@@ -151,18 +152,16 @@ DINARS = OrderLines(
 
 
 @pytest.mark.parametrize("lines", [AWKWARD, BY_THE_HUNDRED, YEN, DINARS])
-async def test_what_was_ordered_comes_back_byte_for_byte(
-    adapters: Adapters, lines: OrderLines
-) -> None:
-    order = a_placed_order(await an_owner(adapters), reference="\u00e9 \\ '", lines=lines)
-    write = an_order_write(order)
-    await adapters.new_orders.add(write)
-    assert await adapters.reader.find(order.id) == write.document
-    assert (await order_in(adapters, order.id)).state == order.state
+async def test_lines_come_back_byte_for_byte(adapters: Adapters, lines: OrderLines) -> None:
+    placed = a_placed_order(await an_owner(adapters), reference="\u00e9 \\ '", lines=lines)
+    write = an_order_write(placed)
+    await adapters.storage.add(write)
+    assert await adapters.reader.find(placed.order.id) == write.document
+    assert await order_in(adapters, placed.order.id) == placed.order
 
 
-async def test_the_traceparent_of_an_event_survives(adapters: Adapters) -> None:
+async def test_the_traceparent_of_an_event_is_stored(adapters: Adapters) -> None:
     write = a_write(await an_owner(adapters))
     traced = replace(write.event, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
-    await adapters.new_orders.add(replace(write, event=traced))
+    await adapters.storage.add(replace(write, event=traced))
     assert await waiting(adapters.outbox) == [traced]

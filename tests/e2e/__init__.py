@@ -1,1 +1,1 @@
-"""The contract, kept by the real service: a process of its own, asked over HTTP."""
+"""Tests of the contract against the real service, as a separate process, over HTTP."""

@@ -1,4 +1,4 @@
-"""The running services that the tests share: each is started once, by the first who asks for it."""
+"""Services that the tests share. Each starts when a test first needs it."""
 
 from collections.abc import Iterator
 
@@ -6,27 +6,27 @@ import pytest
 
 from tests.e2e.service import NO_LIMITS, Service, User, running_service
 
-SHOP = "https://shop.example.com"
-TOKENS_LAST = 86_400
+ALLOWED_ORIGIN = "https://shop.example.com"
+TOKEN_TTL_SECONDS = 86_400
 
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """As it comes, but for the limits; the fulfilment is quick.
+    """A service with default settings, without rate limits, with a fast fulfilment.
 
-    A token lasts as long as the tests do, wherever they run.
+    A token is valid for longer than the test run.
     """
     with running_service(
-        **NO_LIMITS, PROCESSING_DELAY="0.2", ACCESS_TOKEN_TTL=str(TOKENS_LAST)
+        **NO_LIMITS, PROCESSING_DELAY="0.2", ACCESS_TOKEN_TTL=str(TOKEN_TTL_SECONDS)
     ) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def staffed_service() -> Iterator[Service]:
-    """Owners may only cancel; few logins may fail, and no proxy is trusted.
+    """A service with `STATUS_POLICY=staff`, a low limit on failed logins and no trusted proxy.
 
-    No order is processed while anybody looks.
+    No order is processed during the tests.
     """
     settings = NO_LIMITS | {"RATE_LIMIT_LOGIN": "2/day", "DEFAULT_CURRENCY": "EUR"}
     with running_service(**settings, STATUS_POLICY="staff", PROCESSING_DELAY="3600") as service:
@@ -35,14 +35,14 @@ def staffed_service() -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def limited_service() -> Iterator[Service]:
-    """Small limits behind a trusted proxy, so that each test can come from its own address."""
+    """A service with low limits behind a trusted proxy. Each test uses its own client address."""
     with running_service(
         RATE_LIMIT_ORDERS="3/day",
         RATE_LIMIT_LOGIN="2/day",
         RATE_LIMIT_REGISTER="2/day",
         RATE_LIMIT_DEFAULT="40/day",
         TRUSTED_PROXIES="127.0.0.0/8,::1/128,198.51.100.0/24",
-        CORS_ORIGINS=SHOP,
+        CORS_ORIGINS=ALLOWED_ORIGIN,
         PROCESSING_DELAY="0",
     ) as service:
         yield service
@@ -62,11 +62,11 @@ def bob(service: Service) -> User:
 
 @pytest.fixture
 def newcomer(service: Service) -> User:
-    """A user who has no order yet."""
+    """A user without orders."""
     return service.register()
 
 
 @pytest.fixture(scope="session")
 def staff(service: Service) -> User:
-    """A member of the service's staff."""
+    """A staff account of the service."""
     return service.register_staff()

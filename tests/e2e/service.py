@@ -1,4 +1,4 @@
-"""The real service as a process of its own, and the people who use it."""
+"""The real service in a separate process, and its users."""
 
 import os
 import re
@@ -26,39 +26,39 @@ NO_LIMITS: Final = {
     f"RATE_LIMIT_{name}": "off" for name in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")
 }
 _SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
-#: Seconds, many times what is promised: they tell what is late from what never comes.
-START_WITHIN: Final = 300.0
-STOP_WITHIN: Final = 150.0
-ANSWER_WITHIN: Final = 120.0
-#: What the service writes when it is ready, in JSON and on a console.
+#: Many times the promised durations. After them a missing event counts as a failure.
+START_TIMEOUT_SECONDS: Final = 300.0
+STOP_TIMEOUT_SECONDS: Final = 150.0
+ANSWER_TIMEOUT_SECONDS: Final = 120.0
+#: The service's ready message, in JSON and on a console.
 _READY: Final = re.compile(
     r'"The order service is ready\.","api":"([^"]+)".*\n|ready\.\n  API   (\S+)\n.*\n'
 )
-#: A connection is idle for a second at most: some tests make the server close one soon, and a
-#: request that a busy machine holds back must not find it closed.
-AT_REST: Final = httpx.Limits(keepalive_expiry=1.0)
+#: Idle connections are closed after one second: some tests make the server close them soon, and a
+#: delayed request must not meet a closed connection.
+SHORT_KEEPALIVE: Final = httpx.Limits(keepalive_expiry=1.0)
 
 
 def orders_command() -> list[str]:
-    """The console script of this environment, or what it does where it is not installed."""
+    """Return the console script of this environment, or the same command in Python."""
     script = Path(sys.executable).with_name("orders")
     inline = [sys.executable, "-c", "from entrypoints.cli.main import main; main()"]
     return [str(script)] if script.exists() else inline
 
 
-def patient_command() -> list[str]:
-    """The same, but that a slow server is no server out of reach: for whatever runs for long."""
-    return [sys.executable, "-m", "tests.e2e.patient_orders"]
+def long_deadlines_command() -> list[str]:
+    """Return the command with longer deadlines, for long-running processes."""
+    return [sys.executable, "-m", "tests.e2e.long_deadlines"]
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """This process's environment with these settings, and no other, in it."""
+    """Return this process's environment with exactly these settings."""
     inherited = {name: text for name, text in os.environ.items() if name not in _SETTINGS}
     return inherited | {"PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"} | settings
 
 
 class OrdersProcess:
-    """An `orders` command as a process that runs until it is told to stop; it keeps its log."""
+    """An `orders` command as a process that runs until it is stopped. Its log is kept."""
 
     def __init__(self, command: str, folder: Path, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
@@ -69,19 +69,19 @@ class OrdersProcess:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process, which was started."""
+        """The started process."""
         assert self._process is not None
         return self._process
 
     @property
     def log(self) -> str:
-        """Everything that it has said."""
+        """The whole log."""
         return os.pread(self._log.fileno(), 1 << 24, 0).decode()
 
     def spawn(self) -> None:
-        """Start it, and wait for nothing."""
+        """Start the process without waiting."""
         self._process = subprocess.Popen(
-            [*patient_command(), self._command],
+            [*long_deadlines_command(), self._command],
             stdout=self._log,
             stderr=self._log,
             cwd=self._folder,
@@ -90,25 +90,25 @@ class OrdersProcess:
         )
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ask it to stop, as an operator or Ctrl-C does: it exits with 0."""
+        """Stop the process with a signal. It must exit with 0."""
         self.process.send_signal(number)
-        assert self.process.wait(STOP_WITHIN) == 0, self.log
+        assert self.process.wait(STOP_TIMEOUT_SECONDS) == 0, self.log
 
     def kill(self) -> None:
-        """Kill -9 its process group; an embedded PostgreSQL is in a session of its own."""
+        """Kill the process group. An embedded PostgreSQL has its own session and survives."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def close(self) -> None:
-        """End what still runs, and forget it."""
+        """Kill the process if it is running, and close its log."""
         if self._process is not None:
             self.kill()
         self._log.close()
 
 
 class Service(OrdersProcess):
-    """`orders serve` over a `DATA_DIR`; it can be stopped, killed, and started again."""
+    """`orders serve` with a `DATA_DIR`. It can be stopped, killed and restarted."""
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
         super().__init__("serve", data_dir, {"PORT": "0", "DATA_DIR": str(data_dir), **settings})
@@ -116,33 +116,35 @@ class Service(OrdersProcess):
         self.http = httpx.Client()
 
     def start(self) -> Self:
-        """Start it, and wait until it says where it is to be found."""
-        said = len(self.log)
+        """Start the service and wait for its address."""
+        log_length = len(self.log)
         self.spawn()
-        url = self._announced_url(said)
+        url = self._announced_url(log_length)
         self.http.close()
-        self.http = httpx.Client(base_url=url, timeout=ANSWER_WITHIN, limits=AT_REST)
+        self.http = httpx.Client(
+            base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, limits=SHORT_KEEPALIVE
+        )
         return self
 
-    def _announced_url(self, said: int) -> str:
-        deadline = time.monotonic() + START_WITHIN
-        while not (found := _READY.search(self.log[said:])):
+    def _announced_url(self, log_length: int) -> str:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not (found := _READY.search(self.log[log_length:])):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
         return found[1] or found[2]
 
     def kill_everything(self) -> None:
-        """Kill -9 PostgreSQL too."""
+        """Kill the process group and PostgreSQL."""
         self.kill()
         postgres = self.postgres
         if postgres is not None:
             with suppress(ProcessLookupError):
                 os.kill(postgres, signal.SIGKILL)
-            eventually(lambda: not lives(postgres))
+            eventually(lambda: not is_alive(postgres))
 
     def close(self) -> None:
-        """End what still runs, and forget it."""
+        """Kill every running process, and close the log."""
         if self._process is not None:
             self.kill_everything()
         self.http.close()
@@ -150,7 +152,7 @@ class Service(OrdersProcess):
 
     @property
     def postgres(self) -> int | None:
-        """The process id of its PostgreSQL; None where there is none."""
+        """The process id of the embedded PostgreSQL, or None if it is not running."""
         file = self.data_dir / "postgres" / "cluster" / "postmaster.pid"
         return int(file.read_text().split()[0]) if file.exists() else None
 
@@ -166,18 +168,18 @@ class Service(OrdersProcess):
             check=False,
             cwd=self.data_dir,
             env=environment(self.settings | settings),
-            timeout=START_WITHIN,
+            timeout=START_TIMEOUT_SECONDS,
         )
 
     def register(self, **headers: str) -> "User":
-        """Somebody new, logged in."""
+        """Register and log in a new user."""
         credentials = {"email": an_email(), "password": PASSWORD}
         answer = self.http.post("/register/", json=credentials, headers=headers)
         assert answer.status_code == 201, answer.text
         return self.log_in(credentials["email"], **headers)
 
     def register_staff(self) -> "User":
-        """Somebody new of the staff, whom an operator let in."""
+        """Create a staff account with the operator's command, and log in."""
         email = an_email()
         command = ["users", "create", email, "--role", "staff", "--password-stdin"]
         done = self.run(*command, stdin=f"{PASSWORD}\n")
@@ -185,7 +187,7 @@ class Service(OrdersProcess):
         return self.log_in(email)
 
     def log_in(self, email: str, **headers: str) -> "User":
-        """Somebody with an account."""
+        """Log in to an account."""
         answer = self.http.post(
             "/token/", data={"username": email, "password": PASSWORD}, headers=headers
         )
@@ -196,42 +198,42 @@ class Service(OrdersProcess):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with an account and a token."""
+    """An account with a token."""
 
     service: Service
     id: str
     email: str
     token: str
 
-    def ask(
+    def request(
         self, method: str, path: str, headers: dict[str, str] | None = None, **request: Any
     ) -> httpx.Response:
-        """Ask something, with the token."""
+        """Send a request with the token."""
         bearer = {"Authorization": f"Bearer {self.token}"}
         return self.service.http.request(method, path, headers=bearer | (headers or {}), **request)
 
     def get(self, path: str, **request: Any) -> httpx.Response:
-        """Read something."""
-        return self.ask("GET", path, **request)
+        """Send a GET request."""
+        return self.request("GET", path, **request)
 
     def post_order(self, **changes: Any) -> httpx.Response:
-        """Place an order for tea, or whatever else it is changed to."""
-        return self.ask("POST", "/orders/", json={**TEA, **changes})
+        """Place an order for tea, with these changes."""
+        return self.request("POST", "/orders/", json={**TEA, **changes})
 
     def post_text(self, body: str | bytes) -> httpx.Response:
-        """Place the order that this JSON describes, sent as it is."""
+        """Place an order with this JSON text."""
         headers = {"Content-Type": "application/json"}
-        return self.ask("POST", "/orders/", content=body, headers=headers)
+        return self.request("POST", "/orders/", content=body, headers=headers)
 
     def order(self, **changes: Any) -> dict[str, Any]:
-        """An order that was placed."""
+        """Place an order and return it."""
         answer = self.post_order(**changes)
         assert answer.status_code == 201, answer.text
         order: dict[str, Any] = answer.json()
         return order
 
     def processed_order(self) -> dict[str, Any]:
-        """An order that was placed and processed."""
+        """Place an order, wait until it is processed, and return it."""
         path = f"/orders/{self.order()['id']}/"
         eventually(lambda: self.get(path).json()["processed_at"])
         order: dict[str, Any] = self.get(path).json()
@@ -240,20 +242,20 @@ class User:
     def patch(
         self, order: Mapping[str, Any], status: str, if_match: str | None = None, **more: Any
     ) -> httpx.Response:
-        """Ask for another status."""
+        """Request a change of status."""
         headers = {} if if_match is None else {"If-Match": if_match}
         body = {"status": status, **more}
-        return self.ask("PATCH", f"/orders/{order['id']}/", json=body, headers=headers)
+        return self.request("PATCH", f"/orders/{order['id']}/", json=body, headers=headers)
 
     def history(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The order's history."""
+        """Return the order's history."""
         steps: list[dict[str, Any]] = self.get(f"/orders/{order['id']}/history/").json()
         return steps
 
 
 @contextmanager
 def running_service(**settings: str) -> Iterator[Service]:
-    """The service with these settings, on data of its own, stopped in order at the end."""
+    """Run a service with these settings and its own data. Stop it gracefully at the end."""
     with a_data_dir() as data_dir, a_service(data_dir, **settings) as service:
         service.start()
         yield service
@@ -262,7 +264,7 @@ def running_service(**settings: str) -> Iterator[Service]:
 
 @contextmanager
 def a_service(data_dir: Path, **settings: str) -> Iterator[Service]:
-    """A service that is not started yet; nothing of it is left running."""
+    """Yield a service that is not started, and kill it at the end."""
     service = Service(data_dir, settings)
     try:
         yield service
@@ -272,7 +274,7 @@ def a_service(data_dir: Path, **settings: str) -> Iterator[Service]:
 
 @contextmanager
 def a_data_dir() -> Iterator[Path]:
-    """An empty folder where PostgreSQL's user can get to: pytest's own is closed to others."""
+    """Yield an empty folder that PostgreSQL's user can enter, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="orders-e2e-"))
     try:
         yield folder
@@ -281,20 +283,20 @@ def a_data_dir() -> Iterator[Path]:
 
 
 def an_email() -> str:
-    """An address that nobody has."""
+    """Return a unique address."""
     return f"ada.{secrets.token_hex(6)}@example.com"
 
 
 def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
-    """Wait until the condition holds; `within` tells what is late from what never comes."""
+    """Wait until the condition holds, at most `within` seconds."""
     deadline = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)
 
 
-def lives(pid: int) -> bool:
-    """Whether the process runs; one that its parent has not yet collected does not."""
+def is_alive(pid: int) -> bool:
+    """Return whether the process exists and is no zombie."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat")

@@ -10,14 +10,14 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from tests.e2e.answers import assert_problem, faults
-from tests.e2e.conftest import TOKENS_LAST
+from tests.e2e.assertions import assert_problem, field_errors
+from tests.e2e.conftest import TOKEN_TTL_SECONDS
 from tests.e2e.service import PASSWORD, Service, User, an_email, eventually
 
 # --- POST /register/
 
 
-def test_registering_answers_with_the_account_and_nothing_secret(service: Service) -> None:
+def test_registration_returns_the_account_without_secrets(service: Service) -> None:
     email = an_email()
     answer = service.http.post("/register/", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 201
@@ -27,15 +27,13 @@ def test_registering_answers_with_the_account_and_nothing_secret(service: Servic
 
 
 @pytest.mark.parametrize("respell", [str, str.upper, str.title])
-def test_an_address_is_taken_however_it_is_spelled(
-    service: Service, ada: User, respell: Any
-) -> None:
+def test_a_taken_address_is_rejected_in_any_case(service: Service, ada: User, respell: Any) -> None:
     registration = {"email": respell(ada.email), "password": PASSWORD}
     answer = service.http.post("/register/", json=registration)
     assert_problem(answer, 409, "email-taken")
 
 
-def test_an_address_that_is_spelled_in_two_unicode_forms_is_one_address(service: Service) -> None:
+def test_unicode_forms_of_an_address_are_one_account(service: Service) -> None:
     composed, decomposed = "\u00e9." + (email := an_email()), "e\u0301." + email
     first = service.http.post("/register/", json={"email": composed, "password": PASSWORD})
     assert first.status_code == 201
@@ -43,7 +41,7 @@ def test_an_address_that_is_spelled_in_two_unicode_forms_is_one_address(service:
     assert_problem(answer, 409, "email-taken")
 
 
-#: Both forms of a domain, then three scripts that write vowels as combining marks.
+#: Both forms of a domain, then scripts that write vowels as combining marks.
 ADDRESSES = [
     ("{}@b\u00fccher.example", "{}@xn--bcher-kva.example"),
     ("{}\u0938\u0902\u092a\u0930\u094d\u0915@\u0921\u093e\u091f\u093e.\u092d\u093e\u0930\u0924",)
@@ -58,7 +56,7 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("forms", ADDRESSES, ids=["domain", "Hindi", "Thai", "Turkish"])
 @pytest.mark.parametrize("in_order", [iter, reversed])
-def test_an_address_of_any_script_is_one_account_in_all_its_forms(
+def test_equivalent_addresses_of_any_script_are_one_account(
     service: Service, forms: tuple[str, str], in_order: Any
 ) -> None:
     unique = secrets.token_hex(6)
@@ -97,10 +95,10 @@ def test_an_address_of_any_script_is_one_account_in_all_its_forms(
         ["ada@example.com"],
     ],
 )
-def test_what_is_no_address_is_422(service: Service, email: Any) -> None:
+def test_an_invalid_address_is_422(service: Service, email: Any) -> None:
     answer = service.http.post("/register/", json={"email": email, "password": PASSWORD})
     assert_problem(answer, 422, "invalid-request")
-    assert {where for where, _ in faults(answer)} == {"/email"}
+    assert {where for where, _ in field_errors(answer)} == {"/email"}
 
 
 @pytest.mark.parametrize(
@@ -124,30 +122,30 @@ def test_a_password_has_8_to_128_characters(service: Service, password: Any, sta
     answer = service.http.post("/register/", json={"email": email, "password": password})
     assert answer.status_code == status
     if status == 422:
-        assert {where for where, _ in faults(answer)} == {"/password"}
+        assert {where for where, _ in field_errors(answer)} == {"/password"}
     else:
         form = {"username": email, "password": password}
         assert service.http.post("/token/", data=form).status_code == 200
 
 
-def test_everything_that_is_wrong_with_a_registration_is_named(service: Service) -> None:
+def test_every_invalid_field_of_a_registration_is_named(service: Service) -> None:
     answer = service.http.post(
         "/register/", json={"email": "ada", "password": "x", "role": "staff"}
     )
-    assert {where for where, _ in faults(answer)} == {"/email", "/password", "/role"}
+    assert {where for where, _ in field_errors(answer)} == {"/email", "/password", "/role"}
     answer = service.http.post("/register/", json={})
-    assert faults(answer) == {("/email", "missing"), ("/password", "missing")}
+    assert field_errors(answer) == {("/email", "missing"), ("/password", "missing")}
 
 
 # --- POST /token/
 
 
-def test_a_password_buys_a_bearer_token(service: Service, ada: User) -> None:
+def test_a_login_returns_a_bearer_token(service: Service, ada: User) -> None:
     form = {"username": ada.email, "password": PASSWORD}
     answer = service.http.post("/token/", data=form)
     assert answer.status_code == 200
     token = answer.json()
-    assert (token["token_type"], token["expires_in"]) == ("bearer", TOKENS_LAST)
+    assert (token["token_type"], token["expires_in"]) == ("bearer", TOKEN_TTL_SECONDS)
     headers = {"Authorization": f"Bearer {token['access_token']}"}
     assert service.http.get("/me/", headers=headers).json()["id"] == ada.id
 
@@ -164,9 +162,7 @@ def test_a_password_buys_a_bearer_token(service: Service, ada: User) -> None:
     ],
     ids=lambda more: ", ".join(more)[:40],
 )
-def test_a_form_may_say_more_than_the_service_needs(
-    service: Service, ada: User, more: dict[str, str]
-) -> None:
+def test_a_form_may_have_more_parameters(service: Service, ada: User, more: dict[str, str]) -> None:
     form = {"username": ada.email, "password": PASSWORD} | more
     assert service.http.post("/token/", data=form).status_code == 200
 
@@ -178,13 +174,13 @@ def test_an_empty_basic_header_is_ignored(service: Service, ada: User, basic: st
     assert answer.status_code == 200
 
 
-def test_an_address_logs_in_however_it_is_spelled(service: Service, ada: User) -> None:
+def test_a_login_ignores_the_case_of_the_address(service: Service, ada: User) -> None:
     form = {"username": ada.email.upper(), "password": PASSWORD}
     assert service.http.post("/token/", data=form).status_code == 200
 
 
 @pytest.mark.parametrize("form", [{"password": "wrong horse"}, {"username": "nobody@example.com"}])
-def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
+def test_a_wrong_password_and_an_unknown_account_return_the_same_problem(
     service: Service, ada: User, form: dict[str, str]
 ) -> None:
     full = {"username": ada.email, "password": PASSWORD} | form
@@ -209,7 +205,7 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(
     ],
     ids=str,
 )
-def test_a_form_that_does_not_say_what_it_should_is_422(
+def test_invalid_parameters_of_a_login_are_422(
     service: Service, form: dict[str, str], wrong: list[str]
 ) -> None:
     content = "&".join(f"{name}={value}".replace("\0", "%00") for name, value in form.items())
@@ -226,7 +222,7 @@ def test_a_form_that_does_not_say_what_it_should_is_422(
     "forms", [("pa\u0301ssw\u00f6rd", "p\u00e1ssw\u00f6rd"), ("\u00a0" * 8, " " * 8)]
 )
 @pytest.mark.parametrize("in_order", [iter, reversed])
-def test_a_password_is_right_in_every_spelling_of_a_keyboard(
+def test_unicode_forms_of_a_password_are_equal(
     service: Service, forms: tuple[str, str], in_order: Any
 ) -> None:
     first, second = in_order(forms)
@@ -246,7 +242,7 @@ def test_white_space_around_a_user_name_is_ignored(
     assert service.http.post("/token/", data=form).status_code == 200
 
 
-def test_a_plus_that_was_not_escaped_is_said_to_be_and_is_no_failed_guess(
+def test_an_unescaped_plus_is_named_and_not_counted_as_a_failed_login(
     limited_service: Service,
 ) -> None:
     email = "ada+tea@example.com"
@@ -263,7 +259,7 @@ def test_a_plus_that_was_not_escaped_is_said_to_be_and_is_no_failed_guess(
         answer = limited_service.http.post("/token/", content=form, headers=headers)
         problem = assert_problem(answer, 422, "invalid-request")
         assert "%2B" in problem["detail"]
-        assert faults(answer) == {("username", "space-in-username")}
+        assert field_errors(answer) == {("username", "space-in-username")}
     answer = limited_service.http.post(
         "/token/", content=form.replace("+t", "%2Bt"), headers=headers
     )
@@ -271,7 +267,7 @@ def test_a_plus_that_was_not_escaped_is_said_to_be_and_is_no_failed_guess(
 
 
 @pytest.mark.parametrize("name", ["username", "password", "grant_type", "scope", "client_id"])
-def test_a_parameter_that_a_form_repeats_is_400(service: Service, name: str) -> None:
+def test_a_repeated_parameter_of_a_form_is_400(service: Service, name: str) -> None:
     form = [("username", "a"), ("password", "b"), ("grant_type", "password"), ("scope", "x")]
     form += [("client_id", "y"), (name, "c")]
     content = "&".join(f"{key}={value}" for key, value in form)
@@ -279,26 +275,26 @@ def test_a_parameter_that_a_form_repeats_is_400(service: Service, name: str) -> 
     answer = service.http.post("/token/", content=content, headers=headers)
     problem = assert_problem(answer, 400, "repeated-parameter")
     assert problem["error"] == "invalid_request"
-    assert faults(answer) == {(name, "repeated-parameter")}
+    assert field_errors(answer) == {(name, "repeated-parameter")}
 
 
 @pytest.mark.parametrize("more", ["&x=1&x=2", "&resource=a&resource=b", "&scope=&scope=a"])
-def test_a_form_may_repeat_what_the_service_ignores(service: Service, ada: User, more: str) -> None:
+def test_a_form_may_repeat_ignored_parameters(service: Service, ada: User, more: str) -> None:
     content = f"username={ada.email}&password={PASSWORD.replace(' ', '+')}{more}"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert service.http.post("/token/", content=content, headers=headers).status_code == 200
 
 
-# --- GET /me/, and who may come in
+# --- GET /me/, and authentication
 
 
-def test_me_is_the_account(ada: User) -> None:
+def test_me_returns_the_account(ada: User) -> None:
     account = ada.get("/me/").json()
     assert account.keys() == {"id", "email", "role", "created_at"}
     assert (account["id"], account["email"], account["role"]) == (ada.id, ada.email, "user")
 
 
-def test_staff_is_called_staff(staff: User) -> None:
+def test_me_returns_the_role_of_staff(staff: User) -> None:
     assert staff.get("/me/").json()["role"] == "staff"
 
 
@@ -314,9 +310,7 @@ def test_staff_is_called_staff(staff: User) -> None:
         ("GET", "/orders/user/x/"),
     ],
 )
-def test_without_a_token_every_route_of_users_is_401(
-    service: Service, method: str, path: str
-) -> None:
+def test_a_request_without_a_token_is_401(service: Service, method: str, path: str) -> None:
     answer = service.http.request(method, path)
     assert_problem(answer, 401, "token-missing")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -327,16 +321,14 @@ EXPIRED = 'Bearer error="invalid_token", error_description="The access token has
 
 
 def changed(service: Service, user: User, header: dict[str, Any], **claims: Any) -> str:
-    """The user's token with other claims, signed with the service's own key."""
+    """Return the user's token with other claims, signed with the service's key."""
     key = (service.data_dir / "jwt-secret-key").read_text()
     payload = jwt.decode(user.token, options={"verify_signature": False}) | claims
     head = jwt.get_unverified_header(user.token) | header
     return jwt.encode(payload, key, algorithm="HS256", headers=head)
 
 
-def test_a_token_that_is_signed_with_the_key_and_otherwise_unchanged_works(
-    service: Service, ada: User
-) -> None:
+def test_a_token_signed_with_the_services_key_is_valid(service: Service, ada: User) -> None:
     assert User(service, "", "", changed(service, ada, {}, jti=str(uuid4()))).get("/me").is_success
 
 
@@ -368,20 +360,18 @@ def test_a_token_of_another_type_or_content_is_invalid(
 
 
 @pytest.mark.parametrize("seconds_ago", [0.01, 1_000_000_000])
-def test_a_token_that_expired_is_told_apart(
-    service: Service, ada: User, seconds_ago: float
-) -> None:
+def test_an_expired_token_has_its_own_code(service: Service, ada: User, seconds_ago: float) -> None:
     token = changed(service, ada, {}, exp=time.time() - seconds_ago)
     answer = service.http.get("/me/", headers={"Authorization": f"Bearer {token}"})
     assert_problem(answer, 401, "token-expired")
     assert answer.headers["www-authenticate"] == EXPIRED
 
 
-def test_the_times_in_a_token_are_whole_seconds(ada: User) -> None:
+def test_the_times_of_a_token_are_whole_seconds(ada: User) -> None:
     claims = jwt.decode(ada.token, options={"verify_signature": False})
     assert isinstance(claims["iat"], int)
     assert isinstance(claims["exp"], int)
-    assert claims["exp"] - claims["iat"] == TOKENS_LAST
+    assert claims["exp"] - claims["iat"] == TOKEN_TTL_SECONDS
 
 
 def forgeries(token: str) -> list[str]:
@@ -425,12 +415,12 @@ def test_a_header_without_a_bearer_token_is_a_missing_token(
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER {}", "Bearer  {}"])
-def test_the_scheme_may_be_written_in_any_case(service: Service, ada: User, header: str) -> None:
+def test_the_scheme_is_case_insensitive(service: Service, ada: User, header: str) -> None:
     answer = service.http.get("/me/", headers={"Authorization": header.format(ada.token)})
     assert answer.status_code == 200
 
 
-def test_a_disabled_account_is_soon_out_and_cannot_log_in_again(service: Service) -> None:
+def test_a_disabled_account_loses_access_and_cannot_log_in(service: Service) -> None:
     user = service.register()
     assert service.run("users", "disable", user.email).returncode == 0
     eventually(lambda: user.get("/me/").status_code == 401)
@@ -440,16 +430,16 @@ def test_a_disabled_account_is_soon_out_and_cannot_log_in_again(service: Service
     assert_problem(answer, 401, "invalid-credentials")
 
 
-def test_a_granted_role_soon_reaches_the_service(service: Service) -> None:
+def test_a_granted_role_takes_effect_while_the_service_runs(service: Service) -> None:
     user = service.register()
     assert service.run("users", "grant-role", user.email, "--role", "staff").returncode == 0
     eventually(lambda: user.get("/me/").json()["role"] == "staff")
 
 
-# --- the operator's command
+# --- the operator's commands
 
 
-def test_an_operator_may_spell_an_address_in_any_way(service: Service) -> None:
+def test_operator_commands_accept_any_form_of_an_address(service: Service) -> None:
     local = f"ada.{secrets.token_hex(6)}"
     stored = f"{local}@b\u00fccher.example"
     create = ["create", f"{local}@XN--BCHER-KVA.example", "--password-stdin"]
@@ -462,7 +452,7 @@ def test_an_operator_may_spell_an_address_in_any_way(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "stdin", "said"),
+    ("command", "stdin", "sentence"),
     [
         (["create", "ada", "--password-stdin"], "x" * 8, "e-mail"),
         (["create", "a@example.com", "--password-stdin"], "short", "8 to 128"),
@@ -470,10 +460,10 @@ def test_an_operator_may_spell_an_address_in_any_way(service: Service) -> None:
         (["grant-role", "nobody@example.com", "--role", "staff"], "", "no account"),
     ],
 )
-def test_an_operator_is_refused_in_one_sentence(
-    service: Service, command: list[str], stdin: str, said: str
+def test_a_failed_operator_command_prints_one_sentence(
+    service: Service, command: list[str], stdin: str, sentence: str
 ) -> None:
     done = service.run("users", *command, stdin=stdin)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr

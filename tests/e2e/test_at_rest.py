@@ -1,4 +1,4 @@
-"""Processes without work leave their servers alone: people pay for idle databases by the second."""
+"""Idle processes send few commands to their servers: some databases are billed by use."""
 
 import time
 from collections.abc import Iterator
@@ -24,23 +24,23 @@ from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import NewServer, Shared
 from tests.support.postgres import beside
 
-#: Seconds of rest: a slow machine can only make fewer commands in them.
+#: The measured time. A slow machine can only reduce the number of commands.
 REST_SECONDS = 10.0
-#: Seconds until all that an order causes is done; PostgreSQL counts it after ten.
+#: Time until the work of an order is done and counted. PostgreSQL updates its statistics late.
 SETTLED_SECONDS = 12.0
 _TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1"
 
 
 def commands(redis: Any) -> int:
-    """Every command that Redis has run, those within scripts included, but for this look."""
+    """Return the number of commands that Redis has run, including those of scripts."""
     stats: dict[str, dict[str, int]] = redis.info("commandstats")
     return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
 
 
 def transactions(server_url: str, database_url: str) -> int:
-    """The transactions of a database, looked at from another one."""
+    """Return the number of transactions of a database, queried from another database."""
 
-    async def look(url: str, name: str) -> int:
+    async def count(url: str, name: str) -> int:
         connection = await asyncpg.connect(url)
         try:
             return int(await connection.fetchval(_TRANSACTIONS, name))
@@ -48,12 +48,12 @@ def transactions(server_url: str, database_url: str) -> int:
             await connection.close()
 
     url = urlsplit(server_url)._replace(scheme="postgresql").geturl()
-    return beside(look, url, urlsplit(database_url).path.removeprefix("/"))
+    return beside(count, url, urlsplit(database_url).path.removeprefix("/"))
 
 
 @dataclass
 class Shape:
-    """A service, and the servers that it may have to itself."""
+    """A service with its own Redis and database."""
 
     service: Service
     redis: Any
@@ -61,8 +61,12 @@ class Shape:
 
 
 @contextmanager
-def a_shape(new_redis: NewServer, postgres_server: Shared, kafka: Shared | None) -> Iterator[Shape]:
-    """The embedded service over Redis and PostgreSQL, or each role in a process over all three."""
+def running_shape(
+    new_redis: NewServer, postgres_server: Shared, kafka: Shared | None
+) -> Iterator[Shape]:
+    """Run the embedded service with Redis and PostgreSQL, or each role as a process with all
+    servers.
+    """
     with ExitStack() as stack:
         redis_url = stack.enter_context(new_redis()).url
         database_url = beside(create_database, postgres_server.url)
@@ -80,12 +84,12 @@ def a_shape(new_redis: NewServer, postgres_server: Shared, kafka: Shared | None)
         yield Shape(service, redis, database_url)
 
 
-def test_fewer_than_one_command_and_one_transaction_a_second(
+def test_idle_processes_cause_less_than_one_command_and_transaction_per_second(
     kafka_server: Shared, postgres_server: Shared, new_redis: NewServer
 ) -> None:
     with (
-        a_shape(new_redis, postgres_server, None) as one_process,
-        a_shape(new_redis, postgres_server, kafka_server) as four_processes,
+        running_shape(new_redis, postgres_server, None) as one_process,
+        running_shape(new_redis, postgres_server, kafka_server) as four_processes,
     ):
         shapes = [one_process, four_processes]
 
@@ -100,12 +104,12 @@ def test_fewer_than_one_command_and_one_transaction_a_second(
         time.sleep(SETTLED_SECONDS)
         before = counts()
         time.sleep(REST_SECONDS)
-        made = [
+        counted = [
             (redis - redis_before, postgres - postgres_before)
             for (redis_before, postgres_before), (redis, postgres) in zip(
                 before, counts(), strict=True
             )
         ]
-        assert all(count < REST_SECONDS for each in made for count in each), made
+        assert all(count < REST_SECONDS for each in counted for count in each), counted
         for shape in shapes:
             shape.service.register().processed_order()

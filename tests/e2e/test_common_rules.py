@@ -1,4 +1,4 @@
-"""Section 3 of the contract: what holds for every route."""
+"""Section 3 of the contract: rules for every route."""
 
 import re
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.e2e.answers import assert_problem
+from tests.e2e.assertions import assert_problem
 from tests.e2e.service import PASSWORD, TEA, Service, User, an_email
 
 READ = ["/me", "/orders", "/orders/{id}", "/orders/{id}/history", "/orders/user/{user_id}"]
 OPEN = ["/health", "/health/ready"]
-ELSEWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
+UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
 def eve(service: Service) -> User:
-    """A user of whose orders nothing changes any more."""
+    """A user whose only order no longer changes."""
     return service.register()
 
 
@@ -29,7 +29,7 @@ def order(eve: User) -> dict[str, Any]:
 
 
 @pytest.fixture
-def at(order: dict[str, Any]) -> Callable[[str], str]:
+def path_for(order: dict[str, Any]) -> Callable[[str], str]:
     return lambda path: path.format(**order)
 
 
@@ -37,30 +37,32 @@ def at(order: dict[str, Any]) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize("path", READ + OPEN)
-def test_every_path_works_with_and_without_its_trailing_slash_without_a_redirect(
-    eve: User, at: Callable[[str], str], path: str
+def test_a_trailing_slash_changes_no_get_and_causes_no_redirect(
+    eve: User, path_for: Callable[[str], str], path: str
 ) -> None:
-    bare, slashed = eve.get(at(path)), eve.get(at(path) + "/")
+    bare, slashed = eve.get(path_for(path)), eve.get(path_for(path) + "/")
     assert bare.status_code == slashed.status_code == 200
     assert bare.content == slashed.content
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_so_does_every_path_that_is_written_to(service: Service, ada: User, slash: str) -> None:
+def test_a_trailing_slash_changes_no_write(service: Service, ada: User, slash: str) -> None:
     email = an_email()
     registration = {"email": email, "password": PASSWORD}
     assert service.http.post(f"/register{slash}", json=registration).status_code == 201
     form = {"username": email, "password": PASSWORD}
     assert service.http.post(f"/token{slash}", data=form).status_code == 200
-    answer = ada.ask("POST", f"/orders{slash}", json=TEA)
+    answer = ada.request("POST", f"/orders{slash}", json=TEA)
     assert answer.status_code == 201
     path = f"/orders/{answer.json()['id']}{slash}"
-    assert ada.ask("PATCH", path, json={"status": "PAID"}).status_code == 200
+    assert ada.request("PATCH", path, json={"status": "PAID"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", [*READ, *OPEN, "/orders/nonsense", "/nowhere", "/register"])
-def test_head_works_wherever_get_does(eve: User, at: Callable[[str], str], path: str) -> None:
-    got, headed = eve.get(at(path)), eve.ask("HEAD", at(path))
+def test_head_equals_get_without_a_body(
+    eve: User, path_for: Callable[[str], str], path: str
+) -> None:
+    got, headed = eve.get(path_for(path)), eve.request("HEAD", path_for(path))
     assert headed.status_code == got.status_code
     assert headed.content == b""
     changing = {"date", "x-request-id"}
@@ -76,14 +78,14 @@ def test_head_works_wherever_get_does(eve: User, at: Callable[[str], str], path:
         ("HEAD", "/token/", "OPTIONS, POST"),
         ("POST", "/me/", "GET, HEAD, OPTIONS"),
         ("PUT", "/orders/", "GET, HEAD, OPTIONS, POST"),
-        ("DELETE", f"/orders/{ELSEWHERE}/", "GET, HEAD, OPTIONS, PATCH"),
-        ("POST", f"/orders/{ELSEWHERE}/history/", "GET, HEAD, OPTIONS"),
-        ("POST", f"/orders/user/{ELSEWHERE}/", "GET, HEAD, OPTIONS"),
+        ("DELETE", f"/orders/{UNKNOWN_ID}/", "GET, HEAD, OPTIONS, PATCH"),
+        ("POST", f"/orders/{UNKNOWN_ID}/history/", "GET, HEAD, OPTIONS"),
+        ("POST", f"/orders/user/{UNKNOWN_ID}/", "GET, HEAD, OPTIONS"),
         ("POST", "/health/", "GET, HEAD, OPTIONS"),
         ("TRACE", "/health/ready/", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_a_method_that_a_path_does_not_know_is_405_and_allow_names_the_others(
+def test_an_unsupported_method_is_405_with_allow(
     service: Service, method: str, path: str, allowed: str
 ) -> None:
     answer = service.http.request(method, path)
@@ -94,14 +96,14 @@ def test_a_method_that_a_path_does_not_know_is_405_and_allow_names_the_others(
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/orders/a/b/c", "/me/x", "/health/x", "/%00"])
-def test_a_path_that_leads_nowhere_is_404(service: Service, path: str) -> None:
+def test_an_unknown_path_is_404(service: Service, path: str) -> None:
     assert_problem(service.http.get(path), 404, "not-found")
 
 
 # --- values
 
 
-def test_timestamps_are_rfc_3339_in_utc_with_a_z(eve: User, order: dict[str, Any]) -> None:
+def test_timestamps_are_rfc_3339_in_utc(eve: User, order: dict[str, Any]) -> None:
     step = eve.history(order)[0]
     account = eve.get("/me/").json()
     moments = [order[name] for name in ("created_at", "updated_at", "processed_at")]
@@ -113,7 +115,7 @@ def test_ids_are_uuids_of_version_7(eve: User, order: dict[str, Any]) -> None:
     assert UUID(order["id"]).version == UUID(eve.id).version == 7
 
 
-# --- the order of refusals
+# --- the order of checks
 
 BAD_TOKEN = {"Authorization": "Bearer nonsense"}
 NO_JSON = {"Content-Type": "text/plain"}
@@ -146,21 +148,21 @@ HUGE = b" " * (256 * 1024 + 1)
             {"json": {"status": "PAID"}, "headers": {"If-Match": '"v7"'}},
             404,
         ),
-        ("GET", f"/orders/user/{ELSEWHERE}/?limit=0", {}, 422),
+        ("GET", f"/orders/user/{UNKNOWN_ID}/?limit=0", {}, 422),
         ("GET", "/orders/user/nonsense/?limit=0", {}, 422),
         ("POST", "/register/", {"headers": NO_JSON, "content": HUGE}, 415),
         ("POST", "/register/", {"headers": JSON, "content": HUGE}, 413),
         ("POST", "/token/", {"headers": JSON, "content": HUGE}, 415),
     ],
 )
-def test_where_several_refusals_apply_the_first_of_the_contracts_order_answers(
+def test_the_first_failing_check_of_the_contracts_order_decides(
     ada: User, method: str, path: str, request_of: dict[str, Any], status: int
 ) -> None:
-    answer = ada.ask(method, path, **request_of)
+    answer = ada.request(method, path, **request_of)
     assert answer.status_code == status, answer.text
 
 
-def test_a_stale_if_match_is_refused_before_an_illegal_transition(ada: User) -> None:
+def test_a_stale_if_match_is_checked_before_the_transition(ada: User) -> None:
     order = ada.order()
     ada.patch(order, "PAID")
     assert_problem(ada.patch(order, "PENDING", if_match='"v1"'), 412, "version-conflict")
@@ -170,16 +172,16 @@ def test_a_stale_if_match_is_refused_before_an_illegal_transition(ada: User) -> 
 # --- problems
 
 
-def test_every_refusal_is_a_problem_whose_instance_is_the_path_that_was_asked(ada: User) -> None:
+def test_the_instance_of_a_problem_is_the_request_path(ada: User) -> None:
     assert_problem(ada.get("/orders/nonsense"), 404, "order-not-found")
     assert_problem(ada.get("/nowhere/?x=1"), 404, "not-found")
     assert_problem(ada.get("/orders/%C3%A9/"), 404, "order-not-found")
 
 
-# --- headers of every answer
+# --- headers of every response
 
 
-def every_kind_of_answer(ada: User) -> list[httpx.Response]:
+def every_kind_of_response(ada: User) -> list[httpx.Response]:
     http = ada.service.http
     order = ada.order()
     path = f"/orders/{order['id']}/"
@@ -199,13 +201,13 @@ def every_kind_of_answer(ada: User) -> list[httpx.Response]:
     ]
 
 
-def test_every_answer_carries_a_request_id_and_nosniff(ada: User) -> None:
-    for answer in every_kind_of_answer(ada):
+def test_every_response_has_a_request_id_and_nosniff(ada: User) -> None:
+    for answer in every_kind_of_response(ada):
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", answer.headers["x-request-id"])
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_two_answers_have_two_request_ids(service: Service) -> None:
+def test_two_responses_have_different_request_ids(service: Service) -> None:
     first, second = service.http.get("/health/"), service.http.get("/health/")
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
 
@@ -222,9 +224,7 @@ def test_an_ill_formed_request_id_is_replaced(service: Service, mine: str) -> No
     assert answer.headers["x-request-id"] not in {mine, ""}
 
 
-def test_accounts_and_tokens_are_never_stored_and_neither_is_a_refusal(
-    service: Service, ada: User
-) -> None:
+def test_accounts_tokens_and_their_problems_have_no_store(service: Service, ada: User) -> None:
     registration = {"email": an_email(), "password": PASSWORD}
     form = {"username": ada.email, "password": PASSWORD}
     for answer in [
@@ -240,7 +240,7 @@ def test_accounts_and_tokens_are_never_stored_and_neither_is_a_refusal(
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_orders_are_private_and_checked_at_every_use(ada: User) -> None:
+def test_orders_are_private_and_revalidated(ada: User) -> None:
     created = ada.post_order()
     order = created.json()
     path = f"/orders/{order['id']}/"
@@ -256,7 +256,7 @@ def test_orders_are_private_and_checked_at_every_use(ada: User) -> None:
         assert answer.headers["cache-control"] == "private, no-cache"
 
 
-def test_cors_is_closed_by_default(service: Service) -> None:
+def test_cors_is_disabled_by_default(service: Service) -> None:
     origin = {"Origin": "https://shop.example.com", "Access-Control-Request-Method": "GET"}
     for answer in [
         service.http.get("/health/", headers=origin),

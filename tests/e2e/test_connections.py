@@ -1,4 +1,4 @@
-"""Requests as bytes on a connection: what the HTTP server itself refuses, and what it must not."""
+"""Requests as bytes on a connection: problems of the HTTP server itself, and its limits."""
 
 import json
 import signal
@@ -21,8 +21,8 @@ def address_of(service: Service) -> tuple[str, int]:
     return url.hostname or "localhost", url.port or 80
 
 
-def said(service: Service, *parts: bytes, half_closes: bool = False) -> bytes:
-    """Send the parts as packets, and return what comes until the end of the connection."""
+def exchange(service: Service, *parts: bytes, half_closes: bool = False) -> bytes:
+    """Send the parts as packets, and return everything received until the connection closes."""
     with socket.create_connection(address_of(service), timeout=120) as client:
         for part in parts:
             with suppress(ConnectionError):
@@ -34,7 +34,7 @@ def said(service: Service, *parts: bytes, half_closes: bool = False) -> bytes:
 
 
 def problem(raw: bytes) -> tuple[int, str]:
-    """The status and the code of the one response, which is a problem like every other."""
+    """Return the status and code of the only response, a problem with the common headers."""
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     assert b"content-type: application/problem+json" in lines, raw
@@ -42,10 +42,10 @@ def problem(raw: bytes) -> tuple[int, str]:
     assert b"cache-control: no-store" in lines
     assert b"connection: close" in lines
     assert any(line.startswith(b"x-request-id: ") for line in lines)
-    found: dict[str, Any] = json.loads(body)
-    assert found.keys() >= {"type", "title", "status", "detail", "instance", "code"}
-    assert found["status"] == int(head.split()[1])
-    return found["status"], found["code"]
+    document: dict[str, Any] = json.loads(body)
+    assert document.keys() >= {"type", "title", "status", "detail", "instance", "code"}
+    assert document["status"] == int(head.split()[1])
+    return document["status"], document["code"]
 
 
 @pytest.mark.parametrize(
@@ -64,51 +64,51 @@ def problem(raw: bytes) -> tuple[int, str]:
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http-version-not-supported"),
     ],
 )
-def test_a_refusal_of_the_server_is_a_problem(
+def test_errors_of_the_http_server_are_problems(
     service: Service, raw: bytes, status: int, code: str
 ) -> None:
-    assert problem(said(service, raw)) == (status, code)
+    assert problem(exchange(service, raw)) == (status, code)
 
 
-def test_half_a_request_that_ends_is_refused(service: Service) -> None:
-    raw = said(service, b"GET /health/ HTTP/1.1\r\nHo", half_closes=True)
+def test_an_incomplete_request_is_400(service: Service) -> None:
+    raw = exchange(service, b"GET /health/ HTTP/1.1\r\nHo", half_closes=True)
     assert problem(raw) == (400, "malformed-request")
     head = b"POST /register/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    raw = said(service, head + b"Content-Length: 100\r\n\r\n{", half_closes=True)
+    raw = exchange(service, head + b"Content-Length: 100\r\n\r\n{", half_closes=True)
     assert problem(raw) == (400, "malformed-request")
 
 
-def test_a_body_behind_an_offer_to_upgrade_is_read(service: Service) -> None:
+def test_a_body_after_an_upgrade_offer_is_read(service: Service) -> None:
     body = json.dumps({"email": an_email(), "password": "correct horse battery"}).encode()
     head = b"POST /register/ HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade, HTTP2-Settings\r\n"
     kind = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-    raw = said(service, head + OFFER + kind, body)
+    raw = exchange(service, head + OFFER + kind, body)
     assert raw.startswith(b"HTTP/1.1 201 ")
     assert raw.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_client_that_closes_its_sending_side_gets_its_answer(service: Service) -> None:
-    raw = said(service, b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", half_closes=True)
+def test_a_half_closed_client_receives_its_response(service: Service) -> None:
+    raw = exchange(service, b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", half_closes=True)
     head, _, body = raw.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert json.loads(body)["openapi"]
 
 
-def test_the_refusal_of_a_huge_body_reaches_a_client_that_sends_all_of_it(ada: User) -> None:
+def test_413_reaches_a_client_that_sends_its_whole_body(ada: User) -> None:
     bearer = b"Authorization: Bearer %b\r\nContent-Type: application/json\r\n" % ada.token.encode()
     head = b"POST /orders/ HTTP/1.1\r\nHost: a\r\n" + bearer
     whole = b"Content-Length: 30000000\r\n\r\n"
-    raw = said(ada.service, head + whole, b" " * 30_000_000)
+    raw = exchange(ada.service, head + whole, b" " * 30_000_000)
     assert problem(raw) == (413, "body-too-large")
     expecting = b"Expect: 100-continue\r\n" + whole
-    assert problem(said(ada.service, head + expecting)) == (413, "body-too-large")
+    assert problem(exchange(ada.service, head + expecting)) == (413, "body-too-large")
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br, identity", "deflate"])
-def test_a_coded_body_is_refused(ada: User, coding: str) -> None:
-    answer = ada.ask("POST", "/orders/", headers={"Content-Encoding": coding}, content=b"x")
+def test_a_body_with_a_content_encoding_is_415(ada: User, coding: str) -> None:
+    answer = ada.request("POST", "/orders/", headers={"Content-Encoding": coding}, content=b"x")
     assert answer.status_code == 415
-    problem_type = ada.ask(
+    problem_type = ada.request(
         "POST",
         "/orders/",
         headers={"Content-Encoding": coding, "Content-Type": "application/json"},
@@ -118,8 +118,8 @@ def test_a_coded_body_is_refused(ada: User, coding: str) -> None:
     assert problem_type.headers["accept-encoding"] == "identity"
 
 
-def test_an_identity_coding_is_none(ada: User) -> None:
-    answer = ada.ask(
+def test_the_identity_encoding_is_accepted(ada: User) -> None:
+    answer = ada.request(
         "POST",
         "/orders/",
         headers={"Content-Encoding": "identity"},
@@ -128,7 +128,7 @@ def test_an_identity_coding_is_none(ada: User) -> None:
     assert answer.status_code == 201
 
 
-def test_on_every_address_it_serves_both_families_and_keeps_connections_over_a_stall() -> None:
+def test_an_unspecified_address_serves_ipv4_and_ipv6_and_idle_connections_survive_a_stall() -> None:
     with running_service(HOST="::", KEEP_ALIVE="1") as service:
         assert '"listening":"on every address (IPv6 and IPv4), port' in service.log
         port = address_of(service)[1]
@@ -142,9 +142,9 @@ def test_on_every_address_it_serves_both_families_and_keeps_connections_over_a_s
                 time.sleep(2)
                 service.process.send_signal(signal.SIGCONT)
                 assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
-                assert client.recv(1000) == b""  # idle for a second
+                assert client.recv(1000) == b""  # closed after one idle second
 
 
-def test_an_ipv6_address_may_stand_in_brackets() -> None:
+def test_host_accepts_an_ipv6_address_in_brackets() -> None:
     with running_service(HOST="[::1]") as service:
         assert service.http.get(f"http://[::1]:{address_of(service)[1]}/health/").is_success

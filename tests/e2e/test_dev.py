@@ -1,4 +1,4 @@
-"""`make dev`: the service is started again when its code changes, one at a time."""
+"""`make dev` restarts the service when its code changes, one process at a time."""
 
 import os
 import re
@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tempfile
 
-from tests.e2e.service import ROOT, STOP_WITHIN, a_data_dir, environment, eventually
+from tests.e2e.service import ROOT, STOP_TIMEOUT_SECONDS, a_data_dir, environment, eventually
 
 
-def test_a_change_of_the_code_stops_the_service_in_order_and_starts_it_again() -> None:
+def test_a_code_change_restarts_the_service_gracefully() -> None:
     with a_data_dir() as folder, tempfile.TemporaryFile() as output:
         log = output.fileno()
         dev = subprocess.Popen(
@@ -26,7 +26,7 @@ def test_a_change_of_the_code_stops_the_service_in_order_and_starts_it_again() -
             return re.findall(r'"event":"(starting|stopping|stopped|The order [^"]*)"', text)
 
         def touched() -> bool:
-            os.utime(ROOT / "migrations/env.py")  # nothing but its time changes
+            os.utime(ROOT / "migrations/env.py")  # only its time changes
             return "stopping" in events()
 
         ready = "The order service is ready."
@@ -37,5 +37,5 @@ def test_a_change_of_the_code_stops_the_service_in_order_and_starts_it_again() -
             assert events()[:4] == ["starting", ready, "stopping", "stopped"]
         finally:
             dev.terminate()
-            dev.wait(STOP_WITHIN)
-        eventually(lambda: events()[-1] == "stopped", within=STOP_WITHIN)
+            dev.wait(STOP_TIMEOUT_SECONDS)
+        eventually(lambda: events()[-1] == "stopped", within=STOP_TIMEOUT_SECONDS)

@@ -19,8 +19,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from entrypoints.http.problems.catalogue import CATALOGUE, Entry
-from tests.e2e.answers import assert_problem
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.row import ProblemRow
+from tests.e2e.assertions import assert_problem
 from tests.e2e.service import PASSWORD, Service, an_email
 
 STRICT: Final = {
@@ -42,12 +43,12 @@ BROWSER_FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Whatever it should ask for: no other host is there.
+    # No other host can be resolved.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 )
-INSTALL_WITHIN: Final = 900.0
-#: Milliseconds, on a machine that has much else to do.
-PATIENCE: Final = 120_000.0
+INSTALL_TIMEOUT_SECONDS: Final = 900.0
+#: Milliseconds, generous for a busy machine.
+TIMEOUT_MS: Final = 120_000.0
 
 
 def policy(header: str) -> dict[str, str]:
@@ -58,7 +59,7 @@ def policy(header: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/", "/problems/order-not-found"])
-def test_a_page_loads_nothing_from_anywhere_else(service: Service, path: str) -> None:
+def test_a_page_loads_nothing_from_other_hosts(service: Service, path: str) -> None:
     answer = service.http.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -67,7 +68,7 @@ def test_a_page_loads_nothing_from_anywhere_else(service: Service, path: str) ->
     assert not re.search(r"(src|href)=\"(?!/)|<style|<script(?! defer src)", answer.text)
 
 
-def test_a_pages_files_are_kept_under_names_that_change_with_them(service: Service) -> None:
+def test_the_files_of_a_page_are_immutable_and_versioned(service: Service) -> None:
     files = re.findall(
         r'(?:src|href)="(/docs/[a-z-]+\.[0-9a-f]{12}\.[a-z]+)"', service.http.get("/docs").text
     )
@@ -81,22 +82,22 @@ def test_a_pages_files_are_kept_under_names_that_change_with_them(service: Servi
 
 
 @pytest.mark.parametrize("path", ["/docs/nothing.js", "/docs/..%2Fdocs.py", "/problems/nothing"])
-def test_what_is_no_page_is_not_found(service: Service, path: str) -> None:
+def test_an_unknown_page_is_404(service: Service, path: str) -> None:
     assert_problem(service.http.get(path), 404, "not-found")
 
 
-def test_the_document_is_served_and_is_the_one_that_the_command_prints(service: Service) -> None:
+def test_the_served_document_equals_the_printed_one(service: Service) -> None:
     answer = service.http.get("/openapi.json")
     assert answer.headers["content-type"] == "application/json"
     assert answer.text == service.run("openapi").stdout
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.code)
-def test_every_problem_has_a_page(service: Service, entry: Entry) -> None:
-    page = service.http.get(f"/problems/{entry.code}")
+@pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.code)
+def test_every_problem_has_a_page(service: Service, row: ProblemRow) -> None:
+    page = service.http.get(f"/problems/{row.code}")
     assert page.status_code == 200
-    assert f"<code>{entry.code}</code>" in page.text
-    assert str(entry.status) in page.text
+    assert f"<code>{row.code}</code>" in page.text
+    assert str(row.status) in page.text
 
 
 # --- A browser
@@ -104,36 +105,36 @@ def test_every_problem_has_a_page(service: Service, entry: Entry) -> None:
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """A headless browser with a profile of its own: the machine's Chromium or Chrome.
+    """Run a headless browser with its own profile: the machine's Chromium or Chrome.
 
-    Without one this is a skip. In CI, where the machine is there for the tests alone, Debian's is
-    installed, and what cannot be had is a failure.
+    Without a browser the test is skipped. In CI, Debian's Chromium is installed, and a missing
+    browser is a failure.
     """
-    if os.environ.get("CI") and browser_here() is None:
+    if os.environ.get("CI") and installed_browser() is None:
         install_browser()
     with sync_playwright() as playwright:
         try:
-            browser = launched(playwright)
+            browser = launch(playwright)
         except Error as error:
-            do_without(error.message.splitlines()[0])
+            skip_or_fail(error.message.splitlines()[0])
         with browser:
             yield browser
 
 
-def browser_here() -> str | None:
+def installed_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def launched(playwright: Playwright) -> Browser:
-    if path := browser_here():
+def launch(playwright: Playwright) -> Browser:
+    if path := installed_browser():
         return playwright.chromium.launch(
-            executable_path=path, args=BROWSER_FLAGS, timeout=PATIENCE
+            executable_path=path, args=BROWSER_FLAGS, timeout=TIMEOUT_MS
         )
-    return playwright.chromium.launch(channel="chrome", args=BROWSER_FLAGS, timeout=PATIENCE)
+    return playwright.chromium.launch(channel="chrome", args=BROWSER_FLAGS, timeout=TIMEOUT_MS)
 
 
 def install_browser() -> None:
-    """Install Debian's Chromium, where this is Debian and we may."""
+    """Install Debian's Chromium if this is Debian and the user is root."""
     if os.geteuid() or not shutil.which("apt-get"):
         return
     packages = ["chromium", "fonts-dejavu-core"]
@@ -144,14 +145,14 @@ def install_browser() -> None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=INSTALL_WITHIN,
+            timeout=INSTALL_TIMEOUT_SECONDS,
             check=False,
         )
         if done.returncode:
-            do_without(f"apt-get: {done.stderr.strip().rpartition(chr(10))[2]}")
+            skip_or_fail(f"apt-get: {done.stderr.strip().rpartition(chr(10))[2]}")
 
 
-def do_without(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     message = f"no browser to test against: install {BROWSERS[0]} ({reason})"
     if os.environ.get("CI"):
         pytest.fail(message, pytrace=False)
@@ -162,58 +163,58 @@ def do_without(reason: str) -> NoReturn:
 
 
 class Visit:
-    """A page that somebody looks at, and what it asked and complained of meanwhile."""
+    """A page with its requests and error messages."""
 
-    def __init__(self, page: Page, home: str) -> None:
+    def __init__(self, page: Page, origin: str) -> None:
         self.page = page
-        self.home = home
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._listen)
+        self.origin = origin
+        self.requested: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._record_error)
 
-    def _listen(self, message: ConsoleMessage) -> None:
-        # Swagger UI warns of spaces in deep links at each underscore of an operation's name.
+    def _record_error(self, message: ConsoleMessage) -> None:
+        # Swagger UI warns about spaces in deep links at each underscore of an operation's name.
         if message.type == "error" and "deep link whitespace" not in message.text:
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
     @property
-    def strangers(self) -> list[str]:
-        """What was asked of another host."""
-        return [url for url in self.asked if not url.startswith((f"{self.home}/", "data:"))]
+    def foreign_requests(self) -> list[str]:
+        """Requests to other hosts."""
+        return [url for url in self.requested if not url.startswith((f"{self.origin}/", "data:"))]
 
     def open(self, path: str) -> None:
-        self.page.goto(f"{self.home}{path}")
+        self.page.goto(f"{self.origin}{path}")
 
     def authorize(self, username: str, password: str) -> None:
-        """Log in by the page's own form, which sends what an OAuth2 client sends."""
+        """Log in with the page's own form, which sends the requests of an OAuth2 client."""
         self.page.get_by_role("button", name="Authorize", exact=True).click()
         self.page.get_by_label("username:").fill(username)
         self.page.get_by_label("password:").fill(password)
         self.page.get_by_role("button", name="Apply given OAuth2 credentials").click()
 
     def try_out(self, operation: str) -> Locator:
-        """Send an operation's example as it is; what was answered."""
-        place = self.page.locator(f"[id$='-{operation}']")
-        place.locator(".opblock-summary-control").click()
-        place.get_by_role("button", name="Try it out").click()
-        place.get_by_role("button", name="Execute").click()
-        return place.locator(".live-responses-table")
+        """Send an operation's example and return the table of the response."""
+        block = self.page.locator(f"[id$='-{operation}']")
+        block.locator(".opblock-summary-control").click()
+        block.get_by_role("button", name="Try it out").click()
+        block.get_by_role("button", name="Execute").click()
+        return block.locator(".live-responses-table")
 
 
 @pytest.fixture
 def visit(service: Service) -> Iterator[Visit]:
     with a_browser() as browser:
         page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         yield Visit(page, str(service.http.base_url).rstrip("/"))
 
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
-def test_somebody_logs_in_and_places_an_order_on_the_page_and_no_other_host_hears_of_it(
+def test_a_user_places_an_order_on_the_page_without_requests_to_other_hosts(
     service: Service, visit: Visit
 ) -> None:
     email = an_email()
@@ -240,16 +241,18 @@ def test_somebody_logs_in_and_places_an_order_on_the_page_and_no_other_host_hear
     expect(visit.page.get_by_role("heading", level=1)).to_have_text(
         "The order's lifecycle has no such step"
     )
-    assert f"{visit.home}/token/" in visit.asked
-    assert f"{visit.home}/orders/" in visit.asked
-    assert visit.strangers == []
-    assert visit.complaints == []
-    # The silence means something: what the page is not allowed to do would have been heard.
-    with visit.page.expect_console_message(lambda said: "Content Security Policy" in said.text):
+    assert f"{visit.origin}/token/" in visit.requested
+    assert f"{visit.origin}/orders/" in visit.requested
+    assert visit.foreign_requests == []
+    assert visit.errors == []
+    # Check the check: the browser reports a request that the policy forbids.
+    with visit.page.expect_console_message(
+        lambda message: "Content Security Policy" in message.text
+    ):
         visit.page.evaluate("fetch('http://stranger.example/').catch(() => null)")
 
 
-def test_an_operation_is_short_and_the_page_follows_the_theme(visit: Visit) -> None:
+def test_an_operation_is_folded_and_the_page_follows_the_theme(visit: Visit) -> None:
     visit.page.emulate_media(color_scheme="dark")
     visit.open("/docs")
     root = visit.page.locator("html")
@@ -257,20 +260,20 @@ def test_an_operation_is_short_and_the_page_follows_the_theme(visit: Visit) -> N
     visit.page.emulate_media(color_scheme="light")
     expect(root).not_to_have_class("dark-mode")
 
-    place = visit.page.locator("[id$='-create_order']")
-    place.locator(".opblock-summary-control").click()
-    refusal = place.get_by_role("button", name="409")
+    block = visit.page.locator("[id$='-create_order']")
+    block.locator(".opblock-summary-control").click()
+    refusal = block.get_by_role("button", name="409")
     expect(refusal).to_be_visible()
-    box = place.bounding_box()
+    box = block.bounding_box()
     assert box is not None
-    # Pixels; with every refusal unfolded it is 7000.
+    # Pixels. With every problem unfolded it is 7000.
     assert box["height"] < 3500
-    expect(place.get_by_text("/problems/reference-taken")).to_have_count(0)
+    expect(block.get_by_text("/problems/reference-taken")).to_have_count(0)
     refusal.click()
-    expect(place.get_by_text("/problems/reference-taken")).to_be_visible()
+    expect(block.get_by_text("/problems/reference-taken")).to_be_visible()
 
 
 def operations(service: Service) -> list[str]:
-    """The names of all operations in the document."""
+    """Return the names of all operations in the document."""
     paths = json.loads(service.http.get("/openapi.json").text)["paths"]
     return [each["operationId"] for path in paths.values() for each in path.values()]

@@ -1,4 +1,4 @@
-"""Each backing service is there or not: in every case an order gets to its end."""
+"""Each backing service is configured or not: orders are processed in all eight combinations."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import pytest
 
 from tests.e2e.service import (
     NO_LIMITS,
-    START_WITHIN,
-    STOP_WITHIN,
+    START_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
     environment,
     eventually,
+    long_deadlines_command,
     orders_command,
-    patient_command,
     running_service,
 )
 from tests.servers.plugin import Shared
@@ -34,9 +34,9 @@ COMBINATIONS = [
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
-    """A database of the test's own, without a table."""
-    from tests.servers.databases import create_database, drop_database  # noqa: PLC0415 - as asked
-    from tests.support.postgres import beside  # noqa: PLC0415 - as asked
+    """Create an empty database for the test."""
+    from tests.servers.databases import create_database, drop_database  # noqa: PLC0415 - only if used
+    from tests.support.postgres import beside  # noqa: PLC0415 - only if used
 
     server: Shared = request.getfixturevalue("postgres_server")
     url = beside(create_database, server.url)
@@ -46,9 +46,9 @@ def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
 
 @contextmanager
 def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
-    """A role in a process of its own, until the end of the block."""
+    """Run a role as a process until the end of the block."""
     with Popen(
-        [*patient_command(), name], stdout=PIPE, text=True, env=environment(settings)
+        [*long_deadlines_command(), name], stdout=PIPE, text=True, env=environment(settings)
     ) as role:
         try:
             assert role.stdout is not None
@@ -56,20 +56,20 @@ def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             role.terminate()
-            assert role.wait(STOP_WITHIN) == 0
+            assert role.wait(STOP_TIMEOUT_SECONDS) == 0
 
 
-def test_several_workers_serve_one_address(request: pytest.FixtureRequest) -> None:
+def test_several_workers_share_an_address(request: pytest.FixtureRequest) -> None:
     settings = {name: request.getfixturevalue(SERVICES[name]).url for name in SERVICES}
     prefix = f"t{uuid4().hex[:8]}."
     settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "WORKERS": "2"}
     settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
     with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(START_WITHIN) == 0
+        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
     with running_service(**settings) as service:
         user = service.register()
         order = user.order()
-        service.http.headers["Connection"] = "close"  # one for each request, so that both answer
+        service.http.headers["Connection"] = "close"  # so that both workers respond
 
         def states() -> set[str]:
             return {user.get(f"/orders/{order['id']}/").headers["X-Cache"] for _ in range(20)}
@@ -86,16 +86,16 @@ def test_an_order_is_processed_with(given: list[str], request: pytest.FixtureReq
     with ExitStack() as processes:
         if len(given) == len(SERVICES):
             migrated = Popen([*orders_command(), "migrate"], env=environment(settings))
-            assert migrated.wait(START_WITHIN) == 0
+            assert migrated.wait(START_TIMEOUT_SECONDS) == 0
             for role in ("relay", "consume", "work"):
                 processes.enter_context(a_role(role, settings))
         service = processes.enter_context(running_service(**settings))
         user = service.register()
         order = user.order()
         path = f"/orders/{order['id']}/"
-        # It is processed at once: what is cached may be a revision behind, and is not shown then.
+        # It may be processed at any time: the cached revision may be old, and is not returned then.
         eventually(lambda: user.get(path).headers["X-Cache"] == "HIT")
-        assert user.ask("PATCH", path, json={"status": "PAID"}).status_code == 200
+        assert user.request("PATCH", path, json={"status": "PAID"}).status_code == 200
         assert user.get(path).json()["status"] == "PAID"
         eventually(lambda: user.get(path).json()["processed_at"])
         assert user.get(path).headers["ETag"] == '"v2p"'

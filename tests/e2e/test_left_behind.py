@@ -1,4 +1,4 @@
-"""What an earlier process left behind is processed once, and holds up no start."""
+"""Tasks of an earlier process are processed once and do not delay a start."""
 
 import re
 from uuid import uuid4
@@ -7,19 +7,19 @@ import pytest
 
 from tests.e2e.service import NO_LIMITS, Service, a_data_dir, a_service, eventually
 
-#: A fulfilment that lasts longer than the requeuer waits, twice.
+#: A fulfilment that takes longer than two requeue intervals.
 SLOW = {"PROCESSING_DELAY": "8", "SWEEP_AFTER": "1"}
 
 
-def runs(service: Service) -> dict[str, int]:
-    """What the runs of the task came to in this process."""
+def task_results(service: Service) -> dict[str, int]:
+    """Return the number of finished tasks in this process, by result."""
     page = service.http.get("/metrics").text
     found = re.findall(r'^orders_tasks_total\{result="(\w+)"\} (\S+)', page, re.MULTILINE)
     return {result: int(float(count)) for result, count in found if float(count)}
 
 
 @pytest.mark.parametrize("queue", ["in process", "on Redis"])
-def test_an_order_that_was_left_behind_is_processed_once(
+def test_an_order_of_a_killed_process_is_processed_once(
     queue: str, request: pytest.FixtureRequest
 ) -> None:
     settings = {**NO_LIMITS, **SLOW}
@@ -36,6 +36,6 @@ def test_an_order_that_was_left_behind_is_processed_once(
         service.settings["PROCESSING_DELAY"] = SLOW["PROCESSING_DELAY"]
         again = service.start().log_in(user.email)
         eventually(lambda: all(again.get(f"/orders/{i}/").json()["processed_at"] for i in left))
-        assert runs(service) == {"fulfilled": 3}
+        assert task_results(service) == {"fulfilled": 3}
         assert service.http.get("/health/").json() == {"status": "ok"}
         service.stop()

@@ -11,13 +11,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.answers import assert_problem, faults
+from tests.e2e.assertions import assert_problem, field_errors
 from tests.e2e.service import User, eventually
 
 
 @pytest.fixture(scope="module")
 def shopper(ada: User) -> User:
-    """A user with five orders, which nobody adds to: PENDING, PAID, PAID, SHIPPED, CANCELED."""
+    """A user with exactly five orders: PENDING, PAID, PAID, SHIPPED, CANCELED."""
     user = ada.service.register()
     for number, steps in enumerate([[], ["PAID"], ["PAID"], ["PAID", "SHIPPED"], ["CANCELED"]]):
         order = user.order(reference=f"order {number}")
@@ -28,7 +28,7 @@ def shopper(ada: User) -> User:
 
 @pytest.fixture(scope="module")
 def orders(shopper: User) -> list[dict[str, Any]]:
-    """Their orders, oldest first, as each is shown once all are processed."""
+    """The user's processed orders, oldest first."""
     eventually(lambda: all(each["processed_at"] for each in shopper.get("/orders/").json()))
     listed: list[dict[str, Any]] = shopper.get("/orders/").json()
     return [shopper.get(f"/orders/{each['id']}/").json() for each in reversed(listed)]
@@ -41,15 +41,15 @@ def references(answer: httpx.Response) -> list[int]:
 
 @pytest.fixture(params=["/orders/", "/orders/user/{}/"])
 def path(request: pytest.FixtureRequest, shopper: User) -> str:
-    """Both ways to one's own orders."""
-    where: str = request.param.format(shopper.id)
-    return where
+    """The two paths of a user's own orders."""
+    path: str = request.param.format(shopper.id)
+    return path
 
 
-# --- what is listed
+# --- filters
 
 
-def test_a_list_is_an_array_of_orders_newest_first(
+def test_a_list_has_the_newest_orders_first(
     shopper: User, orders: list[dict[str, Any]], path: str
 ) -> None:
     answer = shopper.get(path)
@@ -57,7 +57,7 @@ def test_a_list_is_an_array_of_orders_newest_first(
     assert "link" not in answer.headers
 
 
-def test_who_has_no_order_has_an_empty_list(newcomer: User) -> None:
+def test_a_user_without_orders_has_an_empty_list(newcomer: User) -> None:
     for path in ("/orders/", f"/orders/user/{newcomer.id}/"):
         assert newcomer.get(path).json() == []
 
@@ -74,15 +74,13 @@ def test_who_has_no_order_has_an_empty_list(newcomer: User) -> None:
         ("reference=order+3", [3]),
         ("reference=order%203&status=SHIPPED", [3]),
         ("reference=order+3&status=PAID", []),
-        ("reference=nobody%27s", []),
+        ("reference=unknown%27s", []),
         ("reference=%25", []),
         ("", [4, 3, 2, 1, 0]),
         ("&&", [4, 3, 2, 1, 0]),
     ],
 )
-def test_a_list_shows_what_its_parameters_ask_for(
-    shopper: User, path: str, query: str, found: list[int]
-) -> None:
+def test_parameters_filter_a_list(shopper: User, path: str, query: str, found: list[int]) -> None:
     assert references(shopper.get(f"{path}?{query}")) == found
 
 
@@ -100,7 +98,7 @@ def test_created_after_is_inclusive_and_created_before_is_exclusive(
 
 
 @pytest.mark.parametrize("offset", ["+00:00", "%2B00:00", "-00:00", "Z", "z"])
-def test_a_moment_may_have_any_offset_even_unescaped(
+def test_a_timestamp_may_have_any_offset_even_unescaped(
     shopper: User, orders: list[dict[str, Any]], path: str, offset: str
 ) -> None:
     moment = orders[3]["created_at"].removesuffix("Z") + offset
@@ -142,20 +140,20 @@ def test_a_moment_may_have_any_offset_even_unescaped(
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_bad_parameter_is_422_and_named(
+def test_an_invalid_parameter_is_named(
     shopper: User, path: str, query: str, fault: tuple[str, str]
 ) -> None:
     answer = shopper.get(f"{path}?{query}")
     problem = assert_problem(answer, 422, "invalid-request")
-    assert faults(answer) == {fault}
+    assert field_errors(answer) == {fault}
     assert "parameter" in problem["errors"][0]
 
 
-def test_every_bad_parameter_is_named(shopper: User, path: str) -> None:
+def test_every_invalid_parameter_is_named(shopper: User, path: str) -> None:
     query = "limit=0&status=LOST&reference=&created_after=x&created_before=y&cursor=z&page=2"
     answer = shopper.get(f"{path}?{query}")
     names = {"limit", "status", "reference", "created_after", "created_before", "cursor", "page"}
-    assert {where for where, _ in faults(answer)} == names
+    assert {path for path, _ in field_errors(answer)} == names
 
 
 @pytest.mark.parametrize(
@@ -170,13 +168,13 @@ def test_every_bad_parameter_is_named(shopper: User, path: str) -> None:
         ("created_after=2016-12-31T23:59:60Z", 5),
     ],
 )
-def test_the_ends_of_time_and_leap_seconds_are_moments_too(
+def test_extreme_timestamps_and_leap_seconds_are_valid(
     shopper: User, path: str, query: str, found: int
 ) -> None:
     assert len(references(shopper.get(f"{path}?{query}"))) == found
 
 
-def test_digits_beyond_microseconds_count(
+def test_digits_beyond_microseconds_are_compared(
     shopper: User, orders: list[dict[str, Any]], path: str
 ) -> None:
     later = orders[3]["created_at"].removesuffix("Z").ljust(26, "0") + "1Z"
@@ -184,39 +182,37 @@ def test_digits_beyond_microseconds_count(
     assert references(shopper.get(path, params={"created_before": later})) == [3, 2, 1, 0]
 
 
-def test_a_user_id_is_a_parameter_of_the_list_of_everybodys_orders_only(shopper: User) -> None:
+def test_the_list_of_a_user_rejects_user_id(shopper: User) -> None:
     answer = shopper.get(f"/orders/user/{shopper.id}/?user_id={shopper.id}")
-    assert faults(answer) == {("user_id", "unknown-parameter")}
+    assert field_errors(answer) == {("user_id", "unknown-parameter")}
 
 
-def test_the_nearest_parameter_is_named(shopper: User, path: str) -> None:
+def test_the_detail_suggests_the_nearest_parameter(shopper: User, path: str) -> None:
     detail = shopper.get(f"{path}?stauts=PAID").json()["detail"]
     assert detail == "`stauts`: there is no such parameter; did you mean `status`?"
 
 
-# --- whose
+# --- visibility
 
 
-def test_another_users_list_is_403_and_so_is_an_id_that_is_nobodys(
-    shopper: User, bob: User
-) -> None:
+def test_the_list_of_another_or_unknown_user_is_403(shopper: User, bob: User) -> None:
     for owner in (shopper.id, str(uuid4()), "nonsense"):
         assert_problem(bob.get(f"/orders/user/{owner}/"), 403, "not-your-orders")
     assert_problem(bob.get(f"/orders/?user_id={shopper.id}"), 403, "not-your-orders")
 
 
-def test_ones_own_user_id_is_fine(shopper: User) -> None:
+def test_a_users_own_user_id_is_accepted(shopper: User) -> None:
     assert len(shopper.get(f"/orders/?user_id={shopper.id}").json()) == 5
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "", "%00"])
-def test_a_user_id_that_is_no_uuid_is_422(shopper: User, staff: User, bad: str) -> None:
+def test_an_invalid_user_id_is_422(shopper: User, staff: User, bad: str) -> None:
     for user in (shopper, staff):
         answer = user.get(f"/orders/?user_id={bad}")
-        assert faults(answer) == {("user_id", "not-a-uuid")}
+        assert field_errors(answer) == {("user_id", "not-a-uuid")}
 
 
-def test_staff_sees_everybodys_orders_and_anybodys(
+def test_staff_can_list_all_orders_and_those_of_a_user(
     shopper: User, bob: User, staff: User, orders: list[dict[str, Any]]
 ) -> None:
     bobs = bob.order()
@@ -227,13 +223,13 @@ def test_staff_sees_everybodys_orders_and_anybodys(
         assert staff.get(path).json() == list(reversed(orders))
 
 
-def test_to_staff_the_list_of_an_id_that_is_nobodys_is_empty(staff: User) -> None:
-    for nobody in (uuid4(), "nonsense"):
-        answer = staff.get(f"/orders/user/{nobody}/")
+def test_staff_gets_an_empty_list_for_an_unknown_user(staff: User) -> None:
+    for unknown in (uuid4(), "nonsense"):
+        answer = staff.get(f"/orders/user/{unknown}/")
         assert (answer.status_code, answer.json()) == (200, [])
 
 
-def test_a_users_own_list_has_nothing_of_others(shopper: User, bob: User) -> None:
+def test_a_users_list_has_no_orders_of_others(shopper: User, bob: User) -> None:
     bob.order()
     assert {order["user_id"] for order in shopper.get("/orders/").json()} == {shopper.id}
 
@@ -242,7 +238,7 @@ def test_a_users_own_list_has_nothing_of_others(shopper: User, bob: User) -> Non
 
 
 def pages(user: User, path: str) -> Iterator[list[dict[str, Any]]]:
-    """Page after page, following the links."""
+    """Yield page after page by following the links."""
     following: str | None = path
     while following:
         answer = user.get(following)
@@ -258,9 +254,7 @@ def next_of(link: str) -> str:
     return match[1]
 
 
-def test_the_link_is_a_relative_reference_that_keeps_the_other_parameters(
-    shopper: User, path: str
-) -> None:
+def test_the_next_link_is_relative_and_keeps_parameters(shopper: User, path: str) -> None:
     first = shopper.get(f"{path}?limit=1&status=PAID&status=PENDING&reference=order+2")
     assert "link" not in first.headers
     first = shopper.get(f"{path}?limit=1&status=PAID&status=PENDING")
@@ -270,7 +264,7 @@ def test_the_link_is_a_relative_reference_that_keeps_the_other_parameters(
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
-def test_following_the_links_shows_every_order_once(shopper: User, path: str, limit: int) -> None:
+def test_pages_contain_every_order_once(shopper: User, path: str, limit: int) -> None:
     walked = list(pages(shopper, f"{path}?limit={limit}"))
     assert [order["reference"][-1] for page in walked for order in page] == list("43210")
     assert all(len(page) == limit for page in walked[:-1])
@@ -285,7 +279,7 @@ def test_the_default_page_has_50_orders(newcomer: User) -> None:
 
 @contextmanager
 def creating_orders(*users: User) -> Iterator[None]:
-    """While the block runs, somebody creates orders."""
+    """Create orders concurrently until the end of the block."""
     done = threading.Event()
 
     def create(user: User) -> None:
@@ -304,7 +298,7 @@ def creating_orders(*users: User) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("whose", ["/orders/user/{}/", "/orders/?user_id={}", "/orders/"])
-def test_paging_neither_skips_nor_repeats_while_orders_are_created(
+def test_pages_neither_skip_nor_repeat_during_inserts(
     newcomer: User, bob: User, staff: User, whose: str
 ) -> None:
     existed = [newcomer.order()["id"] for _ in range(20)]
@@ -341,10 +335,10 @@ def test_a_tampered_cursor_is_422(shopper: User, path: str, number: int) -> None
     link = next_of(shopper.get(f"{path}?limit=1").headers["link"])
     cursor = tampered(link.partition("cursor=")[2])[number]
     answer = shopper.get(f"{path}?cursor={quote(cursor)}")
-    assert {where for where, _ in faults(answer)} == {"cursor"}
+    assert {path for path, _ in field_errors(answer)} == {"cursor"}
 
 
-def test_somebody_elses_cursor_shows_nobody_elses_orders(shopper: User, bob: User) -> None:
+def test_another_users_cursor_reveals_no_orders(shopper: User, bob: User) -> None:
     bob.order()
     link = next_of(shopper.get("/orders/?limit=1").headers["link"])
     shown = bob.get(link)

@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus sees of the service (section 6 of the contract, docs/metrics.md)."""
+"""`/metrics` for Prometheus (section 6 of the contract, docs/metrics.md)."""
 
 import os
 import re
@@ -13,14 +13,15 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from entrypoints.http.openapi.operations import OPERATIONS
+from entrypoints.http.openapi.operation import operations_of
+from entrypoints.http.routes import ROUTES
 from entrypoints.observability.metrics.scrape import CountedByAll
-from tests.e2e.answers import assert_problem
+from tests.e2e.assertions import assert_problem
 from tests.e2e.service import (
-    ANSWER_WITHIN,
-    AT_REST,
+    ANSWER_TIMEOUT_SECONDS,
     NO_LIMITS,
-    START_WITHIN,
+    SHORT_KEEPALIVE,
+    START_TIMEOUT_SECONDS,
     Service,
     User,
     a_data_dir,
@@ -44,7 +45,7 @@ POOL_SIZE = "orders_db_pool_size"
 
 
 class Page:
-    """What `/metrics` said once."""
+    """One response of `/metrics`."""
 
     def __init__(self, answer: httpx.Response) -> None:
         assert answer.status_code == 200, answer.text
@@ -56,7 +57,7 @@ class Page:
         ]
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        """The sum of the series with these labels, whatever others they have; None: none has."""
+        """Return the sum of the series with these labels, or None if there is none."""
         values = [
             each.value
             for each in self.samples
@@ -65,7 +66,7 @@ class Page:
         return sum(values) if values else None
 
     def count(self, name: str, **labels: str) -> float:
-        """The same of a counter that may not have begun."""
+        """Return the same for a counter, or 0 before its first increment."""
         return self(name, **labels) or 0.0
 
 
@@ -76,10 +77,10 @@ def page_of(service: Service) -> Page:
 # --- The embedded service
 
 
-def test_the_embedded_service_tells_everything(service: Service, ada: User) -> None:
+def test_the_embedded_service_reports_every_metric(service: Service, ada: User) -> None:
     ada.processed_order()
     names = (REQUESTS, SECONDS, CACHE, TASKS, *OUTBOX, LAG, POOL, POOL_SIZE)
-    # What is not known in time is left out; a task is counted when its order shows already.
+    # Values that are late are left out, and a task is counted after its order has changed.
     eventually(lambda: all(page_of(service)(name) is not None for name in names))
     page = page_of(service)
     assert page(POOL_SIZE) == 10
@@ -87,7 +88,7 @@ def test_the_embedded_service_tells_everything(service: Service, ada: User) -> N
     assert page.count("process_resident_memory_bytes") > 0
 
 
-def test_it_needs_no_token_and_no_slash_and_answers_head(service: Service) -> None:
+def test_metrics_need_no_token_and_support_head(service: Service) -> None:
     for path in ("/metrics", "/metrics/"):
         assert Page(service.http.get(path)).samples
         head = service.http.head(path)
@@ -101,7 +102,7 @@ def test_a_request_is_counted_by_method_route_and_status(service: Service, ada: 
     before = page_of(service)
     assert ada.get(f"/orders/{order['id']}/").status_code == 200
     assert ada.get(f"/orders/{order['id']}").status_code == 200
-    assert ada.ask("HEAD", f"/orders/{order['id']}/").status_code == 200
+    assert ada.request("HEAD", f"/orders/{order['id']}/").status_code == 200
     assert ada.get(f"/orders/{uuid4()}/").status_code == 404
     assert ada.patch(order, "SHIPPED").status_code == 409
     after = page_of(service)
@@ -113,7 +114,7 @@ def test_a_request_is_counted_by_method_route_and_status(service: Service, ada: 
     assert after.count(REQUESTS, **labels) - before.count(REQUESTS, **labels) == 1
 
 
-def test_what_has_no_route_has_one_name(service: Service) -> None:
+def test_requests_without_a_route_share_one_label(service: Service) -> None:
     before = page_of(service).count(REQUESTS, route="unmatched")
     assert_problem(service.http.get(f"/nowhere/{uuid4()}"), 404, "not-found")
     assert service.http.request("BREW", "/me/").status_code in {400, 405}
@@ -123,7 +124,7 @@ def test_what_has_no_route_has_one_name(service: Service) -> None:
     assert after.count(REQUESTS, route="unmatched") - before >= 2
 
 
-def test_no_label_says_what_a_client_wrote(service: Service, ada: User) -> None:
+def test_labels_contain_no_client_input(service: Service, ada: User) -> None:
     order = ada.order()
     ada.get(f"/orders/{order['id']}/history/")
     ada.get(f"/orders/user/{ada.id}/")
@@ -134,11 +135,11 @@ def test_no_label_says_what_a_client_wrote(service: Service, ada: User) -> None:
     labels = {text for sample in page.samples for text in sample.labels.values()}
     assert not [text for text in labels if re.search("[0-9a-f]{8}-", text)]
     routes = {sample.labels["route"] for sample in page.samples if "route" in sample.labels}
-    known = {operation.path for operation in OPERATIONS} | {"/docs/{name}", "unmatched"}
+    known = {operation.path for operation in operations_of(ROUTES)} | {"/docs/{name}", "unmatched"}
     assert routes <= known
 
 
-def test_a_cached_read_is_a_hit(service: Service, ada: User) -> None:
+def test_cache_hits_and_misses_are_counted(service: Service, ada: User) -> None:
     order = ada.processed_order()
     before = page_of(service)
     assert ada.get(f"/orders/{order['id']}/").headers["X-Cache"] == "HIT"
@@ -148,7 +149,7 @@ def test_a_cached_read_is_a_hit(service: Service, ada: User) -> None:
         assert after.count(CACHE, result=result) - before.count(CACHE, result=result) == 1
 
 
-def test_a_task_is_counted_by_what_it_came_to(service: Service, ada: User) -> None:
+def test_a_task_is_counted_by_its_result(service: Service, ada: User) -> None:
     before = page_of(service)
     ada.processed_order()
 
@@ -172,19 +173,19 @@ def test_a_task_is_counted_by_what_it_came_to(service: Service, ada: User) -> No
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """All three services, prepared."""
+    """Prepare all three services."""
     settings = {name: request.getfixturevalue(SERVICES[name]).url for name in SERVICES}
     prefix = f"t{uuid4().hex[:8]}."
     settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "PROCESSING_DELAY": "0"}
     settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
     with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(START_WITHIN) == 0
+        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
     return settings
 
 
 @pytest.fixture
 def workers(settings: Mapping[str, str]) -> Iterator[Service]:
-    """Two processes of the API; each request is a connection of its own, to whichever."""
+    """Run two processes of the API. Each request uses a new connection to either of them."""
     with a_data_dir() as folder:
         more = {"WORKERS": "2", "DB_POOL_SIZE": "7", "TMPDIR": str(folder)}
         with a_service(folder, **settings, **more) as service:
@@ -195,22 +196,27 @@ def workers(settings: Mapping[str, str]) -> Iterator[Service]:
         assert not list(folder.glob("orders-metrics-*"))
 
 
-def told(folder: Path) -> set[int]:
-    """The workers whose gauges count."""
+def reported_workers(folder: Path) -> set[int]:
+    """Return the workers whose gauges are counted."""
     files = folder.glob("orders-metrics-*/gauge_livesum_*.db")
     return {int(file.stem.rpartition("_")[2]) for file in files}
 
 
-def told_of_pools(folder: Path) -> float:
-    """The size of all pools, as far as workers have told it without being asked."""
+def reported_pool_sizes(folder: Path) -> float:
+    """Return the size of all pools as reported by the workers themselves."""
     [shared] = folder.glob("orders-metrics-*")
-    told = CountedByAll(str(shared)).collect()
-    sizes = [each.value for family in told for each in family.samples if each.name == POOL_SIZE]
+    reported_workers = CountedByAll(str(shared)).collect()
+    sizes = [
+        each.value
+        for family in reported_workers
+        for each in family.samples
+        if each.name == POOL_SIZE
+    ]
     return float(sum(sizes))
 
 
-def test_every_worker_tells_the_sum_over_all_of_them(workers: Service) -> None:
-    eventually(lambda: told_of_pools(workers.data_dir) == 2 * 7)
+def test_every_worker_reports_the_sum_of_all_workers(workers: Service) -> None:
+    eventually(lambda: reported_pool_sizes(workers.data_dir) == 2 * 7)
     assert page_of(workers)(POOL_SIZE) == 2 * 7
     for _ in range(40):
         assert workers.http.get("/me/").status_code == 401
@@ -222,19 +228,19 @@ def test_every_worker_tells_the_sum_over_all_of_them(workers: Service) -> None:
     assert page("process_resident_memory_bytes") is None
 
 
-def test_a_worker_that_died_is_out_of_the_gauges_and_its_counts_stay(workers: Service) -> None:
+def test_a_dead_worker_leaves_the_gauges_but_not_the_counters(workers: Service) -> None:
     for _ in range(20):
         assert workers.http.get("/me/").status_code == 401
-    eventually(lambda: len(told(workers.data_dir)) == 2)
-    victim, survivor = told(workers.data_dir)
+    eventually(lambda: len(reported_workers(workers.data_dir)) == 2)
+    victim, survivor = reported_workers(workers.data_dir)
     os.kill(victim, signal.SIGKILL)
-    eventually(lambda: len(told(workers.data_dir) - {victim, survivor}) == 1)
-    eventually(lambda: victim not in told(workers.data_dir))
+    eventually(lambda: len(reported_workers(workers.data_dir) - {victim, survivor}) == 1)
+    eventually(lambda: victim not in reported_workers(workers.data_dir))
     eventually(lambda: page_of(workers)(POOL_SIZE) == 2 * 7)
     assert page_of(workers)(REQUESTS, route="/me/", status="401") == 20
 
 
-def test_each_role_tells_its_part_on_its_admin_port(settings: Mapping[str, str]) -> None:
+def test_each_role_reports_its_metrics_on_its_admin_port(settings: Mapping[str, str]) -> None:
     names = ("relay", "consume", "work")
     ports = Ports(len(names))
     with ExitStack() as processes, a_data_dir() as folder:
@@ -244,7 +250,9 @@ def test_each_role_tells_its_part_on_its_admin_port(settings: Mapping[str, str])
             own = {**settings, "ADMIN_PORT": str(port)}
             processes.enter_context(a_role(name, own))
             base_url = f"http://{HOST}:{port}"
-            client = httpx.Client(base_url=base_url, timeout=ANSWER_WITHIN, limits=AT_REST)
+            client = httpx.Client(
+                base_url=base_url, timeout=ANSWER_TIMEOUT_SECONDS, limits=SHORT_KEEPALIVE
+            )
             roles[name] = processes.enter_context(client)
         service = processes.enter_context(a_service(folder, **settings)).start()
         service.register().processed_order()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.e2e.answers import assert_problem, digits, faults
+from tests.e2e.assertions import assert_problem, digits, field_errors
 from tests.e2e.service import User
 
 
 def with_total(total: str, currency: str = "USD") -> str:
-    """An order as JSON text: what stands for its total is sent as it is."""
+    """Return an order as JSON text, with this total as it is."""
     return f'{{"items": [{{"name": "x"}}], "total_price": {total}, "currency": "{currency}"}}'
 
 
@@ -24,7 +24,7 @@ def with_total(total: str, currency: str = "USD") -> str:
         ("CLF", "0.0001", "0.0001"),
     ],
 )
-def test_money_is_written_with_exactly_the_currencys_minor_digits(
+def test_money_has_the_minor_digits_of_its_currency(
     ada: User, currency: str, given: str, written: str
 ) -> None:
     answer = ada.post_text(with_total(given, currency))
@@ -41,19 +41,19 @@ def test_zero_is_written_without_a_sign(ada: User, given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["19.9", "19.90", "19.900", "1.99e1", "199E-1", '"19.9"', '"19.900"', '"1.99e1"']
 )
-def test_an_amount_is_read_by_its_exact_value_however_it_is_spelled(ada: User, given: str) -> None:
+def test_spellings_of_an_amount_are_equal(ada: User, given: str) -> None:
     assert digits(ada.post_text(with_total(given)))["total_price"] == "19.90"
 
 
-def test_an_amount_never_passes_through_a_binary_float(ada: User) -> None:
+def test_amounts_are_exact_decimals(ada: User) -> None:
     items = [{"name": "x", "price": 0.1, "quantity": 3}, {"name": "y", "price": "0.70"}]
     assert ada.post_order(items=items, total_price="1.00").status_code == 201
     nearly = "4.35000000000000000000000000000001"
     answer = ada.post_text(with_total(nearly))
-    assert faults(answer) == {("/total_price", "too-many-digits")}
+    assert field_errors(answer) == {("/total_price", "too-many-digits")}
 
 
-def test_an_items_price_is_written_as_the_total_is(ada: User) -> None:
+def test_prices_and_totals_have_the_same_format(ada: User) -> None:
     items = [{"name": "x", "price": "4.5", "quantity": 2}]
     shown = digits(ada.post_order(items=items, total_price=9))
     assert (shown["items"][0]["price"], shown["total_price"]) == ("4.50", "9.00")
@@ -93,31 +93,31 @@ def test_an_items_price_is_written_as_the_total_is(ada: User) -> None:
         ("null", "wrong-type"),
     ],
 )
-def test_what_is_no_amount_is_422(ada: User, given: str, code: str) -> None:
+def test_an_invalid_amount_is_422(ada: User, given: str, code: str) -> None:
     answer = ada.post_text(with_total(given))
     assert_problem(answer, 422, "invalid-request")
-    assert faults(answer) == {("/total_price", code)}
+    assert field_errors(answer) == {("/total_price", code)}
 
 
 @pytest.mark.parametrize("zeros", [61, 200_000])
-def test_a_text_may_have_as_many_zeros_as_a_number(ada: User, zeros: int) -> None:
+def test_an_amount_may_have_many_zeros_as_string_or_number(ada: User, zeros: int) -> None:
     for given in (f"19.9{'0' * zeros}", f'"19.9{"0" * zeros}"'):
         answer = ada.post_text(with_total(given))
         assert (answer.status_code, digits(answer)["total_price"]) == (201, "19.90")
 
 
 @pytest.mark.parametrize("given", ["NaN", "Infinity", "-Infinity", "+1", "01", "1.", ".5", "0x10"])
-def test_what_is_no_json_number_is_400(ada: User, given: str) -> None:
+def test_an_invalid_json_number_is_400(ada: User, given: str) -> None:
     assert_problem(ada.post_text(with_total(given)), 400, "malformed-json")
 
 
-def test_a_line_and_the_total_may_not_cost_more_than_the_maximum_either(ada: User) -> None:
+def test_the_maximum_holds_for_lines_and_the_total(ada: User) -> None:
     line = {"name": "x", "price": "500000000", "quantity": 2}
     answer = ada.post_order(items=[line], total_price=1)
-    assert faults(answer) == {("/items/0", "out-of-range")}
+    assert field_errors(answer) == {("/items/0", "out-of-range")}
     line |= {"quantity": 1}
     answer = ada.post_order(items=[line, line], total_price="1000000000")
-    assert faults(answer) == {("/total_price", "out-of-range")}
+    assert field_errors(answer) == {("/total_price", "out-of-range")}
 
 
 def test_the_total_must_equal_the_exact_sum_of_the_prices(ada: User) -> None:
@@ -125,19 +125,19 @@ def test_the_total_must_equal_the_exact_sum_of_the_prices(ada: User) -> None:
     assert ada.post_order(items=items, total_price="0.35").status_code == 201
     answer = ada.post_order(items=items, total_price="0.36")
     assert_problem(answer, 422, "total-mismatch")
-    assert faults(answer) == {("/total_price", "total-mismatch")}
+    assert field_errors(answer) == {("/total_price", "total-mismatch")}
 
 
-def test_without_prices_the_total_stands_as_given(ada: User) -> None:
+def test_a_total_without_prices_is_accepted(ada: User) -> None:
     shown = ada.order(items=[{"name": "x", "quantity": 7}], total_price="12.34")
     assert shown["total_price"] == 12.34
     assert "price" not in shown["items"][0]
 
 
-def test_either_every_item_has_a_price_or_none_has(ada: User) -> None:
+def test_either_all_items_have_a_price_or_none(ada: User) -> None:
     items = [{"name": "x", "price": 1}, {"name": "y"}, {"name": "z", "price": None}]
     answer = ada.post_order(items=items, total_price=1)
-    assert faults(answer) == {
+    assert field_errors(answer) == {
         ("/items/1/price", "price-missing"),
         ("/items/2/price", "price-missing"),
     }

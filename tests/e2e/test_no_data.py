@@ -1,4 +1,4 @@
-"""Operator commands where there is nothing to operate on: they refuse, and create nothing."""
+"""Operator commands without data fail and create nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What an operator asks of a service that runs, each by a command beside it."""
+"""Operator commands beside a running service."""
 
 import json
 import re
@@ -16,12 +16,12 @@ CLEAN = (
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[tuple[Service, str]]:
-    """A service with one order, which was processed."""
+    """A service with one processed order."""
     with running_service(**NO_LIMITS, PROCESSING_DELAY="0") as service:
         yield service, service.register().processed_order()["id"]
 
 
-def test_the_audit_of_a_healthy_service_is_one_line_and_exits_with_0(
+def test_the_audit_of_a_healthy_service_exits_with_0(
     shop: tuple[Service, str],
 ) -> None:
     service, _ = shop
@@ -42,7 +42,7 @@ def test_an_orders_events_are_published_again(shop: tuple[Service, str]) -> None
     eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
 
 
-def test_everything_since_a_moment_is_published_again(shop: tuple[Service, str]) -> None:
+def test_a_replay_since_a_time_republishes_all_events(shop: tuple[Service, str]) -> None:
     service, _ = shop
     replayed = service.run("outbox", "replay", "--all-since", "2026-01-01T00:00:00Z")
     assert (replayed.returncode, replayed.stdout) == (0, "Waiting to be published again: 2.\n")
@@ -50,20 +50,20 @@ def test_everything_since_a_moment_is_published_again(shop: tuple[Service, str])
     eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
 
 
-def test_without_a_parked_event_none_is_put_back(shop: tuple[Service, str]) -> None:
+def test_a_replay_without_parked_events_requests_none(shop: tuple[Service, str]) -> None:
     service, _ = shop
     replayed = service.run("outbox", "replay", "--parked")
     assert (replayed.returncode, replayed.stdout) == (0, "No event can be published again.\n")
 
 
-def test_a_replay_of_two_kinds_at_once_is_refused(shop: tuple[Service, str]) -> None:
+def test_a_replay_with_two_selections_is_rejected(shop: tuple[Service, str]) -> None:
     service, order_id = shop
     refused = service.run("outbox", "replay", order_id, "--parked")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("orders: Give ")
 
 
-def test_without_a_dead_letter_there_is_nothing_to_list_or_put_back(
+def test_without_dead_letters_list_and_replay_are_empty(
     shop: tuple[Service, str],
 ) -> None:
     service, _ = shop
@@ -75,9 +75,7 @@ def test_without_a_dead_letter_there_is_nothing_to_list_or_put_back(
 
 
 @pytest.mark.parametrize("command", ["outbox", "dlq"])
-def test_a_replay_of_nothing_in_particular_is_refused_in_one_sentence(
-    shop: tuple[Service, str], command: str
-) -> None:
+def test_a_replay_without_a_selection_is_rejected(shop: tuple[Service, str], command: str) -> None:
     refused = shop[0].run(command, "replay")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("orders: Give ")
@@ -107,7 +105,7 @@ def test_an_operator_lists_disables_enables_and_sets_a_password(shop: tuple[Serv
     assert statuses == [401, 200]
 
 
-def test_a_short_list_says_that_there_is_more(shop: tuple[Service, str]) -> None:
+def test_a_limited_list_reports_that_there_are_more(shop: tuple[Service, str]) -> None:
     service, _ = shop
     service.register()
     lines = service.run("users", "list", "--limit", "1").stdout.splitlines()
@@ -115,7 +113,7 @@ def test_a_short_list_says_that_there_is_more(shop: tuple[Service, str]) -> None
 
 
 @pytest.mark.parametrize("command", ["enable", "set-password"])
-def test_an_account_that_does_not_exist_is_one_sentence(
+def test_an_unknown_account_is_reported_in_one_sentence(
     shop: tuple[Service, str], command: str
 ) -> None:
     stdin = ("--password-stdin",) if command == "set-password" else ()

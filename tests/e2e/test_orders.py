@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.e2e.answers import assert_problem, at_once
+from tests.e2e.assertions import assert_problem, concurrently
 from tests.e2e.service import Service, User, eventually
 
 MEMBERS = {
@@ -20,12 +20,12 @@ MEMBERS = {
     "updated_at",
     "processed_at",
 }
-NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
+UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 # --- POST /orders/
 
 
-def test_a_new_order_is_pending_at_version_1_and_says_where_it_is(ada: User) -> None:
+def test_a_new_order_is_pending_at_version_1_with_a_location(ada: User) -> None:
     answer = ada.post_order(reference="mine")
     order = answer.json()
     assert answer.status_code == 201
@@ -43,12 +43,12 @@ def test_an_order_without_a_reference_has_none(ada: User) -> None:
     assert ada.order().keys() == MEMBERS
 
 
-def test_the_default_currency_is_the_settings(ada: User, staffed_service: Service) -> None:
+def test_the_default_currency_is_a_setting(ada: User, staffed_service: Service) -> None:
     assert ada.order()["currency"] == "USD"
     assert staffed_service.register().order()["currency"] == "EUR"
 
 
-def test_an_item_is_shown_as_it_was_given(ada: User) -> None:
+def test_an_item_is_returned_unchanged(ada: User) -> None:
     item = {
         "product_id": "tea-250",
         "name": "Grüner Tee 🍵",
@@ -67,24 +67,24 @@ def test_a_reference_is_unique_per_user(ada: User, bob: User) -> None:
     assert bob.post_order(reference=reference).status_code == 201
 
 
-def test_of_many_orders_with_one_reference_at_once_one_is_placed(ada: User) -> None:
+def test_one_of_many_concurrent_orders_with_a_reference_is_placed(ada: User) -> None:
     reference = uuid4().hex
-    answers = at_once([lambda: ada.post_order(reference=reference)] * 12)
+    answers = concurrently([lambda: ada.post_order(reference=reference)] * 12)
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
     assert len(ada.get("/orders/", params={"reference": reference}).json()) == 1
 
 
-def test_a_refused_order_does_not_take_its_neighbours_with_it(ada: User) -> None:
+def test_a_rejected_order_does_not_affect_concurrent_ones(ada: User) -> None:
     reference = uuid4().hex
     taken = ada.order(reference=reference)
     placing = [lambda: ada.post_order(reference=reference), ada.post_order] * 8
-    answers = at_once(placing)
+    answers = concurrently(placing)
     assert [answer.status_code for answer in answers] == [409, 201] * 8
     assert ada.get(f"/orders/{taken['id']}/").status_code == 200
 
 
-def test_orders_that_are_placed_at_once_are_all_there_and_all_different(newcomer: User) -> None:
-    answers = at_once([newcomer.post_order] * 40)
+def test_concurrent_orders_are_all_stored(newcomer: User) -> None:
+    answers = concurrently([newcomer.post_order] * 40)
     assert {answer.status_code for answer in answers} == {201}
     shown = newcomer.get("/orders/", params={"limit": 200}).json()
     assert {order["id"] for order in shown} == {answer.json()["id"] for answer in answers}
@@ -94,7 +94,7 @@ def test_orders_that_are_placed_at_once_are_all_there_and_all_different(newcomer
 # --- GET /orders/{id}/
 
 
-def test_creation_fills_the_cache_so_the_first_read_is_a_hit(staffed_service: Service) -> None:
+def test_the_first_read_of_a_new_order_is_a_cache_hit(staffed_service: Service) -> None:
     customer = staffed_service.register()
     created = customer.post_order()
     read = customer.get(created.headers["location"])
@@ -103,7 +103,7 @@ def test_creation_fills_the_cache_so_the_first_read_is_a_hit(staffed_service: Se
     assert read.headers["etag"] == '"v1"'
 
 
-def test_once_processed_the_tag_tells_and_the_version_stays(ada: User) -> None:
+def test_processing_changes_the_etag_and_not_the_version(ada: User) -> None:
     order = ada.processed_order()
     read = ada.get(f"/orders/{order['id']}/")
     assert read.headers["etag"] == '"v1p"'
@@ -112,7 +112,7 @@ def test_once_processed_the_tag_tells_and_the_version_stays(ada: User) -> None:
 
 
 @pytest.mark.parametrize("tag", ['"v1p"', '"v9", "v1p"', 'W/"v1p"', "*", '"x" ,"v1p"'])
-def test_who_has_the_order_already_gets_304_and_no_body(ada: User, tag: str) -> None:
+def test_a_matching_if_none_match_is_304_without_a_body(ada: User, tag: str) -> None:
     path = f"/orders/{ada.processed_order()['id']}/"
     answer = ada.get(path, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.content) == (304, b"")
@@ -120,14 +120,14 @@ def test_who_has_the_order_already_gets_304_and_no_body(ada: User, tag: str) -> 
 
 
 @pytest.mark.parametrize("tag", ['"v1"', '"v2"', '"v9", "v8"', "v1p", "nonsense", '"'])
-def test_who_has_something_else_gets_it_in_full(ada: User, tag: str) -> None:
+def test_other_if_none_match_values_return_the_order(ada: User, tag: str) -> None:
     order = ada.processed_order()
     answer = ada.get(f"/orders/{order['id']}/", headers={"If-None-Match": tag})
     assert answer.status_code == 200
     assert answer.json() == order
 
 
-def test_a_304_never_hides_that_the_order_was_processed(ada: User) -> None:
+def test_the_etag_of_an_unprocessed_order_does_not_match_after_processing(ada: User) -> None:
     order = ada.order()
     path = f"/orders/{order['id']}/"
     tag = {"If-None-Match": '"v1"'}
@@ -136,22 +136,20 @@ def test_a_304_never_hides_that_the_order_was_processed(ada: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "stranger", [NOBODY, str(UUID(int=0)), "nonsense", "1", "%00", "%FF", "..%2f", "x" * 5000]
+    "unknown_id", [UNKNOWN_ID, str(UUID(int=0)), "nonsense", "1", "%00", "%FF", "..%2f", "x" * 5000]
 )
 @pytest.mark.parametrize("more", ["", "history/"])
-def test_an_unknown_id_and_an_id_that_is_no_uuid_are_404(
-    ada: User, stranger: str, more: str
-) -> None:
-    answer = ada.get(f"/orders/{stranger}/{more}")
+def test_unknown_and_invalid_ids_are_404(ada: User, unknown_id: str, more: str) -> None:
+    answer = ada.get(f"/orders/{unknown_id}/{more}")
     assert answer.status_code == 404
 
 
-def test_another_users_order_is_404_alike(ada: User, bob: User) -> None:
+def test_another_users_order_is_404_like_an_unknown_one(ada: User, bob: User) -> None:
     order = ada.order()
     path = f"/orders/{order['id']}/"
     theirs = assert_problem(bob.get(path), 404, "order-not-found")
-    nobodys = assert_problem(bob.get(f"/orders/{uuid4()}/"), 404, "order-not-found")
-    assert theirs | {"instance": ""} == nobodys | {"instance": ""}
+    unknown = assert_problem(bob.get(f"/orders/{uuid4()}/"), 404, "order-not-found")
+    assert theirs | {"instance": ""} == unknown | {"instance": ""}
     assert_problem(bob.get(f"{path}history/"), 404, "order-not-found")
     assert_problem(bob.patch(order, "CANCELED"), 404, "order-not-found")
     assert_problem(bob.patch(order, "CANCELED", if_match='"v9"'), 404, "order-not-found")
@@ -159,13 +157,13 @@ def test_another_users_order_is_404_alike(ada: User, bob: User) -> None:
     assert bob.get(path, headers={"If-None-Match": "*"}).status_code == 404
 
 
-def test_staff_sees_everybodys_orders(ada: User, staff: User) -> None:
+def test_staff_can_read_all_orders(ada: User, staff: User) -> None:
     order = ada.processed_order()
     assert staff.get(f"/orders/{order['id']}/").json() == order
     assert staff.history(order) == ada.history(order)
 
 
-def test_an_id_may_be_written_in_capitals(ada: User) -> None:
+def test_an_id_is_case_insensitive(ada: User) -> None:
     order = ada.order()
     assert ada.get(f"/orders/{order['id'].upper()}/").json()["id"] == order["id"]
 
@@ -187,7 +185,7 @@ def test_the_history_begins_with_the_creation(ada: User) -> None:
     ]
 
 
-def test_the_history_tells_every_step_oldest_first_with_who_and_why(ada: User, staff: User) -> None:
+def test_the_history_has_every_step_with_actor_and_reason(ada: User, staff: User) -> None:
     order = ada.order()
     ada.patch(order, "PAID", reason="by card")
     shipped = staff.patch(order, "SHIPPED").json()

@@ -1,44 +1,44 @@
-"""Section 3 of the contract: unknown parameters are refused wherever they could mean something."""
+"""Section 3 of the contract: unknown parameters are rejected on routes of the API."""
 
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.answers import assert_problem, faults
+from tests.e2e.assertions import assert_problem, field_errors
 from tests.e2e.service import PASSWORD, Service, User, an_email
 
 UNKNOWN = {("x", "unknown-parameter")}
 
 
 @pytest.mark.parametrize("path", ["/me/", "/orders/{}/", "/orders/{}/history/"])
-def test_a_route_without_parameters_refuses_every_one(ada: User, path: str) -> None:
+def test_a_route_without_parameters_rejects_all_parameters(ada: User, path: str) -> None:
     full = path.format(ada.order()["id"])
     for method in ("GET", "HEAD"):
-        answer = ada.ask(method, f"{full}?x=1")
+        answer = ada.request(method, f"{full}?x=1")
         assert answer.status_code == 422
     answer = ada.get(f"{full}?x=1")
     problem = assert_problem(answer, 422, "invalid-request")
     assert problem["detail"] == "`x`: there is no such parameter; there is none here."
-    assert faults(answer) == UNKNOWN
+    assert field_errors(answer) == UNKNOWN
     assert ada.get(f"{full}?").status_code == 200
 
 
-def test_so_does_a_route_with_a_body_which_changes_nothing(ada: User) -> None:
+def test_a_write_with_a_parameter_is_rejected_and_changes_nothing(ada: User) -> None:
     order = ada.order()
-    answer = ada.ask("PATCH", f"/orders/{order['id']}/?x=1", json={"status": "PAID"})
-    assert faults(answer) == UNKNOWN
+    answer = ada.request("PATCH", f"/orders/{order['id']}/?x=1", json={"status": "PAID"})
+    assert field_errors(answer) == UNKNOWN
     assert ada.get(f"/orders/{order['id']}/").json()["status"] == "PENDING"
     reference = str(uuid4())
     body = {"items": [{"name": "tea"}], "total_price": 1, "reference": reference}
-    assert faults(ada.ask("POST", "/orders/?x=1", json=body)) == UNKNOWN
+    assert field_errors(ada.request("POST", "/orders/?x=1", json=body)) == UNKNOWN
     assert ada.get(f"/orders/?reference={reference}").json() == []
 
 
-def test_what_is_wrong_with_query_and_body_is_named_at_once(ada: User) -> None:
+def test_errors_of_query_and_body_are_named_together(ada: User) -> None:
     path = f"/orders/{ada.order()['id']}/?status=PAID"
-    answer = ada.ask("PATCH", path, json={"status": "PADI", "x": 1})
-    assert faults(answer) == {
+    answer = ada.request("PATCH", path, json={"status": "PADI", "x": 1})
+    assert field_errors(answer) == {
         ("status", "unknown-parameter"),
         ("/status", "unknown-status"),
         ("/x", "unknown-field"),
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_query_and_body_is_named_at_once(ada: User) -> None:
         ("/token/", {"data": {"username": "{}", "password": PASSWORD}}),
     ],
 )
-def test_credentials_in_the_address_are_refused(
+def test_routes_with_credentials_reject_parameters(
     service: Service, path: str, request_body: dict[str, Any]
 ) -> None:
     body: dict[str, Any] = {
@@ -61,7 +61,7 @@ def test_credentials_in_the_address_are_refused(
     }
     answer = service.http.post(f"{path}?x=1", **body)
     assert_problem(answer, 422, "invalid-request")
-    assert faults(answer) == UNKNOWN
+    assert field_errors(answer) == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_credentials_in_the_address_are_refused(
         ("POST", "/orders/?x=1", b"x" * (256 * 1024 + 1), 413),
     ],
 )
-def test_the_order_of_refusals_is_kept(
+def test_unknown_parameters_are_checked_in_the_contracts_order(
     ada: User, method: str, path: str, body: bytes | None, status: int
 ) -> None:
     headers = {"Content-Type": "application/json"} if body else {}
-    assert ada.ask(method, path, content=body, headers=headers).status_code == status
+    assert ada.request(method, path, content=body, headers=headers).status_code == status
 
 
-def test_without_a_token_that_is_the_refusal(service: Service) -> None:
+def test_a_missing_token_is_reported_before_parameters(service: Service) -> None:
     assert_problem(service.http.get("/me/?x=1"), 401, "token-missing")
 
 
@@ -90,5 +90,5 @@ def test_without_a_token_that_is_the_refusal(service: Service) -> None:
     "path",
     ["/health/", "/health/ready/", "/metrics", "/docs", "/openapi.json", "/problems/not-found"],
 )
-def test_probes_and_pages_ignore_what_balancers_and_caches_add(service: Service, path: str) -> None:
+def test_probes_and_pages_ignore_parameters(service: Service, path: str) -> None:
     assert service.http.get(f"{path}?_=1764189600").status_code == 200

@@ -1,4 +1,4 @@
-"""An unforeseen error is logged with its traceback, and with no secret that was in reach."""
+"""An unexpected error is logged with its traceback and without secrets."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e import unforeseen
+from tests.e2e import failing_adapters
 from tests.e2e.service import (
     NO_LIMITS,
     PASSWORD,
@@ -35,24 +35,24 @@ WITH_TOKEN = (
 
 @pytest.fixture(params=["console", "json"])
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
-    settings = {"ORDERS_PROVIDERS": "unforeseen:Unforeseen", "PROCESSING_DELAY": "0"}
+    settings = {"ORDERS_PROVIDERS": "failing_adapters:FailingAdapters", "PROCESSING_DELAY": "0"}
     settings |= {"LOG_FORMAT": request.param, "LOG_LEVEL": "DEBUG"}
     with a_data_dir() as folder, a_service(folder, **NO_LIMITS, **settings) as stopped:
-        folder.chmod(0o755)  # it is not empty, so the service would not do it
-        (folder / "unforeseen.py").write_text(Path(unforeseen.__file__).read_text())
+        folder.chmod(0o755)  # the service would not, because the folder is not empty
+        (folder / "failing_adapters.py").write_text(Path(failing_adapters.__file__).read_text())
         yield stopped.start()
 
 
 def failures(user: User) -> Iterator[httpx.Response]:
-    """The answer of every route that has a secret in reach."""
+    """Yield the response of every route that handles a secret."""
     http = user.service.http
     yield http.post("/register/", json={"email": an_email(), "password": PASSWORD})
     yield http.post("/token/", data={"username": user.email, "password": PASSWORD})
     for method, path in WITH_TOKEN:
-        yield user.ask(method, path, json=TEA if method == "POST" else None)
+        yield user.request(method, path, json=TEA if method == "POST" else None)
 
 
-def test_no_secret_is_logged_and_a_storm_of_errors_delays_no_stop(service: Service) -> None:
+def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
     user = service.register()
     (service.data_dir / "no-stock").touch()
     user.order()
@@ -62,7 +62,7 @@ def test_no_secret_is_logged_and_a_storm_of_errors_delays_no_stop(service: Servi
     assert [answer.status_code for answer in answers] == [500] * len(answers)
     assert not [answer.text for answer in answers if "unforeseen" in answer.text]
     eventually(lambda: "never retrieved" in service.log)
-    stop_in_a_storm(user)
+    stop_during_errors(user)
     log = service.log
     assert log.count("unhandled exception") >= len(answers)
     assert log.count("Traceback (most recent call last)") >= len(answers)
@@ -72,24 +72,24 @@ def test_no_secret_is_logged_and_a_storm_of_errors_delays_no_stop(service: Servi
         assert [json.loads(line) for line in log.splitlines()]
 
 
-def stop_in_a_storm(user: User) -> None:
-    """Stop the service while many clients meet errors."""
-    met: list[int] = []
+def stop_during_errors(user: User) -> None:
+    """Stop the service while many clients receive errors."""
+    statuses: list[int] = []
 
-    def ask_until_it_is_gone() -> None:
+    def request_until_stopped() -> None:
         with httpx.Client(base_url=user.service.http.base_url, timeout=120) as client:
             while True:
                 try:
                     bearer = {"Authorization": f"Bearer {user.token}"}
-                    met.append(client.get("/me/", headers=bearer).status_code)
+                    statuses.append(client.get("/me/", headers=bearer).status_code)
                 except httpx.TransportError:
                     return
 
-    threads = [threading.Thread(target=ask_until_it_is_gone) for _ in range(4)]
+    threads = [threading.Thread(target=request_until_stopped) for _ in range(4)]
     for thread in threads:
         thread.start()
-    eventually(lambda: len(met) > 100)
+    eventually(lambda: len(statuses) > 100)
     user.service.stop()
     for thread in threads:
         thread.join()
-    assert set(met) == {500}
+    assert set(statuses) == {500}

@@ -1,4 +1,4 @@
-"""A small run of the fuzzer (docs/fuzzing.md)."""
+"""A short run of the fuzzer (docs/fuzzing.md)."""
 
 import socket
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from tests.e2e.service import Service, eventually
 from tests.fuzz.fuzz_http import fuzz
 
 
-def test_five_hundred_strange_requests_get_answers_that_are_documented_and_in_form(
+def test_responses_to_five_hundred_fuzzed_requests_are_valid(
     service: Service,
 ) -> None:
     report = fuzz(service, range(500), seed=2)
@@ -15,7 +15,7 @@ def test_five_hundred_strange_requests_get_answers_that_are_documented_and_in_fo
     assert len(report.statuses) > 6
 
 
-def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_bug_of_ours(
+def test_a_client_that_disconnects_within_its_body_is_logged_as_400(
     service: Service,
 ) -> None:
     url = urlsplit(str(service.http.base_url))

@@ -1,4 +1,4 @@
-"""The README's guide to another adapter, followed in the embedded service."""
+"""The README's guide to another adapter, followed with the embedded service."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ SETTING = code(GUIDE, "sh").split()[1].partition("=")
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Service]:
     with a_data_dir() as folder, a_service(folder, **NO_LIMITS) as service:
-        folder.chmod(0o755)  # it is no longer empty, so the service would not do it
+        folder.chmod(0o755)  # the service would not, because the folder is not empty
         (folder / "shop.py").write_text(code(GUIDE, "python"))
         yield service
 
 
-def test_the_readmes_warehouse_fulfils_the_orders_of_the_embedded_service(
+def test_the_readmes_warehouse_fulfils_orders_of_the_embedded_service(
     stopped: Service,
 ) -> None:
     name, _, reference = SETTING
@@ -29,15 +29,13 @@ def test_the_readmes_warehouse_fulfils_the_orders_of_the_embedded_service(
     assert f"packed {order['id']}" in service.log
     done = service.run("audit")
     assert done.returncode == 0
-    for said in (service.log, done.stderr):
-        assert '"ports":["Fulfilment"],"event":"adapters replaced"' in said
+    for log in (service.log, done.stderr):
+        assert '"ports":["Fulfilment"],"event":"adapters replaced"' in log
     service.stop()
 
 
 @pytest.mark.parametrize("command", [["serve"], ["audit"], ["users", "disable", "a@example.com"]])
-def test_a_provider_that_does_not_exist_is_78_and_one_sentence(
-    stopped: Service, command: list[str]
-) -> None:
+def test_a_missing_provider_exits_with_78(stopped: Service, command: list[str]) -> None:
     done = stopped.run(*command, ORDERS_PROVIDERS="shop:Warehose")
     assert (done.returncode, done.stdout) == (78, "")
     assert "ORDERS_PROVIDERS: the module shop has no attribute Warehose" in done.stderr

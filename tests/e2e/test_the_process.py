@@ -1,4 +1,4 @@
-"""The process of the service: how it starts, how it ends, and what survives that."""
+"""Start, stop and crash of the service's process."""
 
 import json
 import os
@@ -16,40 +16,40 @@ import httpx
 import pytest
 
 from libraries.embedded_postgres.file_lock import FileLock
-from tests.e2e.answers import at_once
+from tests.e2e.assertions import concurrently
 from tests.e2e.service import (
     NO_LIMITS,
     PASSWORD,
-    START_WITHIN,
-    STOP_WITHIN,
+    START_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
     Service,
     User,
     a_data_dir,
     a_service,
     environment,
     eventually,
-    lives,
-    patient_command,
+    is_alive,
+    long_deadlines_command,
 )
 from tests.servers.ports import Ports
 
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """One `DATA_DIR` after another's end: making a cluster takes longer than any of the tests."""
+    """A `DATA_DIR` for one test after another: making a cluster takes longer than a test."""
     with a_data_dir() as folder:
         yield folder
 
 
 @pytest.fixture
 def stopped(data_dir: Path) -> Iterator[Service]:
-    """A service that is not running yet."""
+    """A service that is not started."""
     with a_service(data_dir, **NO_LIMITS, PROCESSING_DELAY="0") as service:
         yield service
 
 
 def orders_of(user: User) -> list[dict[str, Any]]:
-    """Their orders, all of them processed."""
+    """Return the user's orders when all are processed."""
     again = user.service.log_in(user.email)
     eventually(lambda: all(each["processed_at"] for each in again.get("/orders/").json()))
     orders: list[dict[str, Any]] = again.get("/orders/").json()
@@ -65,7 +65,7 @@ def postgres_of(service: Service) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_with_0_and_leaves_no_process_and_no_secret(
+def test_a_signal_stops_every_process_with_0_and_logs_no_secret(
     stopped: Service, number: signal.Signals
 ) -> None:
     service = stopped.start()
@@ -75,23 +75,23 @@ def test_a_signal_stops_it_with_0_and_leaves_no_process_and_no_secret(
     assert f'"data":"{service.data_dir}"' in service.log
     service.stop(number)
     assert service.postgres is None
-    assert not lives(postgres)
-    for unsaid in ("Traceback", user.token, PASSWORD):
-        assert unsaid not in service.log
+    assert not is_alive(postgres)
+    for secret in ("Traceback", user.token, PASSWORD):
+        assert secret not in service.log
     assert (service.data_dir / "jwt-secret-key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.7])
-def test_a_signal_on_the_way_up_stops_it_too(stopped: Service, seconds: float) -> None:
+def test_a_signal_during_the_start_stops_the_service(stopped: Service, seconds: float) -> None:
     stopped.spawn()
     time.sleep(seconds)
     stopped.process.send_signal(signal.SIGTERM)
-    assert stopped.process.wait(STOP_WITHIN) in {0, -signal.SIGTERM}
+    assert stopped.process.wait(STOP_TIMEOUT_SECONDS) in {0, -signal.SIGTERM}
     assert stopped.postgres is None
     assert "Traceback" not in stopped.log
 
 
-def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_of_them(
+def test_no_accepted_request_fails_during_a_stop_or_is_lost(
     stopped: Service,
 ) -> None:
     service = stopped.start()
@@ -99,7 +99,7 @@ def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_o
     accepted: list[dict[str, Any]] = []
     refused: list[int] = []
 
-    def create_until_it_is_gone() -> None:
+    def place_orders_until_stopped() -> None:
         while True:
             try:
                 answer = user.post_order()
@@ -110,7 +110,7 @@ def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_o
             else:
                 refused.append(answer.status_code)
 
-    threads = [threading.Thread(target=create_until_it_is_gone) for _ in range(4)]
+    threads = [threading.Thread(target=place_orders_until_stopped) for _ in range(4)]
     for thread in threads:
         thread.start()
     eventually(lambda: len(accepted) > 20)
@@ -126,7 +126,7 @@ def test_no_accepted_request_fails_while_it_stops_and_started_again_it_has_all_o
     service.stop()
 
 
-def test_a_stop_says_that_it_stops_and_that_it_has_stopped(stopped: Service) -> None:
+def test_a_stop_logs_stopping_and_stopped(stopped: Service) -> None:
     stopped.start().stop()
     events = [json.loads(line)["event"] for line in stopped.log.splitlines()]
     assert events[0] == "starting"
@@ -134,14 +134,12 @@ def test_a_stop_says_that_it_stops_and_that_it_has_stopped(stopped: Service) -> 
 
 
 @pytest.mark.parametrize("streams", ["<&- >&- 2>&-", ""], ids=["closed", "without a reader"])
-def test_it_serves_with_streams_that_are_closed_or_that_nothing_reads(
-    data_dir: Path, streams: str
-) -> None:
+def test_the_service_runs_with_closed_or_unread_streams(data_dir: Path, streams: str) -> None:
     ports, (reading, writing) = Ports(1), os.pipe()
     os.close(reading)
     port = ports.numbers[0]
     service = subprocess.Popen(
-        ["sh", "-c", f'exec "$@" {streams}', "sh", *patient_command(), "serve"],
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *long_deadlines_command(), "serve"],
         stdout=writing,
         stderr=writing,
         cwd=data_dir,
@@ -150,11 +148,11 @@ def test_it_serves_with_streams_that_are_closed_or_that_nothing_reads(
     )
     os.close(writing)
     try:
-        eventually(lambda: health(port) == 200, within=START_WITHIN)
+        eventually(lambda: health(port) == 200, within=START_TIMEOUT_SECONDS)
         assert httpx.post(f"http://127.0.0.1:{port}/register/", json={}).status_code == 422
     finally:
         service.terminate()
-        ended = service.wait(STOP_WITHIN)
+        ended = service.wait(STOP_TIMEOUT_SECONDS)
         ports.release()
     assert ended == 0
 
@@ -168,24 +166,22 @@ def health(port: int) -> int | None:
 # --- kills
 
 
-def test_after_kill_9_of_its_group_the_next_start_has_every_order(stopped: Service) -> None:
+def test_a_killed_process_group_loses_no_order(stopped: Service) -> None:
     service = stopped.start()
     user = service.register()
-    placed = [answer.json()["id"] for answer in at_once([user.post_order] * 10)]
+    placed = [answer.json()["id"] for answer in concurrently([user.post_order] * 10)]
     service.kill()
-    assert lives(postgres_of(service))
+    assert is_alive(postgres_of(service))
     service.start()
     assert {order["id"] for order in orders_of(user)} == set(placed)
     service.stop()
 
 
-def test_after_kill_9_of_everything_the_next_start_has_every_order_and_processes_it(
-    data_dir: Path, stopped: Service
-) -> None:
+def test_a_killed_service_and_database_lose_no_order(data_dir: Path, stopped: Service) -> None:
     with a_service(data_dir, **NO_LIMITS, PROCESSING_DELAY="600") as slow:
         slow.start()
         user = slow.register()
-        placed = [answer.json()["id"] for answer in at_once([user.post_order] * 10)]
+        placed = [answer.json()["id"] for answer in concurrently([user.post_order] * 10)]
         assert not any(order["processed_at"] for order in user.get("/orders/").json())
         slow.kill_everything()
     stopped.start()
@@ -194,18 +190,18 @@ def test_after_kill_9_of_everything_the_next_start_has_every_order_and_processes
     stopped.stop()
 
 
-def test_while_postgresql_is_gone_the_answer_is_503(stopped: Service) -> None:
+def test_requests_without_postgresql_are_503(stopped: Service) -> None:
     service = stopped.start()
     user = service.register()
-    with FileLock(service.data_dir / "postgres" / "control.lock") as nobody_starts_it_again:
-        eventually(nobody_starts_it_again.take)
+    with FileLock(service.data_dir / "postgres" / "control.lock") as restart_lock:
+        eventually(restart_lock.take)
         os.kill(postgres_of(service), signal.SIGKILL)
 
         def answers() -> list[httpx.Response]:
             ready = service.http.get("/health/ready/")
             return [user.get("/orders/"), user.post_order(), user.get("/me/"), ready]
 
-        # Its children serve until each has heard of it.
+        # PostgreSQL's child processes serve until each has noticed the death of its parent.
         eventually(lambda: {answer.status_code for answer in answers()} == {503})
         assert all(int(answer.headers["retry-after"]) > 0 for answer in answers())
         for path in ("/health/", "/metrics"):
@@ -213,7 +209,7 @@ def test_while_postgresql_is_gone_the_answer_is_503(stopped: Service) -> None:
     service.stop()
 
 
-def test_and_it_heals_by_itself(stopped: Service) -> None:
+def test_a_killed_postgresql_is_restarted(stopped: Service) -> None:
     service = stopped.start()
     user = service.register()
     os.kill(postgres_of(service), signal.SIGKILL)
@@ -221,23 +217,23 @@ def test_and_it_heals_by_itself(stopped: Service) -> None:
     service.stop()
 
 
-# --- one at a time, and one sentence
+# --- failures at the start
 
 
-def assert_one_sentence(said: str) -> None:
-    [line] = [each for each in said.splitlines() if not each.startswith("{")]
+def assert_one_sentence(output: str) -> None:
+    [line] = [each for each in output.splitlines() if not each.startswith("{")]
     assert line.startswith("orders: ")
-    assert "Traceback" not in said
+    assert "Traceback" not in output
 
 
-def test_a_second_serve_on_the_same_data_dir_is_refused_in_one_sentence(service: Service) -> None:
+def test_a_second_serve_on_a_data_dir_fails_with_one_sentence(service: Service) -> None:
     done = service.run("serve")
     assert done.returncode == 1
     assert_one_sentence(done.stdout + done.stderr)
     assert service.http.get("/health/").status_code == 200
 
 
-def test_a_port_that_is_taken_is_one_sentence(stopped: Service) -> None:
+def test_a_taken_port_fails_with_one_sentence(stopped: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = stopped.run("serve", PORT=port)
@@ -248,7 +244,7 @@ def test_a_port_that_is_taken_is_one_sentence(stopped: Service) -> None:
 
 
 @pytest.mark.parametrize("command", [["serve"], ["users", "disable", "a@example.com"]])
-def test_bad_settings_are_one_message_that_names_every_one_and_78(
+def test_invalid_settings_are_all_named_and_exit_with_78(
     stopped: Service, command: list[str]
 ) -> None:
     bad = {
@@ -271,22 +267,22 @@ def test_bad_settings_are_one_message_that_names_every_one_and_78(
     assert "Traceback" not in done.stderr
 
 
-def test_a_secret_that_is_missing_is_named_too(stopped: Service) -> None:
+def test_a_missing_secret_exits_with_78_and_is_named(stopped: Service) -> None:
     done = stopped.run("serve", DATABASE_URL="postgresql://ada@127.0.0.1:1/orders")
     assert done.returncode == 78
     assert "JWT_SECRET_KEY" in done.stderr
 
 
-# --- beside it
+# --- other commands
 
 
-def test_migrate_check_exits_with_1_where_the_schema_is_behind() -> None:
+def test_migrate_check_exits_with_1_if_the_schema_is_old() -> None:
     with a_data_dir() as folder, a_service(folder) as service:
         steps = (("migrate", "--check"), ("migrate",), ("migrate", "--check"), ("migrate",))
         assert [service.run(*step).returncode for step in steps] == [1, 0, 0, 0]
 
 
-def test_the_other_commands_work_beside_a_running_service_and_without_one(stopped: Service) -> None:
+def test_commands_work_with_and_without_a_running_service(stopped: Service) -> None:
     assert stopped.run("migrate").returncode == 0
     assert stopped.run("migrate", "--check").returncode == 0
     assert stopped.postgres is None

@@ -1,9 +1,9 @@
-"""What the README promises, step by step: register, log in, order, read, pay, list, processed."""
+"""The README's steps: register, log in, create, read, pay, list, processed."""
 
 from tests.e2e.service import Service, an_email, eventually
 
 
-def test_register_log_in_create_read_pay_list_processed(service: Service) -> None:
+def test_the_steps_of_the_readme_work(service: Service) -> None:
     http, email = service.http, an_email()
     account = {"email": email, "password": "correct horse battery staple"}
     assert http.post("/register/", json=account).status_code == 201

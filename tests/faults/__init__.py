@@ -1,1 +1,1 @@
-"""The production shape in real processes, while servers go away and processes are killed."""
+"""The production deployment in real processes, with stopped servers and killed processes."""

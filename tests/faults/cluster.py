@@ -1,4 +1,4 @@
-"""The production shape on one machine: each role in processes of its own, some of each."""
+"""A production deployment on one machine: each role in its own processes."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ import asyncpg
 from adapters.kafka.connection import KafkaConnection
 from tests.e2e.service import (
     NO_LIMITS,
-    START_WITHIN,
+    START_TIMEOUT_SECONDS,
     OrdersProcess,
     Service,
     User,
@@ -28,20 +28,21 @@ from tests.servers.databases import create_database, drop_database
 from tests.support.postgres import beside
 
 SECRET: Final = "a key of thirty-two bytes or more"
-#: Seconds in which a backlog drains, also on a busy machine.
-_DRAIN_WITHIN: Final = 300.0
+#: The time limit for a backlog, also on a busy machine.
+_DRAIN_TIMEOUT_SECONDS: Final = 300.0
 _UNFINISHED: Final = """
 SELECT (SELECT count(*) FROM orders WHERE processed_at IS NULL)
      + (SELECT count(*) FROM outbox WHERE published_at IS NULL)
 """
-#: What customers have been told of, if no answer was lost: every creation and every other step.
+#: The number of changes that customers received, if no response was lost: creations and other
+#: steps.
 _STEPS: Final = "SELECT count(*) FROM order_history"
-#: Characters of each process's log that a failure is told with.
-_TAIL_LINES: Final = 3_000
+#: The number of characters of each log that are added to a failure.
+_TAIL_CHARACTERS: Final = 3_000
 
 
-class Found(Protocol):
-    """A server, whoever it belongs to."""
+class HasUrl(Protocol):
+    """A server with an address."""
 
     @property
     def url(self) -> str: ...
@@ -55,18 +56,18 @@ class Role(OrdersProcess):
         self.name = name
 
     def start(self) -> Self:
-        """Start it, and wait until it is ready."""
-        said = len(self.log)
+        """Start the process and wait until it is ready."""
+        log_length = len(self.log)
         self.spawn()
-        deadline = time.monotonic() + START_WITHIN
-        while f'"orders {self.name} is ready."' not in self.log[said:]:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while f'"orders {self.name} is ready."' not in self.log[log_length:]:
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
         return self
 
     def pause(self) -> None:
-        """Hang it."""
+        """Freeze the process."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -75,7 +76,7 @@ class Role(OrdersProcess):
 
 
 class Cluster:
-    """So many APIs, relays, consumers and workers over one database, one Redis and one Kafka."""
+    """Several processes of each role that share one database, one Redis and one Kafka."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], each: int) -> None:
         self.settings = dict(settings)
@@ -87,55 +88,57 @@ class Cluster:
 
     @property
     def processes(self) -> Sequence[Service | Role]:
-        """All of them."""
+        """All processes."""
         return [*self.apis, *self.relays, *self.consumers, *self.workers]
 
     @property
     def api(self) -> Service:
-        """The first of the APIs."""
+        """The first API."""
         return self.apis[0]
 
     def role(self, name: str, **settings: str) -> Role:
-        """One more process, not started and not the cluster's to end."""
+        """Return another process, which the caller starts and closes."""
         return Role(name, self._folder, self.settings | settings)
 
     def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run another command beside it."""
+        """Run another command with the same settings."""
         return self.api.run(*command, **settings)
 
     def audit(self, **settings: str) -> dict[str, Any]:
-        """What `orders audit` says; it exits with 1 where something is wrong, and only there."""
+        """Return the report of `orders audit`. Its exit code is 1 exactly if the report shows a
+        fault.
+        """
         done = self.run("audit", "--json", **settings)
         assert done.stdout, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
         assert done.returncode == any(report[bad] for bad in ("lost", "duplicated", "stuck"))
         return report
 
-    def drained(self, orders: int) -> None:
-        """Wait until all that was placed is processed: so many orders, each exactly once.
+    def assert_drained(self, orders: int) -> None:
+        """Wait until this number of orders is processed, each exactly once.
 
-        Everything is published, and none of them is a dead letter.
+        All events must be published, and there may be no dead letters.
         """
-        self.finishes()
+        self.wait_until_finished()
         report = self.audit()
         clean = {"pending": 0, "lost": 0, "duplicated": 0, "stuck": 0}
         done = dict.fromkeys(("orders", "published", "processed"), orders)
         assert {name: report[name] for name in done | clean} == done | clean, report
         assert self.run("dlq", "list").stdout == "No dead letter waits.\n"
 
-    def finishes(self) -> None:
-        """Wait until every order is processed and every event published; an audit would be slow."""
-        eventually(lambda: not self._count(_UNFINISHED), within=_DRAIN_WITHIN)
+    def wait_until_finished(self) -> None:
+        """Wait until all orders are processed and all events published, without an audit."""
+        eventually(lambda: not self._count(_UNFINISHED), within=_DRAIN_TIMEOUT_SECONDS)
 
     def steps(self) -> int:
-        """How many steps all orders have taken, their creations among them."""
+        """Return the number of steps of all orders, including their creation."""
         return self._count(_STEPS)
 
     def _count(self, statement: str) -> int:
-        return beside(_counted, self.settings["DATABASE_URL"], statement)
+        return beside(_fetch_count, self.settings["DATABASE_URL"], statement)
 
-    def seen(self, topic: str) -> list[Any]:
-        """All messages of a topic, as a consumer of nobody's acquaintance sees them."""
+    def messages(self, topic: str) -> list[Any]:
+        """Return all messages of a topic, read by an independent consumer."""
         connection = KafkaConnection(
             self.settings["KAFKA_BOOTSTRAP_SERVERS"],
             topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
@@ -148,7 +151,7 @@ class Cluster:
         return beside(read)
 
     def send(self, topic: str, *messages: dict[str, Any]) -> None:
-        """Messages of a stranger."""
+        """Send messages from another producer."""
 
         async def write() -> None:
             async with AsyncExitStack() as stack:
@@ -157,7 +160,7 @@ class Cluster:
         beside(write)
 
     def send_undecodable(self, topic: str, count: int) -> None:
-        """Records that the client library cannot decode."""
+        """Send records that the client library cannot decode."""
 
         async def write() -> None:
             async with AsyncExitStack() as stack:
@@ -174,27 +177,26 @@ class Cluster:
         )
 
     def tail(self) -> str:
-        """The end of what each process said."""
+        """Return the end of each process's log."""
         return "\n\n".join(
-            f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_TAIL_LINES:]}"
+            f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_TAIL_CHARACTERS:]}"
             for each in self.processes
         )
 
 
 @contextmanager
 def a_cluster(
-    postgres: Found,
-    redis: Found,
-    kafka: Found,
+    postgres: HasUrl,
+    redis: HasUrl,
+    kafka: HasUrl,
     each: int = 1,
     files: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Iterator[Cluster]:
-    """A cluster that serves, with nobody else's data, stopped in order at the end.
+    """Run a cluster with its own data, and stop it gracefully at the end.
 
-    `files` are in the working directory of its processes.
-
-    A failure is told with what its processes said last; nothing of it is left running.
+    `files` are written to the working directory of its processes. A failure includes the end of
+    their logs, and no process is left running.
     """
     prefix = f"t{uuid4().hex[:8]}."
     with ExitStack() as stack:
@@ -221,15 +223,15 @@ def a_cluster(
             stack.callback(process.close)
         try:
             assert cluster.run("migrate").returncode == 0
-            together(process.start for process in cluster.processes)
+            run_concurrently(process.start for process in cluster.processes)
             yield cluster
-            together(process.stop for process in cluster.processes)
+            run_concurrently(process.stop for process in cluster.processes)
         except BaseException as error:
             error.add_note(cluster.tail())
             raise
 
 
-async def _counted(url: str, statement: str) -> int:
+async def _fetch_count(url: str, statement: str) -> int:
     connection = await asyncpg.connect(url)
     try:
         count: int = await connection.fetchval(statement)
@@ -244,18 +246,18 @@ def _a_database(server_url: str) -> Iterator[str]:
     try:
         yield url
     finally:
-        with suppress(OSError):  # a test that failed may have left its server away
+        with suppress(OSError):  # a failed test may have left its server stopped
             beside(drop_database, server_url, url)
 
 
-def together(acts: Iterable[Callable[[], object]]) -> None:
-    """Do all of it at the same time; the first failure is raised when all have ended."""
+def run_concurrently(actions: Iterable[Callable[[], object]]) -> None:
+    """Run all actions concurrently. Raise the first failure when all have ended."""
     with ThreadPoolExecutor(16) as pool:
-        done = [pool.submit(act) for act in acts]
+        done = [pool.submit(action) for action in actions]
     for each in done:
         each.result()
 
 
-def through(api: Service, user: User) -> User:
-    """The same user at another API."""
+def user_at(api: Service, user: User) -> User:
+    """Return the same user at another API."""
     return User(api, user.id, user.email, user.token)

@@ -1,4 +1,4 @@
-"""Customers who place orders at every API, and change their minds about some."""
+"""Customers who place orders at every API and change some of them."""
 
 import threading
 import time
@@ -10,48 +10,50 @@ from typing import Any, Final
 
 import httpx
 
-from tests.e2e.service import ANSWER_WITHIN, TEA, Service, User, eventually
+from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, TEA, Service, User, eventually
 from tests.faults.cluster import Cluster
 
 TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
-#: What a customer's own tracing says of the request that places an order.
+#: The `traceparent` header of the requests that place orders.
 PARENT: Final = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 @dataclass
 class Journal:
-    """What the customers were told."""
+    """The responses that the customers received."""
 
-    #: Every order that was accepted, as its customer was shown it, by its id.
+    #: Accepted orders as their customers received them, by id.
     placed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    #: Every order after a change that was accepted, with what was asked for.
+    #: Orders after an accepted change, with the requested change.
     changed: list[tuple[dict[str, Any], dict[str, str]]] = field(default_factory=list)
     refused: list[httpx.Response] = field(default_factory=list)
-    #: Requests that found nobody, or whose answer never came.
+    #: Requests that could not connect or received no response.
     broken: list[httpx.TransportError] = field(default_factory=list)
 
-    def more(self, orders: int) -> None:
-        """Wait until so many more were accepted."""
+    def wait_for_orders(self, orders: int) -> None:
+        """Wait until this number of further orders is accepted."""
         so_far = len(self.placed)
         eventually(lambda: len(self.placed) >= so_far + orders)
 
 
 class Customer:
-    """Somebody with a connection of their own to an API, and a token."""
+    """A customer with a token."""
 
     def __init__(self, user: User, journal: Journal) -> None:
         self._bearer = {"Authorization": f"Bearer {user.token}"}
         self._journal = journal
 
-    def visit(self, api: Service) -> httpx.Client:
-        """A connection."""
-        return httpx.Client(base_url=api.http.base_url, headers=self._bearer, timeout=ANSWER_WITHIN)
+    def connect(self, api: Service) -> httpx.Client:
+        """Open a connection to an API."""
+        return httpx.Client(
+            base_url=api.http.base_url, headers=self._bearer, timeout=ANSWER_TIMEOUT_SECONDS
+        )
 
-    def buy(self, shop: httpx.Client, number: int) -> None:
-        """Place an order; every fourth is paid at once, and every fourth called off.
+    def place_order(self, shop: httpx.Client, number: int) -> None:
+        """Place an order. Pay every fourth and cancel every fourth at once.
 
         Raises:
-            TransportError: there was no answer.
+            TransportError: there was no response.
         """
         order = {**TEA, "items": [{"name": f"tea {number}"}]}
         answer = shop.post("/orders/", json=order, headers={"traceparent": PARENT})
@@ -61,23 +63,23 @@ class Customer:
         order = answer.json()
         self._journal.placed[order["id"]] = order
         if number % 4 < 2:
-            asked = {"status": ("PAID", "CANCELED")[number % 4], "reason": f"because of {number}"}
-            answer = shop.patch(f"/orders/{order['id']}/", json=asked)
+            change = {"status": ("PAID", "CANCELED")[number % 4], "reason": f"because of {number}"}
+            answer = shop.patch(f"/orders/{order['id']}/", json=change)
             if answer.status_code == 200:
-                self._journal.changed.append((answer.json(), asked))
+                self._journal.changed.append((answer.json(), change))
             else:
                 self._journal.refused.append(answer)
 
 
-def buy_together(cluster: Cluster, user: User, orders: int, customers: int = 8) -> Journal:
-    """So many orders, placed through all APIs at once."""
+def place_concurrently(cluster: Cluster, user: User, orders: int, customers: int = 8) -> Journal:
+    """Place this number of orders through all APIs concurrently."""
     journal = Journal()
 
     def shopping(number: int) -> None:
         customer = Customer(user, journal)
-        with customer.visit(cluster.apis[number % len(cluster.apis)]) as shop:
+        with customer.connect(cluster.apis[number % len(cluster.apis)]) as shop:
             for turn in range(number, orders, customers):
-                customer.buy(shop, turn)
+                customer.place_order(shop, turn)
 
     with ThreadPoolExecutor(customers) as pool:
         list(pool.map(shopping, range(customers)))
@@ -85,19 +87,21 @@ def buy_together(cluster: Cluster, user: User, orders: int, customers: int = 8) 
 
 
 @contextmanager
-def customers_of(cluster: Cluster, user: User, customers: int = 3) -> Iterator[Journal]:
-    """Customers of all APIs, until the end of the block; who is not served goes next door."""
+def customers_at(cluster: Cluster, user: User, customers: int = 3) -> Iterator[Journal]:
+    """Place orders at all APIs until the end of the block. After a failed connection a customer
+    uses the next API.
+    """
     journal = Journal()
-    enough = threading.Event()
+    stopped = threading.Event()
 
     def shopping(number: int) -> None:
         customer, turn = Customer(user, journal), number
-        while not enough.is_set():
+        while not stopped.is_set():
             try:
-                with customer.visit(cluster.apis[turn % len(cluster.apis)]) as shop:
-                    while not enough.wait(0.05):
+                with customer.connect(cluster.apis[turn % len(cluster.apis)]) as shop:
+                    while not stopped.wait(0.05):
                         turn += customers
-                        customer.buy(shop, turn)
+                        customer.place_order(shop, turn)
             except httpx.TransportError as error:
                 journal.broken.append(error)
                 turn += customers
@@ -108,6 +112,6 @@ def customers_of(cluster: Cluster, user: User, customers: int = 3) -> Iterator[J
         try:
             yield journal
         finally:
-            enough.set()
+            stopped.set()
     for each in shoppers:
         each.result()

@@ -1,4 +1,4 @@
-"""What the topics hold, judged against section 7 of the contract."""
+"""The messages of the topics, compared with section 7 of the contract."""
 
 import json
 import re
@@ -26,9 +26,11 @@ _HEADERS: Final = {
 
 
 def first_deliveries(topic: str, records: Sequence[Any]) -> Mapping[str, list[dict[str, Any]]]:
-    """The values by order, each version once; they come in version order.
+    """Return the values by order, without repeated versions, and assert that versions only
+    increase.
 
-    Every message is one of section 7: its key is the order's id, its headers are CloudEvents'.
+    Every message follows section 7: its key is the order's id, its headers are those of
+    CloudEvents.
     """
     values: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     seen: defaultdict[str, list[int]] = defaultdict(list)
@@ -36,7 +38,7 @@ def first_deliveries(topic: str, records: Sequence[Any]) -> Mapping[str, list[di
         value = json.loads(record.value)
         order = value if topic == "new_order" else value["order"]
         assert record.key == order["id"].encode()
-        _judge_headers(topic, order["id"], record.headers)
+        _assert_headers(topic, order["id"], record.headers)
         if order["version"] in seen[order["id"]]:
             continue
         assert all(order["version"] > earlier for earlier in seen[order["id"]]), records
@@ -45,7 +47,7 @@ def first_deliveries(topic: str, records: Sequence[Any]) -> Mapping[str, list[di
     return values
 
 
-def _judge_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]]) -> None:
+def _assert_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]]) -> None:
     headers = {name: value.decode() for name, value in pairs}
     assert len(headers) == len(pairs)
     assert headers.keys() == _HEADERS
@@ -61,6 +63,6 @@ def _judge_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]]
 
 
 def trace_of(record: Any) -> str:
-    """The trace that a message belongs to."""
+    """Return the trace id of a message."""
     headers: dict[str, bytes] = dict(record.headers)
     return headers["traceparent"].decode().split("-")[1]

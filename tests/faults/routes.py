@@ -1,20 +1,20 @@
-"""Every route, asked once."""
+"""One request to every route."""
 
 from functools import partial
 from typing import Any, Final
 
 import httpx
 
-from tests.e2e.answers import at_once
+from tests.e2e.assertions import concurrently
 from tests.e2e.service import PASSWORD, TEA, User, an_email
 
 _ID: Final = "0190a0c0-0000-7000-8000-000000000000"
-#: What no server is needed for.
-ALONE: Final = ("/health/", "/docs", "/openapi.json")
+#: Routes that need no server.
+WITHOUT_SERVERS: Final = ("/health/", "/docs", "/openapi.json")
 
 
-def asked(user: User, order_id: str) -> dict[str, httpx.Response]:
-    """What each route answers that can do nothing without PostgreSQL."""
+def request_every_route(user: User, order_id: str) -> dict[str, httpx.Response]:
+    """Return the response of each route that needs PostgreSQL."""
     account = {"email": an_email(), "password": PASSWORD}
     order = f"/orders/{order_id}/"
     requests: list[tuple[str, str, dict[str, Any]]] = [
@@ -28,40 +28,43 @@ def asked(user: User, order_id: str) -> dict[str, httpx.Response]:
         ("GET", "/orders/", {}),
         ("GET", f"/orders/user/{user.id}/", {}),
     ]
-    asks = [partial(user.ask, how, path, **more) for how, path, more in requests]
-    answers = at_once(asks)
+    calls = [partial(user.request, method, path, **more) for method, path, more in requests]
+    answers = concurrently(calls)
     return {
-        f"{how} {path}": answer for (how, path, _), answer in zip(requests, answers, strict=True)
+        f"{method} {path}": answer
+        for (method, path, _), answer in zip(requests, answers, strict=True)
     }
 
 
-#: How each of them answers as long as PostgreSQL is there.
+#: The status of each response while PostgreSQL is available.
 SERVED: Final = [201, 200, 200, 201, 200, 404, 200, 200, 200]
 
 
 def all_served(user: User, order_id: str) -> bool:
-    """Whether no route is refused for want of PostgreSQL; each answers as it should."""
-    statuses = [answer.status_code for answer in asked(user, order_id).values()]
+    """Return whether no route returns 503. Assert that every other status is the expected one."""
+    statuses = [answer.status_code for answer in request_every_route(user, order_id).values()]
     expected = [(status, 503) for status in SERVED]
     assert all(each in both for each, both in zip(statuses, expected, strict=True)), statuses
     return statuses == SERVED
 
 
-def serves(user: User, order_id: str) -> str:
-    """See that every route answers as it should, the order being paid; the order that is new."""
-    answers = asked(user, order_id)
+def assert_all_served(user: User, order_id: str) -> str:
+    """Assert that every route returns the expected status and that the order is paid. Return a new
+    order's id.
+    """
+    answers = request_every_route(user, order_id)
     assert [answer.status_code for answer in answers.values()] == SERVED, answers
-    for path in ALONE:
+    for path in WITHOUT_SERVERS:
         assert user.get(path).status_code == 200
     assert user.get(f"/orders/{order_id}/").json()["status"] == "PAID"
     placed: str = answers["POST /orders/"].json()["id"]
     return placed
 
 
-def refuses(user: User, order_id: str) -> bool:
-    """Whether all that needs PostgreSQL is refused as promised; what needs none is answered."""
-    answers = asked(user, order_id)
-    for path in ALONE:
+def is_refused(user: User, order_id: str) -> bool:
+    """Return whether every route that needs PostgreSQL returns 503. Assert that the others work."""
+    answers = request_every_route(user, order_id)
+    for path in WITHOUT_SERVERS:
         assert user.service.http.get(path).status_code == 200
     cached = user.get(f"/orders/{order_id}/")
     assert cached.status_code == 503 or cached.headers["X-Cache"] == "HIT"

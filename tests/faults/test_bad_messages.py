@@ -1,4 +1,4 @@
-"""What does not belong in `new_order` becomes a dead letter, and holds nobody up."""
+"""Invalid messages in `new_order` become dead letters and do not block other messages."""
 
 import re
 from collections import Counter
@@ -12,41 +12,47 @@ from tests.servers.plugin import Shared
 
 Message = dict[str, Any]
 
-OURS = [("ce_type", b"order.created")]
+ORDER_CREATED = [("ce_type", b"order.created")]
 
 
-def of_nobody(*headers: tuple[str, bytes | None]) -> Message:
-    """An order that was never placed, announced."""
+def of_unknown_order(*headers: tuple[str, bytes | None]) -> Message:
+    """Return the announcement of an order that does not exist."""
     key = str(uuid4()).encode()
     return {"key": key, "value": b'{"id": "%s"}' % key, "headers": [*headers]}
 
 
-UNKNOWN = of_nobody(*OURS)
+UNKNOWN = of_unknown_order(*ORDER_CREATED)
 
-#: Each message, and how the reason begins why it is a bad one.
+#: Each invalid message, and the beginning of the reason.
 BAD: list[tuple[Message, str]] = [
-    (of_nobody(*OURS) | {"value": b"not JSON"}, "the value is no order in JSON"),
-    (of_nobody(*OURS) | {"value": b""}, "the value is no order in JSON"),
-    (of_nobody(("ce_type", b"a.b")), "ce_type is 'a.b'"),
-    (of_nobody(), "ce_type is None"),
+    (of_unknown_order(*ORDER_CREATED) | {"value": b"not JSON"}, "the value is no order in JSON"),
+    (of_unknown_order(*ORDER_CREATED) | {"value": b""}, "the value is no order in JSON"),
+    (of_unknown_order(("ce_type", b"a.b")), "ce_type is 'a.b'"),
+    (of_unknown_order(), "ce_type is None"),
     (UNKNOWN, "there is no order "),
-    (of_nobody(*OURS) | {"key": None}, "the key is no UUID"),
-    (of_nobody(*OURS) | {"key": b"me", "value": b'"\xff\x00'}, "the key is no UUID"),
-    (of_nobody(*OURS) | {"value": None}, "the value is no order in JSON"),
-    (of_nobody(("a", b"\xff\x00"), ("b", None), ("a", b""), *OURS), "there is no order "),
+    (of_unknown_order(*ORDER_CREATED) | {"key": None}, "the key is no UUID"),
+    (
+        of_unknown_order(*ORDER_CREATED) | {"key": b"me", "value": b'"\xff\x00'},
+        "the key is no UUID",
+    ),
+    (of_unknown_order(*ORDER_CREATED) | {"value": None}, "the value is no order in JSON"),
+    (
+        of_unknown_order(("a", b"\xff\x00"), ("b", None), ("a", b""), *ORDER_CREATED),
+        "there is no order ",
+    ),
 ]
 
 
-def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
+def test_invalid_messages_become_dead_letters_and_can_be_replayed(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with a_cluster(postgres_server, redis_server, kafka_server) as cluster:
         user = cluster.api.register()
         order = user.processed_order()
-        [announced] = cluster.seen("new_order")
+        [announced] = cluster.messages("new_order")
         headers = list(announced.headers)
-        twice = {"key": announced.key, "value": announced.value, "headers": headers}
-        cluster.send("new_order", *(message for message, _ in BAD), twice, twice)
+        repeated = {"key": announced.key, "value": announced.value, "headers": headers}
+        cluster.send("new_order", *(message for message, _ in BAD), repeated, repeated)
         for _ in range(6):
             user.processed_order()
 
@@ -61,51 +67,51 @@ def test_bad_messages_are_put_aside_and_put_back_and_hold_up_nothing(
             ]
             assert found, dead_letters()
 
-        eventually(lambda: len(cluster.seen("new_order.dlq")) == len(BAD))
-        copies = cluster.seen("new_order.dlq")
+        eventually(lambda: len(cluster.messages("new_order.dlq")) == len(BAD))
+        copies = cluster.messages("new_order.dlq")
         for message, reason in BAD:
             [copy] = [each for each in copies if shown(each) == as_sent(message)]
-            told = dict(copy.headers)
-            assert told["dlq_reason"].decode().startswith(reason)
-            assert told["dlq_attempts"] == b"1"
+            dead_letter_headers = dict(copy.headers)
+            assert dead_letter_headers["dlq_reason"].decode().startswith(reason)
+            assert dead_letter_headers["dlq_attempts"] == b"1"
 
-        # Put back they come as they came, and as they are no better, they wait again.
-        sent = len(cluster.seen("new_order"))
+        # Replayed messages are unchanged and become dead letters again.
+        sent = len(cluster.messages("new_order"))
         found = [line for line in dead_letters() if f"no order {UNKNOWN['key'].decode()}" in line]
         [unknown] = [line.split()[0] for line in found]
-        stranger = str(uuid4())
-        done = cluster.run("dlq", "replay", unknown, stranger)
-        assert done.stdout == f"Put back: 1.\n{stranger} is no dead letter that waits.\n"
+        unknown_id = str(uuid4())
+        done = cluster.run("dlq", "replay", unknown, unknown_id)
+        assert done.stdout == f"Put back: 1.\n{unknown_id} is no dead letter that waits.\n"
         assert done.returncode == 1
-        eventually(lambda: len(cluster.seen("new_order")) == sent + 1)
+        eventually(lambda: len(cluster.messages("new_order")) == sent + 1)
         eventually(lambda: len(dead_letters()) == len(BAD))
         assert cluster.run("dlq", "replay", "--all").stdout == f"Put back: {len(BAD)}.\n"
-        eventually(lambda: len(cluster.seen("new_order")) == sent + 1 + len(BAD))
+        eventually(lambda: len(cluster.messages("new_order")) == sent + 1 + len(BAD))
         eventually(lambda: len(dead_letters()) == len(BAD))
-        again = Counter(map(shown, cluster.seen("new_order")))
+        again = Counter(map(shown, cluster.messages("new_order")))
         for message, _ in BAD:
             times = 3 if message is UNKNOWN else 2
             assert again[as_sent(message)] == times
 
-        # A record that cannot even be decoded is named by its place.
+        # A record that cannot be decoded is named by its partition and offset.
         cluster.send_undecodable("new_order", 2)
         eventually(lambda: len(dead_letters()) == len(BAD) + 2)
-        places = [
+        offsets = [
             re.search(r"partition 0, offset \d+ cannot be decoded", line) for line in dead_letters()
         ]
-        assert len({place[0] for place in places if place}) == 2
+        assert len({offset[0] for offset in offsets if offset}) == 2
         user.processed_order()
 
-        cluster.finishes()
+        cluster.wait_until_finished()
         report = cluster.audit()
         assert (report["orders"], report["processed"]) == (8, 8)
         assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
-        assert len(cluster.seen("order_processed")) == 8
+        assert len(cluster.messages("order_processed")) == 8
         assert user.get(f"/orders/{order['id']}/").headers["ETag"] == '"v1p"'
 
 
 def shown(record: Any) -> tuple[bytes | None, bytes | None, Headers]:
-    """A message as it came, without what is told of its death."""
+    """Return a message without the headers of its dead letter."""
     headers = [pair for pair in record.headers if not pair[0].startswith("dlq_")]
     return record.key, record.value, tuple(headers)
 

@@ -1,4 +1,4 @@
-"""Settings that are wrong, and servers that are not there when a process starts."""
+"""Invalid settings, and servers that are not available when a process starts."""
 
 import asyncio
 import json
@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from structlog.testing import capture_logs
 
-from entrypoints.composition import postgresql
 from entrypoints.composition.errors import CannotStart, Misconfigured
+from entrypoints.composition.providers.postgres import wait
 from tests.e2e.service import (
-    START_WITHIN,
+    START_TIMEOUT_SECONDS,
     Service,
     a_data_dir,
     environment,
@@ -43,7 +43,7 @@ def run(*command: str, folder: Path, settings: dict[str, str]) -> subprocess.Com
         check=False,
         cwd=folder,
         env=environment(settings),
-        timeout=START_WITHIN,
+        timeout=START_TIMEOUT_SECONDS,
     )
 
 
@@ -55,19 +55,17 @@ def run(*command: str, folder: Path, settings: dict[str, str]) -> subprocess.Com
         ("work", ["DATABASE_URL", "REDIS_URL"]),
     ],
 )
-def test_a_role_of_its_own_refuses_without_all_services_and_names_what_is_missing(
+def test_a_role_names_missing_services_and_does_not_start(
     role: str, missing: list[str], tmp_path: Path
 ) -> None:
-    given = {name: text for name, text in ALL.items() if name not in missing}
-    done = run(role, folder=tmp_path, settings=given)
+    settings_without = {name: text for name, text in ALL.items() if name not in missing}
+    done = run(role, folder=tmp_path, settings=settings_without)
     assert (done.returncode, done.stdout) == (78, "")
     assert [line.split(":")[0].strip() for line in done.stderr.splitlines()[1:]] == missing
 
 
 @pytest.mark.parametrize("command", ["serve", "relay", "work", "migrate"])
-def test_malformed_addresses_are_all_named_without_a_traceback(
-    command: str, tmp_path: Path
-) -> None:
+def test_every_malformed_address_is_named_without_a_traceback(command: str, tmp_path: Path) -> None:
     bad = {"DATABASE_URL": "mysql://a", "REDIS_URL": "http://a", "KAFKA_BOOTSTRAP_SERVERS": "a"}
     done = run(command, folder=tmp_path, settings=ALL | bad)
     assert (done.returncode, done.stdout) == (78, "")
@@ -75,13 +73,13 @@ def test_malformed_addresses_are_all_named_without_a_traceback(
     assert "Traceback" not in done.stderr
 
 
-def test_several_workers_are_refused_without_all_services(tmp_path: Path) -> None:
+def test_several_workers_require_all_services(tmp_path: Path) -> None:
     done = run("serve", folder=tmp_path, settings={"WORKERS": "2"})
     assert (done.returncode, done.stdout) == (78, "")
     assert "WORKERS" in done.stderr
 
 
-def test_postgresql_is_waited_for_but_a_schema_is_not(
+def test_a_role_waits_for_postgresql_but_not_for_a_schema(
     new_postgres: NewServer, tmp_path: Path
 ) -> None:
     with new_postgres() as postgres:
@@ -113,13 +111,13 @@ def test_postgresql_is_waited_for_but_a_schema_is_not(
         ("postgresql://ada@nowhere.invalid/orders", "the host nowhere.invalid: "),
     ],
 )
-def test_postgresql_out_of_reach_is_logged_once_and_then_named_in_one_sentence(
+def test_unreachable_postgresql_is_logged_and_then_reported_in_one_sentence(
     url: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 0.0)
     sentence = rf"^PostgreSQL \(DATABASE_URL\) does not answer: {reason}"
     with capture_logs() as logs, pytest.raises(CannotStart, match=sentence):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     [log] = logs
     assert log["event"] == "waiting for PostgreSQL (DATABASE_URL)"
     assert log["reason"].startswith(reason)
@@ -135,12 +133,12 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
     async def fail(_: object) -> Exception | None:
         return failures.pop() if failures else None
 
-    monkeypatch.setattr(postgresql, "_failure_of", fail)
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
-    monkeypatch.setattr(postgresql, "_RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(postgresql, "_LOG_SECONDS", log_seconds)
+    monkeypatch.setattr(wait, "_failure_of", fail)
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr(wait, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "_LOG_SECONDS", log_seconds)
     with capture_logs() as logs:
-        beside(postgresql.wait_for_postgresql, ALL["DATABASE_URL"])
+        beside(wait.wait_for_postgresql, ALL["DATABASE_URL"])
     assert len(logs) == logged
 
 
@@ -153,22 +151,22 @@ def test_a_wait_for_postgresql_is_logged_at_intervals(
         ({"sslmode": "require"}, "rejected SSL upgrade"),
     ],
 )
-def test_a_refusal_for_good_is_not_waited_for(
+def test_permanent_connection_errors_are_not_retried(
     change: dict[str, str], reason: str, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WAIT_SECONDS", 1000 * LONG)
-    monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", LONG)
-    monkeypatch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+    monkeypatch.setattr(wait, "_WAIT_SECONDS", 1000 * LONG)
+    monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", LONG)
+    monkeypatch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
     url = f"{postgres_server.url}?{urlencode(change)}"
     with capture_logs() as logs, pytest.raises(Misconfigured, match=reason):
-        beside(postgresql.wait_for_postgresql, url)
+        beside(wait.wait_for_postgresql, url)
     assert logs == []
 
 
 @pytest.mark.parametrize(
     ("command", "workers"), [("serve", "1"), ("serve", "2"), ("relay", "1"), ("migrate", "1")]
 )
-def test_a_wrong_password_is_one_sentence_and_a_wrong_setting(
+def test_a_wrong_password_is_reported_as_a_wrong_setting(
     command: str, workers: str, postgres_server: Shared, tmp_path: Path
 ) -> None:
     url = f"{postgres_server.url}?password=wrong"
@@ -185,7 +183,7 @@ def readiness(service: Service) -> tuple[int, str, dict[str, str]]:
     return answer.status_code, report["status"], report["checks"]
 
 
-def test_without_redis_and_kafka_every_process_starts_and_says_so_once(
+def test_every_process_starts_without_redis_and_kafka_and_warns_once(
     postgres_server: Shared, migrated: str
 ) -> None:
     ports = Ports(2)
@@ -217,8 +215,10 @@ def test_without_redis_and_kafka_every_process_starts_and_says_so_once(
             ports.release()
             beside(drop_database, postgres_server.url, url)
     for log, name in zip(logs, ("serve", "relay", "consume", "work"), strict=True):
-        unheard = ["REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"]
-        for setting in unheard[:1] if name == "work" else unheard:  # a worker needs no Kafka
-            said = [line for line in log.splitlines() if setting in line]
-            assert len(said) == 1, log
-            assert json.loads(said[0])["level"] == "warning"
+        unavailable = ["REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"]
+        for setting in (
+            unavailable[:1] if name == "work" else unavailable
+        ):  # a worker needs no Kafka
+            warnings = [line for line in log.splitlines() if setting in line]
+            assert len(warnings) == 1, log
+            assert json.loads(warnings[0])["level"] == "warning"

@@ -1,4 +1,4 @@
-"""PostgreSQL that fails over, answers no commit, or is reached over a network that breaks."""
+"""PostgreSQL fails over, confirms no commit, or is behind a faulty network."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from tests.servers.server import Server
 from tests.support.fault_proxy import FaultProxy
 from tests.support.postgres import beside
 
-#: All sessions but the one that runs it.
+#: Terminates all sessions but its own.
 TERMINATE_ALL = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -34,7 +34,7 @@ def serving(url: str) -> Iterator[Service]:
     settings: Mapping[str, str] = {
         "DATABASE_URL": url,
         "JWT_SECRET_KEY": SECRET,
-        "HURT": "DATABASE_URL",
+        "KEEP_DEADLINES": "DATABASE_URL",
     }
     with running_service(**settings) as service:
         yield service
@@ -53,7 +53,7 @@ def is_ready(service: Service) -> bool:
 
 
 def changes(user: User, order: Mapping[str, str]) -> list[httpx.Response]:
-    """Every kind of change, tried once."""
+    """Try every kind of change once."""
     account = {"email": an_email(), "password": PASSWORD}
     return [
         user.post_order(),
@@ -62,7 +62,7 @@ def changes(user: User, order: Mapping[str, str]) -> list[httpx.Response]:
     ]
 
 
-def test_a_failover_to_a_read_only_server_is_an_outage_and_heals_without_a_restart(
+def test_a_read_only_server_is_an_outage_that_ends_without_a_restart(
     server: Server,
 ) -> None:
     url = beside(create_database, server.url)
@@ -86,7 +86,7 @@ def test_a_failover_to_a_read_only_server_is_an_outage_and_heals_without_a_resta
         assert "unhandled exception" not in service.log
 
 
-def test_a_change_whose_commit_is_not_answered_may_have_been_done(server: Server) -> None:
+def test_an_unconfirmed_commit_returns_503_with_an_unknown_outcome(server: Server) -> None:
     with serving(beside(create_database, server.url)) as service:
         user = service.register()
         order = user.order()
@@ -101,13 +101,13 @@ def test_a_change_whose_commit_is_not_answered_may_have_been_done(server: Server
             assert answer.headers["Retry-After"].isdigit()
         sql(server, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
         eventually(lambda: is_ready(service))
-        # The advice holds: the order is there, and is not stored twice.
+        # The advice in the response is correct: the order exists, and only once.
         eventually(lambda: user.post_order(reference="web-1").status_code == 409)
         found = user.get("/orders/", params={"reference": "web-1"}).json()
         assert [each["reference"] for each in found] == ["web-1"]
 
 
-def test_connections_that_are_reset_cost_some_requests_and_nothing_else(server: Server) -> None:
+def test_reset_connections_fail_only_their_requests(server: Server) -> None:
     with (
         FaultProxy.to(server.url) as proxy,
         serving(proxy.through(beside(create_database, server.url))) as service,

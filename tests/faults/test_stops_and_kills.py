@@ -1,4 +1,4 @@
-"""Each role is stopped, and killed, under load; the others and the next start make up for it."""
+"""Each role is stopped and killed under load; other processes or its restart finish its work."""
 
 import signal
 from http.client import HTTPConnection
@@ -6,37 +6,43 @@ from http.client import HTTPConnection
 import httpx
 from redis import Redis
 
-from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, User, eventually
+from tests.e2e.service import (
+    ANSWER_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
+    Service,
+    User,
+    eventually,
+)
 from tests.faults.cluster import Cluster, a_cluster
-from tests.faults.customers import Journal, customers_of
+from tests.faults.customers import Journal, customers_at
 from tests.faults.events import first_deliveries
 from tests.servers.plugin import Shared
 
 BODY = b'{"items": [{"name": "tea"}], "total_price": 4.5}'
 
 
-def stopped_under_load(cluster: Cluster, journal: Journal) -> None:
-    """One process of each role after the other is stopped and started."""
+def stop_under_load(cluster: Cluster, journal: Journal) -> None:
+    """Stop and start one process of each role in turn."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
-        journal.more(5)
+        journal.wait_for_orders(5)
         process.stop()
-        journal.more(5)
+        journal.wait_for_orders(5)
         process.start()
 
 
-def nobody_was_thrown_out(cluster: Cluster, journal: Journal) -> None:
-    """No accepted request failed: of every step that was taken, somebody was told.
+def assert_no_request_failed(cluster: Cluster, journal: Journal) -> None:
+    """Assert that no accepted request failed: every step of an order reached a customer.
 
-    A connection at rest may be closed at any time, and what knocks at a closed door is not let in.
+    An idle connection may be closed at any time, and a stopping API accepts no new connections.
     """
     assert journal.refused == []
     assert cluster.steps() == len(journal.placed) + len(journal.changed)
 
 
-def killed_under_load(cluster: Cluster, journal: Journal) -> None:
-    """One process of each role after the other is killed and started; nothing is lost."""
+def kill_under_load(cluster: Cluster, journal: Journal) -> None:
+    """Kill and start one process of each role in turn. Assert that no order is lost."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
-        journal.more(5)
+        journal.wait_for_orders(5)
         process.kill()
         process.start()
         report = cluster.audit()
@@ -44,38 +50,38 @@ def killed_under_load(cluster: Cluster, journal: Journal) -> None:
     assert journal.refused == []
 
 
-def a_request_under_way_ends_well(api: Service, user: User) -> None:
-    """Half of a request is sent before the process is told to stop, and half after that."""
+def assert_a_request_during_a_stop_succeeds(api: Service, user: User) -> None:
+    """Send half of a request before the stop signal, and the other half after it."""
     host, port = api.http.base_url.host, api.http.base_url.port
-    connection = HTTPConnection(host, port or 80, timeout=ANSWER_WITHIN)
+    connection = HTTPConnection(host, port or 80, timeout=ANSWER_TIMEOUT_SECONDS)
     connection.putrequest("POST", "/orders/")
     connection.putheader("Authorization", f"Bearer {user.token}")
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(len(BODY)))
     connection.endheaders(BODY[:10])
     api.process.send_signal(signal.SIGTERM)
-    eventually(lambda: not takes_connections(api))
+    eventually(lambda: not accepts_connections(api))
     connection.send(BODY[10:])
     answer = connection.getresponse()
     assert (answer.status, answer.headers["Connection"]) == (201, "close")
     assert answer.read()
     connection.close()
-    assert api.process.wait(STOP_WITHIN) == 0
+    assert api.process.wait(STOP_TIMEOUT_SECONDS) == 0
 
 
-def takes_connections(api: Service) -> bool:
+def accepts_connections(api: Service) -> bool:
     try:
-        httpx.get(api.http.base_url.join("/health/"), timeout=ANSWER_WITHIN)
+        httpx.get(api.http.base_url.join("/health/"), timeout=ANSWER_TIMEOUT_SECONDS)
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         return False
     return True
 
 
-def a_task_is_given_back(cluster: Cluster, user: User) -> None:
-    """A worker that is stopped in the middle of a long fulfilment leaves it to another."""
+def assert_a_stopped_worker_releases_its_task(cluster: Cluster, user: User) -> None:
+    """Stop a worker during a long fulfilment. Another worker must process the task."""
     for worker in cluster.workers:
         worker.stop()
-        worker.settings["SWEEP_AFTER"] = "3600"  # nobody else is to bring the task back
+        worker.settings["SWEEP_AFTER"] = "3600"  # the requeuer may not bring the task back
     slow = cluster.role("work", PROCESSING_DELAY="3600", SWEEP_AFTER="3600")
     try:
         slow.start()
@@ -91,7 +97,7 @@ def a_task_is_given_back(cluster: Cluster, user: User) -> None:
     cluster.workers[1].start()
 
 
-def test_each_role_may_be_stopped_and_killed_at_any_moment(
+def test_stops_and_kills_of_each_role_lose_no_order(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with a_cluster(
@@ -103,24 +109,27 @@ def test_each_role_may_be_stopped_and_killed_at_any_moment(
         SWEEP_AFTER="3",
     ) as cluster:
         user = cluster.api.register()
-        with customers_of(cluster, user) as stopped:
-            stopped_under_load(cluster, stopped)
-        nobody_was_thrown_out(cluster, stopped)
-        with customers_of(cluster, user) as killed:
-            killed_under_load(cluster, killed)
-        cluster.finishes()
-        a_task_is_given_back(cluster, User(cluster.api, user.id, user.email, user.token))
-        a_request_under_way_ends_well(cluster.apis[1], user)
-        cluster.finishes()
+        with customers_at(cluster, user) as stopped:
+            stop_under_load(cluster, stopped)
+        assert_no_request_failed(cluster, stopped)
+        with customers_at(cluster, user) as killed:
+            kill_under_load(cluster, killed)
+        cluster.wait_until_finished()
+        assert_a_stopped_worker_releases_its_task(
+            cluster, User(cluster.api, user.id, user.email, user.token)
+        )
+        assert_a_request_during_a_stop_succeeds(cluster.apis[1], user)
+        cluster.wait_until_finished()
 
-        # Who was cut off may have an order that nobody told them of, and nobody has lost one.
+        # Interrupted customers may have orders whose response they never received. No order is
+        # lost.
         orders = cluster.audit()["orders"]
-        cluster.drained(orders)
-        created = first_deliveries("new_order", cluster.seen("new_order"))
+        cluster.assert_drained(orders)
+        created = first_deliveries("new_order", cluster.messages("new_order"))
         assert created.keys() >= stopped.placed.keys() | killed.placed.keys()
-        processed = first_deliveries("order_processed", cluster.seen("order_processed"))
+        processed = first_deliveries("order_processed", cluster.messages("order_processed"))
         assert processed.keys() == created.keys()
         assert {len(events) for events in processed.values()} == {1}
-        changed = first_deliveries("order_status_changed", cluster.seen("order_status_changed"))
+        changed = first_deliveries("order_status_changed", cluster.messages("order_status_changed"))
         assert changed.keys() >= {order["id"] for order, _ in stopped.changed + killed.changed}
         assert len(created) == orders

@@ -1,4 +1,4 @@
-"""No loop stalls, no process outlives its parent, and a stop repeats nothing."""
+"""No loop stalls, no process outlives its parent, and a stop repeats no event."""
 
 import asyncio
 import signal
@@ -12,23 +12,29 @@ from functools import partial
 import asyncpg
 import httpx
 
-from tests.e2e.service import ANSWER_WITHIN, STOP_WITHIN, Service, eventually, lives
+from tests.e2e.service import (
+    ANSWER_TIMEOUT_SECONDS,
+    STOP_TIMEOUT_SECONDS,
+    Service,
+    eventually,
+    is_alive,
+)
 from tests.faults.cluster import Cluster, Role, a_cluster
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.ports import HOST, Ports
-from tests.servers.watchdog import family
+from tests.servers.watchdog import process_tree
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 
-#: No order is handed over again by the requeuer in these tests.
+#: The requeuer requeues no order in these tests.
 NEVER = "86400"
 RESETS = 12
-AWAY, BACK = "the database is out of reach", "the database is in reach again"
+UNREACHABLE, REACHABLE = "the database is out of reach", "the database is in reach again"
 
 
 @contextmanager
 def a_role(cluster: Cluster, name: str, **settings: str) -> Iterator[Role]:
-    """One more process of a role, started and ended in order, with a port for operators."""
+    """Run another process of a role, with an admin port."""
     ports = Ports(1)
     role = cluster.role(name, ADMIN_PORT=str(ports.numbers[0]), **settings)
     try:
@@ -38,16 +44,16 @@ def a_role(cluster: Cluster, name: str, **settings: str) -> Iterator[Role]:
         ports.release()
 
 
-def has_said(role: Role, words: str, times: int) -> bool:
-    return role.log.count(words) >= times
+def has_logged(role: Role, text: str, times: int) -> bool:
+    return role.log.count(text) >= times
 
 
 def health(role: Role) -> httpx.Response:
     url = f"http://{HOST}:{role.settings['ADMIN_PORT']}/health/"
-    return httpx.get(url, timeout=ANSWER_WITHIN)
+    return httpx.get(url, timeout=ANSWER_TIMEOUT_SECONDS)
 
 
-def test_a_worker_whose_connections_are_reset_again_and_again_goes_on(
+def test_a_worker_survives_repeated_connection_resets(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with (
@@ -63,7 +69,7 @@ def test_a_worker_whose_connections_are_reset_again_and_again_goes_on(
                 placed += len([user.order() for _ in range(5)])
                 eventually(proxy.reset)
                 time.sleep(1)
-            cluster.drained(placed)
+            cluster.assert_drained(placed)
             assert health(hurt).json() == {"status": "ok"}
             hurt.stop()
             assert "Traceback" not in hurt.log
@@ -71,7 +77,7 @@ def test_a_worker_whose_connections_are_reset_again_and_again_goes_on(
         worker.start()
 
 
-def test_an_outage_of_postgresql_is_no_error_of_any_role(
+def test_an_outage_of_postgresql_logs_no_errors(
     new_postgres: NewServer, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with (
@@ -85,19 +91,19 @@ def test_an_outage_of_postgresql_is_no_error_of_any_role(
                 user.order()
             end()
             for role in (cluster.relays[0], cluster.workers[0]):
-                eventually(partial(has_said, role, AWAY, times), within=LONG)
+                eventually(partial(has_logged, role, UNREACHABLE, times), within=LONG)
             time.sleep(3)
             postgres.start()
             eventually(lambda: user.post_order().status_code == 201, within=LONG)
-            cluster.finishes()
-        cluster.drained(cluster.audit()["orders"])
+            cluster.wait_until_finished()
+        cluster.assert_drained(cluster.audit()["orders"])
         for role in roles:
             assert "Traceback" not in role.log
             assert '"level":"error"' not in role.log
-            assert role.log.count(AWAY) == role.log.count(BACK)
+            assert role.log.count(UNREACHABLE) == role.log.count(REACHABLE)
 
 
-def test_workers_end_when_their_parent_is_killed_and_the_port_is_free(
+def test_workers_end_and_free_the_port_when_their_parent_is_killed(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     ports = Ports(1)
@@ -106,11 +112,11 @@ def test_workers_end_when_their_parent_is_killed_and_the_port_is_free(
         service = Service(cluster.api.data_dir, settings)
         try:
             parent = service.start().process
-            workers = family(parent.pid)[1:]
+            workers = process_tree(parent.pid)[1:]
             assert len(workers) >= 2
             parent.send_signal(signal.SIGKILL)
             parent.wait()
-            eventually(lambda: not any(lives(pid) for pid in workers), within=LONG)
+            eventually(lambda: not any(is_alive(pid) for pid in workers), within=LONG)
             service.start()
             service.stop()
         finally:
@@ -119,7 +125,7 @@ def test_workers_end_when_their_parent_is_killed_and_the_port_is_free(
 
 
 class LockedOutbox:
-    """Lets nobody change the outbox; reading and locking its rows goes on."""
+    """Blocks changes of the outbox. Its rows can still be read and locked."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -143,7 +149,7 @@ class LockedOutbox:
         self._thread.join()
 
 
-def test_a_relay_that_is_stopped_in_the_middle_of_a_batch_repeats_nothing(
+def test_a_relay_stopped_within_a_batch_repeats_no_event(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with a_cluster(postgres_server, redis_server, kafka_server) as cluster:
@@ -153,12 +159,12 @@ def test_a_relay_that_is_stopped_in_the_middle_of_a_batch_repeats_nothing(
         placed = [user.order()["id"] for _ in range(20)]
         with LockedOutbox(cluster.settings["DATABASE_URL"]):
             relay.start()
-            # Published; the relay waits to mark them.
-            eventually(lambda: len(cluster.seen("new_order")) == len(placed), within=LONG)
+            # The events are published; the relay waits to mark them.
+            eventually(lambda: len(cluster.messages("new_order")) == len(placed), within=LONG)
             relay.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
-        assert relay.process.wait(STOP_WITHIN) == 0
+        assert relay.process.wait(STOP_TIMEOUT_SECONDS) == 0
         relay.start()
-        cluster.drained(len(placed))
-        told = Counter(record.key.decode() for record in cluster.seen("new_order"))
-        assert told == Counter(placed)
+        cluster.assert_drained(len(placed))
+        published = Counter(record.key.decode() for record in cluster.messages("new_order"))
+        assert published == Counter(placed)

@@ -1,11 +1,11 @@
-"""The README's guide to another adapter, followed with each role in a process of its own."""
+"""The README's guide to another adapter, followed with each role in its own process."""
 
 import json
 from functools import partial
 from typing import Any
 
 from tests.e2e.service import OrdersProcess, eventually
-from tests.faults.cluster import a_cluster, together
+from tests.faults.cluster import a_cluster, run_concurrently
 from tests.servers.plugin import Shared
 from tests.support.readme import code
 
@@ -13,7 +13,7 @@ GUIDE = "Swap an adapter"
 REPLACED = '"ports":["Fulfilment"],"event":"adapters replaced"'
 
 
-def test_the_readmes_warehouse_fulfils_the_orders_in_production(
+def test_the_readmes_warehouse_fulfils_orders_in_separate_processes(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     name, _, reference = code(GUIDE, "sh").split()[1].partition("=")
@@ -27,7 +27,7 @@ def test_the_readmes_warehouse_fulfils_the_orders_in_production(
             processes = 2 if process is cluster.api else 1
             eventually(partial(_logged, process, processes))
         assert REPLACED in cluster.run("audit").stderr
-        together(process.stop for process in cluster.processes)
+        run_concurrently(process.stop for process in cluster.processes)
         for process in cluster.processes:
             events = {json.loads(line)["event"] for line in process.log.splitlines()}
             assert events >= {"starting", "stopping", "stopped"}

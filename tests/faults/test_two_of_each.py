@@ -1,27 +1,27 @@
-"""Two processes of each role, and two thousand orders."""
+"""Two processes of each role and two thousand orders."""
 
 from tests.faults.cluster import a_cluster
-from tests.faults.customers import TRACE, buy_together
+from tests.faults.customers import TRACE, place_concurrently
 from tests.faults.events import first_deliveries, trace_of
 from tests.servers.plugin import Shared
 
 ORDERS = 2_000
-MOVING = {"status", "next_statuses", "version", "updated_at", "processed_at"}
+CHANGING_FIELDS = {"status", "next_statuses", "version", "updated_at", "processed_at"}
 
 
-def test_two_of_each_role_process_two_thousand_orders_once_each_and_in_order(
+def test_two_processes_of_each_role_process_every_order_once_and_in_order(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with a_cluster(postgres_server, redis_server, kafka_server, each=2) as cluster:
-        journal = buy_together(cluster, cluster.api.register(), ORDERS)
+        journal = place_concurrently(cluster, cluster.api.register(), ORDERS)
         assert (journal.refused, journal.broken) == ([], [])
         assert len(journal.placed) == ORDERS
-        cluster.drained(ORDERS)
+        cluster.assert_drained(ORDERS)
         records = {
-            topic: cluster.seen(topic)
+            topic: cluster.messages(topic)
             for topic in ("new_order", "order_status_changed", "order_processed")
         }
-        assert cluster.seen("new_order.dlq") == []
+        assert cluster.messages("new_order.dlq") == []
 
     events = {topic: first_deliveries(topic, found) for topic, found in records.items()}
     assert len({record.partition for record in records["new_order"]}) >= 3
@@ -30,19 +30,19 @@ def test_two_of_each_role_process_two_thousand_orders_once_each_and_in_order(
     assert events["new_order"] == {id_: [order] for id_, order in journal.placed.items()}
 
     assert len(events["order_status_changed"]) == len(journal.changed) == ORDERS / 2
-    for order, asked in journal.changed:
+    for order, change in journal.changed:
         [event] = events["order_status_changed"][order["id"]]
         assert event == {
             "order": order,
             "from": "PENDING",
-            "to": asked["status"],
+            "to": change["status"],
             "actor": {"kind": "user", "id": order["user_id"]},
-            "reason": asked["reason"],
+            "reason": change["reason"],
             "at": order["updated_at"],
         }
 
     assert events["order_processed"].keys() == journal.placed.keys()
-    canceled = {order["id"] for order, asked in journal.changed if asked["status"] == "CANCELED"}
+    canceled = {order["id"] for order, change in journal.changed if change["status"] == "CANCELED"}
     for order_id, [event] in events["order_processed"].items():
         order = event["order"]
         assert event == {
@@ -52,6 +52,6 @@ def test_two_of_each_role_process_two_thousand_orders_once_each_and_in_order(
         }
         assert order["status"] != "CANCELED" or order_id in canceled
         placed = journal.placed[order_id]
-        assert {k: v for k, v in order.items() if k not in MOVING} == {
-            k: v for k, v in placed.items() if k not in MOVING
+        assert {k: v for k, v in order.items() if k not in CHANGING_FIELDS} == {
+            k: v for k, v in placed.items() if k not in CHANGING_FIELDS
         }

@@ -1,9 +1,9 @@
-"""Ask a running service tens of thousands of strange things, and look at every answer.
+"""Send thousands of mutated requests to a running service and check every response.
 
     python -m tests.fuzz.fuzz_http --requests 50000 --seed 1
     python -m tests.fuzz.fuzz_http --seed 1 --only 4711
 
-The same seed asks the same; only ids and tokens are the service's own each time.
+The same seed sends the same requests. Only the service's ids and tokens differ.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from random import Random
 from typing import Final
 
 from tests.e2e.service import NO_LIMITS, Service, running_service
-from tests.fuzz.judging import Judge
+from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import mutated
 from tests.fuzz.seeds import Seeds
 from tests.fuzz.wire import Answer, Connection, Request
@@ -26,32 +26,35 @@ _TOKEN: Final = re.compile(rb"(?<=Bearer )[\w.-]{99,}")
 
 @dataclass(slots=True)
 class Report:
-    """What was asked, and what was wrong with the answers."""
+    """The number of responses by status, and the complaints about them."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     complaints: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, number: int, request: Request, answer: Answer | None, wrong: list[str]) -> None:
-        """Note an answer; of every complaint the first example is kept."""
+        """Record a response. The first example of every complaint is kept."""
         self.statuses[answer.status if answer else 0] += 1
         self.complaints.update(wrong)
         for complaint in wrong:
-            said = answer.body[:300] if answer else b""
+            received = answer.body[:300] if answer else b""
             sent = _TOKEN.sub(b"...", request.encoded())[:1000]
-            example = f"--only {number}\n    {sent!r}\n    {said!r}"
+            example = f"--only {number}\n    {sent!r}\n    {received!r}"
             self.examples.setdefault(complaint, example)
 
     def __str__(self) -> str:
-        asked = ", ".join(f"{status}: {n}" for status, n in sorted(self.statuses.items()))
-        lines = [f"{self.statuses.total()} requests. {asked}"]
-        lines += [f"{n} x {what}\n  {self.examples[what]}" for what, n in self.complaints.items()]
+        statuses = ", ".join(f"{status}: {n}" for status, n in sorted(self.statuses.items()))
+        lines = [f"{self.statuses.total()} requests. {statuses}"]
+        lines += [
+            f"{n} x {complaint}\n  {self.examples[complaint]}"
+            for complaint, n in self.complaints.items()
+        ]
         return "\n".join(lines) if self.complaints else f"{lines[0]}\nNothing is wrong."
 
 
 def request_number(number: int, seed: int, seeds: Seeds) -> Request:
-    """The request that has this number, whichever came before it."""
-    chance = Random(f"{seed}/{number}")  # noqa: S311 - to be repeated, not to be secret
+    """Return the request with this number, independent of the requests before it."""
+    chance = Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
     return mutated(chance, seeds.pick(chance))
 
 
@@ -61,25 +64,25 @@ def fuzz(service: Service, numbers: Iterable[int], seed: int) -> Report:
     connection = Connection(str(service.http.base_url))
     for number in numbers:
         request = request_number(number, seed, seeds)
-        answer = connection.ask(request)
+        answer = connection.send(request)
         report.add(number, request, answer, list(judge.complaints(request, answer)))
     connection.close()
     return report
 
 
 def main() -> int:
-    """Fuzz a service of our own; 1 where anything was wrong."""
+    """Fuzz a temporary service. Return 1 if there are complaints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--requests", type=int, default=50_000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="another seed asks other things")
+    parser.add_argument("--seed", type=int, default=1, help="another seed sends other requests")
     parser.add_argument("--only", type=int, help="send the request with this number alone")
-    asked = parser.parse_args()
-    numbers = range(asked.requests) if asked.only is None else [asked.only]
+    options = parser.parse_args()
+    numbers = range(options.requests) if options.only is None else [options.only]
     with running_service(**NO_LIMITS, PROCESSING_DELAY="0", LOG_LEVEL="WARNING") as service:
-        report = fuzz(service, numbers, asked.seed)
+        report = fuzz(service, numbers, options.seed)
         log = service.log
     sys.stdout.write(f"{report}\n")
-    if asked.only is not None:
+    if options.only is not None:
         sys.stdout.write(log)
     return 1 if report.complaints else 0
 

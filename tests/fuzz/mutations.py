@@ -1,4 +1,4 @@
-"""What is done to a good request until it may be good no longer."""
+"""Mutations of valid requests."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ Mutation = Callable[[Random, Request], Request]
 
 
 class Raw(str):
-    """JSON text that stands for itself."""
+    """JSON text that is written as it is."""
 
     __slots__ = ()
 
 
-#: Values that have broken somebody's service before, as JSON writes them (or should not).
+#: Values that have broken services before, as JSON texts, valid or not.
 JSON_VALUES: Final = tuple(
     map(
         Raw,
@@ -71,7 +71,7 @@ CONTENT_TYPES: Final = (
 
 
 def mutated(chance: Random, request: Request) -> Request:
-    """The request after one mutation, or a few."""
+    """Return the request after one or several mutations."""
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
         request = chance.choice(_MUTATIONS)(chance, request)
     return request
@@ -83,13 +83,13 @@ def mutated(chance: Random, request: Request) -> Request:
 def _json(chance: Random, request: Request) -> Request:
     try:
         changed = written(_changed(chance, json.loads(request.body)))
-    except (ValueError, RecursionError):  # what an earlier mutation left is not, or hardly, JSON
+    except (ValueError, RecursionError):  # an earlier mutation has damaged the JSON
         return _bytes(chance, request)
     return replace(request, body=changed.encode("utf-8", "surrogatepass"))
 
 
 def written(value: Any) -> str:
-    """The value as JSON, with what is raw in it as it is."""
+    """Return the value as JSON. Raw text is included as it is."""
     if isinstance(value, Raw):
         return value
     if isinstance(value, list):
@@ -100,7 +100,7 @@ def written(value: Any) -> str:
 
 
 def _changed(chance: Random, value: Any) -> Any:
-    """The value with one thing in it changed."""
+    """Return the value with one change."""
     if isinstance(value, list) and value and chance.random() < 0.8:
         at = chance.randrange(len(value))
         return [*value[:at], _changed(chance, value[at]), *value[at + 1 :]]
@@ -146,7 +146,7 @@ def _chunked(_: Random, request: Request) -> Request:
 
 
 def _damaged(chance: Random, text: bytes) -> bytes:
-    """The text with some of its bytes flipped, dropped, doubled or put in."""
+    """Return the text with some bytes replaced, dropped, doubled or inserted."""
     at = chance.randrange(len(text) + 1)
     to = min(len(text), at + chance.choice((1, 1, 2, 5, 40)))
     noise = bytes(chance.randrange(256) for _ in range(chance.choice((1, 1, 2, 8))))
@@ -185,7 +185,7 @@ def _damaged_target(chance: Random, request: Request) -> Request:
 
 
 def _sendable(target: bytes) -> bytes:
-    """A target that does not end the request's first line; the rest is the server's to judge."""
+    """Return the target without bytes that would end the request line."""
     kept = bytes(byte for byte in target if byte > 0x20)
     return kept if kept.startswith(b"/") else b"/" + kept
 
@@ -216,11 +216,11 @@ def _half_close(_: Random, request: Request) -> Request:
 
 
 def _slow(chance: Random, request: Request) -> Request:
-    return replace(request, pieces=chance.choice((2, 3, 5)))
+    return replace(request, packets=chance.choice((2, 3, 5)))
 
 
 def _repeated_parameter(chance: Random, request: Request) -> Request:
-    """A parameter of the query, or of a form, once more: the same or another value."""
+    """Repeat a parameter of the query or form, with the same or another value."""
     if b"=" in request.body and not request.body.startswith((b"{", b"[")):
         pair = chance.choice(request.body.split(b"&"))
         return replace(request, body=request.body + b"&" + _repeated(chance, pair))

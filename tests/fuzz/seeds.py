@@ -1,4 +1,4 @@
-"""The good requests that the fuzzer begins with: one for every route, and then some."""
+"""Valid requests for every route, from which the fuzzer starts."""
 
 import json
 from random import Random
@@ -7,7 +7,7 @@ from typing import Any, Final
 from tests.e2e.service import PASSWORD, User, an_email
 from tests.fuzz.wire import Request
 
-#: Of so many requests one asks for a password to be hashed, which takes as long as a hundred.
+#: One request in this number hashes a password, which takes as long as a hundred others.
 _HASHING: Final = 60
 _ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"items": [{"name": "tea"}], "total_price": 4.5},
@@ -34,7 +34,7 @@ _QUERIES: Final = (
 
 
 class Seeds:
-    """Makes good requests of one user, who has an order in every status."""
+    """Makes valid requests of one user who has an order in every status."""
 
     def __init__(self, user: User) -> None:
         self._user = user
@@ -46,7 +46,7 @@ class Seeds:
         self._next = link[1:].partition(">")[0]
 
     def pick(self, chance: Random) -> Request:
-        """A good request."""
+        """Return a valid request."""
         if chance.randrange(_HASHING) == 0:
             return chance.choice((self._register, self._log_in))()
         return chance.choice(

@@ -1,10 +1,10 @@
-"""Proof that the fuzzer would see something, and that it can be repeated."""
+"""The fuzzer detects faults, and its runs are repeatable."""
 
 from random import Random
 
 import pytest
 
-from tests.fuzz.judging import Judge
+from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import mutated
 from tests.fuzz.wire import Answer, Request
 
@@ -13,10 +13,10 @@ PROBLEM = GOOD | {"content-type": "application/problem+json"}
 WHOLE = b'{"type":"/p","title":"t","detail":"d","instance":"/","code":"c","status":404}'
 
 
-def test_the_same_seed_asks_the_same() -> None:
+def test_the_same_seed_sends_the_same_requests() -> None:
     request = Request(b"POST", b"/orders/", ((b"a", b"b"),), b'{"items":[{"name":"x"}]}')
-    assert [mutated(Random(n), request) for n in range(50)] == [  # noqa: S311 - to be repeated
-        mutated(Random(n), request)  # noqa: S311 - as above
+    assert [mutated(Random(n), request) for n in range(50)] == [  # noqa: S311 - repeatable
+        mutated(Random(n), request)  # noqa: S311 - repeatable
         for n in range(50)
     ]
 
@@ -27,16 +27,16 @@ def test_the_same_seed_asks_the_same() -> None:
         (None, "no answer"),
         (Answer(500, PROBLEM, WHOLE), "a 500"),
         (Answer(200), "no X-Request-Id"),
-        (Answer(200, GOOD | {"content-type": "application/json"}, b"{"), "its JSON is none"),
+        (Answer(200, GOOD | {"content-type": "application/json"}, b"{"), "invalid JSON"),
         (Answer(404, GOOD | {"content-type": "text/plain"}), "a 404 that is no problem"),
         (Answer(400, PROBLEM, WHOLE), "a problem of another status"),
         (Answer(404, PROBLEM, b"{}"), "a problem without code"),
-        (Answer(404, PROBLEM, WHOLE[:-1] + b',"errors":[{}]}'), "a fault that is not described"),
+        (Answer(404, PROBLEM, WHOLE[:-1] + b',"errors":[{}]}'), "an error without a description"),
     ],
 )
-def test_the_fuzzer_would_complain(answer: Answer | None, complaint: str) -> None:
+def test_a_faulty_response_causes_a_complaint(answer: Answer | None, complaint: str) -> None:
     assert complaint in list(Judge().complaints(Request(b"GET", b"/"), answer))
 
 
-def test_the_fuzzer_would_not_complain_of_a_good_refusal() -> None:
+def test_a_valid_problem_causes_no_complaint() -> None:
     assert not list(Judge().complaints(Request(b"GET", b"/"), Answer(404, PROBLEM, WHOLE)))

@@ -1,4 +1,4 @@
-"""Requests as bytes that no well-behaved client would send, and the answers to them."""
+"""Requests as bytes, also malformed ones, and their responses."""
 
 import socket
 import time
@@ -9,27 +9,27 @@ from typing import Final
 from urllib.parse import urlsplit
 
 #: Seconds after which a request counts as unanswered.
-PATIENCE: Final = 120.0
-#: Between two pieces of a slow request: long enough for each to be a packet of its own.
+TIMEOUT_SECONDS: Final = 120.0
+#: The pause between two parts of a slow request, so that each becomes a packet of its own.
 _PAUSE_SECONDS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it goes over the wire, but for the headers that frame its body."""
+    """A request in bytes, without the headers that frame its body."""
 
     method: bytes
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     chunked: bool = False
-    #: Whether the client closes its sending side behind it (RFC 9112, section 9.6).
+    #: Whether the client closes its sending side after the request (RFC 9112, section 9.6).
     half_closed: bool = False
-    #: In how many pieces it arrives.
-    pieces: int = 1
+    #: The number of packets in which it is sent.
+    packets: int = 1
 
     def encoded(self) -> bytes:
-        """All of it; the body is framed well, or the server would wait for the rest of it."""
+        """Return all bytes. The body is framed correctly, or the server would wait for more."""
         headers = [(b"host", b"fuzz"), *self.headers]
         body = self.body
         if self.chunked and body:
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,30 +51,30 @@ class Answer:
 
 
 class Connection:
-    """A connection that is kept open for as long as the server likes."""
+    """A connection that is reused until the server closes it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "localhost", parts.port or 80)
         self._socket: socket.socket | None = None
 
-    def ask(self, request: Request) -> Answer | None:
-        """The answer; None where the server hung up, or kept silent."""
+    def send(self, request: Request) -> Answer | None:
+        """Return the response, or None if the server closed the connection or did not respond."""
         fresh = self._socket is None
         answer = self._try(request)
-        # A server may close a connection at rest at any time (RFC 9112, 9.5): once more, then.
+        # A server may close an idle connection at any time (RFC 9112, section 9.5): try once more.
         return answer if answer or fresh else self._try(request)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _try(self, request: Request) -> Answer | None:
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, PATIENCE)
-        with suppress(OSError):  # it may answer before it has read all, and hang up
+            self._socket = socket.create_connection(self._address, TIMEOUT_SECONDS)
+        with suppress(OSError):  # the server may respond and close before it has read everything
             self._send(self._socket, request)
         try:
             answer = self._read(self._socket, request)
@@ -87,7 +87,7 @@ class Connection:
     @staticmethod
     def _send(connection: socket.socket, request: Request) -> None:
         raw = request.encoded()
-        size = -(-len(raw) // request.pieces)
+        size = -(-len(raw) // request.packets)
         for at in range(0, len(raw), size):
             if at:
                 time.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Damage to a shop, made by hand past every trigger, and what the audit says of it."""
+"""Damage to stored facts, made without triggers, and the reasons that the audit reports."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ _FACT: Final = (
     " nextval('outbox_position'), now())"
 )
 _EFFECT: Final = "INSERT INTO effects (order_id, outcome, at) VALUES ($1, '{}', now())"
-#: The statements, the order of the shop that they damage, and the reasons that the audit gives.
+#: The statements, the name of the order that they damage, and the expected reasons.
 ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
     "effect missing": ("DELETE FROM effects WHERE order_id = $1", "paid", ["effect-missing"]),
     "inbox row missing": ("DELETE FROM inbox WHERE order_id = $1", "paid", ["inbox-row-missing"]),
@@ -19,28 +19,28 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         ["effect-of-unprocessed-order"],
     ),
     "inbox row of an unprocessed order": (
-        "INSERT INTO inbox VALUES ($1, now())",
+        "INSERT INTO inbox VALUES ($1, now(), 'order-processing')",
         "pending",
         ["inbox-row-of-unprocessed-order"],
     ),
     "effect without an order": (
         _EFFECT.format("skipped"),
-        "nobody",
+        "unknown",
         ["effect-without-order"],
     ),
     "inbox row without an order": (
-        "INSERT INTO inbox VALUES ($1, now())",
-        "nobody",
+        "INSERT INTO inbox VALUES ($1, now(), 'order-processing')",
+        "unknown",
         ["inbox-row-without-order"],
     ),
     "step without an order": (
         "INSERT INTO order_history VALUES ($1, 1, NULL, 'PENDING', 'system', NULL, NULL, now())",
-        "nobody",
+        "unknown",
         ["history-without-order"],
     ),
     "fact without an order": (
         _FACT.format(1, 1, "new_order", "order.created"),
-        "nobody",
+        "unknown",
         ["fact-without-order"],
     ),
     "order deleted": (
@@ -81,7 +81,7 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         "paid",
         ["history-contradicts-lifecycle"],
     ),
-    "step that does not begin where the one before ended": (
+    "step with another beginning than the previous end": (
         (
             "UPDATE orders SET status = 'CANCELED' WHERE id = $1;"
             "UPDATE order_history SET from_status = 'PENDING', to_status = 'CANCELED'"
@@ -153,8 +153,8 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         ["facts-differ-from-revision", "facts-differ-from-processing"],
     ),
 }
-#: The statements and the reasons, for a letter that was put back.
-LETTER_DAMAGES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
+#: The statements and the expected reasons for a replayed dead letter.
+DEAD_LETTER_DAMAGES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     "copy missing": (
         "DELETE FROM outbox WHERE subject = $1 AND revision = 1",
         ["dead-letter-without-copy"],
@@ -171,5 +171,5 @@ LETTER_DAMAGES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
         "UPDATE outbox SET topic = 'new_order' WHERE subject = $1 AND revision = 1",
         ["copy-on-wrong-topic"],
     ),
-    "letter missing": ("DELETE FROM dead_letters WHERE id = $1", ["copy-without-dead-letter"]),
+    "dead letter missing": ("DELETE FROM dead_letters WHERE id = $1", ["copy-without-dead-letter"]),
 }

@@ -1,8 +1,8 @@
-"""A user of the embedded PostgreSQL in a process of its own, for tests to kill.
+"""A process that uses the embedded PostgreSQL, for tests to kill.
 
-Writes the URL when it is ready, leaves when its input ends, and says a refusal on its output.
-With a second argument it becomes that user first, after its imports: the user's own right to read
-Python and this checkout is not what is tested.
+It prints the URL when it is ready, ends when its input ends, and prints a refusal. A second
+argument names the user that it becomes after its imports: that user's right to read Python and this
+checkout is not tested.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ import pwd
 import sys
 from pathlib import Path
 
-from libraries.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_place
+from libraries.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, choose_layout
 
 
 async def use(data_dir: str) -> None:
-    async with EmbeddedPostgres(choose_place(Path(data_dir))) as url:
+    async with EmbeddedPostgres(choose_layout(Path(data_dir))) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
 
 
-def become(name: str) -> None:
+def switch_user(name: str) -> None:
     entry = pwd.getpwnam(name)
     os.setgroups([])
     os.setgid(entry.pw_gid)
@@ -31,7 +31,7 @@ def become(name: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[2:]:
-        become(sys.argv[2])
+        switch_user(sys.argv[2])
     try:
         asyncio.run(use(sys.argv[1]))
     except EmbeddedPostgresError as error:

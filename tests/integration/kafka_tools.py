@@ -1,4 +1,4 @@
-"""What the tests of Kafka's adapters share."""
+"""Helpers for the tests of Kafka's adapters."""
 
 import asyncio
 import gc
@@ -21,6 +21,7 @@ from application.documents import Event
 from application.ports.events import Delivery
 from domain.ids import EventId
 from tests.support.deadlines import LONG
+from tests.support.messages import ENCODER
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
 from tests.support.time import NOW
 
@@ -32,7 +33,7 @@ def new_orders(count: int) -> list[Event]:
 
 
 def next_of(event: Event) -> Event:
-    """A later event of the same order, on the same topic."""
+    """Return a later event of the same order, on the same topic."""
     revision = event.revision + 1
     return replace(
         event,
@@ -42,63 +43,62 @@ def next_of(event: Event) -> Event:
     )
 
 
-def under_a_prefix(bootstrap: str) -> KafkaConnection:
+def with_random_prefix(bootstrap: str) -> KafkaConnection:
     return KafkaConnection(bootstrap, topic_prefix=f"{uuid4().hex}.")
 
 
 @asynccontextmanager
-async def nothing_left_behind() -> AsyncIterator[None]:
-    """What is begun inside has ended, and no failure was left for nobody to see."""
-    complaints: list[object] = []
+async def no_tasks_left() -> AsyncIterator[None]:
+    """Assert that all tasks started in the block have ended, without unretrieved failures."""
+    failures: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(
-        lambda _, context: None if _is_aiokafkas_own(context) else complaints.append(context)
+        lambda _, context: None if _is_from_aiokafka(context) else failures.append(context)
     )
     before = _tasks()
     yield
     await until(lambda: _tasks() <= before)
     gc.collect()
     loop.set_exception_handler(None)
-    assert not complaints, complaints
+    assert not failures, failures
 
 
-def _is_aiokafkas_own(context: dict[str, Any]) -> bool:
-    """Whether it is about a task that aiokafka began for itself, such as a late commit."""
+def _is_from_aiokafka(context: dict[str, Any]) -> bool:
+    """Return whether the failure is in one of aiokafka's own tasks, such as a late commit."""
     task = context.get("future") or context.get("task")
     coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
     return "aiokafka" in getattr(getattr(coroutine, "cr_code", None), "co_filename", "")
 
 
 async def until(ready: Callable[[], bool]) -> None:
-    """Wait until it is so."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(LONG):
-        while not ready():  # noqa: ASYNC110 - whatever it is, it sets no event
+        while not ready():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
 
 
 def _tasks() -> set[asyncio.Task[Any]]:
-    """All that run, but for those that anyio runs the tests in, and a producer's last two.
+    """Return all running tasks, except those of anyio's test runner and two of a producer.
 
-    Those stay where a producer that was given up is closed without waiting for a broker that hangs;
-    the process ends then.
+    A producer that is closed while its broker hangs leaves these two behind; the process ends then.
     """
-    others = ("TestRunner", "Sender._sender_routine", "AIOKafkaClient._md_synchronizer")
+    excluded = ("TestRunner", "Sender._sender_routine", "AIOKafkaClient._md_synchronizer")
     return {
         task
         for task in asyncio.all_tasks()
-        if not any(other in repr(task.get_coro()) for other in others)
+        if not any(name in repr(task.get_coro()) for name in excluded)
     }
 
 
 class Kafka:
-    """Adapters on one broker, closed at the end of the test."""
+    """Adapters on one broker. They are closed at the end of the test."""
 
     def __init__(self, connection: KafkaConnection, stack: AsyncExitStack) -> None:
         self.connection = connection
         self._stack = stack
 
     def publisher(self, at_most: float = LONG) -> KafkaPublisher:
-        publisher = KafkaPublisher(self.connection, at_most=at_most)
+        publisher = KafkaPublisher(self.connection, ENCODER, at_most=at_most)
         self._stack.push_async_callback(publisher.close)
         return publisher
 
@@ -119,7 +119,7 @@ class Kafka:
         return topic
 
     async def read(self, count: int, topic: str = TOPIC) -> list[Any]:
-        """The first messages of a topic, as a consumer of nobody's acquaintance sees them."""
+        """Return the first messages of a topic, read by an independent consumer."""
         consumer = AIOKafkaConsumer(
             self.connection.name(topic),
             bootstrap_servers=self.connection.bootstrap_servers,
@@ -133,7 +133,7 @@ class Kafka:
             await consumer.stop()
 
     async def read_all(self, topic: str = TOPIC) -> list[Any]:
-        """All messages of a topic, likewise."""
+        """Return all messages of a topic, read by an independent consumer."""
         name = self.connection.name(topic)
         async with (
             asyncio.timeout(LONG),
@@ -150,7 +150,7 @@ class Kafka:
     async def write(
         self, *messages: dict[str, Any], topic: str = TOPIC, compression_type: str | None = None
     ) -> None:
-        """Messages of a stranger."""
+        """Send messages from another producer."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.connection.bootstrap_servers, compression_type=compression_type
         )
@@ -162,7 +162,7 @@ class Kafka:
             await producer.stop()
 
     async def write_unreadable(self, topic: str = TOPIC) -> None:
-        """A message to partition 0 with a header whose name is no text."""
+        """Send a message to partition 0 with a header whose name is not UTF-8."""
         name = self.connection.name(topic)
         async with AIOKafkaProducer(
             bootstrap_servers=self.connection.bootstrap_servers
@@ -189,12 +189,12 @@ class Kafka:
 
 @asynccontextmanager
 async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
-    async with nothing_left_behind(), AsyncExitStack() as stack:
-        yield Kafka(under_a_prefix(bootstrap), stack)
+    async with no_tasks_left(), AsyncExitStack() as stack:
+        yield Kafka(with_random_prefix(bootstrap), stack)
 
 
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
-    """So many different deliveries, of which the last batch is not committed."""
+    """Return this number of different deliveries. The last batch is not committed."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while len({d.header("ce_id") or n for n, d in enumerate(deliveries)}) < count:
@@ -204,7 +204,7 @@ async def received(source: KafkaSource, count: int) -> list[Delivery]:
     return deliveries
 
 
-async def nothing_comes(source: KafkaSource, *, for_: float = 0.7) -> None:
+async def assert_nothing_received(source: KafkaSource, *, for_: float = 0.7) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(for_):
             raise AssertionError(await source.receive())

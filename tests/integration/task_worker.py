@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: writes down which task it has begun.
+"""A worker in a separate process, to be killed. It writes the id of each task that it starts.
 
 `python -m tests.integration.task_worker URL PREFIX FILE SECONDS`: each run takes SECONDS.
 """
@@ -8,19 +8,20 @@ import sys
 from pathlib import Path
 
 from adapters.taskiq.queue import PROCESS_ORDER
-from adapters.taskiq.worker import work
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from libraries.task_stream.broker import RedisStreamBroker
+from tests.support.worker import work
 
 
 async def main(url: str, prefix: str, file: str, seconds: str) -> None:
-    broker = RedisStreamBroker(url, prefix)
+    broker = RedisStreamBroker(url, prefix, ProcessingRetryPolicy())
 
     async def process_order_task(order_id: str) -> None:
         await asyncio.to_thread(Path(file).write_text, order_id)
         await asyncio.sleep(float(seconds))
 
     broker.register_task(process_order_task, task_name=PROCESS_ORDER)
-    await work(broker, asyncio.Event(), at_once=10, time_budget=0)
+    await work(broker, asyncio.Event(), max_running=10, drain_seconds=0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The cache in Redis never goes back, whatever becomes of Redis between a write and a read."""
+"""The cache in Redis never returns an older revision after a newer one, whatever Redis does."""
 
 import asyncio
 import shutil
@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.cache import RedisOrderCache
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.read_order import ReadOrder
 from application.ports.orders import CacheState, OrderReader
 from domain.actor import SYSTEM
 from domain.ids import OrderId
-from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.process import LocalServer
@@ -26,17 +24,17 @@ from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import PAID, STAFF
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: Seconds for which the caches of these tests keep an order.
+#: The lifetime of entries in these tests, in seconds.
 TTL = 3_600.0
 
 
 class SlowReader:
-    """`OrderReader` that has read an order, and returns it when `may_return` is set."""
+    """An `OrderReader` that returns an order only when `may_return` is set."""
 
     def __init__(self, reader: OrderReader) -> None:
         self._reader = reader
@@ -55,20 +53,20 @@ class SlowReader:
 
 @dataclass
 class Process:
-    """The use cases over a cache in Redis."""
+    """The use cases with a cache in Redis."""
 
-    link: RedisClient
+    link: ServiceClient
     service: Service
 
     async def read(self, order_id: OrderId) -> int:
-        """Return the revision that a reader is shown, with Redis in reach."""
-        await reached(self.link)
+        """Return the revision that a reader receives while Redis is reachable."""
+        await wait_available(self.link)
         found = await self.service.read(order_id, SYSTEM)
         assert found.cache is not CacheState.BYPASS
         return found.document.revision
 
     async def cached(self) -> OrderId:
-        """Place an order, and have it cached in its first revision."""
+        """Place an order and cache its first revision."""
         order_id = (await self.service.placed()).id
         assert await self.read(order_id) == 1
         assert (await self.service.read(order_id, SYSTEM)).cache is CacheState.HIT
@@ -79,16 +77,16 @@ class Process:
         await self.service.change(ChangeStatusCommand(order_id, PAID, STAFF))
 
     async def evict(self, order_id: OrderId) -> None:
-        """Delete everything of an order that Redis may evict under `volatile-ttl`."""
-        for key in await self.link.call("KEYS", f"*{order_id}*"):
-            if await self.link.call("PTTL", key) >= 0:
-                await self.link.call("DEL", key)
+        """Delete every key of an order that Redis may evict under `volatile-ttl`."""
+        for key in await self.link.execute("KEYS", f"*{order_id}*"):
+            if await self.link.execute("PTTL", key) >= 0:
+                await self.link.execute("DEL", key)
 
     @asynccontextmanager
     async def slow_read(self, order_id: OrderId) -> AsyncIterator[None]:
-        """Begin to read an order that is not cached; end, and fill, after the block."""
+        """Start to read an uncached order. The read returns and fills the cache after the block."""
         slow = SlowReader(self.service.stored.reader)
-        read = ReadOrder(RedisOrderCache(self.link, TTL), slow)
+        read = ReadOrder(self.link.cache(TTL), slow)
         reading = asyncio.create_task(read(order_id, SYSTEM))
         async with asyncio.timeout(LONG):
             await asyncio.wait(
@@ -103,8 +101,8 @@ class Process:
 
 @asynccontextmanager
 async def a_process(url: str) -> AsyncIterator[Process]:
-    async with linked(url) as link:
-        yield Process(link, Service(cache=RedisOrderCache(link, TTL)))
+    async with connected(url) as link:
+        yield Process(link, Service(cache=link.cache(TTL)))
 
 
 @pytest.fixture
@@ -120,143 +118,157 @@ async def process(server: Server) -> AsyncIterator[Process]:
 
 
 class TestSlowReader:
-    """A reader has read the first revision; the second is written before it fills."""
+    """A reader has read the first revision. The second is written before the reader fills the
+    cache.
+    """
 
     async def an_order(self, process: Process) -> OrderId:
         order_id = await process.cached()
         await process.evict(order_id)
         return order_id
 
-    async def test_that_comes_after_the_write(self, process: Process) -> None:
+    async def test_a_fill_after_the_write_is_rejected(self, process: Process) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
         assert await process.read(order_id) == 2
 
-    async def test_and_the_newer_entry_is_evicted(self, process: Process) -> None:
+    async def test_a_fill_after_the_eviction_of_the_newer_entry_is_rejected(
+        self, process: Process
+    ) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
             await process.evict(order_id)
         assert await process.read(order_id) == 2
 
-    async def test_and_another_reader_has_filled_meanwhile(self, process: Process) -> None:
+    async def test_a_fill_after_the_fill_of_another_reader_is_rejected(
+        self, process: Process
+    ) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
             assert await process.read(order_id) == 2
             await process.evict(order_id)
-            await process.service.cache.get(order_id)  # a third one holds the lease
+            await process.service.cache.get(order_id)  # a third reader holds the lease
         assert await process.read(order_id) == 2
 
-    async def test_and_redis_is_flushed(self, process: Process) -> None:
+    async def test_a_fill_after_a_flush_is_rejected(self, process: Process) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            await process.link.call("FLUSHALL")
+            await process.link.execute("FLUSHALL")
         assert await process.read(order_id) == 2
 
-    async def test_and_the_newer_entry_expires(self, process: Process) -> None:
+    async def test_a_fill_after_the_expiry_of_the_newer_entry_is_rejected(
+        self, process: Process
+    ) -> None:
         order_id = await self.an_order(process)
         async with process.slow_read(order_id):
             await process.change(order_id)
-            for key in await process.link.call("KEYS", f"*order:{order_id}"):
-                await process.link.call("PEXPIRE", key, 1)
+            for key in await process.link.execute("KEYS", f"*order:{order_id}"):
+                await process.link.execute("PEXPIRE", key, 1)
             await gone(process.link, f"*order:{order_id}")
         assert await process.read(order_id) == 2
 
 
-async def gone(link: RedisClient, pattern: str) -> None:
+async def gone(link: ServiceClient, pattern: str) -> None:
     async with asyncio.timeout(LONG):
-        while await link.call("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
+        while await link.execute("KEYS", pattern):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.01)
 
 
 class TestLateOffer:
-    """The first revision is offered, and Redis executes that after the second was written."""
+    """The first revision is offered. Redis executes the offer after the second revision was
+    written.
+    """
 
     async def late(self, process: Process) -> tuple[OrderId, tuple[Any, ...]]:
-        """Return an order whose offer is still under way, and the offer's command."""
-        await process.cached()  # Redis knows the script
+        """Return an order and the command of its offer, which is not sent yet."""
+        await process.cached()  # Redis has loaded the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(process.link, "ask", lambda *words: held.append(words))
+            patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
             order_id = (await process.service.placed()).id
         [offer] = held
         return order_id, offer
 
     async def test_an_offer_in_time_is_a_hit(self, process: Process) -> None:
         order_id, offer = await self.late(process)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert (await process.service.read(order_id, SYSTEM)).cache is CacheState.HIT
 
-    async def test_after_the_write(self, process: Process) -> None:
+    async def test_an_offer_after_the_write_is_rejected(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
-    async def test_after_the_newer_entry_was_evicted(self, process: Process) -> None:
+    async def test_an_offer_after_the_eviction_of_the_newer_entry_is_rejected(
+        self, process: Process
+    ) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
         await process.read(order_id)
         await process.evict(order_id)
-        await process.link.call(*offer)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
-    async def test_after_a_flush(self, process: Process) -> None:
+    async def test_an_offer_after_a_flush_is_rejected(self, process: Process) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("FLUSHDB")
-        await process.link.call(*offer)
+        await process.link.execute("FLUSHDB")
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
 
-    async def test_after_the_notes_of_newer_revisions_were_evicted(self, process: Process) -> None:
+    async def test_an_offer_after_the_eviction_of_recent_revisions_is_rejected(
+        self, process: Process
+    ) -> None:
         order_id, offer = await self.late(process)
         await process.change(order_id)
-        await process.link.call("DEL", process.link.cache_keys.recent)
-        await process.link.call(*offer)
+        await process.link.execute("DEL", process.link.generation.keys.recent)
+        await process.link.execute(*offer)
         assert await process.read(order_id) == 2
         await process.evict(order_id)
-        await reached_generation(process)
+        await wait_for_generation(process)
         await process.cached()
 
-    async def test_so_late_that_the_newer_revision_is_not_noted_any_more(
+    async def test_an_expired_offer_is_rejected(
         self, process: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Milliseconds are rounded: with 0 seconds, a fast machine would be in time.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(process.link, "ask", lambda *words: held.append(words))
+        monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
         order_id = (await process.service.placed()).id
         monkeypatch.undo()
         [(_, _, *offer)] = held
         await process.change(order_id)
-        await process.link.call("ZREM", process.link.cache_keys.recent, str(order_id))
-        await process.link.call("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
+        await process.link.execute("ZREM", process.link.generation.keys.recent, str(order_id))
+        await process.link.execute("EVAL", process.service.cache._offer._source, *offer)  # type: ignore[attr-defined]
         assert await process.read(order_id) == 2
 
 
-async def reached_generation(process: Process) -> None:
-    """Return when the process knows the generation that was begun for the server as it is now."""
+async def wait_for_generation(process: Process) -> None:
+    """Wait until the process has read the generation of the current server."""
     async with asyncio.timeout(LONG):
-        while not await knows_the_generation(process.link):  # noqa: ASYNC110 - Redis sets no event
+        while not await has_current_generation(process.link):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.02)
 
 
-async def knows_the_generation(link: RedisClient) -> bool:
+async def has_current_generation(link: ServiceClient) -> bool:
     with suppress(RedisUnavailable):
-        stored = await link.call("GET", link.cache_keys.generation) or b""
-        info = (await link.call("INFO", "replication")).decode()
-        known = link.server
-        assert known is not None
-        is_present = f"master_replid:{known.identity.rpartition('/')[2]}\r\n" in info
-        return is_present and stored.decode() == f"{known.generation} {known.identity}"
+        stored = await link.execute("GET", link.generation.keys.generation) or b""
+        info = (await link.execute("INFO", "replication")).decode()
+        server = link.generation.current
+        assert server is not None
+        is_present = f"master_replid:{server.server_id.rpartition('/')[2]}\r\n" in info
+        return is_present and stored.decode() == f"{server.name} {server.server_id}"
     return False
 
 
 class TestOlderData:
-    async def test_redis_is_restored_from_an_older_snapshot(
+    async def test_entries_of_a_restored_older_snapshot_are_not_returned(
         self, server: Server, process: Process, tmp_path: Path
     ) -> None:
         data = data_of(server)
@@ -264,7 +276,7 @@ class TestOlderData:
         server.stop()
         shutil.copytree(data, tmp_path / "snapshot")
         server.start()
-        await reached(process.link)
+        await wait_available(process.link)
         await process.change(order_id)
         assert await process.read(order_id) == 2
         server.kill()
@@ -273,7 +285,7 @@ class TestOlderData:
         server.start()
         assert await process.read(order_id) == 2
 
-    async def test_a_replica_that_lagged_is_promoted(
+    async def test_entries_of_a_promoted_lagging_replica_are_not_returned(
         self, server: Server, new_redis: NewServer
     ) -> None:
         async with AsyncExitStack() as stack:
@@ -288,49 +300,49 @@ class TestOlderData:
             replication.silence()
             await process.change(order_id)
             server.kill()
-            await replica.call("REPLICAOF", "NO", "ONE")
+            await replica.execute("REPLICAOF", "NO", "ONE")
             address.redirect(other.url)
-            await reached(process.link)
+            await wait_available(process.link)
             assert await process.read(order_id) == 2
 
-    async def test_the_server_takes_over_the_data_of_another_one_without_a_disconnection(
+    async def test_entries_of_replicated_older_data_are_not_returned(
         self, server: Server, new_redis: NewServer, process: Process
     ) -> None:
         async with AsyncExitStack() as stack:
             other = stack.enter_context(new_redis())
             older = await stack.enter_async_context(an_operator(other.url))
-            here = await stack.enter_async_context(an_operator(server.url))
+            this = await stack.enter_async_context(an_operator(server.url))
 
             order_id = await process.cached()
             await replicate(older, port_of(server.url))
-            await older.call("REPLICAOF", "NO", "ONE")
+            await older.execute("REPLICAOF", "NO", "ONE")
             await process.change(order_id)
             assert await process.read(order_id) == 2
-            await replicate(here, port_of(other.url))
-            await here.call("REPLICAOF", "NO", "ONE")
-            await reached_generation(process)
+            await replicate(this, port_of(other.url))
+            await this.execute("REPLICAOF", "NO", "ONE")
+            await wait_for_generation(process)
             assert await process.read(order_id) == 2
 
-    async def test_a_frozen_redis_executes_on_its_return_what_it_had_been_sent(
+    async def test_commands_executed_after_a_freeze_store_no_older_revision(
         self, server: Server
     ) -> None:
         async with a_process(server.url) as process:
             await process.cached()
             server.pause()
-            order_id = (await process.service.placed()).id  # the offer lies in its socket
-            process.link._at_most = 0.1
+            order_id = (await process.service.placed()).id  # the offer is in the server's socket
+            process.link._timeout_seconds = 0.1
             await process.change(order_id)
             server.resume()
-            await reached(process.link)
+            await wait_available(process.link)
             document = await process.service.stored.reader.find(order_id)
             assert document is not None
-            # As the relay does, before it marks the event, or pays what it owes.
+            # The relay does the same before it marks the event or settles its debts.
             assert await process.service.cache.put(order_id, document)
             assert await process.read(order_id) == 2
 
 
 class TestGeneration:
-    async def test_of_many_processes_that_find_a_new_server_one_begins_a_generation(
+    async def test_one_of_many_processes_begins_a_generation_for_a_new_server(
         self, server: Server
     ) -> None:
         async with AsyncExitStack() as stack:
@@ -338,13 +350,11 @@ class TestGeneration:
             [before] = {generation_of(each) for each in processes}
             server.kill()
             server.start()
-            await asyncio.gather(*(reached(each.link) for each in processes))
+            await asyncio.gather(*(wait_available(each.link) for each in processes))
             [after] = {generation_of(each) for each in processes}
             assert after != before
 
-    async def test_a_connection_that_is_lost_leaves_the_entries_reachable(
-        self, server: Server
-    ) -> None:
+    async def test_entries_stay_valid_after_a_lost_connection(self, server: Server) -> None:
         with FaultProxy.to(server.url) as proxy:
             async with a_process(proxy.through(server.url)) as process:
                 order_id = await process.cached()
@@ -355,7 +365,7 @@ class TestGeneration:
 
     async def test_after_a_flush_orders_are_cached_again(self, process: Process) -> None:
         order_id = await process.cached()
-        await process.link.call("FLUSHALL")
+        await process.link.execute("FLUSHALL")
         assert [(await process.service.read(order_id, SYSTEM)).cache for _ in range(2)] == [
             CacheState.MISS,
             CacheState.HIT,
@@ -363,8 +373,8 @@ class TestGeneration:
 
 
 def generation_of(process: Process) -> str:
-    assert process.link.server is not None
-    return process.link.server.generation
+    assert process.link.generation.current is not None
+    return process.link.generation.current.name
 
 
 def data_of(server: Server) -> Path:
@@ -379,7 +389,7 @@ def port_of(url: str) -> int:
 
 @asynccontextmanager
 async def an_operator(url: str) -> AsyncIterator["Operator"]:
-    """A connection that does not mind which role the server has."""
+    """Yield a connection that accepts a server in any role."""
     operator = Operator(url)
     try:
         yield operator
@@ -391,7 +401,7 @@ class Operator:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, protocol=2)
 
-    async def call(self, *words: Any) -> Any:
+    async def execute(self, *words: Any) -> Any:
         return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
@@ -399,8 +409,8 @@ class Operator:
 
 
 async def replicate(replica: Operator, port: int) -> None:
-    """Make a server the replica of another one, and return when it has its data."""
-    await replica.call("REPLICAOF", "127.0.0.1", port)
+    """Make a server the replica of another, and wait for its data."""
+    await replica.execute("REPLICAOF", "127.0.0.1", port)
     async with asyncio.timeout(LONG):
-        while (await replica.call("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
+        while (await replica.execute("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.02)

@@ -1,6 +1,7 @@
-"""Connections to a real PostgreSQL that are forgotten, reset, read-only, or set up otherwise."""
+"""Connections to a real PostgreSQL: dropped by a NAT, reset, silent, or with other defaults."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -8,10 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from adapters.postgres.database import PATIENCE, PROMPT_SECONDS, Database
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
-from domain.actor import SYSTEM
 from domain.errors import OrderNotFound
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
@@ -51,33 +51,33 @@ def proxy(url: str) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 async def database(url: str, proxy: FaultProxy) -> AsyncIterator[Database]:
-    """A database behind a proxy, with all connections of its pool at rest."""
+    """A database behind a proxy, with all connections of its pool idle."""
     async with opened(proxy.through(url)) as database:
         await fill(database)
         yield database
 
 
 async def fill(database: Database) -> None:
-    """Open all connections of a pool, and put them to rest."""
+    """Open all connections of a pool, and release them."""
     all_have_one = asyncio.Barrier(SIZE)
 
     async def take() -> None:
-        async with database.driver() as driver:
-            await driver.execute("SELECT 1")
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
             await all_have_one.wait()
 
     await asyncio.gather(*(take() for _ in range(SIZE)))
-    assert database.connections() == (0, SIZE)
+    assert database.pool_usage() == (0, SIZE)
 
 
 async def read(database: Database) -> int:
-    async with database.driver() as driver:
-        one: int = await driver.fetchval("SELECT 1")
+    async with database.connection() as connection:
+        one: int = await connection.fetchval("SELECT 1")
     return one
 
 
 async def run_on(url: str, statement: str) -> Any:
-    """Run a statement as an operator would, past everything of the service."""
+    """Run a statement as an operator, without the service's pool."""
     connection = await asyncpg.connect(url, timeout=LONG)
     try:
         return await connection.fetchval(statement)
@@ -88,56 +88,56 @@ async def run_on(url: str, statement: str) -> Any:
 # --- Networks
 
 
-async def test_after_a_rest_no_read_meets_a_connection_that_was_forgotten(
+async def test_no_read_fails_after_a_nat_drops_idle_connections(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     assert proxy.forget() == SIZE
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)  # they have rested
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     assert await read(database) == 1
     monkeypatch.undo()
-    # The first one that was dead has condemned the others.
-    assert database.connections() == (0, 1)
+    # The first dead connection has expired the others.
+    assert database.pool_usage() == (0, 1)
     assert [await read(database) for _ in range(13)] == [1] * 13
 
 
-async def test_after_a_rest_reads_at_the_same_time_meet_none_either(
+async def test_no_concurrent_read_fails_after_a_nat_drops_idle_connections(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     proxy.forget()
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     async with asyncio.timeout(LONG):
         assert await asyncio.gather(*(read(database) for _ in range(14))) == [1] * 14
 
 
-async def test_a_connection_that_is_alive_is_used_again_after_a_rest(
+async def test_live_connection_is_reused_after_a_long_idle_time(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.pool._REST_SECONDS", 0)
+    monkeypatch.setattr("adapters.postgres.pool._MAX_IDLE_SECONDS", 0)
     assert [await read(database) for _ in range(14)] == [1] * 14
     assert proxy.accepted == SIZE
 
 
-async def test_a_connection_that_is_reset_under_a_statement_is_replaced(
+async def test_connection_reset_during_a_statement_is_replaced(
     database: Database, proxy: FaultProxy
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
         statement = tasks.create_task(sleep_on(database))
-        await is_under_way(database, "pg_sleep")
+        await wait_until_active(database, "pg_sleep")
         proxy.reset()
     assert await statement == NOTHING_CHANGED
     assert [await read(database) for _ in range(14)] == [1] * 14
 
 
-# Outside of a request, a statement may take a few seconds. What begins a transaction may not, so a
-# silent connection is noticed when it is used.
+# Outside of a request, a statement may take a few seconds. The first statement of a transaction has
+# less time, so that a silent connection is noticed within 2 s of use.
 
 
-def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr("adapters.postgres.connection._FAREWELL", 0.1)
+def shorten_one_timeout(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr("adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(
-        "adapters.postgres.database._in_time",
+        "adapters.postgres.database._timeout",
         lambda each: asyncio.timeout(0.2 if each == seconds else None),
     )
 
@@ -145,12 +145,12 @@ def let_one_bound_end_a_wait(monkeypatch: pytest.MonkeyPatch, seconds: float) ->
 async def read_an_order(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
         with suppress(OrderNotFound):
-            await tx.orders.get(an_order_id(), SYSTEM)
+            await tx.orders.get(an_order_id())
 
 
 async def begin_to_write(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
-        await tx.inbox.admit(an_order_id(), NOW)
+        await tx.inbox.add("consumer", an_order_id(), NOW)
 
 
 async def lock_a_batch(adapters: Adapters) -> None:
@@ -159,25 +159,25 @@ async def lock_a_batch(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("begin", [read_an_order, begin_to_write, lock_a_batch])
-async def test_a_transaction_notices_a_silent_connection_when_it_begins(
+async def test_silent_connection_is_noticed_at_the_start_of_a_transaction(
     database: Database,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
     begin: Callable[[Adapters], Awaitable[None]],
 ) -> None:
-    assert PROMPT_SECONDS < 2
+    assert BEGIN_TIMEOUT_SECONDS < 2
     proxy.forget()
     with monkeypatch.context() as patch:
-        let_one_bound_end_a_wait(patch, PROMPT_SECONDS)
+        shorten_one_timeout(patch, BEGIN_TIMEOUT_SECONDS)
         async with asyncio.timeout(LONG):
             with pytest.raises(Unavailable) as refusal:
                 await begin(adapters_over(database))
     assert str(refusal.value) == NOTHING_CHANGED
-    monkeypatch.setattr("adapters.postgres.pool._CHECK_SECONDS", 0.4)
+    monkeypatch.setattr("adapters.postgres.pool._PING_TIMEOUT_SECONDS", 0.4)
     await begin(adapters_over(database))
 
 
-async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
+async def test_marks_on_a_silent_connection_are_not_tried_one_by_one(
     database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adapters = adapters_over(database)
@@ -187,20 +187,20 @@ async def test_marks_on_a_silent_connection_end_without_a_try_for_each_event(
         with pytest.raises(Unavailable):  # noqa: PT012 - the connection goes silent in the block
             async with adapters.outbox.batch(10) as batch:
                 proxy.forget()
-                let_one_bound_end_a_wait(monkeypatch, PATIENCE)
+                shorten_one_timeout(monkeypatch, USE_TIMEOUT_SECONDS)
                 await batch.rejected(dict.fromkeys((each.id for each in batch.events), "no"))
 
 
 async def sleep_on(database: Database) -> str:
-    async with database.driver() as driver:
+    async with database.connection() as connection:
         with pytest.raises(Unavailable) as refusal:
-            await driver.execute("SELECT pg_sleep(3600)")
+            await connection.execute("SELECT pg_sleep(3600)")
     return str(refusal.value)
 
 
-async def is_under_way(database: Database, statement: str) -> None:
-    async with asyncio.timeout(LONG), database.driver() as driver:
-        while not await driver.fetchval(  # noqa: ASYNC110 - PostgreSQL has no event of it
+async def wait_until_active(database: Database, statement: str) -> None:
+    async with asyncio.timeout(LONG), database.connection() as connection:
+        while not await connection.fetchval(  # noqa: ASYNC110 - PostgreSQL sends no event
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1"
             " AND pid <> pg_backend_pid()",
             f"%{statement}%",
@@ -208,11 +208,9 @@ async def is_under_way(database: Database, statement: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_every_socket_is_watched_by_the_kernel(database: Database) -> None:
-    import socket  # noqa: PLC0415 - what this test alone looks at
-
-    async with database.driver() as driver:
-        raw = driver._transport.get_extra_info("socket")
+async def test_sockets_have_keepalive_and_user_timeout(database: Database) -> None:
+    async with database.connection() as connection:
+        raw = connection._transport.get_extra_info("socket")
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_USER_TIMEOUT", 2_000)):
             if hasattr(socket, name):
@@ -222,21 +220,21 @@ async def test_every_socket_is_watched_by_the_kernel(database: Database) -> None
 @pytest.mark.parametrize(
     "error", [ValueError("of the code"), OSError("of the code"), TimeoutError("of the code")]
 )
-async def test_an_error_of_the_code_between_two_statements_stays_what_it_is(
+async def test_error_of_the_code_between_two_statements_passes_unchanged(
     database: Database, proxy: FaultProxy, error: Exception
 ) -> None:
     with pytest.raises(type(error), match="of the code"):  # noqa: PT012 - the code is the block
-        async with database.driver() as driver:
-            await driver.execute("SELECT 1")
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
             raise error
     assert await read(database) == 1
     assert proxy.accepted == SIZE
 
 
-# --- Settings of the server
+# --- Defaults of the server
 
 
-async def test_what_a_database_defaults_to_does_not_make_healthy_work_fail(url: str) -> None:
+async def test_defaults_of_a_database_fail_no_healthy_work(url: str) -> None:
     name = url.rpartition("/")[2]
     for setting in (
         "default_transaction_isolation = 'serializable'",
@@ -250,19 +248,19 @@ async def test_what_a_database_defaults_to_does_not_make_healthy_work_fail(url: 
     async with opened(url) as database:
         adapters = adapters_over(database)
         order = await place(adapters)
-        async with database.driver() as driver:
-            assert await driver.fetchval("SHOW transaction_isolation") == "read committed"
-            assert await driver.fetchval("SHOW idle_in_transaction_session_timeout") == "8s"
-            assert await driver.fetchval("SHOW idle_session_timeout") == "0"
-            await driver.execute("SELECT pg_sleep(0.05)")
+        async with database.connection() as connection:
+            assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
+            assert await connection.fetchval("SHOW idle_in_transaction_session_timeout") == "8s"
+            assert await connection.fetchval("SHOW idle_session_timeout") == "0"
+            await connection.execute("SELECT pg_sleep(0.05)")
         async with adapters.begin() as tx:
-            await tx.orders.get(order.record.id, SYSTEM)
+            await tx.orders.get(order.record.id)
             await asyncio.sleep(0.05)
-            await tx.orders.get(order.record.id, SYSTEM)
+            await tx.orders.get(order.record.id)
         assert not await migrate(url)
 
 
-async def test_two_writers_take_turns_whatever_a_database_defaults_to(url: str) -> None:
+async def test_session_is_read_committed_whatever_the_default(url: str) -> None:
     name = url.rpartition("/")[2]
     await run_on(
         url.replace(f"/{name}", "/postgres"),
@@ -272,22 +270,22 @@ async def test_two_writers_take_turns_whatever_a_database_defaults_to(url: str) 
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         async with adapters.begin() as tx:
-            await tx.orders.get(order, SYSTEM)
-            async with database.driver() as driver:
-                await driver.execute(
+            await tx.orders.get(order)
+            async with database.connection() as connection:
+                await connection.execute(
                     "UPDATE orders SET status = 'PAID', version = 2, revision = 2 WHERE id = $1",
                     order,
                 )
-            # What another has committed meanwhile is seen.
-            assert (await tx.orders.get(order, SYSTEM)).state.version == 2
+            # The transaction reads the other's commit.
+            assert (await tx.orders.get(order)).version == 2
 
 
-async def test_a_transaction_that_does_nothing_loses_its_locks(url: str) -> None:
+async def test_idle_transaction_loses_its_locks(url: str) -> None:
     async with opened(url) as database:
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         update = "UPDATE orders SET updated_at = now() WHERE id = $1"
-        async with database.driver() as frozen, database.driver() as other:
+        async with database.connection() as frozen, database.connection() as other:
             await frozen.execute("BEGIN")
             await frozen.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
             await frozen.execute(update, order)

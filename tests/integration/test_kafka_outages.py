@@ -1,4 +1,4 @@
-"""Kafka stopped, killed, hung, and not there yet. One broker of our own is hurt again and again."""
+"""Outages of Kafka: stopped, killed, frozen, not started yet. All tests use one broker."""
 
 import asyncio
 from collections import Counter
@@ -24,9 +24,9 @@ from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 
-#: How each outage begins, and how it ends.
+#: The beginning and the end of each outage.
 OUTAGES = {"stop": "start", "kill": "start", "pause": "resume"}
-#: Seconds that a publisher waits for a server that hangs.
+#: Seconds that a publisher waits for a frozen server.
 AT_MOST = 1.5
 
 
@@ -43,7 +43,7 @@ async def kafka(server: Server) -> AsyncIterator[Kafka]:
 
 
 class Relay:
-    """Publishes as the relay does: all of it again, until it went through."""
+    """Publishes as the relay does: the whole batch again until it succeeds."""
 
     def __init__(self, publisher: KafkaPublisher) -> None:
         self._publisher = publisher
@@ -62,35 +62,37 @@ class Relay:
 
 
 def history(orders: int, steps: int) -> list[list[Event]]:
-    """The events of some orders, step by step."""
+    """Return the events of some orders, step by step."""
     turns = [new_orders(orders)]
     for _ in range(steps - 1):
         turns.append([next_of(event) for event in turns[-1]])
     return turns
 
 
-async def fails(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
-    """It does so by itself; Kafka's own clients would try for ever."""
+async def assert_publish_fails(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
+    """Assert that publishing fails within its own time limit; aiokafka would retry for ever."""
     async with asyncio.timeout(LONG):
         report = await publisher.publish(events)
     assert set(report.unreached) == {event.id for event in events}
 
 
-async def leave(publisher: KafkaPublisher, source: KafkaSource) -> None:
-    """Both are closed in the middle of their work, and wait for nobody."""
+async def close_while_busy(publisher: KafkaPublisher, source: KafkaSource) -> None:
+    """Close both in the middle of their work. Closing may not wait for the broker."""
     publishing = asyncio.create_task(publisher.publish(new_orders(10)))
     receiving = asyncio.create_task(source.receive())
     await asyncio.sleep(0.3)
     async with asyncio.timeout(LONG):
         for task in (publishing, receiving):
             task.cancel()
-        # On a busy machine they may have given up by themselves.
+        # On a busy machine they may have failed already.
         await asyncio.gather(publishing, receiving, return_exceptions=True)
         await asyncio.gather(publisher.close(), source.close())
 
 
 @pytest.mark.parametrize("begin", OUTAGES)
-async def test_an_outage_delays_and_loses_nothing(server: Server, kafka: Kafka, begin: str) -> None:
+async def test_an_outage_delays_events_and_loses_none(
+    server: Server, kafka: Kafka, begin: str
+) -> None:
     publisher = kafka.publisher(AT_MOST)
     relay = Relay(publisher)
     quick, slow = kafka.source("quick"), kafka.source("slow")
@@ -108,9 +110,13 @@ async def test_an_outage_delays_and_loses_nothing(server: Server, kafka: Kafka, 
     await asyncio.to_thread(getattr(server, begin))
     coming, newcomer = kafka.publisher(AT_MOST), kafka.source("newcomer")
     newcomers = asyncio.create_task(received(newcomer, 16))
-    await asyncio.gather(fails(publisher, turns[3]), fails(coming, turns[3]), leave(*leaving))
+    await asyncio.gather(
+        assert_publish_fails(publisher, turns[3]),
+        assert_publish_fails(coming, turns[3]),
+        close_while_busy(*leaving),
+    )
     for _ in range(3):
-        await fails(publisher, turns[3])
+        await assert_publish_fails(publisher, turns[3])
     with pytest.raises(BrokerUnavailable):
         await publisher.ping()
     committing = asyncio.create_task(slow.commit())
@@ -119,30 +125,30 @@ async def test_an_outage_delays_and_loses_nothing(server: Server, kafka: Kafka, 
     assert not newcomers.done()
     await asyncio.to_thread(getattr(server, OUTAGES[begin]))
     await relaying
-    await pinged(publisher)
+    await wait_for_ping(publisher)
     for turn in turns[4:]:
         await relay(turn)
 
     sent = [event for turn in turns for event in turn]
     everything = {str(event.id) for event in sent}
-    deliveries += await drained(quick, everything - ids(deliveries))
+    deliveries += await receive_until(quick, everything - ids(deliveries))
     for order in turns[0]:
         key = str(order.subject).encode()
         seen = dict.fromkeys(event_id(d) for d in deliveries if d.key == key)
         assert list(seen) == [str(e.id) for e in sent if e.subject == order.subject]
-    # What could not be committed in time comes again, what could does not, and the rest comes.
+    # Uncommitted deliveries are received again, committed ones are not, and later ones arrive.
     async with asyncio.timeout(LONG):
         await committing
-    await drained(slow, everything - held)
-    await drained(newcomer, everything - ids(await newcomers))
+    await receive_until(slow, everything - held)
+    await receive_until(newcomer, everything - ids(await newcomers))
     await Relay(coming)(turns[-1])
-    # What was given up was not kept to be sent once for every attempt. A server that hangs gets the
-    # first when it goes on; of the others, one that failed may have gone through all the same.
+    # Abandoned events were not queued for each attempt. A frozen server receives the first attempt
+    # when it resumes; one of the failed others may have succeeded.
     copies = Counter(dict(message.headers)["ce_id"] for message in await kafka.read_all())
     assert max(copies[str(event.id).encode()] for event in turns[3]) <= 2 + again.failures
 
 
-async def pinged(publisher: KafkaPublisher) -> None:
+async def wait_for_ping(publisher: KafkaPublisher) -> None:
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -151,8 +157,8 @@ async def pinged(publisher: KafkaPublisher) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def drained(source: KafkaSource, expected: set[str]) -> list[Delivery]:
-    """What comes until all that is expected has come."""
+async def receive_until(source: KafkaSource, expected: set[str]) -> list[Delivery]:
+    """Receive and commit until all expected events have arrived. Return the deliveries."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while not ids(deliveries) >= expected:

@@ -1,4 +1,4 @@
-"""Two brokers, of which one dies or hangs, and with it the one partition that it leads."""
+"""Two brokers. One of them, the leader of one partition, is killed or frozen."""
 
 import asyncio
 import os
@@ -11,15 +11,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from adapters.kafka.publisher import KafkaPublisher
-from application.delivery.messages import message_of
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.kafka import SecondBroker
+from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
+from tests.support.messages import message_of
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -39,7 +39,7 @@ def brokers() -> Iterator[Brokers]:
     try:
         first = LocalServer(KafkaProgram())
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
     second = LocalServer(SecondBroker(first._ports.numbers[1]))
     try:
         first.start()
@@ -70,7 +70,7 @@ def partition_of(event: Event) -> int:
 
 
 async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> int:
-    """Publish as the relay does, until all are acknowledged; how many rounds it took."""
+    """Publish until all are acknowledged, as the relay does. Return the number of attempts."""
     rounds = 0
     async with asyncio.timeout(LONG):
         while events:
@@ -86,7 +86,7 @@ async def copies(kafka: Kafka) -> Counter[bytes]:
     return Counter(dict(message.headers)["ce_id"] for message in await kafka.read_all())
 
 
-async def test_a_partition_without_a_leader_leaves_the_others_unharmed(
+async def test_a_partition_without_a_leader_does_not_affect_the_others(
     brokers: Brokers, kafka: Kafka
 ) -> None:
     publisher = kafka.publisher()
@@ -104,14 +104,14 @@ async def test_a_partition_without_a_leader_leaves_the_others_unharmed(
             waiting += [event for event in events if partition_of(event) == LAST]
             assert list(report.acknowledged) == [event.id for event in healthy]
             assert list(report.unreached) == [event.id for event in waiting]
-            assert all(f"partition {LAST} of" in why for why in report.unreached.values())
+            assert all(f"partition {LAST} of" in reason for reason in report.unreached.values())
             assert report.rejected == {}
             producers.append(publisher._producer)
-        # Nothing is sent that cannot arrive, so that no sequence gets a gap and the producer goes
-        # on; only the first round may have sent something on the connection that had just died.
+        # Events for an unreachable partition are not sent: no sequence gets a gap, and the producer
+        # is kept. Only the first attempt may have used the dead connection.
         assert producers[1] is not None
         assert set(producers[1:]) == {producers[1]}
-        placements = {placement.partition for placement in report.acknowledged.values()}
+        placements = {placement.log for placement in report.acknowledged.values()}
         assert LAST not in placements
     finally:
         brokers.second.start()
@@ -120,7 +120,9 @@ async def test_a_partition_without_a_leader_leaves_the_others_unharmed(
     assert counted == {str(event.id).encode(): 1 for event in sent}
 
 
-async def test_a_hung_leader_leaves_the_others_unharmed(brokers: Brokers, kafka: Kafka) -> None:
+async def test_a_frozen_leader_does_not_affect_other_partitions(
+    brokers: Brokers, kafka: Kafka
+) -> None:
     publisher = kafka.publisher()
     await publish_all(publisher, new_orders(30))
     publisher._at_most = 3.0

@@ -13,11 +13,12 @@ from tests.integration.kafka_tools import (
     kafka_at,
     new_orders,
     next_of,
-    nothing_left_behind,
+    no_tasks_left,
 )
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 from tests.support.acts import acknowledged
+from tests.support.messages import ENCODER
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -30,7 +31,7 @@ async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
         yield kafka
 
 
-async def test_a_stranger_reads_what_the_contract_says(kafka: Kafka) -> None:
+async def test_published_messages_follow_the_contract(kafka: Kafka) -> None:
     event = replace(new_orders(1)[0], traceparent=TRACE)
     assert acknowledged(await kafka.publisher().publish([event])) == [event.id]
     [message] = await kafka.read(1)
@@ -49,7 +50,7 @@ async def test_a_stranger_reads_what_the_contract_says(kafka: Kafka) -> None:
     }
 
 
-async def test_a_large_event_is_refused_and_stops_no_other(kafka: Kafka) -> None:
+async def test_a_large_event_is_rejected_without_stopping_others(kafka: Kafka) -> None:
     before, large, after = new_orders(3)
     large = replace(large, payload=b"x" * 2_000_000)
     refused = (await kafka.publisher().publish([before, large, after])).rejected
@@ -58,8 +59,8 @@ async def test_a_large_event_is_refused_and_stops_no_other(kafka: Kafka) -> None
     assert {m.value for m in await kafka.read(2)} == {before.payload, after.payload}
 
 
-async def test_the_brokers_refusal_meets_the_culprits_alone(kafka: Kafka) -> None:
-    # One partition: they all travel together, and leave a gap in its sequence together.
+async def test_the_broker_rejects_only_the_large_events_of_a_batch(kafka: Kafka) -> None:
+    # With one partition, all events share a batch and a sequence.
     await kafka.make_topic(TOPIC, 1, max_message_bytes="5000")
     publisher = kafka.publisher()
     before = new_orders(2)
@@ -78,29 +79,29 @@ async def test_the_brokers_refusal_meets_the_culprits_alone(kafka: Kafka) -> Non
     assert [m.value for m in await kafka.read(8)] == [event.payload for event in arrived]
 
 
-async def test_what_follows_a_refused_event_of_its_order_waits(kafka: Kafka) -> None:
-    refused_one, other = new_orders(2)
-    refused_one = replace(refused_one, payload=b"x" * 2_000_000)
-    later = replace(next_of(refused_one), payload=b"small")
-    events = [refused_one, later, other, next_of(other)]
+async def test_later_events_of_a_rejected_events_order_wait(kafka: Kafka) -> None:
+    rejected, other = new_orders(2)
+    rejected = replace(rejected, payload=b"x" * 2_000_000)
+    later = replace(next_of(rejected), payload=b"small")
+    events = [rejected, later, other, next_of(other)]
     report = await kafka.publisher().publish(events)
-    assert list(report.rejected) == [refused_one.id]
+    assert list(report.rejected) == [rejected.id]
     assert list(report.unreached) == [later.id]
     assert "earlier" in report.unreached[later.id]
     messages = await kafka.read(2)
     assert [m.value for m in messages] == [other.payload, next_of(other).payload]
 
 
-async def test_an_event_for_a_topic_that_is_not_there_waits_without_any_blame(
+async def test_an_event_for_a_missing_topic_waits_and_is_not_rejected(
     kafka: Kafka,
 ) -> None:
-    fine, lost = new_orders(2)
-    lost = replace(lost, topic="nowhere")
-    report = await kafka.publisher().publish([lost, fine])
-    assert list(report.acknowledged) == [fine.id]
+    valid, unknown = new_orders(2)
+    unknown = replace(unknown, topic="nowhere")
+    report = await kafka.publisher().publish([unknown, valid])
+    assert list(report.acknowledged) == [valid.id]
     assert report.rejected == {}
-    assert "nowhere: there is no such topic" in report.unreached[lost.id]
-    assert [m.value for m in await kafka.read(1)] == [fine.payload]
+    assert "nowhere: there is no such topic" in report.unreached[unknown.id]
+    assert [m.value for m in await kafka.read(1)] == [valid.payload]
 
 
 async def test_a_batch_larger_than_a_request_arrives_in_order(kafka: Kafka) -> None:
@@ -113,7 +114,7 @@ async def test_a_batch_larger_than_a_request_arrives_in_order(kafka: Kafka) -> N
     assert [dict(m.headers)["ce_id"] for m in await kafka.read(31)] == sent
 
 
-async def test_publishing_may_be_given_up_and_done_again(kafka: Kafka) -> None:
+async def test_publishing_can_be_cancelled_and_repeated(kafka: Kafka) -> None:
     publisher = kafka.publisher()
     [event] = new_orders(1)
     publishing = asyncio.create_task(publisher.publish([event]))
@@ -123,7 +124,7 @@ async def test_publishing_may_be_given_up_and_done_again(kafka: Kafka) -> None:
     assert acknowledged(await publisher.publish([event])) == [event.id]
 
 
-async def test_the_publisher_may_be_closed_and_used_again(kafka: Kafka) -> None:
+async def test_a_closed_publisher_can_be_used_again(kafka: Kafka) -> None:
     publisher = kafka.publisher()
     await publisher.close()
     for event in new_orders(2):
@@ -132,10 +133,10 @@ async def test_the_publisher_may_be_closed_and_used_again(kafka: Kafka) -> None:
     assert len(await kafka.read(2)) == 2
 
 
-async def test_who_is_not_there_is_named_with_the_reason() -> None:
-    async with nothing_left_behind():
-        # Nobody listens on port 1 of this machine.
-        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"))
+async def test_an_unreachable_broker_is_named_with_the_reason() -> None:
+    async with no_tasks_left():
+        # Nothing listens on port 1 of this machine.
+        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"), ENCODER)
         report = await publisher.publish(new_orders(1))
         [reason] = report.unreached.values()
         assert ":1: Connection refused" in reason
@@ -144,18 +145,18 @@ async def test_who_is_not_there_is_named_with_the_reason() -> None:
         await publisher.close()
 
 
-async def test_a_broker_that_speaks_no_tls_is_not_reached_by_it(kafka: Kafka) -> None:
+async def test_a_broker_without_tls_is_unavailable_by_tls(kafka: Kafka) -> None:
     server = kafka.connection.bootstrap_servers
     connection = KafkaConnection(server, security_protocol="SSL")
     with pytest.raises(BrokerUnavailable):
-        await KafkaPublisher(connection).ping()
+        await KafkaPublisher(connection, ENCODER).ping()
 
 
 async def test_one_of_several_bootstrap_servers_is_enough(kafka: Kafka) -> None:
     await reach(KafkaConnection(f"{HOST}:1,{kafka.connection.bootstrap_servers}"))
 
 
-def test_the_settings_reach_aiokafka_in_its_own_words() -> None:
+def test_settings_are_passed_to_aiokafka() -> None:
     assert KafkaConnection("b:9092").arguments() == {
         "bootstrap_servers": "b:9092",
         "security_protocol": "PLAINTEXT",
@@ -183,7 +184,7 @@ def test_the_settings_reach_aiokafka_in_its_own_words() -> None:
         ({"security_protocol": "SSL", "ssl_cafile": "no-such-file.pem"}, "no-such-file.pem"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_in_words(
+def test_invalid_settings_are_rejected_with_a_reason(
     arguments: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):

@@ -11,10 +11,10 @@ from application.ports.events import Delivery, Placement
 from tests.integration.kafka_tools import (
     TOPIC,
     Kafka,
+    assert_nothing_received,
     ids,
     kafka_at,
     new_orders,
-    nothing_comes,
     received,
     until,
 )
@@ -31,14 +31,14 @@ async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
 
 
 async def published(kafka: Kafka, count: int) -> set[str]:
-    """The ids of so many events that were just published."""
+    """Publish this number of events and return their ids."""
     events = new_orders(count)
     assert len((await kafka.publisher().publish(events)).acknowledged) == count
     return {str(event.id) for event in events}
 
 
 async def committed(kafka: Kafka) -> int:
-    """How many messages the group has committed, over all partitions."""
+    """Return the number of committed messages of the group, over all partitions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.connection.bootstrap_servers,
         group_id=kafka.connection.name("group"),
@@ -63,13 +63,13 @@ async def members(kafka: Kafka) -> list[Any]:
     return [member[0] for member in answer.groups[0][5]]
 
 
-async def test_the_first_start_begins_with_the_first_message(kafka: Kafka) -> None:
+async def test_a_new_group_starts_with_the_first_message(kafka: Kafka) -> None:
     sent = await published(kafka, 20)
     assert ids(await received(kafka.source(), 20)) == sent
 
 
-async def test_a_receiver_can_be_told_to_end_at_any_moment_of_its_joining(kafka: Kafka) -> None:
-    # aiokafka's own `close` may swallow the cancellation: who then polled on would never end.
+async def test_a_receiver_can_be_cancelled_while_it_joins(kafka: Kafka) -> None:
+    # aiokafka's own `close` may swallow the cancellation; polling would then never end.
     for moment in range(0, 150, 3):
         source = kafka.source()
         receiving = asyncio.create_task(source.receive())
@@ -80,7 +80,7 @@ async def test_a_receiver_can_be_told_to_end_at_any_moment_of_its_joining(kafka:
         await source.close()
 
 
-async def test_what_was_committed_stays_away_and_the_rest_comes_again(kafka: Kafka) -> None:
+async def test_only_uncommitted_messages_are_received_again(kafka: Kafka) -> None:
     first = await published(kafka, 10)
     source = kafka.source()
     assert ids(await received(source, 10)) == first
@@ -92,10 +92,10 @@ async def test_what_was_committed_stays_away_and_the_rest_comes_again(kafka: Kaf
     again = kafka.source()
     assert ids(await received(again, 10)) == second
     await again.commit()
-    await nothing_comes(again)
+    await assert_nothing_received(again)
 
 
-async def test_a_closed_source_leaves_its_group_at_once(kafka: Kafka) -> None:
+async def test_a_closed_source_leaves_its_group_immediately(kafka: Kafka) -> None:
     await published(kafka, 1)
     source = kafka.source()
     await received(source, 1)
@@ -104,7 +104,7 @@ async def test_a_closed_source_leaves_its_group_at_once(kafka: Kafka) -> None:
     assert await members(kafka) == []
 
 
-async def test_messages_of_strangers_are_handed_over_as_they_are(kafka: Kafka) -> None:
+async def test_messages_of_other_producers_are_returned_unchanged(kafka: Kafka) -> None:
     await kafka.make_topic(TOPIC, 1)
     await kafka.write(
         {"value": b"no key"},
@@ -122,7 +122,7 @@ async def test_messages_of_strangers_are_handed_over_as_they_are(kafka: Kafka) -
     ]
 
 
-async def test_records_that_cannot_be_decoded_are_named_and_block_no_other(kafka: Kafka) -> None:
+async def test_undecodable_records_are_named_and_block_no_others(kafka: Kafka) -> None:
     topic = await kafka.make_topic(TOPIC, 2)
     for n in range(10):
         await kafka.write({"value": b"before %d" % n, "partition": n % 2})
@@ -137,16 +137,16 @@ async def test_records_that_cannot_be_decoded_are_named_and_block_no_other(kafka
     assert f"{topic}, partition 0, offset 5 cannot be decoded" in str(defective[0].defect)
     assert {(d.key, d.value, d.headers) for d in defective} == {(None, None, ())}
     for partition in (0, 1):
-        arrived = [d for d in deliveries if d.placement and d.placement.partition == partition]
+        arrived = [d for d in deliveries if d.placement and d.placement.log == partition]
         assert [d.placement and d.placement.offset for d in arrived] == [*range(len(arrived))]
         before = [b"before %d" % n for n in range(partition, 10, 2)]
         values = [d.value for d in arrived if not d.defect]
         assert values == [*before, b"after %d" % partition]
     assert await committed(kafka) == 14
-    await nothing_comes(source)
+    await assert_nothing_received(source)
 
 
-async def test_a_record_that_cannot_be_decoded_comes_again_until_it_is_committed(
+async def test_an_undecodable_record_is_received_again_until_it_is_committed(
     kafka: Kafka,
 ) -> None:
     await kafka.make_topic(TOPIC, 1)
@@ -161,9 +161,7 @@ async def test_a_record_that_cannot_be_decoded_comes_again_until_it_is_committed
 
 
 @pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
-async def test_messages_of_strangers_are_read_whatever_compresses_them(
-    kafka: Kafka, codec: str
-) -> None:
+async def test_messages_of_every_compression_are_read(kafka: Kafka, codec: str) -> None:
     await kafka.make_topic(TOPIC, 1)
     values = [b"%d" % n * 10_000 for n in range(3)]
     await kafka.write(*({"value": value} for value in values), compression_type=codec)
@@ -179,7 +177,7 @@ async def test_our_own_events_are_read_from_a_topic_that_compresses_them(
     assert ids(await received(kafka.source(), 10)) == sent
 
 
-async def test_members_share_the_partitions_and_one_takes_over_from_another(kafka: Kafka) -> None:
+async def test_members_share_partitions_and_take_over_from_each_other(kafka: Kafka) -> None:
     await kafka.make_topic(TOPIC, 3)
     sources = [kafka.source(), kafka.source()]
     got: list[list[Delivery]] = [[], []]
@@ -209,7 +207,7 @@ async def test_members_share_the_partitions_and_one_takes_over_from_another(kafk
     await asyncio.wait([tasks[1]])
 
 
-async def test_what_was_lost_to_another_member_is_not_committed(kafka: Kafka) -> None:
+async def test_messages_of_lost_partitions_are_not_committed(kafka: Kafka) -> None:
     await published(kafka, 30)
     slow = kafka.source()
     await slow.receive()
@@ -219,7 +217,7 @@ async def test_what_was_lost_to_another_member_is_not_committed(kafka: Kafka) ->
     assert await committed(kafka) == 0
 
 
-async def test_what_two_members_received_after_a_rebalance_is_committed_by_each(
+async def test_members_commit_their_messages_after_a_rebalance(
     kafka: Kafka,
 ) -> None:
     sent = await published(kafka, 30)
@@ -241,7 +239,7 @@ async def test_what_two_members_received_after_a_rebalance_is_committed_by_each(
     assert await committed(kafka) == 30
 
 
-async def test_a_commit_that_comes_too_late_costs_no_membership(kafka: Kafka) -> None:
+async def test_a_late_commit_keeps_the_consumer(kafka: Kafka) -> None:
     await published(kafka, 1)
     source = kafka.source()
     await received(source, 1)
@@ -256,12 +254,13 @@ async def test_a_commit_that_comes_too_late_costs_no_membership(kafka: Kafka) ->
     assert source._consumer is consumer
 
 
-async def test_a_commit_that_hangs_ends_with_the_loss_of_the_partitions(kafka: Kafka) -> None:
+async def test_a_hanging_commit_ends_when_the_partitions_are_lost(kafka: Kafka) -> None:
     await published(kafka, 10)
     source = kafka.source()
     await source.receive()
     assert source._consumer
-    # As aiokafka does while it cannot send it; later the broker would believe it of any member.
+    # Simulates aiokafka while it cannot send the commit. Later the broker would accept it from any
+    # member.
     source._consumer.commit = lambda _: asyncio.Event().wait()
     committing = asyncio.create_task(source.commit())
     await asyncio.sleep(0.1)
@@ -279,14 +278,14 @@ async def test_a_consumer_that_stops_fetching_is_replaced(kafka: Kafka) -> None:
     assert ids(await received(source, 5)) == sent
     await source.commit()
     assert source._consumer
-    source._consumer._fetcher._fetch_task.cancel()  # aiokafka #983: it ends, and nobody is told
+    source._consumer._fetcher._fetch_task.cancel()  # aiokafka #983: it ends without an error
     for _ in range(3):
         sent = await published(kafka, 5)
         assert ids(await received(source, 5)) == sent
         await source.commit()
 
 
-async def test_who_takes_long_over_its_messages_stays_in_the_group(kafka: Kafka) -> None:
+async def test_a_slow_member_stays_in_the_group(kafka: Kafka) -> None:
     await published(kafka, 5)
     source = kafka.source()
     await received(source, 5)
@@ -299,7 +298,7 @@ async def test_who_takes_long_over_its_messages_stays_in_the_group(kafka: Kafka)
     assert ids(await received(source, 5)) == waiting
 
 
-async def test_the_lag_counts_what_is_not_committed(kafka: Kafka) -> None:
+async def test_the_lag_counts_uncommitted_messages(kafka: Kafka) -> None:
     source = kafka.source()
     assert await source.lag() == {}
     await published(kafka, 20)
@@ -312,7 +311,7 @@ async def test_the_lag_counts_what_is_not_committed(kafka: Kafka) -> None:
     assert await source.lag() == dict.fromkeys(range(6), 0)
 
 
-async def test_to_commit_nothing_is_fine(kafka: Kafka) -> None:
+async def test_an_empty_commit_is_allowed(kafka: Kafka) -> None:
     source = kafka.source()
     await source.commit()
     await published(kafka, 1)

@@ -1,4 +1,4 @@
-"""How migrations are run: one by one, by one process at a time, beside a service that works."""
+"""Migrations run one by one, in one process at a time, beside a running service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,14 +34,14 @@ MISTAKEN = "op.execute('CREATE TABLE two (id int)'); op.execute('SELECT 1 / 0')"
 
 @pytest.fixture
 async def url(postgres_server: Shared) -> AsyncIterator[str]:
-    """A database without a table."""
+    """A database without tables."""
     async with fresh_database(postgres_server.url) as url:
         yield url
 
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
-    """A folder of migrations with none in it."""
+    """An empty folder of migrations."""
     (tmp_path / "versions").mkdir()
     for name in ("env.py", "script.py.mako"):
         copy(ENV / name, tmp_path / name)
@@ -70,7 +70,7 @@ async def exists(url: str, name: str) -> bool:
     return await value(url, f"SELECT to_regclass('{name}')") is not None
 
 
-async def test_an_index_may_be_built_concurrently(url: str, steps: Path) -> None:
+async def test_index_may_be_built_concurrently(url: str, steps: Path) -> None:
     write(steps, "0001", IN_A_TABLE)
     write(steps, "0002", AN_INDEX)
     assert await migrate(url, steps)
@@ -79,7 +79,7 @@ async def test_an_index_may_be_built_concurrently(url: str, steps: Path) -> None
     assert await revision_of(url) == "0002"
 
 
-async def test_what_stands_before_a_mistake_stays_and_the_next_run_goes_on(
+async def test_migrations_before_a_failed_one_stay_and_the_next_run_continues(
     url: str, steps: Path
 ) -> None:
     write(steps, "0001", IN_A_TABLE)
@@ -95,7 +95,7 @@ async def test_what_stands_before_a_mistake_stays_and_the_next_run_goes_on(
     assert await exists(url, "three")
 
 
-async def test_an_index_that_was_left_unfinished_is_built_again(url: str, steps: Path) -> None:
+async def test_unfinished_index_is_built_again(url: str, steps: Path) -> None:
     write(steps, "0001", IN_A_TABLE)
     await migrate(url, steps)
     connection = await asyncpg.connect(url, timeout=LONG)
@@ -109,9 +109,7 @@ async def test_an_index_that_was_left_unfinished_is_built_again(url: str, steps:
     assert await value(url, "SELECT bool_and(indisvalid) FROM pg_index")
 
 
-async def test_processes_that_build_an_index_at_once_do_not_wait_for_each_other_for_ever(
-    url: str, steps: Path
-) -> None:
+async def test_processes_that_build_an_index_at_once_do_not_deadlock(url: str, steps: Path) -> None:
     write(steps, "0001", IN_A_TABLE)
     write(steps, "0002", AN_INDEX)
     async with asyncio.timeout(LONG):
@@ -119,9 +117,7 @@ async def test_processes_that_build_an_index_at_once_do_not_wait_for_each_other_
     assert sorted(changed) == [False] * 3 + [True]
 
 
-async def test_another_process_is_waited_for_whatever_the_lock_timeout(
-    url: str, steps: Path
-) -> None:
+async def test_wait_for_another_process_ignores_the_lock_timeout(url: str, steps: Path) -> None:
     write(steps, "0001", IN_A_TABLE)
     name = url.rpartition("/")[2]
     other = await asyncpg.connect(url, timeout=LONG)
@@ -137,7 +133,7 @@ async def test_another_process_is_waited_for_whatever_the_lock_timeout(
     assert await migrating
 
 
-async def test_a_table_in_use_is_waited_for_without_holding_up_its_readers(
+async def test_wait_for_a_table_in_use_does_not_block_its_readers(
     url: str, steps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.postgres.migrations._TABLE_LOCK_TIMEOUT_SECONDS", 0.05)

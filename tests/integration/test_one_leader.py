@@ -1,4 +1,4 @@
-"""Of several workers over one PostgreSQL, one at a time requeues and purges."""
+"""One of several workers on a PostgreSQL requeues and purges at a time."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,12 @@ from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from entrypoints.composition.container import make_container
-from entrypoints.composition.roles import worker_role
-from entrypoints.composition.startup_context import StartupContext
+from entrypoints.composition.worker import start_worker
 from entrypoints.processes.supervisor import Supervisor
 from entrypoints.settings import load_settings
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.app import KEYS, UNLIMITED
+from tests.support.app import UNLIMITED, at
 from tests.support.deadlines import LONG
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -28,11 +27,11 @@ WORKERS = 3
 
 @asynccontextmanager
 async def running_worker(url: str) -> AsyncIterator[None]:
-    container = make_container(load_settings(UNLIMITED), StartupContext(url, KEYS))
+    container = make_container(load_settings(UNLIMITED | at(url)))
     supervisor = Supervisor()
     try:
         async with AsyncExitStack() as stack:
-            await worker_role(container, supervisor, stack)
+            await start_worker(container, supervisor, stack)
             yield
             await supervisor.stop(LONG)
     finally:
@@ -41,16 +40,16 @@ async def running_worker(url: str) -> AsyncIterator[None]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Counter[object]]:
-    """Counts the calls of a method, by the database of the worker that makes them."""
+    """Counts the calls of a method by the database object of the worker."""
 
     def count(kind: type, name: str) -> Counter[object]:
         seen: Counter[object] = Counter()
         method = getattr(kind, name)
 
         async def counted(self: Any, *arguments: Any) -> Any:
-            answer = await method(self, *arguments)
+            result = await method(self, *arguments)
             seen[self._database] += 1
-            return answer
+            return result
 
         monkeypatch.setattr(kind, name, counted)
         return seen
@@ -78,7 +77,7 @@ async def test_one_worker_of_several_requeues_and_purges(
         for _ in range(WORKERS):
             await workers.enter_async_context(running_worker(url))
         async with asyncio.timeout(LONG):
-            while not (  # noqa: ASYNC110 - no event tells of all three
+            while not (  # noqa: ASYNC110 - there is no event
                 len(attempts) == WORKERS and min(attempts.values()) >= 10 and passes and purges
             ):
                 await asyncio.sleep(0.05)

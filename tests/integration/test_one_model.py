@@ -1,4 +1,4 @@
-"""One model of the whole service, driven side by side with it: on memory, and on PostgreSQL."""
+"""A model of the whole service, compared with the service on memory and on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 @dataclass(eq=False)
 class UserModel:
-    """Somebody, and their orders in the order of placing."""
+    """A user, with orders in the order of their placement."""
 
     id: str
     headers: dict[str, str]
@@ -38,7 +38,7 @@ class UserModel:
 
 @dataclass(eq=False)
 class OrderModel:
-    """What an order must look like."""
+    """The expected state of an order."""
 
     owner: UserModel
     shown: dict[str, Any]
@@ -58,7 +58,7 @@ class OrderModel:
 
 
 class Model(RuleBasedStateMachine):
-    """Users, orders, statuses, conditions and lists, as the contract describes them."""
+    """Users, orders, statuses, conditions and lists according to the contract."""
 
     call: ClassVar[Caller]
 
@@ -106,8 +106,8 @@ class Model(RuleBasedStateMachine):
             return
         assert (answer.status_code, answer.json()) == (200, order.shown)
         assert answer.headers["ETag"] == order.etag
-        known = reader.headers | {"If-None-Match": f'"v99", {order.etag}'}
-        assert self.call("GET", order.path, headers=known).status_code == 304
+        cached = reader.headers | {"If-None-Match": f'"v99", {order.etag}'}
+        assert self.call("GET", order.path, headers=cached).status_code == 304
 
     @rule(
         order=orders,
@@ -169,7 +169,7 @@ class Model(RuleBasedStateMachine):
         assert shown == order.shown
 
     @rule(order=orders)
-    def look_back(self, order: OrderModel) -> None:
+    def read_history(self, order: OrderModel) -> None:
         answer = self.call("GET", f"{order.path}history/", headers=order.owner.headers)
         steps = [(step["from"], step["to"], step["reason"]) for step in answer.json()]
         assert steps == order.steps
@@ -181,7 +181,7 @@ class Model(RuleBasedStateMachine):
         reference=st.none() | st.just("web-1"),
         limit=st.integers(1, 3),
     )
-    def walk(
+    def list_orders(
         self, owner: UserModel, statuses: set[OrderStatus], reference: str | None, limit: int
     ) -> None:
         wanted: dict[str, Any] = {"limit": limit, "status": sorted(statuses)}
@@ -209,7 +209,7 @@ class Model(RuleBasedStateMachine):
             answer = self.call("GET", link, headers=owner.headers)
 
     @rule(owner=users, reader=users)
-    def pry(self, owner: UserModel, reader: UserModel) -> None:
+    def list_other_user(self, owner: UserModel, reader: UserModel) -> None:
         answer = self.call("GET", f"/orders/user/{owner.id}/", headers=reader.headers)
         assert answer.status_code == (200 if owner is reader else 403)
 
@@ -227,11 +227,11 @@ def _drive(service: AbstractContextManager[Caller]) -> None:
         )
 
 
-def test_the_service_on_memory_is_as_the_model_says() -> None:
+def test_the_service_on_memory_matches_the_model() -> None:
     _drive(calling("", MemoryStorageProvider()))
 
 
-def test_the_service_on_postgresql_is_as_the_model_says(
+def test_the_service_on_postgresql_matches_the_model(
     postgres_server: Shared, migrated: str
 ) -> None:
     url = beside(create_database, postgres_server.url, migrated)

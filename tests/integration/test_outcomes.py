@@ -1,6 +1,4 @@
-"""What a change that PostgreSQL did not answer says of itself, and groups that get in each other's
-way.
-"""
+"""The reported outcome of unconfirmed changes, and groups of orders that conflict."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +11,7 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
-from adapters.postgres.new_orders import PostgresNewOrders
+from adapters.postgres.order_storage import PostgresOrderStorage
 from application.documents import OrderWrite
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
 from domain.errors import ReferenceTaken
@@ -25,17 +23,17 @@ from tests.servers.server import Server
 from tests.support.acts import an_owner, order_in, place
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
-from tests.support.orders import PAID, STAFF, a_placed_order, an_order_write
+from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, an_order_write
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
 
-#: Seconds that a call may take here whose answer never comes.
-SOON = 2.0
+#: Seconds that an unanswered call may take in these tests.
+DEADLINE_SECONDS = 2.0
 
 
 @pytest.fixture
 async def server(new_postgres: NewServer) -> AsyncIterator[Server]:
-    """A PostgreSQL to hurt, with the schema in it."""
+    """A private PostgreSQL with the schema."""
     with new_postgres() as server:
         with generous_deadlines():
             await migrate(server.url)
@@ -51,24 +49,23 @@ async def database(server: Server) -> AsyncIterator[Database]:
 
 @contextmanager
 def deadline() -> Iterator[None]:
-    """A request's deadline, for the time of the block."""
-    token = storage_deadline.set(asyncio.get_running_loop().time() + SOON)
+    """Set a request's deadline for the duration of the block."""
+    token = storage_deadline.set(asyncio.get_running_loop().time() + DEADLINE_SECONDS)
     yield
     storage_deadline.reset(token)
 
 
 async def outcome_of(change: Awaitable[object]) -> str:
-    """What a change says that is not answered."""
-    with deadline(), pytest.raises(Unavailable) as refusal:
+    """Return the message of an unconfirmed change."""
+    with deadline(), pytest.raises(Unavailable) as error:
         await change
-    return str(refusal.value)
+    return str(error.value)
 
 
 async def pay(adapters: Adapters, write: OrderWrite) -> None:
     async with adapters.begin() as tx:
-        order = await tx.orders.get(write.record.id, STAFF)
-        order.move_to(PAID, STAFF, None, NOW)
-        await tx.orders.save(an_order_write(order))
+        order = await tx.orders.get(write.record.id)
+        await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
         await tx.commit()
 
 
@@ -79,7 +76,7 @@ async def set_up(url: str, *statements: str) -> None:
     await connection.close()
 
 
-async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
+async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
     server: Server, database: Database
 ) -> None:
     with generous_deadlines():
@@ -89,23 +86,23 @@ async def test_a_commit_that_waits_for_a_standby_may_have_been_done(
         await set_up(server.url, "ALTER SYSTEM SET synchronous_standby_names = 'nowhere'")
         server.stop()
         server.start()
-        with suppress(Unavailable):  # the old connection, whose end has not been read yet
+        with suppress(Unavailable):  # the old connection is not yet known to be closed
             await database.ping()
         await database.ping()
     created = an_order_write(a_placed_order(owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
     with generous_deadlines():
-        # And so it was.
+        # The changes were made.
         await set_up(
             server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
         )
-        assert (await order_in(adapters, created.record.id)).state.version == 1
-        assert (await order_in(adapters, write.record.id)).state.version == 2
+        assert (await order_in(adapters, created.record.id)).version == 1
+        assert (await order_in(adapters, write.record.id)).version == 2
 
 
-async def test_a_server_that_hangs_may_have_done_what_was_sent(
+async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
     server: Server, database: Database
 ) -> None:
     with generous_deadlines():
@@ -113,15 +110,15 @@ async def test_a_server_that_hangs_may_have_done_what_was_sent(
         write = await place(adapters)
     server.pause()
     created = an_order_write(a_placed_order(write.record.owner))
-    assert await outcome_of(adapters.new_orders.add(created)) == OUTCOME_UNKNOWN
-    # The pool is left without an open connection now: nothing can be sent any more.
-    assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+    assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
+    # The pool has no open connection now, so that nothing can be sent.
+    assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
     assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
     assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
     server.resume()
 
 
-async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
+async def test_a_change_without_a_commit_has_changed_nothing(
     server: Server, database: Database
 ) -> None:
     with generous_deadlines():
@@ -130,20 +127,17 @@ async def test_a_change_that_did_not_come_to_its_commit_was_not_done(
 
     async def pay_meanwhile() -> None:
         async with adapters.begin() as tx:
-            order = await tx.orders.get(write.record.id, STAFF)
+            order = await tx.orders.get(write.record.id)
             server.pause()
-            order.move_to(PAID, STAFF, None, NOW)
-            await tx.orders.save(an_order_write(order))
+            await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
 
     assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
     server.resume()
     with generous_deadlines():
-        assert (await order_in(adapters, write.record.id)).state.version == 1
+        assert (await order_in(adapters, write.record.id)).version == 1
 
 
-async def test_a_read_never_says_that_it_may_have_changed_anything(
-    server: Server, database: Database
-) -> None:
+async def test_a_failed_read_has_changed_nothing(server: Server, database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
@@ -152,13 +146,13 @@ async def test_a_read_never_says_that_it_may_have_changed_anything(
     server.resume()
 
 
-async def test_a_change_that_waits_for_a_connection_was_not_done(database: Database) -> None:
+async def test_a_change_without_a_connection_has_changed_nothing(database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
-    async with database.driver(LONG), database.driver(LONG):
+    async with database.connection(LONG), database.connection(LONG):
         created = an_order_write(a_placed_order(owner))
-        assert await outcome_of(adapters.new_orders.add(created)) == NOTHING_CHANGED
+        assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
 
 
@@ -169,7 +163,7 @@ async def test_a_change_that_waits_for_a_connection_was_not_done(database: Datab
 async def processes(
     postgres_server: Shared, migrated: str
 ) -> AsyncIterator[tuple[Database, Database]]:
-    """The pools of two processes over one database."""
+    """The pools of two processes on one database."""
     async with fresh_database(postgres_server.url, migrated) as url:
         one, other = Database(url, 4), Database(url, 4)
         yield one, other
@@ -178,58 +172,58 @@ async def processes(
 
 
 @asynccontextmanager
-async def a_reference_in_the_making(
+async def uncommitted_reference(
     database: Database, owner: UserId, reference: str
 ) -> AsyncIterator[None]:
-    """Hold an entry of the unique index for the time of the block, then let it go."""
-    async with database.driver(LONG) as driver:
-        await driver.execute("BEGIN")
-        await driver.execute(
+    """Hold an entry of the unique index until the end of the block, then roll back."""
+    async with database.connection(LONG) as connection:
+        await connection.execute("BEGIN")
+        await connection.execute(
             "INSERT INTO orders SELECT gen_random_uuid(), $1, $2, '[{}]', 1, 'USD', 'PENDING', 1,"
             " 1, now(), now(), NULL",
             owner,
             reference,
         )
         yield
-        await driver.execute("ROLLBACK")
+        await connection.execute("ROLLBACK")
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
-async def test_groups_of_two_processes_with_crossed_references_do_not_deadlock(
+async def test_groups_with_crossed_references_do_not_deadlock(
     processes: tuple[Database, Database],
 ) -> None:
     one, other = processes
     owner = await an_owner(adapters_over(one))
     crossed = ["first", "middle", "last"]
-    async with a_reference_in_the_making(one, owner, "middle"):
+    async with uncommitted_reference(one, owner, "middle"):
         groups = [
-            together(PostgresNewOrders(database), owner, references)
+            create_group(PostgresOrderStorage(database, RENDERER), owner, references)
             for database, references in ((one, crossed), (other, crossed[::-1]))
         ]
-        await both_wait(one)
-    told = [each for group in groups for each in await group]
-    # Each reference is taken by one of the groups.
-    assert Counter(type(each) for each in told) == {type(None): 3, ReferenceTaken: 3}
+        await wait_for_two_locks(one)
+    results = [each for group in groups for each in await group]
+    # Each reference is stored by one of the groups.
+    assert Counter(type(each) for each in results) == {type(None): 3, ReferenceTaken: 3}
 
 
-def together(
-    new_orders: PostgresNewOrders, owner: UserId, references: Sequence[str]
+def create_group(
+    storage: PostgresOrderStorage, owner: UserId, references: Sequence[str]
 ) -> "asyncio.Future[list[BaseException | None]]":
     """Create orders with these references in one group."""
     writes = [an_order_write(a_placed_order(owner, reference=each)) for each in references]
-    return asyncio.gather(*map(new_orders.add, writes), return_exceptions=True)
+    return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
 
 
-async def both_wait(database: Database) -> None:
-    async with asyncio.timeout(LONG), database.driver(LONG) as driver:
-        while (  # noqa: ASYNC110 - PostgreSQL has no event of it
-            await driver.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
+async def wait_for_two_locks(database: Database) -> None:
+    async with asyncio.timeout(LONG), database.connection(LONG) as connection:
+        while (  # noqa: ASYNC110 - there is no event
+            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
         ):
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")
-async def test_one_order_that_the_database_refuses_takes_no_other_with_it(
+async def test_an_order_that_the_database_rejects_affects_no_other(
     processes: tuple[Database, Database],
 ) -> None:
     database, _ = processes
@@ -237,7 +231,7 @@ async def test_one_order_that_the_database_refuses_takes_no_other_with_it(
     owner = await an_owner(adapters)
     writes = [an_order_write(a_placed_order(owner)) for _ in range(5)]
     writes[2] = replace(writes[2], record=writes[2].record._replace(items="[]"))
-    told = await asyncio.gather(*map(adapters.new_orders.add, writes), return_exceptions=True)
-    kinds = [type(each) for each in told]
+    results = await asyncio.gather(*map(adapters.storage.add, writes), return_exceptions=True)
+    kinds = [type(each) for each in results]
     assert kinds == [type(None)] * 2 + [asyncpg.CheckViolationError] + [type(None)] * 2
-    assert (await order_in(adapters, writes[4].record.id)).state.owner == owner
+    assert (await order_in(adapters, writes[4].record.id)).owner == owner

@@ -1,4 +1,4 @@
-"""Pages between two times: how many rows PostgreSQL visits for one."""
+"""The number of rows that PostgreSQL visits for a page between two times."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +24,7 @@ _ORDERS_A_DAY = 20_000
 
 @pytest.fixture
 async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
-    """A database with today's schema."""
+    """A database with the current schema."""
     async with fresh_database(postgres_server.url, migrated) as url:
         database = Database(url, pool_size=1)
         yield database
@@ -49,10 +49,10 @@ async def test_a_page_between_two_times_visits_few_other_rows(
 ) -> None:
     await _a_day_of_orders(at_head)
     sql, parameters = page_query(wanted, None, 21)
-    async with at_head.driver() as driver:
-        rows = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
+    async with at_head.connection() as connection:
+        rows = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
     visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
-    # A page, and what an id may be ahead of its order's time: a minute of such a day.
+    # A page, and the orders of one minute: an id may be that much ahead of its order's time.
     assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
 
 
@@ -64,12 +64,12 @@ def _visited(plan: dict[str, Any]) -> Iterator[int]:
 
 
 async def _a_day_of_orders(database: Database) -> None:
-    """Orders evenly over a day, each id made at its time."""
-    async with database.driver() as driver:
-        await driver.execute(
+    """Insert orders evenly over a day, with ids of their times."""
+    async with database.connection() as connection:
+        await connection.execute(
             "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER
         )
-        await driver.execute(
+        await connection.execute(
             "INSERT INTO orders SELECT"
             " (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'"
             " || lpad(to_hex(n), 12, '0'))::uuid,"
@@ -81,4 +81,4 @@ async def _a_day_of_orders(database: Database) -> None:
             timedelta(days=1) / _ORDERS_A_DAY,
             _ORDERS_A_DAY,
         )
-        await driver.execute("VACUUM ANALYZE orders")
+        await connection.execute("VACUUM ANALYZE orders")

@@ -1,4 +1,4 @@
-"""PostgreSQL that takes no writes for a while: a standby, or set to read-only."""
+"""PostgreSQL that takes no writes for a while: a standby, or a server set to read-only."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
-from domain.account import User
+from domain.account import Account
 from tests.integration.test_connections import fill, opened, read, run_on
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.process import LocalServer
@@ -35,11 +35,11 @@ async def becomes_writable(database: Database) -> None:
 
 
 async def a_write(database: Database) -> None:
-    user = User(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
-    await adapters_over(database).accounts.add(user, "hash")
+    account = Account(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
+    await adapters_over(database).accounts.add(account, "hash")
 
 
-async def test_sessions_that_become_read_only_are_out_of_reach_and_replaced(
+async def test_read_only_sessions_are_unavailable_and_replaced(
     new_postgres: NewServer,
 ) -> None:
     with new_postgres() as server:
@@ -49,7 +49,7 @@ async def test_sessions_that_become_read_only_are_out_of_reach_and_replaced(
             await run_on(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
             await run_on(server.url, "SELECT pg_reload_conf()")
             await becomes_read_only(database)
-            assert database.connections() == (0, 0)  # all of them went
+            assert database.pool_usage() == (0, 0)  # all are closed
             with pytest.raises(Unavailable) as refusal:
                 await a_write(database)
             assert str(refusal.value) == NOTHING_CHANGED
@@ -61,7 +61,7 @@ async def test_sessions_that_become_read_only_are_out_of_reach_and_replaced(
 
 
 async def becomes_read_only(database: Database) -> None:
-    """Write until that is refused."""
+    """Write until PostgreSQL refuses a write."""
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -79,7 +79,7 @@ async def make_writable(url: str) -> None:
 
 
 def demote(server: Server) -> None:
-    """Start a server again as a standby, which has no primary to follow yet."""
+    """Restart a server as a standby without a primary."""
     if not isinstance(server, LocalServer):
         pytest.skip("needs the files of a server of this machine")
     server.stop()
@@ -92,7 +92,7 @@ def is_root(path: Path) -> bool:
     return (path.parent / "global").is_dir()
 
 
-async def test_a_standby_is_out_of_reach_until_it_is_promoted(new_postgres: NewServer) -> None:
+async def test_standby_is_unavailable_until_it_is_promoted(new_postgres: NewServer) -> None:
     with new_postgres() as server:
         await migrate(server.url)
         async with opened(server.url) as database:
@@ -112,7 +112,7 @@ async def test_a_standby_is_out_of_reach_until_it_is_promoted(new_postgres: NewS
             await a_write(database)
 
 
-async def test_of_several_hosts_the_one_that_takes_writes_is_used(
+async def test_writable_one_of_several_hosts_is_used(
     new_postgres: NewServer, postgres_server: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with new_postgres() as standby, FaultProxy.to(postgres_server.url) as silent:
@@ -121,13 +121,13 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used(
         primary = postgres_server.url
         hosts = [each.rpartition("@")[2].partition("/")[0] for each in (standby.url, primary)]
         hosts.insert(0, f"127.0.0.1:{silent.port}")
-        # A host that says nothing may not use up the time of the others.
-        monkeypatch.setattr("adapters.postgres.connection._CONNECT_TIMEOUT", 3 * 5.0)
+        # A silent host may not use up the time of the others.
+        monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", 3 * 5.0)
         url = primary.replace(hosts[-1], ",".join(hosts))
         async with opened(url) as database:
             await becomes_writable(database)
-            async with database.driver() as driver:
-                assert not await driver.fetchval("SELECT pg_is_in_recovery()")
+            async with database.connection() as connection:
+                assert not await connection.fetchval("SELECT pg_is_in_recovery()")
             tried = silent.accepted
-            await fill(database)  # the host that answered last is tried first
+            await fill(database)  # the host of the last success is tried first
             assert silent.accepted == tried

@@ -1,4 +1,4 @@
-"""A Kafka that answers and cannot be used says why; one that was replaced is used as it is."""
+"""Readiness names the fault of an unusable Kafka. A replaced Kafka is used without a restart."""
 
 import asyncio
 import os
@@ -16,8 +16,8 @@ from application.documents import Event
 from application.errors import BrokerUnavailable
 from tests.integration.kafka_tools import kafka_at, new_orders
 from tests.integration.test_kafka_faults import publish_all
-from tests.servers.found import do_without
 from tests.servers.kafka import Kafka as KafkaProgram
+from tests.servers.lookup import skip_or_fail
 from tests.servers.plugin import Shared
 from tests.servers.ports import Ports
 from tests.servers.process import LocalServer
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class ReplaceableKafka(KafkaProgram):
-    """A Kafka whose every new storage is that of another cluster."""
+    """A Kafka in which every new storage belongs to a new cluster."""
 
     def __init__(self) -> None:
         super().__init__()
         self._made = 0
 
-    def lay_out(self, folder: Path) -> None:
-        super().lay_out(folder)
+    def initialise(self, folder: Path) -> None:
+        super().initialise(folder)
         self._made += 1
         meta = folder / "meta.properties"
         cluster = f"cluster.id=cluster-number-{self._made:04}-of-it"
@@ -43,7 +43,7 @@ class ReplaceableKafka(KafkaProgram):
 
 
 @contextmanager
-def a_broker(program: KafkaProgram) -> Iterator[LocalServer]:
+def running_broker(program: KafkaProgram) -> Iterator[LocalServer]:
     try:
         server = LocalServer(program)
         try:
@@ -52,7 +52,7 @@ def a_broker(program: KafkaProgram) -> Iterator[LocalServer]:
         finally:
             server.close()
     except Unavailable as missing:
-        do_without(Kind.KAFKA, str(missing), os.environ)
+        skip_or_fail(Kind.KAFKA, str(missing), os.environ)
 
 
 async def test_missing_topics_are_named(kafka_server: Shared) -> None:
@@ -64,13 +64,13 @@ async def test_missing_topics_are_named(kafka_server: Shared) -> None:
         await publisher.ping()
 
 
-async def test_brokers_out_of_reach_at_their_advertised_address_are_named() -> None:
+async def test_an_unreachable_advertised_address_is_named() -> None:
     ports = Ports(1)
-    [nowhere] = ports.numbers
+    [unused_port] = ports.numbers
     try:
-        with a_broker(KafkaProgram(advertised_port=nowhere)) as server:
+        with running_broker(KafkaProgram(advertised_port=unused_port)) as server:
             async with kafka_at(server.url) as kafka:
-                address = f"advertises brokers out of reach: 127.0.0.1:{nowhere}: "
+                address = f"advertises brokers out of reach: 127.0.0.1:{unused_port}: "
                 with pytest.raises(BrokerUnavailable, match=address):
                     await reach(kafka.connection)
                 publisher, [event] = kafka.publisher(), new_orders(1)
@@ -82,24 +82,24 @@ async def test_brokers_out_of_reach_at_their_advertised_address_are_named() -> N
         ports.release()
 
 
-async def test_a_kafka_replaced_by_an_empty_one_is_used_without_a_restart() -> None:
-    with a_broker(ReplaceableKafka()) as server:
+async def test_an_emptied_kafka_is_used_without_a_restart() -> None:
+    with running_broker(ReplaceableKafka()) as server:
         async with kafka_at(server.url) as kafka:
             publisher, source = kafka.publisher(at_most=2.0), kafka.source()
             before = new_orders(5)
             await publish_all(publisher, before)
-            await all_arrive(source, before)
+            await receive_all(source, before)
 
             await asyncio.to_thread(server.stop)
             await asyncio.to_thread(lambda: server.start(empty=True))
-            # More than before: what the consumer has committed in the old one means nothing here.
+            # More events than before: offsets of the old cluster are not valid here.
             after = new_orders(12)
             await publish_all(publisher, after)
-            await all_arrive(source, after)
+            await receive_all(source, after)
             await publisher.ping()
 
 
-async def all_arrive(source: KafkaSource, events: Sequence[Event]) -> None:
+async def receive_all(source: KafkaSource, events: Sequence[Event]) -> None:
     missing = {str(event.subject).encode() for event in events}
     async with asyncio.timeout(2 * LONG):
         while missing:

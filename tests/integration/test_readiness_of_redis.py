@@ -1,4 +1,4 @@
-"""Readiness tells what is wrong with a Redis that answers to PING and cannot be used."""
+"""Readiness names the fault of a Redis that responds to PING but is not usable."""
 
 import asyncio
 import shutil
@@ -12,14 +12,13 @@ from redis.asyncio import Redis
 
 from entrypoints.composition.checks import CacheChecks
 from entrypoints.composition.container import make_container
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability import readiness
 from entrypoints.observability.readiness import Readiness, Report
 from entrypoints.settings import load_settings
 from libraries.redis_client.client import RedisClient
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
-from tests.support.app import KEYS, UNLIMITED
+from tests.support.app import UNLIMITED
 from tests.support.deadlines import LONG
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -28,11 +27,11 @@ SECRET = "pw-of-ada"
 
 
 @pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_PATIENCE", LONG)
     monkeypatch.setattr(readiness, "_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._TRUSTED_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -53,12 +52,10 @@ async def operator(server: Server) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisClient]]:
-    """The checks of a process that uses Redis as the user ada."""
+    """Yield the checks of a process that uses Redis as the user ada."""
     url = server.url.replace("redis://", f"redis://ada:{SECRET}@")
     settings = load_settings(UNLIMITED | {"REDIS_URL": url, "REDIS_PREFIX": "shop:"})
-    container = make_container(
-        settings, StartupContext("postgresql://nobody@127.0.0.1:1/none", KEYS)
-    )
+    container = make_container(settings)
     try:
         checks = await container.get(CacheChecks)
         yield Readiness({}, checks), await container.get(RedisClient)
@@ -68,12 +65,12 @@ async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisClien
 
 async def report_of(ready: Readiness, status: str) -> Report:
     async with asyncio.timeout(LONG):
-        while (report := await ready()).status != status:  # noqa: ASYNC110 - it has no event
+        while (report := await ready()).status != status:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
     return report
 
 
-Hurt = Callable[[Any], Awaitable[object]]
+Change = Callable[[Any], Awaitable[object]]
 
 
 async def fill(redis: Any) -> None:
@@ -100,7 +97,7 @@ async def fail_to_save(redis: Any) -> None:
     shutil.rmtree(folder)
     await redis.bgsave()
     async with asyncio.timeout(LONG):
-        while (await redis.info("persistence"))["rdb_last_bgsave_status"] == "ok":  # noqa: ASYNC110 - as below
+        while (await redis.info("persistence"))["rdb_last_bgsave_status"] == "ok":  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
 
 
@@ -108,14 +105,14 @@ async def accept_it(redis: Any) -> None:
     await redis.config_set("stop-writes-on-bgsave-error", "no")
 
 
-def acl(*rules: str) -> Hurt:
+def acl(*rules: str) -> Change:
     async def set_rules(redis: Any) -> None:
         await redis.execute_command("ACL", "SETUSER", "ada", *rules)
 
     return set_rules
 
 
-def of_another_type(*words: str) -> Hurt:
+def of_another_type(*words: str) -> Change:
     async def put(redis: Any) -> None:
         await redis.delete(words[1])
         await redis.execute_command(*words)
@@ -123,7 +120,7 @@ def of_another_type(*words: str) -> Hurt:
     return put
 
 
-def without(key: str) -> Hurt:
+def without(key: str) -> Change:
     async def delete(redis: Any) -> None:
         await redis.delete(key)
 
@@ -131,7 +128,7 @@ def without(key: str) -> Hurt:
 
 
 TASKS, GENERATION = "shop:{tasks}", "shop:{orders}:cache:generation"
-CASES: dict[str, tuple[Hurt, Hurt, str]] = {
+CASES: dict[str, tuple[Change, Change, str]] = {
     "full": (fill, make_room, "raise maxmemory"),
     "replica": (make_a_replica, promote, "name the primary"),
     "no snapshot": (fail_to_save, accept_it, "its disk"),
@@ -153,13 +150,13 @@ CASES: dict[str, tuple[Hurt, Hurt, str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_redis_that_cannot_be_used_is_down_until_it_is_mended(
+async def test_an_unusable_redis_is_down_until_it_is_repaired(
     server: Server, operator: Any, name: str
 ) -> None:
-    hurt, mend, reason = CASES[name]
+    break_it, mend, reason = CASES[name]
     async with a_process(server) as (ready, _):
         assert (await report_of(ready, "ok")).reasons == {}
-        await hurt(operator)
+        await break_it(operator)
         report = await report_of(ready, "degraded")
         assert report.checks == {"redis": "down"}
         assert report.reasons["redis"].startswith("REDIS_URL: ")
@@ -169,11 +166,11 @@ async def test_a_redis_that_cannot_be_used_is_down_until_it_is_mended(
         await report_of(ready, "ok")
 
 
-async def test_a_key_that_some_command_met_is_told(server: Server, operator: Any) -> None:
+async def test_a_key_of_a_wrong_type_is_reported(server: Server, operator: Any) -> None:
     await operator.set("shop:{orders}:lease:1", "a foreigner")
     async with a_process(server) as (ready, link):
         await report_of(ready, "ok")
-        asked = link.ask("LPUSH", link.key("lease:1"), "x")
+        asked = link.try_submit("LPUSH", link.key("lease:1"), "x")
         assert asked is not None
         await asyncio.wait([asked])
         assert asked.exception() is not None
@@ -184,7 +181,7 @@ async def test_a_key_that_some_command_met_is_told(server: Server, operator: Any
 MANUAL = Path("docs/operations.md").read_text()
 
 
-async def test_the_rights_that_the_manual_lists_are_enough(server: Server, operator: Any) -> None:
+async def test_the_rights_in_the_manual_are_sufficient(server: Server, operator: Any) -> None:
     assert "~shop:* &shop:* +@all -@dangerous +info" in MANUAL
     rules = ("resetkeys", "resetchannels", "~shop:*", "&shop:*", "-@all", "+@all", "-@dangerous")
     await acl(*rules, "+info")(operator)

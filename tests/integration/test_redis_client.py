@@ -1,4 +1,4 @@
-"""The link to Redis when Redis is away, slow, new, or not itself."""
+"""The Redis client with a server that is stopped, slow, empty, or the wrong one."""
 
 import asyncio
 import select
@@ -23,21 +23,21 @@ from application.ports.limits import Limit
 from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId
 from libraries.asyncio_tools.time_budget import AUXILIARY_BUDGET_SECONDS, TimeBudget, time_budget
-from libraries.redis_client import multiplexed_connection as wire
+from libraries.redis_client import multiplexed_connection
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.orders import a_user_id, an_order_id
-from tests.support.redis import reached
+from tests.support.redis import ServiceClient, wait_available
 from tests.support.time import MovableClock
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: Seconds that no test waits to the end.
+#: Seconds that no test waits for.
 FOR_EVER = 10 * LONG
-#: So many calls, one behind the other, would wait for ever, too.
+#: Calls that would, one after the other, wait longer than a test.
 MANY = round(2 * LONG / AUXILIARY_BUDGET_SECONDS)
 
 LIMIT = Limit("orders", 3, 6)
@@ -45,50 +45,50 @@ BYPASS = CacheAnswer(CacheState.BYPASS)
 
 
 def a_document(revision: int) -> OrderDocument:
-    return OrderDocument(a_user_id(), revision, f'"v{revision}"', b"{}")
+    return OrderDocument(a_user_id(), 1, revision, is_processed=False, body=b"{}")
 
 
 async def fill(cache: RedisOrderCache, order_id: OrderId, document: OrderDocument) -> None:
-    """Read an order that is not cached, as a reader does."""
+    """Fill the cache after a MISS, as a reader does."""
     missed = await cache.get(order_id)
     assert missed.lease is not None
     await cache.fill(order_id, document, missed.lease)
 
 
 @asynccontextmanager
-async def linked(url: str, at_most: float = FOR_EVER) -> AsyncIterator[RedisClient]:
-    """A link to whatever is there. It is patient where it is not its patience that is tested."""
-    link = RedisClient(url, at_most=at_most)
-    await link.open()
+async def opened(url: str, timeout_seconds: float = FOR_EVER) -> AsyncIterator[ServiceClient]:
+    """Yield a client of any server; its timeout is long unless the test is about it."""
+    client = ServiceClient(url, timeout_seconds=timeout_seconds)
+    await client.open()
     try:
-        yield link
+        yield client
     finally:
-        await link.close()
+        await client.close()
 
 
 @asynccontextmanager
-async def reaching(url: str, at_most: float = FOR_EVER) -> AsyncIterator[RedisClient]:
-    """The same, to a server that answers."""
-    async with linked(url, at_most) as link:
-        await reached(link)
-        yield link
+async def connected(url: str, timeout_seconds: float = FOR_EVER) -> AsyncIterator[ServiceClient]:
+    """Yield a client of a server that answers."""
+    async with opened(url, timeout_seconds) as client:
+        await wait_available(client)
+        yield client
 
 
-async def refused(work: Awaitable[object]) -> None:
-    """Return when it is said that Redis is out of reach."""
+async def is_refused(work: Awaitable[object]) -> None:
+    """Check that `work` raises RedisUnavailable."""
     async with asyncio.timeout(LONG):
         with pytest.raises(RedisUnavailable):
             await work
 
 
-def refused_at_once(link: RedisClient) -> None:
-    """The circuit is open: a call is refused before it has waited for anything."""
+def is_refused_at_once(client: ServiceClient) -> None:
+    """Check that the circuit is open: a call fails without a wait."""
     with pytest.raises(RedisUnavailable):
-        link.call("PING").send(None)
+        client.execute("PING").send(None)
 
 
 @contextmanager
-def a_request(seconds: float = AUXILIARY_BUDGET_SECONDS) -> Iterator[TimeBudget]:
+def request_with_budget(seconds: float = AUXILIARY_BUDGET_SECONDS) -> Iterator[TimeBudget]:
     result = TimeBudget(seconds)
     token = time_budget.set(result)
     try:
@@ -104,93 +104,107 @@ def server(new_redis: NewServer) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def link(server: Server) -> AsyncIterator[RedisClient]:
-    async with reaching(server.url) as link:
-        yield link
+async def client(server: Server) -> AsyncIterator[ServiceClient]:
+    async with connected(server.url) as client:
+        yield client
 
 
 @pytest.fixture
-async def prompt(server: Server) -> AsyncIterator[RedisClient]:
-    """The link as the service has it, with a request's patience."""
-    async with reaching(server.url, AUXILIARY_BUDGET_SECONDS) as link:
-        yield link
+def without_repeated_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call wait for a handshake, and let no reply of one arrive among the others."""
+    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
 
 
-class TestHung:
-    async def test_the_first_call_is_refused_after_a_while_and_the_next_at_once(
-        self, server: Server, prompt: RedisClient
+@pytest.fixture
+async def short_client(
+    server: Server,
+    without_repeated_handshakes: None,  # noqa: ARG001 - for its effect
+) -> AsyncIterator[ServiceClient]:
+    """A client with the timeout of the service."""
+    async with connected(server.url, AUXILIARY_BUDGET_SECONDS) as client:
+        yield client
+
+
+class TestFrozenServer:
+    async def test_the_first_call_times_out_and_the_next_fails_at_once(
+        self, server: Server, short_client: ServiceClient
     ) -> None:
         server.pause()
-        await refused(prompt.call("PING"))
-        refused_at_once(prompt)
+        await is_refused(short_client.execute("PING"))
+        is_refused_at_once(short_client)
 
-    async def test_all_calls_of_one_moment_wait_together(
-        self, server: Server, prompt: RedisClient
+    async def test_concurrent_calls_time_out_together(
+        self, server: Server, short_client: ServiceClient
     ) -> None:
         server.pause()
         async with asyncio.timeout(LONG):
             answers = await asyncio.gather(
-                *(prompt.call("GET", str(n)) for n in range(MANY)), return_exceptions=True
+                *(short_client.execute("GET", str(n)) for n in range(MANY)), return_exceptions=True
             )
         assert {type(answer) for answer in answers} == {RedisUnavailable}
 
-    async def test_a_request_waits_once_for_everything_it_wants(
-        self, server: Server, link: RedisClient
+    async def test_all_calls_of_a_request_share_its_budget(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        cache = RedisOrderCache(link, 60)
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+        cache = client.cache(60)
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         server.pause()
         async with asyncio.timeout(LONG):
-            with a_request() as result:
+            with request_with_budget() as result:
                 assert (await limiter.hit(LIMIT, "alice")).remaining == 2
                 assert result.left == 0
                 assert await cache.get(an_order_id()) == BYPASS
                 assert not await cache.put(an_order_id(), a_document(1))
                 await limiter.refund(LIMIT, "alice")
-        assert link.in_reach  # whoever had so little patience has said nothing of the link
+        assert client.is_available  # a small budget does not close the connection
 
-    async def test_it_heals_by_itself(self, server: Server, prompt: RedisClient) -> None:
+    async def test_the_circuit_closes_again(
+        self, server: Server, short_client: ServiceClient
+    ) -> None:
         server.pause()
-        await refused(prompt.call("PING"))
+        await is_refused(short_client.execute("PING"))
         await asyncio.sleep(1)
-        assert not prompt.in_reach
+        assert not short_client.is_available
         server.resume()
-        await reached(prompt)
+        await wait_available(short_client)
 
-    async def test_it_is_left_also_where_nobody_waits_for_an_answer(
-        self, server: Server, link: RedisClient
+    async def test_a_connection_without_awaited_replies_is_closed_too(
+        self, server: Server, client: ServiceClient
     ) -> None:
         server.pause()
         async with asyncio.timeout(LONG):
-            while link.in_reach:
-                link.tell("SET", "key", bytes(200_000))
+            while client.is_available:
+                client.send("SET", "key", bytes(200_000))
                 await asyncio.sleep(0.05)
         server.resume()
-        await reached(link)
+        await wait_available(client)
 
-    async def test_a_link_that_begins_while_redis_hangs_heals_too(self, server: Server) -> None:
+    async def test_a_client_that_starts_during_the_freeze_connects_later(
+        self, server: Server
+    ) -> None:
         server.pause()
-        async with linked(server.url, AUXILIARY_BUDGET_SECONDS) as link:
-            refused_at_once(link)
+        async with opened(server.url, AUXILIARY_BUDGET_SECONDS) as client:
+            is_refused_at_once(client)
             server.resume()
-            await reached(link)
+            await wait_available(client)
 
 
-class TestStopped:
-    async def test_no_call_waits_and_it_heals_by_itself(
-        self, server: Server, link: RedisClient
+class TestStoppedServer:
+    async def test_calls_fail_at_once_and_the_circuit_closes_again(
+        self, server: Server, client: ServiceClient
     ) -> None:
         server.stop()
-        await refused(link.call("PING"))
-        refused_at_once(link)
+        await is_refused(client.execute("PING"))
+        is_refused_at_once(client)
         server.start()
-        await reached(link)
+        await wait_available(client)
 
-    async def test_a_restarted_empty_one_is_told_the_scripts_again(
-        self, server: Server, link: RedisClient
+    async def test_scripts_are_sent_again_to_an_empty_server(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        cache = RedisOrderCache(link, 60)
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+        cache = client.cache(60)
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         order_id, document = an_order_id(), a_document(1)
         for _ in range(2):
             missed = await cache.get(order_id)
@@ -200,12 +214,12 @@ class TestStopped:
             assert (await limiter.hit(LIMIT, "alice")).remaining == 2
             server.kill()
             server.start(empty=True)
-            await reached(link)
+            await wait_available(client)
 
-    async def test_limits_are_kept_by_the_process_meanwhile(
-        self, server: Server, link: RedisClient
+    async def test_the_process_counts_limits_meanwhile(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         server.stop()
         assert [(await limiter.hit(LIMIT, "alice")).allowed for _ in range(4)] == [
             True,
@@ -216,78 +230,76 @@ class TestStopped:
         await limiter.refund(LIMIT, "alice")
         assert (await limiter.hit(LIMIT, "alice")).allowed
 
-    async def test_the_first_call_of_a_link_that_nobody_opened_waits_for_it(
-        self, server: Server
-    ) -> None:
-        link = RedisClient(server.url, at_most=FOR_EVER)
+    async def test_the_first_call_opens_the_client(self, server: Server) -> None:
+        client = ServiceClient(server.url, timeout_seconds=FOR_EVER)
         try:
-            await link.call("PING")
+            await client.execute("PING")
         finally:
-            await link.close()
-        await refused(link.call("PING"))
+            await client.close()
+        await is_refused(client.execute("PING"))
 
 
-class TestNotTheServerToTalkTo:
-    async def test_a_replica_refuses_and_is_left(self, server: Server, link: RedisClient) -> None:
-        cache = RedisOrderCache(link, 60)
-        async with reaching(server.url) as operator:
-            await operator.call("REPLICAOF", "localhost", "1")
+class TestWrongServer:
+    async def test_a_server_that_becomes_a_replica_is_left(
+        self, server: Server, client: ServiceClient
+    ) -> None:
+        cache = client.cache(60)
+        async with connected(server.url) as operator:
+            await operator.execute("REPLICAOF", "localhost", "1")
             assert not await cache.put(an_order_id(), a_document(1))
-            assert not link.in_reach
-            await operator.call("REPLICAOF", "NO", "ONE")
-        await reached(link)
+            assert not client.is_available
+            await operator.execute("REPLICAOF", "NO", "ONE")
+        await wait_available(client)
         assert await cache.put(an_order_id(), a_document(1))
 
-    async def test_a_replica_that_takes_writes_is_none_to_use_either(
-        self, server: Server, link: RedisClient
+    async def test_a_writable_replica_is_not_used(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        await link.call("CONFIG", "SET", "replica-read-only", "no")
-        await link.call("REPLICAOF", "localhost", "1")
-        async with linked(server.url) as other:
-            refused_at_once(other)
+        await client.execute("CONFIG", "SET", "replica-read-only", "no")
+        await client.execute("REPLICAOF", "localhost", "1")
+        async with opened(server.url) as other:
+            is_refused_at_once(other)
 
-    async def test_a_full_one_refuses_writes_alone(self, link: RedisClient) -> None:
-        cache = RedisOrderCache(link, 60)
-        await link.call("CONFIG", "SET", "maxmemory", "1")
+    async def test_a_full_server_refuses_only_writes(self, client: ServiceClient) -> None:
+        cache = client.cache(60)
+        await client.execute("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(RedisUnavailable):
-            await link.call("SET", "key", "value")
+            await client.execute("SET", "key", "value")
         assert await cache.get(an_order_id()) == CacheAnswer(CacheState.MISS)
 
-    async def test_a_full_one_still_learns_of_a_newer_revision(self, link: RedisClient) -> None:
-        cache, order_id = RedisOrderCache(link, 60), an_order_id()
+    async def test_a_full_server_drops_an_older_revision(self, client: ServiceClient) -> None:
+        cache, order_id = client.cache(60), an_order_id()
         await fill(cache, order_id, a_document(1))
-        await link.call("CONFIG", "SET", "maxmemory", "1")
+        await client.execute("CONFIG", "SET", "maxmemory", "1")
         assert await cache.put(order_id, a_document(2))
         document = (await cache.get(order_id)).document
         assert document is None or document.revision == 2
 
-    async def test_a_wrong_password_is_out_of_reach_and_the_right_one_is_not(
-        self, server: Server, link: RedisClient
+    async def test_a_wrong_password_opens_the_circuit(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        await link.call("CONFIG", "SET", "requirepass", "open sesame")
-        async with linked(_with_password(server.url, "wrong")) as other:
-            refused_at_once(other)
-        async with reaching(_with_password(server.url, "open%20sesame")):
+        await client.execute("CONFIG", "SET", "requirepass", "open sesame")
+        async with opened(_with_password(server.url, "wrong")) as other:
+            is_refused_at_once(other)
+        async with connected(_with_password(server.url, "open%20sesame")):
             pass
 
-    async def test_a_database_of_ones_own_is_another_place(
-        self, server: Server, link: RedisClient
+    async def test_another_database_has_other_keys(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        await link.call("SET", "key", "value")
-        async with reaching(server.url.removesuffix("/0") + "/1") as other:
-            assert await other.call("GET", "key") is None
+        await client.execute("SET", "key", "value")
+        async with connected(server.url.removesuffix("/0") + "/1") as other:
+            assert await other.execute("GET", "key") is None
 
-    async def test_what_the_url_says_about_timeouts_and_texts_changes_nothing(
-        self, server: Server
-    ) -> None:
-        async with reaching(f"{server.url}?socket_timeout=0.1&decode_responses=1") as link:
+    async def test_timeouts_and_decoding_in_the_url_have_no_effect(self, server: Server) -> None:
+        async with connected(f"{server.url}?socket_timeout=0.1&decode_responses=1") as client:
             await asyncio.sleep(0.3)
-            assert await link.call("ECHO", "bytes") == b"bytes"
+            assert await client.execute("ECHO", "bytes") == b"bytes"
 
     @pytest.mark.parametrize(
         "url", ["redis://host/0?no_such=option", "http://host", "redis://h?db=x"]
     )
-    def test_a_url_that_means_nothing_is_refused(self, url: str) -> None:
+    def test_an_invalid_url_is_refused(self, url: str) -> None:
         with pytest.raises(ValueError, match=r"\w"):
             RedisClient(url)
 
@@ -298,8 +310,8 @@ def _with_password(url: str, password: str) -> str:
 
 
 @dataclass
-class Impostor:
-    """Something that listens where Redis should, and answers as it likes."""
+class FakeRedis:
+    """A server that replies with the results of `answer`."""
 
     answer: Callable[[list[bytes]], Awaitable[bytes]]
     port: int = 0
@@ -314,7 +326,7 @@ class Impostor:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._serving.append(asyncio.current_task())
-        # asyncio takes it ill when a connection's task ends by being canceled.
+        # asyncio logs an error if the task of a connection is canceled.
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._answer_all(reader, writer)
         writer.close()
@@ -337,39 +349,39 @@ class Impostor:
 
 
 @asynccontextmanager
-async def instead_of_redis(
+async def serve_fake(
     answer: Callable[[list[bytes]], Awaitable[bytes]],
-) -> AsyncIterator[Impostor]:
-    impostor = Impostor(answer)
-    server = await asyncio.start_server(impostor.serve, "localhost", family=AF_INET)
-    impostor.port = server.sockets[0].getsockname()[1]
+) -> AsyncIterator[FakeRedis]:
+    fake = FakeRedis(answer)
+    server = await asyncio.start_server(fake.serve, "localhost", family=AF_INET)
+    fake.port = server.sockets[0].getsockname()[1]
     try:
-        yield impostor
+        yield fake
     finally:
         server.close()
-        await impostor.end()
+        await fake.end()
         await server.wait_closed()
 
 
-async def repeat(words: list[bytes]) -> bytes:
-    """Answer with the command's last word; greet as an empty server does."""
+async def echo(words: list[bytes]) -> bytes:
+    """Reply with the last argument; answer the handshake as an empty server."""
     if words[0] == b"EVAL":
         return b"*3\r\n$10\r\ngeneration\r\n:1790000000\r\n:0\r\n"
     return b"+%b\r\n" % words[-1]
 
 
-async def answered(link: RedisClient, *words: str) -> bytes:
-    """The answer, at whichever attempt there is one."""
+async def answered(client: ServiceClient, *words: str) -> bytes:
+    """Return the reply of the first successful attempt."""
     async with asyncio.timeout(LONG):
         while True:
             with suppress(RedisUnavailable):
-                answer: bytes = await link.call(*words)
+                answer: bytes = await client.execute(*words)
                 return answer
             await asyncio.sleep(0.02)
 
 
-class Slowly:
-    """Answers to `GET` and to nothing else only when it is released."""
+class SlowGet:
+    """Delays the replies to `GET` until it is released."""
 
     def __init__(self) -> None:
         self.released = asyncio.Event()
@@ -377,265 +389,266 @@ class Slowly:
     async def __call__(self, words: list[bytes]) -> bytes:
         if words[0] == b"GET":
             await self.released.wait()
-        return await repeat(words)
+        return await echo(words)
 
 
-class TestAnswers:
+class TestReplies:
     async def test_commands_of_one_turn_share_a_round_trip(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", FOR_EVER)
-        monkeypatch.setattr("libraries.redis_client.client._TRUSTED_FOR_SECONDS", FOR_EVER)
-        async with instead_of_redis(repeat) as impostor, reaching(impostor.url) as link:
-            impostor.reads.clear()
-            answers = await asyncio.gather(*(link.call("GET", str(n)) for n in range(100)))
+        monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
+        monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+        async with serve_fake(echo) as fake, connected(fake.url) as client:
+            fake.reads.clear()
+            answers = await asyncio.gather(*(client.execute("GET", str(n)) for n in range(100)))
             assert answers == [b"%d" % n for n in range(100)]
-            assert impostor.reads == [100]
+            assert fake.reads == [100]
 
-    async def test_nobody_gets_the_answer_that_another_gave_up_waiting_for(self) -> None:
-        slowly = Slowly()
+    async def test_a_late_reply_is_dropped(self) -> None:
+        slow_get = SlowGet()
         async with (
-            instead_of_redis(slowly) as impostor,
-            reaching(impostor.url, AUXILIARY_BUDGET_SECONDS) as link,
+            serve_fake(slow_get) as fake,
+            connected(fake.url, AUXILIARY_BUDGET_SECONDS) as client,
         ):
-            connections = impostor.connections
-            await refused(link.call("GET", "slow"))
-            slowly.released.set()
+            connections = fake.connections
+            await is_refused(client.execute("GET", "slow"))
+            slow_get.released.set()
             for n in range(10):
-                assert await answered(link, "GET", str(n)) == b"%d" % n
+                assert await answered(client, "GET", str(n)) == b"%d" % n
                 await asyncio.sleep(0.05)
-            assert impostor.connections > connections
+            assert fake.connections > connections
 
-    async def test_whoever_has_little_patience_left_gives_up_alone(self) -> None:
-        slowly = Slowly()
+    async def test_a_caller_with_a_small_budget_fails_alone(self) -> None:
+        slow_get = SlowGet()
 
-        async def hurried(link: RedisClient) -> None:
-            with a_request(0.01):
-                await refused(link.call("GET", "one"))
+        async def hurried(client: ServiceClient) -> None:
+            with request_with_budget(0.01):
+                await is_refused(client.execute("GET", "one"))
 
-        async with instead_of_redis(slowly) as impostor, reaching(impostor.url) as link:
-            connections = impostor.connections
-            hasty = asyncio.create_task(hurried(link))
+        async with serve_fake(slow_get) as fake, connected(fake.url) as client:
+            connections = fake.connections
+            short = asyncio.create_task(hurried(client))
             await asyncio.sleep(0)
-            patient = asyncio.create_task(link.call("ECHO", "two"))
-            await hasty
-            slowly.released.set()
-            assert await patient == b"two"
-            assert impostor.connections == connections
+            long = asyncio.create_task(client.execute("ECHO", "two"))
+            await short
+            slow_get.released.set()
+            assert await long == b"two"
+            assert fake.connections == connections
 
-    async def test_a_slow_one_costs_a_request_its_patience_once(self) -> None:
-        slowly = Slowly()
+    async def test_a_slow_server_costs_a_request_its_budget_once(self) -> None:
+        slow_get = SlowGet()
         async with (
-            instead_of_redis(slowly) as impostor,
-            reaching(impostor.url) as link,
+            serve_fake(slow_get) as fake,
+            connected(fake.url) as client,
             asyncio.timeout(LONG),
         ):
-            with a_request() as result:
+            with request_with_budget() as result:
                 for n in range(5):
                     with pytest.raises(RedisUnavailable):
-                        await link.call("GET", str(n))
+                        await client.execute("GET", str(n))
                     assert result.left == 0
 
-    async def test_a_wait_is_counted_from_the_moment_of_asking(self) -> None:
-        async with instead_of_redis(Slowly()) as impostor, reaching(impostor.url) as link:
-            with a_request() as result:
-                asked = link.begin("GET", "one")
+    async def test_a_wait_is_counted_from_the_submission(self) -> None:
+        async with serve_fake(SlowGet()) as fake, connected(fake.url) as client:
+            with request_with_budget() as result:
+                asked = client.submit("GET", "one")
                 time.sleep(AUXILIARY_BUDGET_SECONDS / 2)  # noqa: ASYNC251 - a machine that pauses
                 async with asyncio.timeout(LONG):
                     with pytest.raises(RedisUnavailable):
                         await asked
                 assert result.left == 0
 
-    async def test_an_answer_costs_a_request_the_time_that_it_took(self) -> None:
+    async def test_a_reply_costs_its_time(self) -> None:
         async def after_a_while(words: list[bytes]) -> bytes:
             await asyncio.sleep(0.05)
-            return await repeat(words)
+            return await echo(words)
 
-        async with instead_of_redis(after_a_while) as impostor, reaching(impostor.url) as link:
-            with a_request(FOR_EVER) as result:
-                assert await link.call("GET", "1") == b"1"
+        async with serve_fake(after_a_while) as fake, connected(fake.url) as client:
+            with request_with_budget(FOR_EVER) as result:
+                assert await client.execute("GET", "1") == b"1"
             assert result.left <= FOR_EVER - 0.05
 
-    async def test_whoever_is_canceled_takes_nobodys_answer_away(self) -> None:
-        async with instead_of_redis(repeat) as impostor, reaching(impostor.url) as link:
-            connections = impostor.connections
-            canceled = asyncio.create_task(link.call("GET", "one"))
+    async def test_a_canceled_call_does_not_shift_replies(self) -> None:
+        async with serve_fake(echo) as fake, connected(fake.url) as client:
+            connections = fake.connections
+            canceled = asyncio.create_task(client.execute("GET", "one"))
             await asyncio.sleep(0)
             canceled.cancel()
-            assert await link.call("GET", "two") == b"two"
-            assert impostor.connections == connections
+            assert await client.execute("GET", "two") == b"two"
+            assert fake.connections == connections
 
-    async def test_one_that_is_still_loading_is_out_of_reach(self) -> None:
+    async def test_a_loading_server_is_unavailable(self) -> None:
         async def loading(_: list[bytes]) -> bytes:
             return b"-LOADING Redis is loading the dataset in memory\r\n"
 
-        async with instead_of_redis(loading) as impostor, linked(impostor.url) as link:
-            refused_at_once(link)
+        async with serve_fake(loading) as fake, opened(fake.url) as client:
+            is_refused_at_once(client)
 
-    async def test_one_that_never_answers_is_out_of_reach(self) -> None:
+    async def test_a_silent_server_is_unavailable(self) -> None:
         async def never(_: list[bytes]) -> bytes:
             await asyncio.sleep(FOR_EVER)
             return b""
 
         async with (
-            instead_of_redis(never) as impostor,
-            linked(impostor.url, AUXILIARY_BUDGET_SECONDS) as link,
+            serve_fake(never) as fake,
+            opened(fake.url, AUXILIARY_BUDGET_SECONDS) as client,
         ):
-            refused_at_once(link)
+            is_refused_at_once(client)
 
-    async def test_what_is_no_redis_at_all_is_out_of_reach(self) -> None:
+    async def test_another_protocol_is_unavailable(self) -> None:
         async def gibberish(_: list[bytes]) -> bytes:
             return b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
-        async with instead_of_redis(gibberish) as impostor, linked(impostor.url) as link:
-            refused_at_once(link)
+        async with serve_fake(gibberish) as fake, opened(fake.url) as client:
+            is_refused_at_once(client)
 
-    async def test_an_answer_nobody_asked_for_ends_the_connection(self) -> None:
+    async def test_an_unexpected_reply_closes_the_connection(self) -> None:
         async def twice(words: list[bytes]) -> bytes:
-            return await repeat(words) * (2 if words[0] == b"GET" else 1)
+            return await echo(words) * (2 if words[0] == b"GET" else 1)
 
-        async with instead_of_redis(twice) as impostor, reaching(impostor.url) as link:
-            connections = impostor.connections
-            assert await link.call("GET", "one") == b"one"
+        async with serve_fake(twice) as fake, connected(fake.url) as client:
+            connections = fake.connections
+            assert await client.execute("GET", "one") == b"one"
             async with asyncio.timeout(LONG):
-                while impostor.connections == connections:  # noqa: ASYNC110 - it sets no event
+                while fake.connections == connections:  # noqa: ASYNC110 - it sets no event
                     await asyncio.sleep(0.02)
-            assert await answered(link, "ECHO", "two") == b"two"
+            assert await answered(client, "ECHO", "two") == b"two"
 
 
+@pytest.mark.usefixtures("without_repeated_handshakes")
 class TestBusyEventLoop:
-    """An answer that is there counts, however late this process comes to read it."""
+    """A reply that has arrived counts, even if a busy event loop reads it late."""
 
-    async def test_when_it_is_busy_before_the_command_is_sent(
-        self, prompt: RedisClient, monkeypatch: pytest.MonkeyPatch
+    async def test_busy_before_the_command_is_sent(
+        self, short_client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # The answer is not there yet, and how soon it comes is for the machine to say.
-        monkeypatch.setattr(wire, "_GRACE", LONG)
-        call = asyncio.create_task(prompt.call("ECHO", "here"))
+        # The reply has not arrived yet, and a slow machine may need long.
+        monkeypatch.setattr(multiplexed_connection, "_GRACE_SECONDS", LONG)
+        call = asyncio.create_task(short_client.execute("ECHO", "here"))
         await asyncio.sleep(0)
-        time.sleep(3 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - what is meant
+        time.sleep(3 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - a busy loop
         assert await call == b"here"
 
-    async def test_when_it_is_busy_while_the_answer_comes(self, prompt: RedisClient) -> None:
-        call = asyncio.create_task(prompt.call("ECHO", "here"))
+    async def test_busy_while_the_reply_arrives(self, short_client: ServiceClient) -> None:
+        call = asyncio.create_task(short_client.execute("ECHO", "here"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        block_until_answered(prompt)
-        time.sleep(3 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - what is meant
+        block_until_answered(short_client)
+        time.sleep(3 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - a busy loop
         assert await call == b"here"
-        assert prompt.in_reach
+        assert short_client.is_available
 
-    # uvloop, which the service runs on, fires timers before it reads what has arrived.
+    # uvloop, which the service uses, runs timers before it reads sockets.
     @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-    def test_when_it_is_busy_all_the_time(
+    def test_busy_all_the_time(
         self, server: Server, new_loop: Callable[[], asyncio.AbstractEventLoop]
     ) -> None:
-        async def keep_busy(link: RedisClient) -> None:
+        async def keep_busy(client: ServiceClient) -> None:
             for turn in range(8):
                 if turn == 1:  # the command was sent in this turn of the loop
-                    block_until_answered(link)
-                time.sleep(1.2 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - what is meant
+                    block_until_answered(client)
+                time.sleep(1.2 * AUXILIARY_BUDGET_SECONDS)  # noqa: ASYNC251 - a busy loop
                 await asyncio.sleep(0)
 
         async def call() -> None:
-            async with reaching(server.url, AUXILIARY_BUDGET_SECONDS) as link:
-                answer, _ = await asyncio.gather(link.call("ECHO", "here"), keep_busy(link))
+            async with connected(server.url, AUXILIARY_BUDGET_SECONDS) as client:
+                answer, _ = await asyncio.gather(client.execute("ECHO", "here"), keep_busy(client))
                 assert answer == b"here"
 
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(call())
 
 
-def block_until_answered(link: RedisClient) -> None:
-    """Keep the event loop from everything until Redis's answer is there to be read."""
-    assert link._wire is not None
-    socket = link._wire._transport.get_extra_info("socket")
+def block_until_answered(client: ServiceClient) -> None:
+    """Block the event loop until the reply of Redis can be read."""
+    assert client._connection is not None
+    socket = client._connection._transport.get_extra_info("socket")
     arrived, _, _ = select.select([socket], [], [], LONG)
     assert arrived
 
 
 class TestCache:
-    async def test_a_foreign_entry_is_a_miss_and_replaced(self, link: RedisClient) -> None:
-        cache, order_id, document = RedisOrderCache(link, 60), an_order_id(), a_document(1)
-        await link.call("SET", link.key(f"order:{order_id}"), "something else")
+    async def test_a_foreign_entry_is_a_miss_and_replaced(self, client: ServiceClient) -> None:
+        cache, order_id, document = client.cache(60), an_order_id(), a_document(1)
+        await client.execute("SET", client.key(f"order:{order_id}"), "something else")
         await fill(cache, order_id, document)
         assert (await cache.get(order_id)).document == document
 
-    async def test_a_key_of_another_type_is_a_miss(self, link: RedisClient) -> None:
-        cache, order_id = RedisOrderCache(link, 60), an_order_id()
-        await link.call("LPUSH", link.key(f"order:{order_id}"), "something else")
+    async def test_a_key_of_another_type_is_a_miss(self, client: ServiceClient) -> None:
+        cache, order_id = client.cache(60), an_order_id()
+        await client.execute("LPUSH", client.key(f"order:{order_id}"), "something else")
         await fill(cache, order_id, a_document(1))
         assert await cache.get(order_id) == CacheAnswer(CacheState.MISS)
-        assert link.in_reach
+        assert client.is_available
 
 
 class TestLimits:
-    async def test_time_that_really_passes_fills_a_bucket_again(self, link: RedisClient) -> None:
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+    async def test_a_bucket_drains_with_time(self, client: ServiceClient) -> None:
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         limit = Limit("fast", 1, 1)
         async with asyncio.timeout(LONG):
             for allowed in (True, False, True):
                 while (await limiter.hit(limit, "alice")).allowed is not allowed:  # noqa: ASYNC110 - as it says
                     await asyncio.sleep(0)
 
-    async def test_a_bucket_lives_no_longer_than_it_is_filled(self, link: RedisClient) -> None:
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+    async def test_an_empty_bucket_expires(self, client: ServiceClient) -> None:
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         await limiter.hit(Limit("slow", 3, 30_000), "alice")
-        [key] = await link.call("KEYS", link.key("limit:*"))
+        [key] = await client.execute("KEYS", client.key("limit:*"))
         assert b"alice" not in key
-        assert 9_000 < await link.call("TTL", key) <= 10_001
+        assert 9_000 < await client.execute("TTL", key) <= 10_001
 
-    async def test_any_text_is_a_key(self, link: RedisClient) -> None:
-        limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+    async def test_any_string_is_a_key(self, client: ServiceClient) -> None:
+        limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
         for key in ("\ud800", "a" * 200_000, "\0", ""):
             assert (await limiter.hit(LIMIT, key)).remaining == 2
 
 
-async def is_heard(relay_wakeup: RedisRelayWakeup) -> None:
+async def is_notified(relay_wakeup: RedisRelayWakeup) -> None:
     async with asyncio.timeout(LONG):
         await relay_wakeup.wait(FOR_EVER)
 
 
-class TestBell:
-    async def test_while_redis_is_away_a_wait_ends_in_time_and_this_process_is_heard(
-        self, server: Server, link: RedisClient
+class TestRelayWakeup:
+    async def test_without_redis_waits_end_in_time_and_local_notifications_arrive(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        relay_wakeup = RedisRelayWakeup(link)
+        relay_wakeup = RedisRelayWakeup(client)
         try:
             assert await relay_wakeup.open(LONG)
             server.stop()
-            await refused(link.call("PING"))
+            await is_refused(client.execute("PING"))
             async with asyncio.timeout(LONG):
                 await relay_wakeup.wait(0.5)
             relay_wakeup.notify()
-            await is_heard(relay_wakeup)
+            await is_notified(relay_wakeup)
         finally:
             await relay_wakeup.close()
 
-    async def test_it_is_heard_again_when_redis_is_back(
-        self, server: Server, link: RedisClient
+    async def test_notifications_arrive_again_after_a_restart(
+        self, server: Server, client: ServiceClient
     ) -> None:
-        there, here = RedisRelayWakeup(link), RedisRelayWakeup(link)
+        there, here = RedisRelayWakeup(client), RedisRelayWakeup(client)
         try:
             assert await there.open(LONG)
             server.kill()
             server.start(empty=True)
-            await reached(link)
-            await is_heard(there)  # what may have rung meanwhile is looked after once
+            await wait_available(client)
+            await is_notified(there)  # a notification may have been missed
             asyncio.get_running_loop().call_later(0.1, here.notify)
-            await is_heard(there)
+            await is_notified(there)
         finally:
             await there.close()
 
-    async def test_many_rings_of_one_turn_are_one(self, link: RedisClient) -> None:
-        relay_wakeup = RedisRelayWakeup(link)
+    async def test_notifications_of_one_turn_are_one(self, client: ServiceClient) -> None:
+        relay_wakeup = RedisRelayWakeup(client)
         for _ in range(100):
             relay_wakeup.notify()
         await asyncio.sleep(0)
-        await link.call("PING")
+        await client.execute("PING")
         [count] = [
             line
-            for line in (await link.call("INFO", "commandstats")).decode().splitlines()
+            for line in (await client.execute("INFO", "commandstats")).decode().splitlines()
             if line.startswith("cmdstat_publish:")
         ]
         assert count.startswith("cmdstat_publish:calls=1,")
@@ -643,22 +656,24 @@ class TestBell:
 
 class TestEviction:
     @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
-    async def test_a_policy_that_can_evict_tasks_is_warned_about(
-        self, link: RedisClient, policy: str
+    async def test_a_policy_that_evicts_tasks_gives_a_warning(
+        self, client: ServiceClient, policy: str
     ) -> None:
-        await link.call("CONFIG", "SET", "maxmemory-policy", policy)
-        warning = await eviction_warning(link)
+        await client.execute("CONFIG", "SET", "maxmemory-policy", policy)
+        warning = await eviction_warning(client)
         assert warning is not None
         assert policy in warning
         assert "REDIS_URL" in warning
 
     @pytest.mark.parametrize("policy", ["noeviction", "volatile-ttl"])
-    async def test_another_one_is_not(self, link: RedisClient, policy: str) -> None:
-        await link.call("CONFIG", "SET", "maxmemory-policy", policy)
-        assert await eviction_warning(link) is None
+    async def test_another_policy_gives_no_warning(
+        self, client: ServiceClient, policy: str
+    ) -> None:
+        await client.execute("CONFIG", "SET", "maxmemory-policy", policy)
+        assert await eviction_warning(client) is None
 
-    async def test_a_server_that_is_away_is_no_reason_to_warn(
-        self, server: Server, link: RedisClient
+    async def test_an_unavailable_server_gives_no_warning(
+        self, server: Server, client: ServiceClient
     ) -> None:
         server.stop()
-        assert await eviction_warning(link) is None
+        assert await eviction_warning(client) is None

@@ -1,4 +1,4 @@
-"""Cache, limits and bell over a Redis Cluster, whichever node the URL names."""
+"""Cache, rate limits and wakeups over a Redis Cluster, with the URL of any node."""
 
 import asyncio
 import time
@@ -11,19 +11,17 @@ from adapters.memory.limits import MemoryRateLimiter
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.relay_wakeup import RedisRelayWakeup
-from adapters.security.keys import SigningKeys
 from application.documents import OrderDocument
 from application.ports.limits import Limit
 from application.ports.orders import CacheState
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.settings import BadSettings, load_settings
 from libraries.redis_client.client import RedisClient
 from tests.servers.process import LocalServer
 from tests.support.deadlines import LONG
 from tests.support.orders import a_user_id, an_order_id
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 from tests.support.redis_cluster import (
     NODES,
     ClusterNode,
@@ -43,36 +41,37 @@ NODE_NUMBERS = range(NODES)
 
 
 async def cached(cache: RedisOrderCache) -> OrderId:
-    """Have an order in the cache."""
+    """Fill the cache with an order."""
     order_id = an_order_id()
     missed = await cache.get(order_id)
     assert missed.state is CacheState.MISS
     assert missed.lease is not None
-    await cache.fill(order_id, OrderDocument(a_user_id(), 1, '"v1"', b"{}"), missed.lease)
+    document = OrderDocument(a_user_id(), 1, 1, is_processed=False, body=b"{}")
+    await cache.fill(order_id, document, missed.lease)
     assert (await cache.get(order_id)).state is CacheState.HIT
     return order_id
 
 
 @pytest.mark.parametrize("node", NODE_NUMBERS)
 async def test_orders_are_cached_through_any_node(redis_cluster: RedisCluster, node: int) -> None:
-    async with linked(redis_cluster.urls[node]) as link:
-        order_id = await cached(RedisOrderCache(link, 60))
-    async with linked(redis_cluster.urls[(node + 1) % NODES]) as other:
-        assert (await RedisOrderCache(other, 60).get(order_id)).state is CacheState.HIT
+    async with connected(redis_cluster.urls[node]) as client:
+        order_id = await cached(client.cache(60))
+    async with connected(redis_cluster.urls[(node + 1) % NODES]) as other:
+        assert (await other.cache(60).get(order_id)).state is CacheState.HIT
 
 
 async def test_limits_are_counted_once_for_all_nodes(redis_cluster: RedisCluster) -> None:
     remaining = []
     for url in redis_cluster.urls:
-        async with linked(url) as link:
-            limiter = RedisRateLimiter(link, MemoryRateLimiter(MovableClock().monotonic))
+        async with connected(url) as client:
+            limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
             remaining.append((await limiter.hit(LIMIT, "alice")).remaining)
     assert remaining == [2, 1, 0]
 
 
 @pytest.mark.parametrize("node", NODE_NUMBERS)
-async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
-    async with linked(redis_cluster.url) as here, linked(redis_cluster.urls[node]) as there:
+async def test_a_notification_arrives_from_any_node(redis_cluster: RedisCluster, node: int) -> None:
+    async with connected(redis_cluster.url) as here, connected(redis_cluster.urls[node]) as there:
         relay_wakeup = RedisRelayWakeup(here)
         try:
             assert await relay_wakeup.open(LONG)
@@ -84,11 +83,9 @@ async def test_a_bell_is_heard_from_any_node(redis_cluster: RedisCluster, node: 
             await relay_wakeup.close()
 
 
-async def test_a_database_of_its_own_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
+async def test_a_database_above_0_is_refused_at_the_start(redis_cluster: RedisCluster) -> None:
     url = redis_cluster.url.removesuffix("/0") + "/1"
-    container = make_container(
-        load_settings({"REDIS_URL": url}), StartupContext("", SigningKeys(KEY))
-    )
+    container = make_container(load_settings({"REDIS_URL": url}))
     with pytest.raises(BadSettings, match=r"REDIS_URL: .*has database 0 alone; the URL names 1"):
         await container.get(RedisClient)
     await container.close()
@@ -100,17 +97,17 @@ def own_cluster(redis_cluster: RedisCluster) -> Iterator[RedisCluster]:  # noqa:
         yield cluster
 
 
-def slot_of(cluster: RedisCluster, link: RedisClient) -> int:
-    return int(cluster.command(0, "CLUSTER", "KEYSLOT", link.cache_keys.generation))
+def slot_of(cluster: RedisCluster, client: ServiceClient) -> int:
+    return int(cluster.command(0, "CLUSTER", "KEYSLOT", client.generation.keys.generation))
 
 
-async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
-    async with linked(own_cluster.url) as link:
-        cache = RedisOrderCache(link, 60)
+async def test_the_client_follows_its_slot_to_another_node(own_cluster: RedisCluster) -> None:
+    async with connected(own_cluster.url) as client:
+        cache = client.cache(60)
         order_id = await cached(cache)
-        owner = own_cluster.nodes.index(own_cluster.owner_of(link.cache_keys.generation))
+        owner = own_cluster.nodes.index(own_cluster.owner_of(client.generation.keys.generation))
         target = (owner + 1) % NODES
-        slot = slot_of(own_cluster, link)
+        slot = slot_of(own_cluster, client)
         target_id = own_cluster.command(target, "CLUSTER", "MYID")
         own_cluster.command(owner, "FLUSHALL")  # a node does not give away a slot with keys
         for number in (target, owner, (owner + 2) % NODES):
@@ -122,22 +119,22 @@ async def test_the_link_follows_its_slot_to_another_node(own_cluster: RedisClust
         assert own_cluster.command(target, "CLUSTER", "COUNTKEYSINSLOT", slot) > 0
 
 
-async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
+async def test_the_client_follows_a_failover_without_the_node_of_its_url(
     own_cluster: RedisCluster,
 ) -> None:
     replica = LocalServer(ClusterNode())
     try:
         replica.start()
-        async with linked(own_cluster.url) as link:
-            key = link.cache_keys.generation
+        async with connected(own_cluster.url) as client:
+            key = client.generation.keys.generation
         owner = own_cluster.nodes.index(own_cluster.owner_of(key))
         follow(own_cluster, replica, owner)
-        async with linked(own_cluster.urls[owner]) as link:
-            cache = RedisOrderCache(link, 60)
+        async with connected(own_cluster.urls[owner]) as client:
+            cache = client.cache(60)
             await cached(cache)
             own_cluster.nodes[owner].kill()
             own_cluster.command(NODES, "CLUSTER", "FAILOVER", "TAKEOVER")
-            await reached(link)
+            await wait_available(client)
             await cached(cache)
     finally:
         own_cluster.nodes[NODES:] = []
@@ -145,7 +142,7 @@ async def test_the_link_follows_a_failover_though_the_urls_node_is_gone(
 
 
 def follow(cluster: RedisCluster, replica: LocalServer, owner: int) -> None:
-    """Let a new node replicate one of the others."""
+    """Make a new node a replica of one of the others."""
     cluster.nodes.append(replica)
     port, bus = cluster.nodes[owner]._ports.numbers
     cluster.command(NODES, "CLUSTER", "MEET", "127.0.0.1", port, bus)

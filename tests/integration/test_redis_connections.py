@@ -1,4 +1,4 @@
-"""Connections to Redis that are reset, forgotten or closed: each is replaced, and no loop ends."""
+"""Connections to Redis that are reset, forgotten or closed are replaced, and no loop ends."""
 
 import asyncio
 import socket
@@ -11,13 +11,12 @@ from redis.asyncio.connection import AbstractConnection
 
 from adapters.redis.relay_wakeup import RedisRelayWakeup
 from libraries.redis_client import connection
-from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.redis import linked, reached
+from tests.support.redis import ServiceClient, connected, wait_available
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -41,14 +40,14 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-async def link(server: Server, proxy: FaultProxy) -> AsyncIterator[RedisClient]:
-    async with linked(proxy.through(server.url)) as link:
-        yield link
+async def client(server: Server, proxy: FaultProxy) -> AsyncIterator[ServiceClient]:
+    async with connected(proxy.through(server.url)) as client:
+        yield client
 
 
 @asynccontextmanager
-async def listening(link: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
-    relay_wakeup = RedisRelayWakeup(link)
+async def listening(client: ServiceClient) -> AsyncIterator[RedisRelayWakeup]:
+    relay_wakeup = RedisRelayWakeup(client)
     try:
         assert await relay_wakeup.open(LONG)
         await relay_wakeup.wait(0)
@@ -57,16 +56,16 @@ async def listening(link: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
         await relay_wakeup.close()
 
 
-async def accepts(proxy: FaultProxy, connections: int) -> None:
-    """Return when clients have opened so many connections since the beginning."""
+async def has_accepted(proxy: FaultProxy, connections: int) -> None:
+    """Return when the proxy has accepted this number of connections in total."""
     async with asyncio.timeout(LONG):
         while proxy.accepted < connections:  # noqa: ASYNC110 - it has a thread of its own
             await asyncio.sleep(0.02)
 
 
-async def hears(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
-    """Return when the bell notices a ring of another process."""
-    async with linked(server.url) as other, asyncio.timeout(LONG):
+async def is_notified(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
+    """Return when a notification of another process has arrived."""
+    async with connected(server.url) as other, asyncio.timeout(LONG):
         while True:
             RedisRelayWakeup(other).notify()
             with suppress(TimeoutError):
@@ -76,34 +75,34 @@ async def hears(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
 
 
 class TestReset:
-    async def test_link_and_bell_outlive_any_number_of_resets(
-        self, server: Server, proxy: FaultProxy, link: RedisClient
+    async def test_client_and_wakeup_survive_resets(
+        self, server: Server, proxy: FaultProxy, client: ServiceClient
     ) -> None:
-        async with listening(link) as relay_wakeup:
+        async with listening(client) as relay_wakeup:
             for _ in range(10):
                 opened = proxy.accepted
                 proxy.reset()
                 for n in range(50):
-                    link.tell("SET", f"key {n}", bytes(10_000))
+                    client.send("SET", f"key {n}", bytes(10_000))
                     with suppress(RedisUnavailable):
-                        await link.call("GET", "key")
-                await accepts(proxy, opened + 1)
-            await reached(link)
-            await hears(relay_wakeup, server)
+                        await client.execute("GET", "key")
+                await has_accepted(proxy, opened + 1)
+            await wait_available(client)
+            await is_notified(relay_wakeup, server)
 
-    async def test_a_call_on_a_connection_that_was_closed_is_refused_and_the_next_one_served(
-        self, link: RedisClient
+    async def test_a_call_on_a_closed_connection_fails_and_the_next_succeeds(
+        self, client: ServiceClient
     ) -> None:
-        assert link._wire is not None
-        link._wire._transport = Closed()  # type: ignore[assignment]
+        assert client._connection is not None
+        client._connection._transport = Closed()  # type: ignore[assignment]
         with pytest.raises(RedisUnavailable, match="the handler is closed"):
             async with asyncio.timeout(LONG):
-                await link.call("GET", "key")
-        await reached(link)
+                await client.execute("GET", "key")
+        await wait_available(client)
 
 
 class Closed:
-    """A transport of uvloop's that was closed."""
+    """A closed transport of uvloop."""
 
     def write(self, _data: bytes) -> None:
         raise RuntimeError("unable to perform operation; the handler is closed")
@@ -113,14 +112,14 @@ class Closed:
 
 
 class TestAnyError:
-    """Whatever the library raises, and whenever, the loops go on."""
+    """The loops survive every error of redis-py."""
 
     @pytest.mark.parametrize("method", ["connect", "disconnect"])
-    async def test_link_and_bell_outlive_an_error_of_the_library(
+    async def test_client_and_wakeup_survive_errors_of_redis_py(
         self,
         server: Server,
         proxy: FaultProxy,
-        link: RedisClient,
+        client: ServiceClient,
         method: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -130,15 +129,15 @@ class TestAnyError:
             await original(self, *words, **options)
             raise RuntimeError("the handler is closed")
 
-        async with listening(link) as relay_wakeup:
+        async with listening(client) as relay_wakeup:
             with monkeypatch.context() as patch:
                 patch.setattr(AbstractConnection, method, failing)
                 proxy.reset()
                 await asyncio.sleep(1)
-            await reached(link)
-            await hears(relay_wakeup, server)
+            await wait_available(client)
+            await is_notified(relay_wakeup, server)
 
-    async def test_an_error_of_a_connection_is_ours(self) -> None:
+    async def test_every_error_becomes_redis_unavailable(self) -> None:
         class Raw:
             _writer = None
 
@@ -154,7 +153,7 @@ class TestAnyError:
             async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
                 raise ValueError(timeout)
 
-        raw = connection.Connection(Raw())  # type: ignore[arg-type]  # it is never open
+        raw = connection.DedicatedConnection(Raw())  # type: ignore[arg-type]  # it is never open
         for work in (raw.open(), raw.send("PING"), raw.receive()):
             with pytest.raises(RedisUnavailable):
                 await work
@@ -163,73 +162,73 @@ class TestAnyError:
         await raw.close()
 
 
-class TestForgotten:
-    """A NAT has forgotten the connection: no byte passes any more, and no end is delivered."""
+class TestForgottenByNat:
+    """A NAT has forgotten the connection: it drops all packets, without a reset."""
 
     @pytest.fixture(autouse=True)
     def _prompt(self, with_generous_deadlines: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
         bounds = (
-            "bell._QUIET",
-            "bell._ANSWER_SECONDS",
-            "link._REST_SECONDS",
-            "link._GREETING_SECONDS",
+            "adapters.redis.relay_wakeup._QUIET_SECONDS",
+            "adapters.redis.relay_wakeup._ANSWER_SECONDS",
+            "libraries.redis_client.client._IDLE_SECONDS",
+            "libraries.redis_client.client._HANDSHAKE_TIMEOUT_SECONDS",
         )
         for bound in bounds:
-            monkeypatch.setattr(f"adapters.redis.{bound}", 0.5)
+            monkeypatch.setattr(bound, 0.5)
 
-    async def test_the_link_replaces_it_before_a_request_needs_it(
-        self, proxy: FaultProxy, server: Server
-    ) -> None:
-        async with linked(proxy.through(server.url)) as link:  # with the bounds of above
+    async def test_an_idle_client_replaces_it(self, proxy: FaultProxy, server: Server) -> None:
+        async with connected(proxy.through(server.url)) as client:  # with the bounds of above
             opened = proxy.accepted
             assert proxy.forget() > 0
-            await accepts(proxy, opened + 1)  # without any call
-            await reached(link)
+            await has_accepted(proxy, opened + 1)  # without any call
+            await wait_available(client)
 
-    async def test_the_first_call_has_it_replaced(
-        self, proxy: FaultProxy, link: RedisClient, monkeypatch: pytest.MonkeyPatch
+    async def test_the_first_call_replaces_it(
+        self, proxy: FaultProxy, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = proxy.accepted
         assert proxy.forget() > 0
         with monkeypatch.context() as patch:
-            for age in ("_GREETED_FOR_SECONDS", "_TRUSTED_FOR_SECONDS"):
+            for age in ("_REFRESH_AFTER_SECONDS", "_EXPIRES_AFTER_SECONDS"):
                 patch.setattr(f"libraries.redis_client.client.{age}", 0.0)
-            patch.setattr(link, "_at_most", 0.5)
+            patch.setattr(client, "_timeout_seconds", 0.5)
             with pytest.raises(RedisUnavailable):
-                await link.call("PING")
-        await accepts(proxy, opened + 1)  # without another call
-        await reached(link)
+                await client.execute("PING")
+        await has_accepted(proxy, opened + 1)  # without another call
+        await wait_available(client)
 
-    async def test_a_call_has_it_replaced_that_no_caller_waits_for(
-        self, proxy: FaultProxy, link: RedisClient, monkeypatch: pytest.MonkeyPatch
+    async def test_a_command_with_an_ignored_reply_replaces_it(
+        self, proxy: FaultProxy, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("libraries.redis_client.client._GREETED_FOR_SECONDS", 0.0)
+        monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
         opened = proxy.accepted
         assert proxy.forget() > 0
-        link.tell("PING")
-        await accepts(proxy, opened + 1)
-        await reached(link)
+        client.send("PING")
+        await has_accepted(proxy, opened + 1)
+        await wait_available(client)
 
-    async def test_the_bell_replaces_it_too(
-        self, server: Server, proxy: FaultProxy, link: RedisClient
+    async def test_the_wakeup_replaces_it_too(
+        self, server: Server, proxy: FaultProxy, client: ServiceClient
     ) -> None:
-        async with listening(link) as relay_wakeup:
+        async with listening(client) as relay_wakeup:
             opened = proxy.accepted
             assert proxy.forget() == 2
-            await accepts(proxy, opened + 1)
-            await hears(relay_wakeup, server)
+            await has_accepted(proxy, opened + 1)
+            await is_notified(relay_wakeup, server)
 
-    async def test_a_connection_at_rest_is_kept(self, proxy: FaultProxy, link: RedisClient) -> None:
-        async with listening(link):
+    async def test_an_idle_connection_is_kept(
+        self, proxy: FaultProxy, client: ServiceClient
+    ) -> None:
+        async with listening(client):
             opened = proxy.accepted
             await asyncio.sleep(3)
             assert proxy.accepted == opened
 
 
 class TestSocket:
-    async def test_the_kernel_looks_after_it_too(self, link: RedisClient) -> None:
-        assert link._wire is not None
-        kernel = link._wire._transport.get_extra_info("socket")
+    async def test_tcp_options_are_set(self, client: ServiceClient) -> None:
+        assert client._connection is not None
+        kernel = client._connection._transport.get_extra_info("socket")
         assert kernel.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        for option, value in connection._keepalive().items():
+        for option, value in connection.keepalive_options().items():
             assert kernel.getsockopt(socket.IPPROTO_TCP, option) == value

@@ -1,4 +1,4 @@
-"""What requeuing costs a real PostgreSQL, in rows and not in seconds."""
+"""The cost of requeuing in rows that a real PostgreSQL visits."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.support.deadlines import LONG
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 ORDERS, DEAD = 20_000, 5_000
-#: Rows that PostgreSQL may visit for each unprocessed order in a whole pass: the order, its fact,
+#: The most rows that a whole pass may visit for each unprocessed order: the order, its event and
 #: its dead letter.
 ROWS_PER_ORDER = 3
 
@@ -50,22 +50,22 @@ FROM orders WHERE processed_at IS NULL LIMIT $1
 async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
     async with fresh_database(postgres_server.url, migrated) as url:
         database = Database(url, pool_size=2)
-        async with database.driver() as driver:
-            await driver.execute(_USER)
-            await driver.execute(_ORDERS, 1, ORDERS, 1)
-            # Past the trigger: so many orders cannot all take their steps.
-            await driver.execute("SET session_replication_role = replica")
-            await driver.execute(_ORDERS, 1, ORDERS, 2)
-            await driver.execute("SET session_replication_role = origin")
-            await driver.execute(_FACTS)
-            await driver.execute(_LETTERS, DEAD)
-            await driver.execute("ANALYZE orders, outbox, dead_letters")
+        async with database.connection() as connection:
+            await connection.execute(_USER)
+            await connection.execute(_ORDERS, 1, ORDERS, 1)
+            # Without the triggers: they would demand each step of every order.
+            await connection.execute("SET session_replication_role = replica")
+            await connection.execute(_ORDERS, 1, ORDERS, 2)
+            await connection.execute("SET session_replication_role = origin")
+            await connection.execute(_FACTS)
+            await connection.execute(_LETTERS, DEAD)
+            await connection.execute("ANALYZE orders, outbox, dead_letters")
         yield database
         await database.close()
 
 
 def visited(plan: dict[str, Any]) -> int:
-    """The rows that the scans of a plan have read, wanted or not."""
+    """Return the number of rows that the scans of a plan have read."""
     rows = sum(visited(child) for child in plan.get("Plans", ()))
     if "Relation Name" in plan:
         removed = plan.get("Rows Removed by Filter", 0)
@@ -74,15 +74,15 @@ def visited(plan: dict[str, Any]) -> int:
 
 
 async def a_pass(database: Database, *, requeues: bool) -> tuple[int, int]:
-    """Visit every page; the numbers of stalled orders and of visited rows."""
+    """Visit every page. Return the numbers of stalled orders and of visited rows."""
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     after = OrderId(UUID(int=0))
     found = rows = 0
     while True:
-        async with database.driver() as driver:
+        async with database.connection() as connection:
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {STALLED}"
-            plan = json.loads(await driver.fetchval(explain, cut_off, after, PAGE_SIZE))
+            plan = json.loads(await connection.fetchval(explain, cut_off, after, PAGE_SIZE))
         rows += visited(plan[0]["Plan"])
         page = await orders.stalled(cut_off, after, PAGE_SIZE)
         found += len(page.orders)
@@ -106,8 +106,8 @@ async def test_record_of_a_hand_over_waits_for_no_other_transaction(database: Da
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     page = await orders.stalled(cut_off, None, PAGE_SIZE)
-    async with database.driver() as driver, driver.transaction():
-        await driver.execute("SELECT FROM outbox WHERE subject = $1 FOR UPDATE", page.orders[0])
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM outbox WHERE subject = $1 FOR UPDATE", page.orders[0])
         async with asyncio.timeout(LONG):
             await orders.record_hand_over(page.orders)
     rest = await orders.stalled(cut_off, None, PAGE_SIZE)

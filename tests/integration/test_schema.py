@@ -1,4 +1,4 @@
-"""The schema against its migrations, the domain's rules and the queries that it is made for."""
+"""The schema compared with its migrations, the domain's rules and the queries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +22,7 @@ from adapters.postgres.order_queries import PAGES, Page, page_parameters, page_q
 from adapters.postgres.schema_state import State, head
 from adapters.postgres.tables import metadata
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
+from application.delivery.topics import PROCESSING
 from application.ports.events import Delivery
 from application.ports.orders import OrderFilter
 from domain.ids import EventId, OrderId, UserId
@@ -29,16 +30,21 @@ from domain.order.status import TRANSITIONS, OrderStatus
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import an_owner, place
-from tests.support.orders import IDS
+from tests.support.orders import IDS, way_to
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
+
+_ADMIT_IN_0004 = """
+INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
+"""
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 @pytest.fixture
 async def empty(postgres_server: Shared) -> AsyncIterator[Database]:
-    """A database without a table."""
+    """A database without tables."""
     async with fresh_database(postgres_server.url) as url:
         database = Database(url, pool_size=10)
         yield database
@@ -47,20 +53,20 @@ async def empty(postgres_server: Shared) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
-    """A database with today's schema."""
+    """A database at the newest revision."""
     async with fresh_database(postgres_server.url, migrated) as url:
         database = Database(url, pool_size=10)
         yield database
         await database.close()
 
 
-async def test_every_migration_goes_up_down_and_up_again(empty: Database) -> None:
+async def test_each_migration_runs_up_down_and_up_again(empty: Database) -> None:
     for revision in ("head", "base", "head"):
         await _run(empty, revision)
     assert (await schema_of(empty.url)).state is State.CURRENT
 
 
-async def test_dead_letters_go_down_to_strings_and_up_again(empty: Database) -> None:
+async def test_dead_letters_survive_a_downgrade_and_an_upgrade(empty: Database) -> None:
     await _run(empty, "head")
     dead_letters = PostgresDeadLetters(empty)
     odd = (("odd\0", b"\xff"), ("null", None), ("odd\0", "\u2603".encode()))
@@ -72,9 +78,10 @@ async def test_dead_letters_go_down_to_strings_and_up_again(empty: Database) -> 
     assert (kept.value, kept.headers) == (b"", (("odd\0", "\u2603".encode()), ("null", b"")))
 
 
-async def _run(database: Database, revision: str) -> None:
+async def _run(database: Database, revision: str, *, down: bool = False) -> None:
     def step(connection: Connection) -> None:
-        move = command.downgrade if revision in {"base", "0002"} else command.upgrade
+        is_down = down or revision in {"base", "0002"}
+        move = command.downgrade if is_down else command.upgrade
         move(alembic_config(connection), revision)
 
     engine = engine_of(database)
@@ -87,23 +94,43 @@ def engine_of(database: Database) -> AsyncEngine:
     return create_async_engine(database.url.replace("postgresql://", "postgresql+asyncpg://"))
 
 
-def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
+async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: Database) -> None:
+    old, new = IDS.new(NOW), IDS.new(NOW)
+    await _run(empty, "0004")
+    async with empty.connection() as connection:
+        await connection.execute(_ADMIT_IN_0004, old, NOW)
+    await _run(empty, "0005")
+    async with empty.connection() as connection:
+        for message_id in (old, new):
+            await connection.execute(_ADMIT_IN_0004, message_id, NOW)
+    unit_of_work = adapters_over(empty).begin
+    for consumer, is_new in ((PROCESSING, False), ("shipping-mail", True)):
+        for message_id in (old, new):
+            async with unit_of_work() as tx:
+                assert await tx.inbox.add(consumer, message_id, NOW) is is_new
+                await tx.commit()
+    await _run(empty, "0004", down=True)
+    async with empty.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
+
+
+def test_newest_revision_is_alembics_head() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [head()]
 
 
-async def test_a_schema_of_a_later_release_is_good_enough(at_head: Database) -> None:
-    async with at_head.driver() as driver:
-        await driver.execute("UPDATE alembic_version SET version_num = '9999'")
+async def test_schema_of_a_later_release_is_accepted(at_head: Database) -> None:
+    async with at_head.connection() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert (await schema_of(at_head.url)).state is State.CURRENT
     assert not await migrate(at_head.url)
 
 
-async def test_many_processes_may_migrate_at_once(empty: Database) -> None:
+async def test_several_processes_migrate_at_once(empty: Database) -> None:
     changed = await asyncio.gather(*(migrate(empty.url) for _ in range(6)))
     assert sorted(changed) == [False] * 5 + [True]
 
 
-async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(at_head: Database) -> None:
+async def test_tables_of_the_code_equal_tables_of_the_migrations(at_head: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -114,14 +141,14 @@ async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(at_head: 
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(OrderStatus, OrderStatus)))
-async def test_the_databases_lifecycle_is_the_domains(
+async def test_lifecycle_of_the_database_equals_the_domains(
     at_head: Database, before: OrderStatus, after: OrderStatus
 ) -> None:
     order_id = await _order_at(at_head, before)
     legal = after is before or after in TRANSITIONS[before]
     step = 0 if after is before else 1
-    async with at_head.driver() as driver:
-        change = driver.execute(
+    async with at_head.connection() as connection:
+        change = connection.execute(
             "UPDATE orders SET status = $2, version = version + $3, revision = revision + $3"
             " WHERE id = $1",
             order_id,
@@ -136,20 +163,11 @@ async def test_the_databases_lifecycle_is_the_domains(
             assert refusal.value.constraint_name == "orders_lifecycle"
 
 
-#: A shortest way to each status.
-_WAYS = {
-    OrderStatus.PENDING: [],
-    OrderStatus.PAID: [OrderStatus.PAID],
-    OrderStatus.SHIPPED: [OrderStatus.PAID, OrderStatus.SHIPPED],
-    OrderStatus.CANCELED: [OrderStatus.CANCELED],
-}
-
-
 async def _order_at(database: Database, status: OrderStatus) -> OrderId:
     order_id = await _placed(database)
-    async with database.driver() as driver:
-        for step in _WAYS[status]:
-            await driver.execute(
+    async with database.connection() as connection:
+        for step in way_to(status):
+            await connection.execute(
                 "UPDATE orders SET status = $2, version = version + 1, revision = revision + 1"
                 " WHERE id = $1",
                 order_id,
@@ -177,31 +195,33 @@ async def _placed(database: Database) -> OrderId:
         ("status = 'LOST'", "orders_lifecycle"),
     ],
 )
-async def test_nobody_can_write_past_the_rules(
+async def test_database_refuses_writes_against_the_rules(
     at_head: Database, change: str, constraint: str
 ) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
+    async with at_head.connection() as connection:
         with pytest.raises(asyncpg.CheckViolationError) as refusal:
-            await driver.execute(f"UPDATE orders SET {change} WHERE id = $1", order_id)  # noqa: S608 - the table's own rows above
+            await connection.execute(f"UPDATE orders SET {change} WHERE id = $1", order_id)  # noqa: S608 - the table's own rows above
     assert refusal.value.constraint_name == constraint
 
 
-async def test_an_order_that_was_processed_is_never_unprocessed_again(at_head: Database) -> None:
+async def test_processed_order_stays_processed(at_head: Database) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
-        await driver.execute(
+    async with at_head.connection() as connection:
+        await connection.execute(
             "UPDATE orders SET processed_at = now(), revision = 2 WHERE id = $1", order_id
         )
         with pytest.raises(asyncpg.CheckViolationError):
-            await driver.execute("UPDATE orders SET processed_at = NULL WHERE id = $1", order_id)
+            await connection.execute(
+                "UPDATE orders SET processed_at = NULL WHERE id = $1", order_id
+            )
 
 
-async def test_an_order_begins_at_the_beginning(at_head: Database) -> None:
+async def test_new_order_is_pending_at_version_1(at_head: Database) -> None:
     order_id = await _placed(at_head)
-    async with at_head.driver() as driver:
+    async with at_head.connection() as connection:
         with pytest.raises(asyncpg.CheckViolationError) as refusal:
-            await driver.execute(
+            await connection.execute(
                 "INSERT INTO orders SELECT gen_random_uuid(), user_id, NULL, items, total_price,"
                 " currency, 'PAID', 2, 2, created_at, updated_at, NULL FROM orders WHERE id = $1",
                 order_id,
@@ -224,15 +244,15 @@ _FILTERS = [
 
 @pytest.mark.parametrize("after", [None, OrderId(UUID(int=2**127))])
 @pytest.mark.parametrize("wanted", _FILTERS)
-async def test_no_page_is_scanned_for_or_sorted(
+async def test_no_page_needs_a_scan_or_a_sort(
     at_head: Database, wanted: OrderFilter, after: OrderId | None
 ) -> None:
     plan = await _plan(at_head, *page_query(wanted, after, 21))
-    if wanted.reference is None:  # an index leads to at most one order of each user: few to sort
+    if wanted.reference is None:  # the index has at most one order per user: few rows to sort
         assert "Sort" not in plan.replace("Sort Key", ""), plan
 
 
-async def test_pages_that_share_a_statement_are_walks_along_the_index_too(
+async def test_batched_pages_are_index_scans_too(
     at_head: Database,
 ) -> None:
     asked = [Page(_OWNER, OrderId(UUID(int=2**127)), 21)] * 3
@@ -241,32 +261,32 @@ async def test_pages_that_share_a_statement_are_walks_along_the_index_too(
 
 
 async def _plan(database: Database, sql: str, parameters: Sequence[Any]) -> str:
-    """How PostgreSQL goes about it; never by looking at every order."""
+    """Return the plan; it may not read all orders."""
     await _many_orders(database)
-    async with database.driver() as driver:
-        # Tables this small would not be worth an index; tables that are large are what is meant.
-        await driver.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
-        rows = await driver.fetch(f"EXPLAIN {sql}", *parameters)
-        await driver.execute("RESET ALL")
+    async with database.connection() as connection:
+        # PostgreSQL would read such small tables without an index; the rule is about large tables.
+        await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        rows = await connection.fetch(f"EXPLAIN {sql}", *parameters)
+        await connection.execute("RESET ALL")
     plan = "\n".join(row[0] for row in rows)
     assert "Seq Scan" not in plan, plan
     return plan
 
 
 async def _many_orders(database: Database) -> None:
-    async with database.driver() as driver:
-        await driver.execute(
+    async with database.connection() as connection:
+        await connection.execute(
             "INSERT INTO users SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid,"
             " n || '@example.com', 'hash', 'user', false, now() FROM generate_series(1, 20) AS n"
         )
-        await driver.execute(
-            # As the service makes them, the newest orders lie together.
+        await connection.execute(
+            # As in the service, the newest orders are stored together.
             "INSERT INTO orders SELECT"
             " ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,"
             " ('00000000-0000-0000-0000-'"
-            # Most orders are one owner's: whose are few must not be looked for among them.
+            # One owner has most of the orders. A page of another owner must not read them.
             " || lpad((CASE WHEN n % 10 = 0 THEN 1 + n % 20 ELSE 20 END)::text, 12, '0'))::uuid,"
             " NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, now(), now(), NULL"
             " FROM generate_series(1, 2000) AS n"
         )
-        await driver.execute("ANALYZE orders")
+        await connection.execute("ANALYZE orders")

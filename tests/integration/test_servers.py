@@ -1,4 +1,4 @@
-"""The ground itself: the servers are real, and what a test does to them is real."""
+"""The tests' servers are real, and so are their stops, kills and freezes."""
 
 import asyncio
 import subprocess
@@ -19,12 +19,12 @@ from redis.exceptions import RedisError
 from tests.servers.databases import create_database, drop_database, fresh_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Kind, Server
-from tests.servers.watchdog import family, lives
+from tests.servers.watchdog import is_alive, process_tree
 from tests.support.deadlines import LONG
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-_ROOM = "SELECT current_setting('max_connections')::int >= 100"
+_HAS_ENOUGH_CONNECTIONS = "SELECT current_setting('max_connections')::int >= 100"
 
 
 async def _sql(url: str, statement: str) -> object:
@@ -35,8 +35,8 @@ async def _sql(url: str, statement: str) -> object:
         await connection.close()
 
 
-def _redis(url: str, work: Callable[[Redis], Found], within: float = LONG) -> Found:
-    with Redis.from_url(url, socket_timeout=within) as client:
+def _redis(url: str, work: Callable[[Redis], Result], timeout: float = LONG) -> Result:
+    with Redis.from_url(url, socket_timeout=timeout) as client:
         return work(client)
 
 
@@ -82,7 +82,7 @@ async def _read(bootstrap: str, topic: str, group: str, count: int) -> list[Any]
     return records
 
 
-async def _takes_over(seconds: float, work: Awaitable[Any]) -> bool:
+async def _exceeds(seconds: float, work: Awaitable[Any]) -> bool:
     try:
         await asyncio.wait_for(work, seconds)
     except TimeoutError:
@@ -106,7 +106,7 @@ def test_a_fresh_database_is_like_its_template_and_is_gone_afterwards(
     asyncio.run(scenario())
 
 
-def test_fresh_databases_are_made_from_one_template_at_once(postgres_server: Shared) -> None:
+def test_fresh_databases_are_created_concurrently_from_a_template(postgres_server: Shared) -> None:
     async def scenario() -> None:
         template = await create_database(postgres_server.url)
         name = template.rpartition("/")[2]
@@ -120,27 +120,27 @@ def test_fresh_databases_are_made_from_one_template_at_once(postgres_server: Sha
     asyncio.run(scenario())
 
 
-def test_postgres_knows_unicode_and_keeps_enough_connections(postgres_server: Shared) -> None:
+def test_postgres_uses_unicode_and_has_enough_connections(postgres_server: Shared) -> None:
     assert asyncio.run(_sql(postgres_server.url, "SELECT upper('é')")) == "É"
-    assert asyncio.run(_sql(postgres_server.url, _ROOM)) is True
+    assert asyncio.run(_sql(postgres_server.url, _HAS_ENOUGH_CONNECTIONS)) is True
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_postgres_comes_back_at_the_same_address_with_its_data(
+def test_postgres_restarts_at_the_same_address_with_its_data(
     new_postgres: NewServer, end: str
 ) -> None:
     with new_postgres() as server:
         url = server.url
         asyncio.run(_sql(url, "CREATE TABLE t AS SELECT 7 AS n"))
         getattr(server, end)()
-        with pytest.raises(OSError):  # noqa: PT011 - refused or reset, by who listens
+        with pytest.raises(OSError):  # noqa: PT011 - refused or reset, depending on the listener
             asyncio.run(_sql(url, "SELECT 1"))
         server.start()
         assert server.url == url
         assert asyncio.run(_sql(url, "SELECT n FROM t")) == 7
 
 
-def test_postgres_killed_while_it_works_comes_back(new_postgres: NewServer) -> None:
+def test_postgres_killed_under_load_restarts(new_postgres: NewServer) -> None:
     async def scenario(server: Server) -> None:
         sessions = [await asyncpg.connect(server.url) for _ in range(3)]
         await sessions[0].execute("CREATE TABLE t AS SELECT 7 AS n")
@@ -156,12 +156,12 @@ def test_postgres_killed_while_it_works_comes_back(new_postgres: NewServer) -> N
         asyncio.run(scenario(server))
 
 
-def test_postgres_hangs_and_goes_on(new_postgres: NewServer) -> None:
+def test_a_frozen_postgres_resumes(new_postgres: NewServer) -> None:
     async def scenario(server: Server) -> None:
         session = await asyncpg.connect(server.url)
         server.pause()
         answer = asyncio.ensure_future(session.fetchval("SELECT 7"))
-        assert await _takes_over(0.5, asyncio.shield(answer))
+        assert await _exceeds(0.5, asyncio.shield(answer))
         server.resume()
         assert await asyncio.wait_for(answer, LONG) == 7
         await session.close()
@@ -179,13 +179,13 @@ def test_postgres_can_start_empty(new_postgres: NewServer) -> None:
             asyncio.run(_sql(server.url, "SELECT n FROM t"))
 
 
-def test_redis_speaks_of_version_seven_at_least(redis_server: Shared) -> None:
+def test_redis_has_version_seven_or_newer(redis_server: Shared) -> None:
     version = _redis(redis_server.url, lambda client: client.info("server")["redis_version"])
     assert int(version.partition(".")[0]) >= 7
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_redis_comes_back_with_its_data_or_empty(new_redis: NewServer, end: str) -> None:
+def test_redis_restarts_with_its_data_or_empty(new_redis: NewServer, end: str) -> None:
     with new_redis() as server:
         url = server.url
         _redis(url, lambda client: client.set("key", "value"))
@@ -200,16 +200,16 @@ def test_redis_comes_back_with_its_data_or_empty(new_redis: NewServer, end: str)
         assert _redis(url, lambda client: client.get("key")) is None
 
 
-def test_redis_hangs_and_goes_on(new_redis: NewServer) -> None:
+def test_a_frozen_redis_resumes(new_redis: NewServer) -> None:
     with new_redis() as server:
         server.pause()
         with pytest.raises(RedisError):
-            _redis(server.url, lambda client: client.ping(), within=0.5)
+            _redis(server.url, lambda client: client.ping(), timeout=0.5)
         server.resume()
         assert _redis(server.url, lambda client: client.ping())
 
 
-def test_kafka_carries_keys_and_headers_to_a_group_once(kafka_server: Shared) -> None:
+def test_kafka_delivers_keys_and_headers_once_to_a_group(kafka_server: Shared) -> None:
     async def scenario(bootstrap: str) -> None:
         topic = f"topic-{time.time_ns()}"
         await _make_topic(bootstrap, topic)
@@ -226,7 +226,7 @@ def test_kafka_carries_keys_and_headers_to_a_group_once(kafka_server: Shared) ->
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_kafka_comes_back_with_its_data_and_its_groups(new_kafka: NewServer, end: str) -> None:
+def test_kafka_restarts_with_its_data_and_groups(new_kafka: NewServer, end: str) -> None:
     with new_kafka() as server:
         bootstrap = server.url
         asyncio.run(_make_topic(bootstrap, "topic"))
@@ -240,14 +240,14 @@ def test_kafka_comes_back_with_its_data_and_its_groups(new_kafka: NewServer, end
         assert [(r.value, r.offset) for r in records] == [(b"three", 2)]
 
 
-def test_kafka_hangs_and_goes_on(new_kafka: NewServer) -> None:
+def test_a_frozen_kafka_resumes(new_kafka: NewServer) -> None:
     async def scenario(server: Server) -> None:
         await _make_topic(server.url, "topic")
         async with _producer(server.url) as producer:
             await producer.send_and_wait("topic", b"before")
             server.pause()
             sent = asyncio.ensure_future(producer.send_and_wait("topic", b"meanwhile"))
-            assert await _takes_over(1, asyncio.shield(sent))
+            assert await _exceeds(1, asyncio.shield(sent))
             server.resume()
             await asyncio.wait_for(sent, LONG)
 
@@ -279,17 +279,17 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("kind", [Kind.POSTGRES, Kind.REDIS])
-def test_who_is_killed_leaves_no_server_behind(kind: Kind) -> None:
+def test_a_killed_owner_leaves_no_server_behind(kind: Kind) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", _OWNER, kind], stdout=subprocess.PIPE, text=True
     )
     with owner:
         assert owner.stdout
         pid, folder = owner.stdout.readline().split()
-        members = family(int(pid))
+        members = process_tree(int(pid))
         assert Path(folder).exists()
         owner.kill()
     deadline = time.monotonic() + LONG
-    while any(map(lives, members)) or Path(folder).exists():
-        assert time.monotonic() < deadline, "it is still there"
+    while any(map(is_alive, members)) or Path(folder).exists():
+        assert time.monotonic() < deadline, "the server or its folder still exists"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Databases that cannot hold the schema: one sentence with the remedy, and nothing is changed."""
+"""Databases that cannot hold the schema are refused with the remedy, and are not changed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
@@ -11,7 +11,7 @@ import pytest
 from adapters.postgres.connection import Connection
 from adapters.postgres.suitability import UnsuitableDatabase, require_suitable_at
 from entrypoints.composition.errors import Misconfigured
-from entrypoints.composition.schema import migrate_schema
+from entrypoints.composition.providers.postgres.lifecycle import ExternalPostgres
 from tests.servers.databases import drop_database
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
@@ -23,7 +23,7 @@ Make = Callable[[str], Awaitable[str]]
 
 @pytest.fixture
 async def make(postgres_server: Shared) -> AsyncIterator[Make]:
-    """Makes a database of the administrator's with these options."""
+    """A function that creates a database of the administrator with these options."""
     made: list[str] = []
     administrator = await asyncpg.connect(postgres_server.url, timeout=LONG)
 
@@ -41,7 +41,7 @@ async def make(postgres_server: Shared) -> AsyncIterator[Make]:
 
 @pytest.fixture
 async def role(postgres_server: Shared) -> AsyncIterator[str]:
-    """A role without rights of its own, whose password is its name."""
+    """A role without privileges; its password is its name."""
     name = f"role_{uuid4().hex}"
     administrator = await asyncpg.connect(postgres_server.url, timeout=LONG)
     await administrator.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
@@ -51,8 +51,10 @@ async def role(postgres_server: Shared) -> AsyncIterator[str]:
 
 
 async def refusal_of(url: str) -> str:
+    storage = ExternalPostgres(url, 2)
     with pytest.raises(Misconfigured) as refusal:
-        await migrate_schema(url)
+        await storage.migrate()
+    await storage.close()
     connection = await asyncpg.connect(url.partition("?")[0], timeout=LONG)
     try:
         assert await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None
@@ -62,7 +64,7 @@ async def refusal_of(url: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-async def test_a_database_that_is_not_utf8_is_refused(encoding: str, make: Make) -> None:
+async def test_database_that_is_not_utf8_is_refused(encoding: str, make: Make) -> None:
     url = await make(f"ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C'")
     said = await refusal_of(url)
     assert encoding in said
@@ -70,13 +72,13 @@ async def test_a_database_that_is_not_utf8_is_refused(encoding: str, make: Make)
 
 
 @pytest.mark.parametrize("path", ["shop", "shop,public", '"$user",shop'])
-async def test_a_missing_schema_in_the_search_path_is_refused(path: str, make: Make) -> None:
+async def test_missing_schema_in_the_search_path_is_refused(path: str, make: Make) -> None:
     said = await refusal_of(f"{await make('')}?options=-csearch_path%3D{path}")
     assert "search_path" in said
     assert "CREATE SCHEMA shop" in said
 
 
-async def test_a_role_without_rights_is_told_which(make: Make, role: str) -> None:
+async def test_refusal_of_a_role_names_the_missing_privileges(make: Make, role: str) -> None:
     url = urlsplit(await make(""))
     said = await refusal_of(
         url._replace(netloc=f"{role}:{role}@{url.netloc.rpartition('@')[2]}").geturl()
@@ -86,13 +88,13 @@ async def test_a_role_without_rights_is_told_which(make: Make, role: str) -> Non
 
 
 class PooledSession:
-    """A session behind a pooler, which gives it one of these backends at each statement."""
+    """A session behind a pooler that gives it one of these backends for each statement."""
 
     def __init__(self, *backends: int) -> None:
         self._backends = list(backends)
 
     def get_server_pid(self) -> int:
-        return 4_000_000  # the pooler's own number
+        return 4_000_000  # the pooler's own id
 
     async def fetchrow(self, _: str) -> dict[str, Any]:
         facts = {"role": "ada", "encoding": "UTF8", "path": "public", "schemas": ["public"]}
@@ -102,7 +104,7 @@ class PooledSession:
         return self._backends.pop(0)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing."""
 
 
 async def check(*sessions: PooledSession) -> None:
@@ -114,10 +116,10 @@ async def check(*sessions: PooledSession) -> None:
     await require_suitable_at(connect)
 
 
-async def test_a_pooler_of_transactions_is_refused() -> None:
+async def test_pooler_in_transaction_mode_is_refused() -> None:
     with pytest.raises(UnsuitableDatabase, match="pool_mode = session"):
         await check(PooledSession(1, 2, 1, 1), PooledSession(3, 1, 1))
 
 
-async def test_a_pooler_of_sessions_is_not() -> None:
+async def test_pooler_in_session_mode_is_accepted() -> None:
     await check(PooledSession(1, 1, 1, 1), PooledSession(2, 2, 2))

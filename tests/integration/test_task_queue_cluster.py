@@ -8,21 +8,21 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.taskiq.failures import TaskFailures
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
-from adapters.taskiq.worker import work
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.errors import ProcessingFailed, QueueUnavailable
 from domain.ids import OrderId
 from libraries.task_stream.broker import RedisStreamBroker
 from tests.support.deadlines import LONG
 from tests.support.orders import an_order_id
 from tests.support.redis_cluster import RedisCluster, redis_cluster  # noqa: F401 - a fixture
+from tests.support.worker import work
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class Shop:
-    """What ran, and how often; every order fails once."""
+    """Counts runs; every order fails once."""
 
     def __init__(self) -> None:
         self.runs: Counter[str] = Counter()
@@ -41,8 +41,8 @@ class Shop:
 
 
 def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
-    failures = TaskFailures(delay=lambda _: 0.01, out_of_reach=0.01)
-    broker = RedisStreamBroker(url, prefix, failures=failures, dead_after=10 * LONG)
+    policy = ProcessingRetryPolicy(backoff=lambda _: 0.01, outage_delay_seconds=0.01)
+    broker = RedisStreamBroker(url, prefix, policy, dead_after_seconds=10 * LONG)
 
     async def process_order_task(order_id: str) -> None:
         await shop.process(order_id)
@@ -54,7 +54,7 @@ def a_broker(url: str, prefix: str, shop: Shop) -> RedisStreamBroker:
 @asynccontextmanager
 async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(broker, stop, at_once=10, time_budget=LONG))
+    worker = asyncio.create_task(work(broker, stop, max_running=10, drain_seconds=LONG))
     try:
         yield TaskiqQueue(broker)
     finally:
@@ -62,7 +62,7 @@ async def running(broker: RedisStreamBroker) -> AsyncIterator[TaskiqQueue]:
         await worker
 
 
-async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
+async def enqueue(queue: TaskiqQueue, order_id: OrderId) -> None:
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -74,7 +74,7 @@ async def handed_over(queue: TaskiqQueue, order_id: OrderId) -> None:
 
 
 @pytest.mark.parametrize("node", [0, 1, 2])
-async def test_whichever_node_is_named_every_task_runs(
+async def test_every_task_runs_with_the_url_of_any_node(
     redis_cluster: RedisCluster,  # noqa: F811 - a fixture
     node: int,
 ) -> None:
@@ -86,7 +86,7 @@ async def test_whichever_node_is_named_every_task_runs(
     assert set(shop.runs.values()) == {2}
 
 
-async def test_the_nodes_of_the_queue_may_be_restarted(
+async def test_tasks_run_again_after_a_restart_of_the_node(
     redis_cluster: RedisCluster,  # noqa: F811 - a fixture
 ) -> None:
     shop, prefix = Shop(), f"{uuid4().hex}:"
@@ -100,5 +100,5 @@ async def test_the_nodes_of_the_queue_may_be_restarted(
         await asyncio.sleep(0.5)
         await asyncio.to_thread(node.start)
         for order_id in after:
-            await handed_over(queue, order_id)
+            await enqueue(queue, order_id)
         await shop.has_done(after)

@@ -1,7 +1,7 @@
-"""Servers in containers, where a Docker engine of this machine has their images or can have them.
+"""Servers in containers, if a Docker engine on this machine has their images or can pull them.
 
-The port is the same inside and outside, on this machine's loopback alone, so that a container is
-started again where it was, and Kafka may advertise one address to itself and to the tests.
+The port is the same inside and outside, on the loopback address. A container therefore restarts on
+the same address, and Kafka advertises one address to itself and to the tests.
 """
 
 import os
@@ -24,7 +24,7 @@ from testcontainers.core.docker_client import DockerClient, get_docker_host
 from urllib3.exceptions import HTTPError
 
 from tests.servers import kafka, postgres
-from tests.servers.ports import HOST, Ports, kafka_answers, postgres_answers, redis_answers
+from tests.servers.ports import HOST, Ports, kafka_is_ready, postgres_is_ready, redis_is_ready
 from tests.servers.server import Kind, Unavailable
 from tests.servers.watchdog import Watchdog
 
@@ -33,18 +33,18 @@ IMAGES: Final[Mapping[Kind, str]] = {
     Kind.REDIS: "redis:8",
     Kind.KAFKA: "apache/kafka:4.1.1",
 }
-ENGINE_ANSWERS_WITHIN = 30
-SILENCE_OF_A_REGISTRY = 30  # it says something as soon as it has been reached
-PULLED_WITHIN = 900.0
-START_WITHIN = 300.0
-STOP_WITHIN = 120
+ENGINE_TIMEOUT_SECONDS = 30
+REGISTRY_TIMEOUT_SECONDS = 30  # it sends progress as soon as it is reached
+PULL_TIMEOUT_SECONDS = 900.0
+START_TIMEOUT_SECONDS = 300.0
+STOP_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one kind's container is run on a port, and what its clients are told."""
+    """The command, environment, readiness check and client URL of one kind of container."""
 
-    answers: Callable[[int], bool]
+    is_ready: Callable[[int], bool]
     url: Callable[[int], str]
     command: Callable[[int], list[str] | None]
     environment: Callable[[int], dict[str, str]] = field(default=lambda _: {})
@@ -53,7 +53,7 @@ class Recipe:
 def _postgres_command(port: int) -> list[str]:
     inside = postgres.SETTINGS | {"listen_addresses": "*", "port": str(port)}
     inside["unix_socket_directories"] = (
-        "/var/run/postgresql"  # the image's set-up speaks through it
+        "/var/run/postgresql"  # the image's set-up connects through it
     )
     return ["postgres", *(word for k, v in inside.items() for word in ("-c", f"{k}={v}"))]
 
@@ -69,11 +69,11 @@ def _kafka_environment(port: int) -> dict[str, str]:
     return named | {"KAFKA_HEAP_OPTS": "-Xms64m -Xmx384m", "CLUSTER_ID": kafka.CLUSTER}
 
 
-_KEEPING = ["--appendonly", "yes", "--save", "", "--protected-mode", "no"]
+_DURABLE = ["--appendonly", "yes", "--save", "", "--protected-mode", "no"]
 
 RECIPES: Final[Mapping[Kind, Recipe]] = {
     Kind.POSTGRES: Recipe(
-        answers=postgres_answers,
+        is_ready=postgres_is_ready,
         url=lambda port: f"postgresql://postgres:{postgres.PASSWORD}@{HOST}:{port}/postgres",
         command=_postgres_command,
         environment=lambda _: {
@@ -82,12 +82,12 @@ RECIPES: Final[Mapping[Kind, Recipe]] = {
         },
     ),
     Kind.REDIS: Recipe(
-        answers=redis_answers,
+        is_ready=redis_is_ready,
         url=lambda port: f"redis://{HOST}:{port}/0",
-        command=lambda port: ["redis-server", "--port", str(port), *_KEEPING],
+        command=lambda port: ["redis-server", "--port", str(port), *_DURABLE],
     ),
     Kind.KAFKA: Recipe(
-        answers=kafka_answers,
+        is_ready=kafka_is_ready,
         url=lambda port: f"{HOST}:{port}",
         command=lambda _: None,
         environment=_kafka_environment,
@@ -96,10 +96,10 @@ RECIPES: Final[Mapping[Kind, Recipe]] = {
 
 
 def check(kind: Kind) -> None:
-    """See, in bounded time, that there is an engine, and that it has the image.
+    """Check, in bounded time, that the engine responds and has the image.
 
     Raises:
-        Unavailable: there is none, or it has not and cannot get it.
+        Unavailable: no engine responds, or it has no image and cannot pull it.
     """
     with _engine() as engine:
         if not engine.images.list(name=_image(kind)):
@@ -107,7 +107,7 @@ def check(kind: Kind) -> None:
 
 
 def launch(kind: Kind) -> "ContainerServer":
-    """Make a server in a container; it is not started yet."""
+    """Return a server in a container that is not started yet."""
     return ContainerServer(kind)
 
 
@@ -116,15 +116,15 @@ def _image(kind: Kind) -> str:
 
 
 @contextmanager
-def _engine(timeout: int = ENGINE_ANSWERS_WITHIN) -> Iterator[Engine]:
-    """The engine, once it has answered."""
-    _ensure_somebody_listens()
+def _engine(timeout: int = ENGINE_TIMEOUT_SECONDS) -> Iterator[Engine]:
+    """Yield a client of the engine, once the engine has responded."""
+    _ensure_engine_listens()
     try:
         engine = DockerClient(timeout=timeout).client
     except DockerException as error:
-        raise Unavailable("no Docker engine answers") from error
+        raise Unavailable("no Docker engine is_ready") from error
     try:
-        _ensure_it_is_not_around_us(engine)
+        _ensure_engine_is_not_outside(engine)
         yield engine
     except (DockerException, HTTPError, OSError) as error:
         raise Unavailable(f"the Docker engine failed: {error}") from error
@@ -132,10 +132,11 @@ def _engine(timeout: int = ENGINE_ANSWERS_WITHIN) -> Iterator[Engine]:
         engine.close()
 
 
-def _ensure_somebody_listens() -> None:
-    """See it without Docker's client, which forgets to close the socket that it fails to connect.
+def _ensure_engine_listens() -> None:
+    """Check the socket first: Docker's client leaks the socket on which it fails to connect.
 
-    An engine elsewhere would open the port on its own loopback, where no test can reach it.
+    An engine on another machine would open ports on its own loopback address, out of the tests'
+    reach.
     """
     scheme, _, path = (get_docker_host() or "unix:///var/run/docker.sock").partition("://")
     if scheme != "unix":
@@ -144,18 +145,18 @@ def _ensure_somebody_listens() -> None:
         try:
             probe.connect(path)
         except OSError as error:
-            raise Unavailable("no Docker engine answers") from error
+            raise Unavailable("no Docker engine is_ready") from error
 
 
-def _ensure_it_is_not_around_us(engine: Engine) -> None:
-    """An engine whose socket was lent to the container that we run in is elsewhere, too."""
+def _ensure_engine_is_not_outside(engine: Engine) -> None:
+    """Refuse an engine that runs this container: its loopback address is another one."""
     if Path("/.dockerenv").exists() and engine.info()["Name"] != socket.gethostname():
         raise Unavailable("the Docker engine is another machine's")
 
 
 @cache
 def _unreachable() -> list[str]:
-    """Why no image can be pulled in this run: said once, not waited for again."""
+    """The reason why no image can be pulled in this run, found once."""
     return []
 
 
@@ -166,18 +167,18 @@ def _pull_once(image: str) -> None:
         except Unavailable as error:
             _unreachable().append(str(error))
     if _unreachable():
-        raise Unavailable(f"{image} is not here and cannot be pulled: {_unreachable()[0]}")
+        raise Unavailable(f"{image} is missing and cannot be pulled: {_unreachable()[0]}")
 
 
 def _pull(image: str) -> None:
-    deadline = time.monotonic() + PULLED_WITHIN
+    deadline = time.monotonic() + PULL_TIMEOUT_SECONDS
     repository, _, tag = image.rpartition(":")
-    with _engine(timeout=SILENCE_OF_A_REGISTRY) as engine:
+    with _engine(timeout=REGISTRY_TIMEOUT_SECONDS) as engine:
         for progress in engine.api.pull(repository, tag=tag, stream=True, decode=True):
             if "error" in progress:
                 raise Unavailable(progress["error"])
             if time.monotonic() > deadline:
-                raise Unavailable(f"it takes over {PULLED_WITHIN:.0f} s")
+                raise Unavailable(f"the pull takes over {PULL_TIMEOUT_SECONDS:.0f} s")
 
 
 class ContainerServer:
@@ -202,41 +203,41 @@ class ContainerServer:
             self._run()
         except DockerException as error:
             raise Unavailable(f"its container did not start: {error}") from error
-        self._wait_until_it_serves()
+        self._wait_until_ready()
 
     def _run(self) -> None:
         if self._container:
             self._running().start()
         else:
-            self._container = self._described()
+            self._container = self._build_container()
             self._container.start()
 
-    def _described(self) -> DockerContainer:
-        # Our watchdog clears away as surely, and needs no image of its own. Whoever wants Ryuk
-        # as well says so by its own variable.
+    def _build_container(self) -> DockerContainer:
+        # Our watchdog removes containers as reliably, without an image of its own. The variable
+        # TESTCONTAINERS_RYUK_DISABLED still enables Ryuk.
         if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
             testcontainers_config.ryuk_disabled = True
         name = f"orders-{self._kind.lower()}-{uuid4().hex}"
         self._watchdog.guard(container=name)
         container = DockerContainer(IMAGES[self._kind]).with_name(name)
         container.with_envs(**self._recipe.environment(self._port))
-        # Docker takes an address with the port; testcontainers hands on what its types rule out.
+        # Docker accepts an address with the port; the types of testcontainers do not.
         container.ports[f"{self._port}/tcp"] = (HOST, self._port)  # type: ignore[assignment]
         if command := self._recipe.command(self._port):
             container.with_command(command)
         return container
 
-    def _wait_until_it_serves(self) -> None:
-        deadline = time.monotonic() + START_WITHIN
-        while not self._recipe.answers(self._port):
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self._recipe.is_ready(self._port):
             if self._status() == "exited" or time.monotonic() > deadline:
-                words = self._running().logs(tail=5).decode(errors="replace").splitlines()
-                raise Unavailable(f"its container did not start: {' | '.join(words)}")
+                log_tail = self._running().logs(tail=5).decode(errors="replace").splitlines()
+                raise Unavailable(f"its container did not start: {' | '.join(log_tail)}")
             time.sleep(0.05)
 
     def stop(self) -> None:
         self.resume()
-        self._running().stop(timeout=STOP_WITHIN)
+        self._running().stop(timeout=STOP_TIMEOUT_SECONDS)
 
     def kill(self) -> None:
         if self._status() in {"running", "paused"}:
@@ -252,7 +253,7 @@ class ContainerServer:
 
     def _running(self) -> Container:
         if not self._container:
-            raise RuntimeError("it was never started")
+            raise RuntimeError("the container was never started")
         return self._container.get_wrapped_container()
 
     def _status(self) -> str:

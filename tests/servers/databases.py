@@ -1,4 +1,4 @@
-"""Databases of a test's own, on a server that it shares."""
+"""Databases for single tests on a shared server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,20 +12,20 @@ from tests.support.deadlines import LONG
 
 
 def _with(url: str, database: str | None = None) -> str:
-    """The URL as asyncpg takes it, naming another database if asked to."""
+    """Return the URL in asyncpg's form, with another database if one is given."""
     parts = urlsplit(url)
     path = f"/{database}" if database else parts.path
     return parts._replace(scheme="postgresql", path=path).geturl()
 
 
 async def create_database(server_url: str, template: str | None = None) -> str:
-    """Make a database that nobody else knows, empty or like `template`, and say its URL.
+    """Create a database with a unique name, empty or like `template`, and return its URL.
 
-    Nobody may be connected to the template meanwhile.
+    The template may have no other connections meanwhile.
     """
     name = f"test_{uuid4().hex}"
-    # Without fsync, copying files beats writing them to the log.
-    await _once_nobody_uses_it(
+    # Without fsync, copying files is faster than writing them to the log.
+    await _execute_when_unused(
         server_url,
         f'CREATE DATABASE {name} TEMPLATE "{template or "template0"}" STRATEGY file_copy',
     )
@@ -33,13 +33,13 @@ async def create_database(server_url: str, template: str | None = None) -> str:
 
 
 async def drop_database(server_url: str, url: str) -> None:
-    """Drop it, whoever is connected."""
+    """Drop the database, and end its connections."""
     name = urlsplit(url).path.removeprefix("/")
-    await _once_nobody_uses_it(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await _execute_when_unused(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-async def _once_nobody_uses_it(server_url: str, statement: str) -> None:
-    """Run a statement for which PostgreSQL waits a few seconds for sessions to end, no more."""
+async def _execute_when_unused(server_url: str, statement: str) -> None:
+    """Repeat a statement until it succeeds: PostgreSQL waits few seconds for sessions to end."""
     connection = await asyncpg.connect(_with(server_url), timeout=LONG)
     try:
         async with asyncio.timeout(LONG):
@@ -53,10 +53,10 @@ async def _once_nobody_uses_it(server_url: str, statement: str) -> None:
 
 @asynccontextmanager
 async def fresh_database(server_url: str, template: str | None = None) -> AsyncIterator[str]:
-    """A database for the time of the block."""
+    """Yield the URL of a database that exists for the duration of the block."""
     url = await create_database(server_url, template)
     try:
         yield url
     finally:
-        # A test that was cancelled still cleans up behind itself.
+        # A cancelled test still drops its database.
         await asyncio.shield(drop_database(server_url, url))

@@ -1,4 +1,4 @@
-"""Apache Kafka from its own jars: one node, broker and controller at once."""
+"""Apache Kafka from its own jars: one node that is both broker and controller."""
 
 import os
 import pwd
@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.servers.locks import FileLock
-from tests.servers.ports import HOST, kafka_answers
-from tests.servers.process import do
+from tests.servers.ports import HOST, kafka_is_ready
+from tests.servers.process import run_command
 from tests.servers.server import Unavailable
 
 VERSION = "4.4.0"
 OLDEST_JAVA = 17
-FETCH_WITHIN = 900.0
+FETCH_TIMEOUT_SECONDS = 900.0
 
-#: What a broker alone needs to be told, in a container as on this machine.
+#: Settings of a single broker, in a container and on this machine.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -36,7 +36,7 @@ SETTINGS = {
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
-    # A broker that was killed is let in again only when its old session is over.
+    # A killed broker can register again only when its old session has expired.
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",
     "log.cleaner.dedupe.buffer.size": "16777216",
@@ -45,19 +45,19 @@ CLUSTER = "b3JkZXJzLW9ubHktdGVzdA"
 
 
 class Kafka:
-    """A small Kafka that starts fast: a storage formatted beforehand, a light compiler."""
+    """A small Kafka that starts fast, with a preformatted storage and a light compiler."""
 
     name = "kafka"
-    ports = 2  # the controller has one too
+    ports = 2  # for clients, for the controller
     stop_signal = signal.SIGTERM
     account: pwd.struct_passwd | None = None
 
     def __init__(self, advertised_port: int | None = None) -> None:
         self._java = _java()
-        self._kit = _kit(self._java)
+        self._kit = _prepared_kit(self._java)
         self._advertised_port = advertised_port
 
-    def lay_out(self, folder: Path) -> None:
+    def initialise(self, folder: Path) -> None:
         shutil.copytree(self._kit / "storage", folder, dirs_exist_ok=True)
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
@@ -66,22 +66,22 @@ class Kafka:
         machine = [
             "-Xms64m",
             "-Xmx384m",
-            f"-Djava.io.tmpdir={folder.parent}",  # what it unpacks goes with its folder
+            f"-Djava.io.tmpdir={folder.parent}",  # unpacked files are deleted with its folder
         ]
         return [*_run(self._java, self._kit / "jars", machine), "kafka.Kafka", str(properties)]
 
     def _properties(self, folder: Path, ports: Sequence[int]) -> str:
         return _properties(folder, ports, self._advertised_port)
 
-    def answers(self, port: int) -> bool:
-        return kafka_answers(port)
+    def is_ready(self, port: int) -> bool:
+        return kafka_is_ready(port)
 
     def url(self, port: int) -> str:
         return f"{HOST}:{port}"
 
 
 class SecondBroker(Kafka):
-    """A broker that joins the cluster of another, whose controller it is given."""
+    """A broker that joins another broker's cluster through that broker's controller."""
 
     ports = 1
 
@@ -89,8 +89,8 @@ class SecondBroker(Kafka):
         super().__init__()
         self._controller_port = controller_port
 
-    def lay_out(self, folder: Path) -> None:
-        super().lay_out(folder)
+    def initialise(self, folder: Path) -> None:
+        super().initialise(folder)
         meta = folder / "meta.properties"
         lines = re.sub(
             "(?m)^directory.id=.*$", "directory.id=c2Vjb25kLW9ubHktdGVzdA", meta.read_text()
@@ -98,7 +98,7 @@ class SecondBroker(Kafka):
         meta.write_text(lines.replace("node.id=1", "node.id=2"))
 
     def _properties(self, folder: Path, ports: Sequence[int]) -> str:
-        return _written(
+        return _format_properties(
             SETTINGS
             | {
                 "process.roles": "broker",
@@ -118,7 +118,7 @@ def _run(java: str, jars: Path, machine: Sequence[str] = ()) -> list[str]:
 
 def _properties(folder: Path, ports: Sequence[int], advertised_port: int | None = None) -> str:
     client, controller = (f"{HOST}:{port}" for port in ports)
-    return _written(
+    return _format_properties(
         SETTINGS
         | {
             "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
@@ -129,7 +129,7 @@ def _properties(folder: Path, ports: Sequence[int], advertised_port: int | None 
     )
 
 
-def _written(settings: Mapping[str, str]) -> str:
+def _format_properties(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
@@ -138,15 +138,15 @@ def _java() -> str:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if not java:
         raise Unavailable(f"Kafka needs Java {OLDEST_JAVA} or newer, and there is none")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    major = re.search(r'version "(\d+)', said)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    major = re.search(r'version "(\d+)', output)
     if not major or int(major[1]) < OLDEST_JAVA:
         raise Unavailable(f"Kafka needs Java {OLDEST_JAVA} or newer, and {java} is not")
     return java
 
 
-def _kit(java: str) -> Path:
-    """The jars and a formatted storage, made once for this user and this version."""
+def _prepared_kit(java: str) -> Path:
+    """Return the folder with the jars and a formatted storage, made once per user and version."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     kit = cache / "order-management-service" / f"kafka-{VERSION}"
     if not kit.exists():
@@ -164,7 +164,7 @@ def _make_kit(java: str, kit: Path) -> None:
         properties = Path(scrap) / "server.properties"
         properties.write_text(_properties(draft / "storage", (1, 2)))
         tool = [*_run(java, draft / "jars"), "kafka.tools.StorageTool", "format"]
-        do([*tool, "--cluster-id", CLUSTER, "--config", str(properties)])
+        run_command([*tool, "--cluster-id", CLUSTER, "--config", str(properties)])
         draft.rename(kit)
 
 
@@ -183,7 +183,11 @@ def _fetch(jars: Path) -> None:
         "dependency:copy-dependencies",
     ]
     try:
-        do(command, within=FETCH_WITHIN, stdin=subprocess.DEVNULL)
+        run_command(command, timeout_seconds=FETCH_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL)
     except Unavailable:
-        # A registry may fail once, and Maven would take its word for a day.
-        do([*command, "--update-snapshots"], within=FETCH_WITHIN, stdin=subprocess.DEVNULL)
+        # A registry may fail once, and Maven would cache that failure for a day.
+        run_command(
+            [*command, "--update-snapshots"],
+            timeout_seconds=FETCH_TIMEOUT_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )

@@ -17,14 +17,14 @@ PROGRAMS: Final[Mapping[Kind, Callable[[], Program]]] = {
 
 
 def check(kind: Kind) -> None:
-    """See that the program is here; Kafka's is fetched the first time.
+    """Check that the program is installed. Kafka is fetched the first time.
 
     Raises:
-        Unavailable: it is not.
+        Unavailable: it is not installed.
     """
     PROGRAMS[kind]()
 
 
 def launch(kind: Kind) -> LocalServer:
-    """Make a server of this machine's own; it is not started yet."""
+    """Return a local server that is not started yet."""
     return LocalServer(PROGRAMS[kind]())

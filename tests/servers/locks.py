@@ -1,4 +1,4 @@
-"""One at a time, over all the processes of a test run and over test runs."""
+"""Locks that hold across the processes of a test run, and across test runs."""
 
 import fcntl
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class FileLock:
-    """A lock that the kernel takes back from whoever dies with it."""
+    """A lock that the kernel releases when its holder ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

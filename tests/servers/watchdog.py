@@ -1,7 +1,7 @@
-"""A process that outlives its owner by a moment, and leaves nothing of what the owner started.
+"""A process that clears up after its owner has ended, however the owner ended.
 
-It is run by path, with nothing but the standard library, and reads lines from its owner: each is
-all there is to clear away at present. When the pipe ends, however the owner ended, it clears.
+It is run by path, with only the standard library. The owner sends lines over a pipe: the last line
+names everything to clear away. The watchdog clears it when the pipe closes.
 """
 
 import json
@@ -30,14 +30,14 @@ class Watchdog:
     def guard(
         self, *, pid: int | None = None, folder: Path | None = None, container: str | None = None
     ) -> None:
-        """From now on, clear away this, and no longer what was named before."""
+        """Replace the list of things to clear away."""
         line = {"pid": pid, "folder": str(folder) if folder else None, "container": container}
         if self._process.stdin:
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """Send it home: all is cleared away already."""
+        """End the watchdog. Its owner has cleared up already."""
         with suppress(BrokenPipeError):
             self.guard()
         if self._process.stdin:
@@ -45,10 +45,10 @@ class Watchdog:
         self._process.wait()
 
 
-def family(pid: int) -> list[int]:
-    """The process and all its descendants, the eldest first.
+def process_tree(pid: int) -> list[int]:
+    """Return the process and all its descendants, parents first.
 
-    PostgreSQL gives every backend a session of its own, so that no process group reaches them all.
+    PostgreSQL gives every backend its own session, so that no process group reaches them all.
     """
     children = defaultdict(list)
     for child, parent in _parents():
@@ -57,10 +57,10 @@ def family(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Every process with its parent; slim images have no `ps`, macOS has no `/proc`."""
+    """Yield every process with its parent. Slim images have no `ps`, macOS has no `/proc`."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended since
-            # The name, in parentheses, may hold anything; after it come the state and the parent.
+        with suppress(OSError):  # the process has ended since
+            # The name, in parentheses, may hold any character. The state and the parent follow it.
             yield int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
     if not Path("/proc").exists():
         listing = subprocess.run(
@@ -78,14 +78,14 @@ def _descent(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
 
 
 def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
-    """Send a signal to each that still lives."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
-def lives(pid: int) -> bool:
-    """Whether it is there, and no zombie: those hold nothing, and a poor init never reaps them."""
+def is_alive(pid: int) -> bool:
+    """Return whether the process exists. A zombie does not count: some are never reaped."""
     with suppress(OSError):
         os.kill(pid, 0)
         stat = Path(f"/proc/{pid}/stat")
@@ -93,23 +93,23 @@ def lives(pid: int) -> bool:
     return False
 
 
-def freeze(pid: int) -> list[int]:
-    """Stop a process and its family; stopped first, it has no more children."""
+def freeze_tree(pid: int) -> list[int]:
+    """Stop a process, which then starts no more children, and its descendants."""
     signal_all([pid], signal.SIGSTOP)
-    pids = family(pid)
+    pids = process_tree(pid)
     signal_all(pids, signal.SIGSTOP)
     return pids
 
 
-def slay(pid: int) -> list[int]:
-    """Kill a process and its family, and say who they were."""
-    pids = freeze(pid)
+def kill_tree(pid: int) -> list[int]:
+    """Kill a process and its descendants, and return their ids."""
+    pids = freeze_tree(pid)
     signal_all(pids, signal.SIGKILL)
     return pids
 
 
 def _remove(folder: str) -> None:
-    """Remove a folder that the dying may still write to."""
+    """Remove a folder to which ending processes may still write."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not Path(folder).exists():
@@ -118,7 +118,7 @@ def _remove(folder: str) -> None:
 
 
 def _remove_container(name: str) -> None:
-    # Only where there are containers is there need of it.
+    # Import lazily: only runs with containers need it, and it may not be installed.
     import docker  # type: ignore[import-untyped]  # noqa: PLC0415
 
     with suppress(docker.errors.NotFound):
@@ -131,7 +131,7 @@ def _main() -> None:
         last = line
     left = json.loads(last)
     if left.get("pid"):
-        slay(left["pid"])
+        kill_tree(left["pid"])
     if left.get("folder"):
         _remove(left["folder"])
     if left.get("container"):

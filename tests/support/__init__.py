@@ -1,1 +1,1 @@
-"""What tests are made of: a clock to move, orders and accounts to act with, adapters to act on."""
+"""Test support: a movable clock, orders, accounts, and adapters with faults."""

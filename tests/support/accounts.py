@@ -1,4 +1,4 @@
-"""Passwords and tokens without their cost."""
+"""Cheap passwords and tokens."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,12 +9,12 @@ from domain.ids import UserId
 
 
 def an_address(text: str) -> EmailAddress:
-    """An address that has only one spelling."""
+    """Return an address with one spelling."""
     return EmailAddress(text, (text,))
 
 
 class PlainPasswords:
-    """`PasswordHasher` that hides nothing; `asked` is what it was asked to verify against."""
+    """`PasswordHasher` without hashing; `asked` has the hashes of all calls to `verify`."""
 
     def __init__(self, strength: str = "strong") -> None:
         self._strength = strength
@@ -32,7 +32,7 @@ class PlainPasswords:
 
 
 class PlainTokens:
-    """`TokenIssuer` and `TokenVerifier` that remember what they issued."""
+    """`TokenIssuer` and `TokenVerifier` that keep the claims of each issued token."""
 
     def __init__(self, lifetime: int = 1800) -> None:
         self._lifetime = lifetime

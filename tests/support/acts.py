@@ -1,12 +1,13 @@
-"""What tests do to a storage before they look at it, in one line each."""
+"""Steps that prepare a storage for a test."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from application.delivery.topics import PROCESSING
 from application.documents import Event, OrderWrite
 from application.ports.events import Outbox, Placement, PublishReport
-from domain.account import User
-from domain.actor import SYSTEM, Actor
+from domain.account import Account
+from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
 from domain.order.lines import OrderLines
 from domain.order.order import Order
@@ -17,10 +18,10 @@ from tests.support.time import NOW
 
 
 async def an_owner(to: Adapters) -> UserId:
-    """Somebody with an account: every order is an account's."""
+    """Open an account, which each order needs; return its id."""
     user_id = a_user_id()
-    user = User(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
-    await to.accounts.add(user, "hash")
+    account = Account(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
+    await to.accounts.add(account, "hash")
     return user_id
 
 
@@ -33,27 +34,26 @@ async def place(
     at: datetime = NOW,
 ) -> OrderWrite:
     """Store a new order, of a new owner unless one is given."""
-    order = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
-    write = an_order_write(order, at)
-    await to.new_orders.add(write)
+    placed = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
+    write = an_order_write(placed)
+    await to.storage.add(write)
     return write
 
 
 async def order_in(to: Adapters, order_id: OrderId) -> Order:
-    """The order as it is stored now."""
+    """Return the order as it is stored."""
     async with to.begin() as tx:
-        return await tx.orders.get(order_id, SYSTEM)
+        return await tx.orders.get(order_id)
 
 
 async def move(
     to: Adapters, order_id: OrderId, *statuses: OrderStatus, by: Actor = STAFF
 ) -> OrderWrite:
-    """Move a stored order along its lifecycle; the last step's write."""
+    """Move a stored order along its lifecycle; return the last write."""
     for status in statuses:
         async with to.begin() as tx:
-            order = await tx.orders.get(order_id, by)
-            order.move_to(status, by, f"to {status}", NOW)
-            write = an_order_write(order)
+            order = await tx.orders.get(order_id)
+            write = an_order_write(order.move_to(status, by, f"to {status}", NOW))
             await tx.orders.save(write)
             await tx.commit()
     return write
@@ -62,36 +62,35 @@ async def move(
 async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
     """Record that a stored order was processed."""
     async with to.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
-        order = await tx.orders.get(order_id, SYSTEM)
-        outcome = order.finish_processing(NOW)
-        write = an_order_write(order)
-        await tx.effects.record(order_id, outcome, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
+        order = await tx.orders.get(order_id)
+        write = an_order_write(order.finish_processing(NOW))
+        await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)
         await tx.orders.save(write)
         await tx.commit()
     return write
 
 
 async def publish(outbox: Outbox, size: int = 100) -> list[Event]:
-    """Publish one batch of what waits."""
+    """Publish one batch of eligible events."""
     async with outbox.batch(size) as batch:
         await batch.published(placed(batch.events))
         return list(batch.events)
 
 
 def placed(events: Iterable[Event]) -> dict[EventId, Placement]:
-    """The placements of events that a broker has stored, one after the other."""
+    """Return consecutive placements of events."""
     return {event.id: Placement(0, offset) for offset, event in enumerate(events)}
 
 
 async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
-    """What is eligible now, left as it is."""
+    """Return the eligible events without marking them."""
     async with outbox.batch(size) as batch:
         return list(batch.events)
 
 
 def acknowledged(report: PublishReport) -> list[EventId]:
-    """What the broker has stored, if it has stored everything."""
+    """Return the stored events, which must be all of them."""
     assert (report.rejected, report.unreached) == ({}, {})
     return list(report.acknowledged)
 

@@ -1,29 +1,32 @@
-"""The ports that share one storage, whichever keeps it."""
+"""The ports over one storage, for each adapter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.order_storage import MemoryOrderStorage
+from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
-from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.tasks import UnprocessedOrders
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
 from domain.order.events import Outcome
 from tests.support.orders import RENDERER
@@ -31,27 +34,26 @@ from tests.support.time import MovableClock
 
 
 class Books(Protocol):
-    """What is stored and no port shows: the operator and the audit read it past the ports."""
+    """Reads stored facts that no port returns."""
 
     async def published(self) -> Sequence[EventId]:
-        """What was published, by position."""
+        """Return the published events by position."""
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        """Each published event's position, and where the broker stored it first."""
+        """Return the position and the first placement of each published event."""
 
     async def errors(self) -> Mapping[EventId, str]:
-        """Why events that wait were not published."""
+        """Return the errors of unpublished events."""
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        """The order's rows in the ledger."""
+        """Return the effects of the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """Every port that is about stored things, over one storage."""
+    """Every port of a storage."""
 
-    new_orders: NewOrders
-    begin: UnitOfWork
+    storage: OrderStorage
     reader: OrderReader
     history: HistoryReader
     outbox: Outbox
@@ -64,9 +66,14 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    audit: AuditReader
     books: Books
-    #: Let so many seconds pass for what waits in the storage.
+    #: Advances the time of the storage by seconds.
     pass_time: Callable[[float], Awaitable[None]]
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction."""
+        return self.storage.begin()
 
 
 class MemoryBooks:
@@ -92,13 +99,12 @@ class MemoryBooks:
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
-    """All of them in memory, with nothing stored yet."""
+    """Return the ports of a new, empty storage in memory."""
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
     return Adapters(
-        new_orders=MemoryNewOrders(storage),
-        begin=MemoryUnitOfWork(storage, RENDERER),
+        storage=MemoryOrderStorage(storage, RENDERER),
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),
@@ -111,6 +117,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=MemoryAuditReader(storage),
         books=MemoryBooks(storage),
         pass_time=clock.advance,
     )

@@ -1,4 +1,4 @@
-"""The whole API in this process, over the adapters of a test's choice, called without a socket."""
+"""The whole API in this process, with adapters of the test's choice, called without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -11,18 +11,18 @@ import httpx
 from anyio.from_thread import BlockingPortal
 from dishka import AsyncContainer, Provider, Scope, provide
 
+from adapters.postgres.database import Database
 from adapters.security.keys import SigningKeys
 from application.orders.process_order import ProcessOrder
 from application.ports.accounts import PasswordHasher
 from domain.ids import OrderId
 from entrypoints.composition.container import make_container
-from entrypoints.composition.http import http_services
-from entrypoints.composition.startup_context import StartupContext
-from entrypoints.http.app import api
+from entrypoints.http.app import api, routing
 from entrypoints.settings import load_settings
 from tests.support.accounts import PlainPasswords
 
-KEYS = SigningKeys(b"a key of thirty-two bytes or more")
+KEY = "a key of thirty-two bytes or more"
+KEYS = SigningKeys(KEY.encode())
 UNLIMITED = {
     "RATE_LIMIT_ORDERS": "off",
     "RATE_LIMIT_LOGIN": "off",
@@ -32,8 +32,23 @@ UNLIMITED = {
 }
 
 
+def at(database_url: str) -> dict[str, str]:
+    """Return the settings of a process on this database that signs tokens with `KEYS`."""
+    return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
+
+
+class NowhereProvider(Provider):
+    """Provides connections to a missing PostgreSQL, for objects that never open one."""
+
+    scope = Scope.APP
+
+    @provide
+    def database(self) -> Database:
+        return Database("postgresql://nobody@127.0.0.1:1/orders", pool_size=2)
+
+
 class PlainPasswordsProvider(Provider):
-    """Passwords without their cost."""
+    """Provides passwords without hashing."""
 
     scope = Scope.APP
 
@@ -44,33 +59,43 @@ class PlainPasswordsProvider(Provider):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The API, and what stands behind it."""
+    """The API and its container."""
 
     client: httpx.AsyncClient
     container: AsyncContainer
 
 
 @asynccontextmanager
-async def running_app(database_url: str, *instead: Provider, **settings: str) -> AsyncIterator[App]:
-    """The API over PostgreSQL, or over what providers put `instead`; no role runs beside it."""
-    given = load_settings(UNLIMITED | settings)
-    container = make_container(
-        given,
-        StartupContext(database_url, KEYS),
-        PlainPasswordsProvider(),
-        *instead,
-    )
-    app = api(nullcontext(await http_services(container)), given)
-    async with _started(app):
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield App(client, container)
+async def running_app(
+    database_url: str, *overrides: Provider, **settings: str
+) -> AsyncIterator[App]:
+    """Run the API on PostgreSQL, or on the storage of `overrides`, without any other role."""
+    given = load_settings(UNLIMITED | at(database_url) | settings)
+    container = make_container(given, PlainPasswordsProvider(), *overrides)
+    app = api(nullcontext(container), given)
+    async with calling_app(app) as client:
+        yield App(client, container)
     await container.close()
 
 
 @asynccontextmanager
+async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Start an ASGI application, and call it without a socket."""
+    async with _started(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+
+
+async def opened_api(container: AsyncContainer) -> None:
+    """Start the routes with a container, which must provide everything that they need."""
+    async with routing(nullcontext(container)).lifespan():
+        pass
+
+
+@asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """The application between its ASGI lifespan's start-up and shutdown."""
+    """Run the application between the start-up and shutdown of its ASGI lifespan."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -88,7 +113,7 @@ async def _started(app: Any) -> AsyncIterator[None]:
 
 
 class Caller:
-    """Calls the API from a thread that has no event loop."""
+    """Calls the API from a thread without an event loop."""
 
     def __init__(self, portal: BlockingPortal, app: App) -> None:
         self._portal = portal
@@ -101,7 +126,7 @@ class Caller:
         return self._portal.call(send)
 
     def process(self, order_id: str) -> None:
-        """Process an order, as the worker would."""
+        """Process an order as the worker does."""
 
         async def work() -> None:
             process_order = await self._app.container.get(ProcessOrder)
@@ -111,10 +136,10 @@ class Caller:
 
 
 @contextmanager
-def calling(database_url: str, *instead: Provider) -> Iterator[Caller]:
-    """The same, for tests that are not async."""
+def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
+    """Run the API for tests that are not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(running_app(database_url, *instead)) as app,
+        portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,
     ):
         yield Caller(portal, app)

@@ -1,8 +1,7 @@
-"""The service's own bounds on waiting, widened: what is right is judged, not how fast.
+"""Longer time limits of the service for tests that do not measure time.
 
-The service gives a server up after a second or two, as it promises. A busy machine takes as much
-from any process now and then, and what is given up for that is no defect. A test that is about a
-bound sets that one itself.
+The service gives up on a server after a second or two, as it promises. A busy test machine may
+delay any process that long, which is no defect. Tests of a time limit set it themselves.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from typing import Final
 
 import pytest
 
-#: Seconds after which something that should happen counts as never happening.
+#: Seconds after which an expected event counts as missing.
 LONG: Final = 25.0
 
 _BOUNDS: Final = (
@@ -25,33 +24,33 @@ _BOUNDS: Final = (
     "adapters.kafka.source._LAG",
     "adapters.kafka.topics._TIMEOUT",
     "adapters.memory.bus._PATIENCE",
-    "adapters.postgres.connection._CONNECT_TIMEOUT",
-    "adapters.postgres.connection._FAREWELL",
-    "adapters.postgres.pool._CHECK_SECONDS",
+    "adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS",
+    "adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS",
+    "adapters.postgres.pool._PING_TIMEOUT_SECONDS",
     "adapters.redis.relay_wakeup._ANSWER_SECONDS",
     "adapters.redis.cache._LEASE_SECONDS",
     "adapters.redis.cache._OFFER_SECONDS",
-    "libraries.redis_client.client._GREETING_SECONDS",
-    "libraries.redis_client.client._CONNECT",
-    "adapters.taskiq.in_process._KICK",
-    "libraries.task_stream.broker._KICK",
-    "libraries.task_stream.redis_server.ANSWER_SECONDS",
+    "libraries.redis_client.client._HANDSHAKE_TIMEOUT_SECONDS",
+    "libraries.redis_client.client._CONNECT_TIMEOUT_SECONDS",
+    "libraries.task_stream.in_process._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.broker._ADD_TIMEOUT_SECONDS",
+    "libraries.task_stream.connections.ANSWER_SECONDS",
     "entrypoints.http.middleware.STORAGE_DEADLINE_SECONDS",
 )
 
 
 @contextmanager
 def generous_deadlines() -> Iterator[None]:
-    """Within the block, the service waits for a healthy server however slow it is."""
+    """Set long time limits for the duration of the block."""
     with pytest.MonkeyPatch.context() as patch:
         for bound in _BOUNDS:
             patch.setattr(bound, LONG)
-        patch.setattr("adapters.postgres.database._in_time", lambda _: asyncio.timeout(LONG))
+        patch.setattr("adapters.postgres.database._timeout", lambda _: asyncio.timeout(LONG))
         yield
 
 
 @pytest.fixture
 def with_generous_deadlines() -> Iterator[None]:
-    """The same, for a whole test."""
+    """Set long time limits for a whole test."""
     with generous_deadlines():
         yield

@@ -1,6 +1,6 @@
-"""What is out of reach, refuses, or comes between."""
+"""Adapters that are out of reach, refuse calls, or are interrupted."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,17 +11,14 @@ from application.documents import Event, OrderDocument, OrderWrite
 from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
-from application.ports.transaction import Effects, ProcessedMessages, Transaction, UnitOfWork
-from domain.account import User
-from domain.actor import Actor
+from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
+from domain.account import Account
 from domain.ids import EventId, OrderId, UserId
 from domain.order.order import Order
 
 
 class UnreachableCache:
-    """`OrderCache` that is out of reach; `tried` counts the attempts to write."""
-
-    asks_storage = False
+    """An unreachable `OrderCache`. `tried` counts attempted writes."""
 
     def __init__(self) -> None:
         self.tried = 0
@@ -36,6 +33,10 @@ class UnreachableCache:
         self.tried += 1
         return False
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        self.tried += len(documents)
+        return frozenset(documents)
+
     def reserve(self, _order_id: OrderId) -> str | None:
         return None
 
@@ -48,9 +49,7 @@ class UnreachableCache:
 
 
 class FlickeringCache:
-    """`OrderCache` in memory that can be put out of reach, with all its entries."""
-
-    asks_storage = False
+    """An `OrderCache` in memory that can become unreachable with all its entries."""
 
     def __init__(self) -> None:
         self.is_reachable = True
@@ -69,6 +68,9 @@ class FlickeringCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         return await self._now.put(order_id, document)
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        return await self._now.put_many(documents)
+
     def reserve(self, order_id: OrderId) -> str | None:
         return self._now.reserve(order_id)
 
@@ -80,10 +82,10 @@ class FlickeringCache:
 
 
 class Broker:
-    """`EventPublisher` that notes what arrived, refuses events, and may go away.
+    """`EventPublisher` that records arrived events, refuses events, and may go away.
 
-    `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
-    reach it.
+    After `goes_away_after` further events it does not respond. Events of the orders in `cuts_off`
+    do not reach it.
     """
 
     def __init__(self) -> None:
@@ -106,12 +108,12 @@ class Broker:
 
 
 class UncertainAccounts(MemoryAccounts):
-    """Accounts whose storage may be out of reach; counts how often it was asked."""
+    """Accounts whose storage may be out of reach; `asked` counts the calls of `find`."""
 
     reachable = True
     asked = 0
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         self.asked += 1
         if not self.reachable:
             raise Unavailable
@@ -123,8 +125,8 @@ class _InterruptedOrders:
     orders: OrderRepository
     meanwhile: Callable[[], Awaitable[object]]
 
-    async def get(self, order_id: OrderId, visible_to: Actor) -> Order:
-        return await self.orders.get(order_id, visible_to)
+    async def get(self, order_id: OrderId) -> Order:
+        return await self.orders.get(order_id)
 
     async def save(self, write: OrderWrite) -> None:
         await self.meanwhile()
@@ -143,14 +145,15 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """`UnitOfWork` in which something happens between each transaction's reading and writing."""
+    """An `OrderStorage` with an action between each transaction's read and write."""
 
-    def __init__(self, begin: UnitOfWork, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        self._begin = begin
+    def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._storage = storage
         self._meanwhile = meanwhile
+        self.add = storage.add
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Transaction]:
-        async with self._begin() as tx:
+    async def begin(self) -> AsyncIterator[Transaction]:
+        async with self._storage.begin() as tx:
             orders = _InterruptedOrders(tx.orders, self._meanwhile)
             yield _InterruptedTransaction(orders, tx.inbox, tx.effects, tx)

@@ -1,39 +1,50 @@
-"""Orders and what their writes leave behind, made by the service's own code."""
+"""Orders and their writes, made by the service's own code."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from adapters.serialisation.events import JsonEventRenderer
+from adapters.serialisation.changes import JsonChangeRenderer
 from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.ids import Uuid7Generator
 from application.documents import OrderWrite
-from application.orders.write_order import OrderWriter
 from domain.actor import Actor, ActorKind
 from domain.currency import Currency
 from domain.ids import OrderId, UserId
 from domain.money import Money
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order
-from domain.order.status import OrderStatus
-from tests.support.time import NOW, MovableClock
+from domain.order.order import Order, OrderChange
+from domain.order.status import TRANSITIONS, OrderStatus
+from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
-#: Apart from the others: orders may be placed at any time, and their ids begin with it.
+#: A separate generator: tests place orders at any time, and ids begin with it.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
+CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)
 STAFF: Final = Actor(ActorKind.STAFF, UserId(IDS.new(NOW)))
 
-PENDING, PAID, SHIPPED, CANCELED = OrderStatus
+PENDING: Final = OrderStatus.PENDING
+PAID: Final = OrderStatus.PAID
+SHIPPED: Final = OrderStatus.SHIPPED
+CANCELED: Final = OrderStatus.CANCELED
+
+
+def way_to(status: OrderStatus) -> list[OrderStatus]:
+    """Return the steps from PENDING to this status, without PENDING."""
+    if status is PENDING:
+        return []
+    before = next(each for each, after in TRANSITIONS.items() if status in after)
+    return [*way_to(before), status]
 
 
 def a_user_id() -> UserId:
-    """Somebody's id, different each time."""
+    """Return a new id of a user."""
     return UserId(IDS.new(NOW))
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """An order's id, greater each time if its time is."""
+    """Return a new id of an order, greater than earlier ones of the same or an earlier time."""
     return OrderId(_ORDER_IDS.new(at))
 
 
@@ -42,7 +53,7 @@ def usd(amount: str) -> Money:
 
 
 def tea(quantity: int = 2) -> OrderLines:
-    """Some packets of tea at 4.50 each."""
+    """Return lines with some packets of tea at 4.50 each."""
     price = usd("4.50")
     return OrderLines((OrderLine("tea", "Tea", quantity, price),), price.times(quantity))
 
@@ -53,15 +64,16 @@ def a_placed_order(
     reference: str | None = None,
     lines: OrderLines | None = None,
     at: datetime = NOW,
-) -> Order:
-    """An order that was placed and not stored yet; each is newer than those before it."""
+) -> OrderChange:
+    """Place an order without storing it; each is newer than those before it."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
-def an_order_write(order: Order, at: datetime = NOW) -> OrderWrite:
-    """All that storing the order's last change leaves behind."""
-    return OrderWriter(RENDERER, JsonEventRenderer(), MovableClock(at), IDS).write(order)
+def an_order_write(change: OrderChange | None) -> OrderWrite:
+    """Render a change, which must not be None."""
+    assert change is not None
+    return CHANGE_RENDERER.render(change)
 
 
 def owner_of(order: Order) -> Actor:
-    return Actor(ActorKind.USER, order.state.owner)
+    return Actor(ActorKind.USER, order.owner)

@@ -1,4 +1,4 @@
-"""The same ports on a real PostgreSQL, each test in a database of its own."""
+"""The same ports on a real PostgreSQL, with a database for each test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrations import migrate
-from adapters.postgres.new_orders import PostgresNewOrders
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
-from adapters.postgres.transaction import PostgresUnitOfWork
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
 from domain.ids import EventId, OrderId
@@ -32,7 +32,7 @@ from tests.support.orders import RENDERER
 
 T = TypeVar("T")
 
-#: Makes everything that waits older by so many seconds.
+#: Makes every waiting row older by this number of seconds.
 _AGE = (
     """
 UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
@@ -46,15 +46,15 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
 
 @pytest.fixture(scope="session")
 def migrated(postgres_server: Shared) -> Iterator[str]:
-    """A database at head that nobody is connected to: the template of every other."""
+    """A database at head without connections: the template of all others."""
     url = beside(_made, postgres_server.url)
     yield urlsplit(url).path.removeprefix("/")
     beside(drop_database, postgres_server.url, url)
 
 
 def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
-    """What a coroutine returns, run in a thread of its own."""
-    # Some test's loop may be running in this thread already.
+    """Run a coroutine in another thread and return its result."""
+    # The event loop of a test may be running in this thread.
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(lambda: asyncio.run(work(*values))).result()
 
@@ -73,15 +73,15 @@ class PostgresBooks:
         self._database = database
 
     async def published(self) -> Sequence[EventId]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch(
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
                 "SELECT id FROM outbox WHERE published_at IS NOT NULL ORDER BY position"
             )
         return [EventId(row["id"]) for row in rows]
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT * FROM outbox WHERE published_at IS NOT NULL")
         return {
             EventId(row["id"]): (
                 row["position"],
@@ -91,19 +91,23 @@ class PostgresBooks:
         }
 
     async def errors(self) -> Mapping[EventId, str]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT id, last_error FROM outbox WHERE last_error <> ''")
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT id, last_error FROM outbox WHERE last_error <> ''"
+            )
         return {EventId(row["id"]): row["last_error"] for row in rows}
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        async with self._database.driver() as driver:
-            rows = await driver.fetch("SELECT outcome FROM effects WHERE order_id = $1", order_id)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT outcome FROM effects WHERE order_id = $1", order_id
+            )
         return [Outcome(row["outcome"]) for row in rows]
 
 
 @asynccontextmanager
 async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    """All of them in a database of their own, with nothing stored yet."""
+    """Yield all ports on a new database."""
     server: Shared = request.getfixturevalue("postgres_server")
     template: str = request.getfixturevalue("migrated")
     async with fresh_database(server.url, template) as url:
@@ -115,17 +119,16 @@ async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Ada
 
 
 def adapters_over(database: Database) -> Adapters:
-    """All of them over one database."""
+    """Return all ports on this database."""
 
     async def pass_time(seconds: float) -> None:
-        async with database.driver() as driver:
+        async with database.connection() as connection:
             for statement in _AGE:
-                await driver.execute(statement, seconds)
+                await connection.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
     return Adapters(
-        new_orders=PostgresNewOrders(database),
-        begin=PostgresUnitOfWork(database, RENDERER),
+        storage=PostgresOrderStorage(database, RENDERER),
         reader=PostgresOrderReader(database, RENDERER),
         history=PostgresHistoryReader(database),
         outbox=PostgresOutbox(database),
@@ -138,6 +141,7 @@ def adapters_over(database: Database) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        audit=PostgresAuditReader(database),
         books=PostgresBooks(database),
         pass_time=pass_time,
     )

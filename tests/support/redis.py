@@ -1,32 +1,46 @@
-"""Links to Redis, and waiting for it."""
+"""Redis clients for tests, and a wait for their connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from adapters.redis.cache import RedisOrderCache
+from adapters.redis.generation import CacheGeneration, key_prefix
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.support.deadlines import LONG
 
 
+class ServiceClient(RedisClient):
+    """The client with the cache's part of the handshake, as the composition root connects them."""
+
+    def __init__(self, url: str, prefix: str = "", timeout_seconds: float = LONG) -> None:
+        self.generation = CacheGeneration(prefix)
+        super().__init__(url, key_prefix(prefix), timeout_seconds, self.generation.check)
+
+    def cache(self, ttl: float = 60) -> RedisOrderCache:
+        """Return a cache on this client."""
+        return RedisOrderCache(self, self.generation, ttl)
+
+
 @asynccontextmanager
-async def linked(url: str, prefix: str = "") -> AsyncIterator[RedisClient]:
-    """A link that reaches Redis, and waits for its answers."""
-    link = RedisClient(url, prefix, at_most=LONG)
-    await link.open(LONG)
+async def connected(url: str, prefix: str = "") -> AsyncIterator[ServiceClient]:
+    """Yield a connected client with a long timeout."""
+    client = ServiceClient(url, prefix)
+    await client.open(LONG)
     try:
-        await reached(link)
-        yield link
+        await wait_available(client)
+        yield client
     finally:
-        await link.close()
+        await client.close()
 
 
-async def reached(link: RedisClient) -> None:
-    """Return when the link reaches Redis, at whichever attempt."""
+async def wait_available(client: RedisClient) -> None:
+    """Wait until Redis replies."""
     async with asyncio.timeout(LONG):
         while True:
             try:
-                await link.call("PING")
+                await client.execute("PING")
             except RedisUnavailable:
                 await asyncio.sleep(0.02)
             else:

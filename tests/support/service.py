@@ -1,4 +1,4 @@
-"""The whole service over adapters in memory."""
+"""The use cases over adapters in memory."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,36 +7,35 @@ from typing import Final
 
 from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.outbox import MemoryRelayWakeup
-from adapters.serialisation.events import JsonEventRenderer
 from application.delivery.refresh_cache import RefreshCache
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.settle_cache_debts import SettleCacheDebts
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatus
+from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlacedOrder, PlaceOrder, PlaceOrderCommand
 from application.orders.process_order import ProcessOrder
 from application.orders.read_order import ReadOrder
-from application.orders.write_order import OrderWriter
 from application.ports.orders import OrderCache
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage
 from domain.ids import OrderId
 from domain.order.order import Order
 from domain.order.policy import StatusPolicy
 from tests.support.acts import an_owner
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.faults import Broker
-from tests.support.orders import IDS, RENDERER, tea
+from tests.support.orders import CHANGE_RENDERER, IDS, tea
 from tests.support.time import MovableClock
 
 CACHE_TTL_SECONDS: Final = 300
 
 
 async def nothing() -> None:
-    """What most shops do while they fulfil an order."""
+    """Do nothing during a fulfilment."""
 
 
 class Shop:
-    """`Fulfilment` that notes what it fulfilled; a test may let something happen meanwhile."""
+    """`Fulfilment` that records the orders; `meanwhile` runs during each fulfilment."""
 
     def __init__(self) -> None:
         self.fulfilled: list[OrderId] = []
@@ -49,7 +48,7 @@ class Shop:
 
 @dataclass
 class Service:
-    """The use cases about orders, and what they share."""
+    """The use cases of orders over one storage and one cache."""
 
     policy: StatusPolicy = StatusPolicy.OWNER
     clock: MovableClock = field(default_factory=MovableClock)
@@ -60,47 +59,45 @@ class Service:
 
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
-        self.writer = OrderWriter(RENDERER, JsonEventRenderer(), self.clock, IDS)
-        self.create = PlaceOrder(
-            self.stored.new_orders, self.cache, self.writer, self.relay_wakeup, self.clock, IDS
-        )
-        self.change = self.changing(self.stored.begin)
-        self.process = self.processing(self.stored.begin)
+        storage = self.stored.storage
+        self.create = PlaceOrder(self.writes(storage), self.clock, IDS)
+        self.change = self.changing(storage)
+        self.process = self.processing(storage)
         self.read = ReadOrder(self.cache, self.stored.reader)
         self.relay = self.relaying()
 
     def relaying(self) -> RelayOutbox:
-        """A new relay over the same storage, cache and broker, which remembers nothing."""
+        """Return a new relay over the same storage, cache and broker."""
         stored = self.stored
         update_cache = RefreshCache(stored.reader, self.cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
         pay_debts = SettleCacheDebts(stored.cache_debts, self.cache, update_cache, lifetime)
         return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
 
-    def changing(self, begin: UnitOfWork) -> ChangeStatus:
-        """`ChangeStatus` with transactions of these."""
-        return ChangeStatus(
-            begin, self.policy, self.cache, RENDERER, self.writer, self.relay_wakeup, self.clock
-        )
+    def writes(self, storage: OrderStorage) -> OrderWrites:
+        """Return `OrderWrites` over `storage`."""
+        return OrderWrites(storage, CHANGE_RENDERER, self.cache, self.relay_wakeup)
 
-    def processing(self, begin: UnitOfWork) -> ProcessOrder:
-        """`ProcessOrder` with transactions of these."""
-        return ProcessOrder(
-            begin, self.shop, self.cache, self.writer, self.relay_wakeup, self.clock
-        )
+    def changing(self, storage: OrderStorage) -> ChangeStatus:
+        """Return `ChangeStatus` over `storage`."""
+        return ChangeStatus(self.writes(storage), self.policy, self.clock)
+
+    def processing(self, storage: OrderStorage) -> ProcessOrder:
+        """Return `ProcessOrder` over `storage`."""
+        return ProcessOrder(self.writes(storage), self.shop, self.clock)
 
     async def placed(self, reference: str | None = None) -> PlacedOrder:
-        """A new order of a new owner; its bell has been heard."""
+        """Place an order of a new owner, and consume the wakeup of the relay."""
         owner = await an_owner(self.stored)
         placed = await self.create(PlaceOrderCommand(owner, tea(), reference))
         await self.relay_wakeup.wait(0)
         return placed
 
     async def cached(self, order_id: OrderId) -> OrderDocument | None:
-        """What the cache has of the order."""
+        """Return the cached document of the order, or None."""
         return (await self.cache.get(order_id)).document
 
     @property
     def relay_was_notified(self) -> bool:
-        """Whether the bell has rung since it was heard."""
-        return self.relay_wakeup._rung.is_set()
+        """Whether the relay was notified since the last wait."""
+        return self.relay_wakeup._notified.is_set()

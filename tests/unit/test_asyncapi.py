@@ -10,22 +10,23 @@ from typing import Any, Final, get_args
 import pytest
 from jsonschema_rs import Draft7Validator
 
+from adapters.kafka.partitions import PARTITIONS
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
-from application.delivery.messages import message_of
-from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PARTITIONS, PROCESSED, TYPES
+from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, TYPES
 from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
-from domain.actor import SYSTEM
+from domain.actor import SYSTEM, Actor
 from domain.ids import EventId
 from domain.order.events import OrderEvent, Outcome
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order
+from domain.order.order import Order, OrderChange
 from domain.order.status import TRANSITIONS, OrderStatus
+from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.about import VERSION
-from entrypoints.http.openapi import document as openapi
-from entrypoints.messaging.asyncapi.document import document_text
+from entrypoints.http.openapi.committed import committed_text
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+from tests.support.messages import message_of
 from tests.support.orders import (
     IDS,
     STAFF,
@@ -35,11 +36,12 @@ from tests.support.orders import (
     owner_of,
     tea,
     usd,
+    way_to,
 )
 from tests.support.time import NOW
 
 ROOT: Final = Path(__file__).parents[2]
-DOCUMENT: Final[dict[str, Any]] = json.loads(document_text())
+DOCUMENT: Final[dict[str, Any]] = json.loads(asyncapi_text())
 MESSAGE_OF: Final = {
     message.topic: DOCUMENT["components"]["messages"][message.id] for message in MESSAGES
 }
@@ -100,53 +102,42 @@ def complaints(instance: object, schema: dict[str, Any]) -> list[str]:
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
 
 
-def told(order: Order) -> Event:
-    """What is told of the order's last change."""
-    return an_order_write(order).event
-
-
 def placed(status: OrderStatus, lines: OrderLines, reference: str | None = None) -> Order:
     """A stored order that was placed and then moved as far as this."""
-    order = a_placed_order(a_user_id(), lines=lines, reference=reference)
-    for step in _way_to(status):
-        order = Order.restore(order.state)
-        order.move_to(step, owner_of(order), None, NOW)
-    return Order.restore(order.state)
+    order = a_placed_order(a_user_id(), lines=lines, reference=reference).order
+    for step in way_to(status):
+        order = moved(order, step, owner_of(order)).order
+    return order
 
 
-def _way_to(status: OrderStatus) -> list[OrderStatus]:
-    if status is OrderStatus.PENDING:
-        return []
-    before = next(each for each, after in TRANSITIONS.items() if status in after)
-    return [*_way_to(before), status]
+def moved(order: Order, status: OrderStatus, by: Actor, reason: str | None = None) -> OrderChange:
+    change = order.move_to(status, by, reason, NOW)
+    assert change is not None
+    return change
 
 
-def placements() -> Iterator[Order]:
+def placements() -> Iterator[OrderChange]:
     for lines in (tea(), EVERYTHING, UNPRICED):
         yield a_placed_order(a_user_id(), lines=lines)
     yield a_placed_order(a_user_id(), reference="web-1042")
 
 
-def steps() -> Iterator[Order]:
+def steps() -> Iterator[OrderChange]:
     for before, afterwards in TRANSITIONS.items():
         for after in afterwards:
             for reason in (None, "because"):
                 order = placed(before, EVERYTHING, "web-1042")
                 for by in (owner_of(order), STAFF, SYSTEM):
-                    moved = Order.restore(order.state)
-                    moved.move_to(after, by, reason, NOW)
-                    yield moved
+                    yield moved(order, after, by, reason)
 
 
-def processings() -> Iterator[Order]:
+def processings() -> Iterator[OrderChange]:
     for status in OrderStatus:
-        order = placed(status, tea())
-        order.finish_processing(NOW)
-        yield order
+        yield placed(status, tea()).finish_processing(NOW)
 
 
-ORDERS: Final = [*placements(), *steps(), *processings()]
-EVENTS: Final = [told(order) for order in ORDERS]
+CHANGES: Final = [*placements(), *steps(), *processings()]
+EVENTS: Final = [an_order_write(change).event for change in CHANGES]
 FAILED: Final = dead_letter_from(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
 FOREIGN: Final = dead_letter_from(
     Delivery(None, b"\xff", (("who", b"a script"),)), NEW_ORDER, "?", 1, NOW
@@ -158,7 +149,7 @@ FOREIGN: Final = dead_letter_from(
 
 def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
     committed = (ROOT / "docs/asyncapi.json").read_text(encoding="utf-8")
-    assert committed == document_text(), "run: orders asyncapi > docs/asyncapi.json"
+    assert committed == asyncapi_text(), "run: orders asyncapi > docs/asyncapi.json"
 
 
 def test_it_has_the_parts_of_an_asyncapi_3_document_and_no_others() -> None:
@@ -183,9 +174,9 @@ def test_its_version_is_that_of_the_http_api() -> None:
 
 
 def test_it_is_ascii_and_names_no_host() -> None:
-    assert document_text().isascii()
-    assert document_text().endswith("}\n")
-    assert not re.search(r"https?://", document_text())
+    assert asyncapi_text().isascii()
+    assert asyncapi_text().endswith("}\n")
+    assert not re.search(r"https?://", asyncapi_text())
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
@@ -202,7 +193,8 @@ def test_every_schema_is_one_that_asyncapi_reads() -> None:
 
 
 def test_an_order_is_described_as_http_describes_it() -> None:
-    ours, theirs = DOCUMENT["components"]["schemas"], openapi.document()["components"]["schemas"]
+    openapi = json.loads(committed_text())
+    ours, theirs = DOCUMENT["components"]["schemas"], openapi["components"]["schemas"]
     shared = ours.keys() & theirs.keys()
     assert shared >= {"Order", "OrderItem", "OrderStatus", "HistoryActor"}
     assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
@@ -227,7 +219,7 @@ def test_all_that_is_told_is_sent_and_new_orders_are_received_too() -> None:
 
 
 def test_these_tests_see_every_event_that_there_is() -> None:
-    assert {type(order.event) for order in ORDERS} == set(get_args(OrderEvent))
+    assert {type(change.event) for change in CHANGES} == set(get_args(OrderEvent))
     assert {(event.topic, event.type) for event in EVENTS} == set(TYPES.items())
     outcomes = {json.loads(event.payload or b"").get("outcome") for event in EVENTS}
     assert outcomes - {None} == set(Outcome)

@@ -30,36 +30,36 @@ ROUNDS = {
 }
 
 
-def printed(**changes: int) -> str:
+def wrk_output(**changes: int) -> str:
     seen = {"requests": 9000, "us": 3_000_000, "p50": 1500, "p99": 20_250}
     seen |= {"refused": 0, "broken": 0, **changes}
     fields = ",".join(f'"{name}":{value}' for name, value in seen.items())
     return f"Running 3s test @ http://127.0.0.1:1\n  1 threads\n\nfigures {{{fields}}}\n"
 
 
-def test_wrk_output_is_read() -> None:
-    assert figures_of(printed()) == Measured(per_second=3000, p50=1.5, p99=20.25)
+def test_wrk_output_is_parsed() -> None:
+    assert figures_of(wrk_output()) == Measured(per_second=3000, p50=1.5, p99=20.25)
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"refused": 3}, "3 were refused"),
         ({"broken": 2}, "2 connections broke"),
         ({"requests": 0}, "not one request was answered"),
     ],
 )
-def test_a_run_with_failures_is_no_measurement(changes: dict[str, int], complaint: str) -> None:
-    with pytest.raises(BenchError, match=complaint):
-        figures_of(printed(**changes))
+def test_a_run_with_failures_is_rejected(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        figures_of(wrk_output(**changes))
 
 
-def test_output_without_figures_is_shown() -> None:
+def test_output_without_figures_is_in_the_error() -> None:
     with pytest.raises(BenchError, match="unable to connect"):
         figures_of("unable to connect to 127.0.0.1:1")
 
 
-def test_the_script_says_what_to_send() -> None:
+def test_the_script_contains_the_requests() -> None:
     work = Work(
         "http://127.0.0.1:1",
         ["/orders/1/", "/orders/2/"],
@@ -70,7 +70,7 @@ def test_the_script_says_what_to_send() -> None:
     script = script_of(work)
     assert 'local paths = {"/orders/1/","/orders/2/"}' in script
     assert '"POST", path, {["Authorization"]="Bearer abc"}' in script
-    # Quotes, line ends and what is beyond ASCII are numbers.
+    # Quotes, line ends and characters beyond ASCII are numbers.
     assert r'"{\034name\034: \034\209\135\208\176\208\185\010\034}"' in script
     assert "%" + "%" not in script
 
@@ -79,12 +79,12 @@ def test_a_script_without_a_body_sends_none() -> None:
     assert 'wrk.format("GET", path, {}, nil)' in script_of(Work("http://127.0.0.1:1", ["/"]))
 
 
-def test_only_a_work_with_pauses_is_paced() -> None:
+def test_only_a_workload_with_pauses_has_a_delay() -> None:
     assert "function delay" not in script_of(Work("http://127.0.0.1:1", ["/"]))
     assert "math.random(0, 2 * 150)" in script_of(Work("http://127.0.0.1:1", ["/"], pause=150))
 
 
-def test_the_median_of_each_measure() -> None:
+def test_each_measure_has_its_own_median() -> None:
     assert median_of(ROUNDS[CREATE][SERVICE]) == Measured(2600, 12, 30)
 
 
@@ -96,7 +96,7 @@ def test_the_spread_is_half_the_range() -> None:
 @pytest.mark.parametrize(
     ("mine", "theirs", "shown"), [(26, 20, "1.30x"), (1, 4, "0.25x"), (2600, 200, "13.0x")]
 )
-def test_a_ratio(mine: float, theirs: float, shown: str) -> None:
+def test_a_ratio_is_shown_with_its_precision(mine: float, theirs: float, shown: str) -> None:
     assert ratio(mine, theirs) == shown
 
 
@@ -115,7 +115,7 @@ def test_the_table_fits_a_terminal() -> None:
     assert "…" not in text.getvalue()
 
 
-def test_a_request_alone_is_compared_with_the_floor() -> None:
+def test_latency_on_one_connection_is_compared_with_the_floor() -> None:
     (figure,) = alone_figures(ROUNDS)
     assert (figure.value, figure.target) == ("12.00 ms, 0.80x the floor's", "≤ 1.3x")
 
@@ -132,11 +132,11 @@ def test_processing_is_shown_with_its_rate() -> None:
     assert (figure.value, figure.target) == ("p50 31 ms, p99 120 ms", "< 50 ms, < 250 ms")
 
 
-def test_a_backlog_is_worked_off_at_a_rate() -> None:
+def test_a_backlog_is_shown_as_a_rate() -> None:
     assert backlog_figure(Backlog(9000, 30)).value == "300 orders/s"
 
 
-def test_memory_may_not_be_to_be_had() -> None:
+def test_memory_is_unknown_without_proc() -> None:
     assert memory_figure(87.4).value == "87 MiB"
     assert "/proc" in memory_figure(None).value
 
@@ -147,7 +147,9 @@ def test_quick_is_one_round() -> None:
 
 
 @pytest.mark.parametrize("option", ["--seconds", "--rounds"])
-def test_nothing_cannot_be_measured(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zero_seconds_or_rounds_are_rejected(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         options_of([option, "0"])
     assert "at least 1" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The command line: help, options, and standard streams in every state."""
 
+import inspect
 import os
 import pty
 import re
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import pytest
 
+from entrypoints.cli.main import COMMANDS as TABLE
 from entrypoints.cli.main import app
 
 ROOT: Final = Path(__file__).parents[2]
@@ -38,6 +40,15 @@ def test_help_lists_every_command_with_one_line_each(group: tuple[str, ...]) -> 
     assert sorted(listed) == sorted(name for name in commands if not name.startswith("-"))
     if not group:
         assert set(listed) >= COMMANDS | {"openapi", "asyncapi"}
+
+
+@pytest.mark.parametrize("path", [path for path, _, _ in TABLE])
+def test_the_docstring_of_a_command_begins_with_its_line_of_help(path: str) -> None:
+    command: Any = app
+    for name in path.split():
+        command = command[name]
+    docstring = inspect.getdoc(command.default_command) or ""
+    assert docstring.splitlines()[0] == command.help
 
 
 def orders(*command: str, **more: Any) -> subprocess.CompletedProcess[str]:

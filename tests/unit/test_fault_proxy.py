@@ -1,4 +1,4 @@
-"""The fault proxy of the harness does to connections what it says."""
+"""The effects of the tests' fault proxy on connections."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ from tests.support.fault_proxy import BOTH, HOST, FaultProxy, Way
 
 @contextmanager
 def _echo() -> Iterator[int]:
-    """A server that sends back what it receives."""
+    """Run a server that returns every byte it receives."""
     listener = socket.create_server((HOST, 0))
 
     def serve() -> None:
@@ -22,7 +22,7 @@ def _echo() -> Iterator[int]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=_send_back, args=(connection,), daemon=True).start()
+            threading.Thread(target=_echo_bytes, args=(connection,), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -32,7 +32,7 @@ def _echo() -> Iterator[int]:
         listener.close()
 
 
-def _send_back(connection: socket.socket) -> None:
+def _echo_bytes(connection: socket.socket) -> None:
     with connection:
         try:
             while data := connection.recv(1024):
@@ -47,14 +47,14 @@ def proxy() -> Iterator[FaultProxy]:
         yield proxy
 
 
-def _connected(proxy: FaultProxy) -> socket.socket:
+def _connect(proxy: FaultProxy) -> socket.socket:
     connection = socket.create_connection((HOST, proxy.port), timeout=LONG)
     connection.sendall(b"hello")
     assert connection.recv(5) == b"hello"
     return connection
 
 
-def _says_nothing(connection: socket.socket) -> bool:
+def _is_silent(connection: socket.socket) -> bool:
     connection.settimeout(0.2)
     connection.sendall(b"?")
     try:
@@ -64,27 +64,27 @@ def _says_nothing(connection: socket.socket) -> bool:
     return False
 
 
-def test_it_forwards_both_ways(proxy: FaultProxy) -> None:
-    with _connected(proxy) as connection:
+def test_the_proxy_forwards_both_ways(proxy: FaultProxy) -> None:
+    with _connect(proxy) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1) == b""
     assert proxy.accepted == 1
 
 
-def test_a_reset_is_a_reset_and_no_end_of_stream(proxy: FaultProxy) -> None:
-    with _connected(proxy) as connection:
+def test_a_reset_is_no_end_of_stream(proxy: FaultProxy) -> None:
+    with _connect(proxy) as connection:
         assert proxy.reset() == 1
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
-    with _connected(proxy):
+    with _connect(proxy):
         assert proxy.accepted == 2
 
 
-def test_a_forgotten_connection_is_silent_and_a_new_one_is_not(proxy: FaultProxy) -> None:
-    with _connected(proxy) as old:
+def test_only_a_forgotten_connection_is_silent(proxy: FaultProxy) -> None:
+    with _connect(proxy) as old:
         assert proxy.forget() == 1
-        assert _says_nothing(old)
-        with _connected(proxy):
+        assert _is_silent(old)
+        with _connect(proxy):
             pass
 
 
@@ -92,17 +92,17 @@ def test_a_forgotten_connection_is_silent_and_a_new_one_is_not(proxy: FaultProxy
 def test_silence_drops_bytes_of_old_and_new_connections(
     proxy: FaultProxy, ways: frozenset[Way]
 ) -> None:
-    with _connected(proxy) as old:
+    with _connect(proxy) as old:
         proxy.silence(ways)
         with socket.create_connection((HOST, proxy.port)) as new:
-            assert _says_nothing(old)
-            assert _says_nothing(new)
+            assert _is_silent(old)
+            assert _is_silent(new)
         proxy.heal()
-        with _connected(proxy):
+        with _connect(proxy):
             pass
 
 
-def test_a_refused_connection_is_reset(proxy: FaultProxy) -> None:
+def test_the_proxy_resets_refused_connections(proxy: FaultProxy) -> None:
     proxy.refuse()
     with (
         pytest.raises(ConnectionResetError),
@@ -110,11 +110,11 @@ def test_a_refused_connection_is_reset(proxy: FaultProxy) -> None:
     ):
         connection.recv(1)
     proxy.heal()
-    with _connected(proxy):
+    with _connect(proxy):
         pass
 
 
-def test_an_address_is_replaced_and_nothing_else(proxy: FaultProxy) -> None:
+def test_only_the_address_of_a_url_is_replaced(proxy: FaultProxy) -> None:
     assert proxy.through("localhost:9092") == f"{HOST}:{proxy.port}"
     url = "postgresql://u:p%40w@db:5432/orders?sslmode=disable"
     assert proxy.through(url) == f"postgresql://u:p%40w@{HOST}:{proxy.port}/orders?sslmode=disable"

@@ -2,41 +2,38 @@
 
 import errno
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from entrypoints.composition.embedded import only_server, signing_secret
 from entrypoints.composition.errors import CannotStart
-from entrypoints.settings import Settings, load_settings
-from libraries.embedded_postgres import ServeLock, choose_place
+from entrypoints.composition.providers.postgres.embedded import EmbeddedLifecycle
+from entrypoints.composition.signing_keys import random_secret
+from libraries.embedded_postgres import ServeLock, choose_layout
 from tests.e2e.service import a_data_dir
 
 
-def full(*_: Any, **__: Any) -> None:
+def raise_no_space(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def settings_of(folder: Path) -> Settings:
-    return load_settings({"DATA_DIR": str(folder)})
-
-
-def test_the_lock_of_the_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_while_locking_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with a_data_dir() as folder:
-        monkeypatch.setattr(os, "pwrite", full)
+        monkeypatch.setattr(os, "pwrite", raise_no_space)
         sentence = r"^Cannot write .*/serve\.lock: No space left on device\.$"
-        with pytest.raises(CannotStart, match=sentence), only_server(settings_of(folder)):
+        with pytest.raises(CannotStart, match=sentence), EmbeddedLifecycle(folder, 2).serve_lock():
             pass
         monkeypatch.undo()
-        with ServeLock(choose_place(folder).data_dir):  # it was given back
+        with ServeLock(choose_layout(folder).data_dir):  # the lock was released
             pass
 
 
-def test_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_while_writing_the_signing_key_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with a_data_dir() as folder:
-        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", raise_no_space)
         with pytest.raises(CannotStart, match=r"No space left on device"):
-            signing_secret(settings_of(folder))
+            random_secret(folder)
         monkeypatch.undo()
-        assert len(signing_secret(settings_of(folder))) >= 32
+        assert len(random_secret(folder)) >= 32

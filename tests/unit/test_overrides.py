@@ -9,23 +9,23 @@ import pytest
 from dishka import Provider, Scope, provide
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.security.keys import SigningKeys
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.events import EventPublisher, EventSource
+from application.ports.events import EventPublisher, EventSources
 from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.container import default_providers, make_container
-from entrypoints.composition.http import http_services
 from entrypoints.composition.overrides import load_overrides, refuse_useless, replaced
-from entrypoints.composition.service import opened_container
-from entrypoints.composition.startup_context import StartupContext
+from entrypoints.composition.startup import build_container
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import BadSettings, Settings, load_settings
+from tests.support.app import KEY, NowhereProvider, opened_api
 from tests.support.readme import code
 
 SHOP = code("Swap an adapter", "python")
 MORE = """
+from entrypoints.composition.providers.memory import MemoryLifecycle
+from entrypoints.composition.storage import StorageLifecycle
 instance = WarehouseProvider()
 several = [WarehouseProvider, WarehouseProvider()]
 def made(): return several
@@ -36,6 +36,8 @@ class Typo(Provider):
     warehouse = provide(Warehouse, scope=Scope.APP)
 class WithoutScope(Provider):
     warehouse = provide(Warehouse, provides=Fulfilment)
+class HalfAStorage(Provider):
+    lifecycle = provide(MemoryLifecycle, provides=StorageLifecycle, scope=Scope.APP)
 class Incomplete(Provider):
     @provide(scope=Scope.APP)
     def fulfilment(self, unknown: complex) -> Fulfilment: ...
@@ -102,15 +104,14 @@ def test_providers_that_replace_no_port_are_refused_with_what_they_provide() -> 
         refuse_useless(load_overrides(found), default_providers(found))
 
 
-async def test_providers_that_do_not_fit_are_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = NOWHERE | {"ORDERS_PROVIDERS": "shop:Incomplete"}
-
-    async def at_head(_: str) -> None: ...
-
-    monkeypatch.setattr("entrypoints.composition.service.require_head", at_head)
-    opened = opened_container(load_settings(given))
+def test_providers_that_do_not_fit_are_a_bad_setting() -> None:
     with pytest.raises(BadSettings, match="complex"):
-        await opened.__aenter__()
+        build_container(settings("shop:Incomplete"))
+
+
+def test_a_storage_without_one_of_its_ports_is_a_bad_setting() -> None:
+    with pytest.raises(BadSettings, match="Cannot find factory for"):
+        build_container(settings("shop:HalfAStorage"))
 
 
 # --- What is replaced is replaced for all that use it, and for nothing else.
@@ -119,7 +120,7 @@ NOWHERE = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-    "JWT_SECRET_KEY": "a key of thirty-two bytes or more",
+    "JWT_SECRET_KEY": KEY,
 }
 MINE: Any = object()
 
@@ -131,13 +132,15 @@ def instead_of(*ports: type) -> Provider:
     return provider
 
 
-@pytest.mark.parametrize("given", [NOWHERE, {}], ids=["production", "embedded"])
+@pytest.mark.parametrize(
+    "given", [NOWHERE, {"JWT_SECRET_KEY": KEY}], ids=["production", "embedded"]
+)
 @pytest.mark.parametrize(
     ("port", "sibling"),
     [
         (Fulfilment, None),
         (EventPublisher, BusChecks),
-        (EventPublisher, EventSource),
+        (EventPublisher, EventSources),
         (Accounts, PasswordStore),
         (PasswordStore, Accounts),
     ],
@@ -145,12 +148,11 @@ def instead_of(*ports: type) -> Provider:
 async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
     given: dict[str, str], port: type, sibling: type | None
 ) -> None:
-    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
-    container = make_container(load_settings(given), resources, instead_of(port))
+    container = make_container(load_settings(given), NowhereProvider(), instead_of(port))
     chosen: Any = await container.get(port)
     assert chosen is MINE
     assert sibling is None or await container.get(sibling) is not MINE
-    assert (await http_services(container)).create_order is not None
+    await opened_api(container)
     await container.close()
 
 
@@ -160,8 +162,7 @@ async def test_another_cache_is_counted_too() -> None:
         def cache(self) -> OrderCache:
             return MemoryOrderCache(1)
 
-    resources = StartupContext(NOWHERE["DATABASE_URL"], SigningKeys(b"x" * 32))
-    container = make_container(load_settings({}), resources, Cached())
+    container = make_container(load_settings({}), NowhereProvider(), Cached())
     cache = await container.get(OrderCache)
     assert isinstance(cache, CountedOrderCache)
     assert isinstance(cache.counted, MemoryOrderCache)

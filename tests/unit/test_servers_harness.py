@@ -1,4 +1,4 @@
-"""The search for servers: its order, its reasons, and what is made of finding none."""
+"""The lookup of servers: its order, its failure messages, and skipped tests."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -6,103 +6,110 @@ from types import SimpleNamespace
 import pytest
 
 from tests.servers import ports, shared
-from tests.servers.found import GIVEN_BY, Place, do_without, first_that_has_it, given, places
-from tests.servers.ports import Ports, kafka_answers, postgres_answers, redis_answers
+from tests.servers.lookup import (
+    GIVEN_BY,
+    Source,
+    allowed_sources,
+    first_available,
+    given_url,
+    skip_or_fail,
+)
+from tests.servers.ports import Ports, kafka_is_ready, postgres_is_ready, redis_is_ready
 from tests.servers.server import Kind, Unavailable
 from tests.servers.shared import Follower, Leader
 
 
 @pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Kind, Place]]:
-    """A machine without anything; the list fills with what was looked for, and where."""
-    asked: list[tuple[Kind, Place]] = []
+def failed_starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Kind, Source]]:
+    """Fail every start of a server. The list receives the kinds and sources that were tried."""
+    tried: list[tuple[Kind, Source]] = []
 
-    def refuse(kind: Kind, place: Place) -> None:
-        asked.append((kind, place))
+    def fail(kind: Kind, source: Source) -> None:
+        tried.append((kind, source))
         raise Unavailable("there is none")
 
     for name in (*GIVEN_BY.values(), "TEST_SERVERS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(shared, "started", refuse)
-    return asked
+    monkeypatch.setattr(shared, "start_server", fail)
+    return tried
 
 
 def test_a_container_is_preferred_to_a_local_program() -> None:
-    assert places({}) == (Place.CONTAINERS, Place.LOCAL)
-    assert places({"TEST_SERVERS": ""}) == (Place.CONTAINERS, Place.LOCAL)
+    assert allowed_sources({}) == (Source.CONTAINERS, Source.LOCAL)
+    assert allowed_sources({"TEST_SERVERS": ""}) == (Source.CONTAINERS, Source.LOCAL)
 
 
-@pytest.mark.parametrize("only", list(Place))
-def test_one_place_can_be_forced(only: Place) -> None:
-    assert places({"TEST_SERVERS": only}) == (only,)
+@pytest.mark.parametrize("only", list(Source))
+def test_the_setting_allows_one_source(only: Source) -> None:
+    assert allowed_sources({"TEST_SERVERS": only}) == (only,)
 
 
-def test_an_unknown_place_is_refused() -> None:
+def test_an_unknown_source_is_rejected() -> None:
     with pytest.raises(pytest.UsageError, match="containers, local, not docker"):
-        places({"TEST_SERVERS": "docker"})
+        allowed_sources({"TEST_SERVERS": "docker"})
 
 
 @pytest.mark.parametrize(("kind", "name"), GIVEN_BY.items())
 def test_a_given_server_comes_first(
-    nowhere: list[tuple[Kind, Place]], monkeypatch: pytest.MonkeyPatch, kind: Kind, name: str
+    failed_starts: list[tuple[Kind, Source]], monkeypatch: pytest.MonkeyPatch, kind: Kind, name: str
 ) -> None:
     monkeypatch.setenv(name, "somewhere")
     assert Leader().shared(kind).get() == "somewhere"
-    assert nowhere == []
+    assert failed_starts == []
 
 
 def test_an_empty_setting_gives_no_server() -> None:
-    assert given(Kind.REDIS, {"TEST_REDIS_URL": ""}) is None
-    assert given(Kind.REDIS, {}) is None
+    assert given_url(Kind.REDIS, {"TEST_REDIS_URL": ""}) is None
+    assert given_url(Kind.REDIS, {}) is None
 
 
-def test_the_next_place_is_asked_when_one_refuses() -> None:
-    def ask(place: Place) -> str:
-        if place is Place.CONTAINERS:
+def test_the_next_source_is_tried_when_one_fails() -> None:
+    def attempt(source: Source) -> str:
+        if source is Source.CONTAINERS:
             raise Unavailable("no engine")
-        return f"from {place}"
+        return f"from {source}"
 
-    assert first_that_has_it(Place, ask) == "from local"
-
-
-def test_every_refusal_is_told() -> None:
-    def refuse(place: Place) -> str:
-        raise Unavailable(f"not in {place}")
-
-    with pytest.raises(Unavailable) as refusal:
-        first_that_has_it(Place, refuse)
-    assert str(refusal.value) == "containers: not in containers; local: not in local"
+    assert first_available(Source, attempt) == "from local"
 
 
-def test_a_search_in_vain_is_not_repeated(nowhere: list[tuple[Kind, Place]]) -> None:
+def test_every_failure_is_in_the_message() -> None:
+    def fail(source: Source) -> str:
+        raise Unavailable(f"not in {source}")
+
+    with pytest.raises(Unavailable) as error:
+        first_available(Source, fail)
+    assert str(error.value) == "containers: not in containers; local: not in local"
+
+
+def test_a_failed_lookup_is_not_repeated(failed_starts: list[tuple[Kind, Source]]) -> None:
     leader = Leader()
     for _ in range(2):
         with pytest.raises(Unavailable, match="there is none"):
             leader.shared(Kind.KAFKA).get()
-    assert nowhere == [(Kind.KAFKA, Place.CONTAINERS), (Kind.KAFKA, Place.LOCAL)]
+    assert failed_starts == [(Kind.KAFKA, Source.CONTAINERS), (Kind.KAFKA, Source.LOCAL)]
     assert leader.missing == {
         Kind.KAFKA: "containers: there is none; local: there is none",
     }
 
 
-def test_a_given_server_is_never_one_to_hurt(
-    nowhere: list[tuple[Kind, Place]], monkeypatch: pytest.MonkeyPatch
+def test_a_given_server_is_never_used_as_a_private_one(
+    failed_starts: list[tuple[Kind, Source]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_REDIS_URL", "somewhere")
-    monkeypatch.setattr(shared, "way", lambda _: SimpleNamespace(check=lambda _: None))
-    assert Leader().place(Kind.REDIS).get() == Place.CONTAINERS
-    assert nowhere == []
+    monkeypatch.setattr(shared, "launcher", lambda _: SimpleNamespace(check=lambda _: None))
+    assert Leader().source(Kind.REDIS).get() == Source.CONTAINERS
+    assert failed_starts == []
 
 
-def test_without_a_server_a_stranger_skips_and_ci_fails() -> None:
+def test_a_missing_server_skips_tests_and_fails_in_ci() -> None:
     with pytest.raises(pytest.skip.Exception, match="no Redis to test against: no engine"):
-        do_without(Kind.REDIS, "no engine", {})
+        skip_or_fail(Kind.REDIS, "no engine", {})
     with pytest.raises(pytest.fail.Exception, match="no Redis to test against: no engine"):
-        do_without(Kind.REDIS, "no engine", {"CI": "true"})
+        skip_or_fail(Kind.REDIS, "no engine", {"CI": "true"})
 
 
-def test_workers_ask_the_leader(
-    nowhere: list[tuple[Kind, Place]], monkeypatch: pytest.MonkeyPatch
+def test_workers_look_servers_up_at_the_leader(
+    failed_starts: list[tuple[Kind, Source]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_REDIS_URL", "somewhere")
     leader = Leader()
@@ -113,30 +120,30 @@ def test_workers_ask_the_leader(
             worker.shared(Kind.KAFKA).get()
     finally:
         leader.close()
-    assert len(nowhere) == 2
+    assert len(failed_starts) == 2
 
 
-def test_a_port_is_claimed_while_nobody_listens_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Where no other harness looks: it would take the port as soon as it is released.
+def test_a_port_stays_reserved_while_nothing_listens_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A range that no other test run uses: it would take the port as soon as it is released.
     monkeypatch.setattr(ports, "RANGE", range(12_000, 20_000))
-    mine = Ports(1)
-    monkeypatch.setattr(ports, "RANGE", range(mine.numbers[0], mine.numbers[0] + 1))
+    reserved = Ports(1)
+    monkeypatch.setattr(ports, "RANGE", range(reserved.numbers[0], reserved.numbers[0] + 1))
     try:
         with pytest.raises(OSError, match="no free port"):
             Ports(1)
     finally:
-        mine.release()
-    heir = Ports(1)
-    heir.release()
-    assert heir.numbers == mine.numbers
+        reserved.release()
+    successor = Ports(1)
+    successor.release()
+    assert successor.numbers == reserved.numbers
 
 
-@pytest.mark.parametrize("answers", [postgres_answers, redis_answers, kafka_answers])
-def test_nobody_answers_where_nobody_listens(
-    answers: Callable[[int], bool],
+@pytest.mark.parametrize("is_ready", [postgres_is_ready, redis_is_ready, kafka_is_ready])
+def test_a_probe_fails_if_nothing_listens(
+    is_ready: Callable[[int], bool],
 ) -> None:
-    mine = Ports(1)
+    reserved = Ports(1)
     try:
-        assert not answers(mine.numbers[0])
+        assert not is_ready(reserved.numbers[0])
     finally:
-        mine.release()
+        reserved.release()

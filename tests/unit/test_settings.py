@@ -1,4 +1,4 @@
-"""Reading the settings: every fault at once, by name."""
+"""Settings: all errors at once, by name."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -52,21 +52,21 @@ BAD = {
 }
 
 
-def faults_of(**environment: str) -> dict[str, str]:
+def errors_of(**environment: str) -> dict[str, str]:
     with pytest.raises(BadSettings) as refusal:
         load_settings(environment)
     return refusal.value.errors
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name in BAD for text in BAD[name]])
-def test_a_bad_value_is_named(name: str, text: str) -> None:
+def test_bad_value_is_named(name: str, text: str) -> None:
     settings = {"JWT_SECRET_KEY": SECRET} | {name: text}
     if name.startswith("JWT_SECRET_KEY_"):
         del settings["JWT_SECRET_KEY"]
-    assert name in faults_of(**settings)
+    assert name in errors_of(**settings)
 
 
-def test_every_fault_is_named_at_once_and_in_one_message() -> None:
+def test_all_errors_are_in_one_message() -> None:
     environment = {name: texts[0] for name, texts in BAD.items()}
     with pytest.raises(BadSettings) as refusal:
         load_settings(environment)
@@ -75,7 +75,7 @@ def test_every_fault_is_named_at_once_and_in_one_message() -> None:
         assert f"  {name}: " in str(refusal.value)
 
 
-def test_nothing_set_is_the_embedded_service() -> None:
+def test_no_settings_are_the_embedded_service() -> None:
     settings = load_settings({})
     assert settings.missing_services == ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
@@ -85,38 +85,38 @@ def test_nothing_set_is_the_embedded_service() -> None:
     assert settings.secret is None
 
 
-def test_what_is_set_to_nothing_is_not_set() -> None:
+def test_empty_value_counts_as_unset() -> None:
     empty = dict.fromkeys(BAD, "")
     assert load_settings(empty) == load_settings({})
 
 
-def test_a_root_path_of_one_slash_is_none() -> None:
+def test_root_path_of_one_slash_is_no_prefix() -> None:
     assert load_settings({"ROOT_PATH": "/"}).root_path == ""
     assert load_settings({"ROOT_PATH": "/shop/v1.0"}).root_path == "/shop/v1.0"
 
 
-def test_a_database_wants_a_secret() -> None:
-    assert "JWT_SECRET_KEY" in faults_of(DATABASE_URL="postgresql://a/b")
+def test_database_needs_a_secret() -> None:
+    assert "JWT_SECRET_KEY" in errors_of(DATABASE_URL="postgresql://a/b")
     settings = load_settings({"DATABASE_URL": "postgres://a/b", "JWT_SECRET_KEY": SECRET})
     assert settings.secret == SECRET.encode()
 
 
-def test_a_database_may_have_several_hosts() -> None:
+def test_database_may_have_several_hosts() -> None:
     url = "postgresql://ada:hush@one:5432,two:5433/orders"
     settings = load_settings({"DATABASE_URL": url, "JWT_SECRET_KEY": SECRET})
     assert settings.database_url == url
 
 
-def test_a_secret_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:
+def test_secret_comes_from_a_file_or_a_setting_but_not_both(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
     assert load_settings({"JWT_SECRET_KEY_FILE": str(file)}).secret == SECRET.encode()
     both = {"JWT_SECRET_KEY_FILE": str(file), "JWT_SECRET_KEY": SECRET}
-    assert "JWT_SECRET_KEY_FILE" in faults_of(**both)
+    assert "JWT_SECRET_KEY_FILE" in errors_of(**both)
 
 
 def test_several_workers_need_all_three_services() -> None:
-    error = faults_of(WORKERS="2", REDIS_URL="redis://a")["WORKERS"]
+    error = errors_of(WORKERS="2", REDIS_URL="redis://a")["WORKERS"]
     assert "DATABASE_URL" in error
     assert "KAFKA_BOOTSTRAP_SERVERS" in error
     assert "REDIS_URL" not in error
@@ -124,14 +124,14 @@ def test_several_workers_need_all_three_services() -> None:
 
 def test_sasl_needs_a_login() -> None:
     protocol = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "ada"}
-    assert set(faults_of(**protocol)) == {"KAFKA_SASL_PASSWORD"}
+    assert set(errors_of(**protocol)) == {"KAFKA_SASL_PASSWORD"}
     settings = load_settings(protocol | {"KAFKA_SASL_PASSWORD": "hush"})
     assert settings.kafka_sasl_password == "hush"
 
 
-def test_what_is_said_of_the_settings_holds_no_address_and_no_password() -> None:
+def test_description_of_the_settings_has_no_address_and_no_password() -> None:
     settings: Settings = load_settings(
         {"DATABASE_URL": "postgresql://ada:hush@db/orders", "JWT_SECRET_KEY": SECRET}
     )
-    assert "hush" not in str(settings.described)
-    assert settings.described["postgresql"] == "external"
+    assert "hush" not in str(settings.summary)
+    assert settings.summary["redis"] == "in-process"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from litestar import Litestar, get
 
-from entrypoints.cli.server import Server, listening
+from entrypoints.cli.server import ApiServer, listening
 from libraries.http_server import limits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -35,9 +35,9 @@ def listener() -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def served(listener: socket.socket) -> AsyncIterator[Server]:
+async def served(listener: socket.socket) -> AsyncIterator[ApiServer]:
     """A server that is up, and is brought down by the block."""
-    server = Server(Litestar([slowly], openapi_config=None), 3600)
+    server = ApiServer(Litestar([slowly], openapi_config=None), 3600)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup([listener])

@@ -1,5 +1,5 @@
-"""`make bench`: the original design, the floor and this service, side by side in one run.
+"""`make bench`: measure the original design, the floor and this service in one run.
 
-Every server is private to the run, listens on loopback only, and is gone at its end. The bench
-writes nothing but its table.
+Each run starts its own servers on loopback addresses and stops them at its end. The only output is
+its table.
 """

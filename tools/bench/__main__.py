@@ -37,7 +37,7 @@ from tools.bench.figures import (
     throughput_table,
 )
 from tools.bench.rest import growth, memory, processing
-from tools.bench.storage import Storage, drain, holds_anything, private_storage
+from tools.bench.storage import Storage, drain, has_keys, private_storage
 from tools.bench.wrk import Measured, ensure_wrk, measure
 
 _MANY, _VERY_MANY = 100_000, 1_000_000
@@ -45,7 +45,7 @@ _WIDTH = 116
 
 
 class Bench:
-    """One run, with its options, its servers and its folder."""
+    """One run, with its options, servers and folder."""
 
     def __init__(self, options: Namespace, storage: Storage, folder: Path, status: Status) -> None:
         self._options = options
@@ -53,23 +53,23 @@ class Bench:
         self._folder = folder
         self._status = status
         self._console = Console(highlight=False)
-        # In a pipe it would be 80 columns, and the figures would be cut off.
+        # A pipe would have 80 columns and cut the figures off.
         self._console.width = max(self._console.width, _WIDTH)
         self._settings = production(storage)
         self._audit = ""
 
     def run(self) -> None:
-        """Measure everything, and print it."""
+        """Measure everything and print the tables."""
         with self._contestants() as contestants:
             rounds = self._rounds(contestants, self._options.rounds, 32)
             by_name = [each for each in contestants if each.name in {FLOOR, SERVICE}]
             figures = alone_figures(self._rounds(by_name, 1, 1))
             figures += self._processed(contestants[-1])
-        self._say("growth")
+        self._show_status("growth")
         many = _VERY_MANY if self._options.large else _MANY
         database = self._storage.database("growth")
         figures += growth(database, self._folder, many, self._options.seconds)
-        self._say("memory")
+        self._show_status("memory")
         figures.append(memory(self._folder))
         self._status.stop()
         self._console.print(throughput_table(rounds, self._title()))
@@ -78,9 +78,9 @@ class Bench:
 
     @contextmanager
     def _contestants(self) -> Iterator[Sequence[Contestant]]:
-        self._say("installing the baseline's dependencies")
+        self._show_status("installing the baseline's dependencies")
         python = make_baseline_environment(self._folder / "baseline-venv")
-        self._say("starting")
+        self._show_status("starting")
         with ExitStack() as stack:
             yield (
                 stack.enter_context(baseline(self._storage, self._folder, python)),
@@ -89,12 +89,14 @@ class Bench:
             )
 
     def _rounds(self, contestants: Sequence[Contestant], rounds: int, connections: int) -> Rounds:
-        """Every contestant with every work, in turns, so that a noisy minute hits them all."""
+        """Measure every contestant with every workload, in turns, so that noise affects all."""
         seen: dict[str, dict[str, list[Measured]]] = {work: {} for work in WORKS}
         for number in range(rounds):
             for work in WORKS:
                 for each in contestants:
-                    self._say(f"round {number + 1}/{rounds} -c{connections}: {work}, {each.name}")
+                    self._show_status(
+                        f"round {number + 1}/{rounds} -c{connections}: {work}, {each.name}"
+                    )
                     measured = self._measure(each, work, connections)
                     seen[work].setdefault(each.name, []).append(measured)
         return seen
@@ -106,20 +108,24 @@ class Bench:
             raise BenchError(f"{contestant.name}, {work}: {error}") from error
 
     def _processed(self, contestant: Contestant) -> Iterator[Figure]:
-        """Only now comes who empties the outbox: of all that was created nothing may be lost."""
+        """Start the roles and measure the processing of the created orders.
+
+        Raises:
+            BenchError: orders are not processed, or the service did not use Redis.
+        """
         database = self._settings["DATABASE_URL"]
         with roles(self._settings, self._folder):
-            self._say("processing what was created")
+            self._show_status("processing the created orders")
             yield backlog_figure(drain(database))
-            self._say("create to processed")
+            self._show_status("create to processed")
             create = contestant.works[CREATE]
             yield processing(database, create, self._folder, self._options.seconds)
         self._audit = orders("audit", self._folder, self._settings)
-        if not holds_anything(self._settings["REDIS_URL"]):
-            raise BenchError("the service kept nothing in Redis: it was not what was measured")
+        if not has_keys(self._settings["REDIS_URL"]):
+            raise BenchError("the service stored nothing in Redis: the measurement is not valid")
 
-    def _say(self, what: str) -> None:
-        self._status.update(f"bench: {what}")
+    def _show_status(self, text: str) -> None:
+        self._status.update(f"bench: {text}")
 
     def _title(self) -> str:
         options = self._options
@@ -132,7 +138,7 @@ class Bench:
 
 
 def options_of(arguments: Sequence[str]) -> Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=4, help="length of a measurement")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
@@ -147,7 +153,7 @@ def options_of(arguments: Sequence[str]) -> Namespace:
 
 
 def main() -> None:
-    """Run the benchmark; what is in its way is one sentence."""
+    """Run the benchmark. Print a failure as one sentence."""
     options = options_of(sys.argv[1:])
     status = Console(stderr=True).status("bench")
     try:
@@ -158,7 +164,7 @@ def main() -> None:
             status,
         ):
             folder = Path(name)
-            folder.chmod(0o755)  # the embedded database's own user must reach what is its own
+            folder.chmod(0o755)  # the embedded database's own user must reach its subfolder
             Bench(options, storage, folder, status).run()
     except (BenchError, Unavailable) as error:
         sys.exit(f"bench: {error}")

@@ -1,13 +1,13 @@
-# The original design, a copy to measure against: another program's code, by that program's rules.
-# It runs in an environment of its own (`requirements.txt`), where ours knows nothing of it.
+# A copy of the original design, the baseline of the benchmark, by the rules of its own code.
+# It runs in an environment of its own (`requirements.txt`), whose packages our checks lack.
 # mypy: ignore-errors
 # ruff: noqa: ANN201, D101, D103, E501, PLW0603, S105
 # fmt: off
-"""The original design of an order service, written plainly and fairly, to measure against.
+"""The original design of an order service, written plainly and fairly: the benchmark's baseline.
 
 FastAPI, Pydantic v2, SQLAlchemy's async ORM on asyncpg, a Redis cache (TTL 5 minutes), a JWT
-checked and its user selected on every request, a fixed-window Redis limiter on creation, set out of the way,
-and `new_order` published with aiokafka after the commit when a broker is given.
+checked and its user selected on every request, a fixed-window Redis limiter on creation with a limit that is never reached,
+and `new_order` published with aiokafka after the commit if a broker is given.
 
     pip install fastapi python-multipart 'uvicorn[standard]' 'sqlalchemy[asyncio]' asyncpg \
         'redis[hiredis]' aiokafka pyjwt argon2-cffi

@@ -1,4 +1,4 @@
-"""The three that are measured: how each is started, and what is asked of it."""
+"""The three contestants: how to start each one, and its workloads."""
 
 import json
 import secrets
@@ -32,7 +32,7 @@ _COMMON: Final = {
     "LOG_FORMAT": "json",
 }
 
-#: Orders of the reader, asked for in turn; orders of the one whose list is asked for.
+#: The number of orders that are read in turn, and the length of the list.
 _READ: Final = 100
 _LISTED: Final = 20
 _BODY: Final = json.dumps(
@@ -52,7 +52,7 @@ BASELINE, FLOOR, SERVICE = "baseline", "floor", "service"
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server that is ready to be measured."""
+    """A server that is ready for measurement."""
 
     name: str
     works: Mapping[str, Work]
@@ -66,9 +66,9 @@ class Account:
     client: httpx.Client
 
     def place(self, count: int) -> list[str]:
-        """Place orders; their ids."""
-        answers = (self.client.post("/orders/", content=_BODY) for _ in range(count))
-        return [answer.raise_for_status().json()["id"] for answer in answers]
+        """Place orders and return their ids."""
+        responses = (self.client.post("/orders/", content=_BODY) for _ in range(count))
+        return [response.raise_for_status().json()["id"] for response in responses]
 
 
 def open_account(url: str) -> Account:
@@ -84,13 +84,15 @@ def open_account(url: str) -> Account:
 
 
 def work_of(account: Account, *paths: str) -> Work:
-    """Reading with an account's token."""
+    """Return a workload of reads with an account's token."""
     headers = {"Authorization": account.client.headers["Authorization"]}
     return Work(str(account.client.base_url), paths, headers=headers)
 
 
 def works_of(url: str) -> dict[str, Work]:
-    """The three works for a server with accounts: one user reads and writes, one has 20 orders."""
+    """Return the three workloads of a server with accounts. One user reads and writes, another has
+    20 orders.
+    """
     user, lister = open_account(url), open_account(url)
     with closing(user.client), closing(lister.client):
         lister.place(_LISTED)
@@ -100,10 +102,10 @@ def works_of(url: str) -> dict[str, Work]:
 
 
 def make_baseline_environment(folder: Path) -> Path:
-    """A throw-away environment with what the baseline stands on; its Python.
+    """Make a temporary environment with the baseline's dependencies, and return its Python.
 
     Raises:
-        BenchError: pip could not fill it.
+        BenchError: pip failed.
     """
     python = folder / "bin" / "python"
     pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--no-deps", "--no-input"]
@@ -119,7 +121,7 @@ def make_baseline_environment(folder: Path) -> Path:
 
 @contextmanager
 def baseline(storage: Storage, folder: Path, python: Path) -> Iterator[Contestant]:
-    """The original design."""
+    """Run the original design."""
     url = storage.database(BASELINE).replace("postgresql://", "postgresql+asyncpg://")
     settings = {
         "BASELINE_DATABASE_URL": url,
@@ -132,7 +134,7 @@ def baseline(storage: Storage, folder: Path, python: Path) -> Iterator[Contestan
 
 @contextmanager
 def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
-    """The bare framework on the same server."""
+    """Run the bare framework on the same servers."""
     settings = {
         "FLOOR_DATABASE_URL": storage.database(FLOOR),
         "FLOOR_REDIS_URL": storage.redis_number(2),
@@ -148,7 +150,7 @@ def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
 
 
 def production(storage: Storage) -> dict[str, str]:
-    """The settings of a service whose every role is a process of its own."""
+    """Return the settings of a service with every role in its own process."""
     return {
         **external(storage.database(SERVICE)),
         "REDIS_URL": storage.redis_number(3),
@@ -157,13 +159,13 @@ def production(storage: Storage) -> dict[str, str]:
 
 
 def external(database: str) -> dict[str, str]:
-    """The settings of a service on this database."""
+    """Return the settings of a service on this database."""
     return {"DATABASE_URL": database, "JWT_SECRET_KEY": secrets.token_urlsafe(32)}
 
 
 @contextmanager
 def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
-    """The API of this service, in the process that it has to itself in production."""
+    """Run this service's API in its own process, as in production."""
     orders("migrate", folder, settings)
     with orders_serve(folder, SERVICE, settings) as running:
         yield Contestant(SERVICE, works_of(running.url))
@@ -171,33 +173,33 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
 
 @contextmanager
 def roles(settings: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """The relay, the consumer and the worker beside it."""
+    """Run the relay, the consumer and the worker."""
     with ExitStack() as stack:
         for role in ("relay", "consume", "work"):
-            answering = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
-            running = serving((_ORDERS, role), folder, folder / f"{role}.log", answering)
+            role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
+            running = serving((_ORDERS, role), folder, folder / f"{role}.log", role_settings)
             stack.enter_context(running)
         yield
 
 
 @contextmanager
 def orders_serve(folder: Path, name: str, settings: Mapping[str, str]) -> Iterator[Running]:
-    """`orders serve`, as an operator starts it, with limits that are counted and never reached."""
+    """Run `orders serve` as an operator does, with limits that are counted and never reached."""
     limits = {f"RATE_LIMIT_{each}": _ENDLESS for each in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")}
     log = folder / f"{name}.log"
-    told = {**_COMMON, **limits, **settings, "PORT": "{port}"}
-    # Beside no `.env`: the working directory is the bench's own.
-    with serving((_ORDERS, "serve"), folder, log, told) as running:
+    service_settings = {**_COMMON, **limits, **settings, "PORT": "{port}"}
+    # The working directory belongs to the benchmark and has no `.env`.
+    with serving((_ORDERS, "serve"), folder, log, service_settings) as running:
         yield running
 
 
 def orders(command: str, folder: Path, settings: Mapping[str, str]) -> str:
-    """What an operator's command prints.
+    """Run an operator's command and return its output.
 
     Raises:
         BenchError: it fails.
     """
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(  # noqa: S603 - a fixed command
         [_ORDERS, command],
         cwd=folder,
         env={**program_environment(), **_COMMON, **settings},

@@ -1,5 +1,5 @@
-"""What ends a benchmark."""
+"""The failure of a benchmark."""
 
 
 class BenchError(Exception):
-    """There is nothing to measure, or what was measured is not what it should be."""
+    """The benchmark cannot run, or a measurement is not valid."""

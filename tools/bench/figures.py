@@ -1,4 +1,4 @@
-"""What was measured, put together: medians, ratios, and the table that shows them."""
+"""Medians and ratios of the measurements, and the tables that show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from tools.bench.contestants import BASELINE, CREATE, FLOOR, LIST, READ, SERVICE
 from tools.bench.storage import Backlog, Processing
 from tools.bench.wrk import Measured
 
-#: By work, then by contestant: every round.
+#: Every round, by workload and contestant.
 Rounds = Mapping[str, Mapping[str, Sequence[Measured]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """At least these ratios, against the baseline and against the floor."""
+    """The lowest ratios against the baseline and the floor."""
 
     baseline: float
     floor: float
@@ -35,7 +35,7 @@ PROCESSED_P99_BELOW: Final = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measure beside its target."""
+    """A measurement and its target."""
 
     name: str
     value: str
@@ -43,7 +43,7 @@ class Figure:
 
 
 def median_of(rounds: Sequence[Measured]) -> Measured:
-    """The median of each measure over the rounds."""
+    """Return the median of each measure over the rounds."""
     return Measured(
         median(each.per_second for each in rounds),
         median(each.p50 for each in rounds),
@@ -52,12 +52,12 @@ def median_of(rounds: Sequence[Measured]) -> Measured:
 
 
 def ratio(mine: float, theirs: float) -> str:
-    """How many times the other's a value is."""
+    """Return the quotient of two values as text."""
     return f"{mine / theirs:.2f}x" if mine / theirs < 10 else f"{mine / theirs:.1f}x"
 
 
 def spread(rounds: Sequence[Measured]) -> str:
-    """How far the rounds are apart: half the range, in percent of the median."""
+    """Return half the range of the rounds, in percent of the median."""
     if len(rounds) < 2:
         return "?"
     rates = [each.per_second for each in rounds]
@@ -65,7 +65,7 @@ def spread(rounds: Sequence[Measured]) -> str:
 
 
 def throughput_rows(rounds: Rounds) -> list[tuple[str, ...]]:
-    """A row for each work and contestant."""
+    """Return a row for each workload and contestant."""
     rows: list[tuple[str, ...]] = []
     for work, by_name in rounds.items():
         medians = {name: median_of(each) for name, each in by_name.items()}
@@ -96,7 +96,7 @@ def _ratios(work: str, medians: Mapping[str, Measured]) -> tuple[str, str]:
 
 
 def throughput_table(rounds: Rounds, title: str) -> Table:
-    """Requests, latencies and ratios."""
+    """Return the table of requests, latencies and ratios."""
     table = Table(title=title)
     table.add_column("work", no_wrap=True)
     table.add_column("server")
@@ -108,7 +108,7 @@ def throughput_table(rounds: Rounds, title: str) -> Table:
 
 
 def alone_figures(rounds: Rounds) -> list[Figure]:
-    """How long a request takes that has the server to itself, against the floor's."""
+    """Compare the latency of the service on one connection with the floor's."""
     figures = []
     for work, by_name in rounds.items():
         mine, floor = (median_of(by_name[name]).p50 for name in (SERVICE, FLOOR))
@@ -123,7 +123,7 @@ def alone_figures(rounds: Rounds) -> list[Figure]:
 
 
 def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measured]) -> Figure:
-    """What a work costs among many orders, against what it costs among few."""
+    """Compare a workload's cost among many orders with its cost among few."""
     cost = few[1].per_second / many[1].per_second
     return Figure(
         f"{work} among {many[0]:,} orders",
@@ -133,7 +133,7 @@ def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measure
 
 
 def processing_figure(per_second: float, seen: Processing) -> Figure:
-    """How long orders take through outbox, Kafka and task queue to their effect."""
+    """Show the time from creation through outbox, Kafka and task queue to the effect."""
     return Figure(
         f"create → processed through Kafka, {per_second:.0f} orders/s",
         f"p50 {seen.p50:.0f} ms, p99 {seen.p99:.0f} ms",
@@ -142,19 +142,19 @@ def processing_figure(per_second: float, seen: Processing) -> Figure:
 
 
 def backlog_figure(backlog: Backlog) -> Figure:
-    """How fast orders that have piled up go the same way."""
+    """Show the rate at which a backlog of orders is processed."""
     rate = backlog.orders / backlog.seconds if backlog.seconds else 0.0
     return Figure(f"backlog of {backlog.orders:,} orders, processed", f"{rate:,.0f} orders/s", "")
 
 
 def memory_figure(mib: float | None) -> Figure:
-    """What the embedded service's Python process holds."""
-    value = "not to be had here: no /proc" if mib is None else f"{mib:.0f} MiB"
+    """Show the memory of the embedded service's Python process."""
+    value = "unknown: no /proc on this system" if mib is None else f"{mib:.0f} MiB"
     return Figure("embedded service at rest, after 1,000 orders", value, f"< {MEMORY_BELOW:g} MiB")
 
 
 def figures_table(figures: Sequence[Figure]) -> Table:
-    """Everything that is no throughput."""
+    """Return the table of all other figures."""
     table = Table()
     for name in ("measure", "value", "target"):
         table.add_column(name)

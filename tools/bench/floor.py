@@ -1,7 +1,7 @@
-"""The floor: the bare framework, one plain storage call a request, and no more.
+"""The floor: the bare framework with one plain storage call per request.
 
-No authentication, no limits, no validation, no outbox to empty: what is left when everything that
-the service promises is taken away. FLOOR_DATABASE_URL and FLOOR_REDIS_URL say where it stores.
+It has no authentication, no limits, no validation and no relay. It shows the cost of a request
+without the promises of the service. `FLOOR_DATABASE_URL` and `FLOOR_REDIS_URL` name its storage.
 """
 
 import os
@@ -53,7 +53,7 @@ _ITEMS: Final = '[{"name":"Green tea","quantity":2,"price":9.95}]'
 
 @post("/orders/")
 async def create(request: Request[Any, Any, State]) -> Response[bytes]:
-    """One insert: an order and its outbox row."""
+    """Insert an order and its outbox row with one statement."""
     body = await request.body()
     state = request.app.state
     await state.pool.execute(_INSERT, uuid4(), uuid4(), body.decode(), uuid4(), body)
@@ -62,13 +62,13 @@ async def create(request: Request[Any, Any, State]) -> Response[bytes]:
 
 @get("/orders/{order_id:uuid}/")
 async def read(state: State, order_id: FromPath[UUID]) -> Response[bytes]:
-    """One GET of ready bytes."""
+    """Get ready bytes from Redis."""
     return Response(await state.redis.get(f"floor:order:{order_id}"), media_type=_JSON)
 
 
 @get("/orders/user/{user_id:uuid}/")
 async def of_user(state: State, user_id: FromPath[UUID]) -> list[dict[str, Any]]:
-    """One indexed select of 20 rows."""
+    """Select 20 rows by an index."""
     return [dict(row) for row in await state.pool.fetch(_SELECT, user_id)]
 
 

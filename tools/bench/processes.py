@@ -1,4 +1,4 @@
-"""Server processes of the bench's own: started, waited for, stopped."""
+"""Server processes of the benchmark: start, wait, stop."""
 
 import os
 import signal
@@ -15,10 +15,10 @@ import httpx
 from tests.servers.ports import HOST, Ports
 from tools.bench.errors import BenchError
 
-#: Only what a program needs: no setting of another service may reach these.
-_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
-_START_WITHIN: Final = 60.0
-_STOP_WITHIN: Final = 20.0
+#: The variables that every program needs. Settings of other services may not be inherited.
+_INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR")
+_START_TIMEOUT_SECONDS: Final = 60.0
+_STOP_TIMEOUT_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Running:
 def serving(
     command: Sequence[str | Path], folder: Path, log: Path, settings: Mapping[str, str]
 ) -> Iterator[Running]:
-    """Run a server until the end of the block, its output in `log`.
+    """Run a server until the end of the block, with its output in `log`.
 
-    `{port}` in the command and in the settings stands for a port of its own.
+    `{port}` in the command and in the settings is replaced by a reserved port.
 
     Raises:
-        BenchError: it does not come up.
+        BenchError: it does not start.
     """
     ports = Ports(1)
     port = str(ports.numbers[0])
@@ -46,7 +46,7 @@ def serving(
     environment |= {name: value.replace("{port}", port) for name, value in settings.items()}
     words = [str(word).replace("{port}", port) for word in command]
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own words
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
             words,
             cwd=folder,
             env=environment,
@@ -56,7 +56,7 @@ def serving(
         )
     try:
         running = Running(f"http://{HOST}:{port}", process.pid)
-        _wait_until_it_serves(process, running.url, log)
+        _wait_until_ready(process, running.url, log)
         yield running
     finally:
         _stop(process)
@@ -64,32 +64,32 @@ def serving(
 
 
 def program_environment() -> dict[str, str]:
-    """The environment of a program that is told everything else."""
-    return {name: os.environ[name] for name in _KEPT if name in os.environ}
+    """Return the environment of a program, without settings."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
-def _wait_until_it_serves(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_WITHIN
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.TransportError):
             httpx.get(url, trust_env=False, timeout=2)
             return
         time.sleep(0.05)
     last = " | ".join(log.read_text(errors="replace").splitlines()[-5:])
-    raise BenchError(f"{log.stem} did not start: {last or 'it said nothing'}")
+    raise BenchError(f"{log.stem} did not start: {last or 'its log is empty'}")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(_STOP_WITHIN)
+        process.wait(_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def resident_mib(pid: int) -> float | None:
-    """The memory that a process holds, or None where the system does not say it in `/proc`."""
+    """Return the memory of a process, or None on a system without `/proc`."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None

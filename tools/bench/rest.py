@@ -1,4 +1,4 @@
-"""What is measured of the service alone: processing, growth with its data, memory at rest."""
+"""Measurements of the service alone: processing, growth of its data, memory at rest."""
 
 import time
 from contextlib import closing
@@ -20,15 +20,15 @@ from tools.bench.storage import drain, grow, processing_since, some_orders
 from tools.bench.wrk import Measured, Work, measure
 
 _FEW: Final = 1000
-#: Orders, from all over the table, that are asked for in turn.
+#: The number of random orders that are read in turn.
 _SAMPLE: Final = 1000
 _REST: Final = 3.0
-#: Milliseconds that each of 32 connections pauses: 32 / 0.15 s, less what the answers take.
+#: Milliseconds between the requests of each of 32 connections: about 200 orders a second.
 _PAUSE: Final = 150
 
 
 def processing(database: str, create: Work, folder: Path, seconds: int) -> Figure:
-    """From creation to effect, at about 200 orders a second, by PostgreSQL's word."""
+    """Measure the time from creation to effect in PostgreSQL, at about 200 orders a second."""
     paced = replace(create, pause=_PAUSE)
     since = datetime.now(UTC)
     seen = measure(paced, folder, seconds)
@@ -37,9 +37,9 @@ def processing(database: str, create: Work, folder: Path, seconds: int) -> Figur
 
 
 def growth(database: str, folder: Path, many: int, seconds: int) -> list[Figure]:
-    """Reading and listing among few orders of one user, and among many.
+    """Measure reads and lists with few orders of one user, and with many.
 
-    Without Redis, so that every read asks PostgreSQL for the order by its key.
+    There is no Redis, so that every read selects the order by its key.
     """
     with orders_serve(folder, "growth", external(database)) as running:
         account = open_account(running.url)
@@ -66,7 +66,7 @@ def _read_and_list(
 
 
 def memory(folder: Path, orders: int = 1000) -> Figure:
-    """What the Python process of a service without any backing service holds after some orders."""
+    """Measure the memory of an embedded service after some orders."""
     with orders_serve(folder, "embedded", {"DATA_DIR": str(folder / "var")}) as running:
         account = open_account(running.url)
         with closing(account.client):

@@ -1,4 +1,4 @@
-"""The bench's PostgreSQL, Redis and Kafka, and what is asked of them behind the servers' backs."""
+"""The benchmark's PostgreSQL, Redis and Kafka, and direct queries of them."""
 
 import asyncio
 import time
@@ -16,12 +16,12 @@ from tests.servers.local import launch
 from tests.servers.server import Kind
 from tools.bench.errors import BenchError
 
-#: Seconds without an order processed after which we wait no longer.
-_STUCK_AFTER: Final = 30.0
+#: Seconds without progress after which the benchmark fails.
+_STALL_TIMEOUT_SECONDS: Final = 30.0
 
-# Copies of one order that is processed already, with its history; a copy's id is a UUIDv7 as the
-# service makes them, so that the newest is at the end of every index. The triggers that make an
-# order begin as PENDING are not asked: the copies are past that.
+# Copies of one processed order with its history. The id of a copy is a UUIDv7, like those of the
+# service, so that new rows are at the end of every index. The triggers are disabled: they would
+# demand that an order begins as PENDING.
 _COPIES: Final = """
 WITH made AS (
     SELECT (lpad(to_hex(1600000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
@@ -49,25 +49,25 @@ FROM orders WHERE created_at >= $1
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where the servers of this run store."""
+    """The servers of this run."""
 
     postgres: str
     redis: str
     kafka: str
 
     def database(self, name: str) -> str:
-        """The URL of an empty database of this name."""
+        """Create an empty database and return its URL."""
         asyncio.run(_execute(self.postgres, f"CREATE DATABASE {name}"))
         return urlsplit(self.postgres)._replace(path=f"/{name}").geturl()
 
     def redis_number(self, number: int) -> str:
-        """The URL of one of Redis's numbered databases."""
+        """Return the URL of a numbered database of Redis."""
         return urlsplit(self.redis)._replace(path=f"/{number}").geturl()
 
 
 @contextmanager
 def private_storage() -> Iterator[Storage]:
-    """A PostgreSQL, a Redis and a Kafka of this run's own."""
+    """Start a PostgreSQL, a Redis and a Kafka for this run."""
     with ExitStack() as stack:
         servers = {kind: launch(kind) for kind in Kind}
         for server in servers.values():
@@ -77,15 +77,15 @@ def private_storage() -> Iterator[Storage]:
         yield Storage(*(servers[kind].url for kind in (Kind.POSTGRES, Kind.REDIS, Kind.KAFKA)))
 
 
-def holds_anything(redis_url: str) -> bool:
-    """Whether somebody has written to this Redis database."""
+def has_keys(redis_url: str) -> bool:
+    """Return whether this Redis database has keys."""
     with Redis.from_url(redis_url) as redis:
         return bool(redis.dbsize())
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Orders that were not processed, and in how many seconds they were."""
+    """A number of unprocessed orders, and the seconds that their processing took."""
 
     orders: int
     seconds: float
@@ -95,7 +95,7 @@ def drain(database: str) -> Backlog:
     """Wait until every order is processed.
 
     Raises:
-        BenchError: they get no fewer any more.
+        BenchError: there is no progress.
     """
     return asyncio.run(_drain(database))
 
@@ -110,8 +110,8 @@ async def _drain(database: str) -> Backlog:
             before, left = left, await _unprocessed(connection)
             if left < before:
                 moved = time.monotonic()
-            elif time.monotonic() - moved > _STUCK_AFTER:
-                raise BenchError(f"the processing stands still, with {left} orders waiting")
+            elif time.monotonic() - moved > _STALL_TIMEOUT_SECONDS:
+                raise BenchError(f"processing has stalled with {left} unprocessed orders")
     finally:
         await connection.close()
     return Backlog(at_first, time.monotonic() - begun)
@@ -119,7 +119,7 @@ async def _drain(database: str) -> Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """How long it took orders from their creation to their effect, in milliseconds."""
+    """Milliseconds from the creation of orders to their effect."""
 
     orders: int
     p50: float
@@ -127,7 +127,9 @@ class Processing:
 
 
 def processing_since(database: str, moment: datetime) -> Processing:
-    """What PostgreSQL says of the orders created since: `processed_at` less `created_at`."""
+    """Return the times between `created_at` and `processed_at` of the orders created since
+    `moment`.
+    """
     return asyncio.run(_processing_since(database, moment))
 
 
@@ -146,7 +148,7 @@ async def _unprocessed(connection: Any) -> int:
 
 
 def grow(database: str, template: str, first: int, last: int) -> None:
-    """Add copies of the order `template`, numbered `first` to `last`."""
+    """Insert copies of the order `template`, numbered `first` to `last`."""
     asyncio.run(_grow(database, template, first, last))
 
 
@@ -162,7 +164,7 @@ async def _grow(database: str, template: str, first: int, last: int) -> None:
 
 
 def some_orders(database: str, count: int) -> list[str]:
-    """The ids of orders from all over the table."""
+    """Return the ids of random orders."""
     return asyncio.run(_some_orders(database, count))
 
 

@@ -1,4 +1,4 @@
-"""wrk: found or installed, told what to send, and its answer read."""
+"""Run wrk: find or install it, write its script, read its output."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _INSTALL: Final = (
 )
 _MARK: Final = "figures "
 
-# One request after the other, all of them ready before the first is sent; at the end one line.
+# Send prepared requests in turn. Print one line at the end.
 _SCRIPT: Final = """
 local paths = {%(paths)s}
 local ready = {}
@@ -43,7 +43,7 @@ end
 """
 
 
-# Pauses of equal length would keep all connections in step.
+# Pauses of equal length would synchronise the connections.
 _DELAY: Final = """
 function delay()
   return math.random(0, 2 * %d)
@@ -53,9 +53,9 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is sent over and over: one method and body, to each of the paths in turn.
+    """One method and body, sent to each of the paths in turn.
 
-    Before each request a connection pauses for so many milliseconds on the average.
+    `pause` is the mean pause in milliseconds of a connection before each request.
     """
 
     url: str
@@ -68,7 +68,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run of wrk saw; latencies in milliseconds."""
+    """The result of one run of wrk. Latencies are in milliseconds."""
 
     per_second: float
     p50: float
@@ -76,10 +76,10 @@ class Measured:
 
 
 def ensure_wrk() -> None:
-    """See that wrk is here; root on Debian gets it.
+    """Check that wrk is installed. Install it if this is root on Debian.
 
     Raises:
-        BenchError: it is not, with what to install.
+        BenchError: it is missing; the message names the package.
     """
     if shutil.which("wrk"):
         return
@@ -92,10 +92,10 @@ def ensure_wrk() -> None:
 
 
 def measure(work: Work, folder: Path, seconds: int, connections: int = 32) -> Measured:
-    """Load the server for a second that does not count, and then for `seconds`.
+    """Warm the server up for one second, then measure for `seconds`.
 
     Raises:
-        BenchError: the server refused, or broke a connection.
+        BenchError: the server rejected requests or closed connections.
     """
     script = folder / "work.lua"
     script.write_text(script_of(work), encoding="utf-8")
@@ -122,7 +122,7 @@ def _run(script: Path, url: str, seconds: int, connections: int) -> str:
 
 
 def script_of(work: Work) -> str:
-    """The Lua that makes wrk do this work."""
+    """Return the Lua script of a workload."""
     headers = (f"[{_lua(name)}]={_lua(value)}" for name, value in work.headers.items())
     return _SCRIPT % {
         "paths": ",".join(map(_lua, work.paths)),
@@ -135,7 +135,7 @@ def script_of(work: Work) -> str:
 
 
 def _lua(text: str) -> str:
-    """`text` as a literal of Lua, whatever it holds."""
+    """Return `text` as a Lua literal."""
     return (
         '"'
         + "".join(
@@ -147,14 +147,14 @@ def _lua(text: str) -> str:
 
 
 def figures_of(output: str) -> Measured:
-    """What wrk printed, read.
+    """Parse the output of wrk.
 
     Raises:
-        BenchError: it is not what a sound run prints.
+        BenchError: the output has no figures, or reports failures.
     """
     line = next((line for line in output.splitlines() if line.startswith(_MARK)), None)
     if line is None:
-        raise BenchError(f"wrk did not say what it saw: {output.strip()}")
+        raise BenchError(f"wrk printed no figures: {output.strip()}")
     seen = json.loads(line.removeprefix(_MARK))
     if not seen["requests"]:
         raise BenchError("not one request was answered")

@@ -1,39 +1,46 @@
 """The use cases, over ports."""
 
 from datetime import timedelta
-from time import monotonic
 from typing import Final
 
 from dishka import Provider, Scope, provide
 
-from application.accounts.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
 from application.accounts.login_limits import LoginLimits
+from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
+from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.hand_over_order import HandOverOrder
+from application.delivery.list_dead_letters import ListDeadLetters
+from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
+from application.delivery.read_outbox_state import ReadOutboxState
 from application.delivery.refresh_cache import RefreshCache
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.replay_events import ReplayEvents
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
+from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
+from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
-from application.orders.write_order import OrderWriter
-from application.ports.accounts import AccountCache, Accounts
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
+from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
 
@@ -46,7 +53,7 @@ class ApplicationProvider(Provider):
 
     scope = Scope.APP
 
-    writer = provide(OrderWriter)
+    order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
@@ -58,9 +65,16 @@ class ApplicationProvider(Provider):
     requeue_stalled = provide(RequeueStalledOrders)
     dead_letter_message = provide(DeadLetterMessage)
     dead_letter_order = provide(DeadLetterOrder)
+    process_once = provide(ProcessOnce)
+    hand_over_order = provide(HandOverOrder)
+    mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
+    list_dead_letters = provide(ListDeadLetters)
+    read_outbox_state = provide(ReadOutboxState)
+    replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
@@ -69,6 +83,11 @@ class ApplicationProvider(Provider):
     enable = provide(EnableAccount)
     set_password = provide(SetPassword)
     list_accounts = provide(ListAccounts)
+
+    @provide
+    def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
+        """The audit, which calls an order stuck after as long as the settings say."""
+        return AuditOrders(reader, clock, settings.stuck_after)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:
@@ -87,8 +106,3 @@ class ApplicationProvider(Provider):
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:
         """The limits on failed logins."""
         return LoginLimits(limiter, settings.rate_limit_login)
-
-    @provide
-    def account_cache(self, accounts: Accounts) -> AccountCache:
-        """Accounts as they stood at most a second ago."""
-        return TimedAccountCache(accounts, monotonic)

@@ -1,47 +1,79 @@
 """The adapters over memory alone: what tests and try-outs put in PostgreSQL's place."""
 
+from collections.abc import Mapping
+
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.memory.accounts import MemoryAccounts
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
-from adapters.memory.orders import MemoryNewOrders, MemoryOrderReader
+from adapters.memory.order_storage import MemoryOrderStorage
+from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.retention import MemoryRetentionStore
 from adapters.memory.storage import MemoryStorage
-from adapters.memory.transaction import MemoryUnitOfWork
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, NewOrders, OrderReader
+from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.retention import RetentionStore
 from application.ports.tasks import UnprocessedOrders
-from application.ports.transaction import UnitOfWork
+from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.errors import Misconfigured
+from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.observability.metrics.scrape import StorageGauges
 
 
+class MemoryLifecycle(StorageLifecycle):
+    """A storage that begins and ends with its process."""
+
+    is_exclusive = True
+
+    @property
+    def summary(self) -> Mapping[str, str]:
+        """Nothing is stored outside of the process."""
+        return {"storage": "memory"}
+
+    async def open(self, *, may_create: bool) -> None:
+        """Refuse every process but the one that runs all roles.
+
+        Raises:
+            Misconfigured: another process would see an empty storage, and report on that.
+        """
+        if not may_create:
+            raise Misconfigured(
+                "The storage in memory (ORDERS_PROVIDERS) belongs to one `orders serve` that runs"
+                " every role: no other process can use it."
+            )
+
+
 class MemoryStorageProvider(Provider):
-    """Everything that is kept, for as long as the process lives."""
+    """The lifecycle of a storage in memory, and every port on it."""
 
     scope = Scope.APP
 
     storage = provide(MemoryStorage)
-    new_orders = provide(MemoryNewOrders, provides=NewOrders)
+    orders = provide(MemoryOrderStorage, provides=OrderStorage)
     reader = provide(
         MemoryOrderReader, provides=AnyOf[MemoryOrderReader, OrderReader, HistoryReader]
     )
-    begin = provide(MemoryUnitOfWork, provides=UnitOfWork)
     outbox = provide(MemoryOutbox, provides=Outbox)
     unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)
     leases = provide(MemoryLeases, provides=Leases)
     dead_letters = provide(
         MemoryDeadLetters, provides=AnyOf[MemoryDeadLetters, DeadLetters, DeadLetterAdmin]
     )
+    audit = provide(MemoryAuditReader, provides=AuditReader)
+    retention = provide(MemoryRetentionStore, provides=RetentionStore)
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
@@ -49,12 +81,14 @@ class MemoryStorageProvider(Provider):
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
     )
 
+    lifecycle = provide(MemoryLifecycle, provides=StorageLifecycle)
+
     @provide
     def checks(self) -> StorageChecks:
         """There is nothing to wait for."""
         return StorageChecks({})
 
     @provide
-    def gauges(self) -> StorageGauges:
-        """There is nothing to ask."""
-        return StorageGauges()
+    def gauges(self, outbox_admin: OutboxAdmin) -> StorageGauges:
+        """The outbox of the process; there is no pool."""
+        return StorageGauges(outbox_admin.state)

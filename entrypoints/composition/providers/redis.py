@@ -9,11 +9,14 @@ from taskiq import AsyncBroker
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.eviction import eviction_warning
+from adapters.redis.generation import CacheGeneration, key_prefix
 from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.readiness import ensure_ready
 from adapters.redis.relay_wakeup import RedisRelayWakeup
+from adapters.taskiq.errors import logged_outages
 from adapters.taskiq.queue import TaskiqQueue
 from adapters.taskiq.readiness import QueueCheck
+from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import QueueUnavailable
 from application.ports.events import RelayWakeup
@@ -21,12 +24,13 @@ from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
-from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.remedies import with_remedy_of_redis
 from entrypoints.observability.logs import logger
 from entrypoints.settings import BadSettings, Settings
 from libraries.redis_client.client import RedisClient
 from libraries.task_stream.broker import RedisStreamBroker
+from libraries.task_stream.trace_middleware import TraceMiddleware
 
 
 class RedisProvider(Provider):
@@ -38,49 +42,62 @@ class RedisProvider(Provider):
     tasks = provide(TaskiqQueue, provides=TaskQueue)
 
     @provide
-    async def link(self, settings: Settings) -> AsyncIterator[RedisClient]:
-        """The link of this process; without Redis the process starts degraded.
+    def cache_generation(self, settings: Settings) -> CacheGeneration:
+        """The cache's part of each handshake with Redis."""
+        return CacheGeneration(settings.redis_prefix)
+
+    @provide
+    async def client(
+        self, settings: Settings, generation: CacheGeneration
+    ) -> AsyncIterator[RedisClient]:
+        """The Redis client of this process; without Redis the process starts degraded.
 
         Raises:
             BadSettings: the server cannot be used with this URL.
         """
-        link = RedisClient(settings.redis_url or "", settings.redis_prefix)
-        if await link.open():
-            if warning := await eviction_warning(link):
+        prefix = key_prefix(settings.redis_prefix)
+        client = RedisClient(settings.redis_url or "", prefix, on_handshake=generation.check)
+        if await client.open():
+            if warning := await eviction_warning(client):
                 logger.warning(warning)
-        elif link.unusable:
-            await link.close()
-            raise BadSettings({"REDIS_URL": link.unusable})
+        elif client.unusable_reason:
+            await client.close()
+            raise BadSettings({"REDIS_URL": client.unusable_reason})
         else:
-            reason = f": {link.reason}" if link.reason else ""
+            reason = f": {client.unavailable_reason}" if client.unavailable_reason else ""
             logger.warning(f"Redis (REDIS_URL) does not answer; starting without it{reason}")
-        yield link
-        await link.close()
+        yield client
+        await client.close()
 
     @provide
-    def cache(self, link: RedisClient, settings: Settings) -> OrderCache:
+    def cache(
+        self, client: RedisClient, generation: CacheGeneration, settings: Settings
+    ) -> OrderCache:
         """The cache of all processes."""
-        return RedisOrderCache(link, settings.cache_ttl)
+        return RedisOrderCache(client, generation, settings.cache_ttl)
 
     @provide
-    def limiter(self, link: RedisClient) -> RateLimiter:
-        """The limits of all processes; each keeps its own while Redis is away."""
-        return RedisRateLimiter(link, MemoryRateLimiter())
+    def limiter(self, client: RedisClient) -> RateLimiter:
+        """The limits of all processes; each has its own while Redis is unavailable."""
+        return RedisRateLimiter(client, MemoryRateLimiter())
 
     @provide
     def broker(self, settings: Settings, dead_letter_order: DeadLetterOrder) -> AsyncBroker:
-        """The broker of the tasks; who runs them starts and stops it."""
+        """The broker of the tasks; the worker role starts and stops it."""
         return RedisStreamBroker(
-            settings.redis_url or "", settings.redis_prefix, on_dead=burying(dead_letter_order)
-        )
+            settings.redis_url or "",
+            settings.redis_prefix,
+            ProcessingRetryPolicy(dead_lettering(dead_letter_order)),
+            watch_read=logged_outages,
+        ).with_middlewares(TraceMiddleware())
 
     @provide
-    async def checks(self, link: RedisClient, settings: Settings) -> AsyncIterator[CacheChecks]:
+    async def checks(self, client: RedisClient, settings: Settings) -> AsyncIterator[CacheChecks]:
         """Without Redis a process is degraded."""
         ensure_queue = QueueCheck(settings.redis_url or "", settings.redis_prefix)
 
         async def check() -> None:
-            await ensure_ready(link)
+            await ensure_ready(client)
             await ensure_queue()
 
         yield CacheChecks({"redis": with_remedy_of_redis(check)})

@@ -1,24 +1,35 @@
 """The adapters that do not depend on which backing services there are."""
 
 from collections.abc import AsyncIterator
+from time import monotonic
 
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
+from adapters.memory.account_cache import TimedAccountCache
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
-from adapters.serialisation.events import JsonEventRenderer
+from adapters.serialisation.changes import JsonChangeRenderer
 from adapters.serialisation.orders import JsonOrderRenderer
 from adapters.system.clock import SystemClock
 from adapters.system.ids import Uuid7Generator
-from application.ports.accounts import EmailAddresses, PasswordHasher, TokenIssuer, TokenVerifier
-from application.ports.orders import EventRenderer, OrderRenderer
+from application.ports.accounts import (
+    AccountCache,
+    Accounts,
+    EmailAddresses,
+    PasswordHasher,
+    TokenIssuer,
+    TokenVerifier,
+)
+from application.ports.events import MessageEncoder
+from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
+from entrypoints.messaging.cloud_events import CloudEventsEncoder
 from entrypoints.settings import Settings
 
 
@@ -30,7 +41,8 @@ class SystemProvider(Provider):
     clock = provide(SystemClock, provides=Clock)
     ids = provide(Uuid7Generator, provides=IdGenerator)
     orders = provide(JsonOrderRenderer, provides=OrderRenderer)
-    events = provide(JsonEventRenderer, provides=EventRenderer)
+    changes = provide(JsonChangeRenderer, provides=ChangeRenderer)
+    messages = provide(CloudEventsEncoder, provides=MessageEncoder)
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:
@@ -44,7 +56,7 @@ def email_addresses() -> EmailAddresses:
 
 
 class SecurityProvider(Provider):
-    """Addresses, passwords, tokens, cursors."""
+    """Addresses, accounts, passwords, tokens, cursors."""
 
     scope = Scope.APP
 
@@ -54,6 +66,11 @@ class SecurityProvider(Provider):
     def addresses(self) -> EmailAddresses:
         """The rules of e-mail addresses."""
         return email_addresses()
+
+    @provide
+    def account_cache(self, accounts: Accounts) -> AccountCache:
+        """The accounts of this process, each at most a second old."""
+        return TimedAccountCache(accounts, monotonic)
 
     @provide
     def tokens(

@@ -1,1 +1,1 @@
-"""Parse requests, and the schemas of the API's messages."""
+"""Parsers of requests, and the schemas of the API's messages."""

@@ -1,14 +1,15 @@
-"""Conditional requests (RFC 9110, section 13) on an order's tag: `"v3"`, or `"v3p"` processed."""
+"""Conditional requests (RFC 9110, section 13) on an order's tag: `"v3"`, processed `"v3p"`."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from application.documents import OrderDocument
 from domain.errors import Invalid, VersionConflict
-from entrypoints.http.problems.errors import HeaderError
+from entrypoints.http.errors import HeaderError
 
-#: One member of a list of entity tags (RFC 9110, section 8.8.3), and the empty ones around it
+#: A member of a list of entity tags (RFC 9110, section 8.8.3), with the empty members around it
 #: (section 5.6.1.2).
 _TAG: Final = re.compile(
     r'[\s,]*(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,[\s,]*|$)'
@@ -22,9 +23,9 @@ _WEAK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """What `If-Match` names: the versions of its strong tags, and of its weak ones.
+    """The versions of the strong tags and of the weak tags in `If-Match`.
 
-    `versions` is None if any version will do.
+    `versions` is None if every version matches.
     """
 
     versions: frozenset[int] | None = None
@@ -35,7 +36,7 @@ class IfMatch:
         """Parse the header.
 
         Raises:
-            Invalid: it is no list of entity tags.
+            Invalid: it is not a list of entity tags.
         """
         if header is None or header.strip() == "*":
             return cls()
@@ -46,7 +47,7 @@ class IfMatch:
         )
 
     def explain(self, conflict: VersionConflict) -> VersionConflict:
-        """Return the conflict with its reason, if only a tag's weakness is in the way."""
+        """Return the conflict, with the reason if a weak tag has the current version."""
         if conflict.version not in self.weak_versions:
             return conflict
         return VersionConflict(conflict.version, _WEAK.format(version=conflict.version))
@@ -57,8 +58,13 @@ def _versions(tags: Iterable[re.Match[str]]) -> frozenset[int]:
     return frozenset(int(match["version"]) for match in matches if match)
 
 
+def etag_of(document: OrderDocument) -> str:
+    """Return the order's entity tag. Processing changes it, though it changes no version."""
+    return f'"v{document.version}{"p" if document.is_processed else ""}"'
+
+
 def is_current(if_none_match: str | None, etag: str) -> bool:
-    """Whether `If-None-Match` names the tag: what the client has is still good."""
+    """Return whether `If-None-Match` has the tag, so that the client's copy is current."""
     if if_none_match is None:
         return False
     if if_none_match.strip() == "*":
@@ -66,7 +72,7 @@ def is_current(if_none_match: str | None, etag: str) -> bool:
     try:
         return any(tag["opaque"] == etag for tag in _tags(if_none_match))
     except Invalid:
-        return False  # a cache's broken validator costs it an answer in full, no more
+        return False  # a broken validator only costs its cache a full response
 
 
 def _tags(header: str) -> list[re.Match[str]]:

@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110, section 12): which representation a client prefers."""
+"""Content negotiation (RFC 9110, section 12)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,22 +10,22 @@ _WEIGHT: Final = re.compile(r";[ \t]*[qQ]=(?P<q>[01](?:\.[0-9]{0,3})?)[ \t]*(?:;
 
 
 def preferred_type(accept: str | None, offered: Sequence[str]) -> str:
-    """Return the offered media type of the highest weight; the earlier one of equals.
+    """Return the offered media type with the highest weight, the first of equal ones.
 
-    If none is acceptable, the first is sent all the same (RFC 9110, section 12.5.1).
+    If none is acceptable, return the first (RFC 9110, section 12.5.1).
     """
     weights = dict(_members(accept or "*/*"))
     return max(offered, key=lambda offer: _weight(offer, weights))
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Return whether a body may be sent in gzip (RFC 9110, section 12.5.3)."""
+    """Return whether the client accepts gzip (RFC 9110, section 12.5.3)."""
     weights = dict(_members(accept_encoding or ""))
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
 
 def _weight(media_type: str, weights: dict[str, float]) -> float:
-    """The most specific range of `Accept` counts (RFC 9110, section 12.5.1)."""
+    """Return the weight of the most specific range that matches (RFC 9110, section 12.5.1)."""
     kind = media_type.partition("/")[0]
     ranges = (media_type, f"{kind}/*", "*/*")
     return next((weights[each] for each in ranges if each in weights), 0.0)

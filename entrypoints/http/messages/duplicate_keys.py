@@ -1,4 +1,4 @@
-"""Members that a JSON object names twice: most readers keep one and drop the rest in silence."""
+"""Find duplicate keys of JSON objects, of which most parsers silently keep one."""
 
 import json
 from collections import Counter
@@ -10,49 +10,49 @@ from typing import Any, Final
 import msgspec
 from msgspec.inspect import Field, ListType, StructType, type_info
 
-#: The attributes of an item: what is deeper is refused for being there at all.
-_DEEPEST: Final = 3
+from domain.errors import Path
 
-Path = tuple[str | int, ...]
+#: The depth of an item's attributes; anything deeper is refused as a wrong type.
+_MAX_DEPTH: Final = 3
 
 
-def may_repeat(raw: bytes, body: msgspec.Struct) -> bool:
-    """Whether `raw`, which `body` was decoded from, may name a member twice.
+def may_have_duplicate_keys(raw: bytes, body: msgspec.Struct) -> bool:
+    """Return whether `raw`, which was decoded into `body`, may have a duplicate key.
 
-    A quick look with false alarms and no other mistakes: most bodies need no second reading.
+    A fast test with false positives but no false negatives: most bodies are parsed only once.
     """
     names = _names_of(type(body))
     objects = 1 + sum(len(getattr(body, name)) for name in names.lists)
-    # A name may be spelled in two ways, and braces may be a text's or of members that the shape
-    # does not know.
+    # A key may be written with escapes, and braces may be in a string or in an unknown field.
     if b"\\" in raw or not raw.count(b"{") == raw.count(b"}") == objects:
         return True
     _, around, *elements = raw.split(b"{")
     for element in elements:
         inside, _, behind = element.partition(b"}")
-        if _repeats(inside, names.of_elements):
+        if _has_duplicate(inside, names.of_elements):
             return True
         around += behind
-    return _repeats(around, names.of_body)
+    return _has_duplicate(around, names.of_body)
 
 
-def _repeats(text: bytes, names: tuple[bytes, ...]) -> bool:
+def _has_duplicate(text: bytes, names: tuple[bytes, ...]) -> bool:
     return any(text.count(name) > 1 for name in names)
 
 
-def repeated(raw: bytes) -> list[Path]:
-    """Where the well-formed JSON `raw` names a member that its object has already.
+def duplicate_keys(raw: bytes) -> list[Path]:
+    """Return the path of each duplicate key in the well-formed JSON `raw`.
 
     Raises:
         RecursionError: it is nested too deeply.
     """
     found: list[Path] = []
-    _collect(json.loads(raw, object_pairs_hook=_object, parse_int=str, parse_float=str), (), found)
+    value = json.loads(raw, object_pairs_hook=_object, parse_int=str, parse_float=str)
+    _collect(value, (), found)
     return found
 
 
-class _Repeating(dict[str, Any]):
-    """An object that has `names` more than once."""
+class _ObjectWithDuplicates(dict[str, Any]):
+    """An object with the duplicate keys `names`."""
 
     names: tuple[str, ...]
 
@@ -61,16 +61,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
-    found = _Repeating(members)
+    found = _ObjectWithDuplicates(members)
     times = Counter(name for name, _ in pairs)
     found.names = tuple(name for name in members if times[name] > 1)
     return found
 
 
 def _collect(value: object, path: Path, found: list[Path]) -> None:
-    if isinstance(value, _Repeating):
+    if isinstance(value, _ObjectWithDuplicates):
         found += ((*path, name) for name in value.names)
-    if len(path) >= _DEEPEST:
+    if len(path) >= _MAX_DEPTH:
         return
     if isinstance(value, dict):
         for name, member in value.items():
@@ -82,7 +82,7 @@ def _collect(value: object, path: Path, found: list[Path]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """The members of a shape and of the elements of its lists, as JSON writes them."""
+    """The keys of a schema and of the elements of its lists, as JSON writes them."""
 
     of_body: tuple[bytes, ...]
     of_elements: tuple[bytes, ...]
@@ -90,8 +90,8 @@ class _Names:
 
 
 @cache
-def _names_of(shape: type[msgspec.Struct]) -> _Names:
-    fields = _struct(type_info(shape)).fields
+def _names_of(schema: type[msgspec.Struct]) -> _Names:
+    fields = _struct(type_info(schema)).fields
     lists = {each.name: each.type for each in fields if isinstance(each.type, ListType)}
     elements = [_struct(each.item_type) for each in lists.values()]
     return _Names(
@@ -107,5 +107,5 @@ def _written(fields: Iterable[Field]) -> tuple[bytes, ...]:
 
 def _struct(info: object) -> StructType:
     if not isinstance(info, StructType):
-        raise TypeError("bodies are objects, and hold arrays of objects only")
+        raise TypeError("a body must be an object, with lists of objects only")
     return info

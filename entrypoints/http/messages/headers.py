@@ -1,29 +1,29 @@
-"""Reading request headers that may come on several lines (RFC 9110, section 5.3)."""
+"""Request headers, which may be on several lines (RFC 9110, section 5.3)."""
 
 from collections import Counter
 from typing import Any, Final
 
-from entrypoints.http.problems.errors import RepeatedHeader
+from entrypoints.http.errors import RepeatedHeader
 
 _SEPARATOR: Final = b", "
 
 
 def values_of(scope: Any, name: bytes) -> list[bytes]:
-    """Return the value of each line of the header `name` (lower case), in their order."""
+    """Return the value of each line of the header `name` (lower case), in order."""
     return [value for key, value in scope["headers"] if key == name]
 
 
 def joined(scope: Any, name: bytes) -> str | None:
-    """Return a list header's value as if it had come on one line; None if it is absent."""
+    """Return the value of a list header with all its lines joined, or None."""
     values = values_of(scope, name)
     return _SEPARATOR.join(values).decode("latin-1") if values else None
 
 
 def single(scope: Any, name: bytes) -> str | None:
-    """Return the value of a header that is no list; None if it is absent.
+    """Return the value of a header that is not a list, or None.
 
     Raises:
-        RepeatedHeader: it is on several lines, so that two readers may choose differently.
+        RepeatedHeader: it is on several lines, of which two parsers may choose different ones.
     """
     values = values_of(scope, name)
     if len(values) > 1:
@@ -32,7 +32,7 @@ def single(scope: Any, name: bytes) -> str | None:
 
 
 def given_once(scope: Any) -> dict[bytes, bytes]:
-    """Return the headers that are on one line each; the others are ignored, as wrong ones are."""
+    """Return the headers that are on one line. The others are ignored, like invalid ones."""
     lines = scope["headers"]
     headers = dict(lines)
     if len(headers) < len(lines):

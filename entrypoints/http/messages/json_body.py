@@ -1,154 +1,115 @@
-"""Reading a request's body: fast where it is good, and naming all that is wrong where it is not."""
+"""Parse JSON bodies: fast if they fit their schema, and with every error if they do not.
+
+ADR 7 explains why msgspec's own validation is not enough.
+"""
 
 import re
-from collections import Counter
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from types import SimpleNamespace
-from typing import Any, Final, Generic, TypeVar
-from urllib.parse import parse_qsl
+from typing import Final, Generic, TypeVar
 
 import msgspec
-from msgspec.inspect import ListType, StructType, type_info
+from msgspec.inspect import StructType, type_info
 
 from domain.validation import ValidationErrors
-from entrypoints.http.messages.duplicate_keys import may_repeat, repeated
-from entrypoints.http.messages.name_suggestions import no_such
+from entrypoints.http.errors import MalformedBody
+from entrypoints.http.messages.duplicate_keys import duplicate_keys, may_have_duplicate_keys
+from entrypoints.http.messages.loose_body import loose_body
 from entrypoints.http.messages.query_parameters import check_query
+from entrypoints.http.messages.raw_body import receive_body
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.errors import (
-    BodyTooLarge,
-    MalformedBody,
-    ParameterError,
-    RepeatedParameter,
-    UnsupportedContentCoding,
-    UnsupportedContentType,
-)
-from entrypoints.http.problems.server_refusals import error_of
 
-#: Bytes.
-MAX_BODY: Final = 256 * 1024
-_MAX_FORM_FIELDS: Final = 1000
-_TOO_LARGE: Final = f"A body may have {MAX_BODY} bytes."
 _TOO_DEEP: Final = "The JSON is nested too deeply."
 
-#: A text (its end may be missing), a number with a fraction or an exponent, or a whole one.
+#: A string (its end may be missing), a number with a fraction or an exponent, or an integer.
 _TOKEN: Final = re.compile(
-    rb'"(?:[^"\\]|\\.?)*"?|[0-9]+[.eE][0-9.eE+-]*|(?P<whole>[0-9]+)', re.DOTALL
+    rb'"(?:[^"\\]|\\.?)*"?|[0-9]+[.eE][0-9.eE+-]*|(?P<integer>[0-9]+)', re.DOTALL
 )
 
 T = TypeVar("T")
-Shape = TypeVar("Shape", bound=msgspec.Struct)
+Schema = TypeVar("Schema", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedBody(Generic[Shape]):
-    """A body in its shape, every value still to be judged, and what is wrong with the shape.
+class ParsedBody(Generic[Schema]):
+    """A body with the attributes of its schema, and the errors of its structure so far.
 
-    Where `faults` were found, `body` has the shape's attributes, but any JSON in them.
+    The values are not validated. If there are errors, they may even be of any JSON type.
     """
 
-    body: Shape
-    faults: ValidationErrors
+    body: Schema
+    errors: ValidationErrors
 
 
-async def read_json(request: ApiRequest, shape: type[Shape]) -> ParsedBody[Shape]:
-    """The request's JSON body.
+async def read_json(request: ApiRequest, schema: type[Schema]) -> ParsedBody[Schema]:
+    """Receive and parse the request's JSON body.
 
     Raises:
         UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody.
-        Invalid: it is no JSON object.
+        Invalid: it is not a JSON object.
     """
-    _ensure_content_type(request, "application/json")
-    raw = await _read(request)
-    faults = ValidationErrors()
-    check_query(request, faults)
-    return decode(raw, shape, faults)
+    raw = await receive_body(request, "application/json")
+    errors = ValidationErrors()
+    check_query(request, errors)
+    return parse_json(raw, schema, errors)
 
 
-async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str, str]:
-    """The request's form (RFC 6749, appendix B), without the parameters that have no value.
+def parse_json(
+    raw: bytes, schema: type[Schema], errors: ValidationErrors | None = None
+) -> ParsedBody[Schema]:
+    """Parse the JSON in `raw`, straight into `schema` if it fits.
 
-    Only `known` parameters must not be repeated: extensions of OAuth repeat theirs (RFC 8707).
-
-    Raises:
-        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody,
-            RepeatedParameter: in this order.
-    """
-    _ensure_content_type(request, "application/x-www-form-urlencoded")
-    raw = await _read(request)
-    if raw.count(b"&") >= _MAX_FORM_FIELDS:
-        raise MalformedBody(f"A form may have {_MAX_FORM_FIELDS} fields.")
-    try:
-        pairs = parse_qsl(raw.decode(), errors="strict")
-    except UnicodeDecodeError as error:
-        raise MalformedBody("The form is not well-formed UTF-8.") from error
-    names = Counter(name for name, _ in pairs)
-    if repeated_names := [name for name in known if names[name] > 1]:
-        raise RepeatedParameter(
-            ParameterError((name,), "repeated-parameter", "Must be given once.")
-            for name in repeated_names
-        )
-    return dict(pairs)
-
-
-def decode(
-    raw: bytes, shape: type[Shape], faults: ValidationErrors | None = None
-) -> ParsedBody[Shape]:
-    """The JSON in `raw`; decoded straight into `shape` where it fits.
-
-    `faults` are those that the request has already.
+    `errors` are the errors that the request has already.
 
     Raises:
         MalformedBody: it is not well-formed JSON.
-        Invalid: it is no JSON object.
+        Invalid: it is not a JSON object.
     """
-    faults = ValidationErrors() if faults is None else faults
+    errors = ValidationErrors() if errors is None else errors
     if not raw or raw.isspace():
         raise MalformedBody("The body is empty: send a JSON object.")
     try:
-        fitting = _decoded(_decoder(shape), raw)
+        fitting = _decode(_decoder(schema), raw)
     except msgspec.ValidationError:
-        anything = _decode_anything(raw)
+        value = _decode_any(raw)
     else:
-        if may_repeat(raw, fitting):
-            _note_repeated(raw, faults)
-        return ParsedBody(fitting, faults)
-    _note_repeated(raw, faults)
-    body = _loosen(anything, _shape_info(shape), faults)
-    if not isinstance(anything, dict):
-        faults.raise_if_any()
-    return ParsedBody(body, faults)
+        if may_have_duplicate_keys(raw, fitting):
+            _add_duplicate_keys(raw, errors)
+        return ParsedBody(fitting, errors)
+    _add_duplicate_keys(raw, errors)
+    body = loose_body(value, _struct_type(schema), errors)
+    if not isinstance(value, dict):
+        errors.raise_if_any()
+    return ParsedBody(body, errors)
 
 
-def _note_repeated(raw: bytes, faults: ValidationErrors) -> None:
+def _add_duplicate_keys(raw: bytes, errors: ValidationErrors) -> None:
     try:
-        for path in repeated(raw):
-            faults.add("repeated-field", "Must be given once.", *path)
+        for path in duplicate_keys(raw):
+            errors.add("repeated-field", "Must be given once.", *path)
     except RecursionError as error:
         raise MalformedBody(_TOO_DEEP) from error
 
 
-def _decode_anything(raw: bytes) -> object:
+def _decode_any(raw: bytes) -> object:
     try:
-        return _decoded(_anything, raw)
-    except msgspec.ValidationError:  # an integer of thousands of digits, which a Decimal can hold
-        return _decoded(_anything, _TOKEN.sub(_as_decimal, raw))
+        return _decode(_any_decoder, raw)
+    except msgspec.ValidationError:  # an integer of thousands of digits, which fits a Decimal
+        return _decode(_any_decoder, _TOKEN.sub(_with_exponent, raw))
 
 
-def _as_decimal(token: re.Match[bytes]) -> bytes:
-    """A whole number as one that is read as a Decimal; anything else as it is."""
-    return token[0] + b"e0" if token["whole"] else token[0]
+def _with_exponent(token: re.Match[bytes]) -> bytes:
+    """Return an integer in a form that is parsed as a Decimal, and other tokens as they are."""
+    return token[0] + b"e0" if token["integer"] else token[0]
 
 
-def _decoded(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
-    """What `decoder` makes of `raw`.
+def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
+    """Decode `raw`.
 
     Raises:
-        MalformedBody: it is not well-formed JSON, as far as it was looked at.
-        msgspec.ValidationError: it is not what the decoder looks for.
+        MalformedBody: it is not well-formed JSON, as far as the decoder has read it.
+        msgspec.ValidationError: it is not of the decoder's type.
     """
     try:
         return decoder.decode(raw)
@@ -162,41 +123,7 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
         raise MalformedBody(_TOO_DEEP) from error
 
 
-def _loosen(value: object, shape: StructType, faults: ValidationErrors, *path: str | int) -> Any:
-    """`value` as an object with the attributes of `shape`, whatever is in them."""
-    if not isinstance(value, dict):
-        faults.add("wrong-type", "Must be an object.", *path)
-        return _loosen_object({}, shape, ValidationErrors())
-    return _loosen_object(value, shape, faults, *path)
-
-
-def _loosen_object(
-    value: dict[str, Any], shape: StructType, faults: ValidationErrors, *path: str | int
-) -> Any:
-    known = {field.encode_name: field for field in shape.fields}
-    for name in (name for name in value if name not in known):
-        faults.add("unknown-field", no_such("field", name, known, faults), *path, name)
-    loose = SimpleNamespace()
-    for name, field in known.items():
-        found = value.get(name, None if field.required else field.default)
-        if field.required and name not in value:
-            faults.add("missing", "Must be given.", *path, name)
-        if isinstance(field.type, ListType) and isinstance(found, list):
-            found = [
-                _loosen(each, _item_of(field.type), faults, *path, name, index)
-                for index, each in enumerate(found)
-            ]
-        setattr(loose, name, found)
-    return loose
-
-
-def _item_of(array: ListType) -> StructType:
-    if not isinstance(array.item_type, StructType):
-        raise TypeError("bodies hold arrays of objects only")
-    return array.item_type
-
-
-def _read_number(text: str) -> Decimal:
+def _parse_number(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:  # an exponent beyond even Decimal's
@@ -204,61 +131,19 @@ def _read_number(text: str) -> Decimal:
 
 
 @cache
-def _decoder(shape: type[Shape]) -> "msgspec.json.Decoder[Shape]":
-    return msgspec.json.Decoder(shape, float_hook=_read_number)
+def _decoder(schema: type[Schema]) -> "msgspec.json.Decoder[Schema]":
+    return msgspec.json.Decoder(schema, float_hook=_parse_number)
 
 
 @cache
-def _shape_info(shape: type[msgspec.Struct]) -> StructType:
-    info = type_info(shape)
+def _struct_type(schema: type[msgspec.Struct]) -> StructType:
+    info = type_info(schema)
     if not isinstance(info, StructType):
-        raise TypeError(f"{shape} is no struct")
+        raise TypeError(f"{schema} is not a struct")
     return info
 
 
-_anything: Final = msgspec.json.Decoder(float_hook=_read_number)
-
-
-def _ensure_content_type(request: ApiRequest, wanted: str) -> None:
-    _ensure_not_coded(request)
-    if request.header(b"content-type") == wanted:  # as nearly all write it
-        return
-    given, parameters = request.content_type
-    charset = parameters.get("charset", "utf-8").strip('"').lower()
-    if given.lower() != wanted or charset not in {"utf-8", "utf8", "us-ascii"}:
-        raise UnsupportedContentType(f"Send the body as {wanted} in UTF-8.")
-
-
-def _ensure_not_coded(request: ApiRequest) -> None:
-    for name, value in request.scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise UnsupportedContentCoding("Send the body without a Content-Encoding.")
-
-
-async def _read(request: ApiRequest) -> bytes:
-    """The whole body, as the server receives it.
-
-    Litestar's own way makes a mapping of all headers and a generator of the parts first, which
-    costs an order as much as its validation.
-
-    Raises:
-        BodyTooLarge: it is too large.
-        MalformedBody, MalformedRequest, RequestTimeout, RequestHeadTooLarge: it does not arrive.
-    """
-    announced = request.header(b"content-length") or ""
-    if announced.isdecimal() and int(announced) > MAX_BODY:
-        raise BodyTooLarge(_TOO_LARGE)
-    body = bytearray()
-    more = True
-    while more:
-        part = await request.receive()
-        if part["type"] != "http.request":  # the client has gone away
-            raise error_of(part)
-        body += part.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise BodyTooLarge(_TOO_LARGE)
-        more = part.get("more_body", False)
-    return bytes(body)
+_any_decoder: Final = msgspec.json.Decoder(float_hook=_parse_number)
 
 
 def _sentence(error: Exception) -> str:

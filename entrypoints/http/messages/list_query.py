@@ -1,4 +1,4 @@
-"""Reading the parameters of a list of orders, naming every bad one."""
+"""Parse the query of a list of orders."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -14,16 +14,16 @@ from domain.errors import Invalid
 from domain.ids import OrderId, UserId
 from domain.order.order import parse_reference
 from domain.order.status import OrderStatus
+from entrypoints.http.links import link
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.timestamps import parse_timestamp
-from entrypoints.http.proxies.links import link
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
-_LONGEST_NUMBER: Final = 9
+_MAX_DIGITS: Final = 9
 
-#: The parameters of a list of one user's orders, and of a list of all that the caller may see.
+#: The parameters of a list of one user's orders, and of a list of all visible orders.
 OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "created_before")
 OF_ALL: Final = (*OF_OWNER, "user_id")
 
@@ -31,22 +31,22 @@ T = TypeVar("T")
 
 
 def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
-    """The page that a request asks for; `owner` is from its path, or else from `user_id`.
+    """Parse the query of a list. `owner` is the user in the path; without one, `user_id` counts.
 
     Raises:
-        Invalid: with a fault for each bad parameter.
+        Invalid: with an error for each invalid parameter.
     """
-    faults = QueryErrors()
-    check_query(request, faults, OF_OWNER if owner else OF_ALL, repeatable="status")
+    errors = QueryErrors()
+    check_query(request, errors, OF_OWNER if owner else OF_ALL, repeatable="status")
 
-    def one(name: str, reader: Callable[[object], T]) -> T | None:
-        return faults.optional(reader, request.query_params.get(name), name)
+    def one(name: str, parse: Callable[[object], T]) -> T | None:
+        return errors.optional(parse, request.query_params.get(name), name)
 
     statuses = request.query_params.getall("status", [])
     wanted = OrderFilter(
         owner=owner or one("user_id", parse_user_id),
         statuses=frozenset(
-            status for each in statuses if (status := faults.parse(parse_status, each, "status"))
+            status for each in statuses if (status := errors.parse(parse_status, each, "status"))
         ),
         reference=one("reference", parse_reference),
         created_after=one("created_after", parse_timestamp),
@@ -54,12 +54,12 @@ def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None
     )
     after: OrderId | None = one("cursor", cursors.open)
     limit = one("limit", parse_limit)
-    faults.raise_if_any()
+    errors.raise_if_any()
     return ListQuery(request.actor, wanted, after, limit or DEFAULT_LIMIT)
 
 
 def next_page(request: ApiRequest, path: str, cursor: str) -> str:
-    """`Link` (RFC 8288) to the next page of `path`: the same query with another cursor."""
+    """Return the `Link` (RFC 8288) to the next page of `path`: the same query, another cursor."""
     parameters = [
         (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
     ]
@@ -68,19 +68,19 @@ def next_page(request: ApiRequest, path: str, cursor: str) -> str:
 
 
 def parse_user_id(value: object) -> UserId:
-    """A user's id.
+    """Parse a user's id.
 
     Raises:
-        Invalid: it is no UUID.
+        Invalid: it is not a UUID.
     """
     return UserId(parse_uuid(value))
 
 
 def parse_uuid(value: object) -> UUID:
-    """A UUID in its canonical form (RFC 9562, section 4), in either case.
+    """Parse a UUID in its canonical form (RFC 9562, section 4), in either case.
 
     Raises:
-        Invalid: it is not.
+        Invalid: it is not a UUID.
     """
     try:
         return msgspec.convert(value, UUID)
@@ -89,7 +89,7 @@ def parse_uuid(value: object) -> UUID:
 
 
 def parse_status(value: object) -> OrderStatus:
-    """A status by its name.
+    """Parse the name of a status.
 
     Raises:
         Invalid: there is no such status.
@@ -100,13 +100,13 @@ def parse_status(value: object) -> OrderStatus:
 
 
 def parse_limit(value: object) -> int:
-    """The size of a page.
+    """Parse the size of a page.
 
     Raises:
-        Invalid: no whole number from 1 to `MAX_LIMIT`.
+        Invalid: it is not an integer from 1 to `MAX_LIMIT`.
     """
     text = str(value)
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
     if not 1 <= number <= MAX_LIMIT:
         raise Invalid.value("out-of-range", f"Must be a whole number from 1 to {MAX_LIMIT}.")
     return number

@@ -1,4 +1,4 @@
-"""Names that a request uses and the service does not know, and the known names nearest to them."""
+"""Suggest the nearest known name for an unknown name in a request."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -6,20 +6,20 @@ from typing import Final
 
 from domain.validation import ValidationErrors
 
-#: Comparing names costs a tenth of a millisecond each: enough for a person, never for an attacker.
-_MOST_SUGGESTIONS: Final = 20
-_LONGEST_NAME: Final = 64
+#: One comparison of names takes 0.1 ms, so their number per request is bounded.
+_MAX_SUGGESTIONS: Final = 20
+_MAX_NAME_LENGTH: Final = 64
 
 
 def no_such(kind: str, name: str, known: Collection[str], errors: ValidationErrors) -> str:
-    """Say that there is no such `kind`, and what may have been meant.
+    """Return the detail of an error: there is no such `kind`, with the nearest known name.
 
-    Only the first of an input's `faults` say the latter: to look for a near name takes time.
+    There are suggestions for the first of an input's `errors` only.
     """
     start = f"There is no such {kind}"
     if not known:
         return f"{start}; there is none here."
-    if errors.count >= _MOST_SUGGESTIONS or len(name) > _LONGEST_NAME:
+    if errors.count >= _MAX_SUGGESTIONS or len(name) > _MAX_NAME_LENGTH:
         return f"{start}."
     nearest = get_close_matches(name.lower(), known, n=1)
     if nearest:

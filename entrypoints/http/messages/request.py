@@ -1,55 +1,48 @@
-"""A request to this API: whose it is, and what serves it."""
+"""A request to this API, with its headers and its user."""
 
-from collections.abc import Awaitable
 from typing import Any, cast
 
 from litestar import Request
 from litestar.datastructures import State
 
-from domain.account import User
+from domain.account import Account
 from domain.actor import Actor
+from entrypoints.http.admission import Admission
 from entrypoints.http.messages.headers import joined, single
-from entrypoints.http.services import Services
 
 
 def peer_of(scope: Any) -> str:
-    """Return the address of the connection's other end; empty if it has none."""
+    """Return the address of the connection's peer, or an empty string."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-class ApiRequest(Request[User, Any, State]):
-    """A request that knows the use cases and, behind the guard of its route, its user."""
-
-    @property
-    def services(self) -> Services:
-        """The use cases, put in by the composition root."""
-        services: Services = self.scope["litestar_app"].state.services
-        return services
+class ApiRequest(Request[Account, Any, State]):
+    """A request. Behind its route's guard it has a user."""
 
     def header(self, name: bytes) -> str | None:
-        """The value of a header that is no list (lower case); None if it is absent.
+        """Return the value of a header that is not a list (name in lower case), or None.
 
         Raises:
-            RepeatedHeader: it was given more than once.
+            RepeatedHeader: it is on several lines.
         """
         return single(self.scope, name)
 
     def list_header(self, name: bytes) -> str | None:
-        """The value of a list header (lower case), all its lines joined; None if it is absent."""
+        """Return the value of a list header (name in lower case), or None."""
         return joined(self.scope, name)
 
     @property
-    def admission(self) -> Awaitable[None]:
-        """Whether its user may ask so often; behind `for_readers` alone, to be awaited once."""
-        asked: Awaitable[None] = cast("Any", self.scope)["admission"]
-        return asked
+    def admission(self) -> Admission:
+        """Return the admission that the guard `for_readers` has begun."""
+        admission: Admission = cast("Any", self.scope)["admission"]
+        return admission
 
     @admission.setter
-    def admission(self, asked: Awaitable[None]) -> None:
-        cast("Any", self.scope)["admission"] = asked
+    def admission(self, admission: Admission) -> None:
+        cast("Any", self.scope)["admission"] = admission
 
     @property
     def actor(self) -> Actor:
-        """Who asks."""
+        """Return the user as an actor."""
         return self.user.actor

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers: what msgspec decodes, and what OpenAPI shows."""
+"""The bodies of requests and responses, for msgspec and for OpenAPI."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -8,13 +8,12 @@ from msgspec import Meta, Struct
 from domain.actor import ActorKind, Role
 from domain.order.lines import MAX_LINES
 from domain.order.status import OrderStatus
-from entrypoints.http.openapi.values import (
+from entrypoints.http.messages.values import (
     Amount,
     Attributes,
     CurrencyCode,
     Email,
     KnownCurrency,
-    Moment,
     NewAttributes,
     NewEmail,
     NewPassword,
@@ -26,14 +25,15 @@ from entrypoints.http.openapi.values import (
     Quantity,
     Reason,
     Reference,
+    Timestamp,
     UserName,
     WantedStatus,
     WrittenAmount,
 )
 
 
-# Rules over several fields are described in words: generators of clients make classes of an `anyOf`
-# and drop the properties beside it.
+# Rules over several fields are in the descriptions: for an `anyOf`, generators of clients make
+# classes without the properties beside it.
 class NewOrderItem(Struct, forbid_unknown_fields=True):
     """A line of a new order: a `product_id`, a `name`, or both."""
 
@@ -45,7 +45,7 @@ class NewOrderItem(Struct, forbid_unknown_fields=True):
 
 
 class NewOrder(Struct, forbid_unknown_fields=True):
-    """An order to be placed. Either every item has a price, and they add up, or none has."""
+    """An order to place. Either all items have a price, and they add up to the total, or none."""
 
     items: Annotated[list[NewOrderItem], Meta(min_length=1, max_length=MAX_LINES)]
     total_price: Amount
@@ -54,21 +54,21 @@ class NewOrder(Struct, forbid_unknown_fields=True):
 
 
 class StatusChange(Struct, forbid_unknown_fields=True):
-    """The status that an order is to have, and why."""
+    """The new status of an order, and the reason."""
 
     status: WantedStatus
     reason: Reason | None = None
 
 
-class Registration(Struct, forbid_unknown_fields=True):
-    """An account to be opened."""
+class RegistrationSchema(Struct, forbid_unknown_fields=True):
+    """An account to open."""
 
     email: NewEmail
     password: NewPassword
 
 
 class TokenForm(Struct):
-    """The form that asks for a token (RFC 6749, section 4.3.2); unknown fields are ignored."""
+    """The form of a token request (RFC 6749, section 4.3.2). Unknown fields are ignored."""
 
     username: UserName
     password: Password
@@ -76,13 +76,13 @@ class TokenForm(Struct):
     scope: str = ""
 
 
-class Account(Struct):
+class AccountSchema(Struct):
     """An account."""
 
     id: UUID
     email: Email
     role: Role
-    created_at: Moment
+    created_at: Timestamp
 
 
 class Token(Struct):
@@ -94,7 +94,7 @@ class Token(Struct):
 
 
 class OrderItem(Struct, omit_defaults=True):
-    """A line of an order; `price` is for one piece."""
+    """A line of an order. `price` is per unit."""
 
     quantity: Quantity
     product_id: ProductId | None = None
@@ -103,7 +103,7 @@ class OrderItem(Struct, omit_defaults=True):
     attributes: Attributes | None = None
 
 
-class Order(Struct, omit_defaults=True):
+class OrderSchema(Struct, omit_defaults=True):
     """An order."""
 
     id: UUID
@@ -114,14 +114,14 @@ class Order(Struct, omit_defaults=True):
     status: OrderStatus
     next_statuses: list[OrderStatus]
     version: Annotated[int, Meta(ge=1, description="Counts the steps of the lifecycle.")]
-    created_at: Moment
-    updated_at: Moment
-    processed_at: Moment | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    processed_at: Timestamp | None
     reference: Reference | None = None
 
 
 class HistoryActor(Struct):
-    """Who took a step; the service itself has no id."""
+    """The user that took a step. The service itself has no id."""
 
     kind: ActorKind
     id: UUID | None
@@ -135,27 +135,28 @@ class HistoryStep(Struct, rename={"before": "from", "after": "to"}):
     after: OrderStatus
     actor: HistoryActor
     reason: str | None
-    at: Moment
+    at: Timestamp
 
 
 class Health(Struct):
-    """That the process serves."""
+    """The process serves requests."""
 
     status: Literal["ok"]
 
 
-class Readiness(Struct):
-    """Whether the service can do its work, and how each of its dependencies is."""
+class ReadinessSchema(Struct):
+    """The state of the service and of each of its dependencies."""
 
     status: Literal["ok", "degraded", "down"]
     checks: dict[str, Literal["ok", "down"]]
     reasons: Annotated[
-        dict[str, str], Meta(description="Why each dependency that is down is so, with the remedy.")
+        dict[str, str],
+        Meta(description="The reason and the remedy for each dependency that is down."),
     ]
 
 
 class ProblemFault(Struct, omit_defaults=True):
-    """One thing that is wrong with the input: at a `pointer`, in a `parameter` or a `header`."""
+    """An invalid value: at a `pointer` in the body, or in a `parameter` or a `header`."""
 
     detail: str
     code: str
@@ -165,15 +166,34 @@ class ProblemFault(Struct, omit_defaults=True):
 
 
 class Problem(Struct, omit_defaults=True):
-    """What went wrong (RFC 9457). `code` is what a program may branch on."""
+    """A problem (RFC 9457). Branch on its `code`."""
 
-    type: Annotated[str, Meta(description="The address of the page that explains it.")]
+    type: Annotated[str, Meta(description="The address of a page about the problem.")]
     title: str
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: str
-    instance: Annotated[str, Meta(description="The path that was asked for.")]
+    instance: Annotated[str, Meta(description="The path of the request.")]
     code: Annotated[str, Meta(pattern="^[a-z]+(-[a-z]+)*$")]
     errors: list[ProblemFault] | None = None
-    error: Annotated[str, Meta(description="What OAuth clients read (RFC 6749).")] | None = None
+    error: Annotated[str, Meta(description="For OAuth clients (RFC 6749).")] | None = None
     current_status: OrderStatus | None = None
     next_statuses: list[OrderStatus] | None = None
+
+
+class ProblemKind(Struct):
+    """A kind of problem. `type` is the address of its page."""
+
+    type: str
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+class Index(Struct):
+    """The name and the version of the service, and links to its routes."""
+
+    name: str
+    version: str
+    links: dict[str, str]

@@ -1,4 +1,4 @@
-"""Timestamps of RFC 3339, with every digit, offset and leap second that it allows."""
+"""Parse timestamps of RFC 3339, with all its digits, offsets and leap seconds."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,9 +6,9 @@ from typing import Final
 
 from domain.errors import Invalid
 
-#: RFC 3339, section 5.6: "T" and "Z" in either case, or a space for "T". A space is also a "+" that
-#: a form or a query did not escape.
-_MOMENT: Final = re.compile(
+#: RFC 3339, section 5.6: "T" and "Z" in either case, or a space for "T". A space for the sign is an
+#: unescaped "+" of a form or a query.
+_TIMESTAMP: Final = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})[Tt ]"
     r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(\.(?P<fraction>[0-9]+))?"
     r"([Zz]|(?P<sign>[+ -])(?P<offset_hour>[01][0-9]|2[0-3]):?(?P<offset_minute>[0-5][0-9]))"
@@ -17,36 +17,36 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
 _START: Final = datetime.min.replace(tzinfo=UTC)
-_LONGEST: Final = datetime.max.replace(tzinfo=UTC) - _START
-#: Years after which the Gregorian calendar repeats itself: for the year 0, which Python lacks.
+_MAX_SINCE_START: Final = datetime.max.replace(tzinfo=UTC) - _START
+#: Years after which the Gregorian calendar repeats: for the year 0, which Python lacks.
 _CYCLE_YEARS: Final = 400
 _CYCLE: Final = timedelta(days=146_097)
 
 
 def parse_timestamp(value: object) -> datetime:
-    """Parse a bound on stored timestamps, which have microseconds; its offset must be given.
+    """Parse a bound on stored timestamps, which have microseconds. The offset is required.
 
-    Digits beyond microseconds are rounded up: then "at or after" and "before" both keep their exact
-    meaning. A leap second is the first moment of the next minute. What lies beyond either end of
-    Python's calendar is that end.
+    Digits beyond microseconds are rounded up, which keeps the exact meaning of both "at or after"
+    and "before". A leap second becomes the first instant of the next minute. A time before or after
+    Python's calendar becomes the calendar's first or last instant.
 
     Raises:
-        Invalid: it is no timestamp of RFC 3339.
+        Invalid: it is not a timestamp of RFC 3339.
     """
-    match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise _invalid_timestamp()
     try:
-        return _START + min(max(_since_start(match), timedelta()), _LONGEST)
+        return _START + min(max(_since_start(match), timedelta()), _MAX_SINCE_START)
     except ValueError:
         raise _invalid_timestamp() from None
 
 
 def _since_start(match: re.Match[str]) -> timedelta:
-    """The time since the beginning of year 1 in UTC.
+    """Return the time since the beginning of year 1 in UTC.
 
     Raises:
-        ValueError: there is no such date or time.
+        ValueError: the date or the time does not exist.
     """
     year, second = int(match["year"]), int(match["second"])
     day = date(year + _CYCLE_YEARS if year < 1 else year, int(match["month"]), int(match["day"]))
@@ -61,9 +61,9 @@ def _since_start(match: re.Match[str]) -> timedelta:
 
 
 def _ensure_leap_second(second: int, since: timedelta) -> None:
-    # RFC 3339, section 5.7: the last minute of a day in UTC may have one.
+    # The last minute of a day in UTC may have one (RFC 3339, section 5.7).
     if second != 60 or since % _DAY < _DAY - _MINUTE:
-        raise ValueError("no leap second is ever there")
+        raise ValueError("a leap second is impossible there")
 
 
 def _offset(match: re.Match[str]) -> timedelta:
@@ -79,4 +79,4 @@ def _fraction(digits: str) -> timedelta:
 
 
 def _invalid_timestamp() -> Invalid:
-    return Invalid.value("invalid-timestamp", "Must be a moment such as 2026-01-31T12:00:00Z.")
+    return Invalid.value("invalid-timestamp", "Must be a timestamp such as 2026-01-31T12:00:00Z.")

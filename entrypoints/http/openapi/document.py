@@ -1,30 +1,29 @@
-"""The OpenAPI document of the API, made from the table of operations.
+"""The OpenAPI document, made from the contracts on the routes.
 
-Litestar's own generation is off: the handlers read raw requests and answer ready bytes, and the
-document is to say exactly what is answered (`docs/adr/0004-one-table-of-operations.md`).
+Litestar's own generation is off: `docs/adr/0031-operations-on-handlers.md` gives the reasons. The
+service sends the committed copy (`committed.py`) and never makes the document itself.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
-from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
 
 from domain.errors import OrderServiceError
 from entrypoints.http.about import NAME, VERSION
+from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
+from entrypoints.http.openapi.contract import Answer, Body
 from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
-from entrypoints.http.openapi.operations import OPERATIONS, Answer, Body, Operation
+from entrypoints.http.openapi.operation import Operation, Routes, operations_of
 from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.openapi.schemas import Schema, schemas_of
-from entrypoints.http.problems.catalogue import ENTRY_OF
-from entrypoints.http.problems.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
-from entrypoints.http.problems.responses import MEDIA_TYPE, problem_of
+from entrypoints.http.problems.documents import problem_of
+from entrypoints.http.problems.lookup import row_of
+from entrypoints.http.problems.responses import MEDIA_TYPE
 
 _DESCRIPTION: Final = """\
 Accounts, orders with a strict lifecycle, and the events that follow from them.
@@ -65,19 +64,26 @@ _TAGS: Final = {
     "Operations": "For those who run the service.",
     "Documents": "What describes the API.",
 }
+_SECURITY: Final = {
+    "type": "oauth2",
+    "description": "Your e-mail address as the user name, and your password.",
+    "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
+}
+
+Schemas = Mapping[Any, Schema]
 
 
-@lru_cache(maxsize=4)
-def document_text(prefix: str = "") -> str:
-    """The document as JSON to be read by people too: the same text every time."""
-    return f"{json.dumps(document(prefix), indent=2)}\n"
+def document_text(routes: Iterable[Routes]) -> str:
+    """Return the document as indented JSON: the same text every time."""
+    return f"{json.dumps(document(routes), indent=2)}\n"
 
 
-def document(prefix: str = "") -> dict[str, Any]:
-    """The document; `prefix` is the path prefix that clients put before every path."""
+def document(routes: Iterable[Routes]) -> dict[str, Any]:
+    """Return the document for a service without a path prefix."""
+    operations = tuple(operations_of(routes))
+    schemas, components = schemas_of(_types(operations))
     return {
         "openapi": "3.1.0",
-        **({"servers": [{"url": prefix}]} if prefix else {}),
         "info": {
             "title": NAME,
             "version": VERSION,
@@ -85,111 +91,93 @@ def document(prefix: str = "") -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
-        "paths": _paths(),
+        "paths": _paths(operations, schemas),
         "components": {
-            "securitySchemes": {"account": _security(prefix)},
+            "securitySchemes": {"account": _SECURITY},
             "parameters": PARAMETERS,
             "headers": HEADERS,
-            "responses": _of_any_address(),
-            "schemas": _schemas()[1],
+            "responses": _responses_of_any_address(schemas),
+            "schemas": components,
         },
     }
 
 
-def _security(prefix: str) -> dict[str, Any]:
-    return {
-        "type": "oauth2",
-        "description": "Your e-mail address as the user name, and your password.",
-        "flows": {"password": {"tokenUrl": f"{prefix}/token/", "scopes": {}}},
-    }
+def _types(operations: Iterable[Operation]) -> tuple[Any, ...]:
+    """Return the type of every body: requests first, each once."""
+    contracts = [operation.contract for operation in operations]
+    requests = [contract.body.type for contract in contracts if contract.body]
+    responses = [answer.type for contract in contracts for answer in contract.answers]
+    return tuple(dict.fromkeys(each for each in (*requests, *responses, Problem) if each))
 
 
-def _schema(shape: Any) -> Schema:
-    return _schemas()[0][shape]
-
-
-@cache
-def _schemas() -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    return schemas_of(_shapes())
-
-
-def _shapes() -> tuple[Any, ...]:
-    bodies = [operation.body.shape for operation in OPERATIONS if operation.body]
-    answers = [answer.shape for operation in OPERATIONS for answer in operation.answers]
-    return tuple(dict.fromkeys(shape for shape in (*bodies, *answers, Problem) if shape))
-
-
-def _paths() -> dict[str, Any]:
+def _paths(operations: Iterable[Operation], schemas: Schemas) -> dict[str, Any]:
     paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for operation in OPERATIONS:
-        paths[operation.path][operation.method.lower()] = _operation(operation)
+    for operation in operations:
+        paths[operation.path][operation.method.lower()] = _operation(operation, schemas)
     return dict(paths)
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
-    summary = cleandoc(operation.handler.fn.__doc__ or "").partition("\n")[0].rstrip(".")
+def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    contract = operation.contract
     described: dict[str, Any] = {
-        "operationId": _name(operation.handler),
+        "operationId": operation.name,
         "tags": [operation.tag],
-        "summary": summary,
-        "parameters": [_ref("parameters", name) for name in (*operation.parameters, "RequestId")],
-        "responses": _responses(operation),
+        "summary": operation.summary,
+        "parameters": [_ref("parameters", name) for name in (*contract.parameters, "RequestId")],
+        "responses": _responses(operation, schemas),
         "security": [{"account": []}] if operation.needs_token else [],
     }
-    if operation.more:
-        described["description"] = operation.more
-    if operation.body:
-        described["requestBody"] = _request_body(operation.body)
+    if contract.description:
+        described["description"] = contract.description
+    if contract.body:
+        described["requestBody"] = _request_body(contract.body, schemas)
     return described
 
 
-def _request_body(body: Body) -> dict[str, Any]:
-    content = {"schema": _schema(body.shape), "examples": _examples(body.examples)}
+def _request_body(body: Body, schemas: Schemas) -> dict[str, Any]:
+    content = {"schema": schemas[body.type], "examples": _examples(body.examples)}
     return {"required": True, "content": {body.media_type: content}}
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     common = (*COMMON, *(LIMITED if operation.is_limited else ()))
     found: dict[int, dict[str, Any]] = {}
-    for each in operation.answers:
-        described = _answer(each, common)
+    for each in operation.contract.answers:
+        described = _answer(each, common, schemas)
         if each.status in found:  # another representation
             found[each.status]["content"] |= described["content"]
         else:
             found[each.status] = described
-    refusals: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
-    for refusal in operation.refusals:
-        refusals[ENTRY_OF[refusal.code].status].append(refusal)
-    for status, errors in refusals.items():
-        found[status] = _problem(status, errors, _example_path(operation), common)
+    errors_of: defaultdict[int, list[OrderServiceError]] = defaultdict(list)
+    for error in operation.errors:
+        errors_of[row_of(error).status].append(error)
+    for status, errors in errors_of.items():
+        problems = [problem_of(error, _example_path(operation)) for error in errors]
+        found[status] = _problem(status, problems, common, schemas)
     return {str(status): found[status] for status in sorted(found)}
 
 
-def _answer(answer: Answer, common: Iterable[str]) -> dict[str, Any]:
+def _answer(answer: Answer, common: Iterable[str], schemas: Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {
         "description": answer.description,
         "headers": _headers((*answer.headers, *common)),
     }
-    if answer.shape:
-        content = {"schema": _schema(answer.shape)}
+    if answer.type:
+        content = {"schema": schemas[answer.type]}
         if answer.examples:
             content["examples"] = _examples(answer.examples)
         described["content"] = {answer.media_type: content}
     if answer.links:
-        described["links"] = {_name(handler): _link(handler) for handler in answer.links}
+        described["links"] = {name: _link(name) for name in answer.links}
     return described
 
 
 def _problem(
-    status: int,
-    errors: Iterable[OrderServiceError],
-    path: str,
-    common: Iterable[str],
+    status: int, problems: Iterable[Problem], common: Iterable[str], schemas: Schemas
 ) -> dict[str, Any]:
-    """What all the refusals with one status have in common, and an example of each of them."""
-    problems = [problem_of(error, path) for error in errors]
+    """Return the response that all errors with one status share, with an example of each."""
     titles = {each.code: each.title for each in problems}
-    content = {"schema": _schema(Problem), "examples": _examples(_named(problems))}
+    content = {"schema": schemas[Problem], "examples": _examples(_named(problems))}
     return {
         "description": "\n\n".join(f"`{code}`: {title}." for code, title in titles.items()),
         "headers": _headers((*OF_STATUS.get(status, ()), *OF_REFUSALS, *common)),
@@ -198,7 +186,7 @@ def _problem(
 
 
 def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Each problem under its code; a code's further ones under its code and a number."""
+    """Name each problem by its code; further ones of a code by the code and a number."""
     named: dict[str, Problem] = {}
     for problem in problems:
         alike = sum(each.code == problem.code for each in named.values())
@@ -206,10 +194,12 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
     return named
 
 
-def _of_any_address() -> dict[str, Any]:
-    """The refusals that belong to no operation: they are met where there is none."""
+def _responses_of_any_address(schemas: Schemas) -> dict[str, Any]:
+    """Return the errors that belong to no operation: the request reaches none."""
     return {
-        type(error).__name__: _problem(ENTRY_OF[error.code].status, [error], path, COMMON)
+        type(error).__name__: _problem(
+            row_of(error).status, [problem_of(error, path)], COMMON, schemas
+        )
         for error, path in (
             (NoSuchRoute(), "/order/"),
             (MethodNotAllowed(), "/me/"),
@@ -227,16 +217,12 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
     return {name.partition(".")[0]: _ref("headers", name) for name in names}
 
 
-def _link(handler: HTTPRouteHandler) -> dict[str, Any]:
-    return {"operationId": _name(handler), "parameters": {"order_id": "$response.body#/id"}}
+def _link(name: str) -> dict[str, Any]:
+    return {"operationId": name, "parameters": {"order_id": "$response.body#/id"}}
 
 
 def _ref(kind: str, name: str) -> dict[str, str]:
     return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def _name(handler: HTTPRouteHandler) -> str:
-    return handler.fn.__name__
 
 
 def _example_path(operation: Operation) -> str:

@@ -8,17 +8,7 @@ from uuid import UUID
 from domain.actor import ActorKind, Role
 from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import (
-    Account,
-    Health,
-    HistoryActor,
-    HistoryStep,
-    Order,
-    OrderItem,
-    Readiness,
-    Token,
-)
-from entrypoints.http.problems.errors import (
+from entrypoints.http.errors import (
     BodyTooLarge,
     HeaderError,
     InvalidTokenRequest,
@@ -33,14 +23,24 @@ from entrypoints.http.problems.errors import (
     UnsupportedContentType,
     UnsupportedHttpVersion,
 )
-from entrypoints.http.routes.docs import ProblemKind
+from entrypoints.http.messages.schemas import (
+    AccountSchema,
+    Health,
+    HistoryActor,
+    HistoryStep,
+    OrderItem,
+    OrderSchema,
+    ProblemKind,
+    ReadinessSchema,
+    Token,
+)
 
 ADA: Final = UUID("019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c")
 ORDER_ID: Final = UUID("019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01")
 _PLACED: Final = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
 _PAID: Final = _PLACED + timedelta(minutes=3)
 
-ACCOUNT: Final = Account(ADA, "ada@example.com", Role.USER, _PLACED - timedelta(days=2))
+ACCOUNT: Final = AccountSchema(ADA, "ada@example.com", Role.USER, _PLACED - timedelta(days=2))
 TOKEN: Final = Token("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800)
 
 PROBLEM_KIND: Final = ProblemKind(
@@ -56,7 +56,7 @@ _LINES: Final = [
     OrderItem(3, product_id="tea-250", name="Green tea", price=9.95, attributes={"gift": True}),
     OrderItem(1, product_id="1207", name="Mug", price=12.49),
 ]
-PENDING_ORDER: Final = Order(
+PENDING_ORDER: Final = OrderSchema(
     id=ORDER_ID,
     user_id=ADA,
     items=_LINES,
@@ -70,7 +70,7 @@ PENDING_ORDER: Final = Order(
     processed_at=None,
     reference="web-1042",
 )
-PAID_ORDER: Final = Order(
+PAID_ORDER: Final = OrderSchema(
     id=ORDER_ID,
     user_id=ADA,
     items=_LINES,
@@ -97,13 +97,13 @@ HISTORY: Final = [
 ]
 
 HEALTHY: Final = Health("ok")
-READY: Final = Readiness("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"}, {})
-DEGRADED: Final = Readiness(
+READY: Final = ReadinessSchema("ok", {"postgresql": "ok", "redis": "ok", "kafka": "ok"}, {})
+DEGRADED: Final = ReadinessSchema(
     "degraded",
     {"postgresql": "ok", "redis": "down", "kafka": "ok"},
     {"redis": "REDIS_URL: Redis is full and refuses writes: raise maxmemory."},
 )
-DOWN: Final = Readiness(
+DOWN: Final = ReadinessSchema(
     "down",
     {"postgresql": "down", "redis": "ok", "kafka": "ok"},
     {"postgresql": "DATABASE_URL: PostgreSQL does not answer: Connection refused"},

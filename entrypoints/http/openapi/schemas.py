@@ -1,4 +1,4 @@
-"""The schemas of bodies: msgspec's of the shapes, and what a Struct cannot say of itself."""
+"""The schemas of bodies: msgspec's, with corrections that a Struct cannot express."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,33 +9,53 @@ import msgspec
 from domain.actor import ActorKind, Role
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import Order, OrderItem, Problem, ProblemFault
+from entrypoints.http.messages.schemas import OrderItem, OrderSchema, Problem, ProblemFault
 
 Schema = dict[str, Any]
 TEMPLATE: Final = "#/components/schemas/{name}"
 
 _NULL: Final = {"type": "null"}
+#: Ends the name of a class whose namesake is of another layer; the document leaves it out.
+_SUFFIX: Final = "Schema"
+#: The members of a schema that hold the name of a class.
+_NAMES: Final = ("$ref", "title")
 #: Enums in their own order: msgspec sorts them.
 _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
-#: Shapes that leave out what is not there, and never write null for it.
-_WITHOUT_NULL: Final = (Order, OrderItem, Problem, ProblemFault)
+#: Structs that omit absent fields instead of writing null.
+_WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault)
 
 
-def schemas_of(shapes: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """The schema of each shape, and the components that they refer to."""
-    shapes = tuple(shapes)
-    schemas, components = msgspec.json.schema_components(shapes, ref_template=TEMPLATE)
+def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Return the schema of each type, and the components that the schemas refer to."""
+    types = tuple(types)
+    schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     for enum in _ENUMS:
         if component := components.get(enum.__name__):
             component |= {"type": "string", "enum": [each.value for each in enum]}
-    for shape in _WITHOUT_NULL:
-        if component := components.get(shape.__name__):
-            _leave_out_null(shape, component)
-    return dict(zip(shapes, schemas, strict=True)), dict(sorted(components.items()))
+    for struct in _WITHOUT_NULL:
+        if component := components.get(struct.__name__):
+            _leave_out_null(struct, component)
+    named = {name.removesuffix(_SUFFIX): components[name] for name in components}
+    return (
+        dict(zip(types, _without_suffix(schemas), strict=True)),
+        _without_suffix(dict(sorted(named.items()))),
+    )
 
 
-def _leave_out_null(shape: type[msgspec.Struct], component: Schema) -> None:
-    for field in msgspec.structs.fields(shape):
+def _without_suffix(value: Any) -> Any:
+    """Remove the suffix from the titles of schemas and the references to them."""
+    if isinstance(value, dict):
+        return {
+            key: member.removesuffix(_SUFFIX)
+            if key in _NAMES and isinstance(member, str)
+            else _without_suffix(member)
+            for key, member in value.items()
+        }
+    return [_without_suffix(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _leave_out_null(struct: type[msgspec.Struct], component: Schema) -> None:
+    for field in msgspec.structs.fields(struct):
         if field.default is None:
             described = component["properties"][field.encode_name]
             del described["default"]

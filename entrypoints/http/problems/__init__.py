@@ -1,1 +1,1 @@
-"""Error responses as problem details (RFC 9457)."""
+"""Refusals as problem documents (RFC 9457)."""

@@ -1,288 +1,295 @@
-"""The problem catalogue: each problem code with its status, meaning and remedy.
+"""The problem catalogue: one row for each class of refusals, for responses and problem pages."""
 
-The problem pages, `docs/errors.md` and the status of every refusal are made from it.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from application.errors import (
-    ConcurrentUpdate,
-    InvalidCredentials,
-    NoSuchAccount,
-    NotAuthenticated,
-    NotYourOrders,
-    RateLimited,
-    TokenExpired,
-    TokenMissing,
-    Unavailable,
-)
-from domain.errors import (
-    EmailTaken,
-    IllegalTransition,
-    Invalid,
-    OrderNotFound,
-    OrderServiceError,
-    ReferenceTaken,
-    StatusForbidden,
-    TotalMismatch,
-    VersionConflict,
-)
-from entrypoints.http.problems.errors import (
-    BodyTooLarge,
-    InternalError,
-    MalformedBody,
-    MalformedRequest,
-    MethodNotAllowed,
-    NoSuchRoute,
-    NotAlive,
-    NotImplementedHere,
-    PreflightRefused,
-    RepeatedHeader,
-    RepeatedParameter,
-    RequestHeadTooLarge,
-    RequestTimeout,
-    UnsupportedContentCoding,
-    UnsupportedContentType,
-    UnsupportedHttpVersion,
-)
+import application.errors
+import domain.errors
+from domain.order.status import describe_lifecycle
+from entrypoints.http import errors
+from entrypoints.http.problems import headers
+from entrypoints.http.problems.row import ProblemRow
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One problem code. `error` gives the code and the title (RFC 9457, section 3.1.3)."""
-
-    error: type[OrderServiceError]
-    status: int
-    meaning: str
-    remedy: str
-
-    @property
-    def code(self) -> str:
-        """The stable code, in kebab case: what a client may branch on."""
-        return self.error.code
-
-    @property
-    def title(self) -> str:
-        """The problem in a few words, the same for every occurrence."""
-        return self.error.title()
-
-
-#: One entry a code, in the order of their statuses. If two errors share a code, the more general
-#: one has the entry.
+#: One row for each code, sorted by status.
 CATALOGUE: Final = (
-    Entry(
-        MalformedBody,
+    ProblemRow(
+        errors.MalformedBody,
         400,
-        "The body could not be read at all: it is empty, or breaks the rules of JSON, of a form, or"
-        " of UTF-8.",
-        "Look at the place that the detail names, and send the body again.",
+        "malformed-json",
+        "The body is not well-formed",
+        "The body is empty, or breaks the rules of JSON, of forms or of UTF-8.",
+        "Correct the place in the detail, and send the body again.",
     ),
-    Entry(
-        MalformedRequest,
+    ProblemRow(
+        errors.MalformedRequest,
         400,
-        "The bytes on the connection are no well-formed HTTP/1.1 request: a header that"
-        " breaks the rules, no Host or several, contradicting lengths, or an end in the"
-        " middle.",
-        "Use an HTTP library. Behind a proxy, look at what it makes of the request.",
+        "malformed-request",
+        "The bytes are not a complete HTTP request",
+        "The bytes on the connection are not a well-formed HTTP/1.1 request: an invalid header, no"
+        " Host or several, contradicting lengths, or an early end.",
+        "Use an HTTP library. Behind a proxy, check the request that it sends.",
     ),
-    Entry(
-        RepeatedParameter,
+    ProblemRow(
+        errors.RepeatedParameter,
         400,
-        "A form may give each of its parameters once (RFC 6749, section 3.2).",
-        "Send the form again with one value for each parameter that the errors name.",
+        "repeated-parameter",
+        "A parameter of the form is given more than once",
+        "A form may have each of its parameters once (RFC 6749, section 3.2).",
+        "Send the form again with one value for each parameter in the errors.",
+        oauth_error="invalid_request",
     ),
-    Entry(
-        RepeatedHeader,
+    ProblemRow(
+        errors.RepeatedHeader,
         400,
-        "A header that is no list came on several lines, so that its value is ambiguous.",
-        "Send the header that the detail names once; look at what a proxy adds.",
+        "repeated-header",
+        "A header that may be given once is given several times",
+        "A header that is not a list is on several lines, so its value is ambiguous.",
+        "Send the header in the detail once. Check the headers that a proxy adds.",
     ),
-    Entry(
-        InvalidCredentials,
+    ProblemRow(
+        application.errors.InvalidCredentials,
         401,
-        "No account has this address with this password. The answer does not say which of the two"
-        " is wrong.",
+        "invalid-credentials",
+        "The address or the password is wrong",
+        "No account has this address and this password. Which one is wrong is not revealed.",
         "Check both. After several failures you must wait, even with the right password.",
+        headers.bearer,
+        oauth_error="invalid_grant",
     ),
-    Entry(
-        NotAuthenticated,
+    ProblemRow(
+        application.errors.NotAuthenticated,
         401,
-        "The token is not one of this service's, was changed or revoked, or its account is"
-        " disabled.",
-        "Get a new one from POST /token/. If that is refused too, ask the operator whether the"
-        " account is disabled.",
+        "token-invalid",
+        "The access token is not valid",
+        "The token is forged, was changed or revoked, or its account is disabled.",
+        "Get a new token from POST /token/. If you cannot, ask the operator about the account.",
+        headers.invalid_token,
     ),
-    Entry(
-        TokenExpired,
+    ProblemRow(
+        application.errors.TokenExpired,
         401,
-        "The token was valid, and its time is over: the expires_in that came with it.",
-        "Get a new one from POST /token/ and repeat the request.",
+        "token-expired",
+        "The access token has expired",
+        "The token was valid, but its lifetime (expires_in) is over.",
+        "Get a new token from POST /token/, and repeat the request.",
+        headers.invalid_token,
     ),
-    Entry(
-        TokenMissing,
+    ProblemRow(
+        application.errors.TokenMissing,
         401,
-        "The request has no Authorization header, or one of another scheme than Bearer.",
-        "Get a token from POST /token/ and send it as: Authorization: Bearer TOKEN.",
+        "token-missing",
+        "The request needs an access token",
+        "The request has no Authorization header, or its scheme is not Bearer.",
+        "Get a token from POST /token/, and send it as: Authorization: Bearer TOKEN.",
+        headers.bearer,
     ),
-    Entry(
-        NotYourOrders,
+    ProblemRow(
+        application.errors.NotYourOrders,
         403,
-        "You asked for another user's orders, or for those of an unknown user id.",
-        "Ask for your own: GET /me/ returns your id.",
+        "not-your-orders",
+        "Other people's orders are for staff alone",
+        "The request is for the orders of another user, or of an unknown user id.",
+        "Request your own orders: GET /me/ returns your id.",
     ),
-    Entry(
-        StatusForbidden,
+    ProblemRow(
+        domain.errors.StatusForbidden,
         403,
-        "The service is set up so that owners may only cancel their orders.",
+        "status-policy",
+        "The status policy does not allow this step",
+        "In this service owners may only cancel their orders.",
         "Ask staff to set the status.",
     ),
-    Entry(
-        PreflightRefused,
+    ProblemRow(
+        errors.PreflightRefused,
         403,
-        "A page of another origin asked, by a CORS preflight, for what the service does not allow.",
-        "Add the page's origin to the service's setting CORS_ORIGINS, or leave out the method or"
-        " header that the detail names.",
+        "preflight-refused",
+        "This origin may not send the request that its browser announced",
+        "A CORS preflight from another origin announced a request that the service does not allow.",
+        "Add the origin to CORS_ORIGINS, or leave out the method or the header in the detail.",
     ),
-    Entry(
-        NoSuchAccount,
+    ProblemRow(
+        application.errors.NoSuchAccount,
         404,
-        "An operator named an account that does not exist.",
+        "no-such-account",
+        "There is no account with this address",
+        "The account of an operator's command does not exist.",
         "Check the address.",
     ),
-    Entry(
-        NoSuchRoute,
+    ProblemRow(
+        errors.NoSuchRoute,
         404,
+        "not-found",
+        "There is nothing at this address",
         "No page and no operation has this address.",
-        "Check the path: /docs shows every one there is.",
+        "Check the path: /docs lists all of them.",
     ),
-    Entry(
-        OrderNotFound,
+    ProblemRow(
+        domain.errors.OrderNotFound,
         404,
-        "No order has this id, or it belongs to another user: the two look alike on purpose.",
+        "order-not-found",
+        "There is no such order, or it is not yours to see",
+        "No order has this id, or it belongs to another user: both look the same on purpose.",
         "Check the id: GET /orders/ lists your orders.",
     ),
-    Entry(
-        MethodNotAllowed,
+    ProblemRow(
+        errors.MethodNotAllowed,
         405,
-        "The address exists, but does nothing by this method.",
-        "Use one of the methods that the answer's Allow header lists.",
+        "method-not-allowed",
+        "The path does not support the method",
+        "The path exists, but not with this method.",
+        "Use a method from the response's Allow header.",
+        headers.allow,
     ),
-    Entry(
-        RequestTimeout,
+    ProblemRow(
+        errors.RequestTimeout,
         408,
+        "request-timeout",
+        "The head or the body of the request did not arrive in time",
         "The head of a request must arrive within 10 seconds, its body within 30 seconds.",
         "Send the request again on a new connection, without pauses.",
     ),
-    Entry(
-        EmailTaken,
+    ProblemRow(
+        domain.errors.EmailTaken,
         409,
-        "An account has this address already. Addresses are compared without regard to case, and a"
-        " domain is the same as its xn-- form.",
-        "Log in with it, or register another one.",
+        "email-taken",
+        "There is already an account with this address",
+        "An account has this address already, in any case, or with its domain's xn-- form.",
+        "Log in with it, or register another address.",
     ),
-    Entry(
-        IllegalTransition,
+    ProblemRow(
+        domain.errors.IllegalTransition,
         409,
-        "Orders go from PENDING to PAID to SHIPPED, and may be canceled until they are shipped.",
-        "Choose one of the problem's next_statuses; if there is none, the order is final.",
+        "illegal-transition",
+        "The order's lifecycle has no such step",
+        describe_lifecycle(),
+        "Choose one of the problem's next_statuses. If there is none, the order is final.",
     ),
-    Entry(
-        ReferenceTaken,
+    ProblemRow(
+        domain.errors.ReferenceTaken,
         409,
-        "References are unique among your orders: most likely this one was placed already.",
-        "Look for it with GET /orders/?reference=..., or choose another reference.",
+        "reference-taken",
+        "You already have an order with this reference",
+        "References are unique among your orders. This order was probably placed already.",
+        "Find it with GET /orders/?reference=..., or choose another reference.",
     ),
-    Entry(
-        VersionConflict,
+    ProblemRow(
+        domain.errors.VersionConflict,
         412,
-        "No tag in If-Match is the order's current one: the order was changed after you read it, or"
-        " the tag is weak (W/), as proxies that compress answers make it.",
-        "Read it again, decide again, and send its new ETag as If-Match.",
+        "version-conflict",
+        "The precondition of the change does not match the order's version",
+        "No tag in If-Match is the order's current one. The order was changed after you read it,"
+        " or the tag is weak (W/), because a proxy compresses responses.",
+        "Read the order again, and send its new ETag as If-Match.",
     ),
-    Entry(
-        BodyTooLarge,
+    ProblemRow(
+        errors.BodyTooLarge,
         413,
+        "body-too-large",
+        "The body is larger than the service accepts",
         "A body may have 256 KiB.",
         "Send less at once.",
     ),
-    Entry(
-        UnsupportedContentCoding,
+    ProblemRow(
+        errors.UnsupportedContentCoding,
         415,
-        "The body is compressed; the service reads only bodies that are not.",
-        "Send the body as it is, without a Content-Encoding header.",
+        "unsupported-content-encoding",
+        "The body is compressed, or has another content coding (RFC 9110, section 8.4)",
+        "The service accepts only bodies without a content coding.",
+        "Send the body uncompressed, without a Content-Encoding header.",
+        headers.identity_only,
     ),
-    Entry(
-        UnsupportedContentType,
+    ProblemRow(
+        errors.UnsupportedContentType,
         415,
-        "POST /token/ reads forms; everything else reads JSON, in UTF-8.",
-        "Set Content-Type to what the detail asks for.",
+        "unsupported-content-type",
+        "The path does not accept the body's content type",
+        "POST /token/ accepts forms. All other paths accept JSON, in UTF-8.",
+        "Set Content-Type to the type in the detail.",
+        headers.identity_only,
     ),
-    Entry(
-        Invalid,
+    ProblemRow(
+        domain.errors.Invalid,
         422,
-        "The body can be read, but some of its values, parameters or headers cannot be accepted.",
-        "The problem's errors name every one of them; put them right and ask again.",
+        "invalid-request",
+        "The request is well-formed, but not valid",
+        "Some values, parameters or headers of the request are not valid.",
+        "Correct all of the problem's errors, and repeat the request.",
     ),
-    Entry(
-        TotalMismatch,
+    ProblemRow(
+        domain.errors.TotalMismatch,
         422,
+        "total-mismatch",
+        "The total is not the sum of the lines",
         "If the items have prices, the total must be their exact sum.",
-        "Add up price times quantity of every item; the detail says what it comes to.",
+        "Add up price times quantity of every item. The detail has the sum.",
     ),
-    Entry(
-        RateLimited,
+    ProblemRow(
+        application.errors.RateLimited,
         429,
-        "The limit is per user, or per address without a login; logins have their own.",
-        "Wait for as many seconds as the answer's Retry-After header says.",
+        "rate-limited",
+        "Too many requests",
+        "The limit is per user, or per address without a login. Logins have their own limits.",
+        "Wait for the seconds in the response's Retry-After header.",
+        headers.retry_after,
     ),
-    Entry(
-        RequestHeadTooLarge,
+    ProblemRow(
+        errors.RequestHeadTooLarge,
         431,
+        "request-head-too-large",
+        "The head of the request is larger than the service accepts",
         "The request line and the headers, trailers included, may have 64 KiB in all.",
-        "Send fewer or shorter headers: large cookies are the usual reason.",
+        "Send fewer or shorter headers. Large cookies are the usual reason.",
     ),
-    Entry(
-        InternalError,
+    ProblemRow(
+        errors.InternalError,
         500,
-        "This is a mistake of the service, not of yours; it is in its log with the request's id.",
-        "Give its operator the answer's X-Request-Id.",
+        "internal-error",
+        "Something is wrong with the service, not with the request",
+        "This is a bug of the service. Its log has the error with the request's id.",
+        "Give the operator the response's X-Request-Id.",
     ),
-    Entry(
-        NotImplementedHere,
+    ProblemRow(
+        errors.NotImplementedHere,
         501,
+        "not-implemented",
+        "The request needs a feature of HTTP that the service does not have",
         "The request uses CONNECT, or a transfer coding other than chunked.",
         "Send the body with a Content-Length, or chunked.",
     ),
-    Entry(
-        ConcurrentUpdate,
+    ProblemRow(
+        application.errors.ConcurrentUpdate,
         503,
-        "Other requests kept changing the order while yours was tried.",
-        "Ask again; with If-Match, read the order first.",
+        "concurrent-update",
+        "Another change came first; nothing was changed",
+        "Other requests changed the order during every attempt of this one.",
+        "Repeat the request. If it has If-Match, read the order first.",
+        headers.retry_after,
     ),
-    Entry(
-        NotAlive,
+    ProblemRow(
+        errors.NotAlive,
         503,
-        "A background loop of the process that answered fails again and again, or has made no"
-        " progress for a minute although it has work to do.",
-        "Restart the process, unless its supervisor has done so already. The log names the"
-        " loop and the reason. Nothing is lost: another process, or the next start, goes on.",
+        "not-alive",
+        "A loop of this process has stopped, or makes no progress",
+        "A loop of the process fails repeatedly, or had work but made no progress for a minute.",
+        "Restart the process, unless its supervisor has done so. The log has the loop and the"
+        " reason. Nothing is lost: another process, or the next start, continues the work.",
+        headers.retry_after,
     ),
-    Entry(
-        Unavailable,
+    ProblemRow(
+        application.errors.Unavailable,
         503,
-        "The service is at its limits, or its database is out of reach. The detail says whether a"
-        " change may have been done all the same.",
-        "Ask again after as many seconds as the answer's Retry-After header says. If a change may"
-        " have been done, look for it first, or repeat the request with the same reference.",
+        "unavailable",
+        "The service cannot answer just now",
+        "It is overloaded or has no database. See the detail: a change may have been made.",
+        "Repeat the request after the seconds in the response's Retry-After header. If a change"
+        " may have been made, look for it first, or use the same reference.",
+        headers.retry_after,
     ),
-    Entry(
-        UnsupportedHttpVersion,
+    ProblemRow(
+        errors.UnsupportedHttpVersion,
         505,
-        "The service speaks HTTP/1.1 and HTTP/1.0; a proxy in front of it may speak others.",
+        "http-version-not-supported",
+        "The service does not support the request's HTTP version",
+        "The service supports HTTP/1.1 and HTTP/1.0. A proxy in front of it may support others.",
         "Send the request as HTTP/1.1.",
     ),
 )
-
-ENTRY_OF: Final[Mapping[str, Entry]] = {entry.code: entry for entry in CATALOGUE}

@@ -1,4 +1,4 @@
-"""The codes inside a problem's `errors`: what is wrong with one value, and how to put it right."""
+"""The codes in a problem's `errors`, each with its meaning and its remedy."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,14 +9,14 @@ from domain.order.attributes import MAX_ATTRIBUTES_BYTES
 
 @dataclass(frozen=True, slots=True)
 class FieldErrorEntry:
-    """One code of a value's fault."""
+    """A code of an invalid value."""
 
     code: str
     meaning: str
     remedy: str
 
 
-#: In the order of the alphabet.
+#: Sorted by code.
 FIELD_ERRORS: Final = (
     FieldErrorEntry(
         "bad-cursor",
@@ -25,36 +25,38 @@ FIELD_ERRORS: Final = (
     ),
     FieldErrorEntry(
         "bad-etag",
-        "If-Match is no list of entity tags.",
-        'Send the ETag of the answer that you read, with its quotes: "v1".',
+        "If-Match is not a list of entity tags.",
+        'Send the ETag of the response, with its quotes: "v1".',
     ),
     FieldErrorEntry(
         "invalid-timestamp",
-        "The timestamp is none of RFC 3339.",
+        "The value is not a timestamp of RFC 3339.",
         "Write date, time and offset: 2026-01-31T12:00:00Z.",
     ),
     FieldErrorEntry(
         "lone-surrogate",
-        "The text holds half of a UTF-16 surrogate pair.",
-        "Cut texts between characters, and encode them as UTF-8.",
+        "The string has half of a UTF-16 surrogate pair.",
+        "Cut strings between characters, and encode them as UTF-8.",
     ),
     FieldErrorEntry("missing", "The value must be given.", "Add it."),
     FieldErrorEntry(
         "not-a-number",
-        "The amount is no decimal number in ASCII digits, or it is not finite.",
+        "The amount is not a finite decimal number in ASCII digits.",
         "Write digits with at most one decimal point and no separators: 1999.90.",
     ),
-    FieldErrorEntry("not-a-uuid", "The id is no UUID.", "Copy it from an answer of this service."),
+    FieldErrorEntry(
+        "not-a-uuid", "The id is not a UUID.", "Copy it from a response of this service."
+    ),
     FieldErrorEntry(
         "not-an-email",
         "The address breaks the rules of e-mail addresses or of domain names.",
         "Send the plain address, without a name, quotes or spaces.",
     ),
-    FieldErrorEntry("nul-character", "The text holds the character U+0000.", "Remove it."),
+    FieldErrorEntry("nul-character", "The string has the character U+0000.", "Remove it."),
     FieldErrorEntry(
         "out-of-range",
         f"The number is too small or too large; an amount is from 0 to {MAX_AMOUNT}.",
-        "Choose a number within the bounds that the detail names.",
+        "Choose a number within the bounds in the detail.",
     ),
     FieldErrorEntry(
         "price-missing",
@@ -63,64 +65,64 @@ FIELD_ERRORS: Final = (
     ),
     FieldErrorEntry(
         "product-missing",
-        "The item does not say what is ordered.",
+        "The item has neither a product_id nor a name.",
         "Give it a product_id, a name, or both.",
     ),
-    FieldErrorEntry("repeated-field", "A JSON object has the member twice.", "Send it once."),
+    FieldErrorEntry("repeated-field", "A JSON object has the field twice.", "Send it once."),
     FieldErrorEntry(
         "repeated-parameter",
-        "The parameter is given more than once; only status may be, in a list's query.",
+        "The parameter is given more than once. Only status may be repeated, in a list's query.",
         "Send it once.",
     ),
     FieldErrorEntry(
         "space-in-username",
-        'The user name has a space inside: most likely a "+" that was not escaped.',
+        'The user name has a space, probably from an unescaped "+".',
         'Send "+" as "%2B" in a form.',
     ),
     FieldErrorEntry(
         "too-large",
         f"The attributes of an item take more than {MAX_ATTRIBUTES_BYTES} bytes as JSON.",
-        "Keep less with the order.",
+        "Store less in the order.",
     ),
     FieldErrorEntry(
         "too-many-digits",
-        "The amount has more digits behind the decimal point than its currency.",
+        "The amount has more digits after the decimal point than its currency.",
         "Round the amount to the currency's digits.",
     ),
     FieldErrorEntry(
         "unknown-currency",
-        "There is no such currency.",
-        "Send a code of ISO 4217 in capitals: USD.",
+        "The currency does not exist.",
+        "Send an ISO 4217 code in capitals: USD.",
     ),
     FieldErrorEntry(
         "unknown-field",
-        "The body has a field that the service does not know.",
-        "Correct its name, or remove it: the detail names the nearest known one.",
+        "The body has an unknown field.",
+        "Correct its name, or remove it. The detail has the nearest known name.",
     ),
     FieldErrorEntry(
         "unknown-grant-type",
-        "The token route does not know the grant type.",
+        "The token route does not support the grant type.",
         "Send grant_type=password, or leave it out.",
     ),
     FieldErrorEntry(
         "unknown-parameter",
-        "The query has a parameter that the address does not know.",
-        "Correct its name, or remove it: the detail names the nearest known one.",
+        "The query has an unknown parameter.",
+        "Correct its name, or remove it. The detail has the nearest known name.",
     ),
     FieldErrorEntry(
         "unknown-status",
-        "There is no such status.",
-        "Send one of those that the detail lists, in capitals.",
+        "The status does not exist.",
+        "Send one of the statuses in the detail, in capitals.",
     ),
     FieldErrorEntry(
         "wrong-length",
-        "The text or the list is too short or too long. Characters are code points; a password's"
-        " are counted in NFC.",
-        "Keep to the length that the detail names.",
+        "The string or the list is too short or too long. Characters are code points, of a password"
+        " after NFC.",
+        "Use a length within the bounds in the detail.",
     ),
     FieldErrorEntry(
         "wrong-type",
-        "The value is of another type than the one asked for.",
-        "Look the field up in /docs, and send the type that the detail names.",
+        "The value has the wrong type.",
+        "Send the type in the detail. /docs describes every field.",
     ),
 )

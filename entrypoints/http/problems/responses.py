@@ -1,147 +1,81 @@
-"""Refusals as problem details (RFC 9457): how each is written."""
+"""Responses with a problem document (RFC 9457)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 from litestar import Response
 from litestar.connection import Request
-from litestar.exceptions import (
-    HTTPException,
-    MethodNotAllowedException,
-    NotFoundException,
-)
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from application.errors import (
-    InvalidCredentials,
-    NotAuthenticated,
-    RateLimited,
-    TokenMissing,
-    Unavailable,
-)
-from domain.errors import (
-    FieldError,
-    IllegalTransition,
-    Invalid,
-    OrderServiceError,
-)
-from entrypoints.http.messages.headers import values_of
-from entrypoints.http.messages.schemas import Problem, ProblemFault
-from entrypoints.http.problems.catalogue import ENTRY_OF
-from entrypoints.http.problems.errors import (
-    HeaderError,
+from domain.errors import OrderServiceError
+from entrypoints.http.errors import (
     InternalError,
-    InvalidTokenRequest,
     MalformedBody,
     MethodNotAllowed,
     NoSuchRoute,
-    NotAlive,
-    ParameterError,
-    RepeatedParameter,
-    UnsupportedContentCoding,
-    UnsupportedContentType,
+    server_error,
 )
-from entrypoints.http.proxies.links import asked_for, prefix_of
+from entrypoints.http.links import prefix_of, requested_path
+from entrypoints.http.messages.headers import values_of
+from entrypoints.http.middleware import RequestMiddleware
+from entrypoints.http.problems.documents import problem_of
+from entrypoints.http.problems.lookup import find_row, row_of
 from entrypoints.http.responses.options import allow
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.observability.logs import logger
+from libraries.http_server.refusals import Refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-#: RFC 6749, section 5.2: what OAuth clients read.
-_OAUTH_ERROR: Final[Mapping[type[OrderServiceError], str]] = {
-    InvalidCredentials: "invalid_grant",
-    InvalidTokenRequest: "invalid_request",
-    RepeatedParameter: "invalid_request",
-}
 
-
-def problem_of(error: OrderServiceError, path: str, prefix: str = "") -> Problem:
-    """The problem that describes `error`, which a request to `path` met.
-
-    `path` is a reference that `links` has written; `prefix` is the path prefix of such references.
-    """
-    kind = type(error)
-    problem = Problem(
-        type=f"{prefix}/problems/{error.code}",
-        title=error.title(),
-        status=ENTRY_OF[error.code].status,
-        detail=str(error),
-        instance=path,
-        code=error.code,
-        error=_OAUTH_ERROR.get(kind),
-    )
-    if isinstance(error, Invalid):
-        problem.errors = [_fault(fault) for fault in error.errors]
-    if isinstance(error, IllegalTransition):
-        problem.current_status = error.current
-        problem.next_statuses = list(error.allowed)
-    return problem
-
-
-def _fault(fault: FieldError) -> ProblemFault:
-    described = ProblemFault(detail=fault.detail, code=fault.code)
-    if isinstance(fault, ParameterError):
-        described.parameter = str(fault.path[0])
-    elif isinstance(fault, HeaderError):
-        described.header = str(fault.path[0])
-    else:
-        described.pointer = "".join(f"/{_escaped(step)}" for step in fault.path)
-    return described
-
-
-def _escaped(step: str | int) -> str:
-    """One step of a JSON pointer (RFC 6901, section 3)."""
-    return str(step).replace("~", "~0").replace("/", "~1")
-
-
-def _headers(error: OrderServiceError) -> dict[str, str]:
-    match error:
-        case TokenMissing() | InvalidCredentials():
-            return {"WWW-Authenticate": "Bearer"}
-        case NotAuthenticated():
-            # RFC 6750, section 3.1: only a request that has a token has an error in it.
-            described = f'error="invalid_token", error_description="{error.title()}"'
-            return {"WWW-Authenticate": f"Bearer {described}"}
-        case UnsupportedContentCoding() | UnsupportedContentType():
-            return {"Accept-Encoding": "identity"}
-        case RateLimited() | Unavailable() | NotAlive():
-            return {"Retry-After": str(error.retry_after)}
-        case _:
-            return {}
-
-
-def refuse(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]  # any user, any state
-    """Answer a request with the problem that it met; what is no refusal is a bug, and logged."""
-    refusal = _refusal(error)
-    if isinstance(refusal, InternalError):
+def handle_exception(request: Request, exception: Exception) -> Response[bytes]:  # type: ignore[type-arg]  # any user, any state
+    """Return the problem response of an exception. Log it if it is a bug and no refusal."""
+    error = _refusal_of(exception)
+    if isinstance(error, InternalError):
         keep_out_of_logs(*_credentials(request.scope))
-        logger.error("unhandled exception", exc_info=error)
-    headers = {"Cache-Control": "no-store"} | _headers(refusal)
-    if isinstance(error, MethodNotAllowedException):
-        headers["Allow"] = _allow(error)
+        logger.error("unhandled exception", exc_info=exception)
+    row = row_of(error)
     return Response(
-        _body(request.scope, refusal),
-        status_code=ENTRY_OF[refusal.code].status,
-        headers=headers,
+        _body(request.scope, error),
+        status_code=row.status,
+        headers={"Cache-Control": "no-store", **row.headers(error, row.title)},
         media_type=MEDIA_TYPE,
     )
 
 
-def problem_answer(scope: Any, refusal: OrderServiceError, headers: Iterable[Header]) -> Answer:
-    """Return a refusal's problem document for a layer that is outside of the routes."""
-    return Answer(
-        _body(scope, refusal),
-        ENTRY_OF[refusal.code].status,
-        [(b"cache-control", b"no-store"), *headers],
+def problem_response(
+    scope: Any, error: OrderServiceError, headers: Iterable[Header] = ()
+) -> RawResponse:
+    """Return the problem response of an error outside of the routes."""
+    row = row_of(error)
+    made = row.headers(error, row.title).items()
+    return RawResponse(
+        _body(scope, error),
+        row.status,
+        [
+            (b"cache-control", b"no-store"),
+            *((name.lower().encode(), value.encode()) for name, value in made),
+            *headers,
+        ],
         MEDIA_TYPE.encode(),
     )
 
 
-def _body(scope: Any, refusal: OrderServiceError) -> bytes:
-    scope["problem_code"] = refusal.code  # for the log line of the request
-    return msgspec.json.encode(problem_of(refusal, asked_for(scope), prefix_of(scope)))
+def refusal_app(refusal: Refusal) -> ASGIApp:
+    """Return an application that responds with the problem of a refusal by the server."""
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await problem_response(scope, server_error(refusal))(scope, receive, send)
+
+    return RequestMiddleware(respond)
+
+
+def _body(scope: Any, error: OrderServiceError) -> bytes:
+    scope["problem_code"] = row_of(error).code  # for the log line of the request
+    return msgspec.json.encode(problem_of(error, requested_path(scope), prefix_of(scope)))
 
 
 def _credentials(scope: Any) -> Iterator[str]:
@@ -150,20 +84,20 @@ def _credentials(scope: Any) -> Iterator[str]:
         yield value.decode("latin-1").rpartition(" ")[2]
 
 
-def _refusal(error: Exception) -> OrderServiceError:
-    match error:
-        case OrderServiceError() if error.code in ENTRY_OF:
-            return error
+def _refusal_of(exception: Exception) -> OrderServiceError:
+    match exception:
+        case OrderServiceError() if find_row(exception):
+            return exception
         case NotFoundException():
             return NoSuchRoute()
         case MethodNotAllowedException():
-            return MethodNotAllowed()
-        case HTTPException() if error.status_code < 500:
-            return MalformedBody(error.detail)
+            return MethodNotAllowed(_allowed(exception))
+        case HTTPException() if exception.status_code < 500:
+            return MalformedBody(exception.detail)
         case _:
             return InternalError()
 
 
-def _allow(error: MethodNotAllowedException) -> str:
-    methods = set((error.headers or {}).get("allow", "").replace(" ", "").split(",")) - {""}
-    return allow(methods)
+def _allowed(exception: MethodNotAllowedException) -> str:
+    methods = (exception.headers or {}).get("allow", "").replace(" ", "").split(",")
+    return allow(set(methods) - {""})

@@ -1,1 +1,1 @@
-"""The service behind reverse proxies: client addresses, path prefixes and links."""
+"""The service behind reverse proxies: client addresses and path prefixes."""

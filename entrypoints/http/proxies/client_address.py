@@ -1,7 +1,8 @@
-"""The client's address behind trusted proxies, and the key that it is rate-limited by.
+"""The client's address behind trusted proxies, and the key of its rate limits.
 
-A trusted proxy writes `X-Forwarded-For` or `Forwarded`, and passes the other one on as the client
-sent it. So if both are there and disagree, neither is believed: a client must not choose its key.
+A trusted proxy writes one of `X-Forwarded-For` and `Forwarded`, and passes the other one on as the
+client sent it. If both are present and disagree, both are ignored, so that no client chooses its
+key.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,16 +22,16 @@ from entrypoints.http.proxies.forwarded import (
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
-#: Bits: a provider gives each customer a /64 at least (RFC 6177), all of which is one client.
-_IPV6_CLIENT_PREFIX: Final = 64
-#: Proxies in a row. A client that forges more does not occupy the process with them.
+#: A provider gives each customer at least a /64 (RFC 6177), so a /64 counts as one client.
+_IPV6_PREFIX_BITS: Final = 64
+#: A bound on the work for a forged header.
 _MAX_HOPS: Final = 32
 
 
 def client_key(
     peer: str, forwarded_for: str | None, forwarded: str | None, trusted: Networks
 ) -> str:
-    """Return the key of the client's limits: its IPv4 address, or the /64 of its IPv6 address."""
+    """Return the key of the client's rate limits: its IPv4 address, or its IPv6 /64."""
     address = parse_address(peer)
     if address is None:
         return peer
@@ -40,13 +41,13 @@ def client_key(
 
 
 def is_trusted(address: Address | None, trusted: Networks) -> bool:
-    """Return whether this is the address of a trusted proxy."""
+    """Return whether the address is a trusted proxy's."""
     return address is not None and any(address in network for network in trusted)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The last hop that could be followed. `is_final`: no trusted proxy would have gone on."""
+    """The end of a chain of hops. `is_final`: it is not a trusted proxy."""
 
     address: Address
     is_final: bool
@@ -65,14 +66,14 @@ def _client(
 
 
 def _end(peer: Address, hops: Iterator[Hop], trusted: Networks) -> _End | None:
-    """Follow the hops from the nearest, which our own proxies wrote, to one that is not trusted.
+    """Follow the hops from the nearest to the first that is not a trusted proxy.
 
-    A client can write anything beyond that. A hop that hides its address stands for the proxy that
-    it came through; one without any says nothing.
+    A client can forge every hop beyond that. A hop with a hidden address counts as the proxy that
+    wrote it. After a hop without an address, the chain has no end.
     """
     last = None
     for hop in islice(hops, _MAX_HOPS):
-        if hop is Unnamed.SILENT:
+        if hop is Unnamed.ABSENT:
             return None
         if isinstance(hop, Unnamed):
             return _End(last or peer, is_final=True)
@@ -84,5 +85,5 @@ def _end(peer: Address, hops: Iterator[Hop], trusted: Networks) -> _End | None:
 
 def _key(address: Address) -> str:
     if isinstance(address, IPv6Address):
-        return str(ip_network((int(address), _IPV6_CLIENT_PREFIX), strict=False))
+        return str(ip_network((int(address), _IPV6_PREFIX_BITS), strict=False))
     return str(address)

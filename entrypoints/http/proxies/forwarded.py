@@ -1,4 +1,4 @@
-"""The hops that `X-Forwarded-For` and `Forwarded` (RFC 7239) name."""
+"""Parse the hops in `X-Forwarded-For` and `Forwarded` (RFC 7239)."""
 
 import re
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ Address = IPv4Address | IPv6Address
 
 
 class Unnamed(Enum):
-    """Why a hop has no address."""
+    """The reason why a hop has no address."""
 
     #: Its element of `Forwarded` has no `for` (RFC 7239, section 4).
-    SILENT = 1
-    #: `unknown`, an obfuscated identifier (RFC 7239, section 6), or nothing that can be read.
-    UNREADABLE = 2
+    ABSENT = 1
+    #: `unknown`, an obfuscated identifier (RFC 7239, section 6), or a malformed one.
+    HIDDEN = 2
 
 
 Hop = Address | Unnamed
 
-#: Characters, many times more than real ones have: clients may send 64 KiB.
+#: Many times more characters than real ones have; clients may send 64 KiB.
 _MAX_FORWARDED_LENGTH: Final = 4096
 _MAX_NODE_LENGTH: Final = 128
-#: One parameter of an element and the separator after it (RFC 7239, section 4).
+#: A parameter of an element, with the separator after it (RFC 7239, section 4).
 _PARAMETER: Final = re.compile(
     r"""[ \t]*(?:(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)
     =(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"|(?P<token>[^ \t",;]*)))?
@@ -38,24 +38,24 @@ _WITH_PORT: Final = re.compile(
 
 
 def hops_of_x_forwarded_for(header: str) -> Iterator[Hop]:
-    """Yield the hops of the de-facto header, the nearest first; empty members are none."""
+    """Yield the hops of `X-Forwarded-For`, nearest first, without empty members."""
     return (parse_node(each.strip(' \t"')) for each in reversed(header.split(",")) if each.strip())
 
 
 def hops_of_forwarded(header: str) -> Iterator[Hop]:
-    """Yield the hops of the standard header, the nearest first.
+    """Yield the hops of `Forwarded`, nearest first.
 
-    One that breaks the grammar, or is too long to be read, is one unreadable hop.
+    A header that breaks the grammar or is too long is one hidden hop.
     """
     try:
         nodes = list(_nodes(header))
     except ValueError:
-        return iter([Unnamed.UNREADABLE])
-    return (Unnamed.SILENT if node is None else parse_node(node) for node in reversed(nodes))
+        return iter([Unnamed.HIDDEN])
+    return (Unnamed.ABSENT if node is None else parse_node(node) for node in reversed(nodes))
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address, an IPv4-mapped one as IPv4, or None if it is none."""
+    """Parse an address, an IPv4-mapped one as IPv4. Return None if it is malformed."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -65,18 +65,18 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_node(text: str) -> Hop:
-    """Parse an address with or without brackets and a port (RFC 7239, section 6)."""
+    """Parse an address, with or without brackets and a port (RFC 7239, section 6)."""
     if len(text) > _MAX_NODE_LENGTH:
-        return Unnamed.UNREADABLE
+        return Unnamed.HIDDEN
     if address := parse_address(text):
         return address
     match = _WITH_PORT.fullmatch(text)
     host = (match["bracketed"] or match["bare"] or "") if match else ""
-    return parse_address(host) or Unnamed.UNREADABLE
+    return parse_address(host) or Unnamed.HIDDEN
 
 
 def _nodes(header: str) -> Iterator[str | None]:
-    """Yield the `for` of each element, or None, in the header's order: quotes hide separators.
+    """Yield the `for` of each element, or None, in the header's order.
 
     Raises:
         ValueError: the header breaks the grammar.

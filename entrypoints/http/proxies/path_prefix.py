@@ -1,4 +1,4 @@
-"""The prefix that a proxy puts before the service's paths: `/shop/orders/` for `/orders/`."""
+"""The prefix that a proxy adds to the service's paths: `/shop/orders/` for `/orders/`."""
 
 from collections.abc import Awaitable, Collection
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from entrypoints.http.links import PATH_PREFIX
 from entrypoints.http.messages.headers import joined
 from entrypoints.http.messages.request import peer_of
 from entrypoints.http.proxies.client_address import Networks, is_trusted
 from entrypoints.http.proxies.forwarded import parse_address
-from entrypoints.http.proxies.links import PATH_PREFIX
-from entrypoints.setting_readers import path_prefix
+from entrypoints.setting_parsers import path_prefix
 
 
-class PathPrefix:
-    """Finds the prefix of each request's links, and removes it from a path that still has it.
+class PathPrefixMiddleware:
+    """Finds the prefix of each request's links, and removes it from the request's path.
 
     The prefix is a trusted proxy's `X-Forwarded-Prefix`, or else `ROOT_PATH`, or else the server's
-    own `root_path` (ASGI). Proxies remove `ROOT_PATH` from the paths that they pass on. A path that
-    arrives with it is served too, unless a route of the service begins with the same segment:
-    after `ROOT_PATH=/orders`, `/orders/` is always the route.
+    own `root_path` (ASGI). Proxies usually remove `ROOT_PATH` themselves. It is not removed if a
+    route of the service begins with the same segment: after `ROOT_PATH=/orders`, `/orders/` is
+    always the route.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class PathPrefix:
         self._trusted = trusted
         self._is_removable = bool(root_path) and root_path.split("/")[1] not in first_segments
 
-    # No coroutine of its own, as every request passes here.
+    # Not a coroutine function: every request passes here, and would pay for one more coroutine.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == ScopeType.HTTP:
@@ -39,7 +39,7 @@ class PathPrefix:
         return self._app(scope, receive, send)
 
     def _apply(self, scope: Any) -> None:
-        # The scope is changed in its place: the edge reads what the router writes into it.
+        # The scope is changed in place: `RequestMiddleware` reads the entries that routing adds.
         prefix = self._root_path
         if self._is_removable:
             _remove(scope, self._root_path)
@@ -61,7 +61,7 @@ class PathPrefix:
 
 
 def _parsed(*prefixes: str) -> str | None:
-    """Return the prefixes of several proxies, the outermost first, as one; None if one is wrong."""
+    """Join the prefixes of several proxies, outermost first. Return None if one is invalid."""
     try:
         return path_prefix("".join(each.strip().rstrip("/") for each in prefixes))
     except ValueError:
@@ -69,7 +69,7 @@ def _parsed(*prefixes: str) -> str | None:
 
 
 def _remove(scope: Any, prefix: str) -> None:
-    """Remove the prefix, in whole segments, from the decoded path and from the raw one."""
+    """Remove the prefix, in whole segments, from the decoded path and the raw path."""
     if f"{scope['path']}/".startswith(f"{prefix}/"):
         scope["path"] = scope["path"][len(prefix) :] or "/"
         raw, raw_prefix = scope.get("raw_path") or b"", prefix.encode()

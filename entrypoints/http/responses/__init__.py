@@ -1,1 +1,1 @@
-"""Responses that are not made by Litestar's encoder."""
+"""Responses that Litestar does not encode."""

@@ -1,4 +1,4 @@
-"""The files that pages are made of, and the pages."""
+"""HTML pages and their assets."""
 
 import gzip
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from entrypoints.http.proxies.links import prefix_of
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.links import prefix_of
+from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
 _PAGES: Final = Path(__file__).with_name("pages")
-#: A release of swagger-ui-dist, made by `tools/vendor_swagger_ui.py`.
+#: A release of swagger-ui-dist, vendored by `tools/vendor_swagger_ui.py`.
 SWAGGER_UI: Final = _PAGES / "swagger-ui"
 _FILES: Final[Mapping[str, str]] = {
     "swagger-ui/swagger-ui.css.gz": "text/css; charset=utf-8",
@@ -34,12 +34,12 @@ _PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"referrer-policy", b"no-referrer"),
 )
 #: Prefixes come from the setting and from trusted proxies, so there are few.
-_PREFIXES: Final = 16
+_MAX_PREFIXES: Final = 16
 
 
 @cache
 def assets() -> Mapping[str, StaticContent]:
-    """Return every file by its name."""
+    """Return all assets by their names."""
     return {
         Path(file).name.removesuffix(".gz"): _read(_PAGES / file, media_type)
         for file, media_type in _FILES.items()
@@ -48,31 +48,31 @@ def assets() -> Mapping[str, StaticContent]:
 
 @cache
 def hashed_names() -> Mapping[str, str]:
-    """Return the names that change with the content, and the file that each is of."""
+    """Return the names of all assets by their hashed names."""
     return {hashed_name(name): name for name in assets()}
 
 
 def hashed_name(name: str) -> str:
-    """Return a file's name with the digest of its content in it, so that it can be kept."""
+    """Return the name of an asset with a digest of its content, so that it never expires."""
     file = Path(name)
     return f"{file.stem}.{assets()[name].digest}{file.suffix}"
 
 
-def page(scope: Any, name: str, **texts: str) -> Answer:
-    """Answer with a page; `texts` are put into it as text."""
+def page(scope: Any, name: str, **texts: str) -> RawResponse:
+    """Return a page with `texts`, which are escaped."""
     escaped = {key: escape(text) for key, text in texts.items()}
     return raw_page(scope, name, **escaped)
 
 
-def raw_page(scope: Any, name: str, **markup: str) -> Answer:
-    """Answer with a page; `markup` is put into it as it is."""
+def raw_page(scope: Any, name: str, **markup: str) -> RawResponse:
+    """Return a page with `markup`, which is not escaped."""
     body = _template(name, prefix_of(scope)).substitute(markup)
-    return Answer(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
+    return RawResponse(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
 
 
-@lru_cache(maxsize=8 * _PREFIXES)
+@lru_cache(maxsize=8 * _MAX_PREFIXES)
 def _template(name: str, prefix: str) -> Template:
-    """Read a page, whose links begin with the prefix and whose assets have their hashed names."""
+    """Read a page, add the prefix to its links, and use the hashed names of its assets."""
     text = (_PAGES / name).read_text(encoding="utf-8")
     for asset in assets():
         text = text.replace(f'"/docs/{asset}"', f'"/docs/{hashed_name(asset)}"')

@@ -1,4 +1,4 @@
-"""OPTIONS (RFC 9110, section 9.3.7): which methods an address knows."""
+"""OPTIONS (RFC 9110, section 9.3.7): the methods of each path."""
 
 from collections import defaultdict
 
@@ -7,9 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 
 
 def with_options(*handlers: HTTPRouteHandler) -> list[HTTPRouteHandler]:
-    """The handlers, and before them one that answers OPTIONS for each of their paths.
+    """Return the handlers, and before them an OPTIONS handler for each of their paths.
 
-    Litestar's own answer knows only the handler that was registered first.
+    Litestar's own response to OPTIONS has only the methods of the first handler of a path.
     """
     methods: defaultdict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
     for handler in handlers:
@@ -19,7 +19,7 @@ def with_options(*handlers: HTTPRouteHandler) -> list[HTTPRouteHandler]:
 
 
 def allow(methods: set[str]) -> str:
-    """The header `Allow`: HEAD is answered wherever GET is, by the edge."""
+    """Return the header `Allow`. `RequestMiddleware` answers HEAD as GET."""
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 

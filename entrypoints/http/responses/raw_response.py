@@ -1,4 +1,4 @@
-"""An answer of ready bytes."""
+"""Responses of ready bytes."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,11 +10,11 @@ Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 
 
-class Answer:
-    """Ready bytes with their status and headers: Litestar passes it on as it is.
+class RawResponse:
+    """A body of ready bytes with its status and headers, which Litestar sends as it is.
 
-    Its own `Response` is for what is still to be rendered: it goes through a response of a second
-    kind, cookies and defaults, which costs a cached read as much as everything else it does.
+    Litestar's own `Response` is converted to a second kind of response, with cookies and defaults.
+    That doubles the cost of a cached read.
     """
 
     __slots__ = ("_body", "_headers", "_status")
@@ -35,19 +35,19 @@ class Answer:
         ]
 
     @classmethod
-    def without_body(cls, status: int, headers: Iterable[Header]) -> "Answer":
-        """Return an answer that has no body by its status: 204, or 304 (RFC 9110, section 15)."""
-        answer = cls(b"", status)
-        answer._headers = [*headers]
-        return answer
+    def without_body(cls, status: int, headers: Iterable[Header]) -> "RawResponse":
+        """Return a response whose status allows no body: 204 or 304 (RFC 9110, section 15)."""
+        response = cls(b"", status)
+        response._headers = [*headers]
+        return response
 
-    def with_headers(self, *headers: Header) -> "Answer":
-        """Add headers to the answer, and return it."""
+    def with_headers(self, *headers: Header) -> "RawResponse":
+        """Add headers to the response, and return it."""
         self._headers += headers
         return self
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         await send(
             {"type": "http.response.start", "status": self._status, "headers": self._headers}
         )

@@ -1,4 +1,4 @@
-"""Content that does not change while the process runs: ready bytes, compressed once."""
+"""Content that is constant while the process runs, compressed once."""
 
 import gzip
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 from entrypoints.http.messages.conditional_requests import is_current
 from entrypoints.http.messages.content_negotiation import accepts_gzip
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.responses.raw_response import Header, RawResponse
 
 _VARY: Final = (b"vary", b"Accept-Encoding")
 _DIGEST_LENGTH: Final = 12
@@ -16,7 +16,7 @@ _DIGEST_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class StaticContent:
-    """A body as it is and in gzip; `digest` names its content."""
+    """A body, plain and in gzip, with a digest of its content."""
 
     media_type: str
     plain: bytes
@@ -25,21 +25,21 @@ class StaticContent:
 
     @classmethod
     def of(cls, media_type: str, plain: bytes, gzipped: bytes | None = None) -> "StaticContent":
-        """Compress `plain`, unless that was done before."""
+        """Make the content from `plain`, which is compressed unless `gzipped` is given."""
         digest = sha256(plain).hexdigest()[:_DIGEST_LENGTH]
         return cls(media_type, plain, gzipped or gzip.compress(plain, mtime=0), digest)
 
-    def answer(self, request: ApiRequest, *headers: Header) -> Answer:
-        """Answer with what the client can read, or with 304 if it has that already.
+    def response(self, request: ApiRequest, *headers: Header) -> RawResponse:
+        """Return the content in an encoding that the client accepts, or 304 if its copy is current.
 
-        Each encoding has a tag of its own (RFC 9110, section 8.8.3.3).
+        Each encoding has its own tag (RFC 9110, section 8.8.3.3).
         """
         is_gzip = accepts_gzip(request.list_header(b"accept-encoding"))
         etag = f'"{self.digest}-gzip"' if is_gzip else f'"{self.digest}"'
         common = [(b"etag", etag.encode()), _VARY, *headers]
         if is_current(request.list_header(b"if-none-match"), etag):
-            return Answer.without_body(304, common)
+            return RawResponse.without_body(304, common)
         if is_gzip:
             common.append((b"content-encoding", b"gzip"))
         body = self.gzipped if is_gzip else self.plain
-        return Answer(body, headers=common, media_type=self.media_type.encode())
+        return RawResponse(body, headers=common, media_type=self.media_type.encode())

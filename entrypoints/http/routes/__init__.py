@@ -1,1 +1,7 @@
-"""The routes of the API."""
+"""The routes of the API, each with its contract."""
+
+from typing import Final
+
+from entrypoints.http.routes import accounts, docs, home, operations, orders
+
+ROUTES: Final = (accounts.ROUTES, orders.ROUTES, operations.ROUTES, docs.ROUTES, home.ROUTES)

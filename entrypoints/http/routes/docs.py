@@ -6,21 +6,26 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import FromPath
 
+from entrypoints.http.errors import NoSuchRoute
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link, prefix_of
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.problems.catalogue import CATALOGUE, ENTRY_OF, Entry
-from entrypoints.http.problems.errors import NoSuchRoute
-from entrypoints.http.proxies.links import link, prefix_of
+from entrypoints.http.messages.schemas import ProblemKind
+from entrypoints.http.openapi import examples
+from entrypoints.http.openapi.committed import committed_text
+from entrypoints.http.openapi.contract import HTML, Answer, operation
+from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.lookup import ROW_BY_CODE
+from entrypoints.http.problems.row import ProblemRow
 from entrypoints.http.responses.assets import assets, hashed_names, page, raw_page
-from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import JSON, Answer
+from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
-HTML: Final = "text/html"
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
 #: The name of such an asset changes with its content.
 _IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
@@ -29,98 +34,111 @@ _VARY: Final = (b"vary", b"Accept")
 _OFFERED: Final = (HTML, JSON.decode())
 
 
-class ProblemKind(msgspec.Struct):
-    """One kind of problem; `type` is the address of its page."""
-
-    type: str
-    code: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
+#: Headers of a document that a client may keep, and of a page.
+_DOCUMENT = ("ETag.document", "Vary", "Content-Encoding", "Cache-Control")
+_NOT_MODIFIED = ("ETag.document", "Vary", "Cache-Control")
+_PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
 
 
 @get("/openapi.json", before_request=open_to_all())
-async def read_document(request: ApiRequest) -> Answer:
+@operation(
+    answers=(
+        Answer(200, "This document.", dict, headers=_DOCUMENT),
+        Answer(304, "What you have is still good; there is no body.", headers=_NOT_MODIFIED),
+    ),
+)
+async def read_document(request: ApiRequest) -> RawResponse:
     """Read the OpenAPI document of this API."""
-    return _document(prefix_of(request.scope)).answer(request, _NO_CACHE)
+    return _document(prefix_of(request.scope)).response(request, _NO_CACHE)
 
 
 @get("/docs")
-async def read_page(request: ApiRequest) -> Answer:
+@operation(answers=(Answer(200, "The page.", str, headers=_PAGE, media_type=HTML),))
+async def read_page(request: ApiRequest) -> RawResponse:
     """Try the API in the browser, with Swagger UI."""
     return page(request.scope, "docs.html")
 
 
 @get("/docs/{name:str}", include_in_schema=False)
-async def read_asset(request: ApiRequest, name: FromPath[str]) -> Answer:
+async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
     """Read a file that the pages are made of."""
     if original := hashed_names().get(name):
-        return assets()[original].answer(request, _IMMUTABLE)
+        return assets()[original].response(request, _IMMUTABLE)
     if name in assets():
-        return assets()[name].answer(request, _NO_CACHE)
+        return assets()[name].response(request, _NO_CACHE)
     raise NoSuchRoute
 
 
 @get("/problems", before_request=open_to_all())
-async def list_problems(request: ApiRequest) -> Answer:
+@operation(
+    description="A page, or JSON if `Accept` prefers it.",
+    answers=(
+        Answer(200, "Every kind of problem.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
+        Answer(200, "The same.", list[ProblemKind], {"some": [examples.PROBLEM_KIND]}),
+    ),
+)
+async def list_problems(request: ApiRequest) -> RawResponse:
     """List every kind of problem, with what it means and what to do about it."""
     if _wants_json(request):
-        kinds = [_kind(request, entry) for entry in CATALOGUE]
-        return Answer(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
-    rows = "\n".join(_row(request, entry) for entry in CATALOGUE)
+        kinds = [_kind(request, row) for row in CATALOGUE]
+        return RawResponse(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
+    rows = "\n".join(_row(request, row) for row in CATALOGUE)
     return raw_page(request.scope, "problems.html", rows=rows).with_headers(_VARY)
 
 
 @get("/problems/{code:str}", before_request=open_to_all())
-async def read_problem(request: ApiRequest, code: FromPath[str]) -> Answer:
+@operation(
+    description=("Every problem's `type` leads here. A page, or JSON if `Accept` prefers it."),
+    parameters=("ProblemCode",),
+    answers=(
+        Answer(200, "The page.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
+        Answer(200, "The same.", ProblemKind, {"one": examples.PROBLEM_KIND}),
+    ),
+    errors=(NoSuchRoute(),),
+)
+async def read_problem(request: ApiRequest, code: FromPath[str]) -> RawResponse:
     """Read what a problem means, and what to do about it."""
-    entry = ENTRY_OF.get(code)
-    if entry is None:
+    row = ROW_BY_CODE.get(code)
+    if row is None:
         raise NoSuchRoute
     if _wants_json(request):
-        return Answer(msgspec.json.encode(_kind(request, entry)), headers=[_NO_CACHE, _VARY])
-    status = HTTPStatus(entry.status)
+        return RawResponse(msgspec.json.encode(_kind(request, row)), headers=[_NO_CACHE, _VARY])
+    status = HTTPStatus(row.status)
     return page(
         request.scope,
         "problem.html",
         code=code,
-        title=entry.title,
+        title=row.title,
         status=f"{status.value} {status.phrase}",
-        meaning=entry.meaning,
-        remedy=entry.remedy,
+        meaning=row.meaning,
+        remedy=row.remedy,
     ).with_headers(_VARY)
 
 
-def _row(request: ApiRequest, entry: Entry) -> str:
-    code = f'<a href="{_link(request, entry)}"><code>{entry.code}</code></a>'
-    return f"<tr><td>{entry.status}</td><td>{code}</td><td>{escape(entry.title)}</td></tr>"
+def _row(request: ApiRequest, row: ProblemRow) -> str:
+    code = f'<a href="{_link(request, row)}"><code>{row.code}</code></a>'
+    return f"<tr><td>{row.status}</td><td>{code}</td><td>{escape(row.title)}</td></tr>"
 
 
 def _wants_json(request: ApiRequest) -> bool:
     return preferred_type(request.list_header(b"accept"), _OFFERED) != HTML
 
 
-def _kind(request: ApiRequest, entry: Entry) -> ProblemKind:
+def _kind(request: ApiRequest, row: ProblemRow) -> ProblemKind:
     return ProblemKind(
-        _link(request, entry), entry.code, entry.status, entry.title, entry.meaning, entry.remedy
+        _link(request, row), row.code, row.status, row.title, row.meaning, row.remedy
     )
 
 
-def _link(request: ApiRequest, entry: Entry) -> str:
-    return link(request.scope, f"/problems/{entry.code}")
+def _link(request: ApiRequest, row: ProblemRow) -> str:
+    return link(request.scope, f"/problems/{row.code}")
 
 
 @lru_cache(maxsize=16)
 def _document(prefix: str) -> StaticContent:
-    # The document describes this route as well, so neither module can be there before the other.
-    from entrypoints.http.openapi.document import document_text  # noqa: PLC0415 - see above
-
-    return StaticContent.of(JSON.decode(), document_text(prefix).encode())
+    return StaticContent.of(JSON.decode(), committed_text(prefix).encode())
 
 
-routes = Router(
-    "/",
-    route_handlers=with_options(read_document, read_page, read_asset, list_problems, read_problem),
-    tags=["Documents"],
+ROUTES: Final = Routes(
+    "Documents", (read_document, read_page, read_asset, list_problems, read_problem)
 )

@@ -1,19 +1,20 @@
 """The service's first address, for browsers and for programs."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 
 from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.guards import open_to_all
+from entrypoints.http.links import link
 from entrypoints.http.messages.content_negotiation import preferred_type
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.proxies.links import link
+from entrypoints.http.messages.schemas import Index
+from entrypoints.http.openapi.contract import HTML, ICON, Answer, operation
+from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.responses.assets import assets
-from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import JSON, Answer
-from entrypoints.http.routes.docs import HTML
+from entrypoints.http.responses.raw_response import JSON, RawResponse
 
 #: The addresses that a program may begin with, by what they are for.
 PATHS: Final = {
@@ -34,29 +35,50 @@ _A_DAY: Final = (b"cache-control", b"public, max-age=86400")
 _OFFERED: Final = (JSON.decode(), HTML)
 
 
-class Index(msgspec.Struct):
-    """The service, and links to what it offers."""
-
-    name: str
-    version: str
-    links: dict[str, str]
-
-
 @get("/", before_request=open_to_all())
-async def read_index(request: ApiRequest) -> Answer:
+@operation(
+    description="A browser, whose `Accept` prefers `text/html`, is sent to the documentation.",
+    answers=(
+        Answer(
+            200,
+            "Links to what the service offers.",
+            Index,
+            {"index": Index(NAME, VERSION, dict(PATHS))},
+            ("Vary", "Cache-Control"),
+        ),
+        Answer(302, "The documentation.", headers=("Location.docs", "Vary")),
+    ),
+)
+async def read_index(request: ApiRequest) -> RawResponse:
     """Find your way around: links for a program, the documentation for a browser."""
     if preferred_type(request.list_header(b"accept"), _OFFERED) == HTML:
         location = (b"location", link(request.scope, PATHS["documentation"]).encode())
-        return Answer.without_body(302, [location, (b"content-length", b"0"), _VARY])
+        return RawResponse.without_body(302, [location, (b"content-length", b"0"), _VARY])
     links = {name: link(request.scope, path) for name, path in PATHS.items()}
     body = msgspec.json.encode(Index(NAME, VERSION, links))
-    return Answer(body, headers=[(b"cache-control", b"no-cache"), _VARY])
+    return RawResponse(body, headers=[(b"cache-control", b"no-cache"), _VARY])
 
 
 @get("/favicon.ico", before_request=open_to_all())
-async def read_icon(request: ApiRequest) -> Answer:
+@operation(
+    answers=(
+        Answer(
+            200,
+            "The icon.",
+            Any,
+            headers=("ETag.document", "Vary", "Content-Encoding", "Cache-Control"),
+            media_type=ICON,
+        ),
+        Answer(
+            304,
+            "What you have is still good; there is no body.",
+            headers=("ETag.document", "Vary", "Cache-Control"),
+        ),
+    ),
+)
+async def read_icon(request: ApiRequest) -> RawResponse:
     """Read the service's icon."""
-    return assets()["favicon.ico"].answer(request, _A_DAY)
+    return assets()["favicon.ico"].response(request, _A_DAY)
 
 
-routes = Router("/", route_handlers=with_options(read_index, read_icon), tags=["Documents"])
+ROUTES: Final = Routes("Documents", (read_index, read_icon))

@@ -3,20 +3,35 @@
 from uuid import UUID
 
 import msgspec
-from litestar import Router, get, patch, post
+from dishka import FromDishka
+from litestar import get, patch, post
 from litestar.params import FromPath
 
 from application.documents import OrderDocument
-from application.orders.change_status import ChangeStatusCommand
-from application.orders.list_orders import ListQuery
-from application.orders.place_order import PlaceOrderCommand
-from domain.errors import Invalid, OrderNotFound, OrderServiceError, VersionConflict
+from application.errors import ConcurrentUpdate, NotYourOrders
+from application.orders.change_status import ChangeStatus, ChangeStatusCommand
+from application.orders.conflict_retry import retrying
+from application.orders.list_orders import ListOrders
+from application.orders.place_order import PlaceOrder, PlaceOrderCommand
+from application.orders.read_history import ReadHistory
+from application.orders.read_order import ReadOrder
+from application.ports.orders import OrderPage
+from application.ports.paging import Cursors
+from domain.errors import (
+    Invalid,
+    OrderNotFound,
+    ReferenceTaken,
+    StatusForbidden,
+    VersionConflict,
+)
 from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
 from entrypoints.http.guards import for_readers, for_users
-from entrypoints.http.messages.conditional_requests import IfMatch, is_current
+from entrypoints.http.links import link
+from entrypoints.http.messages import schemas
+from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
 from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.list_query import (
     next_page,
@@ -26,112 +41,230 @@ from entrypoints.http.messages.list_query import (
 )
 from entrypoints.http.messages.query_parameters import refuse_query
 from entrypoints.http.messages.request import ApiRequest
-from entrypoints.http.messages.schemas import HistoryActor, HistoryStep, NewOrder, StatusChange
-from entrypoints.http.proxies.links import link
-from entrypoints.http.responses.options import with_options
-from entrypoints.http.responses.raw_response import Answer, Header
+from entrypoints.http.openapi import examples
+from entrypoints.http.openapi.contract import Answer, Body, operation
+from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.openapi.parameters import OF_LISTS
+from entrypoints.http.responses.raw_response import Header, RawResponse
+from entrypoints.settings import Settings
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
 _NOBODY = UserId(UUID(int=0))
 
 
-@post("/orders", before_request=for_users(lambda limits: limits.orders))
-async def create_order(request: ApiRequest) -> Answer:
+@post("/orders", before_request=for_users(lambda settings: settings.rate_limit_orders))
+@operation(
+    description=(
+        "Either every item has a price, and `total_price` is their exact sum, or none has, and"
+        " `total_price` stands as given. Amounts are read exactly, never through a binary float."
+    ),
+    body=Body(schemas.NewOrder, examples.NEW_ORDERS),
+    answers=(
+        Answer(
+            201,
+            "The order that was placed.",
+            schemas.OrderSchema,
+            {"pending": examples.PENDING_ORDER},
+            ("Location", "ETag", "Cache-Control"),
+            links=("read_order", "change_status", "read_history"),
+        ),
+    ),
+    errors=(ReferenceTaken(), examples.BAD_ORDER, examples.BAD_TOTAL),
+    changes=True,
+)
+async def create_order(
+    request: ApiRequest, settings: FromDishka[Settings], place_order: FromDishka[PlaceOrder]
+) -> RawResponse:
     """Place an order."""
-    services = request.services
-    draft = await read_json(request, NewOrder)
-    body, faults = draft.body, draft.faults
-    currency = services.default_currency if body.currency is None else body.currency
-    lines = faults.collect(OrderLines.parse, body.items, body.total_price, currency)
-    reference = faults.optional(parse_reference, body.reference, "reference")
-    placed = await services.create_order(
-        PlaceOrderCommand(request.user.id, faults.require(lines), reference)
-    )
+    parsed = await read_json(request, schemas.NewOrder)
+    body, errors = parsed.body, parsed.errors
+    currency = settings.default_currency if body.currency is None else body.currency
+    lines = errors.collect(OrderLines.parse, body.items, body.total_price, currency)
+    reference = errors.optional(parse_reference, body.reference, "reference")
+    placed = await place_order(PlaceOrderCommand(request.user.id, errors.require(lines), reference))
     location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
     return _order(placed.document, location, status=201)
 
 
+@get("/orders", before_request=for_users())
+@operation(
+    description="Newest first, page by page: `Link` leads to the next one while there is more.",
+    parameters=(*OF_LISTS, "UserId"),
+    answers=(
+        Answer(
+            200,
+            "A page of orders.",
+            list[schemas.OrderSchema],
+            {"one": [examples.PENDING_ORDER], "none": []},
+            ("Link", "Cache-Control"),
+        ),
+    ),
+    errors=(NotYourOrders(), examples.BAD_LIST),
+)
+async def list_orders(
+    request: ApiRequest, cursors: FromDishka[Cursors], list_page: FromDishka[ListOrders]
+) -> RawResponse:
+    """List your own orders; staff: everybody's."""
+    query = parse_list_query(request, cursors, None)
+    return _page(request, "/orders/", await list_page(query), cursors)
+
+
+@get("/orders/user/{user_id:str}", before_request=for_users())
+@operation(
+    description=(
+        "Newest first. Another user's orders, and those of an id that is nobody's, are for staff."
+    ),
+    parameters=("UserIdOfPath", *OF_LISTS),
+    answers=(
+        Answer(
+            200,
+            "A page of orders.",
+            list[schemas.OrderSchema],
+            {"one": [examples.PAID_ORDER], "none": []},
+            ("Link", "Cache-Control"),
+        ),
+    ),
+    errors=(NotYourOrders(), examples.BAD_LIST),
+)
+async def list_orders_of_user(
+    request: ApiRequest,
+    user_id: FromPath[str],
+    cursors: FromDishka[Cursors],
+    list_page: FromDishka[ListOrders],
+) -> RawResponse:
+    """List a user's orders."""
+    owner = _owner(user_id)
+    query = parse_list_query(request, cursors, owner)
+    return _page(request, f"/orders/user/{owner}/", await list_page(query), cursors)
+
+
 @get("/orders/{order_id:str}", before_request=for_readers())
-async def read_order(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+@operation(
+    description=(
+        "An unknown id, one that is no UUID, and another user's order are all the same 404."
+    ),
+    parameters=("OrderId", "IfNoneMatch"),
+    answers=(
+        Answer(
+            200,
+            "The order.",
+            schemas.OrderSchema,
+            {"pending": examples.PENDING_ORDER, "processed": examples.PAID_ORDER},
+            ("ETag", "X-Cache", "Cache-Control"),
+        ),
+        Answer(
+            304,
+            "What you have is still good; there is no body.",
+            headers=("ETag", "X-Cache", "Cache-Control"),
+        ),
+    ),
+    errors=(OrderNotFound(),),
+)
+async def read_order(
+    request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]
+) -> RawResponse:
     """Read an order."""
-    admission = request.admission
-    try:
+    async with request.admission:
         refuse_query(request)
-        wanted = _order_id(order_id)
-    except OrderServiceError:
-        await admission
-        raise
-    found = await request.services.read_order(wanted, request.actor, admission)
+        found = await read(_order_id(order_id), request.actor)
     document = found.document
-    cache = (b"x-cache", found.cache.value.encode())
-    if is_current(request.list_header(b"if-none-match"), document.etag):
-        return Answer.without_body(304, [_etag(document), _PRIVATE, cache])
+    cache = (b"x-cache", found.cache.name.encode())
+    if is_current(request.list_header(b"if-none-match"), etag_of(document)):
+        return RawResponse.without_body(304, [_etag(document), _PRIVATE, cache])
     return _order(document, cache)
 
 
 @patch("/orders/{order_id:str}", before_request=for_users())
-async def change_status(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+@operation(
+    description=(
+        "The status that the order has already is no change: 200, and no event. `next_statuses`"
+        " of the order tells which are possible."
+    ),
+    parameters=("OrderId", "IfMatch"),
+    body=Body(schemas.StatusChange, examples.STATUS_CHANGES),
+    answers=(
+        Answer(
+            200,
+            "The order as it is now.",
+            schemas.OrderSchema,
+            {"paid": examples.PAID_ORDER},
+            ("ETag", "Cache-Control"),
+        ),
+    ),
+    errors=(
+        StatusForbidden("Only staff may set SHIPPED; you may cancel your order."),
+        OrderNotFound(),
+        examples.NO_WAY_BACK,
+        examples.STALE,
+        examples.BAD_CHANGE,
+        ConcurrentUpdate(),
+    ),
+    changes=True,
+)
+async def change_status(
+    request: ApiRequest, order_id: FromPath[str], change: FromDishka[ChangeStatus]
+) -> RawResponse:
     """Change an order's status."""
-    draft = await read_json(request, StatusChange)
-    body, faults = draft.body, draft.faults
-    status = faults.parse(parse_status, body.status, "status")
-    reason = faults.optional(parse_reason, body.reason, "reason")
-    if_match = faults.collect(IfMatch.parse, request.list_header(b"if-match"))
-    wanted, if_match = faults.require(status), faults.require(if_match)
+    parsed = await read_json(request, schemas.StatusChange)
+    body, errors = parsed.body, parsed.errors
+    status = errors.parse(parse_status, body.status, "status")
+    reason = errors.optional(parse_reason, body.reason, "reason")
+    if_match = errors.collect(IfMatch.parse, request.list_header(b"if-match"))
+    wanted, if_match = errors.require(status), errors.require(if_match)
     command = ChangeStatusCommand(
         _order_id(order_id), wanted, request.actor, reason, if_match.versions
     )
     try:
-        return _order(await request.services.change_status(command))
+        return _order(await retrying(change)(command))
     except VersionConflict as conflict:
         raise if_match.explain(conflict) from None
 
 
-@get("/orders", before_request=for_users())
-async def list_orders(request: ApiRequest) -> Answer:
-    """List your own orders; staff: everybody's."""
-    query = parse_list_query(request, request.services.cursors, None)
-    return await _page(request, query, "/orders/")
-
-
-@get("/orders/user/{user_id:str}", before_request=for_users())
-async def list_orders_of_user(request: ApiRequest, user_id: FromPath[str]) -> Answer:
-    """List a user's orders."""
-    owner = _owner(user_id)
-    query = parse_list_query(request, request.services.cursors, owner)
-    return await _page(request, query, f"/orders/user/{owner}/")
-
-
 @get("/orders/{order_id:str}/history", before_request=for_users())
-async def read_history(request: ApiRequest, order_id: FromPath[str]) -> Answer:
+@operation(
+    description="Oldest first, beginning with the order's creation.",
+    parameters=("OrderId",),
+    answers=(
+        Answer(
+            200,
+            "The steps, each with who took it and why.",
+            list[schemas.HistoryStep],
+            {"paid": examples.HISTORY},
+            ("Cache-Control",),
+        ),
+    ),
+    errors=(OrderNotFound(),),
+)
+async def read_history(
+    request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadHistory]
+) -> RawResponse:
     """Read the steps of an order's lifecycle."""
     refuse_query(request)
-    steps = await request.services.read_history(_order_id(order_id), request.actor)
+    steps = await read(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
-    return Answer(body, headers=[_PRIVATE])
+    return RawResponse(body, headers=[_PRIVATE])
 
 
-async def _page(request: ApiRequest, query: ListQuery, path: str) -> Answer:
-    page = await request.services.list_orders(query)
+def _page(request: ApiRequest, path: str, page: OrderPage, cursors: Cursors) -> RawResponse:
     headers = [_PRIVATE]
     if page.next_after:
-        cursor = request.services.cursors.seal(page.next_after)
+        cursor = cursors.seal(page.next_after)
         headers.append((b"link", next_page(request, path, cursor).encode()))
     body = b"[%s]" % b",".join(document.body for document in page.orders)
-    return Answer(body, headers=headers)
+    return RawResponse(body, headers=headers)
 
 
-def _order(document: OrderDocument, *headers: Header, status: int = 200) -> Answer:
-    return Answer(document.body, status, [_etag(document), _PRIVATE, *headers])
+def _order(document: OrderDocument, *headers: Header, status: int = 200) -> RawResponse:
+    return RawResponse(document.body, status, [_etag(document), _PRIVATE, *headers])
 
 
 def _etag(document: OrderDocument) -> Header:
-    return (b"etag", document.etag.encode())
+    return (b"etag", etag_of(document).encode())
 
 
-def _shown(step: Step) -> HistoryStep:
-    actor = HistoryActor(step.by.kind, step.by.id)
-    return HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
+def _shown(step: Step) -> schemas.HistoryStep:
+    actor = schemas.HistoryActor(step.by.kind, step.by.id)
+    return schemas.HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
 
 
 def _order_id(text: str) -> OrderId:
@@ -148,10 +281,7 @@ def _owner(text: str) -> UserId:
         return _NOBODY  # an id that is nobody's, as any other
 
 
-routes = Router(
-    "/",
-    route_handlers=with_options(
-        create_order, read_order, change_status, list_orders, list_orders_of_user, read_history
-    ),
-    tags=["Orders"],
+ROUTES = Routes(
+    "Orders",
+    (create_order, list_orders, list_orders_of_user, read_order, change_status, read_history),
 )

@@ -1,27 +1,27 @@
-"""The values of messages. An order in them is the order that HTTP shows."""
+"""The values of messages. Their orders are those of the HTTP API."""
 
 from msgspec import Struct
 
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import HistoryActor, Order
-from entrypoints.http.openapi.values import Moment
+from entrypoints.http.messages.schemas import HistoryActor, OrderSchema
+from entrypoints.http.messages.values import Timestamp
 
 
 class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
-    """A step of an order's lifecycle, with the order as it was right after it."""
+    """A step of an order's lifecycle, with the order right after it."""
 
-    order: Order
+    order: OrderSchema
     before: OrderStatus
     after: OrderStatus
     actor: HistoryActor
     reason: str | None
-    at: Moment
+    at: Timestamp
 
 
 class OrderProcessed(Struct):
-    """What an order's processing came to, with the order as it was right after it."""
+    """The outcome of an order's processing, with the order right after it."""
 
-    order: Order
+    order: OrderSchema
     outcome: Outcome
-    at: Moment
+    at: Timestamp

@@ -2,47 +2,27 @@
 
 from typing import Final
 
-from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState, OrderCache
 from domain.ids import OrderId
 from entrypoints.observability.metrics.table import CACHE_READS
 
-_READS: Final = {state: CACHE_READS.labels(state.lower()) for state in CacheState}
+_READS: Final = {state: CACHE_READS.labels(state.name.lower()) for state in CacheState}
 
 
 class CountedOrderCache:
-    """`OrderCache` whose answers are counted."""
+    """`OrderCache` whose answers are counted. The other methods are the counted cache's own."""
 
     def __init__(self, cache: OrderCache) -> None:
         self.counted = cache
-
-    @property
-    def asks_storage(self) -> bool:
-        """Whether that cache asks the storage too."""
-        return self.counted.asks_storage
+        self.fill = cache.fill
+        self.put = cache.put
+        self.put_many = cache.put_many
+        self.reserve = cache.reserve
+        self.offer = cache.offer
+        self.invalidate_all = cache.invalidate_all
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """The cached order."""
+        """Return the cached order."""
         answer = await self.counted.get(order_id)
         _READS[answer.state].inc()
         return answer
-
-    async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache an order that was read after the lease had been taken."""
-        await self.counted.fill(order_id, document, lease)
-
-    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision of a written order."""
-        return await self.counted.put(order_id, document)
-
-    def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease of an order that is about to be stored."""
-        return self.counted.reserve(order_id)
-
-    def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache a new order."""
-        self.counted.offer(order_id, document, lease)
-
-    async def invalidate_all(self) -> bool:
-        """Make everything that is cached unreachable."""
-        return await self.counted.invalidate_all()

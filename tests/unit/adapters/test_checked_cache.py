@@ -27,7 +27,7 @@ async def test_an_order_that_is_not_cached_is_a_miss() -> None:
     assert await cache.get((await place(stored)).record.id) == MISS
 
 
-async def test_an_order_that_nobody_has_written_since_is_a_hit() -> None:
+async def test_an_order_without_a_later_write_is_a_hit() -> None:
     stored, cache = a_process_of_many()
     write = await place(stored)
     await filled(cache, write)

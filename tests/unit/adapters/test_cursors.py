@@ -62,7 +62,7 @@ def test_every_second_spelling_of_the_same_bytes_is_refused() -> None:
     | st.binary()
     | st.integers()
 )
-def test_whatever_else_is_offered_as_a_cursor_is_refused(text: object) -> None:
+def test_any_other_value_is_no_cursor(text: object) -> None:
     assert_refused(text)
 
 

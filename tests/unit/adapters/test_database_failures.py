@@ -1,4 +1,4 @@
-"""What a failure of PostgreSQL, or on the way to it, means to the service: by its SQLSTATE."""
+"""Failures of PostgreSQL and of the network, translated by SQLSTATE."""
 
 import asyncpg
 import pytest
@@ -9,7 +9,7 @@ from domain.errors import EmailTaken, ReferenceTaken
 
 
 def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.PostgresError:
-    """What PostgreSQL sends, made into an exception as the driver does."""
+    """Return the exception that the driver makes of PostgreSQL's error message."""
     dead_letters = {"C": sqlstate, "M": "it says", "S": severity, "V": severity}
     constraint = {"n": fields["constraint"]} if "constraint" in fields else {}
     error: asyncpg.PostgresError = asyncpg.PostgresError.new(dead_letters | constraint)
@@ -22,11 +22,11 @@ def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.Po
         "25006",  # read-only
         "25P03",  # idle in a transaction for too long
         "25P04",  # PostgreSQL 17: a transaction that took too long
-        "55P03",  # a lock that was not to be had
+        "55P03",  # a lock that is not available
         "57014",  # canceled
         "57P01",  # shutdown
-        "57P03",  # starting up, or a standby that lets nobody in
-        "57P05",  # a session that rested for too long
+        "57P03",  # starting up, or a standby that accepts no sessions
+        "57P05",  # idle for too long
         "53300",  # too many connections
         "53100",  # disk full
         "08006",
@@ -34,10 +34,10 @@ def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.Po
         "3D000",  # no such database
         "58030",  # I/O error
         "XX000",
-        "XX999",  # of no release yet
+        "XX999",  # in no release yet
     ],
 )
-def test_what_describes_the_server_means_that_it_is_unavailable(sqlstate: str) -> None:
+def test_failure_of_the_server_is_unavailable(sqlstate: str) -> None:
     failure = translated(refusal(sqlstate), may_have_changed=False)
     assert (type(failure), str(failure)) == (Unavailable, NOTHING_CHANGED)
 
@@ -57,27 +57,27 @@ def test_what_describes_the_server_means_that_it_is_unavailable(sqlstate: str) -
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_failure_without_a_state_is_the_networks_whatever_its_class(error: Exception) -> None:
+def test_failure_without_a_state_is_unavailable(error: Exception) -> None:
     failure = translated(error, may_have_changed=True)
     assert (type(failure), str(failure)) == (Unavailable, OUTCOME_UNKNOWN)
     assert not is_certainly_undone(error)
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
-def test_what_was_rolled_back_for_another_may_be_repeated(sqlstate: str) -> None:
+def test_rollback_for_another_transaction_is_a_concurrent_update(sqlstate: str) -> None:
     failure = translated(refusal(sqlstate), may_have_changed=False)
     assert isinstance(failure, ConcurrentUpdate)
     assert is_certainly_undone(refusal(sqlstate))
 
 
 @pytest.mark.parametrize("sqlstate", ["22012", "42601", "42501", "0A000", "23514", "23505"])
-def test_a_statement_that_is_wrong_is_a_defect_of_ours(sqlstate: str) -> None:
+def test_wrong_statement_is_a_bug(sqlstate: str) -> None:
     error = refusal(sqlstate, constraint="something")
     assert translated(error, may_have_changed=False) is error
     assert is_certainly_undone(error)
 
 
-def test_a_call_that_is_wrong_is_a_defect_of_ours() -> None:
+def test_wrong_call_of_the_driver_is_a_bug() -> None:
     error = TypeError("execute() takes 2 positional arguments")
     assert translated(error, may_have_changed=False) is error
 
@@ -86,7 +86,7 @@ def test_a_call_that_is_wrong_is_a_defect_of_ours() -> None:
     ("constraint", "meaning"),
     [("users_email_unique", EmailTaken), ("orders_reference_unique", ReferenceTaken)],
 )
-def test_a_broken_rule_has_its_meaning(constraint: str, meaning: type[Exception]) -> None:
+def test_violated_constraint_is_a_domain_error(constraint: str, meaning: type[Exception]) -> None:
     error = refusal("23505", constraint=constraint)
     assert type(translated(error, may_have_changed=False)) is meaning
 
@@ -96,10 +96,10 @@ def test_a_broken_rule_has_its_meaning(constraint: str, meaning: type[Exception]
     [refusal("57P01", "FATAL"), refusal("57P02", "PANIC"), refusal("08006")],
     ids=lambda error: f"{error.sqlstate} {error.severity_en}",
 )
-def test_what_ends_the_session_may_have_been_done_before(error: Exception) -> None:
+def test_statement_that_ended_its_session_may_have_committed(error: Exception) -> None:
     assert not is_certainly_undone(error)
 
 
 @pytest.mark.parametrize("sqlstate", ["25006", "57014", "55P03", "53100"])
-def test_what_the_session_survives_was_rolled_back(sqlstate: str) -> None:
+def test_failed_statement_in_a_surviving_session_was_rolled_back(sqlstate: str) -> None:
     assert is_certainly_undone(refusal(sqlstate))

@@ -1,4 +1,4 @@
-"""A server whose name is unknown: an attempt to connect that is given up leaves no look-up."""
+"""Canceled attempts to connect to an unknown host leave no look-up running."""
 
 import asyncio
 import gc
@@ -10,9 +10,9 @@ import pytest
 import uvloop
 
 from adapters.kafka.connection import KafkaConnection, greet
-from adapters.postgres.connection import Server
-from libraries.redis_client.connection import Connections
-from libraries.task_stream.redis_server import QueueServer
+from adapters.postgres.connector import Connector
+from libraries.redis_client.connection import ConnectionFactory
+from libraries.task_stream.connections import QueueConnections
 
 Connect = Callable[[], Awaitable[object]]
 
@@ -20,15 +20,15 @@ _TURNS = 20  # of the event loop: more than any of them takes to begin its look-
 
 
 async def postgres() -> None:
-    await Server("postgresql://ada@nowhere.invalid/orders").connect()
+    await Connector("postgresql://ada@nowhere.invalid/orders").connect()
 
 
 async def redis() -> None:
-    await Connections("redis://nowhere.invalid", 2.0).new().open()
+    await ConnectionFactory("redis://nowhere.invalid", 2.0).new().open()
 
 
 async def queue() -> None:
-    await QueueServer("redis://nowhere.invalid").client()
+    await QueueConnections("redis://nowhere.invalid").client()
 
 
 async def kafka() -> None:
@@ -36,10 +36,10 @@ async def kafka() -> None:
 
 
 @pytest.mark.parametrize("connect", [postgres, redis, queue, kafka])
-def test_a_look_up_ends_with_its_attempt(connect: Connect) -> None:
+def test_a_canceled_connect_leaves_no_look_up(connect: Connect) -> None:
     complaints: list[dict[str, Any]] = []
 
-    async def give_up_in_every_turn() -> None:
+    async def cancel_in_every_turn() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: complaints.append(context))
         for turns in range(_TURNS):
@@ -53,5 +53,5 @@ def test_a_look_up_ends_with_its_attempt(connect: Connect) -> None:
         gc.collect()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(give_up_in_every_turn())
+        runner.run(cancel_in_every_turn())
     assert complaints == []

@@ -12,7 +12,7 @@ from adapters.security.passwords import Argon2Passwords
 
 WEAK = argon2.PasswordHasher(1, 8 * 1024, 1).hash("correct horse")
 
-#: Seconds, for what never comes where something is broken.
+#: Seconds to wait for an event that never comes if the test fails.
 LONG = 60.0
 
 BROKEN = [
@@ -57,7 +57,7 @@ class Most:
 
 
 def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> Most:
-    """Puts something else in the place of hashing, and says how often it was done."""
+    """Replace hashing by `work`; return the most calls of it at once."""
     most = Most()
 
     def hashed(_hasher: argon2.PasswordHasher, _password: bytes) -> str:
@@ -119,7 +119,7 @@ def test_an_unknown_account_has_no_right_password_and_takes_the_work_of_a_wrong_
 
 
 @pytest.mark.parametrize("first", [WEAK, None], ids=["known", "unknown"])
-def test_nobodys_hash_is_made_before_the_first_answer_of_either_kind_and_never_again(
+def test_the_dummy_hash_is_made_once_before_the_first_result(
     passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch, first: str | None
 ) -> None:
     most = hashing_is(monkeypatch, lambda: None)
@@ -176,7 +176,7 @@ def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(
 
     def wait_for_another() -> None:
         two.wait()
-        time.sleep(0.05)  # where there is room for a third one, it gets here meanwhile
+        time.sleep(0.05)  # a third call would arrive here in the meantime
 
     slow = hashing_is(monkeypatch, wait_for_another)
 
@@ -210,7 +210,7 @@ def test_one_that_is_cancelled_while_it_waits_is_never_begun_and_takes_no_place(
     assert slow.calls == 2
 
 
-def test_closing_lets_what_was_begun_come_to_its_end() -> None:
+def test_closing_waits_for_running_calls() -> None:
     async def scenario() -> None:
         passwords = Argon2Passwords()
         begun = [asyncio.ensure_future(passwords.hash("x")) for _ in range(4)]

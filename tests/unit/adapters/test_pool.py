@@ -1,4 +1,4 @@
-"""The pool's rule: which connection is used again, which is checked first, and which is closed."""
+"""The rules of the pool: connections that are reused, pinged before use, or closed."""
 
 import asyncio
 from typing import Any
@@ -9,18 +9,18 @@ from adapters.postgres import pool as pools
 from adapters.postgres.pool import Pool
 from application.errors import Unavailable
 
-REST = pools._REST_SECONDS
+IDLE_SECONDS = pools._MAX_IDLE_SECONDS
 
 
 class FakeConnection:
-    """A connection at one moment of a movable clock."""
+    """A connection opened at a time of a movable clock."""
 
     def __init__(self, now: float) -> None:
-        self.opened_at = self.rested_at = now
+        self.opened_at = self.idle_since = now
         self.is_broken = self.is_read_only = False
         self.is_dead = self.hangs = False
         self.in_transaction = False
-        self.checks = 0
+        self.pings = 0
         self.end = ""
 
     def is_closed(self) -> bool:
@@ -30,7 +30,7 @@ class FakeConnection:
         return not (self.is_broken or self.end or self.in_transaction)
 
     async def execute(self, _: str) -> None:
-        self.checks += 1
+        self.pings += 1
         if self.hangs:
             await asyncio.Event().wait()
         if self.is_dead:
@@ -44,22 +44,22 @@ class FakeConnection:
 
 
 class Server:
-    """Opens connections, and lets time pass for the pool."""
+    """Opens connections, and moves the clock of the pool."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened: list[FakeConnection] = []
-        self.is_away = False
+        self.is_down = False
         loop = asyncio.get_running_loop()
         self._real = loop.time
         self._offset = 0.0
         monkeypatch.setattr(loop, "time", lambda: self._real() + self._offset)
         self._loop = loop
 
-    def rest(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         self._offset += seconds
 
     async def connect(self) -> Any:
-        if self.is_away:
+        if self.is_down:
             raise Unavailable
         self.opened.append(FakeConnection(self._loop.time()))
         return self.opened[-1]
@@ -70,142 +70,142 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return Server(monkeypatch)
 
 
-async def resting(pool: Pool, count: int) -> list[Any]:
-    """So many connections, opened and put to rest in their order."""
-    taken = [await pool.take() for _ in range(count)]
+async def idle_connections(pool: Pool, count: int) -> list[Any]:
+    """Open `count` connections, and release them in their order."""
+    taken = [await pool.acquire() for _ in range(count)]
     for connection in taken:
-        await pool.put_back(connection)
+        await pool.release(connection)
     return taken
 
 
-async def test_the_connection_that_rested_last_is_used_first_and_not_checked(
+async def test_last_released_connection_is_used_first_without_a_ping(
     server: Server,
 ) -> None:
     pool = Pool(server.connect, 3)
-    connections = await resting(pool, 3)
-    assert [await pool.take() for _ in range(3)] == connections[::-1]
-    assert [each.checks for each in connections] == [0, 0, 0]
+    connections = await idle_connections(pool, 3)
+    assert [await pool.acquire() for _ in range(3)] == connections[::-1]
+    assert [each.pings for each in connections] == [0, 0, 0]
     assert len(server.opened) == 3
 
 
-async def test_no_more_are_open_than_the_size_says(server: Server) -> None:
+async def test_pool_opens_at_most_its_size(server: Server) -> None:
     pool = Pool(server.connect, 2)
-    first, _ = await pool.take(), await pool.take()
-    third = asyncio.create_task(pool.take())
+    first, _ = await pool.acquire(), await pool.acquire()
+    third = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0)
     assert not third.done()
     assert (pool.in_use, pool.idle) == (2, 0)
-    await pool.put_back(first)
+    await pool.release(first)
     assert await third is first
 
 
-async def test_a_server_that_is_away_takes_no_turn(server: Server) -> None:
+async def test_failed_connection_attempt_frees_its_slot(server: Server) -> None:
     pool = Pool(server.connect, 1)
-    server.is_away = True
+    server.is_down = True
     for _ in range(3):
         with pytest.raises(Unavailable):
-            await pool.take()
-    server.is_away = False
-    await pool.take()
+            await pool.acquire()
+    server.is_down = False
+    await pool.acquire()
     assert pool.in_use == 1
 
 
-async def test_after_a_long_rest_a_connection_is_checked_once(server: Server) -> None:
+async def test_long_idle_connection_is_pinged_once(server: Server) -> None:
     pool = Pool(server.connect, 1)
-    [connection] = await resting(pool, 1)
-    server.rest(REST - 1)
-    await pool.put_back(await pool.take())
-    assert connection.checks == 0
-    server.rest(REST + 1)
-    await pool.put_back(await pool.take())
-    await pool.put_back(await pool.take())
-    assert connection.checks == 1
+    [connection] = await idle_connections(pool, 1)
+    server.pass_time(IDLE_SECONDS - 1)
+    await pool.release(await pool.acquire())
+    assert connection.pings == 0
+    server.pass_time(IDLE_SECONDS + 1)
+    await pool.release(await pool.acquire())
+    await pool.release(await pool.acquire())
+    assert connection.pings == 1
 
 
-async def test_the_first_that_is_dead_after_a_rest_condemns_all_others(server: Server) -> None:
+async def test_dead_idle_connection_expires_all_older_ones(server: Server) -> None:
     pool = Pool(server.connect, 4)
-    in_use, *idle = [await pool.take() for _ in range(4)]
+    in_use, *idle = [await pool.acquire() for _ in range(4)]
     for connection in idle:
         connection.is_dead = True
-        await pool.put_back(connection)
-    server.rest(REST + 1)
-    fresh = await pool.take()
+        await pool.release(connection)
+    server.pass_time(IDLE_SECONDS + 1)
+    fresh = await pool.acquire()
     assert fresh is server.opened[4]
     assert [each.end for each in idle] == ["terminated"] * 3
-    assert sum(each.checks for each in idle) == 1
-    await pool.put_back(in_use)
+    assert sum(each.pings for each in idle) == 1
+    await pool.release(in_use)
     assert in_use.end == "closed"
-    await pool.put_back(fresh)
+    await pool.release(fresh)
     assert (pool.in_use, pool.idle) == (0, 1)
 
 
-async def test_a_connection_that_does_not_answer_the_check_is_dead(
+async def test_connection_without_a_reply_to_the_ping_is_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(pools, "_PING_TIMEOUT_SECONDS", 0.01)
     pool = Pool(server.connect, 1)
-    [connection] = await resting(pool, 1)
+    [connection] = await idle_connections(pool, 1)
     connection.hangs = True
-    server.rest(REST + 1)
-    assert await pool.take() is not connection
+    server.pass_time(IDLE_SECONDS + 1)
+    assert await pool.acquire() is not connection
     assert connection.end == "terminated"
 
 
-async def test_a_check_that_is_given_up_takes_no_turn_and_no_connection(server: Server) -> None:
+async def test_canceled_ping_frees_its_slot_and_closes_the_connection(server: Server) -> None:
     pool = Pool(server.connect, 1)
-    [connection] = await resting(pool, 1)
+    [connection] = await idle_connections(pool, 1)
     connection.hangs = True
-    server.rest(REST + 1)
-    taking = asyncio.create_task(pool.take())
+    server.pass_time(IDLE_SECONDS + 1)
+    acquiring = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0)
-    assert connection.checks == 1
-    taking.cancel()
-    await asyncio.gather(taking, return_exceptions=True)
+    assert connection.pings == 1
+    acquiring.cancel()
+    await asyncio.gather(acquiring, return_exceptions=True)
     assert (connection.end, pool.in_use) == ("terminated", 0)
-    await pool.take()
+    await pool.acquire()
 
 
-async def test_when_one_breaks_the_others_are_checked(server: Server) -> None:
+async def test_broken_connection_makes_idle_ones_be_pinged(server: Server) -> None:
     pool = Pool(server.connect, 2)
-    broken, other = await pool.take(), await pool.take()
-    await pool.put_back(other)
-    server.rest(1)
+    broken, other = await pool.acquire(), await pool.acquire()
+    await pool.release(other)
+    server.pass_time(1)
     broken.is_broken = True
-    await pool.put_back(broken)
+    await pool.release(broken)
     assert broken.end == "closed"
-    await pool.put_back(await pool.take())
-    assert await pool.take() is other
-    assert other.checks == 1
+    await pool.release(await pool.acquire())
+    assert await pool.acquire() is other
+    assert other.pings == 1
 
 
-async def test_one_that_is_read_only_condemns_all_others(server: Server) -> None:
+async def test_read_only_connection_expires_all_others(server: Server) -> None:
     pool = Pool(server.connect, 3)
-    read_only, other, idle = [await pool.take() for _ in range(3)]
-    await pool.put_back(idle)
-    server.rest(1)
+    read_only, other, idle = [await pool.acquire() for _ in range(3)]
+    await pool.release(idle)
+    server.pass_time(1)
     read_only.is_read_only = True
-    await pool.put_back(read_only)
-    await pool.put_back(other)
+    await pool.release(read_only)
+    await pool.release(other)
     assert [each.end for each in (read_only, other, idle)] == ["closed", "closed", "terminated"]
-    assert await pool.take() is server.opened[3]
+    assert await pool.acquire() is server.opened[3]
 
 
-async def test_what_is_closed_or_in_a_transaction_is_not_used_again(server: Server) -> None:
+async def test_closed_connection_or_one_in_a_transaction_is_not_reused(server: Server) -> None:
     pool = Pool(server.connect, 2)
-    [resting_one] = await resting(pool, 1)
-    resting_one.end = "by the server"
-    left = await pool.take()
-    assert left is not resting_one
+    [closed] = await idle_connections(pool, 1)
+    closed.end = "by the server"
+    left = await pool.acquire()
+    assert left is not closed
     left.in_transaction = True
-    await pool.put_back(left)
+    await pool.release(left)
     assert left.end == "closed"
 
 
-async def test_a_pool_that_is_closed_keeps_nothing(server: Server) -> None:
+async def test_closed_pool_keeps_no_connection(server: Server) -> None:
     pool = Pool(server.connect, 2)
-    in_use, idle = await pool.take(), await pool.take()
-    await pool.put_back(idle)
+    in_use, idle = await pool.acquire(), await pool.acquire()
+    await pool.release(idle)
     await pool.close()
-    await pool.put_back(in_use)
+    await pool.release(in_use)
     assert [in_use.end, idle.end] == ["closed", "closed"]
     assert (pool.in_use, pool.idle) == (0, 0)

@@ -1,4 +1,4 @@
-"""URLs of PostgreSQL: every parameter of libpq works, or is refused by name."""
+"""PostgreSQL URLs: each parameter of libpq is supported, or refused by name."""
 
 import ssl
 from pathlib import Path
@@ -27,7 +27,7 @@ def arguments_of(parameters: str, url: str = URL) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
-def test_a_url_names_its_login_and_its_database(scheme: str) -> None:
+def test_url_has_a_login_and_a_database(scheme: str) -> None:
     found = target_of(f"{scheme}://ada:hush@db:5433/orders").arguments
     names = ("host", "port", "user", "password", "database", "ssl")
     assert [found[name] for name in names] == ["db", 5433, "ada", "hush", "orders", "prefer"]
@@ -51,14 +51,14 @@ def test_a_url_names_its_login_and_its_database(scheme: str) -> None:
         "a?b=c",
     ],
 )
-def test_a_password_may_hold_raw_separators(password: str) -> None:
+def test_password_may_have_unencoded_separators(password: str) -> None:
     found = target_of(f"postgresql://ada:{password}@db:5433/orders?application_name=a@b").arguments
     assert found["password"] == password
     assert (found["host"], found["port"], found["database"]) == ("db", 5433, "orders")
     assert found["server_settings"] == {"application_name": "a@b"}
 
 
-def test_a_password_may_be_encoded() -> None:
+def test_password_may_be_percent_encoded() -> None:
     assert target_of("postgresql://a:%40%2f%25@db/x").arguments["password"] == "@/%"
 
 
@@ -72,7 +72,7 @@ def test_a_password_may_be_encoded() -> None:
         ("%2Fvar%2Frun", [("/var/run", 5432)]),
     ],
 )
-def test_every_host_has_a_target(hosts: str, expected: list[tuple[str, int]]) -> None:
+def test_each_host_is_a_target(hosts: str, expected: list[tuple[str, int]]) -> None:
     found = [each.arguments for each in targets_of(f"postgresql://ada@{hosts}/orders")]
     assert [(each["host"], each["port"]) for each in found] == expected
 
@@ -84,7 +84,7 @@ def test_hosts_may_be_parameters() -> None:
     assert {each["user"] for each in found} == {"ada"}
 
 
-def test_a_unix_socket_knows_no_tls() -> None:
+def test_unix_socket_has_no_tls() -> None:
     url = "postgresql://ada@/orders?host=/var/run/postgresql&sslmode=verify-full"
     target = target_of(url)
     assert (target.arguments["host"], target.arguments["ssl"]) == ("/var/run/postgresql", False)
@@ -114,7 +114,7 @@ def test_a_unix_socket_knows_no_tls() -> None:
         "connect_timeout=10&keepalives=1&keepalives_idle=30&keepalives_interval=5",
     ],
 )
-def test_parameters_that_ask_for_no_more_than_the_driver_does_work(parameter: str) -> None:
+def test_parameter_that_the_driver_fulfils_is_accepted(parameter: str) -> None:
     assert target_of(f"{URL}?{parameter}").address == ("db", 5433)
 
 
@@ -154,7 +154,7 @@ def test_parameters_that_ask_for_no_more_than_the_driver_does_work(parameter: st
         ("ssl_min_protocol_version=SSLv3", ["ssl_min_protocol_version"]),
     ],
 )
-def test_a_parameter_without_effect_is_refused_by_name(parameter: str, names: list[str]) -> None:
+def test_parameter_without_effect_is_refused_by_name(parameter: str, names: list[str]) -> None:
     with pytest.raises(ValueError, match=names[0]) as refusal:
         targets_of(f"{URL}?{parameter}")
     assert all(name in str(refusal.value) for name in names)
@@ -173,7 +173,7 @@ def test_required_tls_is_not_verified_without_authorities(parameter: str) -> Non
         ("sslrootcert=system", True),
         (f"sslmode=verify-full&sslrootcert={certifi.where()}", True),
         (f"sslmode=verify-ca&sslrootcert={certifi.where()}", False),
-        (f"sslmode=require&sslrootcert={certifi.where()}", False),  # as libpq has it
+        (f"sslmode=require&sslrootcert={certifi.where()}", False),  # as in libpq
     ],
 )
 def test_authorities_are_verified(parameter: str, checks_name: bool) -> None:  # noqa: FBT001
@@ -193,7 +193,7 @@ def test_parameters_reach_the_session_and_the_socket() -> None:
     assert target.address == ("10.0.0.1", 5433)
 
 
-def test_variables_of_the_host_stand_in_for_missing_parameters(
+def test_environment_variables_replace_missing_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PGSSLMODE", "disable")
@@ -222,11 +222,11 @@ def test_hosts_in_the_query_may_have_ports(parameters: str, places: list[tuple[s
 
 
 @pytest.mark.parametrize("name", ["user", "sslrootcert", "sslmode", "ssl", "host", "port"])
-def test_empty_parameter_counts_as_not_given(name: str) -> None:
+def test_empty_parameter_counts_as_absent(name: str) -> None:
     assert arguments_of(f"{name}=") == arguments_of("application_name=")
 
 
 @pytest.mark.parametrize("name", ["application-name", "x.y", "a2", "pool_timeout"])
-def test_unknown_parameter_is_named_whatever_its_characters(name: str) -> None:
+def test_unknown_parameter_with_any_characters_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name} is no parameter of PostgreSQL"):
         targets_of(f"{URL}?{name}=1")

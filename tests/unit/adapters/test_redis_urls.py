@@ -1,9 +1,9 @@
-"""URLs of Redis: every parameter works, or is refused by name."""
+"""URLs of Redis: every parameter has an effect, or is refused by its name."""
 
 import pytest
 
-from libraries.redis_client.connection import Connections
-from libraries.redis_client.urls import check
+from libraries.redis_client.connection import ConnectionFactory
+from libraries.redis_client.urls import check_url
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from libraries.redis_client.urls import check
         "rediss://cache?ssl_min_version=771&ssl_ciphers=HIGH",
     ],
 )
-def test_redis_takes_what_is_accepted(url: str) -> None:
-    check(url)
-    Connections(url, 1.0)
+def test_redis_py_accepts_every_accepted_url(url: str) -> None:
+    check_url(url)
+    ConnectionFactory(url, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_redis_takes_what_is_accepted(url: str) -> None:
 )
 def test_a_parameter_without_effect_is_refused_by_name(url: str, named: str) -> None:
     with pytest.raises(ValueError, match=named) as refusal:
-        check(url)
+        check_url(url)
     assert "hush" not in str(refusal.value)

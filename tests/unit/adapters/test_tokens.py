@@ -40,7 +40,7 @@ def forged(
     without: str | None = None,
     **changed: object,
 ) -> str:
-    """A token as the service makes them, but for what is `changed` or left out."""
+    """Return a token of the service with changed or missing claims."""
     text = issued(tokens())
     right = jwt.decode(text, options={"verify_signature": False})
     claims = {name: value for name, value in (right | changed).items() if name != without}
@@ -51,9 +51,8 @@ def forged(
 
 
 def assert_refused(token: str, by: JwtTokens | None = None, now: datetime = NOW) -> None:
-    with pytest.raises(NotAuthenticated) as refusal:
+    with pytest.raises(NotAuthenticated):
         (by or tokens()).verify(token, now)
-    assert refusal.value.code in {"token-invalid", "token-expired"}
 
 
 def base64url(text: bytes) -> str:
@@ -64,7 +63,7 @@ def base64url(text: bytes) -> str:
     st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(1, 10**8),
 )
-def test_a_token_says_what_it_was_issued_with_in_whole_seconds(
+def test_a_token_has_the_claims_that_it_was_issued_with_in_whole_seconds(
     now: datetime, lifetime: int
 ) -> None:
     by = JwtTokens(SigningKeys(OLD), lifetime)
@@ -83,7 +82,7 @@ def test_the_header_names_the_type_and_the_key_and_gives_away_neither_secret_nor
     assert header == {"alg": "HS256", "typ": "at+jwt", "kid": name}
 
 
-def test_a_forger_who_changes_nothing_is_believed() -> None:
+def test_a_token_that_is_signed_again_with_the_same_key_is_valid() -> None:
     assert tokens().verify(forged(), NOW).user_id == USER
 
 
@@ -196,7 +195,7 @@ def test_a_hostile_header_is_refused(header: bytes) -> None:
 @pytest.mark.parametrize(
     "token", ["\ud800", "\ud800.a.b", "a.b", "..", "...", "", "a" * 9000, "a." * 4096]
 )
-def test_what_is_no_token_at_all_is_refused(token: str) -> None:
+def test_a_string_that_is_no_token_is_refused(token: str) -> None:
     assert_refused(token)
 
 
@@ -232,7 +231,7 @@ def test_a_token_that_was_refused_is_not_remembered() -> None:
     assert not by._memory._claims
 
 
-def test_what_is_forgotten_is_read_anew() -> None:
+def test_a_forgotten_token_is_verified_again() -> None:
     by = tokens()
     token = issued(by)
     first = by.verify(token, NOW)
@@ -249,7 +248,7 @@ def claims(token_id: UUID) -> AccessClaims:
     return AccessClaims(USER, token_id, FAMILY, NOW, NOW)
 
 
-def test_the_memory_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
+def test_the_cache_is_bounded_and_drops_the_least_recently_used_token() -> None:
     memory = TokenMemory(2)
     ids = {text: uuid4() for text in "abc"}
     memory.put("a", claims(ids["a"]))

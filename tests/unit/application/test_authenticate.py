@@ -1,19 +1,19 @@
 import pytest
 
-from application.accounts.account_cache import TimedAccountCache
+from adapters.memory.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated
-from domain.account import User
+from domain.account import Account
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import NOW, MovableClock
 
-ALICE = User(id=a_user_id(), email="alice@example.com", created_at=NOW)
+ALICE = Account(id=a_user_id(), email="alice@example.com", created_at=NOW)
 
 
 class Door:
-    """Who comes in, and with what."""
+    """The use case and its collaborators."""
 
     def __init__(self) -> None:
         self.clock = MovableClock()
@@ -38,7 +38,7 @@ async def test_a_token_names_the_account_as_it_stands_now(door: Door) -> None:
     assert await door.enter(token) == ALICE
 
 
-async def test_a_token_of_nobodys_making_is_refused(door: Door) -> None:
+async def test_a_forged_token_is_refused(door: Door) -> None:
     with pytest.raises(NotAuthenticated):
         await door.enter("forged")
 

@@ -34,7 +34,7 @@ async def test_after_a_lost_race_the_use_case_runs_again_with_the_same_command(
     assert use_case.commands == ["command"] * (races + 1)
 
 
-async def test_who_loses_every_race_gives_up() -> None:
+async def test_a_use_case_that_loses_every_race_gives_up() -> None:
     use_case = UseCase(*[ConcurrentUpdate()] * 100)
     with pytest.raises(ConcurrentUpdate):
         await retrying(use_case)("command")

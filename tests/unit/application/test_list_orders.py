@@ -35,14 +35,14 @@ async def test_a_user_sees_their_own_orders_newest_first(stored: Adapters) -> No
     assert await listed(stored, ListQuery(alice, OrderFilter(owner=alice.id))) == hers
 
 
-async def test_a_user_may_not_ask_for_somebody_elses(stored: Adapters) -> None:
+async def test_a_user_may_not_list_the_orders_of_another(stored: Adapters) -> None:
     alice, _ = await a_user_with_orders(stored)
     bob, _ = await a_user_with_orders(stored)
     with pytest.raises(NotYourOrders):
         await listed(stored, ListQuery(alice, OrderFilter(owner=bob.id)))
 
 
-async def test_staff_see_everybodys_or_one_persons(stored: Adapters) -> None:
+async def test_staff_list_the_orders_of_all_users_or_of_one(stored: Adapters) -> None:
     alice, hers = await a_user_with_orders(stored)
     _, his = await a_user_with_orders(stored)
     assert await listed(stored, ListQuery(STAFF, EVERYTHING)) == his + hers
@@ -64,6 +64,6 @@ async def test_a_list_comes_in_pages(stored: Adapters) -> None:
     assert await listed(stored, rest) == hers[3:]
 
 
-async def test_a_page_has_fifty_orders_unless_asked_otherwise(stored: Adapters) -> None:
+async def test_a_page_has_fifty_orders_by_default(stored: Adapters) -> None:
     alice, hers = await a_user_with_orders(stored, 51)
     assert await listed(stored, ListQuery(alice, EVERYTHING)) == hers[:50]

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.memory.limits import MemoryRateLimiter
-from application.accounts.log_in import Credentials, LogIn
+from application.accounts.log_in import LogIn
 from application.accounts.login_limits import LoginLimits
+from application.accounts.password_check import Credentials, PasswordCheck
 from application.errors import InvalidCredentials, RateLimited
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.limits import Limit
-from domain.account import User
+from domain.account import Account
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
@@ -21,7 +22,7 @@ LIMIT = Limit("login", 10, 60)
 
 @dataclass
 class Gate:
-    """Where people log in."""
+    """The use case and its collaborators."""
 
     limit: Limit | None = LIMIT
     passwords: PlainPasswords = field(default_factory=PlainPasswords)
@@ -30,20 +31,18 @@ class Gate:
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens()
-        self.log_in = LogIn(
+        check = PasswordCheck(
             self.stored.accounts,
             self.stored.passwords,
             self.passwords,
             LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit),
-            self.tokens,
-            self.clock,
-            IDS,
         )
+        self.log_in = LogIn(check, self.tokens, self.clock, IDS)
 
-    async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> User:
-        user = User(id=a_user_id(), email=email, created_at=NOW)
-        await self.stored.accounts.add(user, password_hash or f"strong:{PASSWORD}")
-        return user
+    async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> Account:
+        account = Account(id=a_user_id(), email=email, created_at=NOW)
+        await self.stored.accounts.add(account, password_hash or f"strong:{PASSWORD}")
+        return account
 
     async def attempt(
         self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME
@@ -242,7 +241,7 @@ async def test_a_thousand_guesses_at_once_are_a_thousand_counted_guesses(gate: G
     assert len(gate.passwords.asked) == 10
 
 
-async def test_where_the_limit_is_off_nobody_is_limited() -> None:
+async def test_without_a_limit_no_login_is_limited() -> None:
     gate = Gate(limit=None)
     await gate.open_account()
     await gate.fail(200)

@@ -25,7 +25,7 @@ def members(port: type) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("port", list(ports()))
-def test_a_port_is_small_and_says_what_it_promises(port: type) -> None:
+def test_a_port_is_small_and_documents_its_contract(port: type) -> None:
     assert 1 <= len(members(port)) <= 4
     assert port.__doc__
     for name, member in members(port).items():

@@ -20,13 +20,13 @@ async def test_owner_and_staff_see_the_steps_of_an_order(
     assert steps[1] == paid.step
 
 
-async def test_somebody_else_does_not(service: Service) -> None:
+async def test_another_user_does_not_see_the_steps(service: Service) -> None:
     placed = await service.placed()
     somebody = Actor.of_role(a_user_id(), Role.USER)
     with pytest.raises(OrderNotFound):
         await ReadHistory(service.stored.history)(placed.id, somebody)
 
 
-async def test_an_order_that_nobody_placed_has_no_history(service: Service) -> None:
+async def test_a_missing_order_has_no_history(service: Service) -> None:
     with pytest.raises(OrderNotFound):
         await ReadHistory(service.stored.history)(an_order_id(), STAFF)

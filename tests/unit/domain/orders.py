@@ -1,4 +1,4 @@
-"""What the tests of the domain are made of: an order, who acts on it, and what a refusal says."""
+"""Orders, actors and assertions for the tests of the domain."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
 from domain.money import Money
 from domain.order.lines import OrderLine, OrderLines
-from domain.order.order import Order, OrderState
+from domain.order.order import Order, OrderChange
 from domain.order.status import OrderStatus
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -24,39 +24,37 @@ BOB: Final = UserId(UUID(int=2))
 OWNER: Final = Actor(ActorKind.USER, ALICE)
 STAFF: Final = Actor(ActorKind.STAFF, BOB)
 
+PENDING: Final = OrderStatus.PENDING
+PAID: Final = OrderStatus.PAID
+SHIPPED: Final = OrderStatus.SHIPPED
+CANCELED: Final = OrderStatus.CANCELED
+
 USD: Final = Currency.parse("USD")
 ORDER_ID: Final = OrderId(UUID(int=3))
 LINES: Final = OrderLines((OrderLine("tea", None, 2, None),), Money.parse("19.90", USD))
 
 
-def a_new_order() -> Order:
+def a_placed_order() -> OrderChange:
     """Alice's order, just placed and not yet saved."""
     return Order.place(ORDER_ID, ALICE, LINES, "her-1", NOW)
 
 
 def an_order(status: OrderStatus = OrderStatus.PENDING, *, processed: bool = False) -> Order:
     """Alice's order, as it comes from storage."""
-    return Order.restore(
-        OrderState(
-            id=ORDER_ID,
-            owner=ALICE,
-            reference="her-1",
-            lines=LINES,
-            status=status,
-            created_at=NOW,
-            updated_at=NOW,
-            processed_at=NOW if processed else None,
-        )
+    return Order(
+        id=ORDER_ID,
+        owner=ALICE,
+        reference="her-1",
+        lines=LINES,
+        status=status,
+        created_at=NOW,
+        updated_at=NOW,
+        processed_at=NOW if processed else None,
     )
 
 
-def saved(order: Order) -> Order:
-    """The order as its next reader gets it from storage."""
-    return Order.restore(order.state)
-
-
 def refusal(reader: Callable[[object], object], value: object) -> FieldError:
-    """The one thing that `reader` says is wrong with `value`."""
+    """Return the one error that `reader` raises for `value`."""
     with pytest.raises(Invalid) as refused:
         reader(value)
     [error] = refused.value.errors

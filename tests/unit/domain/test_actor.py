@@ -1,6 +1,9 @@
+from contextlib import nullcontext
+
 import pytest
 
 from domain.actor import SYSTEM, Actor, ActorKind, Role
+from domain.errors import OrderNotFound
 from tests.unit.domain.orders import ALICE, BOB
 
 
@@ -14,11 +17,13 @@ from tests.unit.domain.orders import ALICE, BOB
         (SYSTEM, True, True),
     ],
 )
-def test_a_user_sees_their_own_orders_and_everybody_else_sees_all(
+def test_a_user_sees_their_own_orders_and_staff_see_all(
     actor: Actor, *, sees_alices: bool, sees_everything: bool
 ) -> None:
     assert actor.may_see(ALICE) is sees_alices
     assert actor.sees_everything is sees_everything
+    with nullcontext() if sees_alices else pytest.raises(OrderNotFound):
+        actor.ensure_may_see(ALICE)
 
 
 @pytest.mark.parametrize(

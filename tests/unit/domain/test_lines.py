@@ -15,8 +15,8 @@ MOST: Final = "999999999.99"
 
 
 @dataclass(frozen=True)
-class ParsedBody:
-    """A line as somebody asks for it: tea, unless a test says otherwise."""
+class ALine:
+    """A line of a request; by default some tea."""
 
     product_id: object = "tea"
     name: object = None
@@ -25,20 +25,22 @@ class ParsedBody:
     attributes: object = None
 
 
-def faults(drafts: object, total: object = "5", currency: object = "USD") -> set[tuple[str, str]]:
-    """The pointer and the code of everything that is wrong with an order."""
+def errors_in(
+    requested: object, total: object = "5", currency: object = "USD"
+) -> set[tuple[str, str]]:
+    """Return the pointer and the code of each error in an order."""
     with pytest.raises(Invalid) as refused:
-        OrderLines.parse(drafts, total, currency)
+        OrderLines.parse(requested, total, currency)
     found = [("/".join(map(str, error.path)), error.code) for error in refused.value.errors]
     assert len(found) == len(set(found))
     return set(found)
 
 
-def test_a_line_is_kept_as_it_was_asked_for() -> None:
+def test_a_line_has_the_values_of_the_request() -> None:
     read = OrderLines.parse(
         [
-            ParsedBody(42, "Tea", Decimal("2.0"), "9.95", {"organic": True}),
-            ParsedBody(None, "Cup", 1, 0, {}),
+            ALine(42, "Tea", Decimal("2.0"), "9.95", {"organic": True}),
+            ALine(None, "Cup", 1, 0, {}),
         ],
         Decimal("19.9"),
         "USD",
@@ -54,7 +56,7 @@ def test_a_line_is_kept_as_it_was_asked_for() -> None:
 
 
 def test_without_prices_the_total_stands_as_given() -> None:
-    read = OrderLines.parse((ParsedBody(), ParsedBody()), "123.4", "USD")
+    read = OrderLines.parse((ALine(), ALine()), "123.4", "USD")
     assert str(read.total.amount) == "123.40"
     assert read.lines == (OrderLine("tea", None, 1, None),) * 2
 
@@ -69,74 +71,74 @@ def test_the_total_is_the_exact_sum_in_every_currency(
     lines: list[tuple[int, int]], currency: tuple[str, int]
 ) -> None:
     code, digits = currency
-    drafts = [ParsedBody(quantity=count, price=f"{price}e-{digits}") for price, count in lines]
+    requested = [ALine(quantity=count, price=f"{price}e-{digits}") for price, count in lines]
     units = sum(price * count for price, count in lines)
-    read = OrderLines.parse(drafts, f"{units}e-{digits}", code)
+    read = OrderLines.parse(requested, f"{units}e-{digits}", code)
     assert read.total.amount.scaleb(digits) == units
 
 
 @given(PRICED, st.integers(-1000, 1000).filter(bool))
 def test_any_other_total_is_refused(lines: list[tuple[int, int]], off_by: int) -> None:
-    drafts = [ParsedBody(quantity=count, price=f"{price}e-2") for price, count in lines]
+    requested = [ALine(quantity=count, price=f"{price}e-2") for price, count in lines]
     total = sum(price * count for price, count in lines) + off_by
     assume(total >= 0)
     with pytest.raises(TotalMismatch) as refused:
-        OrderLines.parse(drafts, f"{total}e-2", "USD")
+        OrderLines.parse(requested, f"{total}e-2", "USD")
     [error] = refused.value.errors
     assert (error.path, error.code) == (("total_price",), "total-mismatch")
 
 
-def test_a_wrong_total_is_told_the_right_one() -> None:
+def test_a_total_mismatch_names_the_sum() -> None:
     with pytest.raises(TotalMismatch, match=r"add up to 19\.90, not to 19\.91"):
-        OrderLines.parse([ParsedBody(price="9.95", quantity=2)], "19.91", "USD")
+        OrderLines.parse([ALine(price="9.95", quantity=2)], "19.91", "USD")
 
 
 def test_a_line_and_a_total_may_reach_the_maximum_and_not_pass_it() -> None:
-    assert OrderLines.parse([ParsedBody(price=MOST)], MOST, "USD").total.amount == Decimal(MOST)
-    assert faults([ParsedBody(price="333333333.34", quantity=3)], MOST) == {
+    assert OrderLines.parse([ALine(price=MOST)], MOST, "USD").total.amount == Decimal(MOST)
+    assert errors_in([ALine(price="333333333.34", quantity=3)], MOST) == {
         ("items/0", "out-of-range")
     }
-    assert faults([ParsedBody(price="1000000000")], MOST) == {("items/0/price", "out-of-range")}
-    assert faults([ParsedBody()], "1000000000") == {("total_price", "out-of-range")}
+    assert errors_in([ALine(price="1000000000")], MOST) == {("items/0/price", "out-of-range")}
+    assert errors_in([ALine()], "1000000000") == {("total_price", "out-of-range")}
     # Two lines that are fine alone cannot be added up to any total that is.
-    assert faults([ParsedBody(price=MOST)] * 2, MOST) == {("total_price", "total-mismatch")}
+    assert errors_in([ALine(price=MOST)] * 2, MOST) == {("total_price", "total-mismatch")}
 
 
-NO_ARRAYS: Final[list[object]] = [None, "tea", b"tea", 5, {}, {"tea"}, ParsedBody()]
+NO_ARRAYS: Final[list[object]] = [None, "tea", b"tea", 5, {}, {"tea"}, ALine()]
 
 
 @pytest.mark.parametrize("count", [1, 100])
 def test_an_order_has_1_to_100_items(count: int) -> None:
-    assert len(OrderLines.parse([ParsedBody()] * count, "5", "USD").lines) == count
+    assert len(OrderLines.parse([ALine()] * count, "5", "USD").lines) == count
 
 
 @pytest.mark.parametrize(
-    ("drafts", "code"),
-    [(count * [ParsedBody()], "wrong-length") for count in (0, 101)]
+    ("requested", "code"),
+    [(count * [ALine()], "wrong-length") for count in (0, 101)]
     + [(each, "wrong-type") for each in NO_ARRAYS],
 )
-def test_no_items_too_many_and_no_array_are_refused(drafts: object, code: str) -> None:
-    assert faults(drafts) == {("items", code)}
+def test_no_items_too_many_and_no_array_are_refused(requested: object, code: str) -> None:
+    assert errors_in(requested) == {("items", code)}
 
 
 def test_everything_that_is_wrong_is_named_in_one_go() -> None:
     bad_prices = [
-        ParsedBody(price=5),
-        ParsedBody(price=True),
-        ParsedBody(price="0.001"),
-        ParsedBody(price="-1"),
+        ALine(price=5),
+        ALine(price=True),
+        ALine(price="0.001"),
+        ALine(price="-1"),
     ]
     bad_texts = [
-        ParsedBody("", 5, price=5),
-        ParsedBody("a\0", "x" * 201, price=5),
-        ParsedBody([], price=5),
+        ALine("", 5, price=5),
+        ALine("a\0", "x" * 201, price=5),
+        ALine([], price=5),
     ]
     bad_rest = [
-        ParsedBody(None, quantity=0, price=5),
-        ParsedBody(quantity=None, price=5, attributes={"a": None, "b": 1, "c": {}}),
-        ParsedBody(quantity="1", attributes=[]),
+        ALine(None, quantity=0, price=5),
+        ALine(quantity=None, price=5, attributes={"a": None, "b": 1, "c": {}}),
+        ALine(quantity="1", attributes=[]),
     ]
-    assert faults(bad_prices + bad_texts + bad_rest, "1e400") == {
+    assert errors_in(bad_prices + bad_texts + bad_rest, "1e400") == {
         ("total_price", "out-of-range"),
         ("items/1/price", "wrong-type"),
         ("items/2/price", "too-many-digits"),
@@ -158,25 +160,23 @@ def test_everything_that_is_wrong_is_named_in_one_go() -> None:
 
 
 def test_an_unknown_currency_hides_no_other_fault() -> None:
-    assert faults([ParsedBody(price="-1"), ParsedBody(price="0.00001")], "abc", "XYZ") == {
+    assert errors_in([ALine(price="-1"), ALine(price="0.00001")], "abc", "XYZ") == {
         ("currency", "unknown-currency"),
         ("total_price", "not-a-number"),
         ("items/0/price", "out-of-range"),
         ("items/1/price", "too-many-digits"),
     }
-    assert faults([ParsedBody(price="0.0001")], "0.0001", None) == {
-        ("currency", "unknown-currency")
-    }
+    assert errors_in([ALine(price="0.0001")], "0.0001", None) == {("currency", "unknown-currency")}
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=5))
 def test_either_every_item_has_a_price_or_none(priced: list[bool]) -> None:
-    drafts = [ParsedBody(price=1 if each else None) for each in priced]
+    requested = [ALine(price=1 if each else None) for each in priced]
     missing = {(f"items/{at}/price", "price-missing") for at, each in enumerate(priced) if not each}
     if any(priced) and missing:
-        assert faults(drafts, len(priced)) == missing
+        assert errors_in(requested, len(priced)) == missing
     else:
-        assert OrderLines.parse(drafts, len(priced), "USD").total.amount == len(priced)
+        assert OrderLines.parse(requested, len(priced), "USD").total.amount == len(priced)
 
 
 NO_IDS: Final[list[object]] = [None, True, False, 1.0, 7.5, b"tea", ["tea"], {}]
@@ -189,7 +189,9 @@ NO_IDS: Final[list[object]] = [None, True, False, 1.0, 7.5, b"tea", ["tea"], {}]
     + [(Decimal(each), text) for each, text in (("7.0", "7"), ("7e2", "700"), ("-0", "0"))]
     + [(Decimal(each), f"{Decimal(each):f}") for each in ("9" * 64, "1e63")],
 )
-def test_a_product_id_is_a_text_or_a_whole_number_kept_as_text(value: object, text: str) -> None:
+def test_a_product_id_is_a_string_or_a_whole_number_kept_as_string(
+    value: object, text: str
+) -> None:
     assert parse_product_id(value) == text
 
 
@@ -206,7 +208,7 @@ def test_a_fraction_a_boolean_or_an_endless_number_is_no_product_id(
 
 
 @given(st.integers(1, 10_000))
-def test_a_quantity_is_a_whole_number_however_it_is_written(quantity: int) -> None:
+def test_a_quantity_is_a_whole_number_in_any_notation(quantity: int) -> None:
     spellings = [quantity, Decimal(quantity), Decimal(f"{quantity}.00"), Decimal(f"{quantity}0e-1")]
     assert {parse_quantity(each) for each in spellings} == {quantity}
 

@@ -89,7 +89,7 @@ def test_zero_has_no_sign(zero: str) -> None:
     + ["\u0661\u0662", "\uff15", "5\u0665", "\u00b2", "\u22125"]
     + [Decimal(name) for name in ("NaN", "-NaN", "sNaN", "Infinity", "-Infinity")],
 )
-def test_what_json_would_not_write_as_a_number_is_none(value: object) -> None:
+def test_only_the_notation_of_json_is_a_number(value: object) -> None:
     assert refusal(usd, value).code == "not-a-number"
 
 

@@ -1,8 +1,7 @@
 import pytest
 
-from domain.order.status import TRANSITIONS, OrderStatus
-
-PENDING, PAID, SHIPPED, CANCELED = OrderStatus
+from domain.order.status import MAX_STEPS, TRANSITIONS, OrderStatus, describe_lifecycle
+from tests.unit.domain.orders import CANCELED, PAID, PENDING, SHIPPED
 
 
 @pytest.mark.parametrize(
@@ -21,6 +20,20 @@ def test_the_lifecycle_is_the_one_that_was_promised(
     assert TRANSITIONS[status] == set(following)
 
 
-def test_the_lifecycle_knows_every_status_and_is_written_in_capitals() -> None:
+def test_the_table_has_every_status() -> None:
     assert set(TRANSITIONS) == set(OrderStatus)
-    assert [str(status) for status in OrderStatus] == ["PENDING", "PAID", "SHIPPED", "CANCELED"]
+
+
+def test_a_status_is_written_as_its_name() -> None:
+    assert [str(status) for status in OrderStatus] == [status.name for status in OrderStatus]
+
+
+def test_the_longest_way_is_paid_and_shipped() -> None:
+    assert MAX_STEPS == 2
+
+
+def test_the_lifecycle_is_described_in_words() -> None:
+    assert describe_lifecycle() == (
+        "PENDING may become PAID or CANCELED. PAID may become SHIPPED or CANCELED."
+        " SHIPPED and CANCELED are final."
+    )

@@ -55,5 +55,5 @@ def test_nothing_else_passes_for_a_text(read: Reader, least: int, most: int, val
     assert refusal(read, value).code == "wrong-type"
 
 
-def test_a_refused_length_says_what_was_wanted_and_what_came() -> None:
+def test_a_wrong_length_names_the_limits_and_the_length() -> None:
     assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters; it has 0."

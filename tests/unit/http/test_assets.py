@@ -24,25 +24,25 @@ def _compressed(name: str) -> bytes:
     return (SWAGGER_UI / f"{name}.gz").read_bytes()
 
 
-def test_the_release_is_named_by_the_file_itself() -> None:
+def test_the_script_contains_the_number_of_its_release() -> None:
     assert re.fullmatch(r"5\.\d+\.\d+", RELEASE["version"])
     script = assets()["swagger-ui-bundle.js"].plain.decode()
     assert f'"{RELEASE["version"]}"' in script
 
 
-def test_its_licences_are_beside_it() -> None:
+def test_the_release_has_its_licences() -> None:
     assert {"LICENSE", "NOTICE"} < RELEASE["sha256"].keys()
 
 
 @pytest.mark.parametrize("name", ["swagger-ui.css", "swagger-ui-bundle.js"])
-def test_it_is_sent_in_gzip_as_it_is_stored(name: str) -> None:
+def test_the_stored_gzip_is_sent(name: str) -> None:
     asset = assets()[name]
     assert asset.gzipped == _compressed(name)
     assert gzip.decompress(asset.gzipped) == asset.plain
     assert len(asset.gzipped) < len(asset.plain) / 3
 
 
-def test_a_name_changes_with_the_content() -> None:
+def test_a_hashed_name_changes_with_the_content() -> None:
     digest = sha256(assets()["pages.css"].plain).hexdigest()[:12]
     assert hashed_name("pages.css") == f"pages.{digest}.css"
 

@@ -1,4 +1,4 @@
-"""The whole API as clients see it through a proxy that strips a prefix."""
+"""The whole API behind a proxy that strips a prefix."""
 
 import re
 from collections.abc import AsyncIterator
@@ -81,7 +81,7 @@ async def test_the_pages_and_the_document_carry_the_prefix(proxy: dict[str, Any]
         assert all(kind["type"] == f"/shop/problems/{kind['code']}" for kind in kinds)
 
 
-async def test_a_proxy_need_not_strip_the_prefix() -> None:
+async def test_a_path_with_the_prefix_is_served_too() -> None:
     async with api({"ROOT_PATH": "/shop"}, {}) as client:
         await log_in(client)
         placed = await client.post("/shop/orders/", json=TEA)
@@ -121,9 +121,7 @@ async def test_the_instance_of_a_problem_is_on_this_host(path: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), [("/token/", "Content-Type"), ("/me/", "Authorization")])
-async def test_a_header_that_is_no_list_is_refused_when_it_is_repeated(
-    path: str, name: str
-) -> None:
+async def test_a_repeated_header_that_is_not_a_list_is_refused(path: str, name: str) -> None:
     async with api({}, {}) as client:
         lines = [(name, "application/json"), (name, "text/plain")]
         method = "GET" if path == "/me/" else "POST"
@@ -132,7 +130,7 @@ async def test_a_header_that_is_no_list_is_refused_when_it_is_repeated(
         assert name in answer.json()["detail"]
 
 
-async def test_clients_of_one_proxy_have_limits_of_their_own() -> None:
+async def test_each_client_of_a_proxy_has_its_own_limits() -> None:
     async with api(TRUST | {"RATE_LIMIT_REGISTER": "9/day"}, {}) as client:
 
         async def left(**headers: str) -> int:

@@ -1,4 +1,4 @@
-"""Which representation a client prefers (RFC 9110, section 12)."""
+"""Content negotiation (RFC 9110, section 12)."""
 
 import pytest
 
@@ -27,9 +27,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
         ("application/problem+json", JSON),
     ],
 )
-def test_the_preferred_type_is_the_one_of_the_highest_weight(
-    accept: str | None, preferred: str
-) -> None:
+def test_the_preferred_type_has_the_highest_weight(accept: str | None, preferred: str) -> None:
     assert preferred_type(accept, (JSON, HTML)) == preferred
 
 

@@ -1,21 +1,21 @@
-"""The CORS protocol: preflights, and answers that a page may read."""
+"""The CORS protocol: preflights, and responses that a page may read."""
 
 from typing import Any, cast
 
 import msgspec
 import pytest
 
-from entrypoints.http.cors import Cors
-from entrypoints.http.responses.raw_response import Answer
+from entrypoints.http.cors import CorsMiddleware
+from entrypoints.http.responses.raw_response import RawResponse
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"access-control-request-method": "PATCH"}
 
 
-async def ask(
+async def respond(
     *origins: str, method: str = "OPTIONS", origin: str | None = SHOP, **headers: str
 ) -> tuple[int, dict[str, list[str]], bytes]:
-    """The status, the headers and the body of an answer."""
+    """Return the status, the headers and the body of the response."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -29,8 +29,8 @@ async def ask(
         "path": "/orders/",
         "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
     }
-    app = Answer.without_body(204, [(b"vary", b"Accept"), (b"allow", b"GET, OPTIONS")])
-    await Cors(cast("Any", app), origins)(cast("Any", scope), cast("Any", None), send)
+    app = RawResponse.without_body(204, [(b"vary", b"Accept"), (b"allow", b"GET, OPTIONS")])
+    await CorsMiddleware(cast("Any", app), origins)(cast("Any", scope), cast("Any", None), send)
     found: dict[str, list[str]] = {}
     for name, value in sent[0]["headers"]:
         found.setdefault(name.decode(), []).append(value.decode())
@@ -40,7 +40,7 @@ async def ask(
 @pytest.mark.parametrize("name", ["traceparent", "tracestate", "X-Requested-With", "If-Match"])
 async def test_a_page_of_an_open_origin_may_send_the_header(name: str) -> None:
     asked = {"access-control-request-headers": f"authorization, {name.lower()}"}
-    status, headers, body = await ask(SHOP, **PREFLIGHT, **asked)
+    status, headers, body = await respond(SHOP, **PREFLIGHT, **asked)
     assert (status, body) == (204, b"")
     assert headers["access-control-allow-origin"] == [SHOP]
     assert name in headers["access-control-allow-headers"][0].split(", ")
@@ -57,10 +57,10 @@ async def test_a_page_of_an_open_origin_may_send_the_header(name: str) -> None:
         ((SHOP,), {"access-control-request-headers": "x-forged, if-match"}, "x-forged"),
     ],
 )
-async def test_a_refused_preflight_is_a_problem_that_says_why(
+async def test_a_refused_preflight_is_a_problem_with_a_reason(
     origins: tuple[str, ...], asked: dict[str, str], reason: str
 ) -> None:
-    status, headers, body = await ask(*origins, **{**PREFLIGHT, **asked})
+    status, headers, body = await respond(*origins, **{**PREFLIGHT, **asked})
     assert status == 403
     assert headers["content-type"] == ["application/problem+json"]
     assert not [name for name in headers if name.startswith("access-control-")]
@@ -71,20 +71,20 @@ async def test_a_refused_preflight_is_a_problem_that_says_why(
 
 
 @pytest.mark.parametrize("origin", [None, SHOP])
-async def test_options_without_a_method_to_ask_for_is_no_preflight(origin: str | None) -> None:
-    status, headers, _ = await ask(SHOP, origin=origin)
+async def test_options_without_a_requested_method_is_not_a_preflight(origin: str | None) -> None:
+    status, headers, _ = await respond(SHOP, origin=origin)
     assert (status, headers["allow"]) == (204, ["GET, OPTIONS"])
 
 
 @pytest.mark.parametrize("origin", [SHOP, "https://thief.example.com", None])
-async def test_every_answer_varies_by_origin_and_keeps_its_own_vary(origin: str | None) -> None:
-    _, headers, _ = await ask(SHOP, method="GET", origin=origin)
+async def test_every_response_varies_by_origin_and_keeps_its_own_vary(origin: str | None) -> None:
+    _, headers, _ = await respond(SHOP, method="GET", origin=origin)
     assert headers["vary"] == ["Accept", "Origin"]
     assert ("access-control-allow-origin" in headers) == (origin == SHOP)
 
 
 async def test_the_limits_and_the_challenge_can_be_read() -> None:
-    _, headers, _ = await ask(SHOP, method="GET")
+    _, headers, _ = await respond(SHOP, method="GET")
     exposed = set(headers["access-control-expose-headers"][0].split(", "))
     assert exposed >= {"ETag", "RateLimit", "RateLimit-Policy", "WWW-Authenticate", "X-Request-Id"}
 
@@ -104,5 +104,5 @@ async def test_the_limits_and_the_challenge_can_be_read() -> None:
 async def test_an_origin_is_compared_as_a_whole(
     allowed: str, origin: str, *, is_open: bool
 ) -> None:
-    _, headers, _ = await ask(allowed, method="GET", origin=origin)
+    _, headers, _ = await respond(allowed, method="GET", origin=origin)
     assert ("access-control-allow-origin" in headers) is is_open

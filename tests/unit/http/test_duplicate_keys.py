@@ -1,17 +1,17 @@
-"""Members that JSON names twice are found, however they are spelled and wherever they stand."""
+"""Duplicate keys of JSON objects, in every spelling and at every depth."""
 
 from typing import Any
 
 import pytest
 
 from domain.errors import FieldError, Invalid
-from entrypoints.http.messages.json_body import ParsedBody, decode
+from entrypoints.http.messages.json_body import ParsedBody, parse_json
 from entrypoints.http.messages.schemas import NewOrder, StatusChange
 
 
-def found_in(draft: ParsedBody[Any]) -> tuple[FieldError, ...]:
+def errors_of(parsed: ParsedBody[Any]) -> tuple[FieldError, ...]:
     try:
-        draft.faults.raise_if_any()
+        parsed.errors.raise_if_any()
     except Invalid as invalid:
         return invalid.errors
     return ()
@@ -38,9 +38,9 @@ def order(items: str = '{"name": "tea"}', more: str = "") -> bytes:
         ),
     ],
 )
-def test_a_member_that_is_named_twice_is_a_fault(raw: bytes, path: tuple[str | int, ...]) -> None:
-    faults = found_in(decode(raw, NewOrder))
-    assert [(error.path, error.code) for error in faults] == [(path, "repeated-field")]
+def test_a_duplicate_key_is_an_error(raw: bytes, path: tuple[str | int, ...]) -> None:
+    errors = errors_of(parse_json(raw, NewOrder))
+    assert [(error.path, error.code) for error in errors] == [(path, "repeated-field")]
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_a_member_that_is_named_twice_is_a_fault(raw: bytes, path: tuple[str | i
         order('{"name": "\\u0022total_price\\u0022: {"}'),
     ],
 )
-def test_what_is_named_once_in_each_object_is_fine(raw: bytes) -> None:
-    assert found_in(decode(raw, NewOrder)) == ()
+def test_a_key_may_be_in_several_objects(raw: bytes) -> None:
+    assert errors_of(parse_json(raw, NewOrder)) == ()
 
 
-def test_a_body_without_lists_is_looked_at_too() -> None:
+def test_a_duplicate_key_is_found_in_a_body_without_lists() -> None:
     raw = b'{"status": "PAID", "status": "CANCELED"}'
-    assert [each.path for each in found_in(decode(raw, StatusChange))] == [("status",)]
+    assert [each.path for each in errors_of(parse_json(raw, StatusChange))] == [("status",)]

@@ -1,4 +1,4 @@
-"""Every code of an invalid value has one entry, from which `docs/errors.md` is made."""
+"""The catalogue of the codes of invalid values, for `docs/errors.md`."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ KEBAB = re.compile("[a-z]+(-[a-z]+)*")
 
 
 def codes_of(call: ast.Call) -> Iterator[str]:
-    """The code of the fault that the call makes, if it makes one and the code is a literal."""
+    """Yield the literal code of the error that the call makes, if it makes one."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     at = {"value": 0, "add": 0, "FieldError": 1, "ParameterError": 1, "HeaderError": 1}.get(name)
     if at is not None and len(call.args) > at + 1 - (name == "value"):
@@ -25,19 +25,19 @@ def codes_of(call: ast.Call) -> Iterator[str]:
 
 
 def codes() -> set[str]:
-    """Every code that the source gives a fault."""
+    """Return every code of an error in the source."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {code for call in calls for code in codes_of(call)}
 
 
-def test_every_code_of_a_fault_has_an_entry_and_the_reverse() -> None:
+def test_every_code_of_an_error_has_an_entry_and_the_reverse() -> None:
     listed = [entry.code for entry in FIELD_ERRORS]
     assert listed == sorted(codes())
 
 
 @pytest.mark.parametrize("entry", FIELD_ERRORS, ids=lambda entry: entry.code)
-def test_an_entry_says_what_it_means_and_what_to_do(entry: FieldErrorEntry) -> None:
+def test_an_entry_has_sentences_for_its_row(entry: FieldErrorEntry) -> None:
     assert entry.meaning.endswith(".")
     assert entry.remedy.endswith((".", '".'))

@@ -1,10 +1,10 @@
-"""Headers that come on several lines (RFC 9110, section 5.3)."""
+"""Headers on several lines (RFC 9110, section 5.3)."""
 
 import pytest
 
+from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.conditional_requests import IfMatch
 from entrypoints.http.messages.headers import given_once, joined, single
-from entrypoints.http.problems.errors import RepeatedHeader
 
 SCOPE = {
     "headers": [
@@ -17,19 +17,19 @@ SCOPE = {
 }
 
 
-def test_a_list_header_means_on_several_lines_what_it_means_on_one() -> None:
+def test_the_lines_of_a_list_header_are_joined() -> None:
     assert joined(SCOPE, b"if-match") == '"v1", "v2", "v3"'
     assert joined(SCOPE, b"if-none-match") is None
     assert IfMatch.parse(joined(SCOPE, b"if-match")).versions == frozenset({1, 2, 3})
 
 
-def test_a_header_that_is_no_list_is_given_once() -> None:
+def test_a_header_that_is_not_a_list_may_have_one_line() -> None:
     assert single(SCOPE, b"accept") == "*/*"
     assert single(SCOPE, b"authorization") is None
     with pytest.raises(RepeatedHeader, match="Content-Type must be given once"):
         single(SCOPE, b"content-type")
 
 
-def test_a_repeated_header_that_is_only_advice_is_left_out() -> None:
+def test_a_repeated_optional_header_is_ignored() -> None:
     assert given_once(SCOPE) == {b"accept": b"*/*"}
     assert given_once({"headers": SCOPE["headers"][1:3]}) == dict(SCOPE["headers"][1:3])

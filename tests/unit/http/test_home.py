@@ -1,4 +1,4 @@
-"""The first address, the list of problems, the icon, and assets as they are sent."""
+"""The index, the list of problems, the icon, and the assets."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -22,13 +22,13 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield app.client
 
 
-async def test_a_browser_is_sent_to_the_documentation(client: httpx.AsyncClient) -> None:
+async def test_a_browser_is_redirected_to_the_documentation(client: httpx.AsyncClient) -> None:
     answer = await client.get("/", headers=BROWSER)
     assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
     assert answer.headers["vary"] == "Accept"
 
 
-async def test_a_program_gets_links_that_lead_somewhere(client: httpx.AsyncClient) -> None:
+async def test_every_link_of_the_index_has_a_route(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["vary"] == "Accept"
@@ -37,7 +37,7 @@ async def test_a_program_gets_links_that_lead_somewhere(client: httpx.AsyncClien
         assert (await client.options(path)).status_code == 204
 
 
-async def test_the_first_address_has_a_limit_as_any_other(client: httpx.AsyncClient) -> None:
+async def test_the_index_has_a_rate_limit(client: httpx.AsyncClient) -> None:
     assert "ratelimit" in (await client.get("/")).headers
     assert "ratelimit" in (await client.get("/problems/")).headers
     assert "ratelimit" not in (await client.get("/docs")).headers
@@ -48,7 +48,7 @@ async def test_the_problems_are_a_page_or_json(client: httpx.AsyncClient) -> Non
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     kinds = (await client.get("/problems/", headers={"Accept": "application/json"})).json()
-    assert [kind["code"] for kind in kinds] == [entry.code for entry in CATALOGUE]
+    assert [kind["code"] for kind in kinds] == [row.code for row in CATALOGUE]
     for kind in kinds:
         assert f'href="{kind["type"]}"' in page.text
 
@@ -61,7 +61,7 @@ async def test_one_problem_is_a_page_or_json_too(client: httpx.AsyncClient) -> N
     assert kind.json()["remedy"] in page.text.replace("&#x27;", "'")
 
 
-async def test_the_icon_is_one_and_is_kept(client: httpx.AsyncClient) -> None:
+async def test_the_icon_may_be_cached(client: httpx.AsyncClient) -> None:
     icon = await client.get("/favicon.ico")
     assert icon.headers["content-type"] == "image/x-icon"
     assert icon.content.startswith(b"\0\0\1\0")
@@ -71,7 +71,7 @@ async def test_the_icon_is_one_and_is_kept(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("name", list(assets()))
-async def test_an_asset_is_compressed_tagged_and_kept_for_good_under_its_hashed_name(
+async def test_an_asset_is_compressed_and_cached_for_ever_under_its_hashed_name(
     client: httpx.AsyncClient, name: str
 ) -> None:
     path = f"/docs/{hashed_name(name)}"
@@ -90,7 +90,7 @@ async def test_an_asset_is_compressed_tagged_and_kept_for_good_under_its_hashed_
     assert again.status_code == 304
 
 
-async def test_an_old_hashed_name_is_not_answered_with_new_content(
+async def test_an_old_hashed_name_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.get("/docs/pages.0123456789ab.css")).status_code == 404

@@ -1,10 +1,10 @@
-"""Every link stays on the service's host, whatever path was asked for."""
+"""Every link stays on the service's host, for every path of a request."""
 
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from entrypoints.http.proxies.links import PATH_PREFIX, asked_for, link
+from entrypoints.http.links import PATH_PREFIX, link, requested_path
 
 BASE = "http://shop.example.com/orders/1/"
 STRANGE = [
@@ -32,7 +32,7 @@ STRANGE = [
 @pytest.mark.parametrize("prefix", ["", "/shop"])
 def test_a_link_stays_on_this_host(path: str, prefix: str) -> None:
     scope = {"path": path, "raw_path": path.encode(), PATH_PREFIX: prefix}
-    for reference in (link(scope, path), asked_for(scope)):
+    for reference in (link(scope, path), requested_path(scope)):
         assert reference.startswith(f"{prefix}/")
         assert not reference.startswith("//")
         assert set(reference).isdisjoint('\\\t<>"')
@@ -40,7 +40,7 @@ def test_a_link_stays_on_this_host(path: str, prefix: str) -> None:
         assert (resolved.scheme, resolved.netloc) == ("http", "shop.example.com")
 
 
-def test_a_plain_path_is_kept_as_it_is() -> None:
+def test_a_plain_path_is_unchanged() -> None:
     path = "/orders/%C3%A9/a-b_c.d~e/"
     assert link({}, path) == path
     assert link({PATH_PREFIX: "/shop"}, "/orders/", "limit=2") == "/shop/orders/?limit=2"

@@ -13,7 +13,7 @@ from tests.support.deadlines import LONG
 
 
 async def hang() -> None:
-    """Make no progress."""
+    """Wait for ever."""
     await asyncio.Event().wait()
 
 

@@ -1,11 +1,11 @@
-"""What every request is given before anything looks at it."""
+"""The deadlines of each request."""
 
 import asyncio
 from typing import Any, cast
 
 from litestar.types import Receive, Scope, Send
 
-from entrypoints.http.middleware import Edge
+from entrypoints.http.middleware import RequestMiddleware
 from libraries.asyncio_tools.time_budget import (
     AUXILIARY_BUDGET_SECONDS,
     STORAGE_DEADLINE_SECONDS,
@@ -16,7 +16,7 @@ from libraries.asyncio_tools.time_budget import (
 REQUEST = {"type": "http", "method": "GET", "path": "/", "headers": []}
 
 
-async def test_a_request_waits_under_two_seconds_for_the_storage_from_its_beginning() -> None:
+async def test_the_storage_deadline_is_under_two_seconds_after_the_start_of_the_request() -> None:
     deadlines: list[float] = []
 
     async def app(*_: object) -> None:
@@ -24,13 +24,13 @@ async def test_a_request_waits_under_two_seconds_for_the_storage_from_its_beginn
 
     clock = asyncio.get_running_loop().time
     earliest = clock()
-    await Edge(app)(cast(Scope, REQUEST), cast(Receive, None), cast(Send, None))
+    await RequestMiddleware(app)(cast(Scope, REQUEST), cast(Receive, None), cast(Send, None))
     [deadline] = deadlines
     assert earliest + STORAGE_DEADLINE_SECONDS <= deadline <= clock() + STORAGE_DEADLINE_SECONDS
     assert STORAGE_DEADLINE_SECONDS < 2
 
 
-async def test_each_request_has_a_patience_of_its_own() -> None:
+async def test_each_request_has_its_own_time_budget() -> None:
     left: list[float] = []
 
     async def app(*_: object) -> None:
@@ -39,5 +39,5 @@ async def test_each_request_has_a_patience_of_its_own() -> None:
         own.spend(1)
 
     for _ in range(2):
-        await Edge(app)(cast(Scope, REQUEST), cast(Receive, None), cast(Send, None))
+        await RequestMiddleware(app)(cast(Scope, REQUEST), cast(Receive, None), cast(Send, None))
     assert left == [AUXILIARY_BUDGET_SECONDS] * 2

@@ -15,7 +15,7 @@ def test_the_nearest_known_name_is_suggested(name: str, meant: str) -> None:
     assert sentence == f"There is no such parameter; did you mean `{meant}`?"
 
 
-def test_without_a_near_name_the_known_ones_are_listed() -> None:
+def test_without_a_near_name_the_known_names_are_listed() -> None:
     sentence = no_such("field", "x", ("a", "b"), ValidationErrors())
     assert sentence == "There is no such field; known are `a`, `b`."
     assert (
@@ -24,7 +24,7 @@ def test_without_a_near_name_the_known_ones_are_listed() -> None:
     )
 
 
-def test_only_the_first_of_many_unknown_names_take_time() -> None:
+def test_only_the_first_of_many_unknown_names_get_a_suggestion() -> None:
     errors = ValidationErrors()
     suggested = 0
     for number in range(100):

@@ -10,24 +10,29 @@ from typing import Any, Final, cast
 
 import pytest
 import schemathesis
+from dishka import AsyncContainer
 from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
 
 from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
+from entrypoints.http.links import link
 from entrypoints.http.messages.list_query import OF_ALL, OF_OWNER
+from entrypoints.http.openapi.committed import COMMITTED, committed_text
 from entrypoints.http.openapi.document import document_text
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED
-from entrypoints.http.openapi.operations import OPERATIONS, Operation
+from entrypoints.http.openapi.operation import Operation, operations_of
 from entrypoints.http.openapi.parameters import PARAMETERS
 from entrypoints.http.problems.catalogue import CATALOGUE
-from entrypoints.http.problems.responses import refuse
-from entrypoints.http.proxies.links import link
-from entrypoints.http.services import Services
+from entrypoints.http.problems.lookup import row_of
+from entrypoints.http.problems.responses import handle_exception
+from entrypoints.http.routes import ROUTES
 
 ROOT: Final = Path(__file__).parents[3]
-DOCUMENT: Final[dict[str, Any]] = json.loads(document_text())
+TEXT: Final = document_text(ROUTES)
+DOCUMENT: Final[dict[str, Any]] = json.loads(TEXT)
+OPERATIONS: Final = tuple(operations_of(ROUTES))
 
 #: Refusals that no request can meet: they are the command line's.
 OF_THE_COMMAND_LINE: Final = {NoSuchAccount}
@@ -67,7 +72,7 @@ def item(**changes: object) -> dict[str, object]:
 
 def routes() -> set[tuple[str, str]]:
     """Every method of every route, but for the files that pages are made of and OPTIONS."""
-    app = routing(nullcontext(cast(Services, None)))
+    app = routing(nullcontext(cast(AsyncContainer, None)))
     return {
         (method, route.path_format)
         for route in app.routes
@@ -90,14 +95,23 @@ def test_it_is_valid_openapi_3_1() -> None:
     schemathesis.openapi.from_dict(document).validate()
 
 
-def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
-    committed = (ROOT / "docs/openapi.json").read_text(encoding="utf-8")
-    assert committed == document_text(), "run: orders openapi > docs/openapi.json"
+def test_the_committed_document_is_the_one_of_the_routes() -> None:
+    assert committed_text() == TEXT, f"run: orders openapi > {COMMITTED.relative_to(ROOT)}"
+
+
+def test_a_path_prefix_stands_in_the_servers_and_the_token_url_alone() -> None:
+    document = json.loads(committed_text("/shop"))
+    assert list(document)[:3] == ["openapi", "servers", "info"]
+    assert document.pop("servers") == [{"url": "/shop"}]
+    flow = document["components"]["securitySchemes"]["account"]["flows"]["password"]
+    assert flow["tokenUrl"] == "/shop/token/"
+    flow["tokenUrl"] = "/token/"
+    assert document == DOCUMENT
 
 
 def test_it_is_ascii_whatever_the_terminal_is() -> None:
-    assert document_text().isascii()
-    assert document_text().endswith("}\n")
+    assert TEXT.isascii()
+    assert TEXT.endswith("}\n")
 
 
 def test_its_version_is_the_projects() -> None:
@@ -115,12 +129,11 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_every_component_is_used() -> None:
-    text = document_text()
     for kind in ("parameters", "headers", "schemas"):
         unused = {
             name
             for name in DOCUMENT["components"][kind]
-            if f'"#/components/{kind}/{name}"' not in text
+            if f'"#/components/{kind}/{name}"' not in TEXT
         }
         assert unused == set()
     assert set(PARAMETERS) == set(DOCUMENT["components"]["parameters"])
@@ -128,7 +141,7 @@ def test_every_component_is_used() -> None:
 
 
 def test_it_names_no_host() -> None:
-    assert not re.search(r"https?://", document_text())
+    assert not re.search(r"https?://", TEXT)
     flow = DOCUMENT["components"]["securitySchemes"]["account"]["flows"]["password"]
     assert flow["tokenUrl"] == "/token/"
 
@@ -152,26 +165,33 @@ def test_no_operation_has_the_name_of_another() -> None:
     assert len(names) == len(set(names)) == len(OPERATIONS)
 
 
+def test_every_link_leads_to_an_operation() -> None:
+    answers = [answer for operation in OPERATIONS for answer in operation.contract.answers]
+    links = {name for answer in answers for name in answer.links}
+    assert links
+    assert links <= {operation.name for operation in OPERATIONS}
+
+
 def test_every_refusal_has_an_example_somewhere() -> None:
-    codes = {entry.code for entry in CATALOGUE if entry.error not in OF_THE_COMMAND_LINE}
+    codes = {row.code for row in CATALOGUE if row.error not in OF_THE_COMMAND_LINE}
     exemplified = {name for content in contents() for name in content["examples"]}
     assert codes <= exemplified
-    assert not {error.code for error in OF_THE_COMMAND_LINE} & exemplified
+    assert not ({row.code for row in CATALOGUE} - codes) & exemplified
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
 def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> None:
     responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
-    for refusal in operation.refusals:
+    for refusal in operation.errors:
         request: Any = SimpleNamespace(scope={"path": operation.path, "headers": []})
-        answer = refuse(request, refusal)
+        answer = handle_exception(request, refusal)
         response = responses[str(answer.status_code)]
         assert set(response["content"]) == {answer.media_type}
         examples = response["content"][answer.media_type]["examples"]
         shown = [
             {**example["value"], "instance": link({}, operation.path)}
             for name, example in examples.items()
-            if name.startswith(refusal.code)
+            if name.startswith(row_of(refusal).code)
         ]
         assert json.loads(answer.content) in shown
         assert set(answer.headers) == set(response["headers"]) - {*COMMON, *LIMITED}
@@ -179,9 +199,9 @@ def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> No
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
 def test_only_a_change_may_have_been_done_without_an_answer(operation: Operation) -> None:
-    details = [str(refusal) for refusal in operation.refusals]
-    assert (OUTCOME_UNKNOWN in details) == operation.changes
-    assert operation.changes == (
+    details = [str(refusal) for refusal in operation.errors]
+    assert (OUTCOME_UNKNOWN in details) == operation.contract.changes
+    assert operation.contract.changes == (
         operation.method in {"POST", "PATCH"} and operation.path != "/token/"
     )
 

@@ -1,12 +1,12 @@
-"""The prefix that a proxy puts before every path."""
+"""The prefix that a proxy adds to every path."""
 
 from ipaddress import ip_network
 from typing import Any, cast
 
 import pytest
 
-from entrypoints.http.proxies.links import prefix_of
-from entrypoints.http.proxies.path_prefix import PathPrefix
+from entrypoints.http.links import prefix_of
+from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 
 PROXY = ("10.0.0.1", 5000)
 STRANGER = ("192.0.2.1", 5000)
@@ -19,13 +19,13 @@ async def seen(
     client: tuple[str, int] | None = PROXY,
     server_prefix: str = "",
 ) -> tuple[str, str, str]:
-    """The path, the raw path and the prefix that the application sees."""
+    """Return the path, the raw path and the prefix that reach the application."""
     found: list[Any] = []
 
     async def app(scope: Any, _: object, __: object) -> None:
         found.append(scope)
 
-    layer = PathPrefix(
+    layer = PathPrefixMiddleware(
         cast("Any", app), root_path, (ip_network("10.0.0.0/8"),), {"orders", "docs", ""}
     )
     headers = [(b"x-forwarded-prefix", each.encode()) for each in forwarded]
@@ -70,7 +70,7 @@ async def test_a_path_is_served_with_the_prefix_and_without(
         (["/"], ""),
     ],
 )
-async def test_a_trusted_proxy_names_the_prefix(lines: list[str], prefix: str) -> None:
+async def test_the_prefix_of_a_trusted_proxy_is_used(lines: list[str], prefix: str) -> None:
     assert await seen("/orders/", "/root", *lines) == ("/orders/", "/orders/", prefix)
 
 
@@ -90,17 +90,17 @@ async def test_a_trusted_proxy_names_the_prefix(lines: list[str], prefix: str) -
         "/%2F%2Fevil",
     ],
 )
-async def test_what_is_no_prefix_is_ignored(line: str) -> None:
+async def test_an_invalid_prefix_is_ignored(line: str) -> None:
     assert (await seen("/orders/", "/root", line))[2] == "/root"
 
 
-async def test_nobody_else_names_it() -> None:
+async def test_the_prefix_of_an_untrusted_peer_is_ignored() -> None:
     assert (await seen("/orders/", "", "/shop", client=STRANGER))[2] == ""
     assert (await seen("/orders/", "", "/shop", client=None))[2] == ""
 
 
 async def test_a_servers_own_prefix_is_removed_once() -> None:
-    """ASGI servers put their root path before every path."""
+    """ASGI servers add their root path to every path."""
     for server_prefix in ("/orders", "/orders/"):
         assert await seen("/orders/orders/", server_prefix=server_prefix) == (
             "/orders/",

@@ -1,4 +1,4 @@
-"""Every problem code has one entry: its page, `docs/errors.md` and its status come from it."""
+"""The rows of the problem catalogue, which every problem response is made from."""
 
 import re
 from collections.abc import Iterator
@@ -7,35 +7,64 @@ from http import HTTPStatus
 import pytest
 
 import entrypoints.http.app  # noqa: F401 - defines every refusal
+from application.errors import MailServerUnavailable, QueueUnavailable, Unavailable
 from domain.errors import OrderServiceError
-from entrypoints.http.problems.catalogue import CATALOGUE, ENTRY_OF, Entry
+from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
+from entrypoints.http.problems.catalogue import CATALOGUE
+from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
+from entrypoints.http.problems.row import ProblemRow
+
+#: More specific reasons of `Unavailable`, which no route raises.
+WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable}
+#: Has the row of `Invalid` with another title.
+VARIANTS = {InvalidTokenRequest}
 
 
 def kinds(error: type[OrderServiceError] = OrderServiceError) -> Iterator[type[OrderServiceError]]:
-    """Every refusal that the code can raise."""
+    """Yield every class of refusals."""
     for kind in error.__subclasses__():
         if kind.__module__.partition(".")[0] != "tests":
             yield kind
             yield from kinds(kind)
 
 
-def test_every_code_has_an_entry_and_the_reverse() -> None:
-    assert {kind.code for kind in kinds()} == set(ENTRY_OF)
+def test_every_error_class_has_a_row_and_the_reverse() -> None:
+    classes = {kind for kind in kinds() if kind not in WITHOUT_ROW}
+    assert {row.error for row in CATALOGUE} | VARIANTS == classes
 
 
-def test_no_code_has_two_entries() -> None:
-    assert len(ENTRY_OF) == len(CATALOGUE)
+def test_no_class_and_no_code_has_two_rows() -> None:
+    assert len({row.error for row in CATALOGUE}) == len(ROW_BY_CODE) == len(CATALOGUE)
 
 
-def test_entries_are_in_the_order_of_their_statuses() -> None:
-    statuses = [entry.status for entry in CATALOGUE]
+def test_a_refusal_by_the_server_keeps_its_status() -> None:
+    statuses = {row.error: row.status for row in CATALOGUE}
+    assert {statuses[error]: error for error in SERVER_ERRORS.values()} == SERVER_ERRORS
+
+
+def test_no_two_rows_have_the_same_title() -> None:
+    assert len({row.title for row in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_rows_are_sorted_by_status() -> None:
+    statuses = [row.status for row in CATALOGUE]
     assert statuses == sorted(statuses)
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.code)
-def test_an_entry_says_what_it_means_and_what_to_do(entry: Entry) -> None:
-    assert re.fullmatch("[a-z]+(-[a-z]+)*", entry.code)
-    assert 400 <= HTTPStatus(entry.status) <= 599
-    assert entry.title
-    assert entry.meaning.endswith(".")
-    assert entry.remedy.endswith(".")
+@pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.code)
+def test_a_row_has_sentences_for_its_page(row: ProblemRow) -> None:
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", row.code)
+    assert 400 <= HTTPStatus(row.status) <= 599
+    assert re.fullmatch(r"[A-Z].*[^.\s]", row.title)
+    assert row.meaning.endswith(".")
+    assert row.remedy.endswith(".")
+
+
+def test_a_subclass_without_a_row_has_that_of_its_base_class() -> None:
+    assert row_of(QueueUnavailable()) is row_of(Unavailable())
+
+
+def test_an_error_without_a_row_is_none_of_the_catalogue() -> None:
+    assert find_row(OrderServiceError()) is None
+    with pytest.raises(LookupError, match="OrderServiceError"):
+        row_of(OrderServiceError())

@@ -1,10 +1,10 @@
-"""What an answer says of a limit: the older headers, and draft-11's structured fields."""
+"""The headers about a rate limit: the older ones, and the structured fields of draft-11."""
 
 from application.ports.limits import Limit, RateLimitResult
 from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
 
 
-def test_the_headers_of_the_contracts_example() -> None:
+def test_the_headers_are_those_of_the_contracts_example() -> None:
     limit = Limit("orders", 60, 60)
     result = RateLimitResult(limit, allowed=True, remaining=59, reset=1, retry_after=0)
     assert dict(rate_limit_headers(result)) == {

@@ -13,7 +13,7 @@ NEW_YEAR = datetime(2017, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "instant"),
     [
         ("2017-01-01T00:00:00Z", NEW_YEAR),
         ("2017-01-01t00:00:00z", NEW_YEAR),
@@ -44,8 +44,8 @@ NEW_YEAR = datetime(2017, 1, 1, tzinfo=UTC)
         ("0000-12-31T23:00:00-02:00", START + timedelta(hours=1)),
     ],
 )
-def test_every_form_of_rfc_3339_is_a_moment(text: str, moment: datetime) -> None:
-    assert parse_timestamp(text) == moment
+def test_every_form_of_rfc_3339_is_parsed(text: str, instant: datetime) -> None:
+    assert parse_timestamp(text) == instant
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_every_form_of_rfc_3339_is_a_moment(text: str, moment: datetime) -> None
         "-001-01-01T00:00:00Z",
     ],
 )
-def test_anything_else_is_none(text: str) -> None:
+def test_anything_else_is_refused(text: str) -> None:
     assert refusal(parse_timestamp, text).code == "invalid-timestamp"
 
 
 @pytest.mark.parametrize("value", [None, 7, b"2017-01-01T00:00:00Z"])
-def test_a_moment_is_a_string(value: object) -> None:
+def test_a_timestamp_is_a_string(value: object) -> None:
     assert refusal(parse_timestamp, value).code == "invalid-timestamp"
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_what_the_service_writes_is_read_as_it_was(moment: datetime) -> None:
-    assert parse_timestamp(moment.isoformat()) == moment
+def test_a_timestamp_of_the_service_is_parsed_exactly(instant: datetime) -> None:
+    assert parse_timestamp(instant.isoformat()) == instant

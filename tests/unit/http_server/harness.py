@@ -1,4 +1,4 @@
-"""A connection without a network, and an application that answers what it has read."""
+"""A connection without a network, and an application that echoes its request."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.server import ServerState
 
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -17,7 +17,7 @@ _RESPONSE: Final = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n((?:[^\r]+\r\n)*)\r
 
 
 async def echo(scope: Any, receive: Receive, send: Send) -> None:
-    """Answer with the method, the path and the body; without the body if it is a PUT."""
+    """Respond with method, path and body; do not read the body of a PUT."""
     body = b""
     status = 200
     while scope["method"] == "POST":
@@ -35,7 +35,7 @@ async def echo(scope: Any, receive: Receive, send: Send) -> None:
 
 
 class Transport(asyncio.Transport):
-    """A transport that keeps what is written."""
+    """A transport that collects the written bytes."""
 
     def __init__(self, *, takes_all: bool = True) -> None:
         super().__init__()
@@ -81,28 +81,30 @@ class Transport(asyncio.Transport):
         return default
 
 
-def connect(app: Any = echo, transport: Transport | None = None) -> tuple[Connection, Transport]:
+def connect(
+    app: Any = echo, transport: Transport | None = None
+) -> tuple[HttpConnection, Transport]:
     """Return a connection that has just been made, and its transport."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", proxy_headers=False, timeout_keep_alive=3600
     )
-    connection = Connection(config, ServerState(), {}, asyncio.get_running_loop())
+    connection = HttpConnection(config, ServerState(), {}, asyncio.get_running_loop())
     transport = transport or Transport()
     connection.connection_made(transport)
     return connection, transport
 
 
 async def settle() -> None:
-    """Let every task go as far as it can."""
+    """Run every task until it waits."""
     for _ in range(12):
         await asyncio.sleep(0)
 
 
 async def exchange(*parts: bytes, app: Any = echo, ends: bool = False) -> Transport:
-    """Send the parts, one after the other; `ends` closes the sending side after them."""
+    """Send the parts in order; `ends` closes the sending side after them."""
     connection, transport = connect(app)
     for part in parts:
-        assert not transport.is_paused, "it will never read on"
+        assert not transport.is_paused, "reading is paused for ever"
         connection.data_received(part)
         await settle()
     if ends and not connection.eof_received():
@@ -112,7 +114,7 @@ async def exchange(*parts: bytes, app: Any = echo, ends: bool = False) -> Transp
 
 
 def responses(raw: bytes) -> list[tuple[int, bytes]]:
-    """Return status and body of every response, which must follow each other without a gap."""
+    """Return status and body of each response; fail on other bytes between them."""
     found = []
     while raw:
         match = _RESPONSE.match(raw)

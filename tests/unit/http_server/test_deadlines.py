@@ -1,6 +1,6 @@
-"""Slow clients, silent ones and too many of them, over real sockets.
+"""Slow clients, silent clients and too many of them, over real sockets.
 
-One bound of each test is small, and every other is an hour: only what it bounds can end.
+One bound of each test is short, and every other is an hour.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from libraries.http_server import limits
-from libraries.http_server.connection import Connection
+from libraries.http_server.connection import HttpConnection
 from tests.unit.http_server.harness import Receive, Send, echo, responses
 
 GET: Final = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -28,12 +28,12 @@ _SECONDS: Final = [name for name in vars(limits) if name.endswith("_SECONDS")]
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """As the service runs."""
+    """Use uvloop, as the service does."""
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_short_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _SECONDS:
         monkeypatch.setattr(limits, name, LONG)
     monkeypatch.setattr(limits, "TICK_SECONDS", 0.01)
@@ -45,7 +45,7 @@ async def served(app: Any = echo, keep_alive: float = LONG) -> AsyncIterator[tup
     config.timeout_keep_alive = keep_alive  # type: ignore[assignment]  # seconds, with a fraction
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: HttpConnection(config, state, {}), "127.0.0.1", 0)
     try:
         async with asyncio.timeout(60):
             yield server.sockets[0].getsockname()
@@ -68,7 +68,7 @@ async def connected(
         writer.close()
 
 
-async def said(address: tuple[str, int], *parts: bytes) -> list[int]:
+async def statuses_of(address: tuple[str, int], *parts: bytes) -> list[int]:
     """Send the parts, and return the statuses of the responses up to the connection's end."""
     async with connected(address) as (reader, writer):
         for part in parts:
@@ -85,11 +85,11 @@ async def flood(writer: asyncio.StreamWriter) -> None:
 async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HEAD_SECONDS", SHORT)
     async with served() as address:
-        assert await said(address) == []
+        assert await statuses_of(address) == []
 
 
 @pytest.mark.parametrize("before", [b"", GET])
-async def test_half_a_head_is_refused(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
+async def test_a_late_head_is_refused(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
     monkeypatch.setattr(limits, "HEAD_SECONDS", SHORT)
     async with served() as address, connected(address) as (reader, writer):
         if before:
@@ -99,11 +99,11 @@ async def test_half_a_head_is_refused(monkeypatch: pytest.MonkeyPatch, before: b
         assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_half_a_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_late_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BODY_SECONDS", SHORT)
     async with served() as address:
-        assert await said(address, HEAD_OF_BODY) == [408]
-        assert await said(address, HEAD_OF_BODY + b"1234") == [408]
+        assert await statuses_of(address, HEAD_OF_BODY) == [408]
+        assert await statuses_of(address, HEAD_OF_BODY + b"1234") == [408]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_half_a_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BODY", b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n\r\n"),
     ],
 )
-async def test_drops_do_not_keep_it_alive(
+async def test_single_bytes_do_not_extend_a_deadline(
     monkeypatch: pytest.MonkeyPatch, bound: str, begun: bytes
 ) -> None:
     monkeypatch.setattr(limits, f"{bound}_SECONDS", 0.3)
@@ -126,13 +126,13 @@ async def test_drops_do_not_keep_it_alive(
             writer.write(b"x")
             await asyncio.sleep(0.01)
         else:
-            pytest.fail("each drop gave it more time")
+            pytest.fail("each byte extended the deadline")
         assert answer.result().startswith(b"HTTP/1.1 408 ")
 
 
-async def test_an_idle_connection_is_kept_for_as_long_as_is_set() -> None:
+async def test_an_idle_connection_is_kept_for_the_configured_time() -> None:
     async with served(keep_alive=SHORT) as address:
-        assert await said(address, GET) == [200]
+        assert await statuses_of(address, GET) == [200]
     async with served() as address, connected(address) as (reader, writer):
         for _ in range(3):
             writer.write(GET)
@@ -140,27 +140,27 @@ async def test_an_idle_connection_is_kept_for_as_long_as_is_set() -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_request_that_arrived_during_a_stall_is_answered() -> None:
+async def test_a_request_during_a_stall_is_answered() -> None:
     async with served(keep_alive=1.0) as address, connected(address) as (reader, writer):
         writer.write(GET)
         await reader.readuntil(b"GET / ")
-        relay_wakeup, rung = socket.socketpair()
+        sender, receiver = socket.socketpair()
 
         def stall() -> None:
-            # In the loop's poll phase: its timers come next, before it looks at sockets again.
-            rung.recv(1)
+            # It runs in the loop's poll phase: the timers come next, before sockets are read again.
+            receiver.recv(1)
             writer.write(GET)
             time.sleep(1.3)
 
-        asyncio.get_running_loop().add_reader(rung, stall)
-        relay_wakeup.send(b"x")
+        asyncio.get_running_loop().add_reader(receiver, stall)
+        sender.send(b"x")
         assert await reader.readuntil(b"GET / ")
-        asyncio.get_running_loop().remove_reader(rung)
-        relay_wakeup.close()
-        rung.close()
+        asyncio.get_running_loop().remove_reader(receiver)
+        sender.close()
+        receiver.close()
 
 
-async def test_the_longest_idle_connections_make_room_for_new_ones(
+async def test_the_longest_idle_connections_are_evicted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "_MAX_CONNECTIONS", 50)
@@ -168,17 +168,17 @@ async def test_the_longest_idle_connections_make_room_for_new_ones(
         writer.write(GET)
         await reader.readuntil(b"GET / ")
         silent = [await asyncio.open_connection(*address) for _ in range(200)]
-        assert await said(address, GET[:-2] + b"Connection: close\r\n\r\n") == [200]
+        assert await statuses_of(address, GET[:-2] + b"Connection: close\r\n\r\n") == [200]
         with suppress(ConnectionError):
             assert await silent[0][0].read() == b""
-        # A connection that has had a request is closed after those that have not.
+        # A connection with an earlier request is evicted after those without.
         writer.write(GET)
         assert await reader.readuntil(b"GET / ")
         for _, each in silent:
             each.close()
 
 
-async def test_a_request_that_is_being_answered_is_not_closed_for_a_new_one(
+async def test_a_connection_with_a_running_request_is_not_evicted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "_MAX_CONNECTIONS", 3)
@@ -202,7 +202,7 @@ async def test_a_request_that_is_being_answered_is_not_closed_for_a_new_one(
 # --- ends
 
 
-async def test_the_refusal_of_a_body_reaches_a_client_that_goes_on_sending() -> None:
+async def test_an_early_response_reaches_a_client_that_still_sends() -> None:
     head = b"PUT / HTTP/1.1\r\nHost: here\r\nContent-Length: 50000000\r\n\r\n"
 
     def send_all_and_then_read(address: tuple[str, int]) -> bytes:
@@ -218,7 +218,9 @@ async def test_the_refusal_of_a_body_reaches_a_client_that_goes_on_sending() -> 
     assert [status for status, _ in responses(raw)] == [200]
 
 
-async def test_a_client_that_ignores_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_sends_after_the_end_is_aborted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "LINGER_SECONDS", SHORT)
     async with served() as address, connected(address) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
@@ -227,14 +229,14 @@ async def test_a_client_that_ignores_the_end_is_dropped(monkeypatch: pytest.Monk
             await flood(writer)
 
 
-async def test_an_early_refusal_of_an_expectation_closes() -> None:
+async def test_a_response_without_100_continue_closes() -> None:
     head = b"PUT / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
     async with served() as address:
-        assert await said(address, head) == [200]
+        assert await statuses_of(address, head) == [200]
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-async def test_a_client_that_closes_its_sending_side_gets_its_responses(version: bytes) -> None:
+async def test_a_half_closed_connection_gets_its_responses(version: bytes) -> None:
     async def slow(scope: Any, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0.05)
         await echo(scope, receive, send)
@@ -246,7 +248,7 @@ async def test_a_client_that_closes_its_sending_side_gets_its_responses(version:
         assert [status for status, _ in responses(await reader.read())] == [200] * count
 
 
-async def test_a_client_that_takes_nothing_of_its_response_is_dropped(
+async def test_a_client_that_reads_nothing_is_aborted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "WRITE_SECONDS", SHORT)
@@ -265,7 +267,7 @@ async def test_a_client_that_takes_nothing_of_its_response_is_dropped(
             await asyncio.wait_for(ended.wait(), 60)
 
 
-async def test_a_slow_reader_gets_all_of_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_reader_gets_its_whole_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LINGER_IDLE_SECONDS", SHORT)
     monkeypatch.setattr(limits, "WRITE_SECONDS", 10.0)
     size = 8_000_000

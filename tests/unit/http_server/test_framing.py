@@ -1,4 +1,4 @@
-"""Exactly one response for each request, however its bytes are split into packets."""
+"""Exactly one response for each request, for every split of its bytes into packets."""
 
 import asyncio
 from typing import Final
@@ -54,7 +54,7 @@ SEQUENCES: Final = {
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-async def test_a_split_at_any_byte_changes_nothing(name: str) -> None:
+async def test_any_split_gives_the_same_responses(name: str) -> None:
     raw, expected = SEQUENCES[name]
     for at in range(len(raw) + 1):
         parts = [part for part in (raw[:at], raw[at:]) if part]
@@ -63,14 +63,14 @@ async def test_a_split_at_any_byte_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-async def test_byte_by_byte_is_the_same(name: str) -> None:
+async def test_single_bytes_give_the_same_responses(name: str) -> None:
     raw, expected = SEQUENCES[name]
     transport = await exchange(*(raw[at : at + 1] for at in range(len(raw))))
     assert responses(transport.written) == expected
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-async def test_a_client_that_sends_no_more_gets_every_response(name: str) -> None:
+async def test_a_half_closed_connection_gets_every_response(name: str) -> None:
     raw, expected = SEQUENCES[name]
     transport = await exchange(raw, ends=True)
     assert responses(transport.written) == expected
@@ -78,7 +78,7 @@ async def test_a_client_that_sends_no_more_gets_every_response(name: str) -> Non
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_the_end_may_come_in_any_turn_of_the_event_loop(count: int) -> None:
+async def test_a_half_close_in_any_turn_loses_no_response(count: int) -> None:
     for turns in range(15):
         connection, transport = connect()
         connection.data_received(GET * count)
@@ -92,7 +92,7 @@ async def test_the_end_may_come_in_any_turn_of_the_event_loop(count: int) -> Non
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-async def test_half_a_request_at_the_end_is_no_request(name: str) -> None:
+async def test_an_incomplete_request_is_not_executed(name: str) -> None:
     raw, expected = SEQUENCES[name]
     for at in range(1, len(raw)):
         transport = await exchange(raw[:at], ends=True)
@@ -104,14 +104,14 @@ async def test_half_a_request_at_the_end_is_no_request(name: str) -> None:
 
 
 @pytest.mark.parametrize("left", [1, 60_000])
-async def test_a_large_body_that_is_not_read_does_not_stop_the_connection(left: int) -> None:
+async def test_an_unread_large_body_does_not_block_the_connection(left: int) -> None:
     size = 200_000
     head = post(b"Content-Length: %d\r\n" % size, method=b"PUT")
     transport = await exchange(head + b"x" * (size - left), b"x" * left + GET, GET)
     assert responses(transport.written) == [(200, b"PUT /a "), *[(200, b"GET /b ")] * 2]
 
 
-async def test_many_requests_at_once_are_answered_in_order() -> None:
+async def test_many_pipelined_requests_are_answered_in_order() -> None:
     raw = b"".join(b"GET /%d HTTP/1.1\r\n%b\r\n" % (n, HOST) for n in range(5000))
     transport = await exchange(raw)
     for _ in range(3000):
@@ -121,7 +121,7 @@ async def test_many_requests_at_once_are_answered_in_order() -> None:
     assert responses(transport.written) == [(200, b"GET /%d " % n) for n in range(5000)]
 
 
-async def test_a_second_response_never_follows_the_last() -> None:
+async def test_no_response_follows_the_last() -> None:
     closing = b"GET / HTTP/1.1\r\n%bConnection: close\r\n\r\n" % HOST
     assert statuses(await exchange(closing + b"\x00\x01 no HTTP")) == [200]
     assert statuses(await exchange(b"\x00\x01 no HTTP" + GET)) == [400]

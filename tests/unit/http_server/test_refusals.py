@@ -1,4 +1,4 @@
-"""Requests that the server refuses itself, and the bounds of a head."""
+"""Refusals by the server itself, and the bounds of a head."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -54,7 +54,7 @@ REFUSED: Final = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_it_is_refused_once_and_closed(name: str) -> None:
+async def test_an_invalid_request_is_refused_once_and_closed(name: str) -> None:
     raw, status = REFUSED[name]
     transport = await exchange(raw)
     assert statuses(transport) == [status]
@@ -63,7 +63,7 @@ async def test_it_is_refused_once_and_closed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_the_requests_before_it_are_answered_first(name: str) -> None:
+async def test_requests_before_a_refused_one_are_answered_first(name: str) -> None:
     raw, status = REFUSED[name]
     transport = await exchange(request(HOST, line=b"GET / HTTP/1.1") * 3 + raw)
     assert statuses(transport) == [200, 200, 200, status]
@@ -72,11 +72,11 @@ async def test_the_requests_before_it_are_answered_first(name: str) -> None:
 @pytest.mark.parametrize(
     "host", [b"", b"a", b"a.example:80", b"a:", b"[::1]:8000", b"127.0.0.1", b"xn--a_b", b"a%20b"]
 )
-async def test_a_valid_host_is_taken(host: bytes) -> None:
+async def test_a_valid_host_is_accepted(host: bytes) -> None:
     assert statuses(await exchange(request(b"Host: %b\r\n" % host))) == [200]
 
 
-async def test_http_1_0_does_without_a_host() -> None:
+async def test_http_1_0_needs_no_host() -> None:
     transport = await exchange(request(line=b"GET / HTTP/1.0"))
     assert statuses(transport) == [200]
     assert not transport.is_open
@@ -95,7 +95,7 @@ def _parts(raw: bytes, size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("size", [1000, 65536, 1 << 20])
-async def test_a_head_has_at_most_64_kib(size: int) -> None:
+async def test_a_head_above_64_kib_is_refused(size: int) -> None:
     fits = _padded(limits.MAX_HEAD_BYTES)
     assert statuses(await exchange(*_parts(fits, size))) == [200]
     large = _padded(limits.MAX_HEAD_BYTES + 1)
@@ -118,7 +118,7 @@ HEADS: Final = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-async def test_whatever_is_without_end_is_refused(name: str) -> None:
+async def test_an_endless_head_is_refused(name: str) -> None:
     connection, transport = connect()
     for part in _parts(HEADS[name], 10_000):
         connection.data_received(part)
@@ -132,7 +132,7 @@ async def test_a_large_head_behind_another_request_is_refused() -> None:
     assert statuses(await exchange(raw)) == [200, 431]
 
 
-async def test_a_body_is_no_head() -> None:
+async def test_a_body_does_not_count_as_head() -> None:
     size = 4 * limits.MAX_HEAD_BYTES
     length = b"Content-Length: %d\r\n" % size
     raw = request(HOST, length, body=b"a" * size) + _padded(limits.MAX_HEAD_BYTES - 1000)

@@ -13,7 +13,7 @@ async def swallowing() -> None:
         await asyncio.sleep(60)
 
 
-async def test_a_cancellation_that_was_swallowed_is_heard() -> None:
+async def test_a_swallowed_cancellation_is_raised_again() -> None:
     async def work() -> None:
         await swallowing()
         raise_if_cancelled()
@@ -25,18 +25,18 @@ async def test_a_cancellation_that_was_swallowed_is_heard() -> None:
         await task
 
 
-async def test_one_that_was_taken_back_is_not() -> None:
+async def test_an_uncanceled_timeout_is_not_raised() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await asyncio.sleep(60)
     raise_if_cancelled()
 
 
-async def test_who_was_not_asked_to_end_goes_on() -> None:
+async def test_a_task_that_was_not_canceled_continues() -> None:
     raise_if_cancelled()
 
 
-def test_outside_of_a_task_there_is_nothing_to_heed() -> None:
+def test_outside_of_a_task_nothing_is_raised() -> None:
     loop = asyncio.new_event_loop()
     loop.call_soon(raise_if_cancelled)
     loop.call_soon(loop.stop)
@@ -44,7 +44,7 @@ def test_outside_of_a_task_there_is_nothing_to_heed() -> None:
     loop.close()
 
 
-async def test_work_is_canceled_only_after_it_had_time_to_end() -> None:
+async def test_canceled_work_has_time_to_end() -> None:
     began, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -63,7 +63,7 @@ async def test_work_is_canceled_only_after_it_had_time_to_end() -> None:
     assert ended.is_set()
 
 
-async def test_work_that_does_not_end_in_time_is_canceled() -> None:
+async def test_late_work_is_canceled() -> None:
     began, canceled = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -88,7 +88,7 @@ async def test_the_result_of_uncanceled_work_is_returned() -> None:
     assert await shield_for(LONG, work()) == 42
 
 
-async def test_an_unknown_host_is_named() -> None:
+async def test_the_error_names_an_unknown_host() -> None:
     await resolve_host("127.0.0.1", 5432)
     with pytest.raises(socket.gaierror, match=r"the host nowhere\.invalid: "):
         await resolve_host("nowhere.invalid", 5432)

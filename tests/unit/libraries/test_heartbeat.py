@@ -20,7 +20,7 @@ def mine() -> Iterator[Heartbeat]:
     heartbeat.reset(token)
 
 
-def test_a_beat_is_progress_and_a_round_is_too(mine: Heartbeat) -> None:
+def test_beats_and_rounds_are_progress(mine: Heartbeat) -> None:
     beat()
     assert (mine.beats, mine.rounds) == (1, 0)
     round_done()
@@ -28,20 +28,20 @@ def test_a_beat_is_progress_and_a_round_is_too(mine: Heartbeat) -> None:
 
 
 @pytest.mark.parametrize("idle", [False, True])
-def test_between_two_rounds_a_loop_may_be_ended(mine: Heartbeat, idle: bool) -> None:  # noqa: FBT001
+def test_a_loop_may_be_canceled_between_rounds(mine: Heartbeat, idle: bool) -> None:  # noqa: FBT001
     with between_rounds(idle=idle):
         assert (mine.may_end, mine.is_idle) == (True, idle)
     assert (mine.may_end, mine.is_idle) == (False, False)
 
 
-async def test_a_loop_that_is_to_end_begins_no_other_round(mine: Heartbeat) -> None:
+async def test_a_stopped_loop_begins_no_other_round(mine: Heartbeat) -> None:
     stop_signal().set()
     with pytest.raises(asyncio.CancelledError), between_rounds():
-        pytest.fail("it goes on")
+        pytest.fail("the loop continues")
     assert mine.stop.is_set()
 
 
-def test_outside_of_a_supervised_loop_nothing_happens() -> None:
+def test_outside_of_a_supervised_loop_heartbeats_do_nothing() -> None:
     beat()
     round_done()
     with between_rounds():

@@ -26,15 +26,15 @@ def an_id() -> EventId:
 
 
 @pytest.mark.parametrize("flags", ["00", "01"])
-def test_an_event_belongs_to_the_trace_of_its_cause(flags: str) -> None:
+def test_an_event_continues_the_trace_of_its_cause(flags: str) -> None:
     with caused(f"00-{TRACE}-{SPAN}-{flags}"):
-        _, trace, span, told = traceparent_of(an_id()).split("-")
-    assert (trace, told) == (TRACE, flags)
+        _, trace, span, found_flags = traceparent_of(an_id()).split("-")
+    assert (trace, found_flags) == (TRACE, flags)
     assert span != SPAN
 
 
 @pytest.mark.parametrize(
-    "said",
+    "traceparent",
     [
         None,
         "",
@@ -47,8 +47,8 @@ def test_an_event_belongs_to_the_trace_of_its_cause(flags: str) -> None:
         f"00-{TRACE}-{SPAN}-00\n",
     ],
 )
-def test_without_a_sound_cause_every_event_begins_a_trace_of_its_own(said: str | None) -> None:
-    with caused(said):
+def test_without_a_valid_cause_an_event_starts_a_new_trace(traceparent: str | None) -> None:
+    with caused(traceparent):
         first, second = traceparent_of(an_id()), traceparent_of(an_id())
     assert first.split("-")[1] != second.split("-")[1]
     for each in (first, second):

@@ -1,0 +1,87 @@
+"""The audit of a storage in memory."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from adapters.memory.orders_table import StoredOrder
+from adapters.memory.storage import MemoryStorage
+from application.ports.audit import AuditProgress, AuditReport
+from domain.ids import OrderId
+
+
+class MemoryAuditReader:
+    """`AuditReader` in memory. Nothing else runs during an audit, so that it is one snapshot."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+
+    async def audit(
+        self,
+        now: datetime,
+        stuck_after: timedelta,
+        *,
+        broker_reachable: bool,
+        progress: AuditProgress,
+    ) -> AuditReport:
+        """Judge everything as it is at one moment."""
+        storage, report = self._storage, AuditReport()
+        published, waiting = self._revisions()
+        effects = Counter(effect.order_id for effect in storage.effects)
+        for stored in storage.orders.newest_first(None, None, None):
+            order = stored.record
+            report.orders += 1
+            report.published += 1 in published[order.id]
+            report.processed += order.processed_at is not None
+            facts = published[order.id] + waiting[order.id]
+            if reasons := [*_contradictions(stored, facts, effects.pop(order.id, 0))]:
+                report.lost.add(order.id, *reasons)
+            if order.processed_at is None:
+                is_old = order.created_at <= now - stuck_after
+                waits_for_broker = not broker_reachable and 1 in waiting[order.id]
+                is_dead = storage.dead_letters.holds(order.id)
+                if is_dead or (is_old and not waits_for_broker):
+                    report.stuck.add(order.id)
+                else:
+                    report.pending += 1
+            progress(report.orders, report.orders)
+        self._add_effects(report, effects)
+        self._add_waiting(report)
+        return report
+
+    def _revisions(self) -> tuple[dict[UUID, list[int]], dict[UUID, list[int]]]:
+        """Return the revisions of published and of waiting events, by subject."""
+        published: defaultdict[UUID, list[int]] = defaultdict(list)
+        waiting: defaultdict[UUID, list[int]] = defaultdict(list)
+        for fact in self._storage.outbox.facts:
+            published[fact.event.subject].append(fact.event.revision)
+        for event, _ in self._storage.outbox:
+            waiting[event.subject].append(event.revision)
+        return published, waiting
+
+    def _add_effects(self, report: AuditReport, without_order: Counter[OrderId]) -> None:
+        for order_id in without_order:
+            report.lost.add(order_id, "effect-without-order")
+        counts = Counter(effect.order_id for effect in self._storage.effects)
+        for order_id in sorted(each for each, count in counts.items() if count > 1):
+            report.duplicated.add(order_id)
+
+    def _add_waiting(self, report: AuditReport) -> None:
+        waiting = [event.at for event, _ in self._storage.outbox]
+        report.add_unpublished(len(waiting), min(waiting, default=None))
+
+
+def _contradictions(stored: StoredOrder, revisions: list[int], effects: int) -> Iterator[str]:
+    """Why an order is lost, in the words of the audit on PostgreSQL."""
+    order = stored.record
+    if sorted(revisions) != list(range(1, order.revision + 1)):
+        yield "facts-differ-from-revision"
+    if [step.version for step in stored.steps] != list(range(1, order.version + 1)):
+        yield "history-differs-from-version"
+    elif stored.steps[-1].after is not order.status:
+        yield "history-differs-from-status"
+    if order.processed_at is not None and not effects:
+        yield "effect-missing"
+    if order.processed_at is None and effects:
+        yield "effect-of-unprocessed-order"

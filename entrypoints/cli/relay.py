@@ -1,0 +1,10 @@
+"""`orders relay`: the role in a process of its own."""
+
+from entrypoints.cli.role import run_role
+from entrypoints.cli.run import configured, run
+from entrypoints.composition.loops import start_relay
+
+
+def relay() -> None:
+    """Publish what the outbox holds on Kafka."""
+    run(run_role(configured(), "relay", start_relay))

@@ -1,0 +1,29 @@
+"""The steps that every command shares: settings, logs, and an event loop."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import NoReturn
+
+import uvloop
+
+from entrypoints.observability.logs import configure_logs, log_crashes
+from entrypoints.settings import Settings, load_settings
+
+
+def configured() -> Settings:
+    """Read the settings, and configure the logs by them.
+
+    Raises:
+        BadSettings: with every wrong or missing setting.
+    """
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    log_crashes()
+    return settings
+
+
+def run(command: Coroutine[None, None, int]) -> NoReturn:
+    """Run a command to its end, and exit with the status that it returns."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(command))

@@ -1,0 +1,1 @@
+"""PostgreSQL as the storage: the only place in the composition root that knows PostgreSQL."""

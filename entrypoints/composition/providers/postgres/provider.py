@@ -1,0 +1,90 @@
+"""The adapters over PostgreSQL."""
+
+from dishka import AnyOf, Provider, Scope, provide
+
+from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.audit import PostgresAuditReader
+from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.database import Database
+from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.leases import PostgresLeases
+from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_storage import PostgresOrderStorage
+from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.retention import PostgresRetentionStore
+from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
+from application.ports.cache_debts import CacheDebts
+from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.events import Outbox
+from application.ports.leases import Leases
+from application.ports.orders import HistoryReader, OrderReader
+from application.ports.outbox_admin import OutboxAdmin
+from application.ports.retention import RetentionStore
+from application.ports.tasks import UnprocessedOrders
+from application.ports.transaction import OrderStorage
+from entrypoints.composition.checks import StorageChecks
+from entrypoints.composition.providers.postgres.embedded import EmbeddedLifecycle
+from entrypoints.composition.providers.postgres.lifecycle import (
+    ExternalPostgres,
+    PostgresLifecycle,
+)
+from entrypoints.composition.remedies import naming
+from entrypoints.composition.storage import StorageLifecycle
+from entrypoints.observability.metrics.scrape import PoolUse, StorageGauges
+from entrypoints.settings import Settings
+
+
+class PostgresProvider(Provider):
+    """The lifecycle of PostgreSQL, and every port on it."""
+
+    scope = Scope.APP
+
+    orders = provide(PostgresOrderStorage, provides=OrderStorage)
+    reader = provide(PostgresOrderReader, provides=OrderReader)
+    history = provide(PostgresHistoryReader, provides=HistoryReader)
+    outbox = provide(PostgresOutbox, provides=Outbox)
+    unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
+    leases = provide(PostgresLeases, provides=Leases)
+    dead_letters = provide(
+        PostgresDeadLetters, provides=AnyOf[PostgresDeadLetters, DeadLetters, DeadLetterAdmin]
+    )
+    announcements = provide(PostgresAnnouncements, provides=Announcements)
+    audit = provide(PostgresAuditReader, provides=AuditReader)
+    retention = provide(PostgresRetentionStore, provides=RetentionStore)
+    outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
+    cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
+    accounts = provide(
+        PostgresAccounts,
+        provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
+    )
+
+    @provide
+    def checks(self, database: Database) -> StorageChecks:
+        """Without PostgreSQL a process is down."""
+        return StorageChecks({"postgresql": naming("DATABASE_URL", database.ping)})
+
+    @provide
+    def gauges(
+        self, outbox_admin: OutboxAdmin, database: Database, settings: Settings
+    ) -> StorageGauges:
+        """The outbox of the service, and the pool of this process."""
+
+        def pool() -> PoolUse:
+            return PoolUse(*database.pool_usage(), size=settings.db_pool_size)
+
+        return StorageGauges(outbox_admin.state, pool)
+
+    @provide
+    def lifecycle(self, settings: Settings) -> AnyOf[PostgresLifecycle, StorageLifecycle]:
+        """The PostgreSQL that the settings name, or else the embedded one."""
+        if settings.database_url is None:
+            return EmbeddedLifecycle(settings.data_dir, settings.db_pool_size)
+        return ExternalPostgres(settings.database_url, settings.db_pool_size)
+
+    @provide
+    def database(self, lifecycle: PostgresLifecycle) -> Database:
+        """The connections of this process; the lifecycle closes them."""
+        return lifecycle.database

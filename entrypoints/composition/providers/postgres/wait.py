@@ -1,0 +1,66 @@
+"""Waiting for PostgreSQL when a process starts."""
+
+import asyncio
+import os
+from time import monotonic
+from typing import Final
+
+from adapters.postgres.database import Database
+from adapters.postgres.failures import is_permanent
+from application.errors import Unavailable
+from entrypoints.composition.errors import CannotStart, Misconfigured
+from entrypoints.observability.logs import logger
+
+_WAIT_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 0.5
+_LOG_SECONDS: Final = 10.0
+
+
+async def wait_for_postgresql(url: str) -> None:
+    """Return when PostgreSQL accepts a connection.
+
+    A refusal that may pass is logged at once, with its reason and the seconds that are left, and
+    then every 10 s.
+
+    Raises:
+        Misconfigured: PostgreSQL refuses for good (wrong password, no such database, no TLS).
+        CannotStart: PostgreSQL was not reached in 60 s.
+    """
+    database = Database(url, pool_size=1)
+    deadline = monotonic() + _WAIT_SECONDS
+    next_log = float("-inf")
+    try:
+        while (failure := await _failure_of(database)) is not None:
+            reason = _reason_of(failure)
+            if is_permanent(failure):
+                raise Misconfigured(f"PostgreSQL (DATABASE_URL) refuses the connection: {reason}.")
+            left = max(0.0, deadline - monotonic())
+            if monotonic() >= next_log:
+                next_log = monotonic() + _LOG_SECONDS
+                logger.warning(
+                    "waiting for PostgreSQL (DATABASE_URL)", reason=reason, seconds_left=round(left)
+                )
+            if not left:
+                raise CannotStart(f"PostgreSQL (DATABASE_URL) does not answer: {reason}.")
+            await asyncio.sleep(min(_RETRY_SECONDS, left))
+    finally:
+        await database.close()
+
+
+async def _failure_of(database: Database) -> BaseException | None:
+    """Connect once; return the cause if it fails."""
+    try:
+        async with database.connection():
+            return None
+    except Unavailable as error:
+        return error.__cause__ or error
+
+
+def _reason_of(failure: BaseException) -> str:
+    if isinstance(failure, TimeoutError):
+        return "no answer in time"
+    if isinstance(failure, ConnectionError) and failure.errno:
+        return os.strerror(failure.errno)
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror.rstrip(".")
+    return str(failure).rstrip(".") or type(failure).__name__

@@ -1,0 +1,71 @@
+"""The loops of a worker: tasks, stalled orders, retention."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Final
+
+from dishka import AsyncContainer
+from taskiq import AsyncBroker
+
+from application.delivery.purge import PurgeExpired
+from application.delivery.requeue_stalled import RequeueStalledOrders
+from application.orders.process_order import ProcessOrder
+from entrypoints.composition.storage import StorageLifecycle
+from entrypoints.messaging.tasks import register_tasks
+from entrypoints.processes.purger import purge_periodically
+from entrypoints.processes.requeuer import Requeuer
+from entrypoints.processes.supervisor import Loop, Supervisor
+from entrypoints.settings import Settings
+from libraries.asyncio_tools.heartbeat import stop_signal
+from libraries.task_stream.in_process import InProcessBroker
+
+#: Tasks that a worker runs at once; the fulfilment mostly waits.
+TASKS_AT_ONCE: Final = 256
+#: Seconds that running tasks get to end when their process stops.
+TASKS_DRAIN_SECONDS: Final = 4.0
+
+
+async def start_worker(
+    container: AsyncContainer, supervisor: Supervisor, stack: AsyncExitStack
+) -> None:
+    """Start `process_order_task`, the requeuer and retention."""
+    broker = await container.get(AsyncBroker)
+    retention = await container.get(PurgeExpired)
+    register_tasks(broker, await container.get(ProcessOrder))
+    supervisor.start("worker", _tasks(broker, stack), is_watched=not _runs_here(broker))
+    supervisor.start("requeuer", (await _requeuer(container)).run)
+    supervisor.start("retention", lambda: purge_periodically(retention))
+
+
+async def _requeuer(container: AsyncContainer) -> Requeuer:
+    """Make the requeuer.
+
+    On an exclusive storage, the first pass requeues everything that was published before it began:
+    no other process can have it in progress.
+    """
+    settings, requeue = await container.get(Settings), await container.get(RequeueStalledOrders)
+    is_exclusive = (await container.get(StorageLifecycle)).is_exclusive
+    return Requeuer(requeue, settings.sweep_after, timedelta() if is_exclusive else None)
+
+
+def _runs_here(broker: AsyncBroker) -> bool:
+    return isinstance(broker, InProcessBroker)
+
+
+def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
+    if isinstance(broker, InProcessBroker):
+        return lambda: _drain_at_the_end(broker)
+    # Imported when it is used: it costs a process 7 MiB, see composition/container.py.
+    from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
+    from libraries.task_stream.worker import Worker  # noqa: PLC0415 - as above
+
+    assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third
+    worker = Worker(broker, TASKS_AT_ONCE, TASKS_DRAIN_SECONDS)
+    stack.push_async_callback(worker.close)
+    return lambda: worker.run(stop_signal())
+
+
+async def _drain_at_the_end(broker: InProcessBroker) -> None:
+    """Wait: such a broker runs each task when it is brought."""
+    await stop_signal().wait()
+    await broker.drain(TASKS_DRAIN_SECONDS)

@@ -1,0 +1,124 @@
+"""Refusals that only HTTP raises. The problem catalogue has a row for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.errors import FieldError, Invalid, OrderServiceError
+from libraries.http_server.refusals import Refusal
+
+
+class NoSuchRoute(OrderServiceError):
+    """No route has the request's path."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this address; /docs shows all that there is.")
+
+
+class MethodNotAllowed(OrderServiceError):
+    """The path has no handler for the request's method. `allowed` is the `Allow` header."""
+
+    def __init__(self, allowed: str = "") -> None:
+        self.allowed = allowed
+        super().__init__()
+
+
+class MalformedBody(OrderServiceError):
+    """The body is not well-formed."""
+
+
+class RepeatedHeader(OrderServiceError):
+    """A header that is not a list is on several lines."""
+
+    def __init__(self, name: str = "Content-Type") -> None:
+        super().__init__(f"{name} must be given once.")
+
+
+class PreflightRefused(OrderServiceError):
+    """CORS does not allow the request that a preflight announces."""
+
+
+class BodyTooLarge(OrderServiceError):
+    """The body is larger than the service accepts."""
+
+
+class UnsupportedContentType(OrderServiceError):
+    """The route does not accept the body's content type."""
+
+
+class UnsupportedContentCoding(OrderServiceError):
+    """The body is compressed, or has another content coding (RFC 9110, section 8.4)."""
+
+
+class MalformedRequest(OrderServiceError):
+    """The received bytes are not a complete HTTP request."""
+
+
+class RequestTimeout(OrderServiceError):
+    """The head or the body of the request did not arrive in time."""
+
+
+class RequestHeadTooLarge(OrderServiceError):
+    """The head of the request is larger than the service accepts."""
+
+
+class NotImplementedHere(OrderServiceError):
+    """The request needs an HTTP feature that the service does not have."""
+
+
+class UnsupportedHttpVersion(OrderServiceError):
+    """The service does not implement the request's HTTP version."""
+
+
+class NotAlive(OrderServiceError):
+    """A loop of this process has stopped, or makes no progress."""
+
+    #: Seconds after which a retry makes sense.
+    retry_after = 1
+
+
+class InternalError(OrderServiceError):
+    """A bug of the service; the request may be correct."""
+
+
+class InvalidTokenRequest(Invalid):
+    """A form has invalid values for a token."""
+
+
+class RepeatedParameter(Invalid):
+    """A form has a parameter more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterError(FieldError):
+    """An error of one parameter of the path, the query or a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderError(FieldError):
+    """An error of one header."""
+
+
+#: The errors of the HTTP server's own refusals, by their status.
+SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
+    400: MalformedRequest,
+    408: RequestTimeout,
+    431: RequestHeadTooLarge,
+    501: NotImplementedHere,
+    505: UnsupportedHttpVersion,
+}
+
+
+def server_error(refusal: Refusal) -> OrderServiceError:
+    """Return the error of a refusal by the server."""
+    kind = SERVER_ERRORS.get(refusal.status)
+    return kind(refusal.detail) if kind else InternalError()
+
+
+def disconnect_error(message: Mapping[str, Any]) -> OrderServiceError:
+    """Return the reason of an `http.disconnect` in the middle of a body.
+
+    Our own server puts its refusal into the message; other servers give no reason.
+    """
+    refusal: Refusal | None = message.get("refusal")
+    return server_error(refusal) if refusal else MalformedBody("The body broke off.")

@@ -1,0 +1,56 @@
+"""Parameters of handlers that are marked `FromDishka`: filled once, when the application starts.
+
+dishka's own integration calls the container in every request. Each of our use cases lives as long
+as the process, so it is got once.
+"""
+
+from copy import copy
+from inspect import signature
+from typing import Any, get_type_hints
+
+from dishka import AsyncContainer
+from dishka.entities.key import DependencyKey
+from dishka.integrations.base import default_parse_dependency
+from litestar.handlers import HTTPRouteHandler
+
+
+class Injection:
+    """The marked parameters of one application's handlers."""
+
+    def __init__(self) -> None:
+        self._bound: list[tuple[dict[str, DependencyKey], dict[str, Any]]] = []
+
+    def bind(self, handler: HTTPRouteHandler) -> HTTPRouteHandler:
+        """Return a handler whose marked parameters come from here."""
+        function = handler.fn
+        hints = get_type_hints(function, include_extras=True)
+        parameters = signature(function).parameters
+        wanted = {
+            name: key
+            for name, parameter in parameters.items()
+            if (key := default_parse_dependency(parameter, hints[name]))
+        }
+        if not wanted:
+            return handler
+        arguments: dict[str, Any] = {}
+        self._bound.append((wanted, arguments))
+
+        async def bound(**parsed: Any) -> Any:
+            return await function(**parsed, **arguments)
+
+        # Litestar reads the parameters of a request from the annotations.
+        bound.__name__ = function.__name__
+        bound.__annotations__ = {name: hints[name] for name in hints if name not in wanted}
+        left = [parameters[name] for name in parameters if name not in wanted]
+        bound.__signature__ = signature(function).replace(parameters=left)  # type: ignore[attr-defined]
+        return copy(handler)(bound)
+
+    async def fill(self, container: AsyncContainer) -> None:
+        """Get every marked parameter from the container.
+
+        Raises:
+            NoFactoryError: no provider makes one of them.
+        """
+        for wanted, arguments in self._bound:
+            for name, key in wanted.items():
+                arguments[name] = await container.get(key.type_hint, key.component)

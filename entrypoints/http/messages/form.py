@@ -1,0 +1,37 @@
+"""Parse forms (`application/x-www-form-urlencoded`)."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from entrypoints.http.errors import MalformedBody, ParameterError, RepeatedParameter
+from entrypoints.http.messages.raw_body import receive_body
+from entrypoints.http.messages.request import ApiRequest
+
+_MAX_FIELDS: Final = 1000
+
+
+async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str, str]:
+    """Return the parameters of the form that have a value (RFC 6749, appendix B).
+
+    Only `known` parameters may not be repeated: extensions of OAuth repeat theirs (RFC 8707).
+
+    Raises:
+        UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody,
+            RepeatedParameter: in this order.
+    """
+    raw = await receive_body(request, "application/x-www-form-urlencoded")
+    if raw.count(b"&") >= _MAX_FIELDS:
+        raise MalformedBody(f"A form may have {_MAX_FIELDS} fields.")
+    try:
+        pairs = parse_qsl(raw.decode(), errors="strict")
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The form is not well-formed UTF-8.") from error
+    names = Counter(name for name, _ in pairs)
+    if repeated := [name for name in known if names[name] > 1]:
+        raise RepeatedParameter(
+            ParameterError((name,), "repeated-parameter", "Must be given once.")
+            for name in repeated
+        )
+    return dict(pairs)

@@ -1,0 +1,23 @@
+"""The committed OpenAPI document, as the service sends it.
+
+`orders openapi > entrypoints/http/openapi/openapi.json` writes it. A test compares it with the
+routes, so the service does not make it: that would cost each process memory and time at its start.
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+COMMITTED: Final = Path(__file__).with_name("openapi.json")
+
+
+def committed_text(prefix: str = "") -> str:
+    """Return the document; `prefix` is the path prefix that clients put before every path."""
+    text = COMMITTED.read_text(encoding="utf-8")
+    if not prefix:
+        return text
+    document = json.loads(text)
+    flows = document["components"]["securitySchemes"]["account"]["flows"]
+    flows["password"]["tokenUrl"] = prefix + flows["password"]["tokenUrl"]
+    document = {"openapi": document["openapi"], "servers": [{"url": prefix}], **document}
+    return f"{json.dumps(document, indent=2)}\n"

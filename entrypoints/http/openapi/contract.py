@@ -1,0 +1,111 @@
+"""The contract of one route, which stands on its handler: `@operation(...)`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from domain.errors import OrderServiceError
+from entrypoints.http.errors import RepeatedHeader
+from entrypoints.http.openapi import examples
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+HTML: Final = "text/html"
+ICON: Final = "image/x-icon"
+TEXT: Final = "text/plain"
+
+#: The attribute of a handler's function that holds its contract.
+_ATTRIBUTE: Final = "contract"
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request."""
+
+    type: Any
+    examples: Mapping[str, Any]
+    media_type: str = JSON
+
+    @property
+    def errors(self) -> tuple[OrderServiceError, ...]:
+        """The errors that any body of this media type can cause."""
+        unsupported = examples.NOT_JSON if self.media_type == JSON else examples.NOT_A_FORM
+        return (
+            examples.BAD_BODY,
+            RepeatedHeader(),
+            examples.LARGE_BODY,
+            unsupported,
+            examples.CODED_BODY,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that is no problem. Without a type it has no body.
+
+    `headers` are those of this response alone. `links` are the names of the handlers that take the
+    id of the order in the body.
+    """
+
+    status: int
+    description: str
+    type: Any = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+    media_type: str = JSON
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The facts of a route that its path, its guard and its tag do not imply."""
+
+    answers: tuple[Answer, ...]
+    description: str
+    parameters: tuple[str, ...]
+    body: Body | None
+    errors: tuple[OrderServiceError, ...]
+    changes: bool
+
+
+def operation(
+    *,
+    answers: tuple[Answer, ...],
+    description: str = "",
+    parameters: tuple[str, ...] = (),
+    body: Body | None = None,
+    errors: tuple[OrderServiceError, ...] = (),
+    changes: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Put a contract on the function of a handler, under Litestar's decorator.
+
+    `parameters` are names in `parameters.py`. `errors` are the route-specific ones, an example
+    each: those of the body, the guard and the storage are added. `changes` marks a route
+    that writes: a failure can leave its outcome unknown.
+    """
+    contract = Contract(
+        answers=answers,
+        description=description,
+        parameters=parameters,
+        body=body,
+        errors=errors,
+        changes=changes,
+    )
+
+    def with_contract(handler: Handler) -> Handler:
+        setattr(handler, _ATTRIBUTE, contract)
+        return handler
+
+    return with_contract
+
+
+def contract_of(function: Callable[..., Any]) -> Contract:
+    """Return the contract that stands on a handler's function.
+
+    Raises:
+        AttributeError: there is none.
+    """
+    contract: Contract = getattr(function, _ATTRIBUTE)
+    return contract

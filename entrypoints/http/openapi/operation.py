@@ -1,0 +1,116 @@
+"""One method of one path, as its route declares it: decorator, guard, docstring and contract."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from application.errors import (
+    NOTHING_CHANGED,
+    OUTCOME_UNKNOWN,
+    NotAuthenticated,
+    RateLimited,
+    TokenExpired,
+    TokenMissing,
+    Unavailable,
+)
+from domain.errors import OrderServiceError
+from entrypoints.http.errors import InternalError, RepeatedHeader
+from entrypoints.http.guards import Guard
+from entrypoints.http.openapi import examples
+from entrypoints.http.openapi.contract import Contract, contract_of
+from entrypoints.observability.metrics.requests import named
+
+_TRY_AGAIN: Final = RateLimited(12)
+#: Operations with these tags need PostgreSQL.
+_NEEDS_STORAGE: Final = ("Accounts", "Orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The handlers of one topic, in the order of the document."""
+
+    tag: str
+    handlers: tuple[HTTPRouteHandler, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    tag: str
+    handler: HTTPRouteHandler
+    contract: Contract
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        (method,) = self.handler.http_methods
+        return str(method)
+
+    @property
+    def path(self) -> str:
+        """The path with its trailing slash, such as `/orders/{order_id}/`."""
+        (path,) = self.handler.paths
+        return named(path.replace(":str}", "}"))
+
+    @property
+    def name(self) -> str:
+        """The `operationId`: the name of the handler's function."""
+        return self.handler.fn.__name__
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return cleandoc(self.handler.fn.__doc__ or "").partition("\n")[0].rstrip(".")
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the guard refuses a request without a valid token."""
+        guard = self.handler.before_request
+        return isinstance(guard, Guard) and guard.needs_token
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a rate limit applies: every guard has one."""
+        return self.handler.before_request is not None
+
+    @property
+    def errors(self) -> tuple[OrderServiceError, ...]:
+        """An example of every error that this operation can return."""
+        body, needs_storage = self.contract.body, self.tag in _NEEDS_STORAGE
+        return (
+            *(body.errors if body else ()),
+            *((TokenMissing(), TokenExpired(), NotAuthenticated()) if self.needs_token else ()),
+            *((RepeatedHeader("Authorization"),) if self.needs_token else ()),
+            *((examples.STRAY_PARAMETER,) if needs_storage and not self._is_list else ()),
+            *(self._unavailable if needs_storage else ()),
+            *((_TRY_AGAIN,) if self.is_limited else ()),
+            *self.contract.errors,
+            InternalError(),
+        )
+
+    @property
+    def _is_list(self) -> bool:
+        """Whether the query has parameters. Probes and pages ignore them; other routes refuse."""
+        return "Limit" in self.contract.parameters
+
+    @property
+    def _unavailable(self) -> tuple[OrderServiceError, ...]:
+        if self.contract.changes:
+            return Unavailable(NOTHING_CHANGED), Unavailable(OUTCOME_UNKNOWN)
+        return (Unavailable(),)
+
+
+def operations_of(routes: Iterable[Routes]) -> Iterator[Operation]:
+    """Yield every operation of the document: handlers with `include_in_schema=False` are left out.
+
+    Raises:
+        AttributeError: a handler has no contract.
+    """
+    for group in routes:
+        for handler in group.handlers:
+            if handler.include_in_schema is not False:
+                yield Operation(group.tag, handler, contract_of(handler.fn))

@@ -1,0 +1,145 @@
+"""The whole life of a stack: start, an order, kills and restarts of every container, three
+containers of each role, removal.
+"""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.compose.stack import Stack, docker
+from tests.e2e.service import PASSWORD, TEA, an_email, eventually
+
+ROLES = ("relay", "consumer", "worker")
+SERVERS = ("postgres", "redis", "kafka")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    stack = Stack()
+    volumes = _volumes()
+    try:
+        stack.up("--build")
+        yield stack
+    finally:
+        stack.down()
+        for kind in ("container", "volume", "network"):
+            filter_by_project = f"label=com.docker.compose.project={stack.name}"
+            left = docker(kind, "ls", "--quiet", "--filter", filter_by_project)
+            assert left == "", f"{kind}s were left behind"
+        assert _volumes() <= volumes  # an anonymous volume has no label
+
+
+def _volumes() -> set[str]:
+    return set(docker("volume", "ls", "--quiet").split())
+
+
+@pytest.fixture(scope="module")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=120) as client:
+        account = {"email": an_email(), "password": PASSWORD}
+        assert client.post("/register/", json=account).status_code == 201
+        form = {"username": account["email"], "password": PASSWORD}
+        token = client.post("/token/", data=form).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+def place_and_see_processed(http: httpx.Client) -> str:
+    """Place an order, wait until it is processed, and return its id. Starting servers may cause
+    503.
+    """
+    placed: list[httpx.Response] = []
+
+    def accepted() -> bool:
+        try:
+            placed.append(http.post("/orders/", json=TEA))
+        except httpx.TransportError:  # the API's own container is starting
+            return False
+        assert placed[-1].status_code in {201, 503}, placed[-1].text
+        return placed[-1].status_code == 201
+
+    eventually(accepted, within=180)
+    path = placed[-1].headers["location"]
+    eventually(lambda: _is_processed(http.get(path)), within=180)
+    return str(placed[-1].json()["id"])
+
+
+def _is_processed(answer: httpx.Response) -> bool:
+    return answer.status_code == 200 and answer.json()["processed_at"] is not None
+
+
+def test_an_order_is_cached_published_and_processed(stack: Stack, http: httpx.Client) -> None:
+    order = place_and_see_processed(http)
+    eventually(lambda: http.get(f"/orders/{order}/").headers["x-cache"] == "HIT")
+    assert order in stack.compose("exec", "-T", "redis", "redis-cli", "--scan")
+    offsets = "/opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server localhost:9092"
+    read = f"{offsets} --topic new_order --from-beginning --timeout-ms 30000 || true"
+    assert order in stack.compose("exec", "-T", "kafka", "bash", "-c", read)
+
+
+def test_only_the_api_has_a_published_port(stack: Stack) -> None:
+    published = {
+        each["Service"]
+        for each in stack.containers()
+        if any(port["PublishedPort"] for port in each["Publishers"] or ())
+    }
+    assert published == {"api"}
+
+
+def test_no_secret_is_in_container_descriptions_or_logs(stack: Stack) -> None:
+    public_text = stack.inspect() + stack.compose("logs", "--no-color")
+    for name in ("jwt-secret-key", "postgres-password"):
+        file = f"/var/lib/orders-secrets/{name}"
+        secret = stack.compose("exec", "-T", "api", "cat", file)
+        assert len(secret) >= 32
+        assert secret not in public_text
+
+
+def test_our_processes_are_not_root_and_have_a_read_only_root(stack: Stack) -> None:
+    for service in ("api", *ROLES):
+        assert stack.compose("exec", "-T", service, "id", "-u").strip() == "10001"
+        mounts = stack.compose("exec", "-T", service, "cat", "/proc/mounts").splitlines()
+        root = next(line.split() for line in mounts if line.split()[1] == "/")
+        assert root[3].split(",")[0] == "ro"
+
+
+@pytest.mark.parametrize("service", ["api", *ROLES, *SERVERS])
+def test_orders_are_processed_after_a_container_is_killed(
+    stack: Stack, http: httpx.Client, service: str
+) -> None:
+    stack.compose("kill", service)
+    stack.up()
+    place_and_see_processed(http)
+
+
+@pytest.mark.parametrize("service", ["api", *ROLES, *SERVERS])
+def test_orders_are_processed_after_a_container_restarts(
+    stack: Stack, http: httpx.Client, service: str
+) -> None:
+    stack.compose("restart", service)
+    stack.up()
+    place_and_see_processed(http)
+
+
+@pytest.mark.parametrize("service", ["api", *ROLES])
+def test_a_stopped_container_exits_with_0(stack: Stack, service: str) -> None:
+    stack.compose("stop", service)
+    [container] = stack.compose("ps", "--all", "--quiet", service).split()
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", container).strip() == "0"
+    stack.up()
+
+
+def test_a_second_start_keeps_the_secrets_and_the_data(stack: Stack, http: httpx.Client) -> None:
+    order = place_and_see_processed(http)
+    stack.compose("down", "--timeout", "20")
+    stack.up()
+    eventually(lambda: http.get(f"/orders/{order}/").status_code == 200)
+
+
+def test_the_background_roles_scale_to_three(stack: Stack, http: httpx.Client) -> None:
+    stack.up(*(word for role in ROLES for word in ("--scale", f"{role}=3")))
+    assert all(len(stack.containers(role)) == 3 for role in ROLES)
+    for _ in range(5):
+        place_and_see_processed(http)
+    assert "lost=0 duplicated=0 stuck=0" in stack.run("audit")

@@ -1,0 +1,71 @@
+"""Faults that every audit finds. tests/integration/test_audit.py damages PostgreSQL's rows."""
+
+from datetime import datetime, timedelta
+
+from application.ports.audit import AuditReport
+from domain.order.events import Outcome
+from tests.support.acts import move, place, process, publish
+from tests.support.adapters import Adapters
+from tests.support.orders import PAID
+from tests.support.time import NOW
+
+STUCK_AFTER = timedelta(minutes=5)
+LATER = NOW + STUCK_AFTER
+
+
+async def audit(
+    adapters: Adapters, now: datetime = NOW, *, broker_reachable: bool = True
+) -> AuditReport:
+    return await adapters.audit.audit(
+        now, STUCK_AFTER, broker_reachable=broker_reachable, progress=lambda _seen, _all: None
+    )
+
+
+async def test_nothing_is_wrong_with_an_empty_storage(adapters: Adapters) -> None:
+    assert await audit(adapters) == AuditReport()
+
+
+async def test_orders_are_counted_by_what_happened_to_them(adapters: Adapters) -> None:
+    processed = (await place(adapters)).record.id
+    await move(adapters, processed, PAID)
+    await process(adapters, processed)
+    while await publish(adapters.outbox):
+        pass
+    waiting = await place(adapters)
+    report = await audit(adapters)
+    assert (report.orders, report.published, report.processed, report.pending) == (2, 1, 1, 1)
+    assert (report.unpublished, report.oldest_unpublished) == (1, waiting.event.at)
+    assert report.is_clean
+
+
+async def test_an_old_unprocessed_order_is_stuck(adapters: Adapters) -> None:
+    write = await place(adapters)
+    await publish(adapters.outbox)
+    report = await audit(adapters, LATER)
+    assert (report.stuck.ids, report.pending) == ([write.record.id], 0)
+
+
+async def test_an_order_that_waits_for_an_unreachable_broker_is_pending(adapters: Adapters) -> None:
+    await place(adapters)
+    report = await audit(adapters, LATER, broker_reachable=False)
+    assert (report.stuck.count, report.pending) == (0, 1)
+
+
+async def test_a_second_effect_is_a_duplicate(adapters: Adapters) -> None:
+    write = await place(adapters)
+    await process(adapters, write.record.id)
+    async with adapters.begin() as tx:
+        await tx.effects.record(write.record.id, Outcome.FULFILLED, NOW)
+        await tx.commit()
+    report = await audit(adapters)
+    assert (report.duplicated.ids, report.lost.ids) == ([write.record.id], [])
+
+
+async def test_an_effect_without_its_processing_is_a_loss(adapters: Adapters) -> None:
+    write = await place(adapters)
+    async with adapters.begin() as tx:
+        await tx.effects.record(write.record.id, Outcome.FULFILLED, NOW)
+        await tx.commit()
+    report = await audit(adapters)
+    assert report.lost.ids == [write.record.id]
+    assert list(report.lost.reasons[write.record.id]) == ["effect-of-unprocessed-order"]

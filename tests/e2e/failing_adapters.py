@@ -1,0 +1,78 @@
+"""Adapters that raise an unexpected error, with secrets in their variables and in its message.
+
+The service under test imports this module from its working directory; see `ORDERS_PROVIDERS`.
+"""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+from dishka import Provider, Scope, provide
+
+from adapters.security.passwords import Argon2Passwords
+from adapters.security.tokens import JwtTokens
+from application.ports.accounts import AccessClaims, PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.tasks import Fulfilment
+from domain.order.order import Order
+
+URL = "postgresql://ada:s3cret-of-ada@db/orders"
+
+
+def fail(*secrets: object, switch: str = "unforeseen") -> None:
+    """Raise an error if the test has created the file `switch`."""
+    if Path(switch).exists():
+        raise RuntimeError(f"unforeseen, with {secrets!r}")
+
+
+async def _fail_alone(*secrets: object) -> None:
+    fail(*secrets)
+
+
+class Passwords(Argon2Passwords):
+    """Fails with the password and its hash in local variables."""
+
+    async def hash(self, password: str) -> str:
+        """Hash, or fail."""
+        fail(password)
+        return await super().hash(password)
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Verify, or fail."""
+        fail(stored, password)
+        return await super().verify(stored, password)
+
+
+class Tokens(TokenVerifier):
+    """Fails with the token in local variables, also in a task that is never awaited."""
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        assert isinstance(issuer, JwtTokens)
+        self._tokens = issuer
+
+    def verify(self, token: str, now: datetime) -> AccessClaims:
+        """Verify, or fail."""
+        asyncio.ensure_future(_fail_alone(token))  # noqa: RUF006 - lost on purpose
+        fail(token, f"Bearer {token}")
+        return self._tokens.verify(token, now)
+
+
+class Warehouse:
+    """Fails in the worker."""
+
+    async def fulfil(self, order: Order) -> None:
+        """Fulfil, or fail."""
+        fail(order, URL, switch="no-stock")
+
+
+class FailingAdapters(Provider):
+    """Provides all failing adapters."""
+
+    scope = Scope.APP
+
+    tokens = provide(Tokens, provides=TokenVerifier)
+    fulfilment = provide(Warehouse, provides=Fulfilment)
+
+    @provide
+    def passwords(self) -> PasswordHasher:
+        """Return the failing hasher."""
+        return Passwords()

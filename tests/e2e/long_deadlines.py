@@ -1,0 +1,39 @@
+"""`orders` with longer deadlines for its servers.
+
+A request gives up on a server after at most two seconds. A busy test machine may delay any process
+that long, which is no defect. `KEEP_DEADLINES` names the setting whose server a test disturbs: its
+deadlines stay as they are. Workers started by uvicorn run this module again.
+"""
+
+import os
+from typing import Any, Final
+
+from libraries.asyncio_tools import time_budget
+
+_LONG_SECONDS: Final = 120.0
+_KEEP_DEADLINES: Final = os.environ.get("KEEP_DEADLINES")
+
+
+def _lengthen(module: Any, name: str) -> None:
+    assert isinstance(getattr(module, name), float)
+    setattr(module, name, _LONG_SECONDS)
+
+
+# Before other modules import these values.
+if _KEEP_DEADLINES != "REDIS_URL":
+    _lengthen(time_budget, "AUXILIARY_BUDGET_SECONDS")
+    time_budget.TimeBudget.__init__.__defaults__ = (_LONG_SECONDS,)
+if _KEEP_DEADLINES != "DATABASE_URL":
+    _lengthen(time_budget, "STORAGE_DEADLINE_SECONDS")
+
+from entrypoints.cli.main import main  # noqa: E402 - see above
+from entrypoints.observability import readiness  # noqa: E402 - see above
+
+if _KEEP_DEADLINES is None:
+    from adapters.kafka import readiness as readiness_of_kafka
+
+    _lengthen(readiness, "_PATIENCE")
+    _lengthen(readiness_of_kafka, "_ANSWER_SECONDS")
+
+if __name__ == "__main__":
+    main()

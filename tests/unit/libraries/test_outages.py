@@ -1,0 +1,72 @@
+from logging import WARNING
+
+import pytest
+
+from application.errors import BrokerUnavailable, ConcurrentUpdate, QueueUnavailable, Unavailable
+from libraries.outages import OutageLog
+
+
+def fail(outages: OutageLog, error: Exception, server: str = Unavailable.server) -> None:
+    with pytest.raises(type(error)), outages.noticing(server):
+        raise error
+
+
+def succeed(outages: OutageLog, server: str = Unavailable.server) -> None:
+    with outages.noticing(server):
+        pass
+
+
+def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outages = OutageLog()
+    for _ in range(2):
+        succeed(outages)
+        fail(outages, Unavailable("It is being restarted."))
+        fail(outages, Unavailable("It is still away."))
+        succeed(outages)
+        succeed(outages)
+    assert (
+        caplog.messages
+        == [
+            f"{Unavailable.server} is out of reach: It is being restarted.",
+            f"{Unavailable.server} is in reach again",
+        ]
+        * 2
+    )
+    assert {record.levelno for record in caplog.records} == {WARNING}
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_each_server_has_its_outages(caplog: pytest.LogCaptureFixture) -> None:
+    outages = OutageLog()
+    fail(outages, QueueUnavailable("full"), QueueUnavailable.server)
+    fail(outages, BrokerUnavailable())
+    succeed(outages)
+    outages.end(BrokerUnavailable.server)
+    succeed(outages, QueueUnavailable.server)
+    assert caplog.messages == [
+        f"{QueueUnavailable.server} is out of reach: full",
+        f"{BrokerUnavailable.server} is out of reach: BrokerUnavailable",
+        f"{BrokerUnavailable.server} is in reach again",
+        f"{QueueUnavailable.server} is in reach again",
+    ]
+
+
+def test_a_success_that_began_before_the_last_failure_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outages = OutageLog()
+    with outages.noticing(Unavailable.server):
+        fail(outages, Unavailable("away"))
+    assert caplog.messages == [f"{Unavailable.server} is out of reach: away"]
+
+
+def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    fail(OutageLog(), ValueError("a bug"))
+    assert caplog.messages == []
+
+
+def test_a_lost_race_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    fail(OutageLog(), ConcurrentUpdate())
+    assert caplog.messages == []

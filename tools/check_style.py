@@ -1,0 +1,247 @@
+"""Count four habits of style in docstrings, comments and documents: `python -m tools.check_style`.
+
+Each habit has a count per 1,000 words, for the Python and for the Markdown of the project.
+`--list` prints every hit with its line instead of the counts. Paths narrow both to some files
+or folders. docs/style.md explains the habits and has the counts of other projects.
+"""
+
+import argparse
+import ast
+import io
+import os
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+#: The highest count per 1,000 words that passes.
+LIMIT: Final = 1.5
+
+_PERSON: Final = (
+    r"users?|people|person|persons|persons|those|customers?|operators?|readers?|developers?|someone"
+    r"|maintainers?|contributors?|authors?|owners?|programmers?|attackers?|reporters?|colleagues?"
+    r"|reviewers?|members?|anyone|everyone|you|we|i|they|he|she|staff|admins?|administrators?"
+)
+#: Nouns of place or case that `where` may follow.
+_PLACE: Final = (
+    r"cases?|situations?|scenarios?|places?|points?|positions?|files?|folders?|director(?:y|ies)"
+    r"|paths?|lines?|contexts?|examples?|environments?|locations?|know|knows|see|from|exactly|sections?"
+    r"|is|style|modes?|modules?|address(?:es)?|decide|decides|find|shows?|rows?|columns?|tables?|of|state|areas?|to"
+)
+
+#: The pattern of each habit. Every match counts, so that one sentence may have several hits.
+HABITS: Final[Mapping[str, re.Pattern[str]]] = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        # `whoever calls`, `nobody reads it`; but `a user who registers` is a person.
+        "people": (
+            r"\b(?:whoever|whomever|nobody|everybody|anybody|somebody)\b"
+            rf"|(?<!\w)(?:(?P<person>{_PERSON}),?\s+)?(?P<subject>who|whom)\b"
+        ),
+        # `the port tells`, `asked for`; but `if you know the id` and `that said` are allowed.
+        "speech": (
+            r"\b(?:(?P<person>users?|people|operators?|readers?|developers?|you|we|i|let's)\s+"
+            r"(?:(?:also|already|may|might|can|could|must|do|don't|will|would|should|not|to|want)\s+)*)?"
+            r"(?P<subject>tells?|told|telling|says?|said|saying|asks?|asked|asking"
+            r"|hears?|heard|hearing|knows?|knew|knowing)\b"
+        ),
+        # `what is stored` for `stored rows`; but `what kind of` and questions are allowed.
+        "what": (
+            r"(?P<person>no\s+matter\s+)?"
+            r"\b(?P<subject>what(?!'s\s+new\b|\s+(?:kinds?|types?|sorts?)\b)|whatever)\b"
+        ),
+        # `where there is none` for `if there is none`; but `the folder where it is` is a place.
+        "where": (
+            rf"(?P<person>\b(?:{_PLACE})\b[,\s]*)?"
+            r"\b(?P<subject>wherever|where)\b(?!\(|\s+(?:clauses?|to)\b)"
+        ),
+    }.items()
+}
+
+_CODE: Final = re.compile(
+    r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"  # a fenced block
+    r"|``.+?``|:[\w:]+:`[^`]+`|`[^`]+`"  # code and reST roles within a sentence
+    r"|<!--.*?-->|https?://\S+|\]\([^)\s]*\)"  # comments of Markdown, addresses
+    r"|^[ \t]*(?:>>>|\.\. ).*$",  # doctests, directives
+    re.DOTALL | re.MULTILINE,
+)
+_WORD: Final = re.compile(r"[^\W\d_][\w'-]*")
+_PRAGMA: Final = re.compile(r"#\s*(?:noqa|type:|pragma|mypy:|ruff:|!|-\*-|fmt:)")
+_SKIPPED: Final = {"var", "dist", "build", "node_modules", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A docstring, a run of comments or a document, and the line on which it starts."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One place where a habit was found."""
+
+    habit: str
+    path: Path
+    line: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The number of words and the hits of one file."""
+
+    path: Path
+    words: int
+    hits: tuple[Hit, ...]
+
+
+def passages(path: Path) -> Iterator[Passage]:
+    """Yield the prose of a Python or Markdown file, with code blanked out."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        yield Passage(_without_code(text), 1)
+        return
+    for passage in (*_docstrings(text), *_comments(text)):
+        yield Passage(_without_code(passage.text), passage.line)
+
+
+def examine(path: Path) -> Found:
+    """Count the words of a file and find the habits in it."""
+    prose = list(passages(path))
+    return Found(
+        path=path,
+        words=sum(len(_WORD.findall(passage.text)) for passage in prose),
+        hits=tuple(hit for passage in prose for hit in _hits(path, passage)),
+    )
+
+
+def files(roots: Iterable[Path]) -> Iterator[Path]:
+    """Yield the Python and Markdown files below `roots`, without environments and Russian pages."""
+    for root in roots:
+        if root.is_file():
+            yield root
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(
+                each for each in folders if not each.startswith(".") and each not in _SKIPPED
+            )
+            for path in (Path(folder, name) for name in sorted(names)):
+                if path.suffix in {".py", ".md"} and not path.match("*.ru.md"):
+                    yield path
+
+
+def _docstrings(text: str) -> Iterator[Passage]:
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text)), lineno=line):
+                yield Passage(text, line)
+            case _:
+                pass
+
+
+def _comments(text: str) -> Iterator[Passage]:
+    """Yield each run of comments on consecutive lines, so that a sentence is read whole."""
+    run: list[str] = []
+    last = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT or _PRAGMA.match(token.string):
+            continue
+        line = token.start[0]
+        if run and line != last + 1:
+            yield Passage("\n".join(run), last - len(run) + 1)
+            run = []
+        run.append(token.string.lstrip("#: "))
+        last = line
+    if run:
+        yield Passage("\n".join(run), last - len(run) + 1)
+
+
+def _without_code(text: str) -> str:
+    """Blank out code and addresses; line breaks stay, so that line numbers stay right."""
+    return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+def _hits(path: Path, passage: Passage) -> Iterator[Hit]:
+    for habit, pattern in HABITS.items():
+        for match in pattern.finditer(passage.text):
+            groups = match.groupdict()
+            if groups.get("person") or (habit == "what" and _is_question(passage.text, match)):
+                continue
+            at = match.start("subject") if groups.get("subject") else match.start()
+            line = passage.line + passage.text.count("\n", 0, at)
+            excerpt = " ".join(passage.text[max(0, at - 30) : at + 45].split())
+            yield Hit(habit, path, line, excerpt)
+
+
+def _is_question(text: str, match: re.Match[str]) -> bool:
+    rest = re.search(r"[.?!:](?:\s|$)|\n\s*\n", text[match.end() :])
+    return rest is not None and rest[0].startswith("?")
+
+
+def rate(found: Iterable[Found], habit: str) -> float:
+    """Return the hits of a habit per 1,000 words."""
+    every = list(found)
+    words = sum(each.words for each in every)
+    hits = sum(hit.habit == habit for each in every for hit in each.hits)
+    return 1000 * hits / words if words else 0.0
+
+
+def table(found: Iterable[Found]) -> Iterator[str]:
+    """Yield a line for each room (a top-level folder), and for the Python and Markdown in all."""
+    every = list(found)
+    yield f"{'per 1,000 words':<24}{'words':>8}" + "".join(f"{habit:>9}" for habit in HABITS)
+    rooms = sorted({_room(each.path) for each in every})
+    for room in rooms:
+        yield _row(room, [each for each in every if _room(each.path) == room])
+    for kind, suffix in (("all Python", ".py"), ("all Markdown", ".md")):
+        yield _row(kind, [each for each in every if each.path.suffix == suffix])
+    yield ""
+    worst = Counter({each.path: len(each.hits) for each in every if each.hits})
+    for path, hits in worst.most_common(10):
+        yield f"{hits:>5} in {path}"
+
+
+def _room(path: Path) -> str:
+    folder = path.parent.parts[:1]
+    return "/".join(folder) if folder else f"*{path.suffix}"
+
+
+def _row(name: str, found: list[Found]) -> str:
+    words = sum(each.words for each in found)
+    return f"{name:<24}{words:>8}" + "".join(f"{rate(found, habit):>9.1f}" for habit in HABITS)
+
+
+def excesses(found: Iterable[Found], limit: float) -> Iterator[str]:
+    """Yield a line for each habit that passes the limit in all Python or in all Markdown."""
+    every = list(found)
+    for kind, suffix in (("Python", ".py"), ("Markdown", ".md")):
+        for habit in HABITS:
+            count = rate((each for each in every if each.path.suffix == suffix), habit)
+            if count > limit:
+                yield f"{kind}: {count:.1f} of '{habit}' per 1,000 words; at most {limit} pass."
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the counts (or the hits), and exit with 1 if a count passes the limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, help="files or folders (default: all)")
+    parser.add_argument("--list", action="store_true", help="print every hit with its line")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="hits per 1,000 words that pass")
+    options = parser.parse_args(arguments)
+    found = [examine(path) for path in files(options.paths or [Path()])]
+    if options.list:
+        for hit in (hit for each in found for hit in sorted(each.hits, key=lambda hit: hit.line)):
+            sys.stdout.write(f"{hit.path}:{hit.line}: {hit.habit}: … {hit.excerpt} …\n")
+        return
+    sys.stdout.writelines(f"{line}\n" for line in table(found))
+    if faults := list(excesses(found, options.limit)):
+        sys.exit("\n".join(faults))
+
+
+if __name__ == "__main__":
+    main()
