@@ -6,5 +6,5 @@ from entrypoints.composition.loops import start_consumer
 
 
 def consume() -> None:
-    """Hand each new order from Kafka to the task queue."""
+    """Read new orders from Kafka and add them to the task queue."""
     run(run_role(configured(), "consume", start_consumer))

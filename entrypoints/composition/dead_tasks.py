@@ -1,4 +1,4 @@
-"""What becomes of a task that is given up: its order's message becomes a dead letter."""
+"""Failed tasks: the order's message becomes a dead letter."""
 
 from uuid import UUID
 
@@ -11,13 +11,13 @@ from libraries.task_stream.retries import DeadLetterTask, DeadTask, log_dead_tas
 
 
 class _Task(msgspec.Struct):
-    """As much of taskiq's message as tells which order it is about."""
+    """The part of taskiq's message that names the order."""
 
     args: list[UUID]
 
 
 def burying(dead_letter_order: DeadLetterOrder) -> DeadLetterTask:
-    """Keeps dead tasks as dead letters; what tells of no order is kept in the log."""
+    """Return a callback that makes failed tasks dead letters, or logs those without an order."""
 
     async def bury(task: DeadTask) -> None:
         try:

@@ -19,13 +19,13 @@ from entrypoints.settings import Settings
 
 
 class KafkaProvider(Provider):
-    """Events, on Kafka."""
+    """Events on Kafka."""
 
     scope = Scope.APP
 
     @provide
     async def connection(self, settings: Settings) -> KafkaConnection:
-        """How Kafka is reached; without Kafka the process starts degraded."""
+        """The connection settings of Kafka; without Kafka the process starts degraded."""
         try:
             connection = KafkaConnection(
                 settings.kafka_bootstrap_servers or "",
@@ -50,7 +50,7 @@ class KafkaProvider(Provider):
     async def publisher(
         self, connection: KafkaConnection
     ) -> AsyncIterator[AnyOf[KafkaPublisher, EventPublisher]]:
-        """The producer of this process, connected when there is something to publish."""
+        """The producer of this process; it connects at the first event."""
         publisher = KafkaPublisher(connection)
         yield publisher
         await publisher.close()
