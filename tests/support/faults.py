@@ -12,7 +12,7 @@ from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
-from domain.account import User
+from domain.account import Account
 from domain.ids import EventId, OrderId, UserId
 from domain.order.order import Order
 
@@ -106,7 +106,7 @@ class UncertainAccounts(MemoryAccounts):
     reachable = True
     asked = 0
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         self.asked += 1
         if not self.reachable:
             raise Unavailable

@@ -256,7 +256,7 @@ async def hanging() -> OutboxState:
 async def test_what_was_never_known_is_left_out(
     outbox: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 0.01)
     async with asyncio.timeout(60):
         page = await a_page(outbox)
     assert value(page, "orders_outbox_unpublished") is None
@@ -280,14 +280,14 @@ async def test_the_last_figures_of_the_outbox_stay_with_their_age(
     metrics = Metrics(StorageGauges(outbox), BusGauges(no_lag), clock)
     assert value(read(await metrics()), "orders_outbox_unpublished") == 3
     await clock.advance(30)
-    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 0.01)
     page = read(await metrics())
     assert value(page, "orders_outbox_unpublished") == 3
     assert value(page, "orders_outbox_oldest_age_seconds") == 90
     assert value(page, "orders_outbox_parked") == 1
     assert value(page, "orders_outbox_replays") == 2
     assert value(page, "orders_outbox_figures_age_seconds") == 30
-    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 60.0)
     page = read(await metrics())
     assert value(page, "orders_outbox_oldest_age_seconds") == 120
     assert value(page, "orders_outbox_figures_age_seconds") == 0
@@ -296,7 +296,7 @@ async def test_the_last_figures_of_the_outbox_stay_with_their_age(
 async def test_who_asks_at_the_same_time_shares_one_question(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 60.0)
     asked = 0
     answered = asyncio.Event()
 

@@ -26,7 +26,7 @@ async def test_each_state_and_why() -> None:
 
 
 async def test_silence_has_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "_PATIENCE", 0.01)
+    monkeypatch.setattr(readiness, "_CHECK_SECONDS", 0.01)
     report = await Readiness({"a": asyncio.Event().wait}, {})()
     assert report.reasons == {"a": "no answer within 0.01 s"}
 
