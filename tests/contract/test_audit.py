@@ -1,4 +1,4 @@
-"""What every audit finds; damage to PostgreSQL's rows is in tests/integration/test_audit.py."""
+"""The findings of every audit; tests/integration/test_audit.py damages PostgreSQL's rows."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The whole API in this process, over the adapters of a test's choice, called without a socket."""
+"""The API in this process, over adapters of a test's choice, called without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -33,12 +33,12 @@ UNLIMITED = {
 
 
 def at(database_url: str) -> dict[str, str]:
-    """The settings of a process on this database, whose tokens `KEYS` sign."""
+    """Return the settings of a process on this database; `KEYS` sign its tokens."""
     return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
 
 
 class NowhereProvider(Provider):
-    """The connections of a PostgreSQL that is not there, for what needs them and opens none."""
+    """The pool of an address without a server, for tests that open no connection."""
 
     scope = Scope.APP
 
@@ -48,7 +48,7 @@ class NowhereProvider(Provider):
 
 
 class PlainPasswordsProvider(Provider):
-    """Passwords without their cost."""
+    """Password hashes that cost nothing."""
 
     scope = Scope.APP
 
@@ -59,7 +59,7 @@ class PlainPasswordsProvider(Provider):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The API, and what stands behind it."""
+    """The API and its container."""
 
     client: httpx.AsyncClient
     container: AsyncContainer
@@ -69,7 +69,7 @@ class App:
 async def running_app(
     database_url: str, *overrides: Provider, **settings: str
 ) -> AsyncIterator[App]:
-    """The API over PostgreSQL, or over the storage of `overrides`; no role runs beside it."""
+    """Run the API over PostgreSQL, or over the storage of `overrides`, without any role."""
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
@@ -88,14 +88,14 @@ async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def opened_api(container: AsyncContainer) -> None:
-    """Start the routes over a container, which must provide all that they need."""
+    """Start the routes over a container, which must provide all their dependencies."""
     async with routing(nullcontext(container)).lifespan():
         pass
 
 
 @asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """The application between its ASGI lifespan's start-up and shutdown."""
+    """Run the block between the startup and the shutdown of an application's ASGI lifespan."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -113,7 +113,7 @@ async def _started(app: Any) -> AsyncIterator[None]:
 
 
 class Caller:
-    """Calls the API from a thread that has no event loop."""
+    """Calls the API from a thread without an event loop."""
 
     def __init__(self, portal: BlockingPortal, app: App) -> None:
         self._portal = portal
@@ -137,7 +137,7 @@ class Caller:
 
 @contextmanager
 def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
-    """The same, for tests that are not async."""
+    """Run the API for a test that is not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,
