@@ -1,4 +1,4 @@
-"""The findings of every audit; tests/integration/test_audit.py damages PostgreSQL's rows."""
+"""Faults that every audit finds. tests/integration/test_audit.py damages PostgreSQL's rows."""
 
 from datetime import datetime, timedelta
 

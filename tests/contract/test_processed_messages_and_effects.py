@@ -5,7 +5,7 @@ from tests.support.acts import place
 from tests.support.adapters import Adapters
 from tests.support.time import NOW
 
-#: Long enough for whoever does not wait to be done, in seconds.
+#: Long enough for calls that do not wait, in seconds.
 A_WHILE = 0.05
 
 
@@ -16,7 +16,7 @@ async def test_the_first_to_record_an_order_is_admitted(adapters: Adapters) -> N
         await tx.commit()
 
 
-async def test_who_comes_after_the_commit_is_not_admitted(adapters: Adapters) -> None:
+async def test_a_committed_message_is_not_admitted_again(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.inbox.admit(order_id, NOW)
@@ -26,7 +26,7 @@ async def test_who_comes_after_the_commit_is_not_admitted(adapters: Adapters) ->
             assert not await tx.inbox.admit(order_id, NOW)
 
 
-async def test_an_admission_that_was_not_committed_never_was(adapters: Adapters) -> None:
+async def test_an_uncommitted_admission_is_rolled_back(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     for _ in range(2):
         async with adapters.begin() as tx:
@@ -42,7 +42,7 @@ async def test_admissions_of_two_orders_do_not_wait_for_each_other(adapters: Ada
         await first.commit()
 
 
-async def test_an_admission_under_way_is_waited_for_and_is_final_once_committed(
+async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -60,7 +60,7 @@ async def test_an_admission_under_way_is_waited_for_and_is_final_once_committed(
     assert not await second
 
 
-async def test_an_admission_under_way_is_waited_for_and_falls_to_the_next_once_rolled_back(
+async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -79,7 +79,7 @@ async def test_an_admission_under_way_is_waited_for_and_falls_to_the_next_once_r
     assert await second
 
 
-async def test_of_many_that_come_at_once_exactly_one_is_admitted(adapters: Adapters) -> None:
+async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:
@@ -95,7 +95,7 @@ async def test_of_many_that_come_at_once_exactly_one_is_admitted(adapters: Adapt
     assert await adapters.books.effects(order_id) == [Outcome.FULFILLED]
 
 
-async def test_one_who_gives_up_waiting_does_not_hold_up_the_others(adapters: Adapters) -> None:
+async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:
@@ -111,7 +111,7 @@ async def test_one_who_gives_up_waiting_does_not_hold_up_the_others(adapters: Ad
     assert await come()
 
 
-async def test_an_effect_is_in_the_ledger_once_committed(adapters: Adapters) -> None:
+async def test_a_committed_effect_is_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.SKIPPED, NOW)
@@ -120,14 +120,14 @@ async def test_an_effect_is_in_the_ledger_once_committed(adapters: Adapters) -> 
     assert await adapters.books.effects(order_id) == [Outcome.SKIPPED]
 
 
-async def test_an_effect_that_was_not_committed_is_not_in_the_ledger(adapters: Adapters) -> None:
+async def test_an_uncommitted_effect_is_not_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     assert await adapters.books.effects(order_id) == []
 
 
-async def test_the_ledger_takes_a_second_effect_so_that_the_audit_can_find_it(
+async def test_a_second_effect_is_stored_for_the_audit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id

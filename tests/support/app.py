@@ -1,4 +1,4 @@
-"""The API in this process, over adapters of a test's choice, called without a socket."""
+"""The whole API in this process, with adapters of the test's choice, called without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -33,12 +33,12 @@ UNLIMITED = {
 
 
 def at(database_url: str) -> dict[str, str]:
-    """Return the settings of a process on this database; `KEYS` sign its tokens."""
+    """Return the settings of a process on this database that signs tokens with `KEYS`."""
     return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
 
 
 class NowhereProvider(Provider):
-    """The pool of an address without a server, for tests that open no connection."""
+    """Provides connections to a missing PostgreSQL, for objects that never open one."""
 
     scope = Scope.APP
 
@@ -48,7 +48,7 @@ class NowhereProvider(Provider):
 
 
 class PlainPasswordsProvider(Provider):
-    """Password hashes that cost nothing."""
+    """Provides passwords without hashing."""
 
     scope = Scope.APP
 
@@ -69,7 +69,7 @@ class App:
 async def running_app(
     database_url: str, *overrides: Provider, **settings: str
 ) -> AsyncIterator[App]:
-    """Run the API over PostgreSQL, or over the storage of `overrides`, without any role."""
+    """Run the API on PostgreSQL, or on the storage of `overrides`, without any other role."""
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
@@ -88,14 +88,14 @@ async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def opened_api(container: AsyncContainer) -> None:
-    """Start the routes over a container, which must provide all their dependencies."""
+    """Start the routes with a container, which must provide everything that they need."""
     async with routing(nullcontext(container)).lifespan():
         pass
 
 
 @asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """Run the block between the startup and the shutdown of an application's ASGI lifespan."""
+    """Run the application between the start-up and shutdown of its ASGI lifespan."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -126,7 +126,7 @@ class Caller:
         return self._portal.call(send)
 
     def process(self, order_id: str) -> None:
-        """Process an order, as the worker would."""
+        """Process an order as the worker does."""
 
         async def work() -> None:
             process_order = await self._app.container.get(ProcessOrder)
@@ -137,7 +137,7 @@ class Caller:
 
 @contextmanager
 def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
-    """Run the API for a test that is not async."""
+    """Run the API for tests that are not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,

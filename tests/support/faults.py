@@ -18,7 +18,7 @@ from domain.order.order import Order
 
 
 class UnreachableCache:
-    """`OrderCache` that is out of reach; `tried` counts the attempts to write."""
+    """An unreachable `OrderCache`. `tried` counts attempted writes."""
 
     def __init__(self) -> None:
         self.tried = 0
@@ -45,7 +45,7 @@ class UnreachableCache:
 
 
 class FlickeringCache:
-    """`OrderCache` in memory that can be put out of reach, with all its entries."""
+    """An `OrderCache` in memory that can become unreachable with all its entries."""
 
     def __init__(self) -> None:
         self.is_reachable = True
@@ -77,8 +77,8 @@ class FlickeringCache:
 class Broker:
     """`EventPublisher` that records arrived events, refuses events, and may go away.
 
-    `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
-    reach it.
+    After `goes_away_after` further events it does not respond. Events of the orders in `cuts_off`
+    do not reach it.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """`OrderStorage` in which something happens between each transaction's read and write."""
+    """An `OrderStorage` with an action between each transaction's read and write."""
 
     def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
         self._storage = storage

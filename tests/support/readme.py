@@ -1,4 +1,4 @@
-"""The README's code, as a reader copies it."""
+"""Code examples of the README."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ README: Final = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """A section of the README."""
+    """Return a section of the README."""
     return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def code(title: str, language: str) -> str:
-    """The first block of a section in this language."""
+    """Return the first block of a section in this language."""
     found = re.search(rf"```{language}\n(.*?)```", section(title), re.DOTALL)
     assert found
     return found[1]
