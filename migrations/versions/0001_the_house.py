@@ -5,9 +5,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# The rules of `domain/`, once more, for whoever writes past the application. They are literal on
-# purpose: a step must mean tomorrow what it means today. `tests/integration` compares them with
-# the domain's tables.
+# The rules of `domain/` again, for programs that write past the application. They are literal, so
+# that the migration never changes its meaning. `tests/integration` compares them with the domain's
+# tables.
 _UPGRADE = (
     """
 CREATE TABLE users (
@@ -125,7 +125,7 @@ CREATE TABLE order_history (
     CONSTRAINT order_history_reason_length CHECK (length(reason) BETWEEN 1 AND 500)
 )
 """,
-    # No foreign key: a fact outlives what it tells of; the audit looks for the ones that dangle.
+    # No foreign key: a fact may outlive its order. The audit finds facts without one.
     """
 CREATE TABLE outbox (
     subject uuid NOT NULL,
@@ -164,7 +164,7 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (order_id)
 )
 """,
-    # No unique key on the order: exactly once is what the audit must be able to find broken.
+    # No unique key on the order: the audit must be able to find a second effect.
     """
 CREATE TABLE effects (
     id bigint GENERATED ALWAYS AS IDENTITY,

@@ -14,10 +14,10 @@ revision = "0003"
 down_revision = "0002"
 
 _UPGRADE = (
-    # Where the broker stored the first delivery. `parked_at`: the broker refused the event too
-    # often, so that it waits for an operator. `replay_requested_at`: a published event that is to
-    # be sent again; its first publication stays as it was. `payload_is_null`: the message is a
-    # tombstone, whereas a NULL payload without it was purged.
+    # `broker_*`: the broker's address of the first delivery. `parked_at`: the broker refused the
+    # event too often, so it waits for an operator. `replay_requested_at`: a published event that is
+    # to be published again; its first publication stays unchanged. `payload_is_null`: the message
+    # is a tombstone; a NULL payload without it was purged.
     """
 ALTER TABLE outbox
     ADD COLUMN broker_partition integer,

@@ -121,8 +121,9 @@ async def test_a_new_hash_changes_the_password_and_nothing_else(adapters: Adapte
 
 
 async def test_pages_contain_every_account_once_by_id(adapters: Adapters) -> None:
-    accounts = [an_account(f"{n}@example.com") for n in range(5)]
-    accounts.sort(key=lambda account: account.id)
+    accounts = sorted(
+        (an_account(f"{n}@example.com") for n in range(5)), key=lambda account: account.id
+    )
     for account in reversed(accounts):
         await adapters.accounts.add(account, "hash")
     assert await adapters.directory.page(10) == accounts

@@ -1,10 +1,10 @@
 """The AsyncAPI document, made from the table of messages."""
 
 import json
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Final
 
-from application.delivery.topics import NEW_ORDER, PARTITIONS, PROCESSING_GROUP
+from application.delivery.topics import NEW_ORDER, PROCESSING
 from application.ports.events import Delivery
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.schemas import schemas_of
@@ -14,37 +14,38 @@ from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-What becomes of orders, told on Kafka as CloudEvents 1.0 in the binary content mode: the attributes
-are headers of the record, its value is JSON, its key the order's id.
+The events of orders, published on Kafka as CloudEvents 1.0 in the binary content mode: the
+attributes are headers of the record, its value is JSON, its key the order's id.
 
-**Topics** have the names given here behind `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster is
-shared: with the prefix `shop-a.` it is `shop-a.new_order`. The same goes for the consumer group.
-Topics that are missing are made with the partitions given here, on up to three brokers, of which
-one may be away. Partitions are not to be added later: that would move orders from one to another.
+**Topics** have the names given here after `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster
+is shared: with the prefix `shop-a.` a topic is `shop-a.new_order`. The same applies to the
+consumer group. Missing topics are created with the partitions given here, on up to three brokers,
+one of which may be down. Do not add partitions later: that would change the partition of orders.
 
-**Delivery is at least once.** An event is stored with what it tells of, and sent (`acks=all`, by an
-idempotent producer) until it is acknowledged: it is late where Kafka was away, and never missing. A
-crash, or an operator's `orders outbox replay`, may repeat it, with the same `ce_id`.
+**Delivery is at least once.** An event is stored in the transaction of its change, and sent
+(`acks=all`, by an idempotent producer) until it is acknowledged. After an outage of Kafka it is
+late, but never missing. A crash, or an operator's `orders outbox replay`, may repeat it with the
+same `ce_id`.
 
-**Order.** The first deliveries of an order's events on a topic come in the order of their versions.
-Each value carries the order's `version`, so a consumer keeps the last that it has seen of an order
-and skips what is not newer. Between topics there is no order: a step may be heard of before
-the order.
+**Order.** The first deliveries of an order's events on a topic come in the order of their
+versions. Each value has the order's `version`. A consumer stores the last version that it has
+processed of an order, and skips an event that is not newer. There is no order between topics: a
+step may arrive before the order.
 
-**What is not here** may come: ignore headers and fields that you do not know, and types too.
+**Extensions** may be added: ignore headers, fields and types that you do not know.
 
-**Dead letters** are messages that nobody could act on, as they came, with `dlq_reason` and
+**Dead letters** are unchanged messages that no consumer could process, with `dlq_reason` and
 `dlq_attempts` beside their own headers.
 
-A service without `KAFKA_BOOTSTRAP_SERVERS` keeps its events in its own process.
+Without `KAFKA_BOOTSTRAP_SERVERS`, events stay in the process of the service.
 """
 
 _SERVER: Final = {
     "host": "{bootstrapServers}",
     "protocol": "kafka",
     "description": (
-        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*` say"
-        " how to be let in."
+        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
+        " configure the access."
     ),
     "variables": {
         "bootstrapServers": {
@@ -55,14 +56,13 @@ _SERVER: Final = {
 }
 
 
-@cache
-def document_text() -> str:
-    """The document as JSON to be read by people too: the same text every time."""
-    return f"{json.dumps(document(), indent=2)}\n"
+def document_text(partitions: Mapping[str, int]) -> str:
+    """Return the document as indented JSON: the same text every time."""
+    return f"{json.dumps(document(partitions), indent=2)}\n"
 
 
-def document() -> dict[str, Any]:
-    """The document."""
+def document(partitions: Mapping[str, int]) -> dict[str, Any]:
+    """Return the document; `partitions` has the number of partitions of each topic."""
     shapes = [message.shape for message in MESSAGES if message.shape]
     schemas, components = schemas_of(shapes)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
@@ -76,7 +76,9 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": _SERVER},
-        "channels": {message.topic: _channel(message) for message in MESSAGES},
+        "channels": {
+            message.topic: _channel(message, partitions[message.topic]) for message in MESSAGES
+        },
         "operations": dict(map(_sending, MESSAGES)) | {"processOrder": _processing()},
         "components": {
             "messages": {each.id: _message(each, schemas.get(each.shape)) for each in MESSAGES},
@@ -85,10 +87,10 @@ def document() -> dict[str, Any]:
     }
 
 
-def _channel(message: Message) -> dict[str, Any]:
+def _channel(message: Message, partitions: int) -> dict[str, Any]:
     kafka = {
         "topic": message.topic,
-        "partitions": PARTITIONS[message.topic],
+        "partitions": partitions,
         "bindingVersion": _BINDING,
     }
     return {
@@ -107,7 +109,7 @@ def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
         "title": message.title,
         "description": message.description,
         "headers": message.headers,
-        "payload": schema or {"description": "As it came."},
+        "payload": schema or {"description": "Unchanged."},
         "bindings": {"kafka": {"key": message.key, "bindingVersion": _BINDING}},
         "examples": [_example(name, each) for name, each in message.examples.items()],
     }
@@ -134,14 +136,14 @@ def _sending(message: Message) -> tuple[str, dict[str, Any]]:
 
 def _processing() -> dict[str, Any]:
     (announcing,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
-    group = {"type": "string", "const": PROCESSING_GROUP}
+    group = {"type": "string", "const": PROCESSING}
     return {
         "action": "receive",
-        "summary": "Process an order that was announced",
+        "summary": "Process a new order",
         "description": (
-            "`orders consume` hands each to the workers, and only then commits its offset. However"
-            " often an order is announced, its processing has its effect once. What announces no"
-            " order of this service becomes a dead letter, and holds up nothing."
+            "`orders consume` hands each order to the workers, and then commits its offset. The"
+            " processing has its effect once, however often the message comes. A message without an"
+            " order of this service becomes a dead letter, and blocks nothing."
         ),
         **_where(announcing),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},

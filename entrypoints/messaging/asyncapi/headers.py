@@ -1,4 +1,4 @@
-"""The headers of messages: CloudEvents 1.0 in Kafka's binary mode, and what dead letters add."""
+"""The headers of messages: CloudEvents 1.0 in Kafka's binary mode, and those of dead letters."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 
-#: What `application.delivery.messages` writes; each is text in UTF-8.
+#: The headers that `CloudEventsEncoder` writes; each is text in UTF-8.
 CLOUD_EVENT: Final[Schema] = {
     "title": "CloudEvent",
     "description": "CloudEvents 1.0, each attribute a header of the record.",
@@ -19,7 +19,7 @@ CLOUD_EVENT: Final[Schema] = {
             **_UUID,
             "description": "The event's id: the same at every delivery of it.",
         },
-        "ce_type": {"type": "string", "description": "What has happened."},
+        "ce_type": {"type": "string", "description": "The type of the event."},
         "ce_source": {"const": "/orders"},
         "ce_subject": {**_UUID, "description": "The order's id, which is the record's key too."},
         "ce_time": {
@@ -51,8 +51,8 @@ CLOUD_EVENT: Final[Schema] = {
 DEAD_LETTER: Final[Schema] = {
     "title": "DeadLetterHeaders",
     "description": (
-        "The headers that the message came with, whatever they are, and why it was given up. The"
-        " service's own messages came with those of a CloudEvent."
+        "The unchanged headers of the message, and the reason for which it was given up. The"
+        " service's own messages have those of a CloudEvent."
     ),
     "type": "object",
     "properties": {
@@ -60,12 +60,12 @@ DEAD_LETTER: Final[Schema] = {
             "type": "string",
             "minLength": 1,
             "maxLength": LONGEST_REASON,
-            "description": "Why nobody could act on it.",
+            "description": "The reason for which it was given up.",
         },
         ATTEMPTS_HEADER: {
             "type": "string",
             "pattern": "^[0-9]+$",
-            "description": "How often it was tried.",
+            "description": "The number of attempts.",
         },
     },
     "additionalProperties": {"type": "string"},

@@ -1,4 +1,4 @@
-"""Every kind of message, as one table: its topic, its headers, its value, and examples of it."""
+"""The table of messages: topic, headers, value and examples of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from entrypoints.messaging.asyncapi.headers import Schema, cloud_event_of
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
 
 _ORDER_ID: Final[Schema] = {"type": "string", "format": "uuid", "description": "The order's id."}
-_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "As it came."}
+_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "Unchanged."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent on one topic; `shape` is None where a value may be anything."""
+    """The message of one topic; `shape` is None if a value may be anything."""
 
     topic: str
     id: str
@@ -28,7 +28,7 @@ class Message:
     headers: Schema
     examples: Mapping[str, Delivery]
     key: Schema
-    #: What the topic is for, and what the service does there.
+    #: The purpose of the topic, and the operation of the service.
     channel: str
     operation: str
     sends: str
@@ -47,7 +47,7 @@ MESSAGES: Final = (
         description="The value is the order as the API shows it, at version 1.",
         shape=OrderSchema,
         examples=PLACED_ORDERS,
-        channel="Every order, once it is stored. The service itself processes what is told here.",
+        channel="Every new order. The service itself consumes this topic, to process the orders.",
         operation="announceOrder",
         sends="Announce an order that was placed",
     ),
@@ -55,12 +55,12 @@ MESSAGES: Final = (
         STATUS_CHANGED,
         id="OrderStatusChanged",
         title="An order has moved a step along its lifecycle",
-        description="`order.version` is the step's number; `reason` is null where none was given.",
+        description="`order.version` is the step's number; `reason` is null if none was given.",
         shape=OrderStatusChanged,
         examples=STEPS,
-        channel="Every step of an order behind its creation: who took it, and why.",
+        channel="Every step of an order after its creation, with its actor and reason.",
         operation="tellOfStep",
-        sends="Tell of a step of an order's lifecycle",
+        sends="Publish a step of an order's lifecycle",
     ),
     _event(
         PROCESSED,
@@ -73,9 +73,9 @@ MESSAGES: Final = (
         ),
         shape=OrderProcessed,
         examples=PROCESSINGS,
-        channel="What the processing of each order came to.",
+        channel="The outcome of the processing of each order.",
         operation="tellOfProcessing",
-        sends="Tell what an order's processing came to",
+        sends="Publish the outcome of an order's processing",
     ),
     Message(
         topic=DEAD_LETTERS,
@@ -83,18 +83,17 @@ MESSAGES: Final = (
         name="dead-letter",
         title="A message that was given up",
         description=(
-            "Key, headers and value are those of the message as it came, whatever it was; two"
-            " headers more say why it was given up, and after how many attempts."
+            "Key, headers and value are those of the original message, byte for byte. Two more"
+            " headers have the reason for which it was given up, and the number of attempts."
         ),
         shape=None,
         headers={"$ref": "#/components/schemas/DeadLetterHeaders"},
         examples=LETTERS,
         key=_ANY_KEY,
         channel=(
-            "Messages of `new_order` that nobody could read, and orders whose processing failed"
-            " five times. The letters themselves are kept in PostgreSQL until `orders dlq replay`"
-            " puts them back on `new_order`, as they came; these are copies, for whoever wants to"
-            " be told."
+            "Copies of messages that could not be read, and of messages whose processing failed"
+            " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
+            " publishes one again on its own topic, unchanged."
         ),
         operation="buryMessage",
         sends="Give up a message",
