@@ -20,7 +20,7 @@ MAX_EMAIL: Final = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class Account:
     """An account. `email` is normalised: two spellings of one address are one account."""
 
     id: UserId

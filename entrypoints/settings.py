@@ -207,7 +207,7 @@ class Settings:
 
     @property
     def summary(self) -> dict[str, str]:
-        """The adapters and the status policy of a process, without addresses and passwords."""
+        """The adapters beside the storage, and the status policy; no address and no password."""
         return {
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",

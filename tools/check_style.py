@@ -26,35 +26,35 @@ _PERSON: Final = (
     r"|maintainers?|contributors?|authors?|owners?|programmers?|attackers?|reporters?|colleagues?"
     r"|reviewers?|members?|anyone|everyone|you|we|i|they|he|she|staff|admins?|administrators?"
 )
-#: A noun of place, time or case, after which *where* is correct.
+#: Nouns of place or case that `where` may follow.
 _PLACE: Final = (
     r"cases?|situations?|scenarios?|places?|points?|positions?|files?|folders?|director(?:y|ies)"
     r"|paths?|lines?|contexts?|examples?|environments?|locations?|know|knows|see|from|exactly|sections?"
     r"|is|style|modes?|modules?|address(?:es)?|decide|decides|find|shows?|rows?|columns?|tables?|of|state|areas?|to"
 )
 
-#: What each habit looks like. The count is of matches, so one sentence may have several.
+#: The pattern of each habit. Every match counts, so that one sentence may have several hits.
 HABITS: Final[Mapping[str, re.Pattern[str]]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
-        # "whoever calls", "nobody reads it"; but "a user who registers" is a person.
+        # `whoever calls`, `nobody reads it`; but `a user who registers` is a person.
         "people": (
             r"\b(?:whoever|whomever|nobody|everybody|anybody|somebody)\b"
             rf"|(?<!\w)(?:(?P<person>{_PERSON}),?\s+)?(?P<subject>who|whom)\b"
         ),
-        # "the port tells", "asked for"; but "if you know the id" and "that said" are people's.
+        # `the port tells`, `asked for`; but `if you know the id` and `that said` are allowed.
         "speech": (
             r"\b(?:(?P<person>users?|people|operators?|readers?|developers?|you|we|i|let's)\s+"
             r"(?:(?:also|already|may|might|can|could|must|do|don't|will|would|should|not|to|want)\s+)*)?"
             r"(?P<subject>tells?|told|telling|says?|said|saying|asks?|asked|asking"
             r"|hears?|heard|hearing|knows?|knew|knowing)\b"
         ),
-        # "what is stored" for "stored rows"; but "what kind of" and questions are plain.
+        # `what is stored` for `stored rows`; but `what kind of` and questions are allowed.
         "what": (
             r"(?P<person>no\s+matter\s+)?"
             r"\b(?P<subject>what(?!'s\s+new\b|\s+(?:kinds?|types?|sorts?)\b)|whatever)\b"
         ),
-        # "where there is none" for "if there is none"; but "the folder where it is" is a place.
+        # `where there is none` for `if there is none`; but `the folder where it is` is a place.
         "where": (
             rf"(?P<person>\b(?:{_PLACE})\b[,\s]*)?"
             r"\b(?P<subject>wherever|where)\b(?!\(|\s+(?:clauses?|to)\b)"

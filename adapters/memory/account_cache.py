@@ -7,7 +7,7 @@ from typing import Final
 
 from application.errors import Unavailable
 from application.ports.accounts import Accounts
-from domain.account import User
+from domain.account import Account
 from domain.ids import UserId
 
 #: Seconds after which an account is read again: half of the promised 2 s.
@@ -26,14 +26,14 @@ class TimedAccountCache:
     def __init__(self, accounts: Accounts, monotonic: Callable[[], float]) -> None:
         self._accounts = accounts
         self._monotonic = monotonic
-        self._known: OrderedDict[UserId, tuple[float, User | None]] = OrderedDict()
-        self._readings: dict[UserId, asyncio.Future[User | None]] = {}
+        self._known: OrderedDict[UserId, tuple[float, Account | None]] = OrderedDict()
+        self._readings: dict[UserId, asyncio.Future[Account | None]] = {}
 
-    async def get(self, user_id: UserId) -> User | None:
+    async def get(self, user_id: UserId) -> Account | None:
         """Return the account, at most a second old, or None."""
-        read_at, user = self._known.get(user_id, (None, None))
+        read_at, account = self._known.get(user_id, (None, None))
         if read_at is not None and self._monotonic() - read_at < FRESH_SECONDS:
-            return user
+            return account
         reading = self._readings.get(user_id)
         if reading is None:
             reading = asyncio.ensure_future(self._read(user_id))
@@ -42,15 +42,15 @@ class TimedAccountCache:
         # A canceled caller must not cancel the read that other callers share.
         return await asyncio.shield(reading)
 
-    async def _read(self, user_id: UserId) -> User | None:
+    async def _read(self, user_id: UserId) -> Account | None:
         try:
-            user = await self._accounts.find(user_id)
+            account = await self._accounts.find(user_id)
         except Unavailable:
             if user_id not in self._known:
                 raise
-            user = self._known[user_id][1]
-        self._known[user_id] = (self._monotonic(), user)
+            account = self._known[user_id][1]
+        self._known[user_id] = (self._monotonic(), account)
         self._known.move_to_end(user_id)
         if len(self._known) > MAX_ENTRIES:
             self._known.popitem(last=False)
-        return user
+        return account

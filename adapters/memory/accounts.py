@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adapters.memory.storage import MemoryStorage
 from application.ports.accounts import Login
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
 from domain.ids import UserId
@@ -18,26 +18,26 @@ class MemoryAccounts:
         self._logins = storage.logins
         self._ids = storage.user_ids_by_email
 
-    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
+    async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
         """Store a new account.
 
         Raises:
             EmailTaken: an account has this address, or one of its older spellings.
         """
-        if any(email in self._ids for email in (user.email, *older_spellings)):
+        if any(email in self._ids for email in (account.email, *older_spellings)):
             raise EmailTaken
-        self._ids[user.email] = user.id
-        self._logins[user.id] = Login(user, password_hash)
+        self._ids[account.email] = account.id
+        self._logins[account.id] = Login(account, password_hash)
 
     async def login(self, *spellings: str) -> Login | None:
         """Return the account with one of these spellings and its password hash, or None."""
         found = [self._ids[email] for email in spellings if email in self._ids]
         return self._logins[found[0]] if found else None
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         """Return the account, or None if it does not exist."""
         login = self._logins.get(user_id)
-        return login.user if login else None
+        return login.account if login else None
 
     async def update(
         self,
@@ -45,23 +45,23 @@ class MemoryAccounts:
         role: Role | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-    ) -> User | None:
+    ) -> Account | None:
         """Change the given values; return the changed account, or None if it does not exist."""
         login = await self.login(*spellings)
         if login is None:
             return None
-        user = replace(
-            login.user,
-            role=login.user.role if role is None else role,
-            disabled=login.user.disabled if disabled is None else disabled,
+        account = replace(
+            login.account,
+            role=login.account.role if role is None else role,
+            disabled=login.account.disabled if disabled is None else disabled,
         )
-        self._logins[user.id] = Login(user, password_hash or login.password_hash)
-        return user
+        self._logins[account.id] = Login(account, password_hash or login.password_hash)
+        return account
 
-    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
         """Return at most `limit` accounts after the id `after`, by id."""
         behind = sorted(each for each in self._logins if after is None or each > after)
-        return [self._logins[user_id].user for user_id in behind[:limit]]
+        return [self._logins[user_id].account for user_id in behind[:limit]]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless it was replaced in the meantime."""

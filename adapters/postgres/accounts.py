@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from adapters.postgres.database import Database
 from adapters.postgres.tables import users
 from application.ports.accounts import Login
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
 from domain.ids import UserId
@@ -89,7 +89,7 @@ class PostgresAccounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
+    async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
         """Store a new account; return when it is durable.
 
         Only older releases store older spellings, so a check before the INSERT is enough.
@@ -101,23 +101,23 @@ class PostgresAccounts:
             raise EmailTaken
         await self._one(
             _ADD,
-            id=user.id,
-            email=user.email,
+            id=account.id,
+            email=account.email,
             password_hash=password_hash,
-            role=user.role,
-            disabled=user.disabled,
-            created_at=user.created_at,
+            role=account.role,
+            disabled=account.disabled,
+            created_at=account.created_at,
         )
 
     async def login(self, *spellings: str) -> Login | None:
         """Return the account with one of these spellings and its password hash, or None."""
         row = await self._one(_BY_EMAIL, the_spellings=list(spellings))
-        return Login(_user(row), row["password_hash"]) if row else None
+        return Login(_account(row), row["password_hash"]) if row else None
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         """Return the account, or None if it does not exist."""
         row = await self._one(_BY_ID, the_id=user_id)
-        return _user(row) if row else None
+        return _account(row) if row else None
 
     async def update(
         self,
@@ -125,7 +125,7 @@ class PostgresAccounts:
         role: Role | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-    ) -> User | None:
+    ) -> Account | None:
         """Change the given values; return the changed account, or None if it does not exist."""
         row = await self._one(
             _UPDATE,
@@ -134,14 +134,14 @@ class PostgresAccounts:
             new_disabled=disabled,
             new_hash=password_hash,
         )
-        return _user(row) if row else None
+        return _account(row) if row else None
 
-    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
         """Return at most `limit` accounts after the id `after`, by id."""
         values = {"after": after or _BEFORE_ALL, "count": limit}
         async with self._database.connection() as connection:
             rows = await connection.fetch(_PAGE.text, *_PAGE.parameters(values))
-        return [_user(row) for row in rows]
+        return [_account(row) for row in rows]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless it was replaced in the meantime."""
@@ -152,8 +152,8 @@ class PostgresAccounts:
             return await connection.fetchrow(statement.text, *statement.parameters(values))
 
 
-def _user(row: Any) -> User:
-    return User(
+def _account(row: Any) -> Account:
+    return Account(
         id=UserId(row["id"]),
         email=row["email"],
         role=Role(row["role"]),

@@ -30,6 +30,7 @@ class RedisRelayWakeup:
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
+        # The channel keeps its first name: a rolling deployment runs two releases at once.
         self._channel = client.key("outbox:bell")
         self._sender_id = uuid4().hex
         self._notified = asyncio.Event()

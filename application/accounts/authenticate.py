@@ -3,7 +3,7 @@
 from application.errors import NotAuthenticated
 from application.ports.accounts import AccountCache, TokenVerifier
 from application.ports.system import Clock
-from domain.account import User
+from domain.account import Account
 
 
 class Authenticate:
@@ -19,10 +19,10 @@ class Authenticate:
         self._accounts = accounts
         self._clock = clock
 
-    async def __call__(self, token: str) -> User:
+    async def __call__(self, token: str) -> Account:
         """Return the account."""
         claims = self._tokens.verify(token, self._clock.now())
-        user = await self._accounts.get(claims.user_id)
-        if user is None or user.disabled:
+        account = await self._accounts.get(claims.user_id)
+        if account is None or account.disabled:
             raise NotAuthenticated
-        return user
+        return account

@@ -2,7 +2,7 @@
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 
 
@@ -16,7 +16,7 @@ class GrantRole:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress, role: Role) -> User:
+    async def __call__(self, email: EmailAddress, role: Role) -> Account:
         """Set the role; return the account."""
         return _existing(await self._accounts.update(*email.spellings, role=role))
 
@@ -31,7 +31,7 @@ class DisableAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress) -> User:
+    async def __call__(self, email: EmailAddress) -> Account:
         """Disable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
@@ -46,12 +46,12 @@ class EnableAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, email: EmailAddress) -> User:
+    async def __call__(self, email: EmailAddress) -> Account:
         """Enable the account; return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=False))
 
 
-def _existing(user: User | None) -> User:
-    if user is None:
+def _existing(account: Account | None) -> Account:
+    if account is None:
         raise NoSuchAccount
-    return user
+    return account

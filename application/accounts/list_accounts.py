@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from application.ports.accounts import AccountDirectory
-from domain.account import User
+from domain.account import Account
 from domain.ids import UserId
 
 
@@ -13,6 +13,6 @@ class ListAccounts:
     def __init__(self, accounts: AccountDirectory) -> None:
         self._accounts = accounts
 
-    async def __call__(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+    async def __call__(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
         """Return at most `limit` accounts, after `after` if it is given."""
         return await self._accounts.page(limit, after)

@@ -22,6 +22,6 @@ class LogIn:
 
     async def __call__(self, credentials: Credentials) -> AccessToken:
         """Log in."""
-        user = await self._check(credentials)
+        account = await self._check(credentials)
         now = self._clock.now()
-        return self._tokens.issue(user.id, self._ids.new(now), self._ids.new(now), now)
+        return self._tokens.issue(account.id, self._ids.new(now), self._ids.new(now), now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from application.accounts.login_limits import LoginLimits
 from application.errors import InvalidCredentials
 from application.ports.accounts import Accounts, EmailAddress, Login, PasswordHasher, PasswordStore
-from domain.account import User, normal_password
+from domain.account import Account, normal_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PasswordCheck:
         self._passwords = passwords
         self._limits = limits
 
-    async def __call__(self, credentials: Credentials) -> User:
+    async def __call__(self, credentials: Credentials) -> Account:
         """Return the account. Replace an outdated hash of its password."""
         await self._limits.hit(credentials.email.stored, credentials.address)
         normal = normal_password(credentials.password)
@@ -49,8 +49,8 @@ class PasswordCheck:
         await self._limits.refund(credentials.email.stored, credentials.address)
         if password != normal or self._passwords.is_outdated(login.password_hash):
             new_hash = await self._passwords.hash(normal)
-            await self._store.rehash(login.user.id, login.password_hash, new_hash)
-        return login.user
+            await self._store.rehash(login.account.id, login.password_hash, new_hash)
+        return login.account
 
     async def _verified(self, credentials: Credentials, normal: str) -> tuple[Login, str]:
         """Return the account, and the form of the password that its hash was made of."""
@@ -59,6 +59,6 @@ class PasswordCheck:
         # An unknown account and a wrong password have both forms tried, and so take as long.
         for password in dict.fromkeys((normal, credentials.password)):
             right = await self._passwords.verify(stored, password)
-            if right and login is not None and not login.user.disabled:
+            if right and login is not None and not login.account.disabled:
                 return login, password
         raise InvalidCredentials

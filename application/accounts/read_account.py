@@ -2,7 +2,7 @@
 
 from application.errors import NotAuthenticated
 from application.ports.accounts import Accounts
-from domain.account import User
+from domain.account import Account
 from domain.ids import UserId
 
 
@@ -17,9 +17,9 @@ class ReadAccount:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    async def __call__(self, user_id: UserId) -> User:
+    async def __call__(self, user_id: UserId) -> Account:
         """Read the account."""
-        user = await self._accounts.find(user_id)
-        if user is None or user.disabled:
+        account = await self._accounts.find(user_id)
+        if account is None or account.disabled:
             raise NotAuthenticated
-        return user
+        return account

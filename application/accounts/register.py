@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
 from application.ports.system import Clock, IdGenerator
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.ids import UserId
 
@@ -33,15 +33,15 @@ class RegisterUser:
         self._clock = clock
         self._ids = ids
 
-    async def __call__(self, command: Registration) -> User:
+    async def __call__(self, command: Registration) -> Account:
         """Open the account."""
         password_hash = await self._passwords.hash(command.password)
         now = self._clock.now()
-        user = User(
+        account = Account(
             id=UserId(self._ids.new(now)),
             email=command.email.stored,
             role=command.role,
             created_at=now,
         )
-        await self._accounts.add(user, password_hash, *command.email.older)
-        return user
+        await self._accounts.add(account, password_hash, *command.email.older)
+        return account

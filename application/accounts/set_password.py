@@ -2,7 +2,7 @@
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
-from domain.account import User
+from domain.account import Account
 
 
 class SetPassword:
@@ -16,10 +16,10 @@ class SetPassword:
         self._accounts = accounts
         self._passwords = passwords
 
-    async def __call__(self, email: EmailAddress, password: str) -> User:
+    async def __call__(self, email: EmailAddress, password: str) -> Account:
         """Set a password that `domain.account.parse_password` has accepted; return the account."""
         password_hash = await self._passwords.hash(password)
-        user = await self._accounts.update(*email.spellings, password_hash=password_hash)
-        if user is None:
+        account = await self._accounts.update(*email.spellings, password_hash=password_hash)
+        if account is None:
             raise NoSuchAccount
-        return user
+        return account

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.ids import UserId
 
@@ -46,7 +46,7 @@ class EmailAddresses(Protocol):
 class Login:
     """An account and the hash that its password must match."""
 
-    user: User
+    account: Account
     password_hash: str
 
 
@@ -56,7 +56,7 @@ class Accounts(Protocol):
     A method with several spellings of an address finds the account of the first one that has any.
     """
 
-    async def add(self, user: User, password_hash: str, *older_spellings: str) -> None:
+    async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
         """Store a new account; return when it is durable.
 
         Raises:
@@ -66,7 +66,7 @@ class Accounts(Protocol):
     async def login(self, *spellings: str) -> Login | None:
         """Return the account with this address and its hash, or None."""
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         """Return the account, or None."""
 
     async def update(
@@ -75,14 +75,14 @@ class Accounts(Protocol):
         role: Role | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-    ) -> User | None:
+    ) -> Account | None:
         """Change the given values; return the changed account, or None if it does not exist."""
 
 
 class AccountDirectory(Protocol):
     """Lists accounts, for an operator."""
 
-    async def page(self, limit: int, after: UserId | None = None) -> Sequence[User]:
+    async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
         """Return at most `limit` accounts after `after`, in the order of their ids."""
 
 
@@ -96,7 +96,7 @@ class PasswordStore(Protocol):
 class AccountCache(Protocol):
     """Returns accounts that are at most a second old, for the authentication of requests."""
 
-    async def get(self, user_id: UserId) -> User | None:
+    async def get(self, user_id: UserId) -> Account | None:
         """Return the account, or None. If the storage is out of reach, it may be older.
 
         Raises:

@@ -15,7 +15,7 @@ from entrypoints.settings import Settings
 
 
 def consume(name: str | None = None, /) -> None:
-    """Run the consumers of events from Kafka: one by its name, or all.
+    """Consume events from Kafka: all consumers, or one.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ COMMANDS: Final = (
     (
         "consume",
         "consume:consume",
-        "Run the consumers of events from Kafka: one by its name, or all.",
+        "Consume events from Kafka: all consumers, or one.",
     ),
     ("work", "work:work", "Process orders from the task queue; requeue stalled ones."),
     (

@@ -31,7 +31,7 @@ async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
     signals, stopped = StopSignals(), asyncio.Event()
     container = build_container(settings)
     storage = await container.get(StorageLifecycle)
-    logger.info("starting", role=name, **storage.described, **settings.summary)
+    logger.info("starting", role=name, **storage.summary, **settings.summary)
     try:
         async with (
             opened(container, owns_storage=False),

@@ -41,8 +41,8 @@ async def _serve(settings: Settings) -> int:
         ):
             data_dir = storage.data_dir
             data = {"data_dir": str(data_dir)} if data_dir else {}
-            described = {**storage.described, **settings.summary, **data}
-            logger.info("starting", role="serve", **described)
+            summary = {**storage.summary, **settings.summary, **data}
+            logger.info("starting", role="serve", **summary)
             async with running_service(container):
                 app = api(nullcontext(container), settings)
                 server = ApiServer(app, settings.keep_alive, lambda: announce(listener, data_dir))

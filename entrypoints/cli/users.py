@@ -8,7 +8,7 @@ from application.accounts.change_account import DisableAccount, EnableAccount, G
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.register import RegisterUser, Registration
 from application.accounts.set_password import SetPassword
-from domain.account import User, parse_password
+from domain.account import Account, parse_password
 from domain.actor import Role
 from domain.errors import Invalid
 from domain.validation import ValidationErrors
@@ -202,12 +202,12 @@ async def _set_password(settings: Settings, email: str, password: str) -> int:
 
 
 async def _changed(
-    settings: Settings, kind: type[Callable[..., Awaitable[User]]], email: str, *values: object
-) -> User:
+    settings: Settings, kind: type[Callable[..., Awaitable[Account]]], email: str, *values: object
+) -> Account:
     """Run a use case that changes the account with an address."""
     async with opened_container(settings) as container:
         change = await container.get(kind)
-        user: User = await change(email_addresses().of(email), *values)
+        user: Account = await change(email_addresses().of(email), *values)
     return user
 
 
@@ -229,6 +229,6 @@ def _typed(*, from_stdin: bool) -> str:
     return password
 
 
-def _line(user: User) -> str:
+def _line(user: Account) -> str:
     state = "disabled" if user.disabled else "enabled"
     return f"{user.id} {user.created_at.isoformat()} {user.role} {state} {user.email}\n"

@@ -19,6 +19,7 @@ from entrypoints.cli.server import announce, listening, options
 from entrypoints.cli.signals import StopSignals
 from entrypoints.composition.startup import build_container, opened
 from entrypoints.composition.storage import StorageLifecycle
+from entrypoints.http.app import create_app
 from entrypoints.observability.logs import log_crashes, logger
 from entrypoints.observability.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
@@ -64,8 +65,8 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
     """
     StopSignals()
     storage = await container.get(StorageLifecycle)
-    described = {**storage.described, **settings.summary}
-    logger.info("starting", role="serve", workers=settings.workers, **described)
+    summary = {**storage.summary, **settings.summary}
+    logger.info("starting", role="serve", workers=settings.workers, **summary)
     try:
         async with opened(container, owns_storage=False):
             pass
@@ -77,9 +78,6 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
 
 def create_worker_app() -> ASGIApp:
     """Make the API of a worker, which ends in order when its parent process is gone."""
-    # The parent has no use for it.
-    from entrypoints.http.app import create_app  # noqa: PLC0415 - as above
-
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log_crashes()
     return create_app()

@@ -1,10 +1,12 @@
 """Addresses of backing services, checked by their adapters while the settings are read.
 
-Every function returns what it is given. It imports its adapter only if it is called: a process
-without Redis need not load it.
+Every function returns its argument.
 """
 
 import ssl
+
+from adapters.postgres.targets import targets_of
+from libraries.redis_client.urls import check_url
 
 
 def postgresql(text: str) -> str:
@@ -13,8 +15,6 @@ def postgresql(text: str) -> str:
     Raises:
         ValueError: it names every parameter that cannot be honoured.
     """
-    from adapters.postgres.targets import targets_of  # noqa: PLC0415 - see above
-
     targets_of(text)
     return text
 
@@ -25,8 +25,6 @@ def redis(text: str) -> str:
     Raises:
         ValueError: it is none, or a parameter cannot be honoured.
     """
-    from libraries.redis_client.urls import check_url  # noqa: PLC0415 - see above
-
     check_url(text)
     return text
 

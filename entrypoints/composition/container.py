@@ -96,7 +96,8 @@ def _is_storage(provider: BaseProvider) -> bool:
     return StorageLifecycle in provided_types([provider])
 
 
-# What is not used is not imported either: it would cost the embedded service its memory.
+# Imported when it is used: Redis costs a process 8 MiB and 100 ms of CPU time, Kafka 7 MiB and
+# 50 ms.
 
 
 def _redis(settings: Settings) -> Provider:

@@ -23,7 +23,7 @@ class StorageLifecycle(ABC):
 
     @property
     @abstractmethod
-    def described(self) -> Mapping[str, str]:
+    def summary(self) -> Mapping[str, str]:
         """The storage in the log line of a process's start; no address, and no password."""
 
     @property

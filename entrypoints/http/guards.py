@@ -11,7 +11,7 @@ from typing import Any
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated, TokenMissing
 from application.ports.limits import Limit, RateLimiter
-from domain.account import User
+from domain.account import Account
 from entrypoints.http.admission import Admission
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
@@ -95,7 +95,7 @@ def _dependencies(request: ApiRequest) -> GuardDependencies:
     return dependencies
 
 
-async def _authenticated(request: ApiRequest) -> User:
+async def _authenticated(request: ApiRequest) -> Account:
     try:
         return await _dependencies(request).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):

@@ -87,8 +87,21 @@ class Pipeline:
         """Parse requests, or keep the bytes until there is room for a request."""
         if self._unparsed:
             self._unparsed += data
+            return
+        if not self._reads_requests:
+            return
+        try:
+            for start in range(0, len(data), limits.MAX_HEAD_BYTES):
+                if len(self._exchanges) > 1:
+                    self._unparsed = data[start:]
+                    break
+                self._parser.feed(data[start : start + limits.MAX_HEAD_BYTES])
+        except RequestRefused as refused:
+            if self._reads_requests:
+                self._refuse(refused.refusal)
         else:
-            self._parse(data)
+            self._set_deadline()
+        self._control_flow()
 
     def receive_eof(self) -> None:
         """Answer every whole request before the end (RFC 9112, section 9.6)."""
@@ -124,22 +137,6 @@ class Pipeline:
             self._transport.resume_reading()
 
     # --- called by the parser
-
-    def _parse(self, data: bytes) -> None:
-        if not self._reads_requests:
-            return
-        try:
-            for start in range(0, len(data), limits.MAX_HEAD_BYTES):
-                if len(self._exchanges) > 1:
-                    self._unparsed = data[start:]
-                    break
-                self._parser.feed(data[start : start + limits.MAX_HEAD_BYTES])
-        except RequestRefused as refused:
-            if self._reads_requests:
-                self._refuse(refused.refusal)
-        else:
-            self._set_deadline()
-        self._control_flow()
 
     def _set_deadline(self) -> None:
         """Bound the time of a head or a body that has begun."""
@@ -283,7 +280,7 @@ class Pipeline:
             self._start(self._exchanges[0])
         if self._unparsed and len(self._exchanges) <= 1:
             unparsed, self._unparsed = self._unparsed, b""
-            self._parse(unparsed)
+            self.receive(unparsed)
             if self.has_eof and not self._unparsed:
                 self._fail_incomplete()
         elif self._reading_is_paused:

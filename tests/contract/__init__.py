@@ -1,1 +1,1 @@
-"""One suite for each port, run on every adapter that claims to be one; `conftest.py` lists them."""
+"""One suite for each port, run with every adapter in `conftest.py`."""

@@ -17,7 +17,7 @@ PassTime = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A cache that keeps orders for `TTL`, and its time."""
+    """A cache that keeps orders for `TTL`, and its clock."""
 
     orders: OrderCache
     pass_time: PassTime
@@ -25,7 +25,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """A limiter and its time."""
+    """A limiter and its clock."""
 
     limits: RateLimiter
     pass_time: PassTime

@@ -1,4 +1,4 @@
-"""Every adapter of every port: a new one is a line in one of these tables."""
+"""Every adapter of every port. To test a new adapter, add a line to one of these tables."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,7 +23,7 @@ from tests.support.time import MovableClock
 
 @asynccontextmanager
 async def _stored_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    # The real time of day, as a real server would have.
+    # The real time, as on a real server.
     yield memory_adapters(MovableClock(datetime.now(UTC)))
 
 

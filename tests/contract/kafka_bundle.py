@@ -1,4 +1,4 @@
-"""Kafka's adapters for the suite, each test with topics and groups of its own on the shared one."""
+"""Kafka's adapters for the suite. Each test has its own topics and groups on the shared broker."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from application.ports.accounts import Login
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
 from tests.support.adapters import Adapters
@@ -14,8 +14,8 @@ from tests.support.time import NOW
 EMAIL = "alice@example.com"
 
 
-def an_account(email: str = EMAIL, role: Role = Role.USER) -> User:
-    return User(id=a_user_id(), email=email, role=role, created_at=NOW)
+def an_account(email: str = EMAIL, role: Role = Role.USER) -> Account:
+    return Account(id=a_user_id(), email=email, role=role, created_at=NOW)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -40,7 +40,7 @@ async def test_an_address_of_another_alphabet_is_found(adapters: Adapters) -> No
     assert await adapters.accounts.login(email) == Login(alice, "hash")
 
 
-async def test_of_several_spellings_the_first_that_has_an_account_is_found(
+async def test_the_first_spelling_with_an_account_is_found(
     adapters: Adapters,
 ) -> None:
     new, old = an_account("ada@b\u00fccher.example"), an_account("ada@xn--bcher-kva.example")
@@ -54,7 +54,7 @@ async def test_of_several_spellings_the_first_that_has_an_account_is_found(
     assert await adapters.accounts.find(new.id) == new
 
 
-async def test_an_older_spelling_that_has_an_account_takes_the_address(adapters: Adapters) -> None:
+async def test_an_address_with_a_registered_older_spelling_is_taken(adapters: Adapters) -> None:
     new, old = an_account("ada@b\u00fccher.example"), an_account("ada@xn--bcher-kva.example")
     await adapters.accounts.add(old, "hash")
     with pytest.raises(EmailTaken):
@@ -62,7 +62,7 @@ async def test_an_older_spelling_that_has_an_account_takes_the_address(adapters:
     assert await adapters.accounts.login(new.email) is None
 
 
-async def test_a_second_account_with_one_address_is_refused_and_changes_nothing(
+async def test_a_second_account_with_an_address_is_rejected(
     adapters: Adapters,
 ) -> None:
     alice, impostor = an_account(), an_account()
@@ -73,22 +73,22 @@ async def test_a_second_account_with_one_address_is_refused_and_changes_nothing(
     assert await adapters.accounts.find(impostor.id) is None
 
 
-async def test_of_accounts_that_come_at_once_with_one_address_exactly_one_is_stored(
+async def test_one_of_many_concurrent_accounts_with_an_address_is_stored(
     adapters: Adapters,
 ) -> None:
-    users = [an_account() for _ in range(8)]
+    accounts = [an_account() for _ in range(8)]
     answers = await asyncio.gather(
-        *(adapters.accounts.add(user, "hash") for user in users), return_exceptions=True
+        *(adapters.accounts.add(account, "hash") for account in accounts), return_exceptions=True
     )
     assert answers.count(None) == 1
     assert sum(isinstance(answer, EmailTaken) for answer in answers) == 7
-    assert await adapters.accounts.login(EMAIL) == Login(users[answers.index(None)], "hash")
+    assert await adapters.accounts.login(EMAIL) == Login(accounts[answers.index(None)], "hash")
 
 
-async def test_the_role_changes_and_nothing_else(adapters: Adapters) -> None:
+async def test_a_role_change_changes_nothing_else(adapters: Adapters) -> None:
     alice, bob = an_account(), an_account("bob@example.com")
-    for user in (alice, bob):
-        await adapters.accounts.add(user, "hash")
+    for account in (alice, bob):
+        await adapters.accounts.add(account, "hash")
     promoted = replace(alice, role=Role.STAFF)
     assert await adapters.accounts.update(EMAIL, role=Role.STAFF) == promoted
     assert await adapters.accounts.login(EMAIL) == Login(promoted, "hash")
@@ -104,7 +104,7 @@ async def test_an_account_is_disabled_and_enabled_and_keeps_its_role(adapters: A
     assert await adapters.accounts.update(EMAIL, disabled=False) == alice
 
 
-async def test_role_and_standing_change_together(adapters: Adapters) -> None:
+async def test_role_and_enabled_state_change_together(adapters: Adapters) -> None:
     alice = an_account()
     await adapters.accounts.add(alice, "hash")
     changed = await adapters.accounts.update(EMAIL, role=Role.STAFF, disabled=True)
@@ -113,22 +113,24 @@ async def test_role_and_standing_change_together(adapters: Adapters) -> None:
 
 async def test_a_new_hash_changes_the_password_and_nothing_else(adapters: Adapters) -> None:
     alice, bob = an_account(role=Role.STAFF), an_account("bob@example.com")
-    for user in (alice, bob):
-        await adapters.accounts.add(user, "old")
+    for account in (alice, bob):
+        await adapters.accounts.add(account, "old")
     assert await adapters.accounts.update(EMAIL, password_hash="new") == alice
     assert await adapters.accounts.login(EMAIL) == Login(alice, "new")
     assert await adapters.accounts.login(bob.email) == Login(bob, "old")
 
 
-async def test_pages_show_every_account_once_in_the_order_of_their_ids(adapters: Adapters) -> None:
-    users = sorted((an_account(f"{n}@example.com") for n in range(5)), key=lambda user: user.id)
-    for user in reversed(users):
-        await adapters.accounts.add(user, "hash")
-    assert await adapters.directory.page(10) == users
+async def test_pages_contain_every_account_once_by_id(adapters: Adapters) -> None:
+    accounts = sorted(
+        (an_account(f"{n}@example.com") for n in range(5)), key=lambda account: account.id
+    )
+    for account in reversed(accounts):
+        await adapters.accounts.add(account, "hash")
+    assert await adapters.directory.page(10) == accounts
     first = await adapters.directory.page(2)
     rest = await adapters.directory.page(3, first[-1].id)
-    assert [*first, *rest] == users
-    assert await adapters.directory.page(1, users[-1].id) == []
+    assert [*first, *rest] == accounts
+    assert await adapters.directory.page(1, accounts[-1].id) == []
 
 
 async def test_updating_a_missing_account_changes_nothing(adapters: Adapters) -> None:
@@ -142,7 +144,7 @@ async def test_a_hash_is_replaced(adapters: Adapters) -> None:
     assert await adapters.accounts.login(EMAIL) == Login(alice, "new")
 
 
-async def test_a_hash_that_was_replaced_meanwhile_is_left_alone(adapters: Adapters) -> None:
+async def test_a_concurrently_replaced_hash_is_not_overwritten(adapters: Adapters) -> None:
     alice = an_account()
     await adapters.accounts.add(alice, "changed by its owner")
     await adapters.passwords.rehash(alice.id, "old", "old, only stronger")

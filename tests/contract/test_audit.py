@@ -1,4 +1,4 @@
-"""What every audit finds; damage to PostgreSQL's rows is in tests/integration/test_audit.py."""
+"""Faults that every audit finds. tests/integration/test_audit.py damages PostgreSQL's rows."""
 
 from datetime import datetime, timedelta
 

@@ -26,7 +26,7 @@ async def test_the_oldest_debts_come_first(adapters: Adapters) -> None:
     assert await debtors(adapters, 2) == order_ids[:2]
 
 
-async def test_many_debts_are_recorded_at_once_and_each_order_has_one(adapters: Adapters) -> None:
+async def test_concurrent_debts_are_recorded_once_per_order(adapters: Adapters) -> None:
     order_ids = [an_order_id() for _ in range(300)]
     await owe(adapters, *order_ids)
     await owe(adapters, *order_ids[:10])
@@ -34,7 +34,7 @@ async def test_many_debts_are_recorded_at_once_and_each_order_has_one(adapters: 
     assert await debtors(adapters, 0) == []
 
 
-async def test_settled_debts_are_gone(adapters: Adapters) -> None:
+async def test_settled_debts_are_deleted(adapters: Adapters) -> None:
     order_ids = await owed_one_after_the_other(adapters, 3)
     debts = await adapters.cache_debts.oldest(2)
     await adapters.cache_debts.settle(debts)
@@ -43,7 +43,7 @@ async def test_settled_debts_are_gone(adapters: Adapters) -> None:
     assert await debtors(adapters) == order_ids[2:]
 
 
-async def test_a_debt_that_was_renewed_after_it_was_read_is_not_settled(
+async def test_a_renewed_debt_is_not_settled(
     adapters: Adapters,
 ) -> None:
     one, other = await owed_one_after_the_other(adapters, 2)
@@ -59,7 +59,7 @@ async def test_counting_ends_at_the_limit(adapters: Adapters) -> None:
     assert [(await adapters.cache_debts.count(limit))[0] for limit in (2, 3, 4)] == [2, 3, 3]
 
 
-async def test_all_debts_up_to_a_moment_are_settled(adapters: Adapters) -> None:
+async def test_all_debts_up_to_a_time_are_settled(adapters: Adapters) -> None:
     *_, last = await owed_one_after_the_other(adapters, 3)
     _, counted_at = await adapters.cache_debts.count(10)
     await adapters.cache_debts.settle_all(counted_at - timedelta(seconds=1.5 * A_MINUTE))
@@ -68,7 +68,7 @@ async def test_all_debts_up_to_a_moment_are_settled(adapters: Adapters) -> None:
     assert await debtors(adapters) == []
 
 
-async def test_a_debt_that_is_owed_after_counting_stays(adapters: Adapters) -> None:
+async def test_a_later_debt_is_kept(adapters: Adapters) -> None:
     _, counted_at = await adapters.cache_debts.count(10)
     await adapters.pass_time(-0.001)
     order_id = an_order_id()

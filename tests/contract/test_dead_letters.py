@@ -58,14 +58,14 @@ async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\x00\xff"])
-async def test_a_letter_is_kept_as_it_came(adapters: Adapters, key: bytes | None) -> None:
+async def test_a_dead_letter_is_stored_unchanged(adapters: Adapters, key: bytes | None) -> None:
     dead_letter = a_letter(replace(MESSAGE, key=key), order_id=an_order_id())
     assert await add(adapters, dead_letter)
     assert await all_waiting(adapters) == [dead_letter]
     assert await adapters.dead_letters.find([dead_letter.id, uuid4()]) == [dead_letter]
 
 
-async def test_a_letters_copy_waits_in_the_outbox(adapters: Adapters) -> None:
+async def test_a_copy_of_a_dead_letter_waits_in_the_outbox(adapters: Adapters) -> None:
     dead_letter = a_letter()
     told = copy(dead_letter)
     await adapters.dead_letters.add(dead_letter, told)
@@ -91,7 +91,7 @@ async def test_a_message_is_stored_copied_and_replayed_byte_for_byte(
     assert message_of(again) == message
 
 
-async def test_a_message_that_comes_twice_is_one_letter_with_one_copy(adapters: Adapters) -> None:
+async def test_a_repeated_message_is_one_dead_letter_with_one_copy(adapters: Adapters) -> None:
     assert await add(adapters, a_letter())
     assert not await add(adapters, a_letter(at=NOW + HOUR))
     assert len(await all_waiting(adapters)) == 1
@@ -99,7 +99,7 @@ async def test_a_message_that_comes_twice_is_one_letter_with_one_copy(adapters: 
     assert await publish(adapters.outbox) == []
 
 
-async def test_a_message_that_many_bury_at_once_is_one_letter_with_one_copy(
+async def test_concurrent_dead_letters_of_a_message_are_one_with_one_copy(
     adapters: Adapters,
 ) -> None:
     outcomes = await asyncio.gather(*(add(adapters, a_letter()) for _ in range(8)))
@@ -108,7 +108,7 @@ async def test_a_message_that_many_bury_at_once_is_one_letter_with_one_copy(
     assert await publish(adapters.outbox) == []
 
 
-async def test_the_oldest_letters_come_first_and_no_more_than_asked_for(
+async def test_the_oldest_dead_letters_come_first_up_to_the_limit(
     adapters: Adapters,
 ) -> None:
     dead_letters = [
@@ -120,7 +120,7 @@ async def test_the_oldest_letters_come_first_and_no_more_than_asked_for(
     assert list(oldest) == [dead_letters[3], dead_letters[2]]
 
 
-async def test_a_letter_that_is_replay_waits_no_more_and_its_message_goes_out_again(
+async def test_a_replayed_dead_letter_is_published_and_waits_no_more(
     adapters: Adapters,
 ) -> None:
     dead_letter = a_letter()
@@ -147,12 +147,12 @@ async def test_a_dead_letter_is_replayed_once(adapters: Adapters) -> None:
     assert [len(await publish(adapters.outbox)) for _ in range(3)] == [1, 1, 0]
 
 
-async def test_a_letter_that_does_not_exist_is_not_replay(adapters: Adapters) -> None:
+async def test_a_missing_dead_letter_is_not_replayed(adapters: Adapters) -> None:
     assert not await replay(adapters, a_letter())
     assert await waiting(adapters.outbox) == []
 
 
-async def test_a_letter_that_was_replay_and_dies_again_waits_again(adapters: Adapters) -> None:
+async def test_a_replayed_message_that_fails_again_waits_again(adapters: Adapters) -> None:
     dead_letter = a_letter()
     await add(adapters, dead_letter)
     await replay(adapters, dead_letter)
@@ -164,7 +164,7 @@ async def test_a_letter_that_was_replay_and_dies_again_waits_again(adapters: Ada
     assert topics == ["new_order.dlq", "new_order"] * 2
 
 
-async def test_pages_by_id_show_each_waiting_letter_once(adapters: Adapters) -> None:
+async def test_pages_contain_each_waiting_dead_letter_once(adapters: Adapters) -> None:
     dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(5)]
     for dead_letter in dead_letters:
         await add(adapters, dead_letter)
@@ -178,9 +178,9 @@ async def test_pages_by_id_show_each_waiting_letter_once(adapters: Adapters) -> 
 
 
 class DyingAgain:
-    """`DeadLetterAdmin` whose letters die again at once when they are replayed, on another host.
+    """`DeadLetterAdmin` whose replayed messages fail again at once, on another host.
 
-    Fails if a dead letter is replayed twice.
+    It raises if a message is replayed twice.
     """
 
     def __init__(self, adapters: Adapters, clock: MovableClock) -> None:
@@ -204,7 +204,7 @@ class DyingAgain:
 
 
 @pytest.mark.parametrize("skew", [-5 * HOUR, 0 * HOUR, 5 * HOUR])
-async def test_replay_of_all_puts_each_letter_back_once_whatever_the_clocks_show(
+async def test_a_full_replay_replays_each_dead_letter_once_with_skewed_clocks(
     adapters: Adapters, skew: timedelta
 ) -> None:
     dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(BATCH + 1)]
@@ -219,12 +219,12 @@ async def test_replay_of_all_puts_each_letter_back_once_whatever_the_clocks_show
 
 
 async def stalled(adapters: Adapters) -> list[OrderId]:
-    """The orders that would be requeued now."""
+    """Return the orders that would be requeued now."""
     now = await adapters.unprocessed.now()
     return list((await adapters.unprocessed.stalled(now + HOUR, None, 100)).orders)
 
 
-async def test_an_order_that_is_a_dead_letter_is_not_requeued_until_it_is_replay(
+async def test_an_order_with_a_dead_letter_is_not_requeued_until_its_replay(
     adapters: Adapters,
 ) -> None:
     dead, healthy = [(await place(adapters)).record.id for _ in range(2)]
@@ -238,7 +238,7 @@ async def test_an_order_that_is_a_dead_letter_is_not_requeued_until_it_is_replay
     assert await stalled(adapters) == [healthy]
 
 
-async def test_a_message_that_nobody_could_read_keeps_no_order_from_being_requeued(
+async def test_an_unreadable_message_does_not_stop_requeuing_of_orders(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -247,7 +247,7 @@ async def test_a_message_that_nobody_could_read_keeps_no_order_from_being_requeu
     assert await stalled(adapters) == [order_id]
 
 
-async def test_an_orders_announcement_is_found_before_and_after_it_was_published(
+async def test_the_announcement_of_an_order_is_found_before_and_after_its_publication(
     adapters: Adapters,
 ) -> None:
     write = await place(adapters)
@@ -257,11 +257,11 @@ async def test_an_orders_announcement_is_found_before_and_after_it_was_published
     assert await adapters.announcements.of(write.record.id) == write.event
 
 
-async def test_nothing_announced_an_order_that_does_not_exist(adapters: Adapters) -> None:
+async def test_a_missing_order_has_no_announcement(adapters: Adapters) -> None:
     assert await adapters.announcements.of(an_order_id()) is None
 
 
-async def test_records_that_cannot_be_decoded_are_letters_of_their_own() -> None:
+async def test_undecodable_records_have_different_ids() -> None:
     records = [
         Delivery(None, None, (), placement, "corrupt")
         for placement in (Placement(0, 1), Placement(0, 2), Placement(1, 1))
@@ -271,7 +271,7 @@ async def test_records_that_cannot_be_decoded_are_letters_of_their_own() -> None
     assert a_letter(replace(records[0], defect="still corrupt")).id in dead_letters
 
 
-async def test_letters_of_different_messages_are_different() -> None:
+async def test_different_messages_have_different_ids() -> None:
     messages = [
         MESSAGE,
         replace(MESSAGE, key=None),

@@ -31,7 +31,7 @@ def new_orders(count: int) -> list[Event]:
 
 
 async def received(source: EventSource, count: int) -> Sequence[Delivery]:
-    """So many deliveries, however many come at a time."""
+    """Receive this number of deliveries, in batches of any size."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while len(deliveries) < count:
@@ -56,7 +56,7 @@ async def source(bus: Bus) -> EventSource:
     return await bus.listen(NEW_ORDER)
 
 
-async def test_an_event_arrives_as_a_cloud_event_under_its_orders_key(bus: Bus) -> None:
+async def test_an_event_arrives_as_a_cloud_event_with_its_orders_key(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     [event] = new_orders(1)
     report = await bus.publisher.publish([event])
@@ -73,7 +73,7 @@ async def test_an_event_arrives_as_a_cloud_event_under_its_orders_key(bus: Bus) 
     assert text(delivery, "traceparent") == event.traceparent
 
 
-async def test_the_trace_of_the_request_travels_with_the_event(bus: Bus) -> None:
+async def test_an_event_has_the_trace_of_its_request(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
     await bus.publisher.publish([replace(new_orders(1)[0], traceparent=traceparent)])
@@ -97,7 +97,7 @@ async def test_a_copy_is_its_original_byte_for_byte(
     assert Counter(arrived) == Counter(messages)
 
 
-async def test_every_event_arrives_and_those_of_one_order_in_order(bus: Bus) -> None:
+async def test_events_of_an_order_arrive_in_order(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     events = [
         replace(event, id=an_order_write(a_placed_order(a_user_id())).event.id, revision=revision)
@@ -112,7 +112,7 @@ async def test_every_event_arrives_and_those_of_one_order_in_order(bus: Bus) -> 
         assert ids([delivery for delivery in deliveries if delivery.key == key]) == of_one
 
 
-async def test_acknowledged_events_have_places_of_their_own_in_their_order(bus: Bus) -> None:
+async def test_acknowledged_events_have_ascending_placements(bus: Bus) -> None:
     [first] = new_orders(1)
     events = [replace(new_orders(1)[0], subject=first.subject, revision=n) for n in (1, 2, 3)]
     placements = (await bus.publisher.publish(events)).acknowledged
@@ -120,7 +120,7 @@ async def test_acknowledged_events_have_places_of_their_own_in_their_order(bus: 
     assert placed == sorted(set(placed))
 
 
-async def test_a_topic_carries_its_own_events_alone(bus: Bus) -> None:
+async def test_a_topic_has_only_its_own_events(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     new = a_placed_order(a_user_id())
     placed = an_order_write(new).event
@@ -130,7 +130,7 @@ async def test_a_topic_carries_its_own_events_alone(bus: Bus) -> None:
     assert sorted(ids(await received(source, 2))) == sorted([placed.id, last.id])
 
 
-async def test_what_was_received_and_not_committed_comes_again(bus: Bus) -> None:
+async def test_uncommitted_messages_are_received_again(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     [event] = new_orders(1)
     events = [replace(event, id=new_orders(1)[0].id, revision=n) for n in range(1, 11)]
@@ -151,7 +151,7 @@ async def test_receiving_waits_for_a_message(bus: Bus) -> None:
     assert ids(await receiving) == [event.id]
 
 
-async def test_the_lag_is_what_was_not_committed(bus: Bus) -> None:
+async def test_the_lag_is_the_number_of_uncommitted_messages(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     await bus.publisher.publish(new_orders(3))
     async with asyncio.timeout(LONG):
@@ -163,7 +163,7 @@ async def test_the_lag_is_what_was_not_committed(bus: Bus) -> None:
             await source.commit()
 
 
-async def test_a_receiver_that_gives_up_waiting_takes_no_message_with_it(bus: Bus) -> None:
+async def test_a_cancelled_receiver_loses_no_message(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     receiving = asyncio.create_task(source.receive())
     await asyncio.sleep(0.05)
@@ -174,7 +174,7 @@ async def test_a_receiver_that_gives_up_waiting_takes_no_message_with_it(bus: Bu
     assert ids(await received(source, 1)) == [event.id]
 
 
-async def test_an_event_that_is_published_again_arrives_again_with_the_same_id(bus: Bus) -> None:
+async def test_a_repeated_event_arrives_with_the_same_id(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     [event] = new_orders(1)
     for _ in range(2):
@@ -182,11 +182,11 @@ async def test_an_event_that_is_published_again_arrives_again_with_the_same_id(b
     assert ids(await received(source, 2)) == [event.id] * 2
 
 
-async def test_an_event_that_nobody_listens_for_is_accepted(bus: Bus) -> None:
+async def test_an_event_without_subscribers_is_accepted(bus: Bus) -> None:
     events = new_orders(3)
     report = await bus.publisher.publish(events)
     assert set(acknowledged(report)) == {event.id for event in events}
 
 
-async def test_to_publish_nothing_is_fine(bus: Bus) -> None:
+async def test_an_empty_publication_is_allowed(bus: Bus) -> None:
     assert await bus.publisher.publish([]) == PublishReport()

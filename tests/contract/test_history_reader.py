@@ -20,7 +20,7 @@ async def test_steps_come_oldest_first_with_actor_reason_and_time(adapters: Adap
     assert [step.reason for step in found[1]] == [None, "to PAID", "to SHIPPED"]
 
 
-async def test_processing_is_no_step(adapters: Adapters) -> None:
+async def test_processing_adds_no_step(adapters: Adapters) -> None:
     placed = await place(adapters)
     await process(adapters, placed.record.id)
     found = await adapters.history.steps(placed.record.id)
@@ -28,7 +28,7 @@ async def test_processing_is_no_step(adapters: Adapters) -> None:
     assert list(found[1]) == [placed.step]
 
 
-async def test_each_order_has_a_history_of_its_own(adapters: Adapters) -> None:
+async def test_each_order_has_its_own_history(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     one, other = [await place(adapters, owner) for _ in range(2)]
     await move(adapters, one.record.id, PAID)

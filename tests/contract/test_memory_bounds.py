@@ -25,7 +25,7 @@ def a_document(revision: int, body: bytes = b"{}") -> OrderDocument:
 
 
 async def fill(cache: MemoryOrderCache, *documents: OrderDocument) -> list[OrderId]:
-    """Have orders in the cache, in the order of their documents."""
+    """Cache orders in the order of their documents."""
     orders = [an_order_id() for _ in documents]
     for order_id, document in zip(orders, documents, strict=True):
         lease = cache.reserve(order_id)
@@ -38,7 +38,7 @@ async def are_cached(cache: MemoryOrderCache, orders: Sequence[OrderId]) -> list
     return [(await cache.get(order_id)).document is not None for order_id in orders]
 
 
-async def test_a_full_cache_evicts_the_order_that_was_read_longest_ago() -> None:
+async def test_a_full_cache_evicts_the_least_recently_used_order() -> None:
     cache = MemoryOrderCache(ttl=60, bound=2)
     one, two = await fill(cache, a_document(1), a_document(1))
     await cache.get(one)
@@ -46,7 +46,7 @@ async def test_a_full_cache_evicts_the_order_that_was_read_longest_ago() -> None
     assert await are_cached(cache, [one, two, three]) == [True, False, True]
 
 
-async def test_a_cache_that_is_full_of_bytes_evicts_as_many_orders_as_it_takes() -> None:
+async def test_a_cache_over_its_bytes_evicts_several_orders() -> None:
     bodies = 3 * (1_000 + ENTRY_OVERHEAD_BYTES)
     cache = MemoryOrderCache(ttl=60, bound_bytes=bodies)
     orders = await fill(cache, *(a_document(1, bytes(1_000)) for _ in range(3)))
@@ -55,7 +55,7 @@ async def test_a_cache_that_is_full_of_bytes_evicts_as_many_orders_as_it_takes()
     assert await are_cached(cache, orders) == [False, False, True, True]
 
 
-async def test_the_bytes_of_replaced_expired_and_invalidated_orders_count_no_more() -> None:
+async def test_bytes_of_replaced_expired_and_invalidated_orders_are_free() -> None:
     clock = MovableClock()
     room_for_two = 2 * (1_000 + ENTRY_OVERHEAD_BYTES)
     cache = MemoryOrderCache(ttl=60, clock=clock.monotonic, bound_bytes=room_for_two)
@@ -72,21 +72,21 @@ async def test_the_bytes_of_replaced_expired_and_invalidated_orders_count_no_mor
         assert cache._size_bytes == 0
 
 
-async def test_an_order_larger_than_the_cache_is_not_cached_and_harms_no_later_one() -> None:
+async def test_an_order_larger_than_the_cache_is_not_cached() -> None:
     cache = MemoryOrderCache(ttl=60, bound_bytes=10_000)
     assert await are_cached(cache, await fill(cache, a_document(1, bytes(20_000)))) == [False]
     assert await are_cached(cache, await fill(cache, a_document(1))) == [True]
 
 
-async def test_the_cache_of_a_process_stays_within_its_bound() -> None:
+async def test_the_default_cache_stays_within_its_limit() -> None:
     cache = MemoryOrderCache(ttl=60)
-    body = bytes(256 * 1024)  # one object: the test itself takes no memory
+    body = bytes(256 * 1024)  # one shared object, so that the test needs little memory
     await fill(cache, *(a_document(1, body) for _ in range(1_000)))
     held = sum(len(entry.document.body) for entry in cache._entries.values())
     assert BOUND_BYTES // 2 < held <= BOUND_BYTES
 
 
-async def test_leases_of_orders_that_do_not_exist_are_bounded() -> None:
+async def test_leases_of_unknown_orders_are_limited() -> None:
     cache = MemoryOrderCache(ttl=60)
     for _ in range(20_000):
         await cache.get(an_order_id())
@@ -112,7 +112,7 @@ async def test_the_limiter_keeps_every_key_that_is_not_idle() -> None:
         assert {(await limiter.hit(once, each)).allowed for each in visitors} == {allowed}
 
 
-async def test_the_publisher_waits_for_a_subscriber_that_fell_behind() -> None:
+async def test_the_publisher_waits_for_a_slow_subscriber() -> None:
     bus = MemoryBus(ENCODER, capacity=2)
     source = bus.subscribe("new_order", "group")
     events = [an_order_write(a_placed_order(a_user_id())).event for _ in range(5)]
@@ -133,7 +133,7 @@ def an_event(size_bytes: int) -> Event:
     return replace(an_order_write(a_placed_order(a_user_id())).event, payload=bytes(size_bytes))
 
 
-async def test_the_publisher_waits_for_a_subscriber_that_fell_behind_by_bytes() -> None:
+async def test_the_publisher_waits_for_a_subscriber_with_many_unread_bytes() -> None:
     bus = MemoryBus(ENCODER, capacity_bytes=2 * (1_000 + MESSAGE_OVERHEAD_BYTES))
     source = bus.subscribe("new_order", "group")
     sizes: list[int] = []
@@ -155,12 +155,12 @@ async def test_a_message_larger_than_the_bus_passes_alone() -> None:
     assert sizes == [[10], [1_000_000], [10]]
 
 
-async def test_a_full_bus_holds_no_more_than_its_bound() -> None:
+async def test_a_full_bus_stays_within_its_limit() -> None:
     bus = MemoryBus(ENCODER)
     source = bus.subscribe("new_order", "group")
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(bus.publish([an_event(256 * 1024) for _ in range(300)]))
-        while waiting_bytes(source) < CAPACITY_BYTES // 2:  # noqa: ASYNC110 - it sets no event
+        while waiting_bytes(source) < CAPACITY_BYTES // 2:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0)
         for _ in range(1_000):
             await asyncio.sleep(0)
@@ -187,7 +187,7 @@ async def test_every_subscriber_of_a_topic_gets_every_event() -> None:
         assert [each.value for each in await source.receive()] == [event.payload]
 
 
-async def test_an_id_that_was_used_is_refused_as_the_bug_that_it_is() -> None:
+async def test_a_reused_id_is_rejected() -> None:
     stored = memory_adapters(MovableClock())
     write = await place(stored)
     with pytest.raises(ValueError, match=str(write.record.id)):

@@ -33,12 +33,12 @@ async def assert_nothing_is_left_of(write: OrderWrite, adapters: Adapters) -> No
     assert write.event not in await waiting(adapters.outbox)
 
 
-async def test_a_new_order_is_there_when_add_returns(adapters: Adapters) -> None:
+async def test_a_new_order_is_stored_when_add_returns(adapters: Adapters) -> None:
     write = await place(adapters)
     assert await adapters.reader.find(write.record.id) == write.document
 
 
-async def test_a_new_order_has_taken_its_first_step(adapters: Adapters) -> None:
+async def test_a_new_order_has_its_first_history_step(adapters: Adapters) -> None:
     placed = a_placed_order(await an_owner(adapters))
     await adapters.storage.add(an_order_write(placed))
     order = placed.order
@@ -48,14 +48,14 @@ async def test_a_new_order_has_taken_its_first_step(adapters: Adapters) -> None:
     assert list(found[1]) == [Step(1, None, PENDING, owner_of(order), None, NOW)]
 
 
-async def test_a_new_orders_event_waits_for_the_relay_as_it_was_written(
+async def test_the_event_of_a_new_order_waits_unchanged_for_the_relay(
     adapters: Adapters,
 ) -> None:
     write = await place(adapters)
     assert await waiting(adapters.outbox) == [write.event]
 
 
-async def test_an_owners_second_order_with_one_reference_is_refused_as_a_whole(
+async def test_an_owners_second_order_with_a_reference_is_rejected_completely(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -67,7 +67,7 @@ async def test_an_owners_second_order_with_one_reference_is_refused_as_a_whole(
     assert await adapters.reader.find(first.record.id) == first.document
 
 
-async def test_a_refused_order_may_come_again_with_another_reference(adapters: Adapters) -> None:
+async def test_a_rejected_order_can_be_added_with_another_reference(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     await place(adapters, owner, reference="cart-1")
     refused = a_write(owner, "cart-1")
@@ -90,7 +90,7 @@ async def test_references_differ_by_case_and_by_a_space(adapters: Adapters) -> N
         await place(adapters, owner, reference=reference)
 
 
-async def test_orders_without_a_reference_do_not_get_in_each_others_way(
+async def test_orders_without_a_reference_do_not_conflict(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -98,7 +98,7 @@ async def test_orders_without_a_reference_do_not_get_in_each_others_way(
         await place(adapters, owner)
 
 
-async def test_of_orders_that_come_at_once_with_one_reference_exactly_one_is_stored(
+async def test_one_of_many_concurrent_orders_with_a_reference_is_stored(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -112,7 +112,7 @@ async def test_of_orders_that_come_at_once_with_one_reference_exactly_one_is_sto
     assert list(stored) == [writes[answers.index(None)].record.id]
 
 
-async def test_a_refused_order_takes_none_with_it_that_came_at_the_same_time(
+async def test_a_rejected_order_does_not_affect_concurrent_orders(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -160,7 +160,7 @@ async def test_lines_come_back_byte_for_byte(adapters: Adapters, lines: OrderLin
     assert await order_in(adapters, placed.order.id) == placed.order
 
 
-async def test_the_traceparent_of_an_event_survives(adapters: Adapters) -> None:
+async def test_the_traceparent_of_an_event_is_stored(adapters: Adapters) -> None:
     write = a_write(await an_owner(adapters))
     traced = replace(write.event, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
     await adapters.storage.add(replace(write, event=traced))

@@ -42,7 +42,7 @@ def a_write() -> OrderWrite:
 
 
 async def missed(cache: Cache, order_id: OrderId) -> str:
-    """Read an order that is not cached; return the lease."""
+    """Read an uncached order and return the lease."""
     answer = await cache.orders.get(order_id)
     assert answer == MISS
     assert answer.lease is not None
@@ -50,7 +50,7 @@ async def missed(cache: Cache, order_id: OrderId) -> str:
 
 
 async def cached(cache: Cache, document: OrderDocument) -> OrderId:
-    """Have an order in the cache, as a reader leaves it there."""
+    """Cache an order as a reader does."""
     order_id = an_order_id()
     await cache.orders.fill(order_id, document, await missed(cache, order_id))
     assert await cache.orders.get(order_id) == hit(document)
@@ -64,7 +64,7 @@ class TestReading:
     async def test_a_filled_order_is_a_hit_byte_for_byte(self, cache: Cache) -> None:
         await cached(cache, a_write().document)
 
-    async def test_each_order_has_an_entry_of_its_own(self, cache: Cache) -> None:
+    async def test_each_order_has_its_own_entry(self, cache: Cache) -> None:
         await cached(cache, a_document())
         assert await cache.orders.get(an_order_id()) == MISS
 
@@ -73,26 +73,26 @@ class TestReading:
         await cache.pass_time(TTL + 0.1)
         await missed(cache, order_id)
 
-    async def test_reading_an_order_does_not_keep_it_longer(self, cache: Cache) -> None:
+    async def test_a_read_does_not_extend_the_lifetime(self, cache: Cache) -> None:
         order_id = await cached(cache, a_document())
         await cache.pass_time(TTL * 0.75)
         await cache.orders.get(order_id)
         await cache.pass_time(TTL * 0.75)
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_one_reader_alone_has_the_lease(self, cache: Cache) -> None:
+    async def test_only_one_reader_has_the_lease(self, cache: Cache) -> None:
         order_id = an_order_id()
         await missed(cache, order_id)
         assert (await cache.orders.get(order_id)).lease is None
 
 
 class TestFilling:
-    async def test_a_lease_that_was_never_taken_fills_nothing(self, cache: Cache) -> None:
+    async def test_an_unknown_lease_fills_nothing(self, cache: Cache) -> None:
         order_id = an_order_id()
         await cache.orders.fill(order_id, a_document(), "0.0")
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_a_lease_serves_its_order_alone(self, cache: Cache) -> None:
+    async def test_a_lease_fills_only_its_order(self, cache: Cache) -> None:
         one, other = an_order_id(), an_order_id()
         lease = await missed(cache, one)
         await cache.orders.fill(other, a_document(), lease)
@@ -106,7 +106,7 @@ class TestFilling:
         await cache.orders.fill(order_id, a_document(), lease)
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_a_slow_reader_fills_nothing_and_the_next_one_does(self, cache: Cache) -> None:
+    async def test_only_the_next_reader_fills_after_an_expired_lease(self, cache: Cache) -> None:
         order_id, current = an_order_id(), a_document(2)
         slow = await missed(cache, order_id)
         await cache.pass_time(TTL)  # longer than any lease
@@ -135,12 +135,12 @@ class TestWriting:
         assert await cache.orders.put(order_id, a_document(1))
         assert await cache.orders.get(order_id) == hit(newer)
 
-    async def test_an_order_that_is_not_cached_stays_so(self, cache: Cache) -> None:
+    async def test_a_write_does_not_cache_an_uncached_order(self, cache: Cache) -> None:
         order_id = an_order_id()
         assert await cache.orders.put(order_id, a_document(2))
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_an_order_that_has_expired_stays_so(self, cache: Cache) -> None:
+    async def test_a_write_does_not_cache_an_expired_order(self, cache: Cache) -> None:
         order_id = await cached(cache, a_document(1))
         await cache.pass_time(TTL + 0.1)
         assert await cache.orders.put(order_id, a_document(2))
@@ -152,13 +152,13 @@ class TestWriting:
         await cache.orders.put(order_id, a_document(9))
         assert await cache.orders.get(order_id) == hit(tenth)
 
-    async def test_of_many_revisions_that_come_at_once_the_newest_stays(self, cache: Cache) -> None:
+    async def test_the_newest_of_many_concurrent_revisions_is_kept(self, cache: Cache) -> None:
         order_id = await cached(cache, a_document(0))
         documents = [a_document(revision) for revision in (3, 1, 4, 2, 9, 5, 8, 6, 7)]
         await asyncio.gather(*(cache.orders.put(order_id, document) for document in documents))
         assert await cache.orders.get(order_id) == hit(documents[4])
 
-    async def test_an_order_that_is_written_stays_longer(self, cache: Cache) -> None:
+    async def test_a_write_extends_the_lifetime(self, cache: Cache) -> None:
         order_id, newer = await cached(cache, a_document(1)), a_document(2)
         await cache.pass_time(TTL * 0.75)
         await cache.orders.put(order_id, newer)
@@ -176,7 +176,7 @@ class TestOffering:
             await cache.orders.get(an_order_id())
             assert await cache.orders.get(write.record.id) == hit(write.document)
 
-    async def test_an_offer_that_comes_after_a_write_does_nothing(self, cache: Cache) -> None:
+    async def test_an_offer_after_a_write_is_ignored(self, cache: Cache) -> None:
         order_id = an_order_id()
         lease = cache.orders.reserve(order_id)
         assert lease is not None
@@ -184,9 +184,7 @@ class TestOffering:
         cache.orders.offer(order_id, a_document(1), lease)
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_an_offer_that_comes_after_a_write_that_was_evicted_does_nothing(
-        self, cache: Cache
-    ) -> None:
+    async def test_an_offer_after_an_evicted_write_is_ignored(self, cache: Cache) -> None:
         order_id, current = an_order_id(), a_document(2)
         lease = cache.orders.reserve(order_id)
         assert lease is not None
@@ -198,15 +196,13 @@ class TestOffering:
 
 
 class TestInvalidating:
-    async def test_every_entry_becomes_unreachable(self, cache: Cache) -> None:
+    async def test_invalidation_removes_every_entry(self, cache: Cache) -> None:
         orders = [await cached(cache, a_document()) for _ in range(3)]
         assert await cache.orders.invalidate_all()
         for order_id in orders:
             assert await cache.orders.get(order_id) == MISS
 
-    async def test_a_reader_from_before_fills_nothing_and_the_next_one_does(
-        self, cache: Cache
-    ) -> None:
+    async def test_only_a_later_reader_fills_after_invalidation(self, cache: Cache) -> None:
         order_id, current = an_order_id(), a_document(2)
         slow = await missed(cache, order_id)
         await cache.orders.invalidate_all()
@@ -214,7 +210,7 @@ class TestInvalidating:
         await cache.orders.fill(order_id, current, await missed(cache, order_id))
         assert await cache.orders.get(order_id) == hit(current)
 
-    async def test_an_offer_from_before_does_nothing(self, cache: Cache) -> None:
+    async def test_an_earlier_offer_is_ignored_after_invalidation(self, cache: Cache) -> None:
         order_id = an_order_id()
         lease = cache.orders.reserve(order_id)
         assert lease is not None
@@ -222,7 +218,7 @@ class TestInvalidating:
         cache.orders.offer(order_id, a_document(1), lease)
         assert await cache.orders.get(order_id) == MISS
 
-    async def test_a_write_does_not_bring_an_entry_back(self, cache: Cache) -> None:
+    async def test_a_write_does_not_restore_an_invalidated_entry(self, cache: Cache) -> None:
         order_id = await cached(cache, a_document(1))
         await cache.orders.invalidate_all()
         assert await cache.orders.put(order_id, a_document(1))

@@ -21,13 +21,13 @@ async def test_a_missing_order_is_none(adapters: Adapters) -> None:
     assert await adapters.reader.revision(an_order_id()) is None
 
 
-async def test_an_order_is_found_as_its_last_write_left_it(adapters: Adapters) -> None:
+async def test_an_order_is_found_in_its_last_written_state(adapters: Adapters) -> None:
     placed = await place(adapters)
     paid = await move(adapters, placed.record.id, PAID)
     assert await adapters.reader.find(placed.record.id) == paid.document
 
 
-async def test_many_orders_are_found_at_once_and_the_unknown_left_out(adapters: Adapters) -> None:
+async def test_several_orders_are_found_without_unknown_ones(adapters: Adapters) -> None:
     one, other, _ = [await place(adapters) for _ in range(3)]
     wanted = [one.record.id, an_order_id(), other.record.id, one.record.id]
     assert await adapters.reader.find_many(wanted) == {
@@ -36,12 +36,12 @@ async def test_many_orders_are_found_at_once_and_the_unknown_left_out(adapters: 
     }
 
 
-async def test_to_find_many_of_none_is_none(adapters: Adapters) -> None:
+async def test_a_lookup_of_no_ids_returns_nothing(adapters: Adapters) -> None:
     await place(adapters)
     assert await adapters.reader.find_many([]) == {}
 
 
-async def test_the_revision_rises_at_every_write_processing_included(adapters: Adapters) -> None:
+async def test_every_write_raises_the_revision(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     assert await adapters.reader.revision(order_id) == 1
     await move(adapters, order_id, PAID)
@@ -51,7 +51,7 @@ async def test_the_revision_rises_at_every_write_processing_included(adapters: A
     assert processed.record.version == 2
 
 
-async def test_a_page_shows_the_newest_first(adapters: Adapters) -> None:
+async def test_a_page_has_the_newest_orders_first(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     writes = [await place(adapters, owner) for _ in range(3)]
     page = await adapters.reader.page(OrderFilter(owner=owner), None, 10)
@@ -80,11 +80,11 @@ async def test_concurrent_readers_get_their_own_orders(adapters: Adapters) -> No
     assert found == [placed[5].document, None, placed[2].document, placed[5].document]
 
 
-#: As far as a clock may step back without ids following it.
+#: The largest step back of a clock that ids do not follow.
 STEP_BACK = timedelta(milliseconds=MAX_ID_LEAD_MS)
 
 
-async def test_newest_is_the_last_one_made_even_if_the_clock_has_stepped_back(
+async def test_the_newest_order_is_the_last_one_even_after_a_clock_step(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -94,7 +94,7 @@ async def test_newest_is_the_last_one_made_even_if_the_clock_has_stepped_back(
     assert list(page.orders) == [second.document, first.document]
 
 
-async def test_an_order_is_found_by_its_time_even_if_its_id_is_ahead_of_it(
+async def test_an_order_is_found_by_its_time_even_if_its_id_is_ahead(
     adapters: Adapters,
 ) -> None:
     owner, stepped_back = await an_owner(adapters), NOW - STEP_BACK
@@ -124,14 +124,14 @@ async def test_a_page_has_a_next_one_only_if_more_orders_follow(
     assert (await adapters.reader.page(wanted, None, 3)).next_after == writes[1].record.id
 
 
-async def test_behind_the_oldest_order_is_an_empty_page(adapters: Adapters) -> None:
+async def test_the_page_after_the_oldest_order_is_empty(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     oldest = await place(adapters, owner)
     page = await adapters.reader.page(OrderFilter(owner=owner), oldest.record.id, 5)
     assert (list(page.orders), page.next_after) == ([], None)
 
 
-async def test_a_page_may_begin_behind_an_order_that_is_not_in_the_list(
+async def test_a_page_can_start_after_an_order_outside_the_list(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -148,7 +148,7 @@ async def test_an_owner_without_orders_has_an_empty_page(adapters: Adapters) -> 
     assert (list(page.orders), page.next_after) == ([], None)
 
 
-async def test_a_page_shows_orders_as_they_are_now(adapters: Adapters) -> None:
+async def test_a_page_has_the_current_state_of_orders(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     placed = await place(adapters, owner)
     paid = await move(adapters, placed.record.id, PAID)
@@ -159,7 +159,7 @@ async def test_a_page_shows_orders_as_they_are_now(adapters: Adapters) -> None:
 
 
 async def walk(adapters: Adapters, wanted: OrderFilter, limit: int) -> list[OrderDocument]:
-    """Every page, one behind the other."""
+    """Return all pages."""
     seen: list[OrderDocument] = []
     after: OrderId | None = None
     while True:
@@ -171,7 +171,7 @@ async def walk(adapters: Adapters, wanted: OrderFilter, limit: int) -> list[Orde
             return seen
 
 
-async def test_paging_neither_skips_nor_repeats_while_orders_come_in(adapters: Adapters) -> None:
+async def test_pages_neither_skip_nor_repeat_while_orders_are_placed(adapters: Adapters) -> None:
     owner = await an_owner(adapters)
     old = [await place(adapters, owner) for _ in range(12)]
 
@@ -197,7 +197,7 @@ MOMENTS = tuple(NOW + timedelta(microseconds=n) for n in range(4))
 
 
 async def a_mixed_shop(adapters: Adapters) -> list[OrderRecord]:
-    """Orders of two owners in every status, made at four moments, some with a reference."""
+    """Store orders of two owners in every status, placed at four times, some with a reference."""
     owners = [await an_owner(adapters) for _ in range(2)]
     ways = [(), (PAID,), (CANCELED,), (PAID, SHIPPED)]
     stored = []

@@ -29,7 +29,7 @@ from tests.support.time import NOW
 
 
 async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
-    """All that a transaction can write, short of committing it."""
+    """Make every write of a transaction without committing it."""
     assert await tx.inbox.add(PROCESSING, order_id, NOW)
     await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id)
@@ -37,7 +37,7 @@ async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
 
 
 async def save_and_commit(tx: Transaction, change: OrderChange | None) -> None:
-    """An adapter may see at either that another writer came first."""
+    """An adapter may detect a concurrent writer at either call."""
     await tx.orders.save(an_order_write(change))
     await tx.commit()
 
@@ -54,7 +54,7 @@ async def assert_unchanged(placed: OrderWrite, adapters: Adapters) -> None:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
-async def test_an_order_comes_back_as_it_was_stored(adapters: Adapters) -> None:
+async def test_an_order_is_returned_as_stored(adapters: Adapters) -> None:
     placed = a_placed_order(await an_owner(adapters), reference="cart-1")
     await adapters.storage.add(an_order_write(placed))
     assert await order_in(adapters, placed.order.id) == placed.order
@@ -66,7 +66,7 @@ async def test_a_missing_order_is_not_found(adapters: Adapters) -> None:
             await tx.orders.get(an_order_id())
 
 
-async def test_a_committed_write_is_seen_by_every_reader(adapters: Adapters) -> None:
+async def test_a_committed_write_is_visible_to_all_readers(adapters: Adapters) -> None:
     placed = await place(adapters)
     order_id = placed.record.id
     await publish(adapters.outbox)
@@ -145,7 +145,7 @@ async def test_a_transaction_reads_writes_that_were_committed_after_it_began(
 async def write_too_late(
     adapters: Adapters, order_id: OrderId, meanwhile: Callable[[], Awaitable[object]]
 ) -> None:
-    """Do all that processing does, but let something happen between reading and writing."""
+    """Process an order, with an action between its read and its write."""
     async with adapters.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)
@@ -155,7 +155,7 @@ async def write_too_late(
         await tx.commit()
 
 
-async def test_a_write_that_was_decided_on_by_an_older_revision_is_refused(
+async def test_a_write_based_on_an_older_revision_is_rejected(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -166,7 +166,7 @@ async def test_a_write_that_was_decided_on_by_an_older_revision_is_refused(
     assert not order.is_processed
 
 
-async def test_processing_makes_an_older_revision_stale_though_the_version_is_the_same(
+async def test_processing_makes_an_older_revision_stale(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -179,7 +179,7 @@ async def test_processing_makes_an_older_revision_stale_though_the_version_is_th
     assert (await order_in(adapters, order_id)).status is PENDING
 
 
-async def test_a_refused_write_takes_the_rest_of_its_transaction_with_it(
+async def test_a_rejected_write_rolls_its_transaction_back(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -190,7 +190,7 @@ async def test_a_refused_write_takes_the_rest_of_its_transaction_with_it(
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
-async def test_an_order_that_was_never_placed_cannot_be_changed(adapters: Adapters) -> None:
+async def test_an_unknown_order_cannot_be_changed(adapters: Adapters) -> None:
     order = a_placed_order(await an_owner(adapters)).order
     paid = order.move_to(PAID, STAFF, None, NOW)
     async with adapters.begin() as tx:
@@ -199,7 +199,7 @@ async def test_an_order_that_was_never_placed_cannot_be_changed(adapters: Adapte
     assert await adapters.reader.find(order.id) is None
 
 
-async def test_of_two_writers_with_the_same_revision_one_is_refused(adapters: Adapters) -> None:
+async def test_one_of_two_writers_with_the_same_revision_is_rejected(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
     both_have_read = asyncio.Barrier(2)
@@ -225,7 +225,7 @@ async def test_of_two_writers_with_the_same_revision_one_is_refused(adapters: Ad
     assert await waiting(adapters.outbox) == [winner.event]
 
 
-async def test_many_writers_that_try_again_take_effect_one_after_the_other(
+async def test_concurrent_writers_that_retry_are_serialized(
     adapters: Adapters,
 ) -> None:
     placed = await place(adapters)
@@ -251,7 +251,7 @@ async def test_many_writers_that_try_again_take_effect_one_after_the_other(
     assert [step.after for step in found[1]] == [PENDING, PAID, SHIPPED]
 
 
-async def test_an_order_goes_its_whole_way_and_comes_back_the_same(adapters: Adapters) -> None:
+async def test_an_order_is_stored_unchanged_through_its_whole_lifecycle(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def assert_stored(write: OrderWrite) -> None:

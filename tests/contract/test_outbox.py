@@ -13,14 +13,14 @@ from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.orders import CANCELED, PAID, SHIPPED
 
-#: The longest that a refused event may wait, in seconds.
+#: The longest wait of a rejected event, in seconds.
 LONGEST_WAIT = 60
-#: The longest that a postponed event pauses, in seconds.
+#: The longest pause of a postponed event, in seconds.
 LONGEST_PAUSE = 10
 AN_HOUR = 3_600
 
 
-async def test_an_outbox_without_events_gives_an_empty_batch(adapters: Adapters) -> None:
+async def test_an_empty_outbox_has_an_empty_batch(adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == []
 
 
@@ -39,13 +39,13 @@ async def test_a_debt_to_the_cache_is_work(adapters: Adapters) -> None:
     assert await adapters.outbox.has_work()
 
 
-async def test_of_each_order_only_the_earliest_event_is_eligible(adapters: Adapters) -> None:
+async def test_only_the_earliest_event_of_each_order_is_eligible(adapters: Adapters) -> None:
     one, other = [await place(adapters) for _ in range(2)]
     await move(adapters, one.record.id, PAID, SHIPPED)
     assert await waiting(adapters.outbox) == [one.event, other.event]
 
 
-async def test_a_batch_is_no_larger_than_asked_for_and_begins_with_the_longest_waiting(
+async def test_a_batch_is_limited_and_starts_with_the_oldest_event(
     adapters: Adapters,
 ) -> None:
     events = [(await place(adapters)).event for _ in range(5)]
@@ -55,7 +55,7 @@ async def test_a_batch_is_no_larger_than_asked_for_and_begins_with_the_longest_w
     assert await publish(adapters.outbox, 3) == []
 
 
-async def test_the_events_of_an_order_are_published_in_the_order_of_its_revisions(
+async def test_events_of_an_order_are_published_by_revision(
     adapters: Adapters,
 ) -> None:
     written = await place(adapters)
@@ -66,14 +66,14 @@ async def test_the_events_of_an_order_are_published_in_the_order_of_its_revision
     assert published == [[written.event], [paid.event], [processed.event], [canceled.event], []]
 
 
-async def test_an_event_that_one_batch_holds_is_not_given_to_another(adapters: Adapters) -> None:
+async def test_an_event_is_in_one_batch_only(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(1) as first, adapters.outbox.batch(10) as second:
         assert list(first.events) == [one]
         assert list(second.events) == [other]
 
 
-async def test_while_an_event_is_held_no_later_one_of_its_order_is_eligible(
+async def test_no_later_event_of_a_held_events_order_is_eligible(
     adapters: Adapters,
 ) -> None:
     written = await place(adapters)
@@ -85,7 +85,7 @@ async def test_while_an_event_is_held_no_later_one_of_its_order_is_eligible(
     assert await waiting(adapters.outbox) == [paid.event]
 
 
-async def test_what_a_relay_did_not_mark_comes_again(adapters: Adapters) -> None:
+async def test_an_unmarked_event_is_eligible_again(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(10) as batch:
         await batch.published({other.id: Placement(0, 0)})
@@ -100,7 +100,7 @@ async def mark_and_die(adapters: Adapters) -> None:
         raise RuntimeError("the relay dies")
 
 
-async def test_a_relay_that_dies_lets_go_and_has_marked_nothing(adapters: Adapters) -> None:
+async def test_a_dead_relay_releases_its_batch_unmarked(adapters: Adapters) -> None:
     events = [(await place(adapters)).event for _ in range(3)]
     with pytest.raises(RuntimeError, match="the relay dies"):
         await mark_and_die(adapters)
@@ -110,7 +110,7 @@ async def test_a_relay_that_dies_lets_go_and_has_marked_nothing(adapters: Adapte
     assert await adapters.cache_debts.oldest(10) == []
 
 
-async def test_a_relay_that_is_cancelled_lets_go(adapters: Adapters) -> None:
+async def test_a_cancelled_relay_releases_its_batch(adapters: Adapters) -> None:
     event = (await place(adapters)).event
     held = asyncio.Event()
 
@@ -124,9 +124,9 @@ async def test_a_relay_that_is_cancelled_lets_go(adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == []
     relay.cancel()
     await asyncio.wait([relay])
-    # A server lets go of what its client held as soon as it has seen that the client is gone.
+    # A server releases locks as soon as it notices that the client is gone.
     async with asyncio.timeout(LONG):
-        while not (left := await waiting(adapters.outbox)):  # noqa: ASYNC110 - it sets no event
+        while not (left := await waiting(adapters.outbox)):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.02)
     assert left == [event]
 
@@ -142,7 +142,7 @@ async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> 
 
 
 async def refuse(adapters: Adapters, *events: Event) -> None:
-    """Refuse events; time that really passes counts for nothing until some is let pass."""
+    """Reject events. Real time has no effect until the test lets time pass."""
     async with adapters.outbox.batch(10) as batch:
         assert set(batch.events) >= set(events)
         await batch.rejected({event.id: "too large" for event in events})
@@ -150,11 +150,11 @@ async def refuse(adapters: Adapters, *events: Event) -> None:
 
 
 async def let_pass(adapters: Adapters, seconds: float) -> None:
-    """Let so many seconds pass since the last refusal."""
+    """Let this number of seconds pass since the last rejection."""
     await adapters.pass_time(AN_HOUR + seconds)
 
 
-async def test_a_refused_event_waits_and_no_later_one_of_its_order_passes_it(
+async def test_a_rejected_event_waits_before_later_ones_of_its_order(
     adapters: Adapters,
 ) -> None:
     stubborn = await place(adapters)
@@ -166,13 +166,13 @@ async def test_a_refused_event_waits_and_no_later_one_of_its_order_passes_it(
     assert await waiting(adapters.outbox) == [stubborn.event]
 
 
-async def test_a_refused_event_holds_up_no_other_order(adapters: Adapters) -> None:
+async def test_a_rejected_event_does_not_delay_other_orders(adapters: Adapters) -> None:
     stubborn, other = [await place(adapters) for _ in range(2)]
     await refuse(adapters, stubborn.event)
     assert await waiting(adapters.outbox, 1) == [other.event]
 
 
-async def test_an_event_that_is_refused_again_waits_longer(adapters: Adapters) -> None:
+async def test_each_rejection_lengthens_the_wait(adapters: Adapters) -> None:
     stubborn = (await place(adapters)).event
     for _ in range(6):
         await refuse(adapters, stubborn)
@@ -185,7 +185,7 @@ async def test_an_event_that_is_refused_again_waits_longer(adapters: Adapters) -
     assert await waiting(adapters.outbox) == [other, stubborn]
 
 
-async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
+async def test_publication_clears_the_error_of_a_rejected_event(
     adapters: Adapters,
 ) -> None:
     stubborn = (await place(adapters)).event
@@ -196,7 +196,7 @@ async def test_a_refused_event_that_goes_out_in_the_end_has_no_error_any_more(
     assert await adapters.books.published() == [stubborn.id]
 
 
-async def test_an_event_is_parked_after_its_last_rejection_and_holds_back_its_order_alone(
+async def test_an_event_is_parked_after_its_last_rejection_with_its_order(
     adapters: Adapters,
 ) -> None:
     stubborn, other = [await place(adapters) for _ in range(2)]
@@ -214,13 +214,13 @@ async def test_an_event_is_parked_after_its_last_rejection_and_holds_back_its_or
 
 
 async def postpone(adapters: Adapters, *events: Event, pause: bool = True) -> None:
-    """As `refuse`, for events that do not reach the broker."""
+    """Postpone events that do not reach the broker; otherwise like `refuse`."""
     async with adapters.outbox.batch(10) as batch:
         await batch.postponed({event.id: "no answer" for event in events}, pause=pause)
     await adapters.pass_time(-AN_HOUR)
 
 
-async def test_events_that_are_postponed_without_a_pause_are_eligible_again_at_once(
+async def test_events_postponed_without_a_pause_are_eligible_immediately(
     adapters: Adapters,
 ) -> None:
     events = [(await place(adapters)).event for _ in range(2)]
@@ -230,7 +230,7 @@ async def test_events_that_are_postponed_without_a_pause_are_eligible_again_at_o
     assert await adapters.books.published() == []
 
 
-async def test_a_postponed_event_pauses_and_holds_up_no_other_order(adapters: Adapters) -> None:
+async def test_a_postponed_event_pauses_without_delaying_other_orders(adapters: Adapters) -> None:
     cut_off, other = [await place(adapters) for _ in range(2)]
     await move(adapters, cut_off.record.id, PAID)
     await postpone(adapters, cut_off.event)
@@ -247,7 +247,7 @@ async def test_an_event_may_be_postponed_any_number_of_times(adapters: Adapters)
     assert await publish(adapters.outbox) == [cut_off]
 
 
-async def test_new_events_go_before_those_that_are_retried(adapters: Adapters) -> None:
+async def test_new_events_come_before_retries(adapters: Adapters) -> None:
     refused, new = [(await place(adapters)).event for _ in range(2)]
     await refuse(adapters, refused)
     await let_pass(adapters, LONGEST_WAIT)
@@ -281,7 +281,7 @@ async def test_debts_to_the_cache_are_recorded_with_the_marks(adapters: Adapters
     assert [debt.order_id for debt in await adapters.cache_debts.oldest(10)] == [order_id]
 
 
-async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:
+async def test_an_empty_report_changes_nothing(adapters: Adapters) -> None:
     event = (await place(adapters)).event
     async with adapters.outbox.batch(10) as batch:
         await batch.published({})
@@ -290,7 +290,7 @@ async def test_to_note_nothing_changes_nothing(adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == [event]
 
 
-async def test_many_relays_publish_each_event_once_and_each_orders_in_order(
+async def test_many_relays_publish_each_event_once_and_in_order(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)

@@ -27,7 +27,7 @@ async def publish_all(adapters: Adapters) -> list[Event]:
 
 
 async def an_order_with_history(adapters: Adapters) -> tuple[OrderWrite, list[Event]]:
-    """An order of three events, all of them published."""
+    """Place an order and publish its three events."""
     written = await place(adapters)
     await move(adapters, written.record.id, PAID, SHIPPED)
     return written, await publish_all(adapters)
@@ -56,11 +56,11 @@ def ids(events: Sequence[Event]) -> list[EventId]:
 # --- The state
 
 
-async def test_the_state_of_an_empty_outbox(adapters: Adapters) -> None:
+async def test_an_empty_outbox_has_an_empty_state(adapters: Adapters) -> None:
     assert await adapters.outbox_admin.state() == EMPTY
 
 
-async def test_the_state_is_what_waits_since_when_and_why(adapters: Adapters) -> None:
+async def test_the_state_has_count_age_and_error_of_waiting_events(adapters: Adapters) -> None:
     written = await place(adapters)
     await place(adapters, at=NOW + HOUR)
     async with adapters.outbox.batch(1) as batch:
@@ -70,7 +70,7 @@ async def test_the_state_is_what_waits_since_when_and_why(adapters: Adapters) ->
     assert await adapters.outbox_admin.state() == EMPTY
 
 
-async def test_a_parked_event_is_counted_and_ages_neither_itself_nor_what_waits_behind_it(
+async def test_parked_events_are_counted_without_an_age(
     adapters: Adapters,
 ) -> None:
     parked = await place(adapters)
@@ -93,13 +93,13 @@ async def test_replays_are_counted_and_are_not_unpublished(adapters: Adapters) -
 # --- Replays of one order
 
 
-async def test_an_orders_events_are_published_again_in_their_order(adapters: Adapters) -> None:
+async def test_a_replay_publishes_an_orders_events_in_order(adapters: Adapters) -> None:
     written, events = await an_order_with_history(adapters)
     assert await adapters.outbox_admin.replay_order(written.record.id) == ReplayRequest(3)
     assert [await publish(adapters.outbox) for _ in range(4)] == [[e] for e in events] + [[]]
 
 
-async def test_a_replay_says_that_it_is_one(adapters: Adapters) -> None:
+async def test_a_replay_is_marked_as_one(adapters: Adapters) -> None:
     written, _ = await an_order_with_history(adapters)
     await adapters.outbox_admin.replay_order(written.record.id)
     other = await place(adapters)
@@ -120,14 +120,14 @@ async def test_a_replay_changes_neither_positions_nor_placements(adapters: Adapt
     assert await adapters.books.placements() == before
 
 
-async def test_what_was_never_published_is_not_replayed(adapters: Adapters) -> None:
+async def test_unpublished_events_are_not_replayed(adapters: Adapters) -> None:
     written = await place(adapters)
     assert await adapters.outbox_admin.replay_order(written.record.id) == ReplayRequest(0)
     assert await adapters.outbox_admin.replay_order(an_order_id()) == ReplayRequest(0)
     assert await publish_all(adapters) == [written.event]
 
 
-async def test_new_events_go_before_replays(adapters: Adapters) -> None:
+async def test_new_events_come_before_replays(adapters: Adapters) -> None:
     _, old = await an_order_with_history(adapters)
     await replay_since(adapters, NOW - HOUR)
     new = [(await place(adapters)).event for _ in range(3)]
@@ -144,7 +144,7 @@ async def test_a_batch_has_either_a_new_event_of_an_order_or_a_replay(adapters: 
     assert await publish(adapters.outbox) == [written.event]
 
 
-async def test_a_replay_is_not_given_to_two_relays(adapters: Adapters) -> None:
+async def test_a_replay_is_in_one_batch_only(adapters: Adapters) -> None:
     written, [first, *_] = await an_order_with_history(adapters)
     await adapters.outbox_admin.replay_order(written.record.id)
     async with adapters.outbox.batch(10) as batch, adapters.outbox.batch(10) as other:
@@ -152,7 +152,7 @@ async def test_a_replay_is_not_given_to_two_relays(adapters: Adapters) -> None:
         assert list(other.events) == []
 
 
-async def test_many_relays_replay_each_event_once_and_each_orders_in_order(
+async def test_many_relays_replay_each_event_once_and_in_order(
     adapters: Adapters,
 ) -> None:
     owner = await an_owner(adapters)
@@ -179,7 +179,7 @@ async def test_many_relays_replay_each_event_once_and_each_orders_in_order(
     assert list(sent.values()) == [[1, 2, 3]] * 8
 
 
-async def test_a_replay_that_does_not_reach_the_broker_pauses_and_holds_up_no_other_order(
+async def test_a_postponed_replay_pauses_without_delaying_other_orders(
     adapters: Adapters,
 ) -> None:
     _, [first, *_] = await an_order_with_history(adapters)
@@ -193,7 +193,7 @@ async def test_a_replay_that_does_not_reach_the_broker_pauses_and_holds_up_no_ot
     assert set(ids(await waiting(adapters.outbox))) == {first.id, other.id}
 
 
-async def test_a_relay_that_dies_leaves_the_replay_to_the_next(adapters: Adapters) -> None:
+async def test_a_dead_relays_replay_is_eligible_again(adapters: Adapters) -> None:
     written, [first, *_] = await an_order_with_history(adapters)
     await adapters.outbox_admin.replay_order(written.record.id)
     with suppress(RuntimeError):
@@ -206,7 +206,7 @@ async def test_a_relay_that_dies_leaves_the_replay_to_the_next(adapters: Adapter
 # --- Replays of everything
 
 
-async def test_everything_since_a_moment_is_published_again(adapters: Adapters) -> None:
+async def test_a_replay_publishes_all_events_since_a_time(adapters: Adapters) -> None:
     await an_order_with_history(adapters)
     since = datetime.now(UTC)
     await adapters.pass_time(1)
@@ -231,7 +231,7 @@ async def test_a_replay_may_be_requested_again_before_it_is_done(adapters: Adapt
 # --- Parked events
 
 
-async def test_a_parked_event_is_put_back_with_its_order(adapters: Adapters) -> None:
+async def test_a_parked_event_is_replayed_with_its_order(adapters: Adapters) -> None:
     parked = await place(adapters)
     paid = await move(adapters, parked.record.id, PAID)
     await park(adapters, parked.event)
@@ -241,7 +241,7 @@ async def test_a_parked_event_is_put_back_with_its_order(adapters: Adapters) -> 
     assert await adapters.outbox_admin.state() == EMPTY
 
 
-async def test_all_parked_events_are_put_back_and_begin_anew(adapters: Adapters) -> None:
+async def test_all_parked_events_are_replayed_with_new_attempts(adapters: Adapters) -> None:
     events = [(await place(adapters)).event for _ in range(2)]
     for event in events:
         await park(adapters, event)
@@ -254,7 +254,7 @@ async def test_all_parked_events_are_put_back_and_begin_anew(adapters: Adapters)
     assert await adapters.outbox_admin.unpark_all() == ReplayRequest(0)
 
 
-async def test_a_replay_that_is_refused_too_often_is_parked_too(adapters: Adapters) -> None:
+async def test_a_replay_is_parked_after_its_last_rejection(adapters: Adapters) -> None:
     written, events = await an_order_with_history(adapters)
     await adapters.outbox_admin.replay_order(written.record.id)
     await park(adapters, events[0])

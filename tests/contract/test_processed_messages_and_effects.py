@@ -122,7 +122,7 @@ async def test_a_canceled_transaction_does_not_block_the_others(adapters: Adapte
     assert await come()
 
 
-async def test_an_effect_is_in_the_ledger_once_committed(adapters: Adapters) -> None:
+async def test_a_committed_effect_is_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.SKIPPED, NOW)
@@ -131,14 +131,14 @@ async def test_an_effect_is_in_the_ledger_once_committed(adapters: Adapters) -> 
     assert await adapters.books.effects(order_id) == [Outcome.SKIPPED]
 
 
-async def test_an_effect_that_was_not_committed_is_not_in_the_ledger(adapters: Adapters) -> None:
+async def test_an_uncommitted_effect_is_not_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     assert await adapters.books.effects(order_id) == []
 
 
-async def test_the_ledger_takes_a_second_effect_so_that_the_audit_can_find_it(
+async def test_a_second_effect_is_stored_for_the_audit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id

@@ -8,8 +8,8 @@ from tests.contract.bundles import Limiter
 from tests.contract.conftest import LIMITERS
 from tests.contract.redis_bundle import limited_in_redis
 
-#: Three in six thousand seconds: one more every two thousand. Redis forgets a bucket on its own
-#: clock, which is not the tests', so that a period is long.
+#: Three in six thousand seconds. Redis expires buckets by its own clock, so that the period is
+#: long.
 LIMIT = Limit("orders", 3, 6_000)
 KEY = "alice"
 
@@ -27,7 +27,7 @@ async def hit(limiter: Limiter, times: int = 1, limit: Limit = LIMIT) -> list[bo
     return [(await limiter.limits.hit(limit, KEY)).allowed for _ in range(times)]
 
 
-async def test_a_burst_may_use_the_whole_count_and_no_more(limiter: Limiter) -> None:
+async def test_a_burst_is_limited_to_the_count(limiter: Limiter) -> None:
     assert await hit(limiter, 5) == [True, True, True, False, False]
 
 
@@ -56,14 +56,14 @@ async def test_a_burst_is_refilled_one_by_one(limiter: Limiter) -> None:
     assert await hit(limiter, 2) == [True, False]
 
 
-async def test_after_retry_after_one_more_is_allowed(limiter: Limiter) -> None:
+async def test_one_request_is_allowed_after_retry_after(limiter: Limiter) -> None:
     await hit(limiter, 3)
     refused = await limiter.limits.hit(LIMIT, KEY)
     await limiter.pass_time(refused.retry_after)
     assert await hit(limiter) == [True]
 
 
-async def test_after_reset_all_is_left_again(limiter: Limiter) -> None:
+async def test_the_whole_count_is_available_after_reset(limiter: Limiter) -> None:
     await hit(limiter, 3)
     refused = await limiter.limits.hit(LIMIT, KEY)
     await limiter.pass_time(refused.reset)
@@ -76,13 +76,13 @@ async def test_an_idle_key_gets_no_more_than_the_whole_count(limiter: Limiter) -
     assert await hit(limiter, 4) == [True, True, True, False]
 
 
-async def test_a_request_that_was_refused_is_not_counted(limiter: Limiter) -> None:
+async def test_a_rejected_request_is_not_counted(limiter: Limiter) -> None:
     await hit(limiter, 50)
     await limiter.pass_time(2_100)
     assert await hit(limiter) == [True]
 
 
-async def test_a_request_that_is_given_back_was_never_counted(limiter: Limiter) -> None:
+async def test_a_refunded_request_is_not_counted(limiter: Limiter) -> None:
     await hit(limiter, 3)
     await limiter.limits.refund(LIMIT, KEY)
     assert await hit(limiter, 2) == [True, False]
@@ -100,12 +100,12 @@ async def test_a_refund_without_a_hit_changes_nothing(limiter: Limiter) -> None:
     assert await hit(limiter, 4) == [True, True, True, False]
 
 
-async def test_each_key_has_a_count_of_its_own(limiter: Limiter) -> None:
+async def test_each_key_has_its_own_count(limiter: Limiter) -> None:
     await hit(limiter, 3)
     assert (await limiter.limits.hit(LIMIT, "bob")).remaining == 2
 
 
-async def test_each_limit_has_a_count_of_its_own(limiter: Limiter) -> None:
+async def test_each_limit_has_its_own_count(limiter: Limiter) -> None:
     await hit(limiter, 3)
     assert await hit(limiter, limit=Limit("logins", 3, 6_000)) == [True]
 
@@ -125,7 +125,7 @@ async def test_a_large_limit_is_kept_exactly(limiter: Limiter) -> None:
     assert sum(await hit(limiter, 1_210, large)) == 1_200
 
 
-async def test_of_many_that_come_at_once_no_more_than_the_count_get_through(
+async def test_concurrent_requests_are_limited_to_the_count(
     limiter: Limiter,
 ) -> None:
     limit = Limit("at-once", 10, 3_600)

@@ -42,7 +42,7 @@ def test_an_orders_events_are_published_again(shop: tuple[Service, str]) -> None
     eventually(lambda: service.run("audit").stdout == CLEAN.format(1))
 
 
-def test_everything_since_a_moment_is_published_again(shop: tuple[Service, str]) -> None:
+def test_a_replay_since_a_time_republishes_all_events(shop: tuple[Service, str]) -> None:
     service, _ = shop
     replayed = service.run("outbox", "replay", "--all-since", "2026-01-01T00:00:00Z")
     assert (replayed.returncode, replayed.stdout) == (0, "Waiting to be published again: 2.\n")

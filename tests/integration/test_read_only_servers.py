@@ -9,7 +9,7 @@ import pytest
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
-from domain.account import User
+from domain.account import Account
 from tests.integration.test_connections import fill, opened, read, run_on
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.process import LocalServer
@@ -35,8 +35,8 @@ async def becomes_writable(database: Database) -> None:
 
 
 async def a_write(database: Database) -> None:
-    user = User(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
-    await adapters_over(database).accounts.add(user, "hash")
+    account = Account(id=a_user_id(), email=f"{a_user_id()}@example.com", created_at=NOW)
+    await adapters_over(database).accounts.add(account, "hash")
 
 
 async def test_read_only_sessions_are_unavailable_and_replaced(

@@ -110,7 +110,17 @@ async def client(server: Server) -> AsyncIterator[ServiceClient]:
 
 
 @pytest.fixture
-async def short_client(server: Server) -> AsyncIterator[ServiceClient]:
+def without_repeated_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call wait for a handshake, and let no reply of one arrive among the others."""
+    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+
+
+@pytest.fixture
+async def short_client(
+    server: Server,
+    without_repeated_handshakes: None,  # noqa: ARG001 - for its effect
+) -> AsyncIterator[ServiceClient]:
     """A client with the timeout of the service."""
     async with connected(server.url, AUXILIARY_BUDGET_SECONDS) as client:
         yield client
@@ -505,6 +515,7 @@ class TestReplies:
             assert await answered(client, "ECHO", "two") == b"two"
 
 
+@pytest.mark.usefixtures("without_repeated_handshakes")
 class TestBusyEventLoop:
     """A reply that has arrived counts, even if a busy event loop reads it late."""
 

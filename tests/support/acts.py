@@ -6,7 +6,7 @@ from datetime import datetime
 from application.delivery.topics import PROCESSING
 from application.documents import Event, OrderWrite
 from application.ports.events import Outbox, Placement, PublishReport
-from domain.account import User
+from domain.account import Account
 from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
 from domain.order.lines import OrderLines
@@ -20,8 +20,8 @@ from tests.support.time import NOW
 async def an_owner(to: Adapters) -> UserId:
     """Open an account, which each order needs; return its id."""
     user_id = a_user_id()
-    user = User(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
-    await to.accounts.add(user, "hash")
+    account = Account(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
+    await to.accounts.add(account, "hash")
     return user_id
 
 

@@ -1,4 +1,4 @@
-"""The whole API in this process, over the adapters of a test's choice, called without a socket."""
+"""The whole API in this process, with adapters of the test's choice, called without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -33,12 +33,12 @@ UNLIMITED = {
 
 
 def at(database_url: str) -> dict[str, str]:
-    """The settings of a process on this database, whose tokens `KEYS` sign."""
+    """Return the settings of a process on this database that signs tokens with `KEYS`."""
     return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
 
 
 class NowhereProvider(Provider):
-    """The connections of a PostgreSQL that is not there, for what needs them and opens none."""
+    """Provides connections to a missing PostgreSQL, for objects that never open one."""
 
     scope = Scope.APP
 
@@ -48,7 +48,7 @@ class NowhereProvider(Provider):
 
 
 class PlainPasswordsProvider(Provider):
-    """Passwords without their cost."""
+    """Provides passwords without hashing."""
 
     scope = Scope.APP
 
@@ -59,7 +59,7 @@ class PlainPasswordsProvider(Provider):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The API, and what stands behind it."""
+    """The API and its container."""
 
     client: httpx.AsyncClient
     container: AsyncContainer
@@ -69,26 +69,33 @@ class App:
 async def running_app(
     database_url: str, *overrides: Provider, **settings: str
 ) -> AsyncIterator[App]:
-    """The API over PostgreSQL, or over the storage of `overrides`; no role runs beside it."""
+    """Run the API on PostgreSQL, or on the storage of `overrides`, without any other role."""
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
-    async with _started(app):
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar's ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield App(client, container)
+    async with calling_app(app) as client:
+        yield App(client, container)
     await container.close()
 
 
+@asynccontextmanager
+async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Start an ASGI application, and call it without a socket."""
+    async with _started(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+
+
 async def opened_api(container: AsyncContainer) -> None:
-    """Start the routes over a container, which must provide all that they need."""
+    """Start the routes with a container, which must provide everything that they need."""
     async with routing(nullcontext(container)).lifespan():
         pass
 
 
 @asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """The application between its ASGI lifespan's start-up and shutdown."""
+    """Run the application between the start-up and shutdown of its ASGI lifespan."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -106,7 +113,7 @@ async def _started(app: Any) -> AsyncIterator[None]:
 
 
 class Caller:
-    """Calls the API from a thread that has no event loop."""
+    """Calls the API from a thread without an event loop."""
 
     def __init__(self, portal: BlockingPortal, app: App) -> None:
         self._portal = portal
@@ -119,7 +126,7 @@ class Caller:
         return self._portal.call(send)
 
     def process(self, order_id: str) -> None:
-        """Process an order, as the worker would."""
+        """Process an order as the worker does."""
 
         async def work() -> None:
             process_order = await self._app.container.get(ProcessOrder)
@@ -130,7 +137,7 @@ class Caller:
 
 @contextmanager
 def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
-    """The same, for tests that are not async."""
+    """Run the API for tests that are not async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,

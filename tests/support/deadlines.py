@@ -1,8 +1,7 @@
-"""The service's own bounds on waiting, widened: what is right is judged, not how fast.
+"""Longer time limits of the service for tests that do not measure time.
 
-The service gives a server up after a second or two, as it promises. A busy machine takes as much
-from any process now and then, and what is given up for that is no defect. A test that is about a
-bound sets that one itself.
+The service gives up on a server after a second or two, as it promises. A busy test machine may
+delay any process that long, which is no defect. Tests of a time limit set it themselves.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from typing import Final
 
 import pytest
 
-#: Seconds after which something that should happen counts as never happening.
+#: Seconds after which an expected event counts as missing.
 LONG: Final = 25.0
 
 _BOUNDS: Final = (
@@ -42,7 +41,7 @@ _BOUNDS: Final = (
 
 @contextmanager
 def generous_deadlines() -> Iterator[None]:
-    """Within the block, the service waits for a healthy server however slow it is."""
+    """Set long time limits for the duration of the block."""
     with pytest.MonkeyPatch.context() as patch:
         for bound in _BOUNDS:
             patch.setattr(bound, LONG)
@@ -52,6 +51,6 @@ def generous_deadlines() -> Iterator[None]:
 
 @pytest.fixture
 def with_generous_deadlines() -> Iterator[None]:
-    """The same, for a whole test."""
+    """Set long time limits for a whole test."""
     with generous_deadlines():
         yield

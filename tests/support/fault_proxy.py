@@ -1,7 +1,7 @@
-"""A TCP proxy on loopback that hurts the connections it carries.
+"""A TCP proxy on loopback that injects network faults.
 
-Stand it between the service and a server to imitate what networks do: a reset (RST, not FIN), a
-half-open connection, a path that drops everything, latency, a refused connection.
+Between the service and a server it imitates a reset (RST, not FIN), a half-open connection, a path
+that drops everything, latency, and a refused connection.
 """
 
 import asyncio
@@ -50,9 +50,9 @@ class _Pair:
 
 
 class FaultProxy:
-    """Forward TCP connections to `host:port`, until told to hurt them.
+    """Forward TCP connections to `host:port`, with faults on demand.
 
-    It runs an event loop in a thread of its own, so tests of any kind can use it. Every method
+    Its event loop runs in a separate thread, so that tests of any kind can use it. Every method
     returns when its effect holds. Use it as a context manager.
     """
 
@@ -67,7 +67,7 @@ class FaultProxy:
         self._delay_seconds = 0.0
         self._refuses = False
         self.port = 0
-        #: How many connections clients have opened so far.
+        #: The number of connections that clients have opened.
         self.accepted = 0
 
     @classmethod
@@ -98,7 +98,7 @@ class FaultProxy:
     # --- Faults
 
     def reset(self) -> int:
-        """Reset every open connection with RST; return how many there were."""
+        """Reset every open connection with RST, and return their number."""
 
         async def reset_all() -> int:
             pairs = list(self._pairs)
@@ -109,9 +109,9 @@ class FaultProxy:
         return self._run(reset_all())
 
     def forget(self, ways: frozenset[Way] = BOTH) -> int:
-        """Drop all further bytes of the open connections, as a NAT that forgot them does.
+        """Drop all further bytes of the open connections, like a NAT that has lost their state.
 
-        New connections work. Return how many connections were forgotten.
+        New connections work. Return the number of affected connections.
         """
 
         async def forget_all() -> int:
@@ -126,7 +126,7 @@ class FaultProxy:
         self._silent = ways
 
     def delay(self, seconds: float) -> None:
-        """Hold every chunk of data for so many seconds, each way, until `heal`."""
+        """Delay every chunk of data by this number of seconds in both directions, until `heal`."""
         self._delay_seconds = seconds
 
     def redirect(self, url: str) -> None:
@@ -148,7 +148,7 @@ class FaultProxy:
 
     @property
     def open_connections(self) -> int:
-        """How many client connections are open."""
+        """The number of open client connections."""
         return len(self._pairs)
 
     # --- Inside the loop

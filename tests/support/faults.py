@@ -12,13 +12,13 @@ from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
-from domain.account import User
+from domain.account import Account
 from domain.ids import EventId, OrderId, UserId
 from domain.order.order import Order
 
 
 class UnreachableCache:
-    """`OrderCache` that is out of reach; `tried` counts the attempts to write."""
+    """An unreachable `OrderCache`. `tried` counts attempted writes."""
 
     def __init__(self) -> None:
         self.tried = 0
@@ -49,7 +49,7 @@ class UnreachableCache:
 
 
 class FlickeringCache:
-    """`OrderCache` in memory that can be put out of reach, with all its entries."""
+    """An `OrderCache` in memory that can become unreachable with all its entries."""
 
     def __init__(self) -> None:
         self.is_reachable = True
@@ -84,8 +84,8 @@ class FlickeringCache:
 class Broker:
     """`EventPublisher` that records arrived events, refuses events, and may go away.
 
-    `goes_away_after` so many more events, it does not answer; the orders that it `cuts_off` do not
-    reach it.
+    After `goes_away_after` further events it does not respond. Events of the orders in `cuts_off`
+    do not reach it.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class UncertainAccounts(MemoryAccounts):
     reachable = True
     asked = 0
 
-    async def find(self, user_id: UserId) -> User | None:
+    async def find(self, user_id: UserId) -> Account | None:
         self.asked += 1
         if not self.reachable:
             raise Unavailable
@@ -145,7 +145,7 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """`OrderStorage` in which something happens between each transaction's read and write."""
+    """An `OrderStorage` with an action between each transaction's read and write."""
 
     def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
         self._storage = storage

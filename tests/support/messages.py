@@ -1,4 +1,4 @@
-"""Messages as anything may send them, for Hypothesis."""
+"""Messages with any content, for Hypothesis."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ HEADERS: Final[st.SearchStrategy[Headers]] = st.lists(
 ).map(tuple)
 MESSAGES: Final = st.builds(Delivery, BYTES, BYTES, HEADERS)
 
-#: For tests whose fixtures stay from one example to the next, and whose servers take their time.
+#: For tests with fixtures that are kept between examples, and with slow servers.
 WITH_SERVERS: Final = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

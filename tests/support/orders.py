@@ -18,7 +18,7 @@ from domain.order.status import TRANSITIONS, OrderStatus
 from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
-#: Apart from the others: orders may be placed at any time, and their ids begin with it.
+#: A separate generator: tests place orders at any time, and ids begin with it.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
 CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)

@@ -1,4 +1,4 @@
-"""The same ports on a real PostgreSQL, each test in a database of its own."""
+"""The same ports on a real PostgreSQL, with a database for each test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from tests.support.orders import RENDERER
 
 T = TypeVar("T")
 
-#: Makes everything that waits older by so many seconds.
+#: Makes every waiting row older by this number of seconds.
 _AGE = (
     """
 UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
@@ -46,15 +46,15 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
 
 @pytest.fixture(scope="session")
 def migrated(postgres_server: Shared) -> Iterator[str]:
-    """A database at head that nobody is connected to: the template of every other."""
+    """A database at head without connections: the template of all others."""
     url = beside(_made, postgres_server.url)
     yield urlsplit(url).path.removeprefix("/")
     beside(drop_database, postgres_server.url, url)
 
 
 def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
-    """What a coroutine returns, run in a thread of its own."""
-    # Some test's loop may be running in this thread already.
+    """Run a coroutine in another thread and return its result."""
+    # The event loop of a test may be running in this thread.
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(lambda: asyncio.run(work(*values))).result()
 
@@ -107,7 +107,7 @@ class PostgresBooks:
 
 @asynccontextmanager
 async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    """All of them in a database of their own, with nothing stored yet."""
+    """Yield all ports on a new database."""
     server: Shared = request.getfixturevalue("postgres_server")
     template: str = request.getfixturevalue("migrated")
     async with fresh_database(server.url, template) as url:
@@ -119,7 +119,7 @@ async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Ada
 
 
 def adapters_over(database: Database) -> Adapters:
-    """All of them over one database."""
+    """Return all ports on this database."""
 
     async def pass_time(seconds: float) -> None:
         async with database.connection() as connection:

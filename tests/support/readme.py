@@ -1,19 +1,20 @@
-"""The README's code, as a reader copies it."""
+"""Code examples of the README."""
 
 import re
 from pathlib import Path
 from typing import Final
 
-README: Final = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT: Final = Path(__file__).parents[2]
+README: Final = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """A section of the README."""
+    """Return a section of the README."""
     return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def code(title: str, language: str) -> str:
-    """The first block of a section in this language."""
+    """Return the first block of a section in this language."""
     found = re.search(rf"```{language}\n(.*?)```", section(title), re.DOTALL)
     assert found
     return found[1]

@@ -1,4 +1,4 @@
-"""Redis clients for tests, and waiting for a connection."""
+"""Redis clients for tests, and a wait for their connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class ServiceClient(RedisClient):
 
 @asynccontextmanager
 async def connected(url: str, prefix: str = "") -> AsyncIterator[ServiceClient]:
-    """Yield a client that is connected, and waits long for every reply."""
+    """Yield a connected client with a long timeout."""
     client = ServiceClient(url, prefix)
     await client.open(LONG)
     try:
@@ -36,7 +36,7 @@ async def connected(url: str, prefix: str = "") -> AsyncIterator[ServiceClient]:
 
 
 async def wait_available(client: RedisClient) -> None:
-    """Return when Redis answers, at any attempt."""
+    """Wait until Redis replies."""
     async with asyncio.timeout(LONG):
         while True:
             try:

@@ -23,7 +23,7 @@ _SLOTS: Final = 16_384
 
 
 class ClusterNode(Valkey):
-    """A Valkey in cluster mode; its second port is the cluster's own."""
+    """A Valkey in cluster mode. Its second port is the cluster bus."""
 
     ports = 2
 
@@ -31,7 +31,7 @@ class ClusterNode(Valkey):
         settings = {
             "cluster-enabled": "yes",
             "cluster-port": str(ports[1]),
-            # Long, because a busy machine delays healthy nodes.
+            # Long enough that healthy nodes on a busy machine do not count as failed.
             "cluster-node-timeout": "15000",
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -40,7 +40,7 @@ class ClusterNode(Valkey):
 
 @dataclass
 class RedisCluster:
-    """A running cluster; `url` names its first node."""
+    """A running cluster. `url` is the address of its first node."""
 
     nodes: list[LocalServer] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class RedisCluster:
         return [node.url for node in self.nodes]
 
     def command(self, node: int, *words: Any) -> Any:
-        """Send a command to one node, without redirection."""
+        """Send a command to one node only."""
         with Redis.from_url(self.nodes[node].url, protocol=2) as redis:
             return redis.execute_command(*words)
 
@@ -63,7 +63,7 @@ class RedisCluster:
         return self.nodes[slot * NODES // _SLOTS]
 
     def is_whole(self) -> bool:
-        """Return whether every slot is served, in the view of each node."""
+        """Return whether every node sees all slots served."""
         infos = [self._info(number) for number in range(len(self.nodes))]
         return all(
             info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(NODES)
@@ -75,7 +75,7 @@ class RedisCluster:
         return dict(line.split(":", 1) for line in lines)
 
     def form(self) -> None:
-        """Assign the slots to the nodes, and connect these to a cluster."""
+        """Assign the slots and introduce the nodes to each other."""
         for number in range(NODES):
             first, last = _first_slot(number), _first_slot(number + 1) - 1
             self.command(number, "CLUSTER", "ADDSLOTSRANGE", first, last)
@@ -95,7 +95,7 @@ def _first_slot(node: int) -> int:
 
 @contextmanager
 def a_redis_cluster() -> Iterator[RedisCluster]:
-    """Start a cluster for one test, which may damage it.
+    """Run a cluster that belongs to one test.
 
     Raises:
         Unavailable: this machine has no program for it.
@@ -113,7 +113,7 @@ def a_redis_cluster() -> Iterator[RedisCluster]:
 
 @pytest.fixture(scope="module")
 def redis_cluster() -> Iterator[RedisCluster]:
-    """Yield a cluster that the tests of a module share."""
+    """A cluster shared by the tests of a module."""
     if Source.LOCAL not in allowed_sources(os.environ):
         skip_or_fail(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
     try:

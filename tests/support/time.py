@@ -1,4 +1,4 @@
-"""Time that passes when a test says so."""
+"""A clock that tests move."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,7 +8,7 @@ HOUR: Final = timedelta(hours=1)
 
 
 class MovableClock:
-    """`Clock`, and the monotonic clock beside it."""
+    """A `Clock` and its monotonic counterpart."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self._start = now

@@ -1,4 +1,4 @@
-"""An embedded start on a raise_no_space disk ends with one sentence."""
+"""An embedded start on a full disk ends with one sentence."""
 
 import errno
 import os

@@ -110,7 +110,7 @@ def test_providers_that_do_not_fit_are_a_bad_setting() -> None:
 
 
 def test_a_storage_without_one_of_its_ports_is_a_bad_setting() -> None:
-    with pytest.raises(BadSettings, match="StorageChecks"):
+    with pytest.raises(BadSettings, match="Cannot find factory for"):
         build_container(settings("shop:HalfAStorage"))
 
 

@@ -134,4 +134,4 @@ def test_description_of_the_settings_has_no_address_and_no_password() -> None:
         {"DATABASE_URL": "postgresql://ada:hush@db/orders", "JWT_SECRET_KEY": SECRET}
     )
     assert "hush" not in str(settings.summary)
-    assert settings.summary["postgresql"] == "external"
+    assert settings.summary["redis"] == "in-process"

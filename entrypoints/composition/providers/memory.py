@@ -39,7 +39,7 @@ class MemoryLifecycle(StorageLifecycle):
     is_exclusive = True
 
     @property
-    def described(self) -> Mapping[str, str]:
+    def summary(self) -> Mapping[str, str]:
         """Nothing is stored outside of the process."""
         return {"storage": "memory"}
 
@@ -89,6 +89,6 @@ class MemoryStorageProvider(Provider):
         return StorageChecks({})
 
     @provide
-    def gauges(self) -> StorageGauges:
-        """There is nothing to ask."""
-        return StorageGauges()
+    def gauges(self, outbox_admin: OutboxAdmin) -> StorageGauges:
+        """The outbox of the process; there is no pool."""
+        return StorageGauges(outbox_admin.state)

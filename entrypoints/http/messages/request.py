@@ -5,7 +5,7 @@ from typing import Any, cast
 from litestar import Request
 from litestar.datastructures import State
 
-from domain.account import User
+from domain.account import Account
 from domain.actor import Actor
 from entrypoints.http.admission import Admission
 from entrypoints.http.messages.headers import joined, single
@@ -17,7 +17,7 @@ def peer_of(scope: Any) -> str:
     return str(client[0]) if client else ""
 
 
-class ApiRequest(Request[User, Any, State]):
+class ApiRequest(Request[Account, Any, State]):
     """A request. Behind its route's guard it has a user."""
 
     def header(self, name: bytes) -> str | None:

@@ -13,7 +13,7 @@ from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser, Registration
 from application.errors import InvalidCredentials
 from application.ports.accounts import EmailAddresses
-from domain.account import MAX_EMAIL, User, parse_password
+from domain.account import MAX_EMAIL, Account, parse_password
 from domain.errors import EmailTaken, Invalid
 from domain.text import parse_text
 from entrypoints.http.errors import InvalidTokenRequest
@@ -62,8 +62,8 @@ async def register(
     errors = parsed.errors
     email = errors.parse(addresses.parse, parsed.body.email, "email")
     password = errors.parse(parse_password, parsed.body.password, "password")
-    user = await register_user(Registration(errors.require(email), errors.require(password)))
-    return _account(user, HTTPStatus.CREATED)
+    account = await register_user(Registration(errors.require(email), errors.require(password)))
+    return _account(account, HTTPStatus.CREATED)
 
 
 @post("/token", before_request=open_to_all())
@@ -115,8 +115,8 @@ async def log_in(
 async def read_account(request: ApiRequest, read: FromDishka[ReadAccount]) -> Response[bytes]:
     """Read your account."""
     refuse_query(request)
-    user = await read(request.user.id)
-    return _account(user, HTTPStatus.OK)
+    account = await read(request.user.id)
+    return _account(account, HTTPStatus.OK)
 
 
 def _credentials(
@@ -157,9 +157,9 @@ def _ensure_given(text: str) -> None:
         raise Invalid.value("missing", "Must be given.")
 
 
-def _account(user: User, status: HTTPStatus) -> Response[bytes]:
+def _account(account: Account, status: HTTPStatus) -> Response[bytes]:
     body = msgspec.json.encode(
-        schemas.AccountSchema(user.id, user.email, user.role, user.created_at)
+        schemas.AccountSchema(account.id, account.email, account.role, account.created_at)
     )
     return Response(body, status_code=status, headers=_SECRET, media_type="application/json")
 

@@ -6,7 +6,7 @@ import pytest
 from adapters.memory.account_cache import FRESH_SECONDS, MAX_ENTRIES, TimedAccountCache
 from adapters.memory.storage import MemoryStorage
 from application.errors import Unavailable
-from domain.account import User
+from domain.account import Account
 from domain.ids import UserId
 from tests.support.faults import UncertainAccounts
 from tests.support.orders import a_user_id
@@ -31,14 +31,14 @@ def account_cache(accounts: UncertainAccounts, clock: MovableClock) -> TimedAcco
 
 
 @pytest.fixture
-async def alice(accounts: UncertainAccounts) -> User:
-    user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
-    await accounts.add(user, "hash")
-    return user
+async def alice(accounts: UncertainAccounts) -> Account:
+    account = Account(id=a_user_id(), email=EMAIL, created_at=NOW)
+    await accounts.add(account, "hash")
+    return account
 
 
 async def test_an_account_is_read_once_a_second_for_any_number_of_calls(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
+    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: Account
 ) -> None:
     for _ in range(100):
         assert await account_cache.get(alice.id) == alice
@@ -46,7 +46,7 @@ async def test_an_account_is_read_once_a_second_for_any_number_of_calls(
 
 
 async def test_concurrent_calls_share_a_read(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
+    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: Account
 ) -> None:
     found = await asyncio.gather(*(account_cache.get(alice.id) for _ in range(100)))
     assert found == [alice] * 100
@@ -54,7 +54,10 @@ async def test_concurrent_calls_share_a_read(
 
 
 async def test_a_change_is_seen_after_a_second(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User, clock: MovableClock
+    account_cache: TimedAccountCache,
+    accounts: UncertainAccounts,
+    alice: Account,
+    clock: MovableClock,
 ) -> None:
     await account_cache.get(alice.id)
     await accounts.update(EMAIL, disabled=True)
@@ -72,7 +75,10 @@ async def test_a_missing_account_is_cached_too(
 
 
 async def test_while_the_storage_is_out_of_reach_an_account_is_as_it_was_last_known(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User, clock: MovableClock
+    account_cache: TimedAccountCache,
+    accounts: UncertainAccounts,
+    alice: Account,
+    clock: MovableClock,
 ) -> None:
     await account_cache.get(alice.id)
     accounts.reachable = False
@@ -81,7 +87,7 @@ async def test_while_the_storage_is_out_of_reach_an_account_is_as_it_was_last_kn
 
 
 async def test_an_account_that_was_never_read_is_not_known_while_the_storage_is_away(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
+    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: Account
 ) -> None:
     accounts.reachable = False
     with pytest.raises(Unavailable):
@@ -89,7 +95,7 @@ async def test_an_account_that_was_never_read_is_not_known_while_the_storage_is_
 
 
 async def test_the_least_recently_read_account_is_dropped_first(
-    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: User
+    account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: Account
 ) -> None:
     await account_cache.get(alice.id)
     for _ in range(MAX_ENTRIES):

@@ -3,13 +3,13 @@ import pytest
 from adapters.memory.account_cache import TimedAccountCache
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated
-from domain.account import User
+from domain.account import Account
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import NOW, MovableClock
 
-ALICE = User(id=a_user_id(), email="alice@example.com", created_at=NOW)
+ALICE = Account(id=a_user_id(), email="alice@example.com", created_at=NOW)
 
 
 class Door:

@@ -7,7 +7,7 @@ from application.accounts.list_accounts import ListAccounts
 from application.accounts.set_password import SetPassword
 from application.errors import NoSuchAccount
 from application.ports.accounts import Login
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from tests.support.accounts import PlainPasswords, an_address
 from tests.support.adapters import Adapters, memory_adapters
@@ -23,41 +23,41 @@ def stored() -> Adapters:
 
 
 @pytest.fixture
-async def alice(stored: Adapters) -> User:
-    user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
-    await stored.accounts.add(user, "hash")
-    return user
+async def alice(stored: Adapters) -> Account:
+    account = Account(id=a_user_id(), email=EMAIL, created_at=NOW)
+    await stored.accounts.add(account, "hash")
+    return account
 
 
-async def test_a_role_is_granted_and_taken_back(stored: Adapters, alice: User) -> None:
+async def test_a_role_is_granted_and_taken_back(stored: Adapters, alice: Account) -> None:
     for role in (Role.STAFF, Role.USER):
         changed = await GrantRole(stored.accounts)(an_address(EMAIL), role)
         assert changed.role is role
         assert await stored.accounts.find(alice.id) == changed
 
 
-async def test_an_account_is_disabled(stored: Adapters, alice: User) -> None:
+async def test_an_account_is_disabled(stored: Adapters, alice: Account) -> None:
     changed = await DisableAccount(stored.accounts)(an_address(EMAIL))
     assert changed.disabled
     assert await stored.accounts.find(alice.id) == changed
 
 
-async def test_a_disabled_account_is_enabled_again(stored: Adapters, alice: User) -> None:
+async def test_a_disabled_account_is_enabled_again(stored: Adapters, alice: Account) -> None:
     await DisableAccount(stored.accounts)(an_address(EMAIL))
     assert await EnableAccount(stored.accounts)(an_address(EMAIL)) == alice
     assert await stored.accounts.find(alice.id) == alice
 
 
-async def test_a_password_is_replaced_by_its_hash(stored: Adapters, alice: User) -> None:
+async def test_a_password_is_replaced_by_its_hash(stored: Adapters, alice: Account) -> None:
     changed = await SetPassword(stored.accounts, PlainPasswords())(an_address(EMAIL), "another one")
     assert changed == alice
     assert await stored.accounts.login(EMAIL) == Login(alice, "strong:another one")
 
 
-async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: User) -> None:
-    bob = User(id=a_user_id(), email="bob@example.com", created_at=NOW)
+async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: Account) -> None:
+    bob = Account(id=a_user_id(), email="bob@example.com", created_at=NOW)
     await stored.accounts.add(bob, "hash")
-    both = sorted((alice, bob), key=lambda user: user.id)
+    both = sorted((alice, bob), key=lambda account: account.id)
     list_accounts = ListAccounts(stored.directory)
     assert await list_accounts(5) == both
     assert await list_accounts(5, both[0].id) == both[1:]
@@ -75,7 +75,7 @@ async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: Use
     ],
 )
 async def test_a_missing_account_cannot_be_changed(
-    stored: Adapters, act: Callable[[Adapters], Awaitable[User]]
+    stored: Adapters, act: Callable[[Adapters], Awaitable[Account]]
 ) -> None:
     with pytest.raises(NoSuchAccount):
         await act(stored)

@@ -10,7 +10,7 @@ from application.accounts.password_check import Credentials, PasswordCheck
 from application.errors import InvalidCredentials, RateLimited
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.limits import Limit
-from domain.account import User
+from domain.account import Account
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
@@ -39,10 +39,10 @@ class Gate:
         )
         self.log_in = LogIn(check, self.tokens, self.clock, IDS)
 
-    async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> User:
-        user = User(id=a_user_id(), email=email, created_at=NOW)
-        await self.stored.accounts.add(user, password_hash or f"strong:{PASSWORD}")
-        return user
+    async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> Account:
+        account = Account(id=a_user_id(), email=email, created_at=NOW)
+        await self.stored.accounts.add(account, password_hash or f"strong:{PASSWORD}")
+        return account
 
     async def attempt(
         self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME

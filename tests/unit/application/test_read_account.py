@@ -3,7 +3,7 @@ import pytest
 from application.accounts.change_account import DisableAccount, GrantRole
 from application.accounts.read_account import ReadAccount
 from application.errors import NotAuthenticated
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from tests.support.accounts import an_address
 from tests.support.adapters import memory_adapters
@@ -15,14 +15,14 @@ EMAIL = "alice@example.com"
 
 async def test_an_account_is_shown_as_it_is_now() -> None:
     accounts = memory_adapters(MovableClock()).accounts
-    user = User(id=a_user_id(), email=EMAIL, created_at=NOW)
-    await accounts.add(user, "hash")
-    assert await ReadAccount(accounts)(user.id) == user
+    account = Account(id=a_user_id(), email=EMAIL, created_at=NOW)
+    await accounts.add(account, "hash")
+    assert await ReadAccount(accounts)(account.id) == account
     await GrantRole(accounts)(an_address(EMAIL), Role.STAFF)
-    assert (await ReadAccount(accounts)(user.id)).role is Role.STAFF
+    assert (await ReadAccount(accounts)(account.id)).role is Role.STAFF
     await DisableAccount(accounts)(an_address(EMAIL))
     with pytest.raises(NotAuthenticated):
-        await ReadAccount(accounts)(user.id)
+        await ReadAccount(accounts)(account.id)
 
 
 async def test_a_deleted_account_is_not_authenticated() -> None:

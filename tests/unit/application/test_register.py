@@ -2,7 +2,7 @@ import pytest
 
 from application.accounts.register import RegisterUser, Registration
 from application.ports.accounts import EmailAddress, Login
-from domain.account import User
+from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
 from tests.support.accounts import PlainPasswords, an_address
@@ -26,16 +26,18 @@ def register(stored: Adapters) -> RegisterUser:
 async def test_a_new_account_is_stored_with_a_hash_of_its_password(
     stored: Adapters, register: RegisterUser
 ) -> None:
-    user = await register(ALICE)
-    assert user == User(id=user.id, email=ALICE.email.stored, role=Role.USER, created_at=NOW)
-    assert await stored.accounts.login(ALICE.email.stored) == Login(user, "strong:correct horse")
+    account = await register(ALICE)
+    assert account == Account(
+        id=account.id, email=ALICE.email.stored, role=Role.USER, created_at=NOW
+    )
+    assert await stored.accounts.login(ALICE.email.stored) == Login(account, "strong:correct horse")
 
 
 async def test_an_account_may_be_staffs_from_the_start(register: RegisterUser) -> None:
-    user = await register(
+    account = await register(
         Registration(an_address("staff@example.com"), "correct horse", Role.STAFF)
     )
-    assert user.role is Role.STAFF
+    assert account.role is Role.STAFF
 
 
 async def test_an_address_is_registered_once(stored: Adapters, register: RegisterUser) -> None:

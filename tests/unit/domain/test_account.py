@@ -1,6 +1,6 @@
 import pytest
 
-from domain.account import User, normal_password, parse_password
+from domain.account import Account, normal_password, parse_password
 from domain.actor import Actor, ActorKind, Role
 from tests.unit.domain.orders import ALICE, NOW, refusal
 
@@ -33,10 +33,10 @@ def test_a_password_is_measured_in_its_normal_form(given: str) -> None:
 
 @pytest.mark.parametrize("role", Role)
 def test_the_accounts_owner_acts_in_its_role(role: Role) -> None:
-    user = User(id=ALICE, email="alice@example.com", role=role, created_at=NOW)
-    assert user.actor == Actor(ActorKind(role), ALICE)
+    account = Account(id=ALICE, email="alice@example.com", role=role, created_at=NOW)
+    assert account.actor == Actor(ActorKind(role), ALICE)
 
 
 def test_an_account_is_an_enabled_users_unless_said_otherwise() -> None:
-    user = User(id=ALICE, email="alice@example.com", created_at=NOW)
-    assert (user.role, user.disabled) == (Role.USER, False)
+    account = Account(id=ALICE, email="alice@example.com", created_at=NOW)
+    assert (account.role, account.disabled) == (Role.USER, False)

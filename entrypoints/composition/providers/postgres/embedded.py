@@ -31,7 +31,7 @@ class EmbeddedLifecycle(PostgresLifecycle):
         self._database: Database | None = None
 
     @property
-    def described(self) -> Mapping[str, str]:
+    def summary(self) -> Mapping[str, str]:
         """The server is this service's own."""
         return {"postgresql": "embedded"}
 

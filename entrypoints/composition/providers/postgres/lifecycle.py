@@ -75,7 +75,7 @@ class ExternalPostgres(PostgresLifecycle):
         self._database = Database(url, pool_size)
 
     @property
-    def described(self) -> Mapping[str, str]:
+    def summary(self) -> Mapping[str, str]:
         """The server is not this service's own."""
         return {"postgresql": "external"}
 
