@@ -190,7 +190,7 @@ async def test_a_run_of_the_task_is_counted_by_what_it_came_to(
 
 
 async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_letter() -> None:
-    async def bury(*_: object) -> bool:
+    async def dead_letter(*_: object) -> bool:
         raise Unavailable
 
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
