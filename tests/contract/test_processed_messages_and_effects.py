@@ -6,7 +6,7 @@ from tests.support.adapters import Adapters
 from tests.support.time import NOW
 
 CONSUMER = "a consumer"
-#: Long enough for whoever does not wait to be done, in seconds.
+#: Seconds: long enough for a call that does not wait.
 A_WHILE = 0.05
 
 

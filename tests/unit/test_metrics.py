@@ -196,9 +196,9 @@ async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_lett
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await dead_lettering(cast(DeadLetterOrder, bury))(task)
+        await dead_lettering(cast(DeadLetterOrder, dead_letter))(task)
     assert await counted_tasks() == before
-    await dead_lettering(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
+    await dead_lettering(cast(DeadLetterOrder, dead_letter))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 
