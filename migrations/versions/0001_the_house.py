@@ -1,13 +1,13 @@
-"""Accounts, orders, their history, the outbox, the inbox and the ledger of effects."""
+"""Create the tables of accounts, orders, history, outbox, inbox and effects."""
 
 from alembic import op
 
 revision = "0001"
 down_revision = None
 
-# The rules of `domain/`, once more, for whoever writes past the application. They are literal on
-# purpose: a step must mean tomorrow what it means today. `tests/integration` compares them with
-# the domain's tables.
+# The constraints repeat the rules of `domain/`, to protect the data from other programs. They are
+# literal, because a migration must never change its meaning. A test in `tests/integration` compares
+# them with the domain.
 _UPGRADE = (
     """
 CREATE TABLE users (
@@ -125,7 +125,7 @@ CREATE TABLE order_history (
     CONSTRAINT order_history_reason_length CHECK (length(reason) BETWEEN 1 AND 500)
 )
 """,
-    # No foreign key: a fact outlives what it tells of; the audit looks for the ones that dangle.
+    # No foreign key: an event stays if its order is deleted. The audit finds such events.
     """
 CREATE TABLE outbox (
     subject uuid NOT NULL,
@@ -164,7 +164,7 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (order_id)
 )
 """,
-    # No unique key on the order: exactly once is what the audit must be able to find broken.
+    # No unique key on the order: the audit must be able to find an order with two effects.
     """
 CREATE TABLE effects (
     id bigint GENERATED ALWAYS AS IDENTITY,

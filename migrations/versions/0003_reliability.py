@@ -1,7 +1,7 @@
-"""Replays, parked events, cache debts, leases, and dead letters kept byte for byte.
+"""Add replays, parked events, cache debts, leases, and dead letters without a value.
 
-Steps that look at every row of the outbox (indexes, checks of present rows) are left to the
-next migration, which locks out neither readers nor writers.
+The next migration does everything that reads all rows of the outbox (indexes, checks of existing
+rows). It blocks neither reads nor writes.
 """
 
 import json
@@ -14,10 +14,10 @@ revision = "0003"
 down_revision = "0002"
 
 _UPGRADE = (
-    # Where the broker stored the first delivery. `parked_at`: the broker refused the event too
-    # often, so that it waits for an operator. `replay_requested_at`: a published event that is to
-    # be sent again; its first publication stays as it was. `payload_is_null`: the message is a
-    # tombstone, whereas a NULL payload without it was purged.
+    # `broker_partition`, `broker_offset`: the place of the first delivery. `parked_at`: the broker
+    # has rejected the event too often, and it waits for an operator. `replay_requested_at`: a
+    # published event is to be sent again; the facts of its first publication stay.
+    # `payload_is_null`: the message is a tombstone. Without it, a NULL payload was purged.
     """
 ALTER TABLE outbox
     ADD COLUMN broker_partition integer,
@@ -37,8 +37,8 @@ ALTER TABLE outbox
     ) NOT VALID
 """,
     "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
-    # Orders whose cached copy may be stale, because the cache was unavailable when their event
-    # was published.
+    # Orders whose cached copies may be stale: the cache was unavailable when their events were
+    # published.
     """
 CREATE TABLE cache_debts (
     order_id uuid NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE cache_debts (
 )
 """,
     "CREATE INDEX cache_debts_by_age ON cache_debts (owed_at)",
-    # Work that one process at a time does for all of them.
+    # Rights to do work that only one process at a time may do.
     """
 CREATE TABLE leases (
     name text NOT NULL,
@@ -93,7 +93,7 @@ def downgrade() -> None:
 def _headers_as_strings(table: str, column: str) -> None:
     """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
     connection = op.get_bind()
-    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
+    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - constant names
     where = "ctid = CAST(CAST(:row AS text) AS tid)"
     change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE {where}"  # noqa: S608
     for row, headers in connection.execute(text(lists)).all():

@@ -1,4 +1,4 @@
-"""What the service says on Kafka, described as AsyncAPI: the twin of the HTTP API's document.
+"""The AsyncAPI document: the service's messages on Kafka.
 
-May import the application, the domain, `entrypoints.http`'s shapes and examples, and msgspec.
+May import the application, the domain, the schemas and examples of `entrypoints.http`, and msgspec.
 """

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, made from the table of messages."""
+"""Generates the AsyncAPI document from the table of messages."""
 
 import json
 from functools import cache
@@ -14,37 +14,38 @@ from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-What becomes of orders, told on Kafka as CloudEvents 1.0 in the binary content mode: the attributes
-are headers of the record, its value is JSON, its key the order's id.
+Events of orders on Kafka, as CloudEvents 1.0 in binary content mode: the attributes are headers of
+the record, its value is JSON, and its key is the id of the order.
 
-**Topics** have the names given here behind `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster is
-shared: with the prefix `shop-a.` it is `shop-a.new_order`. The same goes for the consumer group.
-Topics that are missing are made with the partitions given here, on up to three brokers, of which
-one may be away. Partitions are not to be added later: that would move orders from one to another.
+**Topics** have the names below, after the prefix `KAFKA_TOPIC_PREFIX`. The prefix is empty by
+default. On a shared cluster it can be `shop-a.`, for example; the topic is then `shop-a.new_order`.
+The consumer group has the same prefix. The service creates missing topics with the partitions
+below, on up to three brokers, of which one may fail. Do not add partitions later: this would move
+orders from one partition to another.
 
-**Delivery is at least once.** An event is stored with what it tells of, and sent (`acks=all`, by an
-idempotent producer) until it is acknowledged: it is late where Kafka was away, and never missing. A
-crash, or an operator's `orders outbox replay`, may repeat it, with the same `ce_id`.
+**Delivery is at least once.** An event is stored in the transaction of its change, and sent
+(`acks=all`, by an idempotent producer) until it is acknowledged. It is late if Kafka was down, but
+never missing. A crash or an operator's `orders outbox replay` may repeat it with the same `ce_id`.
 
-**Order.** The first deliveries of an order's events on a topic come in the order of their versions.
-Each value carries the order's `version`, so a consumer keeps the last that it has seen of an order
-and skips what is not newer. Between topics there is no order: a step may be heard of before
-the order.
+**Ordering.** The events of an order on one topic are first delivered in the order of its versions.
+Each value has the order's `version`: a consumer can store the highest version of each order, and
+skip events that are not newer. There is no order between topics: a status change may arrive before
+the order itself.
 
-**What is not here** may come: ignore headers and fields that you do not know, and types too.
+**Extensions** may be added: ignore unknown headers, fields and event types.
 
-**Dead letters** are messages that nobody could act on, as they came, with `dlq_reason` and
-`dlq_attempts` beside their own headers.
+**Dead letters** are messages that could not be processed. They are unchanged, except for two more
+headers: `dlq_reason` and `dlq_attempts`.
 
-A service without `KAFKA_BOOTSTRAP_SERVERS` keeps its events in its own process.
+Without `KAFKA_BOOTSTRAP_SERVERS` the service keeps its events in its own process.
 """
 
 _SERVER: Final = {
     "host": "{bootstrapServers}",
     "protocol": "kafka",
     "description": (
-        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*` say"
-        " how to be let in."
+        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`. `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
+        " configure the authentication."
     ),
     "variables": {
         "bootstrapServers": {
@@ -57,14 +58,14 @@ _SERVER: Final = {
 
 @cache
 def document_text() -> str:
-    """The document as JSON to be read by people too: the same text every time."""
+    """Return the document as indented JSON. The text is deterministic."""
     return f"{json.dumps(document(), indent=2)}\n"
 
 
 def document() -> dict[str, Any]:
-    """The document."""
-    shapes = [message.shape for message in MESSAGES if message.shape]
-    schemas, components = schemas_of(shapes)
+    """Return the document."""
+    types = [message.value_type for message in MESSAGES if message.value_type]
+    schemas, components = schemas_of(types)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
     return {
         "asyncapi": "3.0.0",
@@ -77,9 +78,11 @@ def document() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "servers": {"kafka": _SERVER},
         "channels": {message.topic: _channel(message) for message in MESSAGES},
-        "operations": dict(map(_sending, MESSAGES)) | {"processOrder": _processing()},
+        "operations": dict(map(_send_operation, MESSAGES)) | {"processOrder": _receive_operation()},
         "components": {
-            "messages": {each.id: _message(each, schemas.get(each.shape)) for each in MESSAGES},
+            "messages": {
+                each.id: _message(each, schemas.get(each.value_type)) for each in MESSAGES
+            },
             "schemas": dict(sorted(components.items())),
         },
     }
@@ -107,7 +110,7 @@ def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
         "title": message.title,
         "description": message.description,
         "headers": message.headers,
-        "payload": schema or {"description": "As it came."},
+        "payload": schema or {"description": "As received."},
         "bindings": {"kafka": {"key": message.key, "bindingVersion": _BINDING}},
         "examples": [_example(name, each) for name, each in message.examples.items()],
     }
@@ -128,27 +131,27 @@ def _shown(value: bytes) -> Any:
         return value.decode()
 
 
-def _sending(message: Message) -> tuple[str, dict[str, Any]]:
-    return message.operation, {"action": "send", "summary": message.sends, **_where(message)}
+def _send_operation(message: Message) -> tuple[str, dict[str, Any]]:
+    return message.operation, {"action": "send", "summary": message.sends, **_references(message)}
 
 
-def _processing() -> dict[str, Any]:
-    (announcing,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
+def _receive_operation() -> dict[str, Any]:
+    (new_order,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
     group = {"type": "string", "const": PROCESSING_GROUP}
     return {
         "action": "receive",
-        "summary": "Process an order that was announced",
+        "summary": "Process a new order",
         "description": (
-            "`orders consume` hands each to the workers, and only then commits its offset. However"
-            " often an order is announced, its processing has its effect once. What announces no"
-            " order of this service becomes a dead letter, and holds up nothing."
+            "`orders consume` hands each order to the workers, and then commits the offset. The"
+            " processing has one effect, however often the message is delivered. A message that"
+            " announces no order of this service becomes a dead letter, and delays no others."
         ),
-        **_where(announcing),
+        **_references(new_order),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},
     }
 
 
-def _where(message: Message) -> dict[str, Any]:
+def _references(message: Message) -> dict[str, Any]:
     return {
         "channel": {"$ref": f"#/channels/{message.topic}"},
         "messages": [{"$ref": f"#/channels/{message.topic}/messages/{message.id}"}],

@@ -1,4 +1,4 @@
-"""Every kind of message, as one table: its topic, its headers, its value, and examples of it."""
+"""The table of message types: topic, headers, value, examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,30 +7,40 @@ from typing import Any, Final
 from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from application.ports.events import Delivery
 from entrypoints.http.messages.schemas import OrderSchema
-from entrypoints.messaging.asyncapi.examples import LETTERS, PLACED_ORDERS, PROCESSINGS, STEPS
+from entrypoints.messaging.asyncapi.examples import (
+    DEAD_LETTER_COPIES,
+    PLACED_ORDERS,
+    PROCESSED_ORDERS,
+    STATUS_CHANGES,
+)
 from entrypoints.messaging.asyncapi.headers import Schema, cloud_event_of
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
 
-_ORDER_ID: Final[Schema] = {"type": "string", "format": "uuid", "description": "The order's id."}
-_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "As it came."}
+_ORDER_ID: Final[Schema] = {
+    "type": "string",
+    "format": "uuid",
+    "description": "The order's id.",
+}
+_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "As received."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent on one topic; `shape` is None where a value may be anything."""
+    """The message type of one topic. `value_type` is None if any value is allowed."""
 
     topic: str
     id: str
     name: str
     title: str
     description: str
-    shape: Any
+    value_type: Any
     headers: Schema
     examples: Mapping[str, Delivery]
     key: Schema
-    #: What the topic is for, and what the service does there.
+    #: The description of the topic.
     channel: str
     operation: str
+    #: The summary of the send operation.
     sends: str
 
 
@@ -45,58 +55,57 @@ MESSAGES: Final = (
         id="OrderCreated",
         title="An order was placed",
         description="The value is the order as the API shows it, at version 1.",
-        shape=OrderSchema,
+        value_type=OrderSchema,
         examples=PLACED_ORDERS,
-        channel="Every order, once it is stored. The service itself processes what is told here.",
+        channel="Every new order. The service itself consumes this topic and processes the orders.",
         operation="announceOrder",
-        sends="Announce an order that was placed",
+        sends="Announce a new order",
     ),
     _event(
         STATUS_CHANGED,
         id="OrderStatusChanged",
-        title="An order has moved a step along its lifecycle",
-        description="`order.version` is the step's number; `reason` is null where none was given.",
-        shape=OrderStatusChanged,
-        examples=STEPS,
-        channel="Every step of an order behind its creation: who took it, and why.",
+        title="The status of an order has changed",
+        description="`order.version` is the number of the step. `reason` may be null.",
+        value_type=OrderStatusChanged,
+        examples=STATUS_CHANGES,
+        channel="Every status change of an order, with its actor and reason.",
         operation="tellOfStep",
-        sends="Tell of a step of an order's lifecycle",
+        sends="Announce a status change",
     ),
     _event(
         PROCESSED,
         id="OrderProcessed",
-        title="An order's processing has had its effect",
+        title="An order was processed",
         description=(
-            "There is one of these for each order. Processing is no step of the lifecycle:"
-            " `order.version` is that of the step before it. `skipped`: the order had been"
-            " canceled before."
+            "There is one such event for each order. Processing is no step of the lifecycle:"
+            " `order.version` is the version before it. `skipped` means that the order was canceled"
+            " before its processing."
         ),
-        shape=OrderProcessed,
-        examples=PROCESSINGS,
-        channel="What the processing of each order came to.",
+        value_type=OrderProcessed,
+        examples=PROCESSED_ORDERS,
+        channel="The outcome of the processing of each order.",
         operation="tellOfProcessing",
-        sends="Tell what an order's processing came to",
+        sends="Announce the outcome of an order's processing",
     ),
     Message(
         topic=DEAD_LETTERS,
         id="DeadLetter",
         name="dead-letter",
-        title="A message that was given up",
+        title="A message that could not be processed",
         description=(
-            "Key, headers and value are those of the message as it came, whatever it was; two"
-            " headers more say why it was given up, and after how many attempts."
+            "Key, headers and value are those of the original message. Two more headers have the"
+            " reason and the number of attempts."
         ),
-        shape=None,
+        value_type=None,
         headers={"$ref": "#/components/schemas/DeadLetterHeaders"},
-        examples=LETTERS,
+        examples=DEAD_LETTER_COPIES,
         key=_ANY_KEY,
         channel=(
-            "Messages of `new_order` that nobody could read, and orders whose processing failed"
-            " five times. The letters themselves are kept in PostgreSQL until `orders dlq replay`"
-            " puts them back on `new_order`, as they came; these are copies, for whoever wants to"
-            " be told."
+            "Malformed messages of `new_order`, and messages of orders whose processing failed five"
+            " times. PostgreSQL stores the dead letters themselves until `orders dlq replay`"
+            " publishes them on `new_order` again, unchanged. This topic has copies for monitoring."
         ),
         operation="buryMessage",
-        sends="Give up a message",
+        sends="Publish a copy of a dead letter",
     ),
 )

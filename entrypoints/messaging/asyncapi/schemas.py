@@ -1,4 +1,4 @@
-"""The values of messages. An order in them is the order that HTTP shows."""
+"""The values of messages. Their orders have the schema of the HTTP API."""
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from entrypoints.http.messages.values import Timestamp
 
 
 class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
-    """A step of an order's lifecycle, with the order as it was right after it."""
+    """A status change, with the order immediately after it."""
 
     order: OrderSchema
     before: OrderStatus
@@ -20,7 +20,7 @@ class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
 
 
 class OrderProcessed(Struct):
-    """What an order's processing came to, with the order as it was right after it."""
+    """The outcome of an order's processing, with the order immediately after it."""
 
     order: OrderSchema
     outcome: Outcome
