@@ -60,8 +60,20 @@ class QueueUnavailable(Unavailable):
     server = "the task queue"
 
 
+class MailServerUnavailable(Unavailable):
+    """The mail server is out of reach, or accepts no mail of this service."""
+
+    server = "the mail server"
+
+
+class MailRejected(Exception):
+    """The mail server refuses a mail or its recipient."""
+
+
 class ConcurrentUpdate(Unavailable):
     """Another change came first; nothing was changed."""
+
+    server = ""  # a lost race is no outage
 
 
 class BrokerUnavailable(Exception):

@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, TypeVar
 
 from application.ports.limits import Limit
-from domain.currency import MINOR_DIGITS
+from domain.currency import CURRENCIES
 
 T = TypeVar("T")
 
@@ -96,6 +97,14 @@ def brokers(text: str) -> str:
     return text
 
 
+def sender(text: str) -> str:
+    """Parse the address of a sender, with or without a name before it (RFC 5322)."""
+    local, _, domain = parseaddr(text)[1].rpartition("@")
+    if not local or not domain or not text.isprintable():
+        raise ValueError("must be an address such as shop@example.com")
+    return text
+
+
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Parse networks (CIDR), separated by commas."""
     try:
@@ -143,7 +152,7 @@ def secret_file(text: str) -> bytes:
 
 def currency(text: str) -> str:
     """Parse an ISO 4217 code."""
-    if text not in MINOR_DIGITS:
+    if text not in CURRENCIES:
         raise ValueError("must be an ISO 4217 code such as USD")
     return text
 

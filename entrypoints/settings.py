@@ -74,6 +74,15 @@ class Settings:
         "Prefix of all topics and consumer groups, for a shared cluster",
     )
     redis_prefix: str = _setting(str, "", "Prefix of all keys, for a shared Redis")
+    smtp_url: str | None = _optional(
+        addresses.smtp,
+        "A mail server, for a mail to its owner when an order ships:"
+        " `smtp://user:password@host:587`, `smtps://…`. `?starttls=` is `required` (also if unset,"
+        " with a password), `auto` or `off`. Unset: no mail",
+    )
+    smtp_from: str | None = _optional(
+        parse.sender, "The sender of the mails: `shop@example.com`, or `Shop <shop@example.com>`"
+    )
     jwt_secret_key: bytes | None = _optional(
         parse.secret,
         "Signs the tokens; at least 32 bytes. Required with `DATABASE_URL`, else generated",
@@ -258,4 +267,6 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
     if (values.get("kafka_security_protocol") or "").startswith("SASL"):
         login = filter(is_missing, ("kafka_sasl_username", "kafka_sasl_password"))
         found |= {name.upper(): "must be set with SASL" for name in login}
+    if values.get("smtp_url") and is_missing("smtp_from"):
+        found["SMTP_FROM"] = "must be set if SMTP_URL is set"
     return found

@@ -1,4 +1,4 @@
-"""Kafka as the event bus: events go out by the publisher, and come in by the source.
+"""Kafka as the event bus: the publisher sends events, sources receive them.
 
 May import the application, the domain and aiokafka.
 """

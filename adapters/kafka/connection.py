@@ -1,4 +1,4 @@
-"""Where Kafka is, and whether it answers."""
+"""The address of Kafka, and the check that it answers."""
 
 import asyncio
 import os
@@ -14,10 +14,10 @@ from aiokafka.protocol.metadata import MetadataRequest
 from application.errors import BrokerUnavailable
 from libraries.asyncio_tools.cancellation import resolve_host, shield_for
 
-#: Seconds until a broker must have said hello.
-_GREETING: Final = 2.0
-#: Seconds that the making of a client gets to end by itself when it is no longer wanted.
-_UNHURRIED: Final = 1.0
+#: Seconds for a broker to answer the first request on a connection.
+_HANDSHAKE_SECONDS: Final = 2.0
+#: Seconds for a canceled connection setup to end by itself.
+_CANCEL_SECONDS: Final = 1.0
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -38,10 +38,10 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """How Kafka is reached, and the prefix of all that is ours there.
+    """The settings of a connection to Kafka, and the prefix of our topics and groups.
 
     Raises:
-        ValueError: the parts do not fit together, or the file of authorities cannot be read.
+        ValueError: the settings contradict each other, or the CA file cannot be read.
     """
 
     bootstrap_servers: str
@@ -61,14 +61,14 @@ class KafkaConnection:
         if self._has_sasl and (self.sasl_username is None or self.sasl_password is None):
             raise ValueError("SASL needs a user name and a password")
         if self.security_protocol.endswith("SSL"):
-            object.__setattr__(self, "_ssl_context", _trusting(self.ssl_cafile))
+            object.__setattr__(self, "_ssl_context", _ssl_context_of(self.ssl_cafile))
 
     def name(self, ours: str) -> str:
-        """What a topic or a group of ours is called there."""
+        """Return the name of a topic or a group with the prefix."""
         return f"{self.topic_prefix}{ours}"
 
     def arguments(self) -> dict[str, Any]:
-        """The same in aiokafka's words."""
+        """Return the settings as arguments of aiokafka's clients."""
         known: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers,
             "security_protocol": self.security_protocol,
@@ -92,15 +92,15 @@ class KafkaConnection:
 async def reach(
     connection: KafkaConnection, topics: Sequence[str] = (), within: float | None = None
 ) -> Metadata:
-    """Shake hands with a bootstrap server, and with a broker at the address that it advertises.
+    """Connect to a bootstrap server, and to a broker at its advertised address.
 
-    The library's clients keep for themselves why they found nobody; and a client that is
-    started only after this can be given up at any moment without leaving a connection behind.
-    Return what the server knows of the brokers and of `topics`, which it does not make. Each has
-    `within` seconds to answer.
+    Return the server's metadata of the brokers and of `topics`; missing topics are not created.
+    Each server has `within` seconds to answer. aiokafka's clients do not report why they cannot
+    connect; and a client that is started after this check leaves no connection open if it is
+    canceled.
 
     Raises:
-        BrokerUnavailable: none answers; it says why not, for each.
+        BrokerUnavailable: no server answers; the message has the reason of each.
     """
     hosts = collect_hosts(connection.bootstrap_servers)
     servers = [(host, port) for host, port, _ in hosts]
@@ -121,36 +121,36 @@ async def _first_answer(
     topics: Sequence[str],
     within: float | None,
 ) -> Metadata:
-    questions = [
+    requests = [
         asyncio.create_task(_metadata(each, connection, topics, within)) for each in servers
     ]
     reasons = []
     try:
-        for question in asyncio.as_completed(questions):
-            answer = await question
+        for request in asyncio.as_completed(requests):
+            answer = await request
             if isinstance(answer, Metadata):
                 return answer
             reasons.append(answer)
     finally:
-        for task in questions:
+        for task in requests:
             task.cancel()
-        await asyncio.gather(*questions, return_exceptions=True)
+        await asyncio.gather(*requests, return_exceptions=True)
     raise BrokerUnavailable("; ".join(reasons))
 
 
-async def with_generous_deadlines(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`, which a cancellation waits for a moment before it ends it.
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`; a cancellation waits for a second before it cancels the work too.
 
-    aiokafka leaves a connection open whose making is canceled, and while it closes a client it
-    keeps a cancellation to itself.
+    aiokafka leaks a connection if its setup is canceled, and swallows a cancellation while it
+    closes a client.
     """
-    return await shield_for(_UNHURRIED, work)
+    return await shield_for(_CANCEL_SECONDS, work)
 
 
 async def greet(
     host: str, port: int, connection: KafkaConnection, within: float | None = None
 ) -> str | None:
-    """Return why this broker cannot be reached `within` seconds; None if it can."""
+    """Return the reason why this broker does not answer `within` seconds; None if it does."""
     answer = await _metadata((host, port), connection, (), within)
     return None if isinstance(answer, Metadata) else answer
 
@@ -158,29 +158,30 @@ async def greet(
 async def _metadata(
     server: Address, connection: KafkaConnection, topics: Sequence[str], within: float | None
 ) -> Metadata | str:
-    """Return what a server knows, or why it cannot be reached."""
+    """Return the metadata of a server, or the reason why it cannot be reached."""
     host, port = server
     arguments = connection.arguments()
     del arguments["bootstrap_servers"]
-    # Who skips the authentication is greeted all the same, and then hung up on.
-    question = MetadataRequest([*topics], allow_auto_topic_creation=False)
+    # A server that requires authentication accepts a connection without it, and closes it at the
+    # first request: so one is sent.
+    request = MetadataRequest([*topics], allow_auto_topic_creation=False)
     try:
-        async with asyncio.timeout(within or _GREETING):
+        async with asyncio.timeout(within or _HANDSHAKE_SECONDS):
             await resolve_host(host, port)
-            greeted = await create_conn(
-                host, port, request_timeout_ms=round(_GREETING * 1000), **arguments
+            connected = await create_conn(
+                host, port, request_timeout_ms=round(_HANDSHAKE_SECONDS * 1000), **arguments
             )
             try:
-                answer = await greeted.send(question)
+                answer = await connected.send(request)
             finally:
-                await greeted.close()
+                await connected.close()
     except (KafkaError, OSError) as error:
         return f"{host}:{port}: {reason_of(error)}"
     return Metadata(server, [(each[1], each[2]) for each in answer.brokers], answer.topics)
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in words."""
+    """Return an error as text."""
     if isinstance(error, TimeoutError):
         return "no answer"
     if isinstance(error, ConnectionError) and error.errno:
@@ -188,8 +189,8 @@ def reason_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _trusting(authorities: str | None) -> ssl.SSLContext:
+def _ssl_context_of(cafile: str | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=authorities)
+        return ssl.create_default_context(cafile=cafile)
     except OSError as error:
-        raise ValueError(f"the file of authorities, {authorities}: {reason_of(error)}") from None
+        raise ValueError(f"the CA file {cafile}: {reason_of(error)}") from None

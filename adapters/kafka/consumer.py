@@ -1,4 +1,4 @@
-"""One membership of a group, from joining to leaving, also where the broker does not answer."""
+"""One membership of a group, from joining to leaving, even if the broker does not answer."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,66 +10,66 @@ from aiokafka.abc import ConsumerRebalanceListener
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.silent_connections import replace_silent_connections
 
-#: Milliseconds until a silent member is declared dead, and between its signs of life.
-_SESSION, _HEARTBEAT = 10_000, 1_000
-#: Milliseconds that members have to join again, and that the broker may take to answer: it
-#: answers who joins when the last has.
-_REJOIN, _REQUEST = 6_000, 9_000
-#: Milliseconds that a member may go without asking for more. For ever: while Redis is away its
-#: messages can be given to nobody, and another member could do no better. aiokafka's own tasks
-#: keep the membership, and fetch no more of a partition than what waits already.
-_NOT_ASKING: Final = 2**31 - 1
-#: Milliseconds between two requests for metadata: so long may a topic that was made again, or a new
-#: partition, remain unread.
+#: Milliseconds until a silent member is declared dead, and between its heartbeats.
+_SESSION_MS, _HEARTBEAT_MS = 10_000, 1_000
+#: Milliseconds for members to join again, and for an answer of the broker: it answers the first
+#: member that joins when the last one has joined.
+_REJOIN_MS, _REQUEST_MS = 6_000, 9_000
+#: Maximum milliseconds between two polls of a member: no limit. While Redis is unavailable, no
+#: member can process messages, so a rebalance would not help. aiokafka's own tasks keep the
+#: membership alive, and fetch no more while fetched messages wait.
+_MAX_POLL_INTERVAL_MS: Final = 2**31 - 1
+#: Milliseconds between two requests for metadata. A topic that was created again, or a new
+#: partition, may remain unread for that long.
 _METADATA_AGE_MS: Final = 5_000
-#: Seconds that the broker has for a goodbye.
-_GOODBYE: Final = 2.0
+#: Seconds for the broker to answer a leaving member.
+_LEAVE_SECONDS: Final = 2.0
 
 
-async def joined(
+async def join(
     connection: KafkaConnection, topic: str, group: str, listener: ConsumerRebalanceListener
 ) -> AIOKafkaConsumer:
-    """A member of the group, with its share of the partitions.
+    """Join the group and return the member, with its share of the partitions.
 
     Raises:
-        KafkaError: there is none to be had.
+        KafkaError: joining failed.
     """
     consumer = AIOKafkaConsumer(
         **connection.arguments(),
         group_id=group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        session_timeout_ms=_SESSION,
-        heartbeat_interval_ms=_HEARTBEAT,
-        rebalance_timeout_ms=_REJOIN,
-        request_timeout_ms=_REQUEST,
+        session_timeout_ms=_SESSION_MS,
+        heartbeat_interval_ms=_HEARTBEAT_MS,
+        rebalance_timeout_ms=_REJOIN_MS,
+        request_timeout_ms=_REQUEST_MS,
         metadata_max_age_ms=_METADATA_AGE_MS,
-        max_poll_interval_ms=_NOT_ASKING,
+        max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
     replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - no public name
     try:
         consumer.subscribe([topic], listener=listener)
         await consumer.start()
     except BaseException:
-        await dismiss(consumer)
+        await leave(consumer)
         raise
     return consumer
 
 
-async def dismiss(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group at once; where the broker does not listen, go without a goodbye."""
+async def leave(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group; close the connections after 2 s even if the broker does not answer."""
     leaving = asyncio.create_task(consumer.stop())
     try:
-        await asyncio.wait([leaving], timeout=_GOODBYE)
+        await asyncio.wait([leaving], timeout=_LEAVE_SECONDS)
     finally:
         if not leaving.done() or leaving.cancelled() or leaving.exception():
-            await _abandon(consumer, leaving)
+            await _cancel_tasks(consumer, leaving)
 
 
-async def _abandon(consumer: AIOKafkaConsumer, leaving: asyncio.Task[None]) -> None:
-    """End what `stop` leaves running when it waits for a broker that is away, or fails.
+async def _cancel_tasks(consumer: AIOKafkaConsumer, leaving: asyncio.Task[None]) -> None:
+    """Cancel the tasks that `stop` leaves if it fails, or waits for an unavailable broker.
 
-    There is no public word for this, so the library's attributes are named here and only here.
+    aiokafka has no public interface for this; its private attributes are used only here.
     """
     tasks = [leaving, *_tasks_of(consumer)]
     for task in tasks:

@@ -1,4 +1,4 @@
-"""One idempotent producer, for as long as its sequence holds."""
+"""An idempotent producer that can be discarded."""
 
 import asyncio
 from typing import Any, Final, Self
@@ -11,30 +11,31 @@ from adapters.kafka.connection import KafkaConnection, reason_of
 from adapters.kafka.silent_connections import replace_silent_connections, why_unreached
 from application.ports.events import Delivery
 
-#: Seconds for which the broker may think about one request.
-_REQUEST: Final = 4.0
-#: Seconds until the metadata of a topic that exists counts as missing.
-_TOPIC: Final = 1.0
-#: Bytes that a partition's messages may share; what is larger travels alone.
-_SHARED: Final = 128 * 1024
+#: Seconds for the broker to answer one request.
+_REQUEST_SECONDS: Final = 4.0
+#: Seconds to wait for the metadata of a topic that exists.
+_METADATA_SECONDS: Final = 1.0
+#: Maximum bytes of a batch of a partition's messages; a larger message is a batch by itself.
+_MAX_BATCH_BYTES: Final = 128 * 1024
 
-#: Stands for a null value: aiokafka asserts that not both key and value are null, Kafka does not.
+#: Stands for a null value: aiokafka asserts that key or value is not null, although Kafka accepts
+#: such a message.
 _NULL: Final = object()
 
-#: A connection that rests longer is closed: a NAT may have forgotten it.
+#: An idle connection is closed after this time: a NAT may have dropped it.
 _MAX_IDLE_MS: Final = 60_000
 _PARTITIONER: Final = DefaultPartitioner()
 
-_CLOSED: Final = "the producer was given up"
+_CLOSED: Final = "the producer was discarded"
 
 
 class Producer:
-    """An idempotent producer that can be given up.
+    """An idempotent producer that can be discarded.
 
-    aiokafka's own repeats for ever what is not acknowledged, and its `stop` waits for that. And
-    each message that it lets go of leaves a gap in the sequence, after which the broker takes no
-    other of that partition. So who has lost patience, or had a refusal, gives the producer up:
-    nothing more of it is sent, and the next one begins a new sequence.
+    aiokafka's producer repeats an unacknowledged message for ever, and its `stop` waits for that.
+    Each message that it drops leaves a gap in the sequence, after which the broker accepts no other
+    message of that partition. So after a timeout or a refusal the caller discards the producer:
+    it sends nothing more, and its successor begins a new sequence.
     """
 
     NO_TOPIC: Final = "there is no such topic"
@@ -46,24 +47,24 @@ class Producer:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
-            max_batch_size=_SHARED,
-            request_timeout_ms=round(_REQUEST * 1000),
+            max_batch_size=_MAX_BATCH_BYTES,
+            request_timeout_ms=round(_REQUEST_SECONDS * 1000),
             connections_max_idle_ms=_MAX_IDLE_MS,
             value_serializer=_serialized,
         )
         replace_silent_connections(self._inner.client, connection)
-        self._ask = self._inner.client.send
-        # All that aiokafka sends goes through here, which its own interface has no word for.
-        self._inner.client.send = self._ask_unless_given_up
+        self._send_request = self._inner.client.send
+        # aiokafka has no public hook for all of its requests.
+        self._inner.client.send = self._send_unless_discarded
         self._waiting: set[asyncio.Timeout] = set()
-        self._is_given_up = False
+        self._is_discarded = False
 
     @classmethod
     async def started(cls, connection: KafkaConnection) -> Self:
-        """A producer that has its number from the broker.
+        """Return a producer with an id from the broker.
 
         Raises:
-            KafkaError: there is none to be had.
+            KafkaError: the broker gives none.
         """
         producer = cls(connection)
         try:
@@ -74,15 +75,15 @@ class Producer:
         return producer
 
     async def problem_with(self, topic: str) -> str | None:
-        """Return why nothing can be published to the topic, `NO_TOPIC` if it does not exist."""
+        """Return the reason why the topic is unusable, `NO_TOPIC` if it does not exist, or None."""
         client = self._inner.client
         if client.cluster.partitions_for_topic(topic) is not None:
             return None
         try:
-            # All are asked for: a question for one that is missing may make it, on some clusters.
+            # The metadata of all topics: on some clusters a request for a missing one creates it.
             if topic not in (await client.fetch_all_metadata()).topics():
                 return self.NO_TOPIC
-            async with asyncio.timeout(_TOPIC):
+            async with asyncio.timeout(_METADATA_SECONDS):
                 await self._inner.partitions_for(topic)
         except (KafkaError, TimeoutError) as error:
             return reason_of(error)
@@ -97,9 +98,9 @@ class Producer:
         return partition
 
     async def obstacle(self, topic: str, partition: int) -> str | None:
-        """Return why the leader of a partition is not reached; None if it is.
+        """Return the reason why the leader of a partition is out of reach; None if it answers.
 
-        The answer is that of the cluster's metadata, which is refreshed after each obstacle.
+        It uses the cluster's metadata, which is refreshed after each obstacle.
         """
         client = self._inner.client
         leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
@@ -115,7 +116,7 @@ class Producer:
         return f"partition {partition} of {topic} {why}"
 
     async def send(self, topic: str, partition: int, message: Delivery) -> asyncio.Future[Any]:
-        """Send a message after those before it; what comes of it is in the future.
+        """Send a message after the earlier ones; the future has its outcome.
 
         Raises:
             KafkaError: it was not sent, and no gap is left.
@@ -127,33 +128,33 @@ class Producer:
             partition,
             headers=[*message.headers],
         )
-        sent.add_done_callback(_look_at)
+        sent.add_done_callback(_retrieve_failure)
         return sent
 
     async def flush(self) -> None:
-        """Wait until all that was sent is acknowledged or refused."""
+        """Wait until every sent message is acknowledged or refused."""
         await self._inner.flush()
 
-    def give_up(self) -> None:
-        """Send no more; all that is not acknowledged yet fails."""
-        if not self._is_given_up:
-            self._is_given_up = True
+    def discard(self) -> None:
+        """Send nothing more; unacknowledged messages fail."""
+        if not self._is_discarded:
+            self._is_discarded = True
             for waiting in self._waiting:
                 waiting.reschedule(0)
 
     async def stop(self) -> None:
-        """Let go of the connections, after all that was sent, unless that was given up."""
+        """Close the connections after every sent message was answered, or at once if discarded."""
         await self._inner.stop()
 
-    async def _ask_unless_given_up(self, *question: Any, **options: Any) -> Any:
-        # `ProducerClosed` is not `retriable`: aiokafka lets go of what it would repeat for ever.
-        if self._is_given_up:
+    async def _send_unless_discarded(self, *request: Any, **options: Any) -> Any:
+        # `ProducerClosed` is not `retriable`, so aiokafka stops repeating the message.
+        if self._is_discarded:
             raise ProducerClosed(_CLOSED)
         try:
             async with asyncio.timeout(None) as waiting:
                 self._waiting.add(waiting)
                 try:
-                    return await self._ask(*question, **options)
+                    return await self._send_request(*request, **options)
                 finally:
                     self._waiting.discard(waiting)
         except TimeoutError:
@@ -164,7 +165,7 @@ def _serialized(value: Any) -> bytes | None:
     return None if value is _NULL else value
 
 
-def _look_at(sent: asyncio.Future[Any]) -> None:
-    """A failure that nobody waits for any more is no news."""
+def _retrieve_failure(sent: asyncio.Future[Any]) -> None:
+    """Retrieve the failure of a message that is not awaited any more, so that it is not logged."""
     if not sent.cancelled():
         sent.exception()

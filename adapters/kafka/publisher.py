@@ -8,55 +8,56 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of, with_generous_deadlines
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, shielded
 from adapters.kafka.outcomes import Outcomes
 from adapters.kafka.producer import Producer
 from adapters.kafka.readiness import ensure_ready
 from adapters.kafka.topics import ensure_topics
-from application.delivery.messages import message_of
 from application.documents import Event
 from application.errors import BrokerUnavailable
-from application.ports.events import PublishReport
+from application.ports.events import MessageEncoder, PublishReport
 
-#: Seconds that `publish` takes at most, and `close`.
-AT_MOST: Final = 5.0
-#: Seconds between two looks whether the leader of a partition is still there.
-_LOOK_SECONDS: Final = 0.25
-#: Seconds between two attempts to make a missing topic again.
+#: Maximum seconds of `publish`, and of `close`.
+PUBLISH_SECONDS: Final = 5.0
+#: Seconds between two checks of a partition's leader.
+_LEADER_CHECK_SECONDS: Final = 0.25
+#: Seconds between two attempts to create a missing topic again.
 _PREPARE_SECONDS: Final = 10.0
 
 Prepare: TypeAlias = Callable[[KafkaConnection], Awaitable[None]]
-#: A topic, by its name there, and one of its partitions.
+#: A topic, by its name with the prefix, and one of its partitions.
 Partition: TypeAlias = tuple[str, int]
 
 
 class KafkaPublisher:
-    """Publishes to Kafka as CloudEvents; connects when there is something to publish.
+    """`EventPublisher` on Kafka, which connects at the first event.
 
-    `prepare` is called as soon as the broker is there, and again when a topic is missing.
+    `prepare` is called when the broker answers, and again when a topic is missing.
     """
 
     def __init__(
         self,
         connection: KafkaConnection,
+        encoder: MessageEncoder,
         *,
         prepare: Prepare = ensure_topics,
-        at_most: float = AT_MOST,
+        at_most: float = PUBLISH_SECONDS,
     ) -> None:
         self._connection = connection
+        self._encoder = encoder
         self._prepare = prepare
         self._is_prepared = False
         self._prepare_from = 0.0
         self._at_most = at_most
         self._producer: Producer | None = None
         self._connecting = asyncio.Lock()
-        self._given_up: set[asyncio.Task[None]] = set()
+        self._discarded: set[asyncio.Task[None]] = set()
 
     async def ping(self) -> None:
-        """See that Kafka can take every event.
+        """Check that Kafka can store every event.
 
         Raises:
-            BrokerUnavailable: it cannot, with the reasons.
+            BrokerUnavailable: it cannot; the message has the reasons.
         """
         await ensure_ready(self._connection)
 
@@ -75,23 +76,23 @@ class KafkaPublisher:
             why = f"Kafka did not acknowledge within {self._at_most:g} s"
         except BrokerUnavailable as error:
             why = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever the library raises, Kafka is not reached
+        except Exception as error:  # noqa: BLE001 - any error of the library means that
             why = f"Kafka: {reason_of(error)}"
         else:
             return outcomes.report()
-        self._give_up(self._producer)
+        self._replace(self._producer)
         return outcomes.report(why)
 
     async def close(self) -> None:
-        """Let what was sent arrive, if it does so soon, and let go of the connections."""
+        """Wait for sent messages for 2 s, and close the connections."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await asyncio.wait([flushing := asyncio.create_task(producer.flush())], timeout=2)
             if not flushing.done():
                 flushing.cancel()
-            self._bury(producer)
-        if self._given_up:
-            _, late = await asyncio.wait(self._given_up, timeout=self._at_most)
+            self._discard(producer)
+        if self._discarded:
+            _, late = await asyncio.wait(self._discarded, timeout=self._at_most)
             for task in late:
                 task.cancel()
 
@@ -103,8 +104,8 @@ class KafkaPublisher:
         await self._send_all(producer, events, outcomes)
         if not outcomes.has_failures(events):
             return
-        self._give_up(producer)
-        # Messages travel together, and are refused together: the next attempt shows which it was.
+        self._replace(producer)
+        # The broker refuses a batch of messages as a whole. Sending each alone shows the bad one.
         for event, _ in outcomes.take_refused(events):
             await self._publish_alone(event, outcomes)
 
@@ -112,7 +113,7 @@ class KafkaPublisher:
         producer = await self._connected()
         await self._send_all(producer, [event], outcomes)
         if outcomes.has_failures([event]):
-            self._give_up(producer)
+            self._replace(producer)
             outcomes.rejected |= {e.id: reason for e, reason in outcomes.take_refused([event])}
 
     async def _send_all(
@@ -126,7 +127,8 @@ class KafkaPublisher:
             if topic in missing:
                 outcomes.unreached[event.id] = missing[topic]
             else:
-                partitions[topic, producer.partition_of(topic, message_of(event).key)].append(event)
+                key = self._encoder.message(event).key
+                partitions[topic, producer.partition_of(topic, key)].append(event)
         await asyncio.gather(
             *(
                 self._send_to(partition, producer, some, outcomes)
@@ -137,25 +139,26 @@ class KafkaPublisher:
     async def _send_to(
         self, partition: Partition, producer: Producer, events: Sequence[Event], outcomes: Outcomes
     ) -> None:
-        """Send the events of one partition, unless its leader is away, and wait for them."""
+        """Send the events of one partition and wait for them, unless its leader is unavailable."""
         if obstacle := await producer.obstacle(*partition):
             outcomes.unreached |= dict.fromkeys((event.id for event in events), obstacle)
             return
         for event in events:
             try:
-                outcomes.sent[event.id] = await producer.send(*partition, message_of(event))
-            except Exception as error:  # noqa: BLE001 - it is about this event alone
+                message = self._encoder.message(event)
+                outcomes.sent[event.id] = await producer.send(*partition, message)
+            except Exception as error:  # noqa: BLE001 - only this event fails
                 outcomes.fail(event, error)
         pending = {outcomes.sent[event.id] for event in events if event.id in outcomes.sent}
         while pending:
-            _, pending = await asyncio.wait(pending, timeout=_LOOK_SECONDS)
+            _, pending = await asyncio.wait(pending, timeout=_LEADER_CHECK_SECONDS)
             if pending and (obstacle := await producer.obstacle(*partition)):
                 late = (event.id for event in events if outcomes.sent.get(event.id) in pending)
                 outcomes.unreached |= dict.fromkeys(late, obstacle)
                 return
 
     async def _missing(self, producer: Producer, topics: set[str]) -> dict[str, str]:
-        """Which topics cannot be published to, and why; those that do not exist are made first."""
+        """Return the unusable topics with the reasons, after creating missing ones."""
         problems = {topic: await producer.problem_with(topic) for topic in topics}
         if any(problem == producer.NO_TOPIC for problem in problems.values()):
             await self._prepare_again()
@@ -174,7 +177,7 @@ class KafkaPublisher:
     async def _connected(self) -> Producer:
         async with self._connecting:
             if self._producer is None:
-                return await with_generous_deadlines(self._connect())
+                return await shielded(self._connect())
             return self._producer
 
     async def _connect(self) -> Producer:
@@ -185,21 +188,21 @@ class KafkaPublisher:
         self._producer = await Producer.started(self._connection)
         return self._producer
 
-    def _give_up(self, producer: Producer | None) -> None:
+    def _replace(self, producer: Producer | None) -> None:
         if producer is not None:
             if self._producer is producer:
                 self._producer = None
-            self._bury(producer)
+            self._discard(producer)
 
-    def _bury(self, producer: Producer) -> None:
-        producer.give_up()
-        burial = asyncio.create_task(producer.stop())
-        self._given_up.add(burial)
-        burial.add_done_callback(self._given_up.discard)
+    def _discard(self, producer: Producer) -> None:
+        producer.discard()
+        stopping = asyncio.create_task(producer.stop())
+        self._discarded.add(stopping)
+        stopping.add_done_callback(self._discarded.discard)
 
 
 def _turns(events: Sequence[Event]) -> Iterable[Sequence[Event]]:
-    """The first event of each order, then the second of each, and so on."""
+    """Return the first event of each order, then the second of each, and so on."""
     turns: defaultdict[int, list[Event]] = defaultdict(list)
     seen: Counter[UUID] = Counter()
     for event in events:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiokafka.errors import NoError, for_code
 
 from adapters.kafka.connection import KafkaConnection, Metadata, greet, reach
-from application.delivery.topics import PARTITIONS
+from adapters.kafka.partitions import PARTITIONS
 from application.errors import BrokerUnavailable
 
 #: Seconds that a server has to answer. Two in a row are less than a check may take in all, so that

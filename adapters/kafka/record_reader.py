@@ -15,14 +15,14 @@ from application.ports.events import Delivery, Placement
 _BATCH: Final = 200
 #: Milliseconds that one call waits for messages.
 _POLL_MS: Final = 1_000
-#: Attempts to decode a record before a defective delivery takes its place. The broker is asked for
-#: its bytes anew each time.
+#: Attempts to decode a record before a defective delivery takes its place. Each attempt fetches the
+#: record again.
 _ATTEMPTS: Final = 3
 #: Rounds of reading single records after a failure, and the seconds between two empty ones.
 _CAREFUL_ROUNDS: Final = 50
 _ROUND_SECONDS: Final = 0.05
-#: What fails for a record that cannot be decoded, whatever the class of the error: decoders raise
-#: their own. Nothing else fails there.
+#: The function that fails for an undecodable record. The class of the error does not show it,
+#: because each decoder raises its own.
 _DECODING: Final = PartitionRecords._unpack_records.__code__  # noqa: SLF001 - has no public name
 
 
@@ -140,6 +140,6 @@ def _delivery(record: ConsumerRecord) -> Delivery:
 
 
 def _defective(topic: str, placement: Placement, error: Exception) -> Delivery:
-    where = f"{topic}, partition {placement.partition}, offset {placement.offset}"
+    where = f"{topic}, partition {placement.log}, offset {placement.offset}"
     why = f"{type(error).__name__}: {error}"
     return Delivery(None, None, (), placement, f"the record at {where} cannot be decoded: {why}")

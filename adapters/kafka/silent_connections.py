@@ -1,4 +1,4 @@
-"""Noticing that a broker has fallen silent: on an open connection, or when one is made."""
+"""Detect a silent broker: on an open connection, and during the setup of one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,22 +11,22 @@ from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from adapters.kafka.connection import KafkaConnection, greet
 
-#: Seconds without a byte from a broker that owes an answer; then the connection is replaced.
+#: Seconds without a byte of a pending answer; then the connection is replaced.
 SILENCE_SECONDS: Final = 1.5
-#: Requests whose answers wait for the other members of a group.
-_HELD_BACK: Final = (JoinGroupRequest, SyncGroupRequest)
+#: Requests that the broker answers when the other members of the group have joined.
+_GROUP_REQUESTS: Final = (JoinGroupRequest, SyncGroupRequest)
 
 T = TypeVar("T")
 
 
 def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnection) -> None:
-    """Let a client close each connection whose broker owes an answer and is silent.
+    """Make a client close each connection with a pending answer and a silent broker.
 
-    The library's own `request_timeout_ms` bounds a whole answer. It has to leave time for a large
-    one on a slow path, and for the slowest member of a group; silence can be noticed earlier.
-    `client.send` raises `RequestTimedOutError` then, as the library does, and its callers repeat
-    the request on a new connection. That is made only to a broker that greets: meanwhile, no other
-    connection of the client can be made.
+    aiokafka's own `request_timeout_ms` limits a whole answer. It must allow for a large answer on a
+    slow path, and for the slowest member of a group; silence can be detected earlier.
+    `client.send` then raises `RequestTimedOutError`, as aiokafka does, and its callers repeat the
+    request on a new connection. A connection is only set up after a handshake, because the client
+    sets up one connection at a time.
     """
     ask, connect = client.send, client._get_conn  # noqa: SLF001 - has no public name
 
@@ -34,7 +34,7 @@ def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnecti
         if not await client.ready(node, group=group):
             raise NodeNotReadyError(f"broker {node} is not reached")
         asking = ask(node, request, group=group)
-        if isinstance(request, _HELD_BACK):
+        if isinstance(request, _GROUP_REQUESTS):
             return await asking
         try:
             return await unless_silent(asking, lambda: _received(client, node, group))
@@ -60,7 +60,7 @@ async def why_unreached(
     node: Any,
     group: int = ConnectionGroup.DEFAULT,
 ) -> str | None:
-    """Return why a broker of the cluster cannot be reached; None if it can, or is not known."""
+    """Return the reason why a broker is out of reach; None if it answers or is unknown."""
     known: AIOKafkaConnection | None = client._conns.get((node, group))  # noqa: SLF001
     if known is not None and known.connected():
         return None
@@ -90,7 +90,7 @@ async def unless_silent(asking: Awaitable[T], received: Callable[[], int]) -> T:
 
 
 def _received(client: AIOKafkaClient, node: Any, group: int) -> int:
-    """How many bytes of unfinished answers have come on a connection."""
+    """Return the number of received bytes of unfinished answers on a connection."""
     known = client._conns.get((node, group))  # noqa: SLF001
     reader = known and known._reader  # noqa: SLF001
     return len(reader._buffer) if reader else 0  # noqa: SLF001

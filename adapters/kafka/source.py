@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from adapters.kafka.connection import KafkaConnection, reach, reason_of, with_generous_deadlines
-from adapters.kafka.consumer import dismiss, joined
+from adapters.kafka.connection import KafkaConnection, reach, reason_of, shielded
+from adapters.kafka.consumer import join, leave
 from adapters.kafka.record_reader import RecordReader
 from adapters.kafka.topics import ensure_topics
 from adapters.kafka.uncommitted import Uncommitted
@@ -20,20 +20,19 @@ from libraries.asyncio_tools.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two attempts to reach the broker: at first, and at last.
-_FIRST, _LONGEST = 0.25, 2.0
-#: Seconds that a question about the lag may take.
-_LAG: Final = 1.0
+#: Seconds until the second attempt to connect; the wait doubles up to a limit.
+_MIN_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.25, 2.0
+#: Seconds for the broker to answer a request for the lag.
+_LAG_SECONDS: Final = 1.0
 
 Prepare: TypeAlias = Callable[[KafkaConnection], Awaitable[None]]
 
 
 class KafkaSource:
-    """Receives one topic as a member of a group, which shares the topic's partitions.
+    """`EventSource` of one topic, as a member of a group that shares the topic's partitions.
 
-    What was received and not committed comes again, to whoever has its partition then: after a
-    rebalance, a crash, a commit that did not go through. `prepare` is called once, as soon as
-    the broker is there.
+    Uncommitted messages are received again after a rebalance, a crash or a failed commit, by the
+    member that has their partition then. `prepare` is called once, when the broker answers.
     """
 
     def __init__(
@@ -51,21 +50,21 @@ class KafkaSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._reader: RecordReader | None = None
         self._uncommitted = Uncommitted()
-        self._pause = _FIRST
-        self._complained = False
+        self._backoff_seconds = _MIN_BACKOFF_SECONDS
+        self._is_failing = False
 
     async def ping(self) -> None:
-        """See that the broker answers.
+        """Check that the broker answers.
 
         Raises:
-            BrokerUnavailable: it does not.
+            BrokerUnavailable: it does not answer.
         """
         await reach(self._connection)
 
     async def receive(self) -> Sequence[Delivery]:
         """Return the messages after the committed ones, at least one; wait for them.
 
-        It waits also while the broker is away.
+        It waits also while the broker is unavailable.
         """
         while True:
             raise_if_cancelled()
@@ -74,17 +73,18 @@ class KafkaSource:
                 consumer, reader = await self._member()
                 self._uncommitted.rewind(consumer)
                 deliveries = await reader.read()
-            except Exception as error:  # noqa: BLE001 - whatever broke it, a fresh one is made
-                await self._begin_again(error)
+            except Exception as error:  # noqa: BLE001 - a new member replaces one with any error
+                await self._reset(error)
                 continue
-            self._rejoice()
+            self._log_success()
             if deliveries:
                 return deliveries
 
     async def commit(self) -> None:
-        """Say that all that was received is dealt with, and need not come again.
+        """Commit all received messages.
 
-        What was lost to another member in the meantime is not spoken of: it comes again there.
+        Messages of a partition that another member has by now are not committed: that member
+        receives them again.
         """
         if self._consumer is not None and self._uncommitted:
             try:
@@ -92,32 +92,32 @@ class KafkaSource:
             except (CommitFailedError, IllegalStateError) as error:
                 logger.info("messages will come again: %s", error)
             except KafkaError as error:
-                await self._begin_again(error)
+                await self._reset(error)
             self._uncommitted.forget()
 
     async def lag(self) -> Mapping[int, int]:
-        """By partition of ours, how many messages are not committed; none while Kafka is away."""
+        """Return the number of uncommitted messages by assigned partition; none without Kafka."""
         lag: dict[int, int] = {}
         if (consumer := self._consumer) is not None:
             with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(_LAG):
+                async with asyncio.timeout(_LAG_SECONDS):
                     ends = await consumer.end_offsets(consumer.assignment())
                     for partition, end in ends.items():
                         position = await consumer.position(partition)
-                        begun = self._uncommitted.since.get(partition, position)
-                        lag[partition.partition] = max(0, end - begun)
+                        first = self._uncommitted.since.get(partition, position)
+                        lag[partition.partition] = max(0, end - first)
         return lag
 
     async def close(self) -> None:
-        """Leave the group, at once."""
+        """Leave the group."""
         self._uncommitted.forget()
         consumer, self._consumer, self._reader = self._consumer, None, None
         if consumer is not None:
-            await dismiss(consumer)
+            await leave(consumer)
 
     async def _member(self) -> tuple[AIOKafkaConsumer, RecordReader]:
         if self._consumer is None or self._reader is None:
-            return await with_generous_deadlines(self._join())
+            return await shielded(self._join())
         return self._consumer, self._reader
 
     async def _join(self) -> tuple[AIOKafkaConsumer, RecordReader]:
@@ -125,24 +125,24 @@ class KafkaSource:
         if self._prepare is not None:
             await self._prepare(self._connection)
             self._prepare = None
-        consumer = await joined(self._connection, self._topic, self._group, self._uncommitted)
+        consumer = await join(self._connection, self._topic, self._group, self._uncommitted)
         reader = RecordReader(consumer, self._uncommitted)
         self._consumer, self._reader = consumer, reader
         return consumer, reader
 
-    async def _begin_again(self, error: Exception) -> None:
-        self._complain(error)
+    async def _reset(self, error: Exception) -> None:
+        self._log_failure(error)
         await self.close()
-        await asyncio.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST)
+        await asyncio.sleep(self._backoff_seconds)
+        self._backoff_seconds = min(2 * self._backoff_seconds, _MAX_BACKOFF_SECONDS)
 
-    def _complain(self, error: Exception) -> None:
-        if not self._complained:
+    def _log_failure(self, error: Exception) -> None:
+        if not self._is_failing:
             logger.warning("no messages from Kafka: %s", reason_of(error))
-        self._complained = True
+        self._is_failing = True
 
-    def _rejoice(self) -> None:
-        if self._complained:
+    def _log_success(self) -> None:
+        if self._is_failing:
             logger.warning("messages from Kafka again")
-        self._complained = False
-        self._pause = _FIRST
+        self._is_failing = False
+        self._backoff_seconds = _MIN_BACKOFF_SECONDS

@@ -9,28 +9,28 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of
-from application.delivery.topics import PARTITIONS
+from adapters.kafka.partitions import PARTITIONS
 from application.errors import BrokerUnavailable
 
 logger = logging.getLogger(__name__)
 
 _REPLICAS: Final = 3
-_TIMEOUT: Final = 5.0
-#: Looks for what was made, and the seconds between two of them.
-_LOOKS, _VISIBLE = 20, 0.05
+_TIMEOUT_SECONDS: Final = 5.0
+#: Checks for created topics, and the seconds between two of them.
+_CHECKS, _CHECK_SECONDS = 20, 0.05
 
 
 async def ensure_topics(connection: KafkaConnection) -> None:
-    """Make the topics that are missing, however many processes do so at once.
+    """Create missing topics; any number of processes may do so at once.
 
-    One that exists stays as it is. Where one may not be made, a sentence of the log says so.
+    Existing topics stay unchanged. A warning is logged if the broker refuses to create one.
 
     Raises:
         BrokerUnavailable: the broker does not answer.
     """
     await reach(connection)
     try:
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             refusals = await _ensure(connection)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(f"Kafka made no topics: {reason_of(error)}") from error
@@ -40,7 +40,7 @@ async def ensure_topics(connection: KafkaConnection) -> None:
 
 
 async def _ensure(connection: KafkaConnection) -> dict[str, str]:
-    timeout = round(_TIMEOUT * 1000)
+    timeout = round(_TIMEOUT_SECONDS * 1000)
     admin = AIOKafkaAdminClient(**connection.arguments(), request_timeout_ms=timeout)
     try:
         await admin.start()
@@ -57,7 +57,7 @@ async def _ensure(connection: KafkaConnection) -> dict[str, str]:
 
 
 async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> list[str]:
-    # All are asked for: a question for one that is missing may make it, on some clusters.
+    # All topics are listed: on some clusters a request for a missing one creates it.
     there = set(await admin.list_topics())
     return [name for name in PARTITIONS if connection.name(name) not in there]
 
@@ -65,16 +65,16 @@ async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> l
 async def _until_visible(
     admin: AIOKafkaAdminClient, connection: KafkaConnection, refused: Collection[str]
 ) -> None:
-    """Wait a moment: brokers hear of what was made one after the other."""
-    for _ in range(_LOOKS):
+    """Wait a moment: created topics do not appear on all brokers at once."""
+    for _ in range(_CHECKS):
         missing = {connection.name(name) for name in await _missing(admin, connection)}
         if missing <= set(refused):
             return
-        await asyncio.sleep(_VISIBLE)
+        await asyncio.sleep(_CHECK_SECONDS)
 
 
 def _plan(connection: KafkaConnection, name: str, brokers: int) -> NewTopic:
-    """One broker of three may be away, and what was acknowledged is still on two."""
+    """Return a topic with up to three replicas: without one broker, two have each message."""
     replicas = min(_REPLICAS, brokers)
     return NewTopic(
         connection.name(name),

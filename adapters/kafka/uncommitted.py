@@ -1,4 +1,4 @@
-"""Messages that a member of a group has received and not committed."""
+"""The received messages of a group member that are not committed."""
 
 import asyncio
 from collections.abc import Collection

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
-from application.delivery.audit import AuditProgress, AuditReport
+from application.ports.audit import AuditProgress, AuditReport
 from domain.ids import OrderId
 
 

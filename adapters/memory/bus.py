@@ -1,15 +1,14 @@
-"""The message broker of a process that has no other."""
+"""The message broker of a process without Kafka."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Final
 
-from application.delivery.messages import message_of
 from application.documents import Event
-from application.ports.events import Delivery, Placement, PublishReport
+from application.ports.events import Delivery, MessageEncoder, Placement, PublishReport, Topic
 from domain.ids import EventId
 from libraries.asyncio_tools.heartbeat import between_rounds
 
@@ -18,8 +17,8 @@ CAPACITY: Final = 1_000
 CAPACITY_BYTES: Final = 32 * 1024 * 1024
 #: Size of a message beside its body: its key, its headers and their tables.
 MESSAGE_OVERHEAD_BYTES: Final = 2_048
-#: Seconds that a publisher waits for room: it holds a transaction of the outbox meanwhile.
-_PATIENCE: Final = 5.0
+#: Seconds that a publisher waits for room. It holds a transaction of the outbox meanwhile.
+_PUBLISH_SECONDS: Final = 5.0
 _FULL: Final = "the in-process bus is full"
 
 
@@ -54,7 +53,7 @@ class MemorySource:
         self._uncommitted.clear()
 
     async def lag(self) -> Mapping[int, int]:
-        """How many messages are not committed: there is one partition."""
+        """Return the number of uncommitted messages of the only log."""
         return {0: len(self._waiting) + len(self._uncommitted)}
 
     async def put(self, delivery: Delivery) -> None:
@@ -76,23 +75,35 @@ class MemorySource:
 
 
 class MemoryBus:
-    """Hands each event to all who subscribed to its topic; what nobody wants is dropped.
+    """Delivers each event to every subscriber of its topic, and stores none.
 
     A subscriber that falls behind by more than `capacity` messages, or `capacity_bytes`, slows
     the publisher down.
     """
 
-    def __init__(self, capacity: int = CAPACITY, capacity_bytes: int = CAPACITY_BYTES) -> None:
+    def __init__(
+        self,
+        encoder: MessageEncoder,
+        *,
+        capacity: int = CAPACITY,
+        capacity_bytes: int = CAPACITY_BYTES,
+    ) -> None:
+        self._encoder = encoder
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._offsets = count()
-        self._sources: defaultdict[str, list[MemorySource]] = defaultdict(list)
+        self._sources: dict[Topic, MemorySource] = {}
 
-    def subscribe(self, topic: str) -> MemorySource:
-        """A source of what is published on the topic from now on."""
-        source = MemorySource(self._capacity, self._capacity_bytes)
-        self._sources[topic].append(source)
+    def subscribe(self, topic: str, group: str) -> MemorySource:
+        """Return the group's source of the messages that are published from now on."""
+        source = self._sources[Topic(topic, group)] = MemorySource(
+            self._capacity, self._capacity_bytes
+        )
         return source
+
+    async def lag(self) -> Mapping[Topic, Mapping[int, int]]:
+        """Return the lag of every source."""
+        return {topic: await source.lag() for topic, source in self._sources.items()}
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
         """Send events to the subscribers, in order.
@@ -101,7 +112,7 @@ class MemoryBus:
         """
         acknowledged: dict[EventId, Placement] = {}
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PUBLISH_SECONDS):
                 for event in events:
                     await self._deliver(event)
                     acknowledged[event.id] = Placement(0, next(self._offsets))
@@ -109,6 +120,7 @@ class MemoryBus:
         return PublishReport(acknowledged, unreached=unreached)
 
     async def _deliver(self, event: Event) -> None:
-        delivery = message_of(event)
-        for source in self._sources.get(event.topic, ()):
-            await source.put(delivery)
+        delivery = self._encoder.message(event)
+        for topic, source in self._sources.items():
+            if topic.name == event.topic:
+                await source.put(delivery)

@@ -1,7 +1,7 @@
 """The order cache of one process."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -98,6 +98,12 @@ class MemoryOrderCache:
         if entry is not None and entry.document.revision <= document.revision:
             self._store(order_id, document)
         return True
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return none, as each is written."""
+        for order_id, document in documents.items():
+            await self.put(order_id, document)
+        return frozenset()
 
     async def invalidate_all(self) -> bool:
         """Drop every entry, and end every lease."""

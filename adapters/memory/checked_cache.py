@@ -1,5 +1,6 @@
 """A check of a process's own cache, which does not see the writes of other processes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from application.documents import OrderDocument
@@ -40,6 +41,10 @@ class CheckedOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision, and end the lease."""
         return await self._cache.put(order_id, document)
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders; return those that could not be written."""
+        return await self._cache.put_many(documents)
 
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease of a new order."""

@@ -22,34 +22,34 @@ class MemoryDeadLetters:
         self._outbox = storage.outbox
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Keep a letter and let its copy wait in the outbox."""
+        """Store a dead letter, and its copy in the outbox."""
         await sleep(0)
-        return self._tell(self._dead_letters.bury(dead_letter), copy)
+        return self._add_event(self._dead_letters.add(dead_letter), copy)
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, the oldest first."""
+        """Return at most `limit` dead letters that wait, the oldest first."""
         await sleep(0)
         return list(islice(self._dead_letters.waiting(), limit))
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, behind `after`, by id."""
+        """Return at most `limit` dead letters that wait, behind `after`, by id."""
         await sleep(0)
         dead_letters = (
             each for each in self._dead_letters.waiting() if after is None or each.id > after
         )
         return sorted(dead_letters, key=attrgetter("id"))[:limit]
 
-    async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Those of the letters that exist, the oldest first."""
+    async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+        """Return those that exist, the oldest first."""
         await sleep(0)
-        return self._dead_letters.find(letter_ids)
+        return self._dead_letters.find(dead_letter_ids)
 
-    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a letter as put back and let its message wait in the outbox."""
+    async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
+        """Mark a dead letter as replayed, and add its message to the outbox."""
         await sleep(0)
-        return self._tell(self._dead_letters.put_back(letter_id, now), again)
+        return self._add_event(self._dead_letters.replay(dead_letter_id, now), again)
 
-    def _tell(self, revision: int | None, event: Event) -> bool:
+    def _add_event(self, revision: int | None, event: Event) -> bool:
         if revision is None:
             return False
         self._outbox.add(replace(event, revision=revision))
@@ -63,6 +63,6 @@ class MemoryAnnouncements:
         self._outbox = storage.outbox
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """The order's first event."""
+        """Return the order's first event."""
         await sleep(0)
         return self._outbox.first.get(order_id)

@@ -1,32 +1,35 @@
-"""Which orders' processing has been recorded."""
+"""The table of processed messages."""
 
 from asyncio import Event
 from collections.abc import Iterable
+from typing import TypeAlias
+from uuid import UUID
 
-from domain.ids import OrderId
+#: A consumer and the id of a message.
+Key: TypeAlias = tuple[str, UUID]
 
 
 class ProcessedMessagesTable:
-    """A unique index: whoever adds what somebody else is adding waits for their transaction."""
+    """A unique index: a transaction that adds a key waits for any other that has added it."""
 
     def __init__(self) -> None:
-        self._recorded: set[OrderId] = set()
-        self._under_way: dict[OrderId, Event] = {}
+        self._recorded: set[Key] = set()
+        self._under_way: dict[Key, Event] = {}
 
-    async def add(self, order_id: OrderId, transaction_ended: Event) -> bool:
-        """Whether the order was not there; it is the transaction's until that ends."""
-        while (other := self._under_way.get(order_id)) not in {None, transaction_ended}:
+    async def add(self, key: Key, transaction_ended: Event) -> bool:
+        """Hold a key until the transaction ends; return False if it was recorded."""
+        while (other := self._under_way.get(key)) not in {None, transaction_ended}:
             await other.wait()
-        if order_id in self._recorded or order_id in self._under_way:
+        if key in self._recorded or key in self._under_way:
             return False
-        self._under_way[order_id] = transaction_ended
+        self._under_way[key] = transaction_ended
         return True
 
-    def commit(self, order_ids: Iterable[OrderId]) -> None:
-        """Keep what was added."""
-        self._recorded.update(order_ids)
+    def commit(self, keys: Iterable[Key]) -> None:
+        """Record keys."""
+        self._recorded.update(keys)
 
-    def let_go(self, order_ids: Iterable[OrderId]) -> None:
-        """Stop holding what a transaction has added, kept or not."""
-        for order_id in order_ids:
-            del self._under_way[order_id]
+    def release(self, keys: Iterable[Key]) -> None:
+        """Hold keys no longer, recorded or not."""
+        for key in keys:
+            del self._under_way[key]

@@ -34,4 +34,4 @@ class MemoryOrderStorage:
         try:
             yield transaction
         finally:
-            transaction.inbox.let_go()
+            transaction.inbox.release()

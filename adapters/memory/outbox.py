@@ -1,4 +1,4 @@
-"""Handing events to the relay."""
+"""The outbox in memory, seen from the relay."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -17,7 +17,7 @@ from domain.ids import EventId, OrderId
 
 
 class _Batch:
-    """Events that are one relay's, and the marks that it makes until it lets go."""
+    """Events that one relay holds, and its marks."""
 
     def __init__(self, waiting: Sequence[Event], replays: Sequence[Event]) -> None:
         self.events = (*waiting, *(replace(event, is_replay=True) for event in replays))
@@ -61,8 +61,8 @@ class _Batch:
             self._retries(storage, event_id).error = reason
         storage.cache_debts.update(dict.fromkeys(self._not_cached, now))
 
-    def let_go(self, storage: MemoryStorage) -> None:
-        """Hold nothing any more."""
+    def release(self, storage: MemoryStorage) -> None:
+        """Release the events."""
         for event in self._held.values():
             _table(storage, event).release(event)
 
@@ -76,7 +76,7 @@ def _table(storage: MemoryStorage, event: Event) -> OutboxTable | ReplaysTable:
 
 
 class MemoryOutbox:
-    """Events that wait for the broker."""
+    """`Outbox` in memory."""
 
     def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
         self._storage = storage
@@ -84,7 +84,7 @@ class MemoryOutbox:
 
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[OutboxBatch]:
-        """At most `size` eligible events that no other batch holds; let go when it is left."""
+        """Hold at most `size` eligible events that no other batch holds, until the block ends."""
         now = self._clock.now()
         waiting = self._storage.outbox.take(size, now)
         subjects = {event.subject for event in waiting}
@@ -94,7 +94,7 @@ class MemoryOutbox:
             yield batch
             batch.store_in(self._storage, self._clock.now())
         finally:
-            batch.let_go(self._storage)
+            batch.release(self._storage)
 
     async def has_work(self) -> bool:
         """Return whether an event waits, parked ones aside, or a debt to the cache."""
@@ -110,11 +110,11 @@ class MemoryRelayWakeup:
         self._notified = asyncio.Event()
 
     def notify(self) -> None:
-        """Say that there is something to publish."""
+        """Wake the relay."""
         self._notified.set()
 
     async def wait(self, at_most: float) -> bool:
-        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
+        """Return True if notified since the last wait, False after `at_most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._notified.wait()

@@ -11,7 +11,7 @@ from domain.ids import OrderId
 
 
 class MemoryOutboxAdmin:
-    """`OutboxAdmin` in memory, where no payload is ever purged."""
+    """`OutboxAdmin` in memory; no payload is ever purged there."""
 
     def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
         self._storage = storage

@@ -1,4 +1,4 @@
-"""Where events wait for the broker, and stay as facts."""
+"""The table of events: those that wait for the broker, and published ones."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFact:
-    """What stays of an event that was published."""
+    """A published event."""
 
     event: Event
     position: int
@@ -48,7 +48,7 @@ class OutboxTable:
         self.first: dict[UUID, Event] = {}
 
     def add(self, event: Event) -> None:
-        """Let an event wait behind the earlier ones of its order."""
+        """Add an event behind the earlier ones of its order."""
         self.first.setdefault(event.subject, event)
         queue = self._queues.setdefault(event.subject, deque())
         queue.append(Waiting(event, next(self._turns), Retries(event.at)))

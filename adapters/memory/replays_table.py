@@ -1,4 +1,4 @@
-"""Where published events wait to be published once more."""
+"""The table of published events that are to be published again."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ class ReplaysTable:
         self._held: dict[UUID, Retries] = {}
 
     def request(self, event: Event, now: datetime) -> None:
-        """Let a published event be published once more; a request that waits begins again."""
+        """Add a published event; a replay that waits begins again."""
         self._replays.setdefault(event.subject, {})[event.revision] = (event, Retries(now))
 
     def take(self, size: int, others: Collection[UUID], now: datetime) -> Sequence[Event]:

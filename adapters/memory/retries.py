@@ -1,4 +1,4 @@
-"""Why and when an event is published once more."""
+"""The attempts to publish an event, and the time of the next one."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

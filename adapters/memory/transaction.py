@@ -1,8 +1,10 @@
-"""Transactions: what is written waits for the commit, which looks whether it still fits."""
+"""Transactions: writes are applied by the commit, which checks for conflicts."""
 
 from asyncio import Event, sleep
 from datetime import datetime
+from uuid import UUID
 
+from adapters.memory.inbox_table import Key
 from adapters.memory.storage import Effect, MemoryStorage
 from application.documents import OrderWrite
 from application.ports.orders import OrderRenderer
@@ -52,22 +54,28 @@ class _ProcessedMessages:
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
-        self._added: set[OrderId] = set()
+        self._added: set[Key] = set()
         self._ended = Event()
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:  # noqa: ARG002 - the port's
-        """Whether this transaction is the one to record it."""
+    async def add(
+        self,
+        consumer: str,
+        message_id: UUID,
+        now: datetime,  # noqa: ARG002 - the port's
+    ) -> bool:
+        """Add a message; return False if another transaction has added and committed it."""
         await sleep(0)
-        is_new = await self._storage.inbox.add(order_id, self._ended)
+        key = (consumer, message_id)
+        is_new = await self._storage.inbox.add(key, self._ended)
         if is_new:
-            self._added.add(order_id)
+            self._added.add(key)
         return is_new
 
     def apply(self) -> None:
         self._storage.inbox.commit(self._added)
 
-    def let_go(self) -> None:
-        self._storage.inbox.let_go(self._added)
+    def release(self) -> None:
+        self._storage.inbox.release(self._added)
         self._ended.set()
 
 

@@ -7,8 +7,8 @@ import asyncpg
 
 from adapters.postgres.audit_query import AUDIT
 from adapters.postgres.database import Database
-from application.delivery.audit import AuditProgress, AuditReport
-from application.delivery.topics import TYPES
+from application.delivery.topics import PROCESSING, TYPES
+from application.ports.audit import AuditProgress, AuditReport
 from domain.ids import OrderId
 from domain.order.status import TRANSITIONS
 
@@ -50,6 +50,7 @@ class PostgresAuditReader:
                 not broker_reachable,
                 _TRANSITIONS,
                 _TOPICS,
+                PROCESSING,
             )
             while chunk := await connection.fetch(f"FETCH {_ROWS_PER_ROUND_TRIP} FROM audit"):
                 _count(report, chunk)

@@ -61,7 +61,7 @@ recorded AS (
            min(outcome) AS one_outcome, max(outcome) AS another_outcome
     FROM effects GROUP BY order_id
 ), admitted AS (
-    SELECT order_id AS id, true AS is_admitted FROM inbox
+    SELECT order_id AS id, true AS is_admitted FROM inbox WHERE consumer = $5
 ), dead AS (
     SELECT DISTINCT order_id AS id, true AS is_dead
     FROM dead_letters WHERE replayed_at IS NULL AND order_id IS NOT NULL
@@ -145,7 +145,8 @@ def _reasons(conditions: Mapping[str, str]) -> str:
 
 
 #: $1: orders created by then and unprocessed are stuck. $2: whether the broker is unavailable.
-#: $3: the allowed transitions. $4: the types of events with their topics.
+#: $3: the allowed transitions. $4: the types of events with their topics. $5: the consumer that
+#: processes orders; only its inbox rows are compared with them.
 AUDIT: Final = f"""
 WITH {_HISTORIES}, {_FACTS}, {_EFFECTS}, {_JOINED}, {_DEAD_LETTERS}
 SELECT id, is_order, coalesce(is_published, false) AS is_published,

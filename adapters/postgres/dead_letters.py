@@ -43,7 +43,7 @@ WITH kept AS (
 )
 {_INSERT_EVENT}
 """  # noqa: S608 - a text of our own
-_PUT_BACK: Final = f"""
+_REPLAY: Final = f"""
 WITH kept AS (
     UPDATE dead_letters SET replayed_at = $12, revision = revision + 1
     WHERE id = $1 AND replayed_at IS NULL
@@ -69,7 +69,7 @@ class PostgresDeadLetters:
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
         """Store a dead letter, and its copy in the outbox; return False if it is stored already."""
-        return await self._changes(_ADD, *_event_values(copy), *_letter_values(dead_letter))
+        return await self._changes(_ADD, *_event_values(copy), *_dead_letter_values(dead_letter))
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
         """Return at most `limit` waiting dead letters, oldest first."""
@@ -79,14 +79,14 @@ class PostgresDeadLetters:
         """Return at most `limit` waiting dead letters after the id `after`, by id."""
         return await self._fetch(_WAITING_BY_ID, after or _BEGINNING, limit)
 
-    async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+    async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
         """Return the existing ones of these dead letters, oldest first."""
-        return await self._fetch(_FIND, list(letter_ids))
+        return await self._fetch(_FIND, list(dead_letter_ids))
 
-    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
+    async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
         """Mark a dead letter as replayed, and store its message in the outbox."""
         _, *rest = _event_values(again)
-        return await self._changes(_PUT_BACK, letter_id, *rest, now)
+        return await self._changes(_REPLAY, dead_letter_id, *rest, now)
 
     async def _changes(self, statement: str, *values: object) -> bool:
         async with self._database.connection() as connection:
@@ -94,7 +94,7 @@ class PostgresDeadLetters:
 
     async def _fetch(self, statement: str, *values: object) -> Sequence[DeadLetter]:
         async with self._database.connection() as connection:
-            return [_letter(row) for row in await connection.fetch(statement, *values)]
+            return [_dead_letter(row) for row in await connection.fetch(statement, *values)]
 
 
 class PostgresAnnouncements:
@@ -116,7 +116,7 @@ def _event_values(event: Event) -> tuple[Any, ...]:
     return tuple(values[name] for name in _EVENT_COLUMNS)
 
 
-def _letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
+def _dead_letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
     return (
         dead_letter.topic,
         dead_letter.key,
@@ -129,7 +129,7 @@ def _letter_values(dead_letter: DeadLetter) -> tuple[Any, ...]:
     )
 
 
-def _letter(row: Any) -> DeadLetter:
+def _dead_letter(row: Any) -> DeadLetter:
     return DeadLetter(
         id=row["id"],
         topic=row["topic"],

@@ -48,7 +48,7 @@ class PostgresOutboxBatch:
     ) -> None:
         """Mark events as published, giving each first delivery the next position."""
         first: Marks = {
-            event_id: (placement.partition, placement.offset)
+            event_id: (placement.log, placement.offset)
             for event_id, placement in placements.items()
             if self._rows[event_id]["published_at"] is None
         }

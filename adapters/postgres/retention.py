@@ -1,4 +1,4 @@
-"""Purge expired dead letters and payloads."""
+"""Purge expired dead letters, payloads and inbox rows."""
 
 from datetime import datetime
 from typing import Final
@@ -48,6 +48,19 @@ WITH purged AS (
 SELECT count(*) FROM purged
 """
 
+PURGE_INBOX: Final = """
+WITH gone AS (
+    DELETE FROM inbox WHERE (consumer, order_id) IN (
+        SELECT consumer, order_id FROM inbox
+        WHERE admitted_at < $1 AND consumer <> 'order-processing'
+        ORDER BY admitted_at
+        LIMIT $2
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+
 
 class PostgresRetentionStore:
     """`RetentionStore` on PostgreSQL."""
@@ -62,6 +75,10 @@ class PostgresRetentionStore:
     async def purge_payloads(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` payloads of events published before `before`."""
         return await self._purge(PURGE_PAYLOADS, before, limit)
+
+    async def purge_inbox(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` rows of consumers other than the processing of orders."""
+        return await self._purge(PURGE_INBOX, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:
         async with self._database.connection(_TIMEOUT_SECONDS) as connection:

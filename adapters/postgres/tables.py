@@ -147,12 +147,20 @@ Index(
     & (outbox.c.payload.is_not(None) | outbox.c.payload_is_null),
 )
 
+# `order_id` is the id of the message. The next release renames the column: the previous one, which
+# may run at the same time, writes to it by this name (docs/adr/0029).
 inbox = Table(
     "inbox",
     metadata,
     Column("order_id", Uuid, nullable=False),
     _timestamp("admitted_at"),
-    PrimaryKeyConstraint("order_id", name="inbox_pkey"),
+    Column("consumer", Text, nullable=False, server_default="order-processing"),
+    PrimaryKeyConstraint("consumer", "order_id", name="inbox_pkey"),
+)
+Index(
+    "inbox_expiring",
+    inbox.c.admitted_at,
+    postgresql_where=inbox.c.consumer != "order-processing",
 )
 
 effects = Table(

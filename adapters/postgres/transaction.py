@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, within
@@ -35,9 +36,9 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved
 """
-# Only a conflict of the inbox's own key means that the order was processed before.
-_ADMIT: Final = """
-INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+# Only a conflict of the inbox's own key means that the message was processed before.
+_ADD_MESSAGE: Final = """
+INSERT INTO inbox (consumer, order_id, admitted_at) VALUES ($1, $2, $3)
 ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
 RETURNING true
 """
@@ -97,10 +98,10 @@ class PostgresProcessedMessages:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:
-        """Return whether this transaction is the first to record the order's processing."""
+    async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
+        """Add a message; return False if another transaction has added and committed it."""
         await _ensure_begun(self._connection)
-        return bool(await self._connection.fetchval(_ADMIT, order_id, now))
+        return bool(await self._connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:

@@ -1,7 +1,7 @@
 """The order cache of all processes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import Final
@@ -81,6 +81,15 @@ class RedisOrderCache:
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         """Replace an older revision, and end the lease; False if Redis is out of reach."""
         return await self._write(self._put, order_id, document)
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders in one round trip; return those that it fails for."""
+        written = await asyncio.gather(*(self.put(*each) for each in documents.items()))
+        return frozenset(
+            order_id
+            for order_id, is_written in zip(documents, written, strict=True)
+            if not is_written
+        )
 
     def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - the port's
         """Return the generation, and the server's time after which an offer is late."""

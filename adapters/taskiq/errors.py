@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from application.delivery.outages import QUEUE, outages
 from application.errors import QueueUnavailable
+from libraries.outages import outages
 from libraries.redis_client.errors import RedisUnavailable
 from libraries.task_stream.errors import QueueFull
 
@@ -28,7 +28,7 @@ def queue_errors() -> Iterator[None]:
 def logged_outages() -> Iterator[None]:
     """Log the outages of the queue that the broker meets; its errors pass through."""
     original: RedisUnavailable | None = None
-    with suppress(QueueUnavailable), outages.noticing(QUEUE), queue_errors():
+    with suppress(QueueUnavailable), outages.noticing(QueueUnavailable.server), queue_errors():
         try:
             yield
         except RedisUnavailable as error:

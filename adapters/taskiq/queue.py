@@ -7,9 +7,10 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
 from adapters.taskiq.errors import queue_errors
-from application.delivery.outages import QUEUE, outages
+from application.errors import QueueUnavailable
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import beat
+from libraries.outages import outages
 from libraries.task_stream.errors import TaskAlreadyQueued
 
 PROCESS_ORDER: Final = "process_order_task"
@@ -24,7 +25,7 @@ class TaskiqQueue:
     async def process_order(self, order_id: OrderId) -> bool:
         """Enqueue the order; return False if it waits or runs already."""
         try:
-            with outages.noticing(QUEUE), queue_errors():
+            with outages.noticing(QueueUnavailable.server), queue_errors():
                 return await self._add(str(order_id))
         finally:
             beat()

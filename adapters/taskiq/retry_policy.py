@@ -8,8 +8,8 @@ from typing import Final
 
 from taskiq import AsyncBroker, TaskiqMessage
 
-from application.delivery.outages import DATABASE, outages
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
+from libraries.outages import outages
 from libraries.task_stream.retries import (
     DeadLetterTask,
     DeadTask,
@@ -68,7 +68,7 @@ class ProcessingRetryPolicy:
     ) -> Retry | None:
         """Run a task; return its retry, or None if it is finished."""
         try:
-            with outages.noticing(DATABASE):
+            with outages.noticing(Unavailable.server):
                 await task()
         except BaseException as error:  # noqa: BLE001 - no task may end taskiq's receiver
             return await self._retry_after(error, broker, message)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from application.delivery.audit import AuditProgress, AuditReader, AuditReport
+from application.ports.audit import AuditProgress, AuditReader, AuditReport
 from application.ports.system import Clock
 
 

@@ -1,18 +1,14 @@
-"""Giving up a message that announces nothing."""
+"""Make a dead letter of a message."""
 
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.ports.dead_letters import DeadLetters
 from application.ports.events import Delivery, RelayWakeup
 from application.ports.system import Clock, IdGenerator
-from domain.ids import EventId
+from domain.ids import EventId, OrderId
 
 
 class DeadLetterMessage:
-    """Keep a message that nobody can act on: unreadable, foreign, or of an unknown order.
-
-    Raises:
-        Unavailable: the storage is out of reach; the message is not kept yet.
-    """
+    """Store a message as a dead letter, and its copy in the outbox."""
 
     def __init__(
         self, dead_letters: DeadLetters, relay_wakeup: RelayWakeup, clock: Clock, ids: IdGenerator
@@ -22,10 +18,23 @@ class DeadLetterMessage:
         self._clock = clock
         self._ids = ids
 
-    async def __call__(self, message: Delivery, topic: str, reason: str) -> bool:
-        """Bury the message; False where it was buried before."""
+    async def __call__(
+        self,
+        message: Delivery,
+        topic: str,
+        reason: str,
+        attempts: int = 1,
+        order_id: OrderId | None = None,
+    ) -> bool:
+        """Return False if the message is a dead letter already.
+
+        `order_id` is given if the processing of that order has failed.
+
+        Raises:
+            Unavailable: the storage is out of reach; nothing is stored yet.
+        """
         now = self._clock.now()
-        dead_letter = dead_letter_from(message, topic, reason, attempts=1, now=now)
+        dead_letter = dead_letter_from(message, topic, reason, attempts, now, order_id)
         is_new = await self._dead_letters.add(
             dead_letter, dead_letter_copy(dead_letter, EventId(self._ids.new(now)))
         )

@@ -1,4 +1,4 @@
-"""Dead letters and the messages that tell of them."""
+"""Dead letters, and the messages that are published about them."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -28,10 +28,10 @@ def dead_letter_from(
     now: datetime,
     order_id: OrderId | None = None,
 ) -> DeadLetter:
-    """Make the letter of a message; the same message makes the same letter, however often it comes.
+    """Make the dead letter of a message; the same message always makes the same one.
 
     Messages that differ in any byte are different. A record that cannot be decoded has no bytes to
-    compare, so its place identifies it.
+    compare, so its placement identifies it.
     """
     return DeadLetter(
         id=_identity(message, topic),
@@ -53,14 +53,14 @@ def dead_letter_copy(dead_letter: DeadLetter, event_id: EventId) -> Event:
         (ATTEMPTS_HEADER, str(dead_letter.attempts).encode()),
     )
     headers = (*dead_letter.headers, *added)
-    return _told(
+    return _event(
         dead_letter, event_id, DEAD_LETTERS, Original(dead_letter.key, headers), dead_letter.at
     )
 
 
 def replayed_message(dead_letter: DeadLetter, event_id: EventId, now: datetime) -> Event:
     """The message once more, on the topic and with the headers that it came with."""
-    return _told(
+    return _event(
         dead_letter,
         event_id,
         dead_letter.topic,
@@ -69,7 +69,7 @@ def replayed_message(dead_letter: DeadLetter, event_id: EventId, now: datetime) 
     )
 
 
-def _told(
+def _event(
     dead_letter: DeadLetter, event_id: EventId, topic: str, original: Original, at: datetime
 ) -> Event:
     return Event(
@@ -90,13 +90,12 @@ def _identity(message: Delivery, topic: str) -> UUID:
     for name, value in message.headers:
         parts += [name.encode(), value]
     if message.defect is not None:
-        parts.append(_place(message))
+        parts.append(_placement(message))
     return uuid5(_NAMESPACE, sha256(b"".join(map(_delimited, parts))).hexdigest())
 
 
-def _place(message: Delivery) -> bytes | None:
-    place = message.placement
-    return None if place is None else b"%d:%d" % (place.partition, place.offset)
+def _placement(message: Delivery) -> bytes | None:
+    return None if message.placement is None else str(message.placement).encode()
 
 
 def _delimited(part: bytes | None) -> bytes:
@@ -105,6 +104,6 @@ def _delimited(part: bytes | None) -> bytes:
 
 
 def _storable(reason: str) -> str:
-    # PostgreSQL keeps neither NUL nor half a character, and whoever failed may have said anything.
+    # A reason is any text, and storages accept neither NUL nor a lone surrogate.
     whole = reason.replace("\0", "\ufffd").encode(errors="replace").decode()
     return whole[:LONGEST_REASON] or "unknown"

@@ -5,7 +5,7 @@ from application.ports.system import Clock
 
 
 class ReadOutboxState:
-    """Read what the outbox holds, and for how long the oldest event has waited."""
+    """Read the numbers of waiting events, and the age of the oldest one."""
 
     def __init__(self, admin: OutboxAdmin, clock: Clock) -> None:
         self._admin = admin

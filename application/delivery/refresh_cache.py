@@ -1,6 +1,5 @@
-"""Writing orders to the cache as they are stored now."""
+"""Write orders to the cache as they are stored now."""
 
-import asyncio
 from collections.abc import Collection
 
 from application.ports.orders import OrderCache, OrderReader
@@ -8,7 +7,7 @@ from domain.ids import OrderId
 
 
 class RefreshCache:
-    """Read orders from the storage and write them to the cache, all at the same time."""
+    """Read orders from the storage and write them to the cache."""
 
     def __init__(self, reader: OrderReader, cache: OrderCache) -> None:
         self._reader = reader
@@ -21,10 +20,4 @@ class RefreshCache:
         """
         if not order_ids:
             return frozenset()
-        orders = await self._reader.find_many([*order_ids])
-        written = await asyncio.gather(
-            *(self._cache.put(order_id, document) for order_id, document in orders.items())
-        )
-        return frozenset(
-            order_id for order_id, is_written in zip(orders, written, strict=True) if not is_written
-        )
+        return await self._cache.put_many(await self._reader.find_many([*order_ids]))

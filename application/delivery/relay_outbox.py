@@ -1,4 +1,4 @@
-"""Publishing the events of the outbox."""
+"""Publish the events of the outbox."""
 
 from typing import Final
 
@@ -12,14 +12,14 @@ BATCH: Final = 200
 
 
 class RelayOutbox:
-    """Run one round of the relay: pay debts to the cache, then publish one batch of events.
+    """Run one round of the relay: settle debts to the cache, then publish a batch of events.
 
-    The cache is updated before the events are marked: a process that died, or was cut off, between
-    its commit and its cache write leaves a stale order in the cache, and the mark says that the
-    relay has corrected it. An unavailable cache holds no event back. The debt is recorded in the
-    transaction of the marks, so that the next relay knows it.
+    The cache is updated before the events are marked. A process that died, or was cut off, between
+    its commit and its cache write leaves a stale order in the cache; a marked event proves that the
+    relay has corrected it. An unavailable cache delays no event: a debt is stored in the
+    transaction of the marks, for the next relay.
 
-    A round is short, and may be the last at any time: it leaves nothing in memory.
+    A round keeps no state in memory, so the relay may end after any round.
 
     Raises:
         BrokerUnavailable: no event of the batch reached the broker.
@@ -38,7 +38,7 @@ class RelayOutbox:
         self._pay_debts = pay_debts
 
     async def __call__(self) -> int:
-        """Return how many debts were paid and events published; 0: there was nothing to do."""
+        """Return the number of settled debts and published events; 0 if there was no work."""
         paid = await self._pay_debts()
         async with self._outbox.batch(BATCH) as batch:
             if not batch.events:
@@ -46,8 +46,8 @@ class RelayOutbox:
             report = await self._publisher.publish(batch.events)
             is_away = len(report.unreached) == len(batch.events)
             if is_away:
-                # A full batch may be full of one partition's events, with those of others waiting
-                # behind it: such events make room. Others go out as soon as the broker returns.
+                # A full batch may hold only events of one log that is out of reach, so they pause
+                # to let others pass. Events of a smaller batch are tried again at once.
                 await batch.postponed(report.unreached, pause=len(batch.events) == BATCH)
             else:
                 await self._mark(batch, report)
@@ -56,7 +56,7 @@ class RelayOutbox:
         return paid + len(report.acknowledged)
 
     async def has_work(self) -> bool:
-        """Return whether a round may find something to do, for a relay that no ring has woken."""
+        """Return whether a round may find work, for a relay that was not woken."""
         return await self._outbox.has_work()
 
     async def _mark(self, batch: OutboxBatch, report: PublishReport) -> None:

@@ -1,4 +1,4 @@
-"""Putting dead letters back."""
+"""Replay dead letters."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +16,7 @@ BATCH: Final = 100
 class ReplayDeadLetters:
     """Publish the messages of dead letters again, through the outbox, as they came.
 
-    One that dies again is a letter that waits again; it is not put back twice in one call.
+    A message that fails again becomes a dead letter again; no call replays it twice.
     """
 
     def __init__(
@@ -31,26 +31,26 @@ class ReplayDeadLetters:
         self._clock = clock
         self._ids = ids
 
-    async def __call__(self, letter_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """Put these back; those that were."""
-        done = await self._put_back(await self._dead_letters.find(letter_ids))
+    async def __call__(self, dead_letter_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Replay these dead letters; return the ids of those that waited."""
+        replayed = await self._replay(await self._dead_letters.find(dead_letter_ids))
         self._relay_wakeup.notify()
-        return done
+        return replayed
 
     async def all(self) -> int:
-        """Put back all that wait, each at most once; return how many were put back."""
+        """Replay every dead letter that waits, each at most once; return their number."""
         after, count = None, 0
         while dead_letters := await self._dead_letters.waiting_by_id(after, BATCH):
-            count += len(await self._put_back(dead_letters))
+            count += len(await self._replay(dead_letters))
             self._relay_wakeup.notify()
             after = dead_letters[-1].id
         return count
 
-    async def _put_back(self, dead_letters: Sequence[DeadLetter]) -> list[UUID]:
-        done = []
+    async def _replay(self, dead_letters: Sequence[DeadLetter]) -> list[UUID]:
+        replayed = []
         for dead_letter in dead_letters:
             now = self._clock.now()
             again = replayed_message(dead_letter, EventId(self._ids.new(now)), now)
-            if await self._dead_letters.put_back(dead_letter.id, again, now):
-                done.append(dead_letter.id)
-        return done
+            if await self._dead_letters.replay(dead_letter.id, again, now):
+                replayed.append(dead_letter.id)
+        return replayed

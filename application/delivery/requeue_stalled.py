@@ -9,7 +9,6 @@ from application.errors import Unavailable
 from application.ports.leases import Holder, Leases
 from application.ports.tasks import TaskQueue, UnprocessedOrders
 from domain.ids import OrderId
-from libraries.asyncio_tools.heartbeat import beat
 
 #: Unprocessed orders that one page looks at.
 PAGE_SIZE: Final = 500
@@ -37,8 +36,8 @@ class _Pass:
 class RequeueStalledOrders:
     """Hand stalled orders to the task queue again, page by page, one process at a time.
 
-    The queue ignores the orders that it knows, and a hand-over is recorded after it was done: a
-    crash in between repeats it and loses nothing.
+    The queue ignores orders that are in it already. A hand-over is recorded afterwards: a crash in
+    between repeats it and loses nothing.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class RequeueStalledOrders:
         if self._pass is None:
             self._pass = _Pass(await self._orders.now() - stalled_for)
         page = await self._orders.stalled(self._pass.cut_off, self._pass.after, PAGE_SIZE)
-        beat()
         added, handed_over = await self._hand_over(page.orders)
         if len(handed_over) < len(page.orders):
             self._pass.after = handed_over[-1]
@@ -87,7 +85,7 @@ class RequeueStalledOrders:
         await self._leases.release(_LEASE, self._holder)
 
     async def _hand_over(self, orders: Sequence[OrderId]) -> tuple[int, Sequence[OrderId]]:
-        """Hand over as many orders as the queue takes; how many were new to it, and which."""
+        """Hand over orders until the queue refuses; return the number of new ones, and all."""
         added, handed_over = 0, list[OrderId]()
         try:
             for order_id in orders:

@@ -1,4 +1,4 @@
-"""Bringing the cache up to date after it was unavailable."""
+"""Update the cache after it was unavailable."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,15 +9,15 @@ from application.ports.cache_debts import CacheDebt, CacheDebts
 from application.ports.orders import OrderCache
 
 BATCH: Final = 200
-#: More debts than this are not paid one by one: everything in the cache is invalidated instead.
+#: If there are more debts, the whole cache is invalidated instead of settling each.
 MAX_DEBTS: Final = 10_000
 
 
 class SettleCacheDebts:
-    """Pay one batch of debts to the cache, the oldest first.
+    """Settle one batch of debts to the cache, the oldest first.
 
     While the cache is unavailable a round tries a single order, so that an outage costs little.
-    A debt that is older than `lifetime` needs no payment: the stale entry has expired by itself.
+    A debt older than `lifetime` is deleted: the stale entry has expired.
     """
 
     def __init__(
@@ -30,23 +30,23 @@ class SettleCacheDebts:
         self._limit = 1
 
     async def __call__(self) -> int:
-        """Return how many debts were paid."""
+        """Return the number of settled debts."""
         owed = await self._debts.oldest(self._limit)
         if not owed:
             return 0
         count, counted_at = await self._debts.count(MAX_DEBTS + 1)
         await self._debts.settle_all(counted_at - self._lifetime)
         if count <= MAX_DEBTS:
-            return await self._pay(owed)
+            return await self._settle(owed)
         # A debt that is recorded later, but owed earlier, is covered by the invalidation too.
         if await self._cache.invalidate_all():
             await self._debts.settle_all(counted_at)
             return count
         return 0
 
-    async def _pay(self, owed: Sequence[CacheDebt]) -> int:
+    async def _settle(self, owed: Sequence[CacheDebt]) -> int:
         not_written = await self._update_cache([debt.order_id for debt in owed])
-        paid = [debt for debt in owed if debt.order_id not in not_written]
-        await self._debts.settle(paid)
+        settled = [debt for debt in owed if debt.order_id not in not_written]
+        await self._debts.settle(settled)
         self._limit = 1 if not_written else BATCH
-        return len(paid)
+        return len(settled)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from application.delivery.topics import PROCESSING
 from application.errors import ProcessingFailed, Unavailable
 from application.orders.conflict_retry import retrying
 from application.orders.order_writes import OrderWrites
@@ -45,7 +46,7 @@ class ProcessOrder:
     async def _record_once(self, order_id: OrderId) -> Outcome | None:
         now = self._clock.now()
         async with self._orders.begin() as tx:
-            if not await tx.inbox.admit(order_id, now):
+            if not await tx.inbox.add(PROCESSING, order_id, now):
                 return None
             order = await tx.get(order_id)
             outcome = order.outcome_if_processed_now

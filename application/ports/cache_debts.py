@@ -1,4 +1,4 @@
-"""Orders whose cached copy may be stale, because the cache was unavailable."""
+"""Debts to the cache: orders whose cached copy may be stale, because it was unavailable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

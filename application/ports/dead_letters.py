@@ -1,4 +1,4 @@
-"""Messages and orders that were given up: kept with the reason, until somebody puts them back."""
+"""Dead letters: messages that no consumer could process, stored until an operator replays them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from domain.ids import OrderId
 class DeadLetter:
     """A message that was given up, as it came.
 
-    `order_id` is set where it is the order's own processing that failed; a message that nobody
-    could read says nothing about any order, whatever its key.
+    `order_id` is set if the processing of that order failed. The key of an unreadable message is
+    no evidence of an order.
     """
 
     id: UUID
@@ -31,17 +31,17 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """Where messages go that were given up.
+    """Stores dead letters.
 
-    What is told of a letter goes through the outbox, in the order in which it happened: the
-    adapter numbers these events (`revision`), whatever number they come with.
+    The events of a dead letter go through the outbox in the order in which they happened: the
+    adapter sets their `revision`.
     """
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Keep a letter and let its copy wait in the outbox, both or neither.
+        """Store a dead letter, and its copy in the outbox; both or neither.
 
-        False, and nothing is changed, where the letter is there and waits. One that was put back
-        and has died again waits again, with its new reason.
+        Return False, and change nothing, if it waits already. One that was replayed waits again,
+        with its new reason.
 
         Raises:
             Unavailable: the storage is out of reach.
@@ -49,29 +49,29 @@ class DeadLetters(Protocol):
 
 
 class DeadLetterAdmin(Protocol):
-    """The dead letters, seen from an operator."""
+    """Dead letters, for their operator. A dead letter waits until it is replayed."""
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, the oldest first."""
+        """Return at most `limit` dead letters that wait, the oldest first."""
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """At most `limit` letters that were not put back, behind the id `after`, by id.
+        """Return at most `limit` dead letters that wait, behind the id `after`, by id.
 
-        A letter keeps its id, however often it dies: pages by id show each letter once at most.
+        The same message has the same id, so pages by id show it at most once.
         """
 
-    async def find(self, letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Those of the letters that exist, put back or not, the oldest first."""
+    async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+        """Return those that exist, waiting or replayed, the oldest first."""
 
-    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a letter as put back and let its message wait in the outbox, both or neither.
+    async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
+        """Mark a dead letter as replayed, and add its message to the outbox; both or neither.
 
-        False, and nothing is changed, where it was put back already, or does not exist.
+        Return False, and change nothing, if it does not wait.
         """
 
 
 class Announcements(Protocol):
-    """The events by which orders became known."""
+    """The first event of each order."""
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """The order's first event, published or not; None where it is not kept any more."""
+        """Return the order's first event, published or not; None if its payload was purged."""

@@ -1,4 +1,4 @@
-"""From the outbox to the broker, and from the broker to whoever acts on an event."""
+"""Events on their way from the outbox to the broker, and from the broker to consumers."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -7,14 +7,21 @@ from typing import Protocol, Self
 
 from application.documents import Event, Headers
 from domain.ids import EventId, OrderId
+from domain.order.status import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the broker stored a message."""
+    """The broker's address of a message: the number of a log, and the message's offset in it.
 
-    partition: int
+    The application stores it and does not interpret it.
+    """
+
+    log: int
     offset: int
+
+    def __str__(self) -> str:
+        return f"{self.log}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +30,9 @@ class PublishReport:
 
     #: Stored by the broker.
     acknowledged: Mapping[EventId, Placement] = field(default_factory=dict)
-    #: Refused by the broker, which would refuse them again; the value is the reason.
+    #: Rejected by the broker, which would reject them again; the value is the reason.
     rejected: Mapping[EventId, str] = field(default_factory=dict)
-    #: Neither: the broker, or the partition, did not answer in time; the value is the reason. The
+    #: Neither: the broker, or one of its logs, did not answer in time; the value is the reason. The
     #: broker may have stored them, so that publishing them again may repeat them.
     unreached: Mapping[EventId, str] = field(default_factory=dict)
 
@@ -74,7 +81,7 @@ class OutboxBatch(Protocol):
 
 
 class Outbox(Protocol):
-    """Events that were stored with what they tell of, and wait for the broker.
+    """Events that wait for the broker; each was stored in the transaction of its change.
 
     An event is eligible when no earlier one of its order is unpublished, so that the first
     deliveries of an order come in the order of its revisions, with any number of relays. Replays
@@ -82,7 +89,10 @@ class Outbox(Protocol):
     """
 
     def batch(self, size: int) -> AbstractAsyncContextManager[OutboxBatch]:
-        """At most `size` eligible events that no other relay holds. A relay that dies lets go."""
+        """Hold at most `size` eligible events that no other relay holds.
+
+        They are released when the block ends, or the process of the relay.
+        """
 
     async def has_work(self) -> bool:
         """Return whether an event waits, parked ones aside, or a debt to the cache.
@@ -95,10 +105,10 @@ class RelayWakeup(Protocol):
     """Wakes the relay after a commit, so that polling is only the safety net."""
 
     def notify(self) -> None:
-        """Say that there is something to publish. Never waits, never raises."""
+        """Wake the relay. Never waits, never raises."""
 
     async def wait(self, at_most: float) -> bool:
-        """Return True when the bell has rung since the last wait, False after `at_most` seconds."""
+        """Return True if notified since the last wait, False after `at_most` seconds."""
 
 
 class EventPublisher(Protocol):
@@ -107,21 +117,21 @@ class EventPublisher(Protocol):
     async def publish(self, events: Sequence[Event]) -> PublishReport:
         """Send events, and return the outcome of each within a bounded time.
 
-        Events of one order keep their order. A broker that is away is no exception: it leaves
-        all events `unreached`.
+        Events of one order keep their order. If the broker is unavailable, all events are
+        `unreached`; nothing is raised.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came from the broker, byte for byte."""
+    """A message, byte for byte."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    #: Where it is stored; None for a message that the broker did not store, or not yet.
+    #: The broker's address of the message; None if the broker has not stored it.
     placement: Placement | None = field(default=None, compare=False)
-    #: Why the client library cannot decode the record: then key, value and headers are missing.
+    #: The reason why the client library cannot decode it; then key, value and headers are missing.
     defect: str | None = None
 
     def header(self, name: str) -> bytes | None:
@@ -135,12 +145,72 @@ class EventSource(Protocol):
     async def receive(self) -> Sequence[Delivery]:
         """Return the messages after the committed ones, at least one; wait for them.
 
-        What was received and not committed comes again: a caller that fails, or is canceled,
-        between receiving and committing skips nothing. It waits also while the broker is away.
+        Uncommitted messages are received again: a caller that fails, or is canceled, between
+        receiving and committing skips nothing. It waits also while the broker is unavailable.
         """
 
     async def commit(self) -> None:
-        """Say that all that was received is dealt with, and need not come again."""
+        """Commit all received messages, so that they are not received again."""
 
     async def lag(self) -> Mapping[int, int]:
-        """By partition of ours, how many messages are not committed; none while that is unknown."""
+        """Return the number of uncommitted messages by log of the topic.
+
+        Only logs that this source reads are included; none if the broker does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and the group of consumers that share its messages."""
+
+    name: str
+    group: str
+
+
+class EventSources(Protocol):
+    """The broker, seen from all consumers of one process."""
+
+    def subscribe(self, topic: str, group: str) -> EventSource:
+        """Return a source of the topic's messages.
+
+        Every group receives each message; the members of a group share them. A new group of a
+        broker that stores messages begins with the oldest stored one.
+        """
+
+    async def lag(self) -> Mapping[Topic, Mapping[int, int]]:
+        """Return the lag of every source that `subscribe` has returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEvent:
+    """An event of an order, as a consumer receives it.
+
+    `id` is the same at every delivery of the event. `status` is the order's, right after the event;
+    None for a status of another release.
+    """
+
+    id: EventId
+    type: str
+    order_id: OrderId
+    status: OrderStatus | None
+
+
+class EventHandler(Protocol):
+    """The use case that one consumer runs for each event of its topic."""
+
+    async def __call__(self, event: ReceivedEvent) -> None:
+        """Act on an event; return when its effect is durable.
+
+        Called with the events of one order in their order, at least once each.
+
+        Raises:
+            Unavailable: a server is out of reach; the event comes again as soon as it answers.
+            Exception: the event's own failure. After some attempts it becomes a dead letter.
+        """
+
+
+class MessageEncoder(Protocol):
+    """Makes messages of events, in the format that consumers agreed on."""
+
+    def message(self, event: Event) -> "Delivery":
+        """Return the message of an event; a copy of a message is equal to its original."""

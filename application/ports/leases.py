@@ -1,4 +1,4 @@
-"""Work that one process at a time does for all of them."""
+"""Leases: work that one process at a time does for all processes."""
 
 from typing import NewType, Protocol
 

@@ -1,6 +1,6 @@
 """Rendering, storing, reading and caching orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -165,6 +165,9 @@ class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
         An order that is not cached stays so. Return False if the cache is out of reach, so that
         an older revision may still be in it. Never raises.
         """
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        """As `put`, for several orders at the same time; return those that it returns False for."""
 
     async def invalidate_all(self) -> bool:
         """Make every entry unreachable, for every process.

@@ -1,4 +1,4 @@
-"""Work that happens later: the task queue, what its task does, what fell out of it."""
+"""The task queue, the fulfilment that its task runs, and orders that it has lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class TaskQueue(Protocol):
     """
 
     async def process_order(self, order_id: OrderId) -> bool:
-        """Have the order processed, once at least; wait a moment while the queue is full.
+        """Add the order, to be processed at least once; wait a moment while the queue is full.
 
         Return True if the order was added, False if it is in the queue already: it waits, also for
         its next attempt, or it is being processed.
@@ -28,7 +28,7 @@ class TaskQueue(Protocol):
 
 
 class Fulfilment(Protocol):
-    """What a shop does to fulfil an order. It may run again after a crash."""
+    """The work of the shop for an order. It may run again after a crash."""
 
     async def fulfil(self, order: Order) -> None:
         """Fulfil the order."""

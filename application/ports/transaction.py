@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from application.documents import OrderWrite
 from application.ports.orders import OrderRepository
@@ -11,12 +12,16 @@ from domain.order.events import Outcome
 
 
 class ProcessedMessages(Protocol):
-    """Which orders' processing has been recorded: the guard of exactly once."""
+    """The inbox: the messages that each consumer has processed.
 
-    async def admit(self, order_id: OrderId, now: datetime) -> bool:
-        """Whether this transaction is the one to record it.
+    The id of a message is its event's. The processing of orders is the exception: an order may be
+    handed over by several messages, so its id is the order's.
+    """
 
-        False where another transaction has committed it; one that is under way is waited for.
+    async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
+        """Add a message; return False if another transaction has added and committed it.
+
+        A concurrent transaction that has added it is waited for.
         """
 
 

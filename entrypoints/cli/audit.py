@@ -9,8 +9,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from application.delivery.audit import AuditProgress, AuditReport, Bad
 from application.delivery.audit_orders import AuditOrders
+from application.ports.audit import AuditProgress, AuditReport, Bad
 from domain.ids import OrderId
 from entrypoints.cli.parameters import Flag
 from entrypoints.cli.run import configured, run

@@ -1,10 +1,41 @@
-"""`orders consume`: the role in a process of its own."""
+"""`orders consume`: the consumers in a process of their own."""
 
+from collections.abc import Sequence
+
+from domain.errors import Invalid
 from entrypoints.cli.role import run_role
 from entrypoints.cli.run import configured, run
-from entrypoints.composition.loops import start_consumer
+from entrypoints.composition.loops import start_consumers
+from entrypoints.messaging.subscriptions import (
+    Subscription,
+    find_subscription,
+    subscriptions_on,
+)
+from entrypoints.settings import Settings
 
 
-def consume() -> None:
-    """Hand each new order from Kafka to the task queue."""
-    run(run_role(configured(), "consume", start_consumer))
+def consume(name: str | None = None, /) -> None:
+    """Run the consumers of events from Kafka: one by its name, or all.
+
+    Parameters
+    ----------
+    name
+        The only consumer to run; without a name every consumer that is on runs.
+    """
+    settings = configured()
+    run(run_role(settings, "consume", start_consumers(*_chosen(settings, name))))
+
+
+def _chosen(settings: Settings, name: str | None) -> Sequence[Subscription]:
+    """Return the consumers to run.
+
+    Raises:
+        BadSettings: the consumer with this name is off.
+        Invalid: there is none.
+    """
+    if name is None:
+        return subscriptions_on(settings)
+    try:
+        return [find_subscription(settings, name)]
+    except ValueError as error:
+        raise Invalid.value("unknown-consumer", f"The name of a consumer {error}.") from error

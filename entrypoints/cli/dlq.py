@@ -1,4 +1,4 @@
-"""`orders dlq`: what was given up, and putting it back."""
+"""`orders dlq`: list and replay dead letters."""
 
 import sys
 from collections.abc import Sequence
@@ -29,18 +29,19 @@ def show(*, limit: Limit = 100) -> None:
 
 
 def replay(
-    *letter_ids: UUID, everything: Annotated[bool, Parameter(name="--all", negative="")] = False
+    *dead_letter_ids: UUID,
+    everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
 ) -> None:
     """Put dead letters back: publish their messages as they came.
 
     Parameters
     ----------
-    letter_ids
+    dead_letter_ids
         The letters, by the ids that `orders dlq list` prints.
     everything
         All that wait now.
     """
-    run(_replay(configured(), letter_ids, everything=everything))
+    run(_replay(configured(), dead_letter_ids, everything=everything))
 
 
 async def _show(settings: Settings, limit: int) -> int:
@@ -57,24 +58,24 @@ async def _show(settings: Settings, limit: int) -> int:
     return 0
 
 
-async def _replay(settings: Settings, letter_ids: Sequence[UUID], *, everything: bool) -> int:
+async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
     """Put letters back, these or all that wait; return the exit status.
 
     Raises:
         Invalid: it is not said which, or both are.
     """
-    if bool(letter_ids) == everything:
+    if bool(dead_letter_ids) == everything:
         raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")
     async with opened_container(settings) as container:
-        put_back = await container.get(ReplayDeadLetters)
+        replay_dead_letters = await container.get(ReplayDeadLetters)
         if everything:
-            sys.stdout.write(f"Put back: {await put_back.all()}.\n")
+            sys.stdout.write(f"Put back: {await replay_dead_letters.all()}.\n")
             return 0
-        done = set(await put_back(letter_ids))
-    missed = [letter_id for letter_id in letter_ids if letter_id not in done]
+        done = set(await replay_dead_letters(dead_letter_ids))
+    missed = [dead_letter_id for dead_letter_id in dead_letter_ids if dead_letter_id not in done]
     sys.stdout.write(f"Put back: {len(done)}.\n")
-    for letter_id in missed:
-        sys.stdout.write(f"{letter_id} is no dead letter that waits.\n")
+    for dead_letter_id in missed:
+        sys.stdout.write(f"{dead_letter_id} is no dead letter that waits.\n")
     return 1 if missed else 0
 
 

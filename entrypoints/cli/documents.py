@@ -2,9 +2,9 @@
 
 import sys
 
+from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.openapi import document as http_api
 from entrypoints.http.routes import ROUTES
-from entrypoints.messaging.asyncapi import document as events
 
 
 def openapi() -> None:
@@ -14,4 +14,4 @@ def openapi() -> None:
 
 def asyncapi() -> None:
     """Print the AsyncAPI document of the events on Kafka."""
-    sys.stdout.write(events.document_text())
+    sys.stdout.write(asyncapi_text())

@@ -36,7 +36,11 @@ app.command(App(name="dlq", help="Dead letters: what was given up, and putting i
 COMMANDS: Final = (
     ("serve", "serve:serve", "Serve the HTTP API and every role without its own process."),
     ("relay", "relay:relay", "Publish what the outbox holds on Kafka."),
-    ("consume", "consume:consume", "Hand each new order from Kafka to the task queue."),
+    (
+        "consume",
+        "consume:consume",
+        "Run the consumers of events from Kafka: one by its name, or all.",
+    ),
     ("work", "work:work", "Process orders from the task queue; requeue stalled ones."),
     (
         "migrate",

@@ -29,6 +29,18 @@ def redis(text: str) -> str:
     return text
 
 
+def smtp(text: str) -> str:
+    """Check a URL of a mail server.
+
+    Raises:
+        ValueError: it is none, or has an unknown parameter.
+    """
+    from adapters.smtp.server import parse_server  # noqa: PLC0415 - see above
+
+    parse_server(text)
+    return text
+
+
 def authorities(text: str) -> str:
     """Check a file of certificate authorities (PEM).
 

@@ -17,6 +17,7 @@ from entrypoints.composition.providers.in_process import (
     InProcessKafkaProvider,
     InProcessRedisProvider,
 )
+from entrypoints.composition.providers.mail import MailProvider
 from entrypoints.composition.providers.metrics import MetricsProvider
 from entrypoints.composition.providers.postgres.provider import PostgresProvider
 from entrypoints.composition.providers.requests import RequestProvider
@@ -86,6 +87,7 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
         PostgresProvider(),
         _redis(settings),
         _kafka(settings),
+        MailProvider(),
         ApplicationProvider(),
     )
 

@@ -1,4 +1,4 @@
-"""What becomes of a task that is given up: its order's message becomes a dead letter."""
+"""Make dead letters of tasks that were given up."""
 
 from uuid import UUID
 
@@ -11,15 +11,15 @@ from libraries.task_stream.retries import DeadLetterTask, DeadTask, log_dead_tas
 
 
 class _Task(msgspec.Struct):
-    """As much of taskiq's message as tells which order it is about."""
+    """The part of taskiq's message that has the order's id."""
 
     args: list[UUID]
 
 
-def burying(dead_letter_order: DeadLetterOrder) -> DeadLetterTask:
-    """Keeps dead tasks as dead letters; what tells of no order is kept in the log."""
+def dead_lettering(dead_letter_order: DeadLetterOrder) -> DeadLetterTask:
+    """Return the callback for dead tasks; one without an order is only logged."""
 
-    async def bury(task: DeadTask) -> None:
+    async def dead_letter(task: DeadTask) -> None:
         try:
             order_id = OrderId(msgspec.json.decode(task.payload, type=_Task).args[0])
         except (msgspec.DecodeError, IndexError):
@@ -29,7 +29,7 @@ def burying(dead_letter_order: DeadLetterOrder) -> DeadLetterTask:
             await log_dead_task(task)
 
     async def counted(task: DeadTask) -> None:
-        await bury(task)
+        await dead_letter(task)
         count_task(TaskResult.DEAD)
 
     return counted

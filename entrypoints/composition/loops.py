@@ -2,17 +2,18 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from dishka import AsyncContainer
 
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.relay_outbox import RelayOutbox
-from application.ports.events import EventSource, RelayWakeup
+from application.ports.events import EventSources, RelayWakeup
 from application.ports.orders import OrderReader
-from application.ports.tasks import TaskQueue
 from entrypoints.composition.storage import StorageLifecycle
-from entrypoints.messaging.consumer import consume
+from entrypoints.messaging.consumer import Consumer
+from entrypoints.messaging.subscriptions import Subscription
 from entrypoints.observability.metrics.scrape import SHARE_SECONDS, Metrics
 from entrypoints.observability.metrics.table import IS_SHARED
 from entrypoints.processes import watchdog
@@ -46,15 +47,22 @@ async def start_relay(container: AsyncContainer, supervisor: Supervisor, _: Asyn
     supervisor.start("relay", lambda: relay(relay_outbox, relay_wakeup))
 
 
-async def start_consumer(
-    container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack
-) -> None:
-    """Start the consumer: `new_order` to the task queue."""
-    source = await container.get(EventSource)
-    tasks = await container.get(TaskQueue)
-    orders = await container.get(OrderReader)
-    dead_letter_message = await container.get(DeadLetterMessage)
-    supervisor.start("consumer", lambda: consume(source, tasks, orders, dead_letter_message))
+def start_consumers(*subscriptions: Subscription) -> StartLoops:
+    """Return the start of these consumers, each with a loop of its own."""
+
+    async def start(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
+        sources = await container.get(EventSources)
+        for each in subscriptions:
+            consumer = Consumer(
+                each.topic,
+                await container.get(each.handler),
+                await container.get(OrderReader),
+                await container.get(DeadLetterMessage),
+            )
+            source = sources.subscribe(each.topic, each.group)
+            supervisor.start(f"consumer {each.group}", partial(consumer.run, source))
+
+    return start
 
 
 async def start_watchdog(

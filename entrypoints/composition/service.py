@@ -9,13 +9,14 @@ from dishka.provider import BaseProvider
 from entrypoints.composition.loops import (
     StartLoops,
     running,
-    start_consumer,
+    start_consumers,
     start_metrics,
     start_relay,
     start_watchdog,
 )
 from entrypoints.composition.startup import build_container, opened
 from entrypoints.composition.worker import start_worker
+from entrypoints.messaging.subscriptions import subscriptions_on
 from entrypoints.settings import Settings
 
 
@@ -42,6 +43,7 @@ async def running_service(container: AsyncContainer) -> AsyncIterator[AsyncConta
     is_alone = bool(settings.missing_services)
     starts: list[StartLoops] = [start_metrics]
     if is_alone:
-        starts += [start_watchdog, start_worker, start_consumer, start_relay]
+        consumers = start_consumers(*subscriptions_on(settings))
+        starts += [start_watchdog, start_worker, consumers, start_relay]
     async with opened(container, owns_storage=is_alone), running(container, *starts):
         yield container

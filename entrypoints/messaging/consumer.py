@@ -1,139 +1,126 @@
-"""The consumer: `new_order` to `process_order_task`."""
+"""The loop of a consumer: messages of a topic to a use case."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
-from uuid import UUID
-
-import msgspec
 
 from application.delivery.dead_letter_message import DeadLetterMessage
-from application.delivery.outages import DATABASE, QUEUE, outages
-from application.delivery.topics import NEW_ORDER, TYPES
 from application.errors import Unavailable
-from application.ports.events import Delivery, EventSource
+from application.ports.events import Delivery, EventHandler, EventSource, ReceivedEvent
 from application.ports.orders import OrderReader
-from application.ports.tasks import TaskQueue
 from domain.ids import OrderId
+from entrypoints.messaging.cloud_events import Unreadable, parse_event, traceparent_of
 from entrypoints.observability.logs import logger
 from entrypoints.processes.backoff import Backoff
 from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
+from libraries.outages import outages
 from libraries.trace_context import current_traceparent
 
-_TYPE: Final = TYPES[NEW_ORDER]
+#: Failures of its own after which a message becomes a dead letter.
+ATTEMPTS: Final = 5
 
 T = TypeVar("T")
 
 
-class Unreadable(ValueError):
-    """Why a message announces no order."""
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Runs a use case for each event of a topic.
 
+    Three things may go wrong with a message:
 
-class _Announced(msgspec.Struct):
-    id: UUID
+    - It is unreadable, or of an unknown order: it becomes a dead letter.
+    - A server is out of reach: the consumer waits for it, which counts as no attempt.
+    - The use case raises any other error: it is tried again with backoff, `ATTEMPTS` times in all;
+      then the message becomes a dead letter.
 
-
-async def consume(
-    source: EventSource, tasks: TaskQueue, orders: OrderReader, bury: DeadLetterMessage
-) -> None:
-    """Hand every announced order to the task queue, for ever; commit only what is dealt with.
-
-    A message that announces no order of ours is buried, and holds up nothing. A server out of
-    reach is waited for: it is not the message's failure. Any other error ends the loop with
-    nothing committed, so that the next call receives the batch again.
+    Messages are taken one after the other, so those with the same key keep their order.
     """
-    while True:
-        with between_rounds():
-            deliveries = await source.receive()
-        await _deal_with(deliveries, tasks, orders, bury)
-        await source.commit()
-        round_done()
+
+    topic: str
+    handle: EventHandler
+    orders: OrderReader
+    dead_letter_message: DeadLetterMessage
+
+    async def run(self, source: EventSource) -> None:
+        """Consume for ever; commit a batch when each of its messages is processed or a dead letter.
+
+        An error of the dead letters or of the source ends the loop with nothing committed, so that
+        the next call receives the batch again.
+        """
+        while True:
+            with between_rounds():
+                deliveries = await source.receive()
+            await self._process_all(deliveries)
+            await source.commit()
+            round_done()
+
+    async def _process_all(self, deliveries: Sequence[Delivery]) -> None:
+        parsed = [_parse(self.topic, delivery) for delivery in deliveries]
+        order_ids = [each.order_id for each in parsed if isinstance(each, ReceivedEvent)]
+        known: Mapping[OrderId, object] = {}
+        if order_ids:
+            known = await _wait_for_servers(
+                lambda: self.orders.find_many(order_ids), Unavailable.server
+            )
+        for delivery, event in zip(deliveries, parsed, strict=True):
+            if isinstance(event, Unreadable):
+                await self._give_up(delivery, str(event))
+            elif event.order_id not in known:
+                await self._give_up(delivery, f"there is no order {event.order_id}")
+            else:
+                current_traceparent.set(traceparent_of(delivery))
+                await self._process(delivery, event)
+
+    async def _process(self, delivery: Delivery, event: ReceivedEvent) -> None:
+        """Run the use case until it succeeds, or has failed often enough."""
+        backoff = Backoff()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await _wait_for_servers(lambda: self.handle(event))
+            except Exception as error:  # noqa: BLE001 - any error of the use case counts
+                reason = f"{type(error).__name__}: {error}"
+                logger.warning("a message failed", topic=self.topic, attempt=attempt, reason=reason)
+            else:
+                return
+            if attempt < ATTEMPTS:
+                await backoff.wait()
+        await self._give_up(delivery, reason, ATTEMPTS)
+
+    async def _give_up(self, delivery: Delivery, reason: str, attempts: int = 1) -> None:
+        """Make the message a dead letter."""
+        placement = delivery.placement
+        logger.error(
+            "a message becomes a dead letter",
+            topic=self.topic,
+            key=repr(delivery.key),
+            partition=placement and placement.log,
+            offset=placement and placement.offset,
+            attempts=attempts,
+            reason=reason,
+        )
+        await _wait_for_servers(
+            lambda: self.dead_letter_message(delivery, self.topic, reason, attempts),
+            Unavailable.server,
+        )
 
 
-def announced_order(delivery: Delivery) -> OrderId:
-    """The order that a message announces.
-
-    Raises:
-        Unreadable: it announces none.
-    """
-    if delivery.defect is not None:
-        raise Unreadable(delivery.defect)
-    kind = _text(delivery.header("ce_type"))
-    if kind != _TYPE:
-        raise Unreadable(f"ce_type is {kind!r}, not {_TYPE!r}")
-    order_id = _key(delivery)
+def _parse(topic: str, delivery: Delivery) -> ReceivedEvent | Unreadable:
     try:
-        announced = msgspec.json.decode(delivery.value or b"", type=_Announced)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Unreadable(f"the value is no order in JSON: {error}") from error
-    if announced.id != order_id:
-        raise Unreadable(f"the value's id {announced.id} is not the key {order_id}")
-    return order_id
+        return parse_event(topic, delivery)
+    except Unreadable as error:
+        return error
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="replace")
-
-
-def _key(delivery: Delivery) -> OrderId:
-    try:
-        text = (delivery.key or b"").decode("ascii")
-        order_id = UUID(text)
-    except ValueError as error:
-        raise Unreadable("the key is no UUID") from error
-    if text.lower() != str(order_id):  # UUID() also reads braces, prefixes and missing hyphens
-        raise Unreadable("the key is no UUID")
-    return OrderId(order_id)
-
-
-async def _deal_with(
-    deliveries: Sequence[Delivery], tasks: TaskQueue, orders: OrderReader, bury: DeadLetterMessage
-) -> None:
-    verdicts = [_read(delivery) for delivery in deliveries]
-    announced = [verdict for verdict in verdicts if not isinstance(verdict, Unreadable)]
-    known: Mapping[OrderId, object] = {}
-    if announced:
-        known = await _patiently(DATABASE, lambda: orders.find_many(announced))
-    for delivery, verdict in zip(deliveries, verdicts, strict=True):
-        if isinstance(verdict, Unreadable):
-            await _bury(delivery, str(verdict), bury)
-        elif verdict not in known:
-            await _bury(delivery, f"there is no order {verdict}", bury)
-        else:
-            current_traceparent.set(_text(delivery.header("traceparent")))
-            await _hand_over(verdict, tasks)
-
-
-def _read(delivery: Delivery) -> OrderId | Unreadable:
-    try:
-        return announced_order(delivery)
-    except Unreadable as reason:
-        return reason
-
-
-async def _bury(delivery: Delivery, reason: str, bury: DeadLetterMessage) -> None:
-    place = delivery.placement
-    logger.error(
-        "a message announces no order",
-        key=repr(delivery.key),
-        partition=place and place.partition,
-        offset=place and place.offset,
-        reason=reason,
-    )
-    await _patiently(DATABASE, lambda: bury(delivery, NEW_ORDER, reason))
-
-
-async def _hand_over(order_id: OrderId, tasks: TaskQueue) -> None:
-    await _patiently(QUEUE, lambda: tasks.process_order(order_id))
-
-
-async def _patiently(server: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return the answer of a server, however long it is away."""
+async def _wait_for_servers(call: Callable[[], Awaitable[T]], *servers: str) -> T:
+    """Return the result of a call to servers; repeat it while one is out of reach."""
     backoff = Backoff()
+    called = set(servers)
     while True:
         try:
-            with outages.noticing(server):
-                return await ask()
-        except Unavailable:
+            with outages.noticing(*called):
+                return await call()
+        except Unavailable as error:
+            called.add(error.server)
             await backoff.wait()
         finally:
             beat()

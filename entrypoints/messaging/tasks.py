@@ -1,4 +1,4 @@
-"""The tasks that taskiq runs."""
+"""The tasks of the worker."""
 
 from uuid import UUID
 
@@ -12,15 +12,15 @@ from entrypoints.observability.metrics.tasks import counting
 
 
 def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
-    """Make the tasks known to the broker, by their names."""
+    """Register the tasks with the broker by their names."""
     process = counting(process_order)
 
     async def process_order_task(order_id: str) -> None:
-        """Process an order whose `new_order` event has come in."""
+        """Process an order that a consumer has handed over."""
         try:
             outcome = await process(OrderId(UUID(order_id)))
         except OrderNotFound:
-            logger.error("there is no such order to process", order_id=order_id)
+            logger.error("order to process not found", order_id=order_id)
             return
         if outcome is not None:
             logger.info(f"Order {order_id} processed", order_id=order_id, outcome=outcome)

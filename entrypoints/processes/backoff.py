@@ -1,4 +1,4 @@
-"""How long a loop waits after a failure."""
+"""The waits of a loop after failures."""
 
 import asyncio
 from typing import Final
@@ -8,20 +8,20 @@ LONGEST: Final = 5.0
 
 
 class Backoff:
-    """Waits twice as long after each failure in a row, from 0.1 s to 5 s."""
+    """Exponential backoff from 0.1 s to 5 s."""
 
     def __init__(self) -> None:
         self._next = FIRST
 
     def reset(self) -> None:
-        """Something went well."""
+        """Begin again after a success."""
         self._next = FIRST
 
     async def wait(self) -> None:
-        """Something went wrong."""
+        """Wait after a failure."""
         await asyncio.sleep(self.next())
 
     def next(self) -> float:
-        """Return the seconds to wait after one more failure."""
+        """Return the seconds to wait after the next failure."""
         seconds, self._next = self._next, min(2 * self._next, LONGEST)
         return seconds

@@ -6,8 +6,9 @@ from application.delivery.purge import PurgeExpired
 from entrypoints.observability.logs import logger
 from entrypoints.processes.lease_release import releasing
 from entrypoints.processes.supervisor import every, with_database
+from libraries.asyncio_tools.heartbeat import beat
 
-#: Seconds between two looks at whether a purge is due.
+#: Seconds between two checks for a due purge.
 POLL_SECONDS: Final = 60.0
 
 
@@ -19,8 +20,11 @@ async def purge_periodically(retention: PurgeExpired) -> None:
 
 async def purge(retention: PurgeExpired) -> None:
     """Purge expired data if that is due."""
-    purged = await retention()
+    purged = await retention(beat)
     if purged is not None:
         logger.info(
-            "expired data purged", dead_letters=purged.dead_letters, payloads=purged.payloads
+            "expired data purged",
+            dead_letters=purged.dead_letters,
+            payloads=purged.payloads,
+            inbox_rows=purged.inbox_rows,
         )

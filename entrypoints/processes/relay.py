@@ -3,29 +3,30 @@
 import asyncio
 from typing import Final
 
-from application.delivery.outages import BROKER, DATABASE, outages
 from application.delivery.relay_outbox import BATCH, RelayOutbox
+from application.errors import BrokerUnavailable, Unavailable
 from application.ports.events import RelayWakeup
 from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
+from libraries.outages import outages
 
-#: Seconds after which the relay looks whether a ring was lost, or an event is to be retried.
+#: Seconds until the relay checks for a lost wakeup, or for an event to retry.
 POLL_SECONDS: Final = 2.0
-#: Seconds for which events gather after a round that was not full. They share the next round, whose
-#: cost hardly depends on their number; an event that comes after a quiet moment does not wait.
+#: Seconds between a round that was not full and the next one. Events of this time share a round,
+#: whose cost hardly depends on their number. An event after a quiet moment does not wait.
 LINGER_SECONDS: Final = 0.01
 
 
 async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
-    """Run rounds of the relay, for ever: woken by the bell, polling as a safety net.
+    """Run rounds of the relay for ever: woken by commits, polling as a safety net.
 
     Raises:
         Unavailable, BrokerUnavailable: a server is out of reach; run it again.
     """
     while True:
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             done = await relay_outbox()
         if done:
-            outages.end(BROKER)
+            outages.end(BrokerUnavailable.server)
         round_done()
         with between_rounds():
             if not done:
@@ -35,9 +36,9 @@ async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
 
 
 async def _wait_for_work(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
-    """Return when the bell has rung; after each poll, only if something waits."""
+    """Return after a wakeup, or after a poll that finds work."""
     while not await relay_wakeup.wait(POLL_SECONDS):
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             if await relay_outbox.has_work():
                 return
         beat()

@@ -8,7 +8,7 @@ from application.delivery.requeue_stalled import RequeueStalledOrders
 from entrypoints.observability.logs import logger
 from entrypoints.processes.lease_release import releasing
 from entrypoints.processes.supervisor import every, with_database
-from libraries.asyncio_tools.heartbeat import between_rounds
+from libraries.asyncio_tools.heartbeat import beat, between_rounds
 
 #: Seconds between two passes.
 PASS_PERIOD_SECONDS: Final = 10.0
@@ -51,6 +51,7 @@ class Requeuer:
         is_last = False
         while not is_last:
             page = await self._requeue(self._next)
+            beat()
             if page.added:
                 logger.info("stalled orders requeued", orders=page.added)
             added, pages, is_last = added + page.added, pages + 1, page.is_last

@@ -7,13 +7,13 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Final
 
-from application.delivery.outages import DATABASE, outages
 from application.errors import BrokerUnavailable, Unavailable
 from entrypoints.observability.logs import logger
 from entrypoints.processes.backoff import Backoff
 from libraries.asyncio_tools.heartbeat import Heartbeat, between_rounds, heartbeat, round_done
+from libraries.outages import outages
 
-#: Seconds between two samples. A frozen process misses samples, and is not blamed for its freeze.
+#: Seconds between two samples. A frozen process takes none, so a freeze is no stall.
 SAMPLE_SECONDS: Final = 2.5
 #: Samples in a row without progress after which a loop has stalled: a minute.
 STALLED_SAMPLES: Final = 24
@@ -57,11 +57,11 @@ class SupervisedLoop:
                     await self.heartbeat.stop.wait()
 
     def _judge(self, run: asyncio.Future[object]) -> None:
-        """Note why the loop has ended."""
+        """Record the reason why the loop has ended."""
         error = None if run.cancelled() else run.exception()
         if isinstance(error, Unavailable | BrokerUnavailable):
             outages.note(error)
-            self.heartbeat.beats += 1  # to wait for a server is no failure, and no stall
+            self.heartbeat.beats += 1  # waiting for a server is neither a failure nor a stall
         elif error is not None or not self.heartbeat.stop.is_set():
             self._fail(run.cancelled(), error)
 
@@ -79,7 +79,7 @@ class SupervisedLoop:
         self._backoff.reset()
 
     def sample(self) -> None:
-        """Look whether the loop has made progress since the last sample."""
+        """Check the progress of the loop since the last sample."""
         if self._run is None or self._run.done():
             return
         self._healthy_samples += 1
@@ -116,7 +116,7 @@ class SupervisedLoop:
 
 
 class Supervisor:
-    """Starts and ends the loops of a process, and knows whether each makes progress."""
+    """Starts and ends the loops of a process, and watches their progress."""
 
     def __init__(self) -> None:
         self._loops: dict[SupervisedLoop, asyncio.Task[None]] = {}
@@ -139,7 +139,7 @@ class Supervisor:
         return ended + [each.problem for each in self._loops if each.problem]
 
     def sample(self) -> None:
-        """Look at each loop; called on a timer."""
+        """Check the progress of each loop; called on a timer."""
         for each in self._loops:
             each.sample()
 
@@ -172,7 +172,7 @@ class Supervisor:
 
 
 async def every(seconds: float, act: Loop) -> None:
-    """Act for ever, at once and then after every pause."""
+    """Call `act` for ever: now, and again `seconds` after each return."""
     while True:
         await act()
         round_done()
@@ -181,10 +181,10 @@ async def every(seconds: float, act: Loop) -> None:
 
 
 def with_database(act: Loop) -> Loop:
-    """Return the same act, whose end shows whether the database is in reach."""
+    """Return `act` with its outcome recorded as an outage of the database, or its end."""
 
     async def noticed() -> None:
-        with outages.noticing(DATABASE):
+        with outages.noticing(Unavailable.server):
             await act()
 
     return noticed

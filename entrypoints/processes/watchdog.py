@@ -1,13 +1,13 @@
-"""The keeper: starts a database of our own again if it has died."""
+"""The watchdog: restarts an embedded database that has died."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from application.delivery.outages import outages
 from application.errors import Unavailable
 from libraries.asyncio_tools.heartbeat import between_rounds
+from libraries.outages import outages
 
-#: Seconds between two signs of life.
+#: Seconds between two checks.
 PERIOD: Final = 0.5
 
 
@@ -16,9 +16,9 @@ async def keep_alive(
     ping: Callable[[], Awaitable[object]],
     revive: Callable[[], Awaitable[None]],
 ) -> None:
-    """See whether the database lives; if it does not, start it again.
+    """Check that the database runs, and restart it if it does not.
 
-    It is asked only while no connection to it is open: the death of a local server closes them all.
+    It is pinged only while no connection is open: a local server that dies closes all of them.
     """
     if is_connected():
         return

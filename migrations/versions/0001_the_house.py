@@ -125,7 +125,7 @@ CREATE TABLE order_history (
     CONSTRAINT order_history_reason_length CHECK (length(reason) BETWEEN 1 AND 500)
 )
 """,
-    # No foreign key: an event stays if its order is deleted. The audit finds such events.
+    # No foreign key: a fact may outlive its order. The audit finds facts without one.
     """
 CREATE TABLE outbox (
     subject uuid NOT NULL,
@@ -164,7 +164,7 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (order_id)
 )
 """,
-    # No unique key on the order: the audit must be able to find an order with two effects.
+    # No unique key on the order: the audit must be able to find a second effect.
     """
 CREATE TABLE effects (
     id bigint GENERATED ALWAYS AS IDENTITY,

@@ -14,10 +14,10 @@ revision = "0003"
 down_revision = "0002"
 
 _UPGRADE = (
-    # `broker_partition`, `broker_offset`: the place of the first delivery. `parked_at`: the broker
-    # has rejected the event too often, and it waits for an operator. `replay_requested_at`: a
-    # published event is to be sent again; the facts of its first publication stay.
-    # `payload_is_null`: the message is a tombstone. Without it, a NULL payload was purged.
+    # `broker_*`: partition and offset of the first delivery. `parked_at`: the broker refused the
+    # event too often, so it waits for an operator. `replay_requested_at`: a published event that is
+    # to be published again; its first publication stays unchanged. `payload_is_null`: the message
+    # is a tombstone; a NULL payload without it was purged.
     """
 ALTER TABLE outbox
     ADD COLUMN broker_partition integer,
@@ -93,7 +93,7 @@ def downgrade() -> None:
 def _headers_as_strings(table: str, column: str) -> None:
     """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
     connection = op.get_bind()
-    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - constant names
+    lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
     where = "ctid = CAST(CAST(:row AS text) AS tid)"
     change = f"UPDATE {table} SET {column} = CAST(:headers AS json) WHERE {where}"  # noqa: S608
     for row, headers in connection.execute(text(lists)).all():

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +16,7 @@ from application.ports.events import EventSource, RelayWakeup
 from tests.contract.bundles import TTL, Bus, Cache, Limiter
 from tests.contract.kafka_bundle import published_to_kafka
 from tests.support.adapters import Adapters, memory_adapters
+from tests.support.messages import ENCODER
 from tests.support.postgres import postgres_adapters
 from tests.support.time import MovableClock
 
@@ -39,10 +41,10 @@ async def _limited_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Limiter]
 
 @asynccontextmanager
 async def _published_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    bus = MemoryBus()
+    bus = MemoryBus(ENCODER)
 
     async def listen(topic: str) -> EventSource:
-        return bus.subscribe(topic)
+        return bus.subscribe(topic, uuid4().hex)
 
     yield Bus(bus, listen)
 

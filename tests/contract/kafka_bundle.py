@@ -13,6 +13,7 @@ from application.ports.events import EventSource
 from tests.contract.bundles import Bus
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
+from tests.support.messages import ENCODER
 
 
 @asynccontextmanager
@@ -20,7 +21,7 @@ async def published_to_kafka(request: pytest.FixtureRequest) -> AsyncIterator[Bu
     server: Shared = request.getfixturevalue("kafka_server")
     connection = KafkaConnection(server.bootstrap, topic_prefix=f"{uuid4().hex}.")
     async with AsyncExitStack() as stack:
-        publisher = KafkaPublisher(connection, at_most=LONG)
+        publisher = KafkaPublisher(connection, ENCODER, at_most=LONG)
         stack.push_async_callback(publisher.close)
 
         async def listen(topic: str) -> EventSource:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from application.delivery.audit import AuditReport
+from application.ports.audit import AuditReport
 from domain.order.events import Outcome
 from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters

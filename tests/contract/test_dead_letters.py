@@ -9,7 +9,6 @@ from hypothesis import given
 
 from adapters.memory.outbox import MemoryRelayWakeup
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from, replayed_message
-from application.delivery.messages import message_of
 from application.delivery.replay_dead_letters import BATCH, ReplayDeadLetters
 from application.documents import Event, Original
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
@@ -17,7 +16,7 @@ from application.ports.events import Delivery, Placement
 from domain.ids import EventId, OrderId
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
-from tests.support.messages import MESSAGES, WITH_SERVERS
+from tests.support.messages import MESSAGES, WITH_SERVERS, message_of
 from tests.support.orders import IDS, an_order_id
 from tests.support.time import HOUR, NOW, MovableClock
 
@@ -46,12 +45,12 @@ def again(dead_letter: DeadLetter) -> Event:
     return replayed_message(dead_letter, EventId(IDS.new(NOW)), NOW)
 
 
-async def bury(adapters: Adapters, dead_letter: DeadLetter) -> bool:
+async def add(adapters: Adapters, dead_letter: DeadLetter) -> bool:
     return await adapters.dead_letters.add(dead_letter, copy(dead_letter))
 
 
-async def put_back(adapters: Adapters, dead_letter: DeadLetter, at: datetime = NOW) -> bool:
-    return await adapters.dead_letters.put_back(dead_letter.id, again(dead_letter), at)
+async def replay(adapters: Adapters, dead_letter: DeadLetter, at: datetime = NOW) -> bool:
+    return await adapters.dead_letters.replay(dead_letter.id, again(dead_letter), at)
 
 
 async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
@@ -61,7 +60,7 @@ async def all_waiting(adapters: Adapters) -> list[DeadLetter]:
 @pytest.mark.parametrize("key", [None, b"", b"\x00\xff"])
 async def test_a_dead_letter_is_stored_unchanged(adapters: Adapters, key: bytes | None) -> None:
     dead_letter = a_letter(replace(MESSAGE, key=key), order_id=an_order_id())
-    assert await bury(adapters, dead_letter)
+    assert await add(adapters, dead_letter)
     assert await all_waiting(adapters) == [dead_letter]
     assert await adapters.dead_letters.find([dead_letter.id, uuid4()]) == [dead_letter]
 
@@ -82,10 +81,10 @@ async def test_a_message_is_stored_copied_and_replayed_byte_for_byte(
     adapters: Adapters, message: Delivery
 ) -> None:
     dead_letter = dead_letter_from(message, "new_order", "no JSON", 1, NOW)
-    assert await bury(adapters, dead_letter)
+    assert await add(adapters, dead_letter)
     [kept] = await adapters.dead_letters.find([dead_letter.id])
     assert (kept.key, kept.value, kept.headers) == (message.key, message.value, message.headers)
-    assert await put_back(adapters, kept)
+    assert await replay(adapters, kept)
     copied, again = [(await publish(adapters.outbox))[0] for _ in range(2)]
     added = (("dlq_reason", b"no JSON"), ("dlq_attempts", b"1"))
     assert message_of(copied) == replace(message, headers=(*message.headers, *added))
@@ -93,8 +92,8 @@ async def test_a_message_is_stored_copied_and_replayed_byte_for_byte(
 
 
 async def test_a_repeated_message_is_one_dead_letter_with_one_copy(adapters: Adapters) -> None:
-    assert await bury(adapters, a_letter())
-    assert not await bury(adapters, a_letter(at=NOW + HOUR))
+    assert await add(adapters, a_letter())
+    assert not await add(adapters, a_letter(at=NOW + HOUR))
     assert len(await all_waiting(adapters)) == 1
     assert len(await publish(adapters.outbox)) == 1
     assert await publish(adapters.outbox) == []
@@ -103,7 +102,7 @@ async def test_a_repeated_message_is_one_dead_letter_with_one_copy(adapters: Ada
 async def test_concurrent_dead_letters_of_a_message_are_one_with_one_copy(
     adapters: Adapters,
 ) -> None:
-    outcomes = await asyncio.gather(*(bury(adapters, a_letter()) for _ in range(8)))
+    outcomes = await asyncio.gather(*(add(adapters, a_letter()) for _ in range(8)))
     assert sorted(outcomes) == [False] * 7 + [True]
     assert len(await publish(adapters.outbox)) == 1
     assert await publish(adapters.outbox) == []
@@ -116,7 +115,7 @@ async def test_the_oldest_dead_letters_come_first_up_to_the_limit(
         a_letter(replace(MESSAGE, value=b"%d" % hours), at=NOW - hours * HOUR) for hours in range(4)
     ]
     for dead_letter in dead_letters:
-        await bury(adapters, dead_letter)
+        await add(adapters, dead_letter)
     oldest = await adapters.dead_letters.waiting(2)
     assert list(oldest) == [dead_letters[3], dead_letters[2]]
 
@@ -125,8 +124,8 @@ async def test_a_replayed_dead_letter_is_published_and_waits_no_more(
     adapters: Adapters,
 ) -> None:
     dead_letter = a_letter()
-    await bury(adapters, dead_letter)
-    assert await put_back(adapters, dead_letter, NOW + HOUR)
+    await add(adapters, dead_letter)
+    assert await replay(adapters, dead_letter, NOW + HOUR)
     assert await all_waiting(adapters) == []
     [kept] = await adapters.dead_letters.find([dead_letter.id])
     assert kept == replace(dead_letter, replayed_at=NOW + HOUR)
@@ -142,25 +141,25 @@ async def test_a_replayed_dead_letter_is_published_and_waits_no_more(
 
 async def test_a_dead_letter_is_replayed_once(adapters: Adapters) -> None:
     dead_letter = a_letter()
-    await bury(adapters, dead_letter)
-    outcomes = await asyncio.gather(*(put_back(adapters, dead_letter) for _ in range(8)))
+    await add(adapters, dead_letter)
+    outcomes = await asyncio.gather(*(replay(adapters, dead_letter) for _ in range(8)))
     assert sorted(outcomes) == [False] * 7 + [True]
     assert [len(await publish(adapters.outbox)) for _ in range(3)] == [1, 1, 0]
 
 
 async def test_a_missing_dead_letter_is_not_replayed(adapters: Adapters) -> None:
-    assert not await put_back(adapters, a_letter())
+    assert not await replay(adapters, a_letter())
     assert await waiting(adapters.outbox) == []
 
 
 async def test_a_replayed_message_that_fails_again_waits_again(adapters: Adapters) -> None:
     dead_letter = a_letter()
-    await bury(adapters, dead_letter)
-    await put_back(adapters, dead_letter)
+    await add(adapters, dead_letter)
+    await replay(adapters, dead_letter)
     worse = replace(dead_letter, reason="still no JSON", attempts=5, at=NOW + HOUR)
-    assert await bury(adapters, worse)
+    assert await add(adapters, worse)
     assert await all_waiting(adapters) == [worse]
-    assert await put_back(adapters, worse)
+    assert await replay(adapters, worse)
     topics = [(await publish(adapters.outbox))[0].topic for _ in range(4)]
     assert topics == ["new_order.dlq", "new_order"] * 2
 
@@ -168,8 +167,8 @@ async def test_a_replayed_message_that_fails_again_waits_again(adapters: Adapter
 async def test_pages_contain_each_waiting_dead_letter_once(adapters: Adapters) -> None:
     dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(5)]
     for dead_letter in dead_letters:
-        await bury(adapters, dead_letter)
-    await put_back(adapters, dead_letters.pop())
+        await add(adapters, dead_letter)
+    await replay(adapters, dead_letters.pop())
     pages: list[DeadLetter] = []
     after = None
     while page := await adapters.dead_letters.waiting_by_id(after, 2):
@@ -189,18 +188,18 @@ class DyingAgain:
         dead_letters: DeadLetterAdmin = adapters.dead_letters
         self._dead_letters = dead_letters
         self._clock = clock
-        self.put_back_ids: list[UUID] = []
+        self.replayed_ids: list[UUID] = []
         self.waiting_by_id = dead_letters.waiting_by_id
         self.waiting = dead_letters.waiting
         self.find = dead_letters.find
 
-    async def put_back(self, letter_id: UUID, again: Event, now: datetime) -> bool:
-        assert letter_id not in self.put_back_ids
-        self.put_back_ids.append(letter_id)
-        [dead_letter] = await self._dead_letters.find([letter_id])
-        is_done = await self._dead_letters.put_back(letter_id, again, now)
+    async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
+        assert dead_letter_id not in self.replayed_ids
+        self.replayed_ids.append(dead_letter_id)
+        [dead_letter] = await self._dead_letters.find([dead_letter_id])
+        is_done = await self._dead_letters.replay(dead_letter_id, again, now)
         dead = replace(dead_letter, at=self._clock.now())
-        assert await bury(self._adapters, dead)
+        assert await add(self._adapters, dead)
         return is_done
 
 
@@ -210,11 +209,13 @@ async def test_a_full_replay_replays_each_dead_letter_once_with_skewed_clocks(
 ) -> None:
     dead_letters = [a_letter(replace(MESSAGE, value=b"%d" % number)) for number in range(BATCH + 1)]
     for dead_letter in dead_letters:
-        await bury(adapters, dead_letter)
+        await add(adapters, dead_letter)
     dying = DyingAgain(adapters, MovableClock(NOW))
-    replay = ReplayDeadLetters(dying, MemoryRelayWakeup(), MovableClock(NOW + skew), IDS)
-    assert await replay.all() == BATCH + 1
-    assert sorted(dying.put_back_ids) == sorted(dead_letter.id for dead_letter in dead_letters)
+    replay_dead_letters = ReplayDeadLetters(
+        dying, MemoryRelayWakeup(), MovableClock(NOW + skew), IDS
+    )
+    assert await replay_dead_letters.all() == BATCH + 1
+    assert sorted(dying.replayed_ids) == sorted(dead_letter.id for dead_letter in dead_letters)
 
 
 async def stalled(adapters: Adapters) -> list[OrderId]:
@@ -229,11 +230,11 @@ async def test_an_order_with_a_dead_letter_is_not_requeued_until_its_replay(
     dead, healthy = [(await place(adapters)).record.id for _ in range(2)]
     await publish(adapters.outbox)
     dead_letter = a_letter(order_id=dead)
-    await bury(adapters, dead_letter)
+    await add(adapters, dead_letter)
     assert await stalled(adapters) == [healthy]
-    await put_back(adapters, dead_letter)
+    await replay(adapters, dead_letter)
     assert sorted(await stalled(adapters)) == [dead, healthy]
-    await bury(adapters, dead_letter)
+    await add(adapters, dead_letter)
     assert await stalled(adapters) == [healthy]
 
 
@@ -242,7 +243,7 @@ async def test_an_unreadable_message_does_not_stop_requeuing_of_orders(
 ) -> None:
     order_id = (await place(adapters)).record.id
     await publish(adapters.outbox)
-    await bury(adapters, a_letter(replace(MESSAGE, key=str(order_id).encode())))
+    await add(adapters, a_letter(replace(MESSAGE, key=str(order_id).encode())))
     assert await stalled(adapters) == [order_id]
 
 

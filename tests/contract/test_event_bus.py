@@ -116,7 +116,7 @@ async def test_acknowledged_events_have_ascending_placements(bus: Bus) -> None:
     [first] = new_orders(1)
     events = [replace(new_orders(1)[0], subject=first.subject, revision=n) for n in (1, 2, 3)]
     placements = (await bus.publisher.publish(events)).acknowledged
-    placed = [(placements[e.id].partition, placements[e.id].offset) for e in events]
+    placed = [(placements[e.id].log, placements[e.id].offset) for e in events]
     assert placed == sorted(set(placed))
 
 

@@ -15,6 +15,7 @@ from application.ports.limits import Limit
 from domain.ids import OrderId
 from tests.support.acts import place
 from tests.support.adapters import memory_adapters
+from tests.support.messages import ENCODER
 from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
 from tests.support.time import MovableClock
 
@@ -112,8 +113,8 @@ async def test_the_limiter_keeps_every_key_that_is_not_idle() -> None:
 
 
 async def test_the_publisher_waits_for_a_slow_subscriber() -> None:
-    bus = MemoryBus(capacity=2)
-    source = bus.subscribe("new_order")
+    bus = MemoryBus(ENCODER, capacity=2)
+    source = bus.subscribe("new_order", "group")
     events = [an_order_write(a_placed_order(a_user_id())).event for _ in range(5)]
     publishing = asyncio.create_task(bus.publish(events))
     await asyncio.sleep(0.05)
@@ -133,8 +134,8 @@ def an_event(size_bytes: int) -> Event:
 
 
 async def test_the_publisher_waits_for_a_subscriber_with_many_unread_bytes() -> None:
-    bus = MemoryBus(capacity_bytes=2 * (1_000 + MESSAGE_OVERHEAD_BYTES))
-    source = bus.subscribe("new_order")
+    bus = MemoryBus(ENCODER, capacity_bytes=2 * (1_000 + MESSAGE_OVERHEAD_BYTES))
+    source = bus.subscribe("new_order", "group")
     sizes: list[int] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(bus.publish([an_event(1_000) for _ in range(5)]))
@@ -144,8 +145,8 @@ async def test_the_publisher_waits_for_a_subscriber_with_many_unread_bytes() -> 
 
 
 async def test_a_message_larger_than_the_bus_passes_alone() -> None:
-    bus = MemoryBus(capacity_bytes=10_000)
-    source = bus.subscribe("new_order")
+    bus = MemoryBus(ENCODER, capacity_bytes=10_000)
+    source = bus.subscribe("new_order", "group")
     events = [an_event(size_bytes) for size_bytes in (10, 1_000_000, 10)]
     async with asyncio.TaskGroup() as group:
         group.create_task(bus.publish(events))
@@ -155,8 +156,8 @@ async def test_a_message_larger_than_the_bus_passes_alone() -> None:
 
 
 async def test_a_full_bus_stays_within_its_limit() -> None:
-    bus = MemoryBus()
-    source = bus.subscribe("new_order")
+    bus = MemoryBus(ENCODER)
+    source = bus.subscribe("new_order", "group")
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(bus.publish([an_event(256 * 1024) for _ in range(300)]))
         while waiting_bytes(source) < CAPACITY_BYTES // 2:  # noqa: ASYNC110 - there is no event
@@ -178,8 +179,8 @@ def waiting_bytes(source: MemorySource) -> int:
 
 
 async def test_every_subscriber_of_a_topic_gets_every_event() -> None:
-    bus = MemoryBus()
-    sources = [bus.subscribe("new_order") for _ in range(2)]
+    bus = MemoryBus(ENCODER)
+    sources = [bus.subscribe("new_order", group) for group in ("one", "other")]
     event = an_order_write(a_placed_order(a_user_id())).event
     await bus.publish([event])
     for source in sources:

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from application.delivery.topics import PROCESSING
 from application.documents import OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.transaction import Transaction
@@ -29,7 +30,7 @@ from tests.support.time import NOW
 
 async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
     """Make every write of a transaction without committing it."""
-    assert await tx.inbox.admit(order_id, NOW)
+    assert await tx.inbox.add(PROCESSING, order_id, NOW)
     await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id)
     await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
@@ -50,7 +51,7 @@ async def assert_unchanged(placed: OrderWrite, adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == []
     assert await adapters.books.effects(order_id) == []
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
 async def test_an_order_is_returned_as_stored(adapters: Adapters) -> None:
@@ -146,7 +147,7 @@ async def write_too_late(
 ) -> None:
     """Process an order, with an action between its read and its write."""
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)
         await meanwhile()
         await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)
@@ -186,7 +187,7 @@ async def test_a_rejected_write_rolls_its_transaction_back(
         await write_too_late(adapters, order_id, lambda: move(adapters, order_id, PAID))
     assert await adapters.books.effects(order_id) == []
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
 async def test_an_unknown_order_cannot_be_changed(adapters: Adapters) -> None:

@@ -5,39 +5,48 @@ from tests.support.acts import place
 from tests.support.adapters import Adapters
 from tests.support.time import NOW
 
+CONSUMER = "a consumer"
 #: Long enough for calls that do not wait, in seconds.
 A_WHILE = 0.05
 
 
-async def test_the_first_to_record_an_order_is_admitted(adapters: Adapters) -> None:
+async def test_a_new_message_is_added(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(CONSUMER, order_id, NOW)
         await tx.commit()
 
 
-async def test_a_committed_message_is_not_admitted_again(adapters: Adapters) -> None:
+async def test_a_committed_message_is_not_added_again(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
-        await tx.inbox.admit(order_id, NOW)
+        await tx.inbox.add(CONSUMER, order_id, NOW)
         await tx.commit()
     for _ in range(2):
         async with adapters.begin() as tx:
-            assert not await tx.inbox.admit(order_id, NOW)
+            assert not await tx.inbox.add(CONSUMER, order_id, NOW)
 
 
 async def test_an_uncommitted_admission_is_rolled_back(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     for _ in range(2):
         async with adapters.begin() as tx:
-            assert await tx.inbox.admit(order_id, NOW)
+            assert await tx.inbox.add(CONSUMER, order_id, NOW)
 
 
-async def test_admissions_of_two_orders_do_not_wait_for_each_other(adapters: Adapters) -> None:
+async def test_each_consumer_has_its_own_messages(adapters: Adapters) -> None:
+    order_id = (await place(adapters)).record.id
+    for consumer in (CONSUMER, "another"):
+        async with adapters.begin() as tx:
+            assert await tx.inbox.add(consumer, order_id, NOW)
+            await tx.commit()
+
+
+async def test_two_messages_do_not_wait_for_each_other(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).record.id for _ in range(2)]
     async with adapters.begin() as first, adapters.begin() as second:
-        assert await first.inbox.admit(one, NOW)
-        assert await second.inbox.admit(other, NOW)
+        assert await first.inbox.add(CONSUMER, one, NOW)
+        assert await second.inbox.add(CONSUMER, other, NOW)
         await second.commit()
         await first.commit()
 
@@ -49,10 +58,10 @@ async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
 
     async def come_second() -> bool:
         async with adapters.begin() as tx:
-            return await tx.inbox.admit(order_id, NOW)
+            return await tx.inbox.add(CONSUMER, order_id, NOW)
 
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(CONSUMER, order_id, NOW)
         second = asyncio.create_task(come_second())
         await asyncio.sleep(A_WHILE)
         assert not second.done()
@@ -67,12 +76,12 @@ async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
 
     async def come_second() -> bool:
         async with adapters.begin() as tx:
-            admitted = await tx.inbox.admit(order_id, NOW)
+            admitted = await tx.inbox.add(CONSUMER, order_id, NOW)
             await tx.commit()
             return admitted
 
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(CONSUMER, order_id, NOW)
         second = asyncio.create_task(come_second())
         await asyncio.sleep(A_WHILE)
         assert not second.done()
@@ -84,7 +93,7 @@ async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) ->
 
     async def come() -> bool:
         async with adapters.begin() as tx:
-            admitted = await tx.inbox.admit(order_id, NOW)
+            admitted = await tx.inbox.add(CONSUMER, order_id, NOW)
             if admitted:
                 await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
             await tx.commit()
@@ -100,10 +109,10 @@ async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -
 
     async def come() -> bool:
         async with adapters.begin() as tx:
-            return await tx.inbox.admit(order_id, NOW)
+            return await tx.inbox.add(CONSUMER, order_id, NOW)
 
     async with adapters.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(CONSUMER, order_id, NOW)
         impatient = asyncio.create_task(come())
         await asyncio.sleep(A_WHILE)
         impatient.cancel()

@@ -19,7 +19,7 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         ["effect-of-unprocessed-order"],
     ),
     "inbox row of an unprocessed order": (
-        "INSERT INTO inbox VALUES ($1, now())",
+        "INSERT INTO inbox VALUES ($1, now(), 'order-processing')",
         "pending",
         ["inbox-row-of-unprocessed-order"],
     ),
@@ -29,7 +29,7 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         ["effect-without-order"],
     ),
     "inbox row without an order": (
-        "INSERT INTO inbox VALUES ($1, now())",
+        "INSERT INTO inbox VALUES ($1, now(), 'order-processing')",
         "unknown",
         ["inbox-row-without-order"],
     ),

@@ -21,6 +21,7 @@ from application.documents import Event
 from application.ports.events import Delivery
 from domain.ids import EventId
 from tests.support.deadlines import LONG
+from tests.support.messages import ENCODER
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
 from tests.support.time import NOW
 
@@ -97,7 +98,7 @@ class Kafka:
         self._stack = stack
 
     def publisher(self, at_most: float = LONG) -> KafkaPublisher:
-        publisher = KafkaPublisher(self.connection, at_most=at_most)
+        publisher = KafkaPublisher(self.connection, ENCODER, at_most=at_most)
         self._stack.push_async_callback(publisher.close)
         return publisher
 

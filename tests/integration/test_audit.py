@@ -12,18 +12,20 @@ from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PostgresRetentionStore
-from application.delivery.audit import NAMED, AuditReport
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.delivery.purge import PAYLOADS_KEPT, Purged, PurgeExpired
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.ports.audit import NAMED, AuditReport
 from application.ports.events import Delivery
 from domain.ids import OrderId
+from libraries.asyncio_tools.heartbeat import beat
 from tests.integration.audit_damages import DEAD_LETTER_DAMAGES, ORDER_DAMAGES
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters
+from tests.support.messages import ENCODER
 from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
 from tests.support.postgres import adapters_over
 from tests.support.time import HOUR, NOW, MovableClock
@@ -66,26 +68,23 @@ class AuditScenario:
         """Purge everything that retention may delete."""
         clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
         store = PostgresRetentionStore(self.database)
-        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)(beat)
         assert purged is not None
         return purged
 
     async def dead_letter_message(self, order_id: OrderId) -> UUID:
-        """Store an unreadable message as a dead letter, and return its id."""
-        dead_letters = self.stored.dead_letters
-        dead_letter = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
-        assert await dead_letter(Delivery(str(order_id).encode(), b"?"), "new_order", "no JSON")
-        return (await dead_letters.waiting(1))[0].id
+        """Make a dead letter of an unreadable message; return its id."""
+        message = Delivery(str(order_id).encode(), b"?")
+        assert await self._dead_letter(message, "new_order", "no JSON")
+        return (await self.stored.dead_letters.waiting(1))[0].id
 
     async def dead_letter(self, order_id: OrderId) -> None:
-        dead_letter = DeadLetterOrder(
-            self.stored.announcements,
-            self.stored.dead_letters,
-            MemoryRelayWakeup(),
-            MovableClock(),
-            IDS,
-        )
-        assert await dead_letter(order_id, "no tea left", 5)
+        use_case = DeadLetterOrder(self.stored.announcements, ENCODER, self._dead_letter)
+        assert await use_case(order_id, "no tea left", 5)
+
+    @property
+    def _dead_letter(self) -> DeadLetterMessage:
+        return DeadLetterMessage(self.stored.dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
 
     async def replay_all(self) -> int:
         dead_letters = self.stored.dead_letters
@@ -280,6 +279,16 @@ async def test_an_order_without_its_event_does_not_wait_for_the_broker(
     await scenario.change("DELETE FROM outbox WHERE subject = $1", scenario.pending)
     report = await scenario.audit(LATER, broker_reachable=False)
     assert faults_of(report) == {"lost": [scenario.pending], "stuck": [scenario.pending]}
+
+
+async def test_messages_of_other_consumers_do_not_affect_the_audit(
+    scenario: AuditScenario,
+) -> None:
+    async with scenario.stored.begin() as tx:
+        for message_id in (scenario.pending, scenario.paid, an_order_id()):
+            await tx.inbox.add("shipping-mail", message_id, NOW)
+        await tx.commit()
+    assert (await scenario.audit()).is_clean
 
 
 async def test_a_dead_letter_is_stuck_until_it_is_replayed(scenario: AuditScenario) -> None:

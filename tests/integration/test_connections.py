@@ -150,7 +150,7 @@ async def read_an_order(adapters: Adapters) -> None:
 
 async def begin_to_write(adapters: Adapters) -> None:
     async with adapters.begin() as tx:
-        await tx.inbox.admit(an_order_id(), NOW)
+        await tx.inbox.add("consumer", an_order_id(), NOW)
 
 
 async def lock_a_batch(adapters: Adapters) -> None:

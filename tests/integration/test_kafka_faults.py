@@ -170,13 +170,13 @@ async def test_a_silent_connection_is_replaced(
 ) -> None:
     """Each request may take an hour: a response may be large or late."""
     _, proxy = broker
-    monkeypatch.setattr("adapters.kafka.producer._REQUEST", 3_600.0)
-    monkeypatch.setattr("adapters.kafka.consumer._REQUEST", 3_600_000)
+    monkeypatch.setattr("adapters.kafka.producer._REQUEST_SECONDS", 3_600.0)
+    monkeypatch.setattr("adapters.kafka.consumer._REQUEST_MS", 3_600_000)
     publisher, source = kafka.publisher(3_600.0), kafka.source()
     first, second = new_orders(20), new_orders(20)
     await publish_all(publisher, first)
     await receive_until(source, names(first))
-    monkeypatch.setattr("adapters.kafka.connection._GREETING", 1.0)
+    monkeypatch.setattr("adapters.kafka.connection._HANDSHAKE_SECONDS", 1.0)
     monkeypatch.setattr("adapters.kafka.silent_connections.SILENCE_SECONDS", 1.0)
     getattr(proxy, fault)()
     receiving = asyncio.create_task(receive_until(source, names(second)))

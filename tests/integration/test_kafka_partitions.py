@@ -11,7 +11,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from adapters.kafka.publisher import KafkaPublisher
-from application.delivery.messages import message_of
 from application.documents import Event
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
 from tests.servers.kafka import Kafka as KafkaProgram
@@ -20,6 +19,7 @@ from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
 from tests.servers.server import Kind, Unavailable
 from tests.support.deadlines import LONG
+from tests.support.messages import message_of
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -111,7 +111,7 @@ async def test_a_partition_without_a_leader_does_not_affect_the_others(
         # is kept. Only the first attempt may have used the dead connection.
         assert producers[1] is not None
         assert set(producers[1:]) == {producers[1]}
-        placements = {placement.partition for placement in report.acknowledged.values()}
+        placements = {placement.log for placement in report.acknowledged.values()}
         assert LAST not in placements
     finally:
         brokers.second.start()

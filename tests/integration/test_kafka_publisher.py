@@ -18,6 +18,7 @@ from tests.integration.kafka_tools import (
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
 from tests.support.acts import acknowledged
+from tests.support.messages import ENCODER
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -135,7 +136,7 @@ async def test_a_closed_publisher_can_be_used_again(kafka: Kafka) -> None:
 async def test_an_unreachable_broker_is_named_with_the_reason() -> None:
     async with no_tasks_left():
         # Nothing listens on port 1 of this machine.
-        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"))
+        publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"), ENCODER)
         report = await publisher.publish(new_orders(1))
         [reason] = report.unreached.values()
         assert ":1: Connection refused" in reason
@@ -148,7 +149,7 @@ async def test_a_broker_without_tls_is_unavailable_by_tls(kafka: Kafka) -> None:
     server = kafka.connection.bootstrap_servers
     connection = KafkaConnection(server, security_protocol="SSL")
     with pytest.raises(BrokerUnavailable):
-        await KafkaPublisher(connection).ping()
+        await KafkaPublisher(connection, ENCODER).ping()
 
 
 async def test_one_of_several_bootstrap_servers_is_enough(kafka: Kafka) -> None:

@@ -137,7 +137,7 @@ async def test_undecodable_records_are_named_and_block_no_others(kafka: Kafka) -
     assert f"{topic}, partition 0, offset 5 cannot be decoded" in str(defective[0].defect)
     assert {(d.key, d.value, d.headers) for d in defective} == {(None, None, ())}
     for partition in (0, 1):
-        arrived = [d for d in deliveries if d.placement and d.placement.partition == partition]
+        arrived = [d for d in deliveries if d.placement and d.placement.log == partition]
         assert [d.placement and d.placement.offset for d in arrived] == [*range(len(arrived))]
         before = [b"before %d" % n for n in range(partition, 10, 2)]
         values = [d.value for d in arrived if not d.defect]

@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.partitions import PARTITIONS
 from adapters.kafka.topics import ensure_topics
-from application.delivery.topics import PARTITIONS
 from application.errors import BrokerUnavailable
 from tests.integration.kafka_tools import TOPIC, kafka_at, no_tasks_left, with_random_prefix
 from tests.servers.plugin import Shared

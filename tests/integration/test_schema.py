@@ -22,6 +22,7 @@ from adapters.postgres.order_queries import PAGES, Page, page_parameters, page_q
 from adapters.postgres.schema_state import State, head
 from adapters.postgres.tables import metadata
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
+from application.delivery.topics import PROCESSING
 from application.ports.events import Delivery
 from application.ports.orders import OrderFilter
 from domain.ids import EventId, OrderId, UserId
@@ -32,6 +33,11 @@ from tests.support.acts import an_owner, place
 from tests.support.orders import IDS, way_to
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW
+
+_ADMIT_IN_0004 = """
+INSERT INTO inbox (order_id, admitted_at) VALUES ($1, $2)
+ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
+"""
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -72,9 +78,10 @@ async def test_dead_letters_survive_a_downgrade_and_an_upgrade(empty: Database) 
     assert (kept.value, kept.headers) == (b"", (("odd\0", "\u2603".encode()), ("null", b"")))
 
 
-async def _run(database: Database, revision: str) -> None:
+async def _run(database: Database, revision: str, *, down: bool = False) -> None:
     def step(connection: Connection) -> None:
-        move = command.downgrade if revision in {"base", "0002"} else command.upgrade
+        is_down = down or revision in {"base", "0002"}
+        move = command.downgrade if is_down else command.upgrade
         move(alembic_config(connection), revision)
 
     engine = engine_of(database)
@@ -85,6 +92,26 @@ async def _run(database: Database, revision: str) -> None:
 
 def engine_of(database: Database) -> AsyncEngine:
     return create_async_engine(database.url.replace("postgresql://", "postgresql+asyncpg://"))
+
+
+async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: Database) -> None:
+    old, new = IDS.new(NOW), IDS.new(NOW)
+    await _run(empty, "0004")
+    async with empty.connection() as connection:
+        await connection.execute(_ADMIT_IN_0004, old, NOW)
+    await _run(empty, "0005")
+    async with empty.connection() as connection:
+        for message_id in (old, new):
+            await connection.execute(_ADMIT_IN_0004, message_id, NOW)
+    unit_of_work = adapters_over(empty).begin
+    for consumer, is_new in ((PROCESSING, False), ("shipping-mail", True)):
+        for message_id in (old, new):
+            async with unit_of_work() as tx:
+                assert await tx.inbox.add(consumer, message_id, NOW) is is_new
+                await tx.commit()
+    await _run(empty, "0004", down=True)
+    async with empty.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
 
 
 def test_newest_revision_is_alembics_head() -> None:

@@ -21,7 +21,6 @@ from adapters.taskiq import retry_policy
 from adapters.taskiq.errors import logged_outages
 from adapters.taskiq.queue import PROCESS_ORDER, TaskiqQueue
 from adapters.taskiq.retry_policy import ProcessingRetryPolicy
-from application.delivery.outages import OutageLog
 from application.errors import (
     ConcurrentUpdate,
     ProcessingFailed,
@@ -30,6 +29,7 @@ from application.errors import (
 )
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import Heartbeat, heartbeat
+from libraries.outages import OutageLog
 from libraries.task_stream import broker as broker_module
 from libraries.task_stream import connections, in_process
 from libraries.task_stream.broker import RedisStreamBroker

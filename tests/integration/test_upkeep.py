@@ -10,18 +10,27 @@ import pytest
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.postgres.database import Database
-from adapters.postgres.retention import PURGE_PAYLOADS, PostgresRetentionStore
+from adapters.postgres.retention import PURGE_INBOX, PURGE_PAYLOADS, PostgresRetentionStore
 from application.delivery.dead_letter_message import DeadLetterMessage
-from application.delivery.messages import message_of
-from application.delivery.purge import BATCH, DEAD_LETTERS_KEPT, PAYLOADS_KEPT, Purged, PurgeExpired
+from application.delivery.purge import (
+    BATCH,
+    DEAD_LETTERS_KEPT,
+    INBOX_KEPT,
+    PAYLOADS_KEPT,
+    Purged,
+    PurgeExpired,
+)
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.topics import PROCESSING
 from application.documents import Original
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
+from libraries.asyncio_tools.heartbeat import beat
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
+from tests.support.messages import message_of
 from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
 from tests.support.time import NOW, MovableClock
@@ -40,12 +49,12 @@ class House:
         while await publish(self.stored.outbox):
             pass
 
-    async def bury(self, message: Delivery = MESSAGE) -> bool:
+    async def dead_letter(self, message: Delivery = MESSAGE) -> bool:
         dead_letters = self.stored.dead_letters
-        bury = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
-        return await bury(message, "new_order", "no JSON")
+        dead_letter = DeadLetterMessage(dead_letters, MemoryRelayWakeup(), MovableClock(), IDS)
+        return await dead_letter(message, "new_order", "no JSON")
 
-    async def put_back_all(self) -> int:
+    async def replay_all(self) -> int:
         dead_letters = self.stored.dead_letters
         clock = MovableClock(datetime.now(UTC))
         return await ReplayDeadLetters(dead_letters, MemoryRelayWakeup(), clock, IDS).all()
@@ -53,7 +62,7 @@ class House:
     async def purge(self, after: timedelta) -> Purged:
         store = PostgresRetentionStore(self.database)
         clock = MovableClock(datetime.now(UTC) + after)
-        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)()
+        purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)(beat)
         assert purged is not None
         return purged
 
@@ -92,17 +101,17 @@ async def test_event_with_a_requested_replay_is_not_purged(house: House) -> None
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.stored.outbox_admin.replay_order(write.record.id)
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     await house.publish_all()
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2, 0)
 
 
 async def test_old_payloads_of_processed_orders_are_purged(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.publish_all()
-    assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0)
-    assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2)
+    assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0, 0)
+    assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2, 0)
     assert await house.payloads() == 0
     assert len(await house.stored.books.published()) == 2
 
@@ -114,7 +123,7 @@ async def test_payloads_of_unprocessed_orders_and_waiting_events_stay(
     await house.publish_all()
     write = await place(house.stored)
     await process(house.stored, write.record.id)
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     assert await house.payloads() == 3
 
 
@@ -123,16 +132,16 @@ async def test_event_that_waits_for_its_replay_keeps_its_payload(house: House) -
     await process(house.stored, write.record.id)
     await house.publish_all()
     await house.change("UPDATE outbox SET replay_requested_at = now() WHERE revision = 1")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1, 0)
     await house.change("UPDATE outbox SET replay_requested_at = NULL")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 1, 0)
 
 
 async def test_parked_event_keeps_its_payload(house: House) -> None:
     write = await place(house.stored)
     await process(house.stored, write.record.id)
     await house.change("UPDATE outbox SET parked_at = now(), attempts = 20")
-    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0)
+    assert await house.purge(10 * PAYLOADS_KEPT) == Purged(0, 0, 0)
     assert await house.payloads() == 2
 
 
@@ -141,8 +150,8 @@ async def test_parked_event_keeps_its_payload(house: House) -> None:
     ["replay_requested_at = now()", "published_at = NULL, position = NULL, parked_at = now()"],
 )
 async def test_dead_letter_with_a_waiting_message_is_kept(house: House, waits: str) -> None:
-    await house.bury()
-    await house.put_back_all()
+    await house.dead_letter()
+    await house.replay_all()
     await house.publish_all()
     await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - texts above
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
@@ -169,10 +178,10 @@ async def test_tombstone_is_published_and_replayed_after_a_purge(
     house: House,
 ) -> None:
     tombstone = replace(MESSAGE, value=None)
-    await house.bury(tombstone)
+    await house.dead_letter(tombstone)
     [copied] = await publish(house.stored.outbox)
     await house.purge(2 * PAYLOADS_KEPT)
-    await house.put_back_all()
+    await house.replay_all()
     [again] = await publish(house.stored.outbox)
     await house.purge(2 * PAYLOADS_KEPT)
     assert copied.payload is None
@@ -201,27 +210,53 @@ async def test_rows_of_release_1_0_are_read(house: House) -> None:
     assert copied.original == Original(b"k", (("b", b"2"), ("a", b"")))
 
 
+async def test_only_the_inbox_rows_of_other_consumers_expire(house: House) -> None:
+    write = await place(house.stored)
+    await process(house.stored, write.record.id)
+    async with house.stored.begin() as tx:
+        assert await tx.inbox.add("shipping-mail", write.record.id, datetime.now(UTC))
+        await tx.commit()
+    assert (await house.purge(INBOX_KEPT - timedelta(minutes=1))).inbox_rows == 0
+    assert (await house.purge(INBOX_KEPT + timedelta(minutes=1))).inbox_rows == 1
+    for consumer, is_new in ((PROCESSING, False), ("shipping-mail", True)):
+        async with house.stored.begin() as tx:
+            assert await tx.inbox.add(consumer, write.record.id, NOW) is is_new
+
+
+async def test_expired_inbox_rows_are_found_along_their_index(house: House) -> None:
+    async with house.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO inbox (order_id, admitted_at) SELECT gen_random_uuid(), now()"
+            " FROM generate_series(1, 20000)"
+        )
+        await connection.execute("ANALYZE inbox")
+        rows = await connection.fetch(f"EXPLAIN {PURGE_INBOX}", NOW, BATCH)
+    plan = "\n".join(row[0] for row in rows)
+    assert "inbox_expiring" in plan, plan
+    assert "Seq Scan on inbox" not in plan, plan
+
+
 async def test_purge_deletes_more_than_one_batch(house: House) -> None:
     await many_copies(house, 2 * BATCH + 1)
-    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1)
+    assert await house.purge(2 * PAYLOADS_KEPT) == Purged(0, 2 * BATCH + 1, 0)
 
 
 async def test_old_replayed_dead_letter_is_purged_and_its_message_may_fail_again(
     house: House,
 ) -> None:
-    await house.bury()
-    await house.put_back_all()
+    await house.dead_letter()
+    await house.replay_all()
     await house.publish_all()
     assert (await house.purge(DEAD_LETTERS_KEPT - timedelta(minutes=1))).dead_letters == 0
     assert (await house.purge(DEAD_LETTERS_KEPT + timedelta(minutes=1))).dead_letters == 1
-    assert await house.bury()
+    assert await house.dead_letter()
     assert len(await publish(house.stored.outbox)) == 1
 
 
 async def test_waiting_dead_letter_is_kept(house: House) -> None:
-    await house.bury()
+    await house.dead_letter()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
-    await house.put_back_all()
+    await house.replay_all()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     await house.publish_all()
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 1

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from application.delivery.topics import PROCESSING
 from application.documents import Event, OrderWrite
 from application.ports.events import Outbox, Placement, PublishReport
 from domain.account import Account
@@ -61,7 +62,7 @@ async def move(
 async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
     """Record that a stored order was processed."""
     async with to.begin() as tx:
-        assert await tx.inbox.admit(order_id, NOW)
+        assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)
         write = an_order_write(order.finish_processing(NOW))
         await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)

@@ -1,6 +1,6 @@
 """Adapters that are out of reach, refuse calls, or are interrupted."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -33,6 +33,10 @@ class UnreachableCache:
         self.tried += 1
         return False
 
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        self.tried += len(documents)
+        return frozenset(documents)
+
     def reserve(self, _order_id: OrderId) -> str | None:
         return None
 
@@ -63,6 +67,9 @@ class FlickeringCache:
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
         return await self._now.put(order_id, document)
+
+    async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
+        return await self._now.put_many(documents)
 
     def reserve(self, order_id: OrderId) -> str | None:
         return self._now.reserve(order_id)

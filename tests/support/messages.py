@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 from application.documents import Headers
 from application.ports.events import Delivery
+from entrypoints.messaging.cloud_events import CloudEventsEncoder
+
+ENCODER: Final = CloudEventsEncoder()
+message_of: Final = ENCODER.message
 
 BYTES: Final = st.none() | st.binary(max_size=20)
 HEADERS: Final[st.SearchStrategy[Headers]] = st.lists(

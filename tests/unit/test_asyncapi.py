@@ -10,9 +10,9 @@ from typing import Any, Final, get_args
 import pytest
 from jsonschema_rs import Draft7Validator
 
+from adapters.kafka.partitions import PARTITIONS
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
-from application.delivery.messages import message_of
-from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PARTITIONS, PROCESSED, TYPES
+from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, TYPES
 from application.documents import Event
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
@@ -22,10 +22,11 @@ from domain.order.events import OrderEvent, Outcome
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
 from domain.order.status import TRANSITIONS, OrderStatus
+from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.committed import committed_text
-from entrypoints.messaging.asyncapi.document import document_text
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+from tests.support.messages import message_of
 from tests.support.orders import (
     IDS,
     STAFF,
@@ -40,7 +41,7 @@ from tests.support.orders import (
 from tests.support.time import NOW
 
 ROOT: Final = Path(__file__).parents[2]
-DOCUMENT: Final[dict[str, Any]] = json.loads(document_text())
+DOCUMENT: Final[dict[str, Any]] = json.loads(asyncapi_text())
 MESSAGE_OF: Final = {
     message.topic: DOCUMENT["components"]["messages"][message.id] for message in MESSAGES
 }
@@ -148,7 +149,7 @@ FOREIGN: Final = dead_letter_from(
 
 def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
     committed = (ROOT / "docs/asyncapi.json").read_text(encoding="utf-8")
-    assert committed == document_text(), "run: orders asyncapi > docs/asyncapi.json"
+    assert committed == asyncapi_text(), "run: orders asyncapi > docs/asyncapi.json"
 
 
 def test_it_has_the_parts_of_an_asyncapi_3_document_and_no_others() -> None:
@@ -173,9 +174,9 @@ def test_its_version_is_that_of_the_http_api() -> None:
 
 
 def test_it_is_ascii_and_names_no_host() -> None:
-    assert document_text().isascii()
-    assert document_text().endswith("}\n")
-    assert not re.search(r"https?://", document_text())
+    assert asyncapi_text().isascii()
+    assert asyncapi_text().endswith("}\n")
+    assert not re.search(r"https?://", asyncapi_text())
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:

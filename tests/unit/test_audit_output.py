@@ -2,7 +2,7 @@
 
 import json
 
-from application.delivery.audit import NAMED, AuditReport
+from application.ports.audit import NAMED, AuditReport
 from entrypoints.cli.audit import json_of, text_of
 from tests.support.orders import an_order_id
 from tests.support.time import HOUR, NOW

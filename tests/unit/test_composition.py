@@ -11,14 +11,14 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
+from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
 from application.ports.accounts import Accounts
-from application.ports.events import EventPublisher, EventSource, RelayWakeup
+from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
-from application.ports.tasks import TaskQueue
 from entrypoints.composition.container import make_container
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from entrypoints.observability.metrics.cache import CountedOrderCache
@@ -37,7 +37,7 @@ NOWHERE = {
 SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
     "relay": (RelayOutbox, RelayWakeup),
-    "consume": (EventSource, TaskQueue),
+    "consume": (EventSources, HandOverOrder),
     "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, PurgeExpired, Database),
 }
 

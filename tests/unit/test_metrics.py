@@ -14,11 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from adapters.memory.cache import MemoryOrderCache
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import Unavailable
+from application.ports.events import Topic
 from application.ports.outbox_admin import OutboxState
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
 from domain.order.events import Outcome
-from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.http.openapi.operation import operations_of
 from entrypoints.http.routes import ROUTES
 from entrypoints.observability.metrics import scrape, table
@@ -42,13 +43,16 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 Page = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-async def no_lag() -> Mapping[int, int]:
+ONE = {"topic": "new_order", "group": "order-processing"}
+
+
+async def no_lag() -> Mapping[Topic, Mapping[int, int]]:
     return {}
 
 
 async def a_page(
     outbox: Callable[[], Awaitable[OutboxState]] | None = None,
-    lag: Callable[[], Awaitable[Mapping[int, int]]] = no_lag,
+    lag: Callable[[], Awaitable[Mapping[Topic, Mapping[int, int]]]] = no_lag,
     pool: Callable[[], PoolUse] | None = None,
 ) -> Page:
     metrics = Metrics(StorageGauges(outbox, pool), BusGauges(lag), MovableClock())
@@ -192,9 +196,9 @@ async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_lett
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await burying(cast(DeadLetterOrder, bury))(task)
+        await dead_lettering(cast(DeadLetterOrder, bury))(task)
     assert await counted_tasks() == before
-    await burying(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
+    await dead_lettering(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 
@@ -227,13 +231,13 @@ async def test_an_empty_outbox_has_no_age() -> None:
     assert value(page, "orders_outbox_oldest_age_seconds") == 0
 
 
-async def test_the_lag_is_told_by_partition() -> None:
-    async def lag() -> Mapping[int, int]:
-        return {4: 0, 2: 7}
+async def test_the_lag_is_shown_by_topic_group_and_partition() -> None:
+    async def lag() -> Mapping[Topic, Mapping[int, int]]:
+        return {Topic("new_order", "order-processing"): {4: 0, 2: 7}}
 
     page = await a_page(lag=lag)
-    assert value(page, "orders_consumer_lag", partition="2") == 7
-    assert value(page, "orders_consumer_lag", partition="4") == 0
+    assert value(page, "orders_consumer_lag", **ONE, partition="2") == 7
+    assert value(page, "orders_consumer_lag", **ONE, partition="4") == 0
 
 
 async def test_the_pool_is_told_as_it_is() -> None:

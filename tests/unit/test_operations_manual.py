@@ -5,7 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from application.delivery.topics import NEW_ORDER, PARTITIONS
+from adapters.kafka.partitions import PARTITIONS
+from application.delivery.topics import NEW_ORDER
 from entrypoints.cli.main import app
 from entrypoints.settings import Settings
 

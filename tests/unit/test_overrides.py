@@ -10,7 +10,7 @@ from dishka import Provider, Scope, provide
 
 from adapters.memory.cache import MemoryOrderCache
 from application.ports.accounts import Accounts, PasswordStore
-from application.ports.events import EventPublisher, EventSource
+from application.ports.events import EventPublisher, EventSources
 from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment
 from entrypoints.composition.checks import BusChecks
@@ -140,7 +140,7 @@ def instead_of(*ports: type) -> Provider:
     [
         (Fulfilment, None),
         (EventPublisher, BusChecks),
-        (EventPublisher, EventSource),
+        (EventPublisher, EventSources),
         (Accounts, PasswordStore),
         (PasswordStore, Accounts),
     ],

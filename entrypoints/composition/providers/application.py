@@ -14,11 +14,12 @@ from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser
 from application.accounts.set_password import SetPassword
-from application.delivery.audit import AuditReader
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.list_dead_letters import ListDeadLetters
+from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
 from application.delivery.read_outbox_state import ReadOutboxState
 from application.delivery.refresh_cache import RefreshCache
@@ -27,6 +28,7 @@ from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.delivery.replay_events import ReplayEvents
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
+from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
@@ -34,6 +36,7 @@ from application.orders.place_order import PlaceOrder
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
@@ -62,6 +65,9 @@ class ApplicationProvider(Provider):
     requeue_stalled = provide(RequeueStalledOrders)
     dead_letter_message = provide(DeadLetterMessage)
     dead_letter_order = provide(DeadLetterOrder)
+    process_once = provide(ProcessOnce)
+    hand_over_order = provide(HandOverOrder)
+    mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
     list_dead_letters = provide(ListDeadLetters)
     read_outbox_state = provide(ReadOutboxState)

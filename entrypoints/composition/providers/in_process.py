@@ -13,13 +13,12 @@ from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.taskiq.queue import TaskiqQueue
 from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.delivery.dead_letter_order import DeadLetterOrder
-from application.delivery.topics import NEW_ORDER
-from application.ports.events import EventPublisher, EventSource, RelayWakeup
+from application.ports.events import EventPublisher, EventSources, MessageEncoder, RelayWakeup
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache, OrderReader
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import BusChecks, CacheChecks
-from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.worker import TASKS_AT_ONCE
 from entrypoints.observability.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
@@ -53,7 +52,7 @@ class InProcessRedisProvider(Provider):
     @provide
     async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[AsyncBroker]:
         """The broker of the tasks."""
-        policy = ProcessingRetryPolicy(burying(dead_letter_order))
+        policy = ProcessingRetryPolicy(dead_lettering(dead_letter_order))
         broker = InProcessBroker(TASKS_AT_ONCE, policy).with_middlewares(TraceMiddleware())
         await broker.startup()
         yield broker
@@ -72,16 +71,11 @@ class InProcessKafkaProvider(Provider):
         return BusChecks({})
 
     @provide
-    def bus(self) -> AnyOf[MemoryBus, EventPublisher]:
-        """The broker of the events."""
-        return MemoryBus()
+    def bus(self, encoder: MessageEncoder) -> AnyOf[MemoryBus, EventPublisher, EventSources]:
+        """Return the broker of this process."""
+        return MemoryBus(encoder)
 
     @provide
-    def source(self, bus: MemoryBus) -> EventSource:
-        """What is announced on `new_order`."""
-        return bus.subscribe(NEW_ORDER)
-
-    @provide
-    def gauges(self, source: EventSource) -> BusGauges:
-        """What waits to be handed over."""
-        return BusGauges(source.lag)
+    def gauges(self, sources: EventSources) -> BusGauges:
+        """Return the lag of each consumer."""
+        return BusGauges(sources.lag)

@@ -6,10 +6,9 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.kafka.connection import KafkaConnection, reach
 from adapters.kafka.publisher import KafkaPublisher
-from adapters.kafka.source import KafkaSource
-from application.delivery.topics import NEW_ORDER, PROCESSING_GROUP
+from adapters.kafka.sources import KafkaSources
 from application.errors import BrokerUnavailable
-from application.ports.events import EventPublisher, EventSource
+from application.ports.events import EventPublisher, EventSources, MessageEncoder
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
 from entrypoints.composition.remedies import naming
@@ -48,26 +47,26 @@ class KafkaProvider(Provider):
 
     @provide
     async def publisher(
-        self, connection: KafkaConnection
+        self, connection: KafkaConnection, encoder: MessageEncoder
     ) -> AsyncIterator[AnyOf[KafkaPublisher, EventPublisher]]:
-        """The producer of this process, connected when there is something to publish."""
-        publisher = KafkaPublisher(connection)
+        """Return the producer of this process, which connects when it has an event."""
+        publisher = KafkaPublisher(connection, encoder)
         yield publisher
         await publisher.close()
 
     @provide
-    async def source(
+    async def sources(
         self, connection: KafkaConnection
-    ) -> AsyncIterator[AnyOf[KafkaSource, EventSource]]:
-        """What is announced on `new_order`."""
-        source = KafkaSource(connection, NEW_ORDER, PROCESSING_GROUP)
-        yield source
-        await source.close()
+    ) -> AsyncIterator[AnyOf[KafkaSources, EventSources]]:
+        """Return the consumers of this process."""
+        sources = KafkaSources(connection)
+        yield sources
+        await sources.close()
 
     @provide
-    def gauges(self, source: EventSource) -> BusGauges:
-        """The lag of this process; none where it is no consumer."""
-        return BusGauges(source.lag)
+    def gauges(self, sources: EventSources) -> BusGauges:
+        """Return the lag of each consumer of this process."""
+        return BusGauges(sources.lag)
 
     @provide
     def checks(self, publisher: KafkaPublisher) -> BusChecks:

@@ -24,7 +24,7 @@ from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
-from entrypoints.composition.dead_tasks import burying
+from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.remedies import with_remedy_of_redis
 from entrypoints.observability.logs import logger
 from entrypoints.settings import BadSettings, Settings
@@ -87,7 +87,7 @@ class RedisProvider(Provider):
         return RedisStreamBroker(
             settings.redis_url or "",
             settings.redis_prefix,
-            ProcessingRetryPolicy(burying(dead_letter_order)),
+            ProcessingRetryPolicy(dead_lettering(dead_letter_order)),
             watch_read=logged_outages,
         ).with_middlewares(TraceMiddleware())
 

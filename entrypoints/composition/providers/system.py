@@ -24,10 +24,12 @@ from application.ports.accounts import (
     TokenIssuer,
     TokenVerifier,
 )
+from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
+from entrypoints.messaging.cloud_events import CloudEventsEncoder
 from entrypoints.settings import Settings
 
 
@@ -40,6 +42,7 @@ class SystemProvider(Provider):
     ids = provide(Uuid7Generator, provides=IdGenerator)
     orders = provide(JsonOrderRenderer, provides=OrderRenderer)
     changes = provide(JsonChangeRenderer, provides=ChangeRenderer)
+    messages = provide(CloudEventsEncoder, provides=MessageEncoder)
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:

@@ -1,10 +1,10 @@
 """Generates the AsyncAPI document from the table of messages."""
 
 import json
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Final
 
-from application.delivery.topics import NEW_ORDER, PARTITIONS, PROCESSING_GROUP
+from application.delivery.topics import NEW_ORDER, PROCESSING
 from application.ports.events import Delivery
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.schemas import schemas_of
@@ -14,21 +14,22 @@ from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-Events of orders on Kafka, as CloudEvents 1.0 in binary content mode: the attributes are headers of
-the record, its value is JSON, and its key is the id of the order.
+The events of orders, published on Kafka as CloudEvents 1.0 in binary content mode: the attributes
+are headers of the record, its value is JSON, and its key is the order's id.
 
 **Topics** have the names below, after the prefix `KAFKA_TOPIC_PREFIX`. The prefix is empty by
 default. On a shared cluster it can be `shop-a.`, for example; the topic is then `shop-a.new_order`.
-The consumer group has the same prefix. The service creates missing topics with the partitions
-below, on up to three brokers, of which one may fail. Do not add partitions later: this would move
+Consumer groups have the same prefix. The service creates missing topics with the partitions below,
+on up to three brokers, one of which may be down. Do not add partitions later: that would move
 orders from one partition to another.
 
 **Delivery is at least once.** An event is stored in the transaction of its change, and sent
-(`acks=all`, by an idempotent producer) until it is acknowledged. It is late if Kafka was down, but
-never missing. A crash or an operator's `orders outbox replay` may repeat it with the same `ce_id`.
+(`acks=all`, by an idempotent producer) until it is acknowledged. After an outage of Kafka it is
+late, but never missing. A crash or an operator's `orders outbox replay` may repeat it with the
+same `ce_id`.
 
 **Ordering.** The events of an order on one topic are first delivered in the order of its versions.
-Each value has the order's `version`: a consumer can store the highest version of each order, and
+Each value has the order's `version`: a consumer can store the latest version of each order, and
 skip events that are not newer. There is no order between topics: a status change may arrive before
 the order itself.
 
@@ -37,15 +38,15 @@ the order itself.
 **Dead letters** are messages that could not be processed. They are unchanged, except for two more
 headers: `dlq_reason` and `dlq_attempts`.
 
-Without `KAFKA_BOOTSTRAP_SERVERS` the service keeps its events in its own process.
+Without `KAFKA_BOOTSTRAP_SERVERS`, events stay in the process of the service.
 """
 
 _SERVER: Final = {
     "host": "{bootstrapServers}",
     "protocol": "kafka",
     "description": (
-        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`. `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
-        " configure the authentication."
+        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
+        " configure the access."
     ),
     "variables": {
         "bootstrapServers": {
@@ -56,14 +57,13 @@ _SERVER: Final = {
 }
 
 
-@cache
-def document_text() -> str:
+def document_text(partitions: Mapping[str, int]) -> str:
     """Return the document as indented JSON. The text is deterministic."""
-    return f"{json.dumps(document(), indent=2)}\n"
+    return f"{json.dumps(document(partitions), indent=2)}\n"
 
 
-def document() -> dict[str, Any]:
-    """Return the document."""
+def document(partitions: Mapping[str, int]) -> dict[str, Any]:
+    """Return the document. `partitions` has the number of partitions of each topic."""
     types = [message.value_type for message in MESSAGES if message.value_type]
     schemas, components = schemas_of(types)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
@@ -77,7 +77,9 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": _SERVER},
-        "channels": {message.topic: _channel(message) for message in MESSAGES},
+        "channels": {
+            message.topic: _channel(message, partitions[message.topic]) for message in MESSAGES
+        },
         "operations": dict(map(_send_operation, MESSAGES)) | {"processOrder": _receive_operation()},
         "components": {
             "messages": {
@@ -88,10 +90,10 @@ def document() -> dict[str, Any]:
     }
 
 
-def _channel(message: Message) -> dict[str, Any]:
+def _channel(message: Message, partitions: int) -> dict[str, Any]:
     kafka = {
         "topic": message.topic,
-        "partitions": PARTITIONS[message.topic],
+        "partitions": partitions,
         "bindingVersion": _BINDING,
     }
     return {
@@ -110,7 +112,7 @@ def _message(message: Message, schema: Schema | None) -> dict[str, Any]:
         "title": message.title,
         "description": message.description,
         "headers": message.headers,
-        "payload": schema or {"description": "As received."},
+        "payload": schema or {"description": "Unchanged."},
         "bindings": {"kafka": {"key": message.key, "bindingVersion": _BINDING}},
         "examples": [_example(name, each) for name, each in message.examples.items()],
     }
@@ -137,14 +139,14 @@ def _send_operation(message: Message) -> tuple[str, dict[str, Any]]:
 
 def _receive_operation() -> dict[str, Any]:
     (new_order,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
-    group = {"type": "string", "const": PROCESSING_GROUP}
+    group = {"type": "string", "const": PROCESSING}
     return {
         "action": "receive",
         "summary": "Process a new order",
         "description": (
             "`orders consume` hands each order to the workers, and then commits the offset. The"
-            " processing has one effect, however often the message is delivered. A message that"
-            " announces no order of this service becomes a dead letter, and delays no others."
+            " processing has one effect, however often the message is delivered. A message without"
+            " an order of this service becomes a dead letter, and does not delay the next messages."
         ),
         **_references(new_order),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},

@@ -9,7 +9,6 @@ import msgspec
 from msgspec.structs import replace
 
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
-from application.delivery.messages import message_of
 from application.delivery.topics import NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from application.documents import Event
 from application.ports.events import Delivery
@@ -20,8 +19,9 @@ from domain.order.status import OrderStatus
 from entrypoints.http.messages.schemas import HistoryActor, OrderSchema
 from entrypoints.http.openapi.examples import ADA, ORDER_ID, PAID_ORDER, PENDING_ORDER
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
-from entrypoints.messaging.consumer import Unreadable, announced_order
+from entrypoints.messaging.cloud_events import CloudEventsEncoder, Unreadable, parse_event
 
+_ENCODER: Final = CloudEventsEncoder()
 _TRACE: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _PLACED: Final = PENDING_ORDER.created_at
 _PROCESSED: Final = _PLACED + timedelta(seconds=2)
@@ -50,7 +50,7 @@ def _event(number: int, topic: str, value: Any, at: datetime) -> Delivery:
         at=at,
         traceparent=_TRACE,
     )
-    return message_of(event)
+    return _ENCODER.message(event)
 
 
 _ANNOUNCED: Final = _event(1, NEW_ORDER, PENDING_ORDER, _PLACED)
@@ -59,15 +59,15 @@ _BY_ADA: Final = HistoryActor(ActorKind.USER, ADA)
 
 def _dead(message: Delivery, reason: str, attempts: int) -> Delivery:
     dead_letter = dead_letter_from(message, NEW_ORDER, reason, attempts, _PROCESSED)
-    return message_of(dead_letter_copy(dead_letter, EventId(dead_letter.id)))
+    return _ENCODER.message(dead_letter_copy(dead_letter, EventId(dead_letter.id)))
 
 
 def _unreadable(message: Delivery) -> Delivery:
     try:
-        announced_order(message)
+        parse_event(NEW_ORDER, message)
     except Unreadable as reason:
         return _dead(message, str(reason), 1)
-    raise ValueError("it announces an order")
+    raise ValueError("the message is readable")
 
 
 PLACED_ORDERS: Final[Mapping[str, Delivery]] = {"placed": _ANNOUNCED}

@@ -1,4 +1,4 @@
-"""The headers of messages: CloudEvents 1.0 in binary mode, and those that dead letters add."""
+"""The headers of messages: CloudEvents 1.0 in Kafka's binary mode, and those of dead letters."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 
-#: The headers that `application.delivery.messages` writes, as strings in UTF-8.
+#: The headers that `CloudEventsEncoder` writes, as strings in UTF-8.
 CLOUD_EVENT: Final[Schema] = {
     "title": "CloudEvent",
     "description": "The attributes of CloudEvents 1.0. Each is a header of the record.",
@@ -21,10 +21,7 @@ CLOUD_EVENT: Final[Schema] = {
         },
         "ce_type": {"type": "string", "description": "The type of the event."},
         "ce_source": {"const": "/orders"},
-        "ce_subject": {
-            **_UUID,
-            "description": "The id of the order, and the key of the record.",
-        },
+        "ce_subject": {**_UUID, "description": "The id of the order, and the key of the record."},
         "ce_time": {
             "type": "string",
             "format": "date-time",
@@ -54,8 +51,8 @@ CLOUD_EVENT: Final[Schema] = {
 DEAD_LETTER: Final[Schema] = {
     "title": "DeadLetterHeaders",
     "description": (
-        "The original headers of the message, the reason, and the number of attempts. Messages of"
-        " the service itself have the headers of a CloudEvent."
+        "The unchanged headers of the message, and two more. Messages of the service itself have"
+        " the headers of a CloudEvent."
     ),
     "type": "object",
     "properties": {

@@ -1,4 +1,4 @@
-"""The table of message types: topic, headers, value, examples."""
+"""The table of messages: topic, headers, value and examples of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,8 @@ from entrypoints.messaging.asyncapi.examples import (
 from entrypoints.messaging.asyncapi.headers import Schema, cloud_event_of
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
 
-_ORDER_ID: Final[Schema] = {
-    "type": "string",
-    "format": "uuid",
-    "description": "The order's id.",
-}
-_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "As received."}
+_ORDER_ID: Final[Schema] = {"type": "string", "format": "uuid", "description": "The order's id."}
+_ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "Unchanged."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +55,18 @@ MESSAGES: Final = (
         examples=PLACED_ORDERS,
         channel="Every new order. The service itself consumes this topic and processes the orders.",
         operation="announceOrder",
-        sends="Announce a new order",
+        sends="Publish a new order",
     ),
     _event(
         STATUS_CHANGED,
         id="OrderStatusChanged",
         title="The status of an order has changed",
-        description="`order.version` is the number of the step. `reason` may be null.",
+        description="`order.version` is the step's number; `reason` is null if none was given.",
         value_type=OrderStatusChanged,
         examples=STATUS_CHANGES,
         channel="Every status change of an order, with its actor and reason.",
         operation="tellOfStep",
-        sends="Announce a status change",
+        sends="Publish a status change",
     ),
     _event(
         PROCESSED,
@@ -85,7 +81,7 @@ MESSAGES: Final = (
         examples=PROCESSED_ORDERS,
         channel="The outcome of the processing of each order.",
         operation="tellOfProcessing",
-        sends="Announce the outcome of an order's processing",
+        sends="Publish the outcome of an order's processing",
     ),
     Message(
         topic=DEAD_LETTERS,
@@ -93,17 +89,17 @@ MESSAGES: Final = (
         name="dead-letter",
         title="A message that could not be processed",
         description=(
-            "Key, headers and value are those of the original message. Two more headers have the"
-            " reason and the number of attempts."
+            "Key, headers and value are those of the original message, byte for byte. Two more"
+            " headers have the reason and the number of attempts."
         ),
         value_type=None,
         headers={"$ref": "#/components/schemas/DeadLetterHeaders"},
         examples=DEAD_LETTER_COPIES,
         key=_ANY_KEY,
         channel=(
-            "Malformed messages of `new_order`, and messages of orders whose processing failed five"
-            " times. PostgreSQL stores the dead letters themselves until `orders dlq replay`"
-            " publishes them on `new_order` again, unchanged. This topic has copies for monitoring."
+            "Copies of messages that could not be read, and of messages whose processing failed"
+            " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
+            " publishes one again on its own topic, unchanged."
         ),
         operation="buryMessage",
         sends="Publish a copy of a dead letter",

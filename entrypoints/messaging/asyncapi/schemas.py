@@ -1,4 +1,4 @@
-"""The values of messages. Their orders have the schema of the HTTP API."""
+"""The values of messages. Their orders are those of the HTTP API."""
 
 from msgspec import Struct
 

@@ -16,6 +16,7 @@ class CountedOrderCache:
         self.counted = cache
         self.fill = cache.fill
         self.put = cache.put
+        self.put_many = cache.put_many
         self.reserve = cache.reserve
         self.offer = cache.offer
         self.invalidate_all = cache.invalidate_all

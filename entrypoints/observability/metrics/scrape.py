@@ -12,6 +12,7 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from application.ports.events import Topic
 from application.ports.outbox_admin import OutboxState
 from application.ports.system import Clock
 from entrypoints.observability.metrics.table import (
@@ -57,7 +58,7 @@ class StorageGauges:
 class BusGauges:
     """What a broker of events can be asked."""
 
-    lag: Callable[[], Awaitable[Mapping[int, int]]]
+    lag: Callable[[], Awaitable[Mapping[Topic, Mapping[int, int]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,14 @@ def _is_filled(file: Path) -> bool:
         return False
 
 
-def _of_lag(lag: Mapping[int, int] | None) -> Iterator[Metric]:
-    if lag:
-        yield CONSUMER_LAG.showing({(str(partition),): lag[partition] for partition in sorted(lag)})
+def _of_lag(lags: Mapping[Topic, Mapping[int, int]] | None) -> Iterator[Metric]:
+    shown: dict[tuple[str, ...], float] = {
+        (topic.name, topic.group, str(partition)): lag[partition]
+        for topic, lag in (lags or {}).items()
+        for partition in sorted(lag)
+    }
+    if shown:
+        yield CONSUMER_LAG.showing(shown)
 
 
 class _Question(Generic[T]):

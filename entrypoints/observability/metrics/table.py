@@ -112,6 +112,6 @@ OUTBOX_FIGURES_AGE: Final = Asked(
 )
 CONSUMER_LAG: Final = Asked(
     "orders_consumer_lag",
-    "Messages of new_order that are not dealt with, by partition of this consumer.",
-    ("partition",),
+    "Messages of a topic that a consumer of this process has not committed.",
+    ("topic", "group", "partition"),
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from application.delivery.audit import NAMED, AuditReport, Bad
+from application.ports.audit import NAMED, AuditReport, Bad
 from tests.support.orders import an_order_id
 from tests.support.time import HOUR, NOW
 

@@ -3,20 +3,17 @@ import pytest
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.delivery.dead_letters import LONGEST_REASON
-from application.delivery.messages import message_of
 from application.delivery.replay_dead_letters import BATCH, ReplayDeadLetters
 from application.ports.events import Delivery, Placement
 from domain.ids import OrderId
+from tests.support.messages import ENCODER, message_of
 from tests.support.orders import IDS, an_order_id
 from tests.support.service import Service
 
 
 @pytest.fixture
-def dead_letter_order(service: Service) -> DeadLetterOrder:
-    stored = service.stored
-    return DeadLetterOrder(
-        stored.announcements, stored.dead_letters, service.relay_wakeup, service.clock, IDS
-    )
+def dead_letter_order(service: Service, dead_letter_message: DeadLetterMessage) -> DeadLetterOrder:
+    return DeadLetterOrder(service.stored.announcements, ENCODER, dead_letter_message)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from adapters.memory.leases import MemoryLeases
 from application.delivery.purge import (
     BATCH,
     DEAD_LETTERS_KEPT,
+    INBOX_KEPT,
     LEASE_SECONDS,
     PAYLOADS_KEPT,
     PERIOD_SECONDS,
@@ -17,8 +18,12 @@ from tests.support.orders import IDS
 from tests.support.time import MovableClock
 
 
+def nothing() -> None:
+    """The report of a batch, in a test that does not look at it."""
+
+
 class Store:
-    """`RetentionStore` of so many letters and payloads, all of them old, and its callers' cuts.
+    """`RetentionStore` of so many old dead letters and payloads; it records its calls.
 
     Each batch takes `seconds`; `is_reachable` may be taken away.
     """
@@ -45,6 +50,11 @@ class Store:
         self._payloads -= gone
         return gone
 
+    async def purge_inbox(self, before: datetime, _limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("inbox", before))
+        return 0
+
     async def _take_time(self) -> None:
         if not self.is_reachable:
             raise Unavailable
@@ -70,14 +80,24 @@ async def test_everything_old_is_purged_in_small_transactions(
     clock: MovableClock, leases: MemoryLeases
 ) -> None:
     store = Store(clock, BATCH + 1, 2 * BATCH)
-    assert await a_retention(store, leases, clock)() == Purged(BATCH + 1, 2 * BATCH)
-    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3
+    assert await a_retention(store, leases, clock)(nothing) == Purged(BATCH + 1, 2 * BATCH, 0)
+    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3 + ["inbox"]
+
+
+async def test_each_transaction_is_reported(clock: MovableClock, leases: MemoryLeases) -> None:
+    store, reported = Store(clock, BATCH + 1), list[int]()
+    await a_retention(store, leases, clock)(lambda: reported.append(len(store.calls)))
+    assert reported == [1, 2, 3, 4, 5]
 
 
 async def test_young_rows_stay(clock: MovableClock, leases: MemoryLeases) -> None:
     store, now = Store(clock), clock.now()
-    assert await a_retention(store, leases, clock)() == Purged(0, 0)
-    assert store.calls == [("letters", now - DEAD_LETTERS_KEPT), ("payloads", now - PAYLOADS_KEPT)]
+    assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
+    assert store.calls == [
+        ("letters", now - DEAD_LETTERS_KEPT),
+        ("payloads", now - PAYLOADS_KEPT),
+        ("inbox", now - INBOX_KEPT),
+    ]
 
 
 async def test_restarted_processes_purge_once_an_hour(
@@ -85,20 +105,20 @@ async def test_restarted_processes_purge_once_an_hour(
 ) -> None:
     store = Store(clock)
     for _ in range(100):
-        await a_retention(store, leases, clock)()
+        await a_retention(store, leases, clock)(nothing)
         await clock.advance(PERIOD_SECONDS / 101)
-    assert len(store.calls) == 2
+    assert len(store.calls) == 3
     await clock.advance(PERIOD_SECONDS / 50)
-    assert await a_retention(store, leases, clock)() == Purged(0, 0)
+    assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
 
 
 async def test_purge_is_due_again_an_hour_later(clock: MovableClock, leases: MemoryLeases) -> None:
     retention = a_retention(Store(clock), leases, clock)
-    assert await retention() is not None
+    assert await retention(nothing) is not None
     await clock.advance(PERIOD_SECONDS - 1)
-    assert await retention() is None
+    assert await retention(nothing) is None
     await clock.advance(2)
-    assert await retention() is not None
+    assert await retention(nothing) is not None
 
 
 async def test_another_process_continues_after_a_purge_that_was_cut_off(
@@ -107,12 +127,12 @@ async def test_another_process_continues_after_a_purge_that_was_cut_off(
     store = Store(clock, dead_letters=1)
     store.is_reachable = False
     with pytest.raises(Unavailable):
-        await a_retention(store, leases, clock)()
+        await a_retention(store, leases, clock)(nothing)
     store.is_reachable = True
     await clock.advance(LEASE_SECONDS - 1)
-    assert await a_retention(store, leases, clock)() is None
+    assert await a_retention(store, leases, clock)(nothing) is None
     await clock.advance(2)
-    assert await a_retention(store, leases, clock)() == Purged(1, 0)
+    assert await a_retention(store, leases, clock)(nothing) == Purged(1, 0, 0)
 
 
 async def test_purge_longer_than_its_lease_renews_it(
@@ -120,7 +140,7 @@ async def test_purge_longer_than_its_lease_renews_it(
 ) -> None:
     store = Store(clock, 3 * BATCH, BATCH)
     store.seconds = LEASE_SECONDS - 1
-    assert await a_retention(store, leases, clock)() == Purged(3 * BATCH, BATCH)
+    assert await a_retention(store, leases, clock)(nothing) == Purged(3 * BATCH, BATCH, 0)
 
 
 @pytest.mark.parametrize("batches", [1, 2])
@@ -137,7 +157,7 @@ async def test_process_that_lost_its_lease_stops_before_the_next_batch(
         return await acquire(name, holder, seconds)
 
     leases.acquire = stolen  # type: ignore[method-assign]
-    assert await a_retention(store, leases, clock)() is None
+    assert await a_retention(store, leases, clock)(nothing) is None
     assert len(store.calls) == batches
 
 
@@ -148,16 +168,16 @@ async def test_interrupted_purge_leaves_its_lease_to_another_process_at_once(
     store.is_reachable = False
     retention = a_retention(store, leases, clock)
     with pytest.raises(Unavailable):
-        await retention()
+        await retention(nothing)
     await retention.release()
     store.is_reachable = True
-    assert await a_retention(store, leases, clock)() == Purged(1, 0)
+    assert await a_retention(store, leases, clock)(nothing) == Purged(1, 0, 0)
 
 
 async def test_complete_purge_keeps_its_lease_when_its_process_stops(
     clock: MovableClock, leases: MemoryLeases
 ) -> None:
     retention = a_retention(Store(clock), leases, clock)
-    await retention()
+    await retention(nothing)
     await retention.release()
-    assert await a_retention(Store(clock), leases, clock)() is None
+    assert await a_retention(Store(clock), leases, clock)(nothing) is None

@@ -7,15 +7,15 @@ from http import HTTPStatus
 import pytest
 
 import entrypoints.http.app  # noqa: F401 - defines every refusal
-from application.errors import QueueUnavailable, Unavailable
+from application.errors import MailServerUnavailable, QueueUnavailable, Unavailable
 from domain.errors import OrderServiceError
 from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
-#: A more specific reason of `Unavailable`, which no route raises.
-WITHOUT_ROW = {QueueUnavailable}
+#: More specific reasons of `Unavailable`, which no route raises.
+WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable}
 #: Has the row of `Invalid` with another title.
 VARIANTS = {InvalidTokenRequest}
 

@@ -1,30 +1,34 @@
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from adapters.memory.bus import MemoryBus
 from adapters.memory.outbox import MemoryRelayWakeup
 from application.delivery.dead_letter_message import DeadLetterMessage
-from application.delivery.messages import message_of
-from application.delivery.outages import OutageLog
 from application.delivery.topics import NEW_ORDER
 from application.documents import OrderDocument
 from application.errors import QueueUnavailable, Unavailable
-from application.ports.events import Delivery, EventSource
-from application.ports.orders import OrderReader
+from application.ports.dead_letters import DeadLetter
+from application.ports.events import Delivery, EventSource, ReceivedEvent
 from domain.ids import OrderId
-from entrypoints.messaging.consumer import Unreadable, announced_order, consume
+from entrypoints.messaging.consumer import ATTEMPTS, Consumer
+from entrypoints.processes.backoff import Backoff
+from libraries.outages import OutageLog
 from tests.support.acts import place, publish
 from tests.support.adapters import memory_adapters
 from tests.support.deadlines import LONG
+from tests.support.messages import ENCODER, message_of
 from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
 from tests.support.time import MovableClock
 
+from .test_cloud_events import BAD, announcement
+
 
 class Source:
-    """`EventSource` of some batches; says when all of them were committed."""
+    """`EventSource` of some batches; `done` is set when all of them were committed."""
 
     def __init__(self, *batches: Sequence[Delivery]) -> None:
         self.batches = list(batches)
@@ -32,7 +36,7 @@ class Source:
 
     async def receive(self) -> Sequence[Delivery]:
         if not self.batches:
-            await asyncio.sleep(3_600)
+            await asyncio.Event().wait()
         return self.batches[0]
 
     async def commit(self) -> None:
@@ -44,179 +48,175 @@ class Source:
         return {0: sum(len(batch) for batch in self.batches)}
 
 
-@dataclass
-class Tasks:
-    """`TaskQueue` that notes what it was given, and fails some calls."""
+class Handler:
+    """`EventHandler` that records its events; its first calls raise `failures`."""
 
-    orders: list[OrderId] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.orders: list[OrderId] = []
+        self.failures: list[Exception] = []
+        self.calls = 0
 
-    async def process_order(self, order_id: OrderId) -> bool:
+    async def __call__(self, event: ReceivedEvent) -> None:
+        self.calls += 1
         if self.failures:
             raise self.failures.pop()
-        self.orders.append(order_id)
-        return True
+        self.orders.append(event.order_id)
 
 
-class Reader:
-    """`OrderReader.find_many` of a storage that is out of reach for one call."""
-
-    def __init__(self, reader: OrderReader) -> None:
-        self._reader = reader
-        self.asked = 0
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._reader, name)
-
-    async def find_many(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderDocument]:
-        self.asked += 1
-        if self.asked == 1:
-            raise Unavailable
-        return await self._reader.find_many(order_ids)
-
-
-class Consumer:
+class House:
     """A consumer over a storage in memory."""
 
     def __init__(self) -> None:
         self.stored = memory_adapters(MovableClock())
-        self.tasks = Tasks()
-        self.bury = DeadLetterMessage(
-            self.stored.dead_letters, MemoryRelayWakeup(), MovableClock(), IDS
+        self.handler = Handler()
+        self.consumer = Consumer(
+            NEW_ORDER,
+            self.handler,
+            self.stored.reader,
+            DeadLetterMessage(self.stored.dead_letters, MemoryRelayWakeup(), MovableClock(), IDS),
         )
 
-    async def consumes(self, source: EventSource) -> None:
-        async with asyncio.timeout(LONG):
-            await consume(source, self.tasks, self.stored.reader, self.bury)
-
-    async def receives(self, *batches: Sequence[Delivery], reader: object = None) -> Source:
-        source = Source(*batches)
-        orders: OrderReader = reader or self.stored.reader  # type: ignore[assignment]
-        consumer = asyncio.create_task(consume(source, self.tasks, orders, self.bury))
+    @asynccontextmanager
+    async def consuming(self, source: EventSource) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.consumer.run(source))
         try:
-            await asyncio.wait_for(source.done.wait(), 60)
+            async with asyncio.timeout(LONG):
+                yield
         finally:
-            consumer.cancel()
-        return source
+            task.cancel()
 
-    async def buried(self) -> list[str]:
-        return [dead_letter.reason for dead_letter in await self.stored.dead_letters.waiting(100)]
+    async def receives(self, *batches: Sequence[Delivery]) -> None:
+        source = Source(*batches)
+        async with self.consuming(source):
+            await source.done.wait()
+
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        return await self.stored.dead_letters.waiting(100)
 
 
 @pytest.fixture
-def consumer() -> Consumer:
-    return Consumer()
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setattr(Backoff, "next", lambda _: 0.0)
+    return House()
 
 
-def announcement() -> Delivery:
-    return message_of(an_order_write(a_placed_order(a_user_id())).event)
-
-
-def with_header(delivery: Delivery, name: str, value: bytes | None) -> Delivery:
-    return replace(delivery, headers=(*delivery.headers, (name, value)))
-
-
-BAD = {
-    "no key": replace(announcement(), key=None),
-    "a key that is no UUID": replace(announcement(), key=b"order 1"),
-    "a key that is no text": replace(announcement(), key=b"\xff\x00"),
-    "a key in braces": replace(announcement(), key=b"{%s}" % announcement().key),
-    "another's key": replace(announcement(), key=announcement().key),
-    "another type": with_header(announcement(), "ce_type", b"order.processed"),
-    "no type": replace(announcement(), headers=()),
-    "a type that is null": with_header(announcement(), "ce_type", None),
-    "a type that is no text": with_header(announcement(), "ce_type", b"\xff"),
-    "no value": replace(announcement(), value=b""),
-    "a tombstone": replace(announcement(), value=None),
-    "a record that cannot be decoded": Delivery(None, None, defect="it is corrupt"),
-    "no JSON": replace(announcement(), value=b"\xff{"),
-    "half of a character": replace(announcement(), value=b'{"id": "\\ud800"}'),
-    "no object": replace(announcement(), value=b"[]"),
-    "no id": replace(announcement(), value=b"{}"),
-    "an id that is no UUID": replace(announcement(), value=b'{"id": 1}'),
-    "deep brackets": replace(announcement(), value=b'{"x": ' + b"[" * 100_000),
-}
-
-
-def test_an_announcement_is_read() -> None:
-    write = an_order_write(a_placed_order(a_user_id()))
-    assert announced_order(message_of(write.event)) == write.record.id
-
-
-@pytest.mark.parametrize("what", BAD)
-def test_a_bad_message_says_what_is_wrong_with_it(what: str) -> None:
-    with pytest.raises(Unreadable, match=r".+"):
-        announced_order(BAD[what])
-
-
-async def test_bad_messages_are_buried_and_hold_up_nothing(consumer: Consumer) -> None:
-    good = (await place(consumer.stored)).event
-    await publish(consumer.stored.outbox)
-    await consumer.receives([*BAD.values(), message_of(good)], [*BAD.values()])
-    assert consumer.tasks.orders == [good.subject]
-    assert len(await consumer.buried()) == len(BAD)
-    copies = await publish(consumer.stored.outbox)
+async def test_unreadable_messages_become_dead_letters_and_block_nothing(house: House) -> None:
+    good = (await place(house.stored)).event
+    await publish(house.stored.outbox)
+    await house.receives([*BAD.values(), message_of(good)], [*BAD.values()])
+    assert house.handler.orders == [good.subject]
+    assert len(await house.dead_letters()) == len(BAD)
+    copies = await publish(house.stored.outbox)
     assert {copy.topic for copy in copies} == {"new_order.dlq"}
     assert len(copies) == len(BAD)
 
 
-async def test_an_order_that_nobody_knows_is_buried(consumer: Consumer) -> None:
+async def test_a_message_of_an_unknown_order_becomes_a_dead_letter(house: House) -> None:
     unknown = announcement()
-    await consumer.receives([unknown])
-    assert consumer.tasks.orders == []
-    [reason] = await consumer.buried()
-    assert reason == f"there is no order {(unknown.key or b'').decode()}"
+    await house.receives([unknown])
+    assert house.handler.calls == 0
+    [dead_letter] = await house.dead_letters()
+    assert dead_letter.reason == f"there is no order {(unknown.key or b'').decode()}"
+    assert dead_letter.attempts == 1
 
 
-async def test_orders_are_handed_over_as_they_come_twice_where_they_come_twice(
-    consumer: Consumer,
+async def test_events_are_handled_in_their_order_and_again_if_they_are_repeated(
+    house: House,
 ) -> None:
-    one, two = [message_of((await place(consumer.stored)).event) for _ in range(2)]
-    await consumer.receives([one, two], [one])
-    keys = [str(order_id).encode() for order_id in consumer.tasks.orders]
+    one, two = [message_of((await place(house.stored)).event) for _ in range(2)]
+    await house.receives([one, two], [one])
+    keys = [str(order_id).encode() for order_id in house.handler.orders]
     assert keys == [one.key, two.key, one.key]
 
 
-async def test_a_server_out_of_reach_is_waited_for_and_no_message_is_buried(
-    consumer: Consumer,
+async def test_a_server_out_of_reach_is_waited_for_and_counts_as_no_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = (await place(consumer.stored)).event
-    consumer.tasks.failures = [Unavailable(), Unavailable()]
-    reader = Reader(consumer.stored.reader)
-    await consumer.receives([message_of(good)], reader=reader)
-    assert consumer.tasks.orders == [good.subject]
-    assert reader.asked == 2
-    assert await consumer.buried() == []
+    good = (await place(house.stored)).event
+    find_many, reads = house.stored.reader.find_many, 0
+
+    async def fail_once(order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            raise Unavailable
+        return await find_many(order_ids)
+
+    monkeypatch.setattr(house.stored.reader, "find_many", fail_once)
+    house.handler.failures = [Unavailable() for _ in range(2 * ATTEMPTS)]
+    await house.receives([message_of(good)])
+    assert house.handler.orders == [good.subject]
+    assert reads == 2
+    assert await house.dead_letters() == []
 
 
-async def test_a_batch_whose_handling_fails_is_received_again_and_none_of_it_is_skipped(
-    consumer: Consumer,
+async def test_a_message_that_fails_is_tried_again(house: House) -> None:
+    good = (await place(house.stored)).event
+    house.handler.failures = [RuntimeError("no tea")] * (ATTEMPTS - 1)
+    await house.receives([message_of(good)])
+    assert house.handler.orders == [good.subject]
+    assert await house.dead_letters() == []
+
+
+async def test_a_message_that_fails_too_often_becomes_a_dead_letter_and_blocks_nothing(
+    house: House,
 ) -> None:
-    bus = MemoryBus()
-    source = bus.subscribe(NEW_ORDER)
-    orders = [(await place(consumer.stored)).event for _ in range(2)]
+    bad, good = [(await place(house.stored)).event for _ in range(2)]
+    house.handler.failures = [RuntimeError("no tea")] * ATTEMPTS
+    await house.receives([message_of(bad), message_of(good)])
+    assert house.handler.orders == [good.subject]
+    [dead_letter] = await house.dead_letters()
+    assert dead_letter.reason == "RuntimeError: no tea"
+    assert (dead_letter.topic, dead_letter.attempts) == (NEW_ORDER, ATTEMPTS)
+    assert dead_letter.key == message_of(bad).key
+    assert dead_letter.order_id is None
+
+
+async def test_outages_do_not_count_between_failures(house: House) -> None:
+    bad = (await place(house.stored)).event
+    failures = [Unavailable(), RuntimeError("no tea"), QueueUnavailable()] * ATTEMPTS
+    house.handler.failures = list(failures)
+    await house.receives([message_of(bad)])
+    [dead_letter] = await house.dead_letters()
+    assert dead_letter.attempts == ATTEMPTS
+    assert house.handler.calls == len(failures) - 1
+
+
+async def test_a_batch_whose_dead_letters_fail_is_received_again_as_a_whole(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = MemoryBus(ENCODER)
+    source = bus.subscribe(NEW_ORDER, "group")
+    orders = [(await place(house.stored)).event for _ in range(2)]
     foreign = replace(an_order_write(a_placed_order(a_user_id())).event, payload=b"no JSON")
     await bus.publish([orders[0], foreign, orders[1]])
-    consumer.tasks.failures = [RuntimeError("a bug"), RuntimeError("a bug")]
+    add, calls = house.stored.dead_letters.add, 0
+
+    async def fail_twice(*values: object) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            raise RuntimeError("a bug")
+        return await add(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.stored.dead_letters, "add", fail_twice)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="a bug"):
-            await consumer.consumes(source)
-    consuming = asyncio.create_task(consumer.consumes(source))
-    async with asyncio.timeout(LONG):
+            await house.consumer.run(source)
+    async with house.consuming(source):
         while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop sets no event
             await asyncio.sleep(0)
-    consuming.cancel()
-    assert consumer.tasks.orders == [event.subject for event in orders]
-    assert len(await consumer.buried()) == 1
+    assert house.handler.orders == [orders[0].subject] * 3 + [orders[1].subject]
+    assert len(await house.dead_letters()) == 1
 
 
 async def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("entrypoints.messaging.consumer.outages", OutageLog())
-    good = (await place(consumer.stored)).event
-    consumer.tasks.failures = [QueueUnavailable(), QueueUnavailable(), QueueUnavailable()]
-    await consumer.receives([message_of(good)])
+    good = (await place(house.stored)).event
+    house.handler.failures = [QueueUnavailable(), QueueUnavailable(), QueueUnavailable()]
+    await house.receives([message_of(good)])
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         "the task queue is out of reach",
         "the task queue is in reach again",

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
@@ -17,7 +18,7 @@ class Purges:
         self.is_released = False
         self.hangs = False
 
-    async def __call__(self) -> Purged | None:
+    async def __call__(self, _after_batch: Callable[[], None]) -> Purged | None:
         self.began.set()
         if self.hangs:
             await asyncio.Event().wait()
@@ -30,9 +31,10 @@ class Purges:
 
 async def test_purge_is_logged_and_one_that_is_not_due_is_not() -> None:
     with capture_logs() as logs:
-        await purge(Purges(Purged(2, 3)))  # type: ignore[arg-type]
+        await purge(Purges(Purged(2, 3, 4)))  # type: ignore[arg-type]
         await purge(Purges(None))  # type: ignore[arg-type]
-    assert [(entry["dead_letters"], entry["payloads"]) for entry in logs] == [(2, 3)]
+    numbers = [(each["dead_letters"], each["payloads"], each["inbox_rows"]) for each in logs]
+    assert numbers == [(2, 3, 4)]
 
 
 async def test_first_purge_is_tried_at_once_and_interrupted_by_a_stop() -> None:

@@ -14,8 +14,8 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
-from application.delivery.audit import AuditReader
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
+from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox

@@ -1,4 +1,4 @@
-"""The exactly-once audit: what everything that is stored says of every order."""
+"""The exactly-once audit: the judgement of every stored order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class AuditReport:
 
     - pending: not processed, and younger than `stuck_after`, or waiting for a broker out of reach;
     - unpublished: events of any revision, and copies of dead letters, that wait for the broker;
-    - stuck: not processed, and older, or a dead letter that was not put back;
+    - stuck: not processed, and older, or a dead letter that was not replayed;
     - lost: an order, a step or a processing without its fact, its effect or its inbox row, any of
       these without an order, or one that contradicts another; a dead letter without its copy;
     - duplicated: more than one effect.

@@ -2,21 +2,16 @@ from logging import WARNING
 
 import pytest
 
-from application.delivery.outages import BROKER, DATABASE, QUEUE, OutageLog
-from application.errors import (
-    BrokerUnavailable,
-    ConcurrentUpdate,
-    QueueUnavailable,
-    Unavailable,
-)
+from application.errors import BrokerUnavailable, ConcurrentUpdate, QueueUnavailable, Unavailable
+from libraries.outages import OutageLog
 
 
-def fail(outages: OutageLog, error: Exception, server: str = DATABASE) -> None:
+def fail(outages: OutageLog, error: Exception, server: str = Unavailable.server) -> None:
     with pytest.raises(type(error)), outages.noticing(server):
         raise error
 
 
-def succeed(outages: OutageLog, server: str = DATABASE) -> None:
+def succeed(outages: OutageLog, server: str = Unavailable.server) -> None:
     with outages.noticing(server):
         pass
 
@@ -34,8 +29,8 @@ def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
     assert (
         caplog.messages
         == [
-            f"{DATABASE} is out of reach: It is being restarted.",
-            f"{DATABASE} is in reach again",
+            f"{Unavailable.server} is out of reach: It is being restarted.",
+            f"{Unavailable.server} is in reach again",
         ]
         * 2
     )
@@ -45,16 +40,16 @@ def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
 
 def test_each_server_has_its_outages(caplog: pytest.LogCaptureFixture) -> None:
     outages = OutageLog()
-    fail(outages, QueueUnavailable("full"), QUEUE)
+    fail(outages, QueueUnavailable("full"), QueueUnavailable.server)
     fail(outages, BrokerUnavailable())
     succeed(outages)
-    outages.end(BROKER)
-    succeed(outages, QUEUE)
+    outages.end(BrokerUnavailable.server)
+    succeed(outages, QueueUnavailable.server)
     assert caplog.messages == [
-        f"{QUEUE} is out of reach: full",
-        f"{BROKER} is out of reach: BrokerUnavailable",
-        f"{BROKER} is in reach again",
-        f"{QUEUE} is in reach again",
+        f"{QueueUnavailable.server} is out of reach: full",
+        f"{BrokerUnavailable.server} is out of reach: BrokerUnavailable",
+        f"{BrokerUnavailable.server} is in reach again",
+        f"{QueueUnavailable.server} is in reach again",
     ]
 
 
@@ -62,9 +57,9 @@ def test_a_success_that_began_before_the_last_failure_says_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     outages = OutageLog()
-    with outages.noticing(DATABASE):
+    with outages.noticing(Unavailable.server):
         fail(outages, Unavailable("away"))
-    assert caplog.messages == [f"{DATABASE} is out of reach: away"]
+    assert caplog.messages == [f"{Unavailable.server} is out of reach: away"]
 
 
 def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:

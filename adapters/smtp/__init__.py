@@ -1,0 +1,4 @@
+"""Mail over SMTP.
+
+May import the application, the domain and aiosmtplib.
+"""

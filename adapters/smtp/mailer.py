@@ -1,0 +1,91 @@
+"""Mail over SMTP (RFC 5321)."""
+
+import asyncio
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Final
+
+import aiosmtplib
+
+from adapters.smtp.server import SmtpServer
+from application.errors import MailRejected, MailServerUnavailable
+from application.ports.mail import Mail
+from application.ports.system import Clock
+
+#: Seconds for one mail: to connect, to log in, and to hand the mail over.
+DEADLINE_SECONDS: Final = 30.0
+
+
+class SmtpMailer:
+    """`Mailer` over SMTP, with a connection for each mail.
+
+    The server is expected to be a relay that queues mail, so a refusal of one recipient or text is
+    final. Any other refusal concerns every mail, and counts as a server out of reach.
+    """
+
+    def __init__(
+        self,
+        server: SmtpServer,
+        sender: str,
+        clock: Clock,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._server = server
+        self._sender = sender
+        self._clock = clock
+        self._deadline_seconds = deadline_seconds
+
+    async def send(self, mail: Mail) -> None:
+        """Return when the server has accepted the mail."""
+        message = self._message(mail)
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await self._send(message)
+        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPNotSupported) as error:
+            raise MailRejected(_reason(error)) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise _refusal(error) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise MailServerUnavailable(_reason(error)) from error
+
+    async def _send(self, message: EmailMessage) -> None:
+        server = self._server
+        await aiosmtplib.send(
+            message,
+            hostname=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            use_tls=server.is_tls,
+            start_tls=server.starttls,
+            timeout=self._deadline_seconds,
+        )
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._sender
+        message["To"] = mail.recipient
+        message["Subject"] = mail.subject
+        message["Date"] = format_datetime(self._clock.now())
+        domain = parseaddr(self._sender)[1].rpartition("@")[2]
+        # The same for a mail that is sent twice, so that its recipient can drop the second.
+        message["Message-ID"] = f"<{mail.id}@{domain}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
+        message.set_content(mail.text)
+        return message
+
+
+def _refusal(error: aiosmtplib.SMTPDataError) -> Exception:
+    """Return the error for a refused text: final with 5xx, to be repeated with 4xx."""
+    kind = MailRejected if error.code >= 500 else MailServerUnavailable
+    return kind(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return "; ".join(_reason(each) for each in error.recipients)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"{error.code} {error.message}"
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Notifications: mail about orders."""

@@ -1,0 +1,114 @@
+"""Events as messages: CloudEvents 1.0 in the binary content mode of its Kafka binding (3.2).
+
+The attributes of an event are headers of the message, its key is the order's id, and its value the
+event's data as JSON.
+"""
+
+from hashlib import sha256
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from application.delivery.topics import NEW_ORDER, TYPES
+from application.documents import Event, Headers
+from application.ports.events import Delivery, ReceivedEvent
+from domain.ids import EventId, OrderId
+from domain.order.status import OrderStatus
+
+#: The namespace of the ids of messages without a `ce_id` (random, chosen once).
+_NAMESPACE: Final = UUID("0c4dfb3a-9e5e-4b3c-8a54-6a1d1f0f2a77")
+_STATUSES: Final = {status.value: status for status in OrderStatus}
+
+
+class Unreadable(ValueError):
+    """The message is no event of an order; the text is the reason."""
+
+
+class _Order(msgspec.Struct):
+    id: UUID
+    status: object = None
+
+
+class _AboutOrder(msgspec.Struct):
+    order: _Order
+
+
+class CloudEventsEncoder:
+    """`MessageEncoder` for CloudEvents."""
+
+    def message(self, event: Event) -> Delivery:
+        """Return the message of an event; a copy of a message is equal to its original."""
+        if event.original is not None:
+            return Delivery(event.original.key, event.payload, event.original.headers)
+        subject = str(event.subject).encode()
+        headers: Headers = (
+            ("ce_specversion", b"1.0"),
+            ("ce_id", str(event.id).encode()),
+            ("ce_type", event.type.encode()),
+            ("ce_source", b"/orders"),
+            ("ce_subject", subject),
+            ("ce_time", event.at.isoformat().replace("+00:00", "Z").encode()),
+            ("content-type", b"application/json"),
+        )
+        if event.traceparent is not None:
+            headers += (("traceparent", event.traceparent.encode()),)
+        return Delivery(subject, event.payload, headers)
+
+
+def parse_event(topic: str, delivery: Delivery) -> ReceivedEvent:
+    """Parse a message of a topic.
+
+    Raises:
+        Unreadable: it is no event of an order.
+    """
+    if delivery.defect is not None:
+        raise Unreadable(delivery.defect)
+    kind = _text(delivery.header("ce_type"))
+    if kind != TYPES[topic]:
+        raise Unreadable(f"ce_type is {kind!r}, not {TYPES[topic]!r}")
+    order_id = _parse_key(delivery)
+    order = _parse_order(topic, delivery.value or b"")
+    if order.id != order_id:
+        raise Unreadable(f"the value's id {order.id} is not the key {order_id}")
+    status = _STATUSES.get(order.status) if isinstance(order.status, str) else None
+    return ReceivedEvent(id=_event_id(delivery), type=kind, order_id=order_id, status=status)
+
+
+def traceparent_of(delivery: Delivery) -> str | None:
+    """Return the trace that a message belongs to, as it is, or None."""
+    return _text(delivery.header("traceparent"))
+
+
+def _parse_order(topic: str, value: bytes) -> _Order:
+    """Parse the order in a value, which on some topics is the value itself."""
+    try:
+        if topic == NEW_ORDER:
+            return msgspec.json.decode(value, type=_Order)
+        return msgspec.json.decode(value, type=_AboutOrder).order
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Unreadable(f"the value is no order in JSON: {error}") from error
+
+
+def _parse_key(delivery: Delivery) -> OrderId:
+    try:
+        text = (delivery.key or b"").decode("ascii")
+        order_id = UUID(text)
+    except ValueError as error:
+        raise Unreadable("the key is no UUID") from error
+    if text.lower() != str(order_id):  # UUID() also reads braces, prefixes and missing hyphens
+        raise Unreadable("the key is no UUID")
+    return OrderId(order_id)
+
+
+def _event_id(delivery: Delivery) -> EventId:
+    """Return `ce_id`, or else an id that only an equal message has."""
+    try:
+        return EventId(UUID(_text(delivery.header("ce_id")) or ""))
+    except ValueError:
+        parts = repr((delivery.key, delivery.value, delivery.headers))
+        return EventId(uuid5(_NAMESPACE, sha256(parts.encode()).hexdigest()))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")

@@ -1,0 +1,57 @@
+"""The consumers of the service, one row each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from application.delivery.hand_over_order import HandOverOrder
+from application.delivery.topics import NEW_ORDER, PROCESSING, STATUS_CHANGED
+from application.notifications import mail_shipped_order
+from application.notifications.mail_shipped_order import MailShippedOrder
+from application.ports.events import EventHandler
+from entrypoints.settings import BadSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A consumer: its topic, its group, and the use case that it runs for each event.
+
+    The consumer is off while `required_setting` is not set. Processes with the same group share
+    the topic's messages; the group is also the consumer's name in the inbox and for the command.
+    """
+
+    topic: str
+    group: str
+    handler: type[EventHandler]
+    required_setting: str | None = None
+
+    def is_on(self, settings: Settings) -> bool:
+        """Return whether the settings turn the consumer on."""
+        name = self.required_setting
+        return name is None or getattr(settings, name.lower()) is not None
+
+
+SUBSCRIPTIONS: Final = (
+    Subscription(NEW_ORDER, PROCESSING, HandOverOrder),
+    Subscription(STATUS_CHANGED, mail_shipped_order.CONSUMER, MailShippedOrder, "SMTP_URL"),
+)
+
+
+def subscriptions_on(settings: Settings) -> Sequence[Subscription]:
+    """Return every consumer that the settings turn on."""
+    return [each for each in SUBSCRIPTIONS if each.is_on(settings)]
+
+
+def find_subscription(settings: Settings, group: str) -> Subscription:
+    """Return the consumer with this name.
+
+    Raises:
+        BadSettings: it is off.
+        ValueError: there is none; the text lists the names.
+    """
+    for subscription in SUBSCRIPTIONS:
+        if subscription.group == group:
+            if subscription.is_on(settings):
+                return subscription
+            raise BadSettings({str(subscription.required_setting): f"must be set for {group}"})
+    raise ValueError(f"must be {' or '.join(each.group for each in SUBSCRIPTIONS)}")
