@@ -1,7 +1,7 @@
 """The currencies of ISO 4217 and their numbers of minor digits."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from domain.errors import Invalid
 
@@ -21,11 +21,6 @@ _CODES_BY_DIGITS: Final = {
     4: "CLF UYW",
 }
 
-#: Minor digits of every currency: USD 2, JPY 0, KWD 3.
-MINOR_DIGITS: Final = {
-    code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Currency:
@@ -34,14 +29,22 @@ class Currency:
     code: str
     digits: int
 
-    @classmethod
-    def parse(cls, value: object) -> Self:
+    @staticmethod
+    def parse(value: object) -> "Currency":
         """Return the currency with this code.
 
         Raises:
             Invalid: the value is no active code of ISO 4217 in capitals.
         """
-        digits = MINOR_DIGITS.get(value) if isinstance(value, str) else None
-        if digits is None:
+        currency = CURRENCIES.get(value) if isinstance(value, str) else None
+        if currency is None:
             raise Invalid.value("unknown-currency", "Must be an ISO 4217 code such as USD.")
-        return cls(str(value), digits)
+        return currency
+
+
+#: Every currency by its code: USD has 2 minor digits, JPY 0, KWD 3.
+CURRENCIES: Final = {
+    code: Currency(code, digits)
+    for digits, codes in _CODES_BY_DIGITS.items()
+    for code in codes.split()
+}

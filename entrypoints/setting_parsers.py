@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from application.ports.limits import Limit
-from domain.currency import MINOR_DIGITS
+from domain.currency import CURRENCIES
 
 T = TypeVar("T")
 
@@ -152,7 +152,7 @@ def secret_file(text: str) -> bytes:
 
 def currency(text: str) -> str:
     """Parse an ISO 4217 code."""
-    if text not in MINOR_DIGITS:
+    if text not in CURRENCIES:
         raise ValueError("must be an ISO 4217 code such as USD")
     return text
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from application.documents import OrderDocument, OrderRecord
-from domain.currency import Currency
+from domain.currency import CURRENCIES, Currency
 from domain.money import Money
 from domain.order.attributes import NO_ATTRIBUTES, Attributes
 from domain.order.lines import OrderLine, OrderLines
@@ -69,7 +69,7 @@ class JsonOrderRenderer:
 
     def restore(self, record: OrderRecord) -> Order:
         """Return the order of a record."""
-        currency = Currency.parse(record.currency)
+        currency = CURRENCIES[record.currency]
         lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
         return Order(
             id=record.id,

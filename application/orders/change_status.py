@@ -42,10 +42,11 @@ class ChangeStatus:
         """Change the status."""
         async with self._orders.begin() as tx:
             order = await tx.get(command.order_id)
+            now = self._clock.now()
             command.actor.ensure_may_see(order.owner)
             order.ensure_version(command.accepted_versions)
             self._policy.ensure_may(command.actor, order, command.status)
-            change = order.move_to(command.status, command.actor, command.reason, self._clock.now())
+            change = order.move_to(command.status, command.actor, command.reason, now)
             if change is None:
                 return self._orders.document(order)
             return await tx.commit(change)

@@ -20,7 +20,7 @@ def consume(name: str | None = None, /) -> None:
     Parameters
     ----------
     name
-        The only consumer to run; without a name every consumer that is on runs.
+        Run only this consumer; without a name, run every consumer that is on.
     """
     settings = configured()
     run(run_role(settings, "consume", start_consumers(*_chosen(settings, name))))
@@ -31,7 +31,7 @@ def _chosen(settings: Settings, name: str | None) -> Sequence[Subscription]:
 
     Raises:
         BadSettings: the consumer with this name is off.
-        Invalid: there is none.
+        Invalid: there is no such consumer.
     """
     if name is None:
         return subscriptions_on(settings)

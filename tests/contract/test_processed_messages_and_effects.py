@@ -6,7 +6,7 @@ from tests.support.adapters import Adapters
 from tests.support.time import NOW
 
 CONSUMER = "a consumer"
-#: Seconds: long enough for a call that does not wait.
+#: Long enough for calls that do not wait, in seconds.
 A_WHILE = 0.05
 
 
@@ -27,7 +27,7 @@ async def test_a_committed_message_is_not_added_again(adapters: Adapters) -> Non
             assert not await tx.inbox.add(CONSUMER, order_id, NOW)
 
 
-async def test_a_message_that_was_not_committed_is_new(adapters: Adapters) -> None:
+async def test_an_uncommitted_admission_is_rolled_back(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     for _ in range(2):
         async with adapters.begin() as tx:
@@ -51,7 +51,7 @@ async def test_two_messages_do_not_wait_for_each_other(adapters: Adapters) -> No
         await first.commit()
 
 
-async def test_a_concurrent_transaction_is_waited_for_and_its_message_is_not_added_again(
+async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -69,7 +69,7 @@ async def test_a_concurrent_transaction_is_waited_for_and_its_message_is_not_add
     assert not await second
 
 
-async def test_a_concurrent_transaction_is_waited_for_and_may_roll_back(
+async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -88,9 +88,7 @@ async def test_a_concurrent_transaction_is_waited_for_and_may_roll_back(
     assert await second
 
 
-async def test_exactly_one_of_many_concurrent_transactions_adds_a_message(
-    adapters: Adapters,
-) -> None:
+async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:
@@ -106,7 +104,7 @@ async def test_exactly_one_of_many_concurrent_transactions_adds_a_message(
     assert await adapters.books.effects(order_id) == [Outcome.FULFILLED]
 
 
-async def test_a_canceled_transaction_does_not_block_the_others(adapters: Adapters) -> None:
+async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:

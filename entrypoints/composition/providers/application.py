@@ -42,12 +42,12 @@ from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
 
-#: How much longer a debt to the cache is kept than an entry lives.
+#: A debt to the cache is kept for this much longer than an entry.
 _CACHE_MARGIN: Final = timedelta(minutes=1)
 
 
 class ApplicationProvider(Provider):
-    """Every use case; all live as long as the process, as none keeps anything of a request."""
+    """Every use case; none keeps state of a request, so each exists once per process."""
 
     scope = Scope.APP
 
@@ -82,19 +82,19 @@ class ApplicationProvider(Provider):
 
     @provide
     def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
-        """The audit, which calls an order stuck after as long as the settings say."""
+        """The audit, with the setting that makes an order stuck."""
         return AuditOrders(reader, clock, settings.stuck_after)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:
-        """The status policy that the settings choose."""
+        """The status policy of the settings."""
         return settings.status_policy
 
     @provide
     def pay_debts(
         self, debts: CacheDebts, cache: OrderCache, update_cache: RefreshCache, settings: Settings
     ) -> SettleCacheDebts:
-        """The payment of debts to the cache, for as long as an entry can be stale."""
+        """The settlement of debts to the cache, while an entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
 

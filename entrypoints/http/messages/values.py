@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from domain.account import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
-from domain.currency import MINOR_DIGITS
+from domain.currency import CURRENCIES
 from domain.money import MAX_AMOUNT
 from domain.order.attributes import MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES
 from domain.order.lines import MAX_NAME, MAX_PRODUCT_ID, MAX_QUANTITY
@@ -109,7 +109,7 @@ KnownCurrency = Annotated[
     Meta(
         description="ISO 4217. The default is the service's own currency.",
         examples=["USD"],
-        extra_json_schema={"enum": sorted(MINOR_DIGITS)},
+        extra_json_schema={"enum": sorted(CURRENCIES)},
     ),
 ]
 WantedStatus = Annotated[
