@@ -190,15 +190,15 @@ async def test_task_run_is_counted_by_result(
 
 
 async def test_dead_task_is_counted_once_it_is_a_dead_letter() -> None:
-    async def dead_letter(*_: object) -> bool:
+    async def fail(*_: object) -> bool:
         raise Unavailable
 
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await dead_lettering(cast(DeadLetterOrder, dead_letter))(task)
+        await dead_lettering(cast(DeadLetterOrder, fail))(task)
     assert await counted_tasks() == before
-    await dead_lettering(cast(DeadLetterOrder, dead_letter))(DeadTask(b"?", "why", 0))
+    await dead_lettering(cast(DeadLetterOrder, fail))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 

@@ -130,3 +130,13 @@ async def test_messages_that_differ_in_any_byte_are_letters_of_their_own(
         await dead_letter_message(message, "new_order", "no JSON") for message in messages * 2
     ]
     assert outcomes == [True] * len(messages) + [False] * len(messages)
+
+
+async def test_undecodable_records_differ_by_their_placement(
+    service: Service, dead_letter_message: DeadLetterMessage
+) -> None:
+    placements = [Placement(0, 7), Placement(0, 8), Placement(1, 7), Placement(0, 7)]
+    records = [Delivery(None, None, (), each, "it is corrupt") for each in placements]
+    outcomes = [await dead_letter_message(each, "new_order", "it is corrupt") for each in records]
+    assert outcomes == [True, True, True, False]
+    assert len(await service.stored.dead_letters.waiting(9)) == 3

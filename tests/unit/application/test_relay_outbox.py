@@ -132,7 +132,7 @@ async def test_an_old_order_in_the_cache_is_replaced(service: Service) -> None:
 
 
 class Journal:
-    """Who did what, in order: the broker, the cache, and how much was marked by then."""
+    """The calls of the broker and the cache in order, with the number of marked events by then."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
