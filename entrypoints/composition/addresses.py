@@ -1,4 +1,4 @@
-"""Addresses of backing services, checked by their adapters while the settings are read.
+"""Addresses of backing services, checked by their adapters when the settings are read.
 
 Every function returns its argument.
 """
@@ -13,7 +13,7 @@ def postgresql(text: str) -> str:
     """Check a URL of PostgreSQL.
 
     Raises:
-        ValueError: it names every parameter that cannot be honoured.
+        ValueError: with every parameter that is unknown or invalid.
     """
     targets_of(text)
     return text
@@ -23,7 +23,7 @@ def redis(text: str) -> str:
     """Check a URL of Redis.
 
     Raises:
-        ValueError: it is none, or a parameter cannot be honoured.
+        ValueError: it is no URL of Redis, or a parameter is unknown or invalid.
     """
     check_url(text)
     return text
@@ -45,7 +45,7 @@ def authorities(text: str) -> str:
     """Check a file of certificate authorities (PEM).
 
     Raises:
-        ValueError: it cannot be read, or holds no certificate.
+        ValueError: the file cannot be read, or has no certificate.
     """
     try:
         ssl.create_default_context(cafile=text)

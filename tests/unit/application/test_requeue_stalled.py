@@ -17,7 +17,7 @@ NOTHING = Requeued(added=0, is_last=True)
 
 
 class Tasks:
-    """`TaskQueue` that ignores repeated orders. If `room` is set, it holds at most so many."""
+    """`TaskQueue` that ignores repeated orders. If `room` is set, it holds at most that many."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
