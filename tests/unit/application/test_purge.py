@@ -23,7 +23,7 @@ def nothing() -> None:
 
 
 class Store:
-    """`RetentionStore` of so many old dead letters and payloads; it records its calls.
+    """`RetentionStore` with a number of expired dead letters and payloads. Records its calls.
 
     Each batch takes `seconds`. It raises `Unavailable` unless `is_reachable`.
     """
