@@ -55,8 +55,8 @@ _UNKNOWN_USER = UserId(UUID(int=0))
 @post("/orders", before_request=for_users(lambda settings: settings.rate_limit_orders))
 @operation(
     description=(
-        "If every item has a price, `total_price` must be their exact sum. If no item has one,"
-        " `total_price` is stored as given. Amounts are parsed exactly, never as binary floats."
+        "Either all items have a price or none has. With prices, `total_price` must be their exact"
+        " sum. Without, it is stored as given. Amounts are parsed exactly, never as binary floats."
     ),
     body=Body(schemas.NewOrder, examples.NEW_ORDERS),
     answers=(

@@ -65,7 +65,7 @@ MESSAGES: Final = (
         value_type=OrderStatusChanged,
         examples=STATUS_CHANGES,
         channel="Every status change of an order, with its actor and reason.",
-        operation="tellOfStep",
+        operation="publishStep",
         sends="Publish a status change",
     ),
     _event(
@@ -101,7 +101,7 @@ MESSAGES: Final = (
             " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
             " publishes one again on its own topic, unchanged."
         ),
-        operation="buryMessage",
+        operation="deadLetterMessage",
         sends="Publish a copy of a dead letter",
     ),
 )
