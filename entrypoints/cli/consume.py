@@ -15,7 +15,7 @@ from entrypoints.settings import Settings
 
 
 def consume(name: str | None = None, /) -> None:
-    """Run the consumers of events from Kafka: all, or one by name.
+    """Consume events from Kafka: all consumers, or one.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ app.command(App(name="dlq", help="Dead letters: list and replay messages that fa
 COMMANDS: Final = (
     ("serve", "serve:serve", "Serve the HTTP API and every role without its own process."),
     ("relay", "relay:relay", "Publish the events of the outbox on Kafka."),
-    ("consume", "consume:consume", "Run the consumers of events from Kafka: all, or one by name."),
+    ("consume", "consume:consume", "Consume events from Kafka: all consumers, or one."),
     ("work", "work:work", "Process orders from the task queue; requeue stalled ones."),
     ("migrate", "migrate:migrate", "Bring the schema to its newest revision; safe in N replicas."),
     ("audit", "audit:audit", "Find lost, duplicated and stuck orders; exit 1 for any."),

@@ -13,6 +13,7 @@ from application.ports.leases import Holder
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
 from entrypoints.composition.overrides import provided_types
 from entrypoints.composition.providers.application import ApplicationProvider
+from entrypoints.composition.providers.consumers import ConsumersProvider
 from entrypoints.composition.providers.in_process import (
     InProcessKafkaProvider,
     InProcessRedisProvider,
@@ -92,6 +93,7 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
         _kafka(settings),
         MailProvider(),
         ApplicationProvider(),
+        ConsumersProvider(),
     )
 
 

@@ -196,9 +196,9 @@ async def test_dead_task_is_counted_once_it_is_a_dead_letter() -> None:
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await dead_lettering(cast(DeadLetterOrder, bury))(task)
+        await dead_lettering(cast(DeadLetterOrder, dead_letter))(task)
     assert await counted_tasks() == before
-    await dead_lettering(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
+    await dead_lettering(cast(DeadLetterOrder, dead_letter))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 

@@ -17,7 +17,6 @@ from application.accounts.set_password import SetPassword
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
-from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
@@ -28,7 +27,6 @@ from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.delivery.replay_events import ReplayEvents
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
-from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
@@ -66,8 +64,6 @@ class ApplicationProvider(Provider):
     dead_letter_message = provide(DeadLetterMessage)
     dead_letter_order = provide(DeadLetterOrder)
     process_once = provide(ProcessOnce)
-    hand_over_order = provide(HandOverOrder)
-    mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
     list_dead_letters = provide(ListDeadLetters)
     read_outbox_state = provide(ReadOutboxState)

@@ -59,7 +59,7 @@ MESSAGES: Final = (
         shape=OrderStatusChanged,
         examples=STEPS,
         channel="Every step of an order after its creation, with its actor and reason.",
-        operation="tellOfStep",
+        operation="publishStep",
         sends="Publish a step of an order's lifecycle",
     ),
     _event(
@@ -74,7 +74,7 @@ MESSAGES: Final = (
         shape=OrderProcessed,
         examples=PROCESSINGS,
         channel="The outcome of the processing of each order.",
-        operation="tellOfProcessing",
+        operation="publishProcessing",
         sends="Publish the outcome of an order's processing",
     ),
     Message(
@@ -95,7 +95,7 @@ MESSAGES: Final = (
             " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
             " publishes one again on its own topic, unchanged."
         ),
-        operation="buryMessage",
+        operation="deadLetterMessage",
         sends="Give up a message",
     ),
 )

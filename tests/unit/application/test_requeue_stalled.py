@@ -17,7 +17,7 @@ NOTHING = Requeued(added=0, is_last=True)
 
 
 class Tasks:
-    """`TaskQueue` that ignores what it knows, and may have room for so many more alone."""
+    """`TaskQueue` that ignores orders in it, and may have room for so many more alone."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
