@@ -190,7 +190,7 @@ async def test_task_run_is_counted_by_result(
 
 
 async def test_dead_task_is_counted_once_it_is_a_dead_letter() -> None:
-    async def bury(*_: object) -> bool:
+    async def dead_letter(*_: object) -> bool:
         raise Unavailable
 
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
