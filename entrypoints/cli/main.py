@@ -38,11 +38,7 @@ COMMANDS: Final = (
     ("relay", "relay:relay", "Publish the events of the outbox on Kafka."),
     ("consume", "consume:consume", "Consume events from Kafka: all consumers, or one."),
     ("work", "work:work", "Process orders from the task queue; requeue stalled ones."),
-    (
-        "migrate",
-        "migrate:migrate",
-        "Bring the schema to its newest revision; safe in N replicas.",
-    ),
+    ("migrate", "migrate:migrate", "Bring the schema to its newest revision; safe in N replicas."),
     ("audit", "audit:audit", "Find lost, duplicated and stuck orders; exit 1 for any."),
     ("outbox status", "outbox:status", "Print the unpublished events, their age and last error."),
     ("outbox replay", "outbox:replay", "Publish events again, or retry parked ones."),
@@ -53,11 +49,7 @@ COMMANDS: Final = (
     ("users create", "users:create", "Create an account; the password prompt has no echo."),
     ("users list", "users:show", "List accounts, the oldest first."),
     ("users grant-role", "users:grant_role", "Change the role of an account: user or staff."),
-    (
-        "users disable",
-        "users:disable",
-        "Disable an account: no login; its orders stay.",
-    ),
+    ("users disable", "users:disable", "Disable an account: no login; its orders stay."),
     ("users enable", "users:enable", "Enable a disabled account."),
     (
         "users set-password",

@@ -6,6 +6,7 @@ Every function returns its argument.
 import ssl
 
 from adapters.postgres.targets import targets_of
+from adapters.smtp.server import parse_server
 from libraries.redis_client.urls import check_url
 
 
@@ -33,10 +34,8 @@ def smtp(text: str) -> str:
     """Check a URL of a mail server.
 
     Raises:
-        ValueError: it is none, or has an unknown parameter.
+        ValueError: it is no URL of a mail server, or has an unknown parameter.
     """
-    from adapters.smtp.server import parse_server  # noqa: PLC0415 - see above
-
     parse_server(text)
     return text
 
