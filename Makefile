@@ -37,7 +37,7 @@ test-clients: ## Walk the whole flow with curl, Go, Java, Node and requests; eac
 	@sh tools/environment.sh dev
 	@env TEST_CLIENTS=all $(VENV)/python -m pytest -v tests/clients
 
-check: ## Lint, format, types, import rules, unit coverage, locks, generated documents
+check: ## Lint, format, types, import rules, unit coverage, locks, generated documents, style
 	@sh tools/environment.sh dev
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
@@ -48,6 +48,7 @@ check: ## Lint, format, types, import rules, unit coverage, locks, generated doc
 	$(VENV)/python -m coverage report
 	$(VENV)/python -m tools.check_locks
 	$(VENV)/python -m tools.check_generated
+	$(VENV)/python -m tools.check_style
 
 demo: ## Walk through the API against a throw-away service
 	@sh tools/environment.sh runtime

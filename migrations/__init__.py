@@ -1,4 +1,5 @@
-"""The schema's history, run by Alembic; each step is literal SQL and never imports today's code.
+"""The migrations of the schema, run by Alembic.
 
-A step that has been released is never edited. May import Alembic, nothing else.
+Each migration is literal SQL and does not import the code of the service, which changes later. The
+SQL of a released migration is never edited. May import Alembic, nothing else.
 """

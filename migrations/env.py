@@ -1,7 +1,7 @@
-"""Alembic's entry: runs the migrations on the connection that the caller has opened.
+"""The script that Alembic runs. It uses the connection of the caller.
 
-Each migration is a transaction of its own; statements that cannot run in one (`CREATE INDEX
-CONCURRENTLY`) stand in an `autocommit_block()`, in a migration that can be repeated.
+Each migration is a transaction of its own. Statements that cannot run in a transaction, such as
+`CREATE INDEX CONCURRENTLY`, belong in an `autocommit_block()`, in a migration that can be repeated.
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ from adapters.postgres.schema_state import MARKER
 
 
 def _mark(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
-    """Mark the table of revisions as ours, in the migration's own transaction."""
-    del ctx, step, heads, run_args  # passed by Alembic, by name
+    """Mark Alembic's table as ours, in the transaction of the migration."""
+    del ctx, step, heads, run_args  # Alembic passes them by name
     connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{MARKER}'")
 
 

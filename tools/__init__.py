@@ -1,5 +1,5 @@
-"""The programs that the Makefile runs: environment, locks, checks, demo and benchmark.
+"""Programs for development: environment, locks, checks, demo, benchmark. The Makefile runs them.
 
-The service never imports them. `environment.py` uses the standard library only, because it runs
+The service does not import them. `environment.py` uses the standard library only, because it runs
 before anything is installed.
 """

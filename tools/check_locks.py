@@ -39,7 +39,7 @@ def read_lock(text: str) -> Lock:
     """Return the pins of a lock.
 
     Raises:
-        ValueError: a line is no pin, no hash and no comment, but an address, for example.
+        ValueError: a line is no pin, no hash and no comment. It may be an index URL.
     """
     pins: dict[str, Pin] = {}
     name = ""
@@ -75,7 +75,7 @@ def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
     for requirement in wanted:
         pin = lock.get(canonicalize_name(requirement.name))
         if pin is None:
-            yield f"{requirement.name} is not in it"
+            yield f"{requirement.name} is missing"
         elif not requirement.specifier.contains(pin.version, prereleases=True):
             yield f"{requirement.name} is {pin.version}, not {requirement.specifier}"
 
@@ -88,7 +88,7 @@ def unhashed(lock: Lock) -> Iterator[str]:
 def mismatches(runtime: Lock, dev: Lock) -> Iterator[str]:
     """Yield a sentence for each package with different pins for tests and production."""
     return (
-        f"{name} is not as in {RUNTIME}" for name, pin in runtime.items() if dev.get(name) != pin
+        f"{name} differs from {RUNTIME}" for name, pin in runtime.items() if dev.get(name) != pin
     )
 
 

@@ -1,7 +1,7 @@
 """Random secrets of the containers, made once and stored in a shared volume.
 
-A secret in this program's environment has priority. Secrets are never printed, and random secrets
-are in no container's environment.
+A secret in this program's environment has priority. Secrets are never printed, and no
+container has a random secret in its environment.
 """
 
 import os
@@ -46,7 +46,7 @@ def _secret(name: str, file: Path, given: Mapping[str, str]) -> str:
         sys.stdout.write(f"{name}: as given.\n")
         return own
     if file.exists():
-        sys.stdout.write(f"{name}: folder.\n")
+        sys.stdout.write(f"{name}: stored before.\n")
         return file.read_text()
     sys.stdout.write(f"{name}: made at random.\n")
     return secrets.token_urlsafe(48)

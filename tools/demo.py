@@ -1,7 +1,7 @@
 """`make demo`: start a temporary service and follow one order through it.
 
 register → token → create → read (from the cache) → PATCH → list → processed. The exit code is 0 if
-every response is the one that the contract promises.
+every response has the expected status.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Update .venv to the locks. `environment.sh` runs this before anything is installed.
 
-.venv holds a copy of every file that was installed from, and at last the name of its folder.
-Without that name an installation was interrupted, and the next one starts from nothing.
+.venv has a copy of every file that was used for the installation, and at the end its own path. If
+the path is missing, an installation was interrupted, and the next one starts from the beginning.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ RUNTIME: Final = "requirements.lock"
 DEV: Final = "requirements-dev.lock"
 PROJECT: Final = "pyproject.toml"
 
-#: Every lock includes the locks before it.
+#: The locks of each level. The last one includes the others.
 LOCKS: Final = {"runtime": (RUNTIME,), "dev": (RUNTIME, DEV)}
 
 #: The locks are complete: the installer need not resolve dependencies or prompt.
@@ -98,8 +98,8 @@ def _uv() -> str | None:
 
 
 def _run(*command: str) -> None:
-    # venv and pip start processes of their own. A process group ends them all with this one. If
-    # this process is killed, they go on and keep its lock.
+    # venv and pip start child processes. The process group ends all of them with this process. If
+    # this process is killed, they continue and keep its lock.
     with subprocess.Popen(  # noqa: S603 - a fixed command
         command, stdin=subprocess.DEVNULL, process_group=0, close_fds=False
     ) as child:
@@ -114,7 +114,7 @@ def _run(*command: str) -> None:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Hold the lock: `make run` and `make test` may start together."""
+    """Hold the lock: `make run` and `make test` may start at the same time."""
     with Path(RUNTIME).open(encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fcntl.fcntl(lock, fcntl.F_SETFD, 0)  # child processes inherit the lock

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings .venv to what the locks say: `environment.sh runtime` or `environment.sh dev`.
-# Where it is there already, a few comparisons of files are all that happens.
+# Updates .venv to the locks: `environment.sh runtime` or `environment.sh dev`.
+# If .venv is up to date, this only compares a few files.
 set -eu
 
 if [ -e .venv ] && [ ! -O .venv ]; then
@@ -9,7 +9,7 @@ if [ -e .venv ] && [ ! -O .venv ]; then
   exit 1
 fi
 
-# As environment.py leaves it: what was installed, and where, for a moved .venv is a broken one.
+# Compares with the copies and the path that environment.py stores: a moved .venv does not work.
 fresh() {
   [ -x .venv/bin/python ] && [ "$(cat .venv/place 2>/dev/null)" = "$(pwd -P)" ] || return 1
   for file in "$@"; do

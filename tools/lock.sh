@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes both locks anew from pyproject.toml: every distribution's hash, no address.
+# Writes both locks from pyproject.toml, with all hashes and without index URLs.
 # Arguments go to uv: `--upgrade` takes the newest versions that pyproject.toml allows.
 set -eu
 
@@ -19,5 +19,5 @@ compile() {
 }
 
 compile --group build --output-file requirements.lock "$@"
-# The runtime's versions bind the tests, so that what was tested is what runs.
+# The tests use the versions of the runtime, so that the tested versions are deployed.
 compile --group dev --constraints requirements.lock --output-file requirements-dev.lock "$@"

@@ -1,7 +1,7 @@
 """Draw the README's pictures: `make pictures`.
 
 `demo.svg` is the output of `make demo`, `docs.png` a screenshot of `/docs` taken by Chromium. Both
-come from a throw-away service, so that a picture shows the code beside it.
+come from a temporary service, so that the pictures show the current code.
 """
 
 import io

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prints the newest Python on the PATH that this service runs on and that can make a `.venv`.
+# Prints the path of the newest Python on the PATH that supports this service and has venv.
 set -u
 
 usable='import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'
 
-# Every folder, not only the first with such a name: a version manager's stand-in may come before
-# the real thing and refuse to run.
+# Search every folder, not only the first match: the shim of a version manager may come before the
+# real program and refuse to run.
 set -f
 IFS=:
 for name in python3.14 python3.13 python3.12 python3.11 python3 python; do

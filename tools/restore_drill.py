@@ -1,8 +1,8 @@
 """Run a real restore on temporary servers: `python -m tools.restore_drill`.
 
-It takes a minute. The roles run as separate processes, as in production: orders, a backup, more
-orders, the loss of the database. Its output is the transcript in `docs/operations.md`, which draws
-the conclusions.
+It takes a minute. The roles run as separate processes, as in production. The drill creates orders,
+makes a backup, creates more orders, loses the database, and restores it. Its output is the
+transcript in `docs/operations.md`.
 """
 
 import asyncio
@@ -149,8 +149,8 @@ def _print(text: str) -> None:
 
 def _summary(response: httpx.Response) -> str:
     body = response.json()
-    what = f"{body['status']} v{body['version']}" if response.status_code == 200 else body["code"]
-    return f"{response.status_code} {what}, X-Cache: {response.headers.get('X-Cache', '-')}"
+    state = f"{body['status']} v{body['version']}" if response.status_code == 200 else body["code"]
+    return f"{response.status_code} {state}, X-Cache: {response.headers.get('X-Cache', '-')}"
 
 
 def _wait_until_processed(deployment: Deployment) -> None:
@@ -206,7 +206,7 @@ class Drill:
 
     def _after(self) -> None:
         deployment = self._deployment
-        _step("After it: the one that waited goes out, three more are processed, one is paid")
+        _step("After it: the waiting order is published, three more are processed, one is paid")
         deployment.start("relay")
         self._lost_orders = [self._user.processed_order() for _ in range(3)]
         self._user.patch(self._kept_orders[0], "PAID")
@@ -215,13 +215,13 @@ class Drill:
         self._lost_orders += [self._user.order() for _ in range(2)]
         _wait_until_published(deployment)
         _print(
-            "Two more are placed and published; the consumer is stopped and has not summaries them."
+            "Two more are placed and published; the consumer is stopped and has not received them."
         )
         deployment.orders("audit")
 
     def _disaster(self) -> None:
         deployment = self._deployment
-        _step("PostgreSQL is killed, its disk is gone; an empty one takes its place")
+        _step("PostgreSQL is killed and loses its disk; an empty server replaces it")
         deployment.postgres.kill()
         deployment.api.stop()
         deployment.stop("relay", "work")
@@ -231,20 +231,20 @@ class Drill:
         deployment.orders("audit")
 
     def _compare_kafka(self, waiting: Order) -> None:
-        _step("What Kafka holds, and the database does not know")
+        _step("The events in Kafka, compared with the database")
         event_ids = self._deployment.event_ids("new_order")
         unknown = set(event_ids) - {each["id"] for each in (*self._kept_orders, waiting)}
         _print(
-            f"new_order tells of {len(event_ids)} orders;"
-            f" {len(unknown)} are unknown to the database"
+            f"new_order has events of {len(event_ids)} orders;"
+            f" {len(unknown)} of the orders are not in the database"
         )
         _ensure(unknown == {each["id"] for each in self._lost_orders})
 
     def _compare_cache(self) -> None:
-        _step("What the cache holds: the API alone is started")
+        _step("The orders in the cache: only the API is started")
         self._deployment.api.start()
         self._show("200 PENDING v1, X-Cache: HIT", "200 PAID v2, X-Cache: HIT")
-        _step("Redis is emptied, the API started once more")
+        _step("Redis is emptied, and the API is restarted")
         self._deployment.api.stop()
         _empty_redis(self._deployment)
         self._deployment.api.start()
@@ -271,15 +271,15 @@ class Drill:
 
     def _compare_consumed_events(self, waiting: Order) -> None:
         deployment = self._deployment
-        _step("What consumers see")
+        _step("The events that consumers receive")
         ids = deployment.event_ids("new_order")[waiting["id"]]
-        _print(f"The order that waited was announced {len(ids)} times, by {len(set(ids))} event")
+        _print(f"The waiting order was announced {len(ids)} times, by {len(set(ids))} event")
         _ensure(len(ids) == 2 and len(set(ids)) == 1)
         paid = self._kept_orders[0]
         self._user.patch(paid, "CANCELED")
         _wait_until_published(deployment)
         ids = deployment.event_ids("order_status_changed")[paid["id"]]
-        _print(f"The paid order is canceled now: {len(set(ids))} events tell of its version 2")
+        _print(f"The paid order is canceled now: {len(set(ids))} events have its version 2")
         _ensure(len(set(ids)) == 2)
 
     def _finish(self) -> None:

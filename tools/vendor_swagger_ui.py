@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-FOLDER: Final = Path(__file__).parents[1] / "entrypoints/http/pages/swagger-ui"
+FOLDER: Final = Path(__file__).parents[1] / "entrypoints/http/responses/pages/swagger-ui"
 RELEASE: Final = FOLDER / "release.json"
 PACKAGE: Final = "swagger-ui-dist"
 #: Stored compressed with gzip, as they are sent.

@@ -1,4 +1,4 @@
-"""What stands in for the shop's own fulfilment: it takes its time and changes nothing outside.
+"""A simulation of the shop's fulfilment, which only takes time.
 
 May import the application, the domain and the standard library.
 """
@@ -10,11 +10,11 @@ from domain.order.order import Order
 
 
 class SimulatedFulfilment:
-    """`Fulfilment` that takes `delay`, as the one of the original does."""
+    """`Fulfilment` that takes as long as `delay`."""
 
     def __init__(self, delay: timedelta) -> None:
         self._delay = delay.total_seconds()
 
     async def fulfil(self, _order: Order) -> None:
-        """Take the time that fulfilling the order would."""
+        """Sleep for the delay."""
         await asyncio.sleep(self._delay)

@@ -1,4 +1,4 @@
-"""Signed page cursors."""
+"""Page cursors with a signature."""
 
 import base64
 import hmac
@@ -13,32 +13,32 @@ _LABEL: Final = b"order-management-service: page cursors, version 1"
 _ID_BYTES: Final = 16
 _SEAL_BYTES: Final = 16
 
-#: 32 bytes in base64 without padding.
+#: The length of 32 bytes in base64 without padding.
 _LENGTH: Final = 43
 
 
 class SignedCursors:
-    """`Cursors` with a signature: an order's id and an HMAC of it, in base64url (RFC 4648).
+    """`Cursors` that consist of an order id and its HMAC, in base64url (RFC 4648).
 
-    A cursor proves only that this service made it, not that its bearer may see the order.
+    A cursor proves only that this service made it, not that the client may see the order.
     """
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = tuple(keys.derived(_LABEL))
 
     def seal(self, order_id: OrderId) -> str:
-        """Return a cursor of 43 characters, which are safe in a URL."""
+        """Return a cursor of 43 URL-safe characters."""
         return _encoded(order_id.bytes + _seal(self._keys[0], order_id.bytes))
 
     def open(self, text: object) -> OrderId:
         """Return the order of a cursor.
 
         Raises:
-            Invalid: this service has not made the cursor.
+            Invalid: the text is no cursor of this service.
         """
         raw = _decoded(text)
         order_id, seal = raw[:_ID_BYTES], raw[_ID_BYTES:]
-        # Every key is tried, so that the time does not reveal the matching key.
+        # Compare with every key, so that the time does not reveal which one matches.
         fits = [hmac.compare_digest(seal, _seal(key, order_id)) for key in self._keys]
         if not any(fits):
             raise _bad_cursor()
@@ -60,7 +60,7 @@ def _decoded(text: object) -> bytes:
         raw = base64.urlsafe_b64decode(f"{text}=")
     except ValueError:
         raise _bad_cursor() from None
-    # Python's decoder skips foreign characters and drops the last bits; a cursor has one text.
+    # Python's decoder ignores foreign characters and trailing bits. Accept one spelling only.
     if _encoded(raw) != text:
         raise _bad_cursor()
     return raw

@@ -1,4 +1,4 @@
-"""E-mail addresses by email-validator: RFC 5321 and 5322, RFC 6531 beyond ASCII, IDNA 2008."""
+"""E-mail addresses by email-validator: RFC 5321, 5322 and 6531 (Unicode), and IDNA 2008."""
 
 import unicodedata
 
@@ -10,22 +10,22 @@ from domain.account import MAX_EMAIL
 from domain.errors import Invalid
 from domain.text import parse_text
 
-#: A company may use `.local` and `.test` in its own network, so the library's list is not used.
+#: Private networks may use domains such as `.local` and `.test`, which this list would refuse.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class ValidatedAddresses:
-    """`EmailAddresses` without any lookup in the DNS.
+    """`EmailAddresses` that makes no DNS lookups.
 
-    The stored form is lower case and NFC, with the domain in Unicode (RFC 5890, U-labels).
+    The stored form is lower case and NFC, with the domain in Unicode (U-labels of RFC 5890).
     """
 
     def parse(self, value: object) -> EmailAddress:
         """Parse the address of a new account.
 
         Raises:
-            Invalid: the value is no address, or its domain has one label: mail to a bare host name
-                is not delivered.
+            Invalid: the value is no address, or its domain has only one label: mail servers do not
+                deliver to a bare host name.
         """
         text = _folded(parse_text(value, 3, MAX_EMAIL))
         valid = _validated(text)
@@ -41,7 +41,7 @@ class ValidatedAddresses:
 
 
 def _folded(text: str) -> str:
-    """Return the stored form of releases up to 1.0, which left the form of the domain as it was."""
+    """Return the stored form of releases up to 1.0, which did not convert the domain."""
     return unicodedata.normalize("NFC", text.lower())
 
 

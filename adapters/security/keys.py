@@ -1,16 +1,16 @@
-"""Signing keys: the present one signs, and previous ones still verify (key rotation)."""
+"""Signing keys with rotation: the current key signs, and previous keys still verify."""
 
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-#: The size of an HMAC-SHA256 (RFC 7518, 3.2).
+#: The minimum for HMAC-SHA256 (RFC 7518, section 3.2).
 MIN_SECRET_BYTES: Final = 32
 
 
 class SigningKeys:
-    """The present key, and the previous ones.
+    """The current key and the previous keys.
 
     Raises:
         ValueError: a secret is shorter than 32 bytes.
@@ -23,22 +23,22 @@ class SigningKeys:
 
     @property
     def signing(self) -> bytes:
-        """The one key that signs."""
+        """The key that signs."""
         return self._keys[0]
 
     def __iter__(self) -> Iterator[bytes]:
-        """Every key that verifies, the signing one first."""
+        """Iterate over the keys that verify. The signing key comes first."""
         return iter(self._keys)
 
     def derived(self, label: bytes) -> "SigningKeys":
-        """Return keys for another purpose, which do not reveal these (RFC 5869, expand)."""
+        """Derive keys for another purpose, which do not reveal these (HKDF-Expand, RFC 5869)."""
         first, *rest = (hmac.digest(key, label + b"\x01", "sha256") for key in self._keys)
         return SigningKeys(first, rest)
 
 
 def key_id(key: bytes) -> str:
-    """Return a short public name of a key, the same in every process.
+    """Return a short public name of a key. It is the same in every process.
 
-    The key is hashed twice, because a single hash could serve as a derived key elsewhere.
+    The key is hashed twice: other software may use the single hash of a secret as a key.
     """
     return hashlib.sha256(hashlib.sha256(key).digest()).hexdigest()[:8]

@@ -7,10 +7,10 @@ from application.ports.accounts import AccessClaims
 
 
 class TokenMemory:
-    """The claims of the `capacity` most recently used tokens.
+    """An LRU cache of the claims of at most `capacity` verified tokens.
 
-    The keys are whole tokens with their signatures, so an altered token is not found. The caller
-    checks the expiry. Belongs to one event loop.
+    Its keys are whole tokens with their signatures, so an altered token is not found. The caller
+    checks the expiry. Not thread-safe.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -1,4 +1,4 @@
-"""Access tokens: signed JWTs (RFC 7519), verified once and then cached."""
+"""Access tokens as signed JWTs (RFC 7519), cached after their first verification."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from domain.ids import UserId
 #: The issuer and the audience of the tokens: the service itself.
 SERVICE: Final = "order-management-service"
 
-#: The type of access tokens (RFC 9068, 2.1). The same key signs other kinds of tokens.
+#: The type of access tokens (RFC 9068, section 2.1). Tokens of other types are refused.
 TYPE: Final = "at+jwt"
 
 ALGORITHM: Final = "HS256"
@@ -24,10 +24,10 @@ MAX_TOKEN_LENGTH: Final = 8 * 1024
 
 
 class JwtTokens:
-    """`TokenIssuer` and `TokenVerifier` by JWTs; the times in them are whole seconds.
+    """`TokenIssuer` and `TokenVerifier` with JWTs. Times in a token are whole seconds.
 
-    `lifetime` is in seconds. At most `remembered` verified tokens are cached, so that verifying
-    one again costs a lookup in a dictionary.
+    `lifetime` is in seconds. At most `remembered` verified tokens are cached: verifying one again
+    costs a lookup in a dictionary.
     """
 
     def __init__(self, keys: SigningKeys, lifetime: int, remembered: int = 10_000) -> None:
@@ -38,7 +38,7 @@ class JwtTokens:
         self._memory = TokenMemory(remembered)
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
-        """Return a signed token of the account."""
+        """Return a signed token for the account."""
         issued_at = int(now.timestamp())
         payload = {
             "iss": SERVICE,
@@ -46,7 +46,7 @@ class JwtTokens:
             "sub": str(user_id),
             "jti": str(token_id),
             "fam": str(family),
-            # RFC 7519, section 2, allows fractions; many JWT libraries do not.
+            # RFC 7519, section 2, allows fractions of seconds, but many JWT libraries do not.
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
         }
@@ -58,7 +58,7 @@ class JwtTokens:
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, not valid yet, or no access token of this
+            NotAuthenticated: the token is forged, is not valid yet, or is no access token of this
                 service.
         """
         claims = self._memory.get(token)
@@ -81,7 +81,7 @@ class JwtTokens:
         self._memory.clear()
 
     def _read(self, token: str) -> AccessClaims:
-        # Padding would be a second spelling of the same token; PyJWT rejects all others.
+        # PyJWT accepts padding, which would be a second spelling of the same token.
         if len(token) > MAX_TOKEN_LENGTH or "=" in token:
             raise NotAuthenticated
         try:
@@ -103,7 +103,7 @@ class JwtTokens:
 _OPTIONS: Final[Any] = {
     "require": ["iss", "aud", "sub", "jti", "fam", "iat", "exp"],
     "strict_aud": True,
-    # PyJWT would use the system's clock; `verify` uses the time that it is given.
+    # PyJWT would use the system clock. `verify` compares with its argument instead.
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,

@@ -1,4 +1,4 @@
-"""The one serialisation of orders and of their events, as JSON by msgspec.
+"""Orders and their events as JSON, by msgspec.
 
 May import the application, the domain and msgspec.
 """

@@ -1,4 +1,4 @@
-"""Changes of orders as rows and messages: topic, type and payload of their events."""
+"""Renders changes of orders: the row, the document, and the event with its payload."""
 
 from datetime import datetime
 from typing import assert_never
@@ -33,14 +33,14 @@ class _Processed(msgspec.Struct):
 
 
 class JsonChangeRenderer:
-    """`ChangeRenderer` in the JSON of the API and of the events."""
+    """`ChangeRenderer` that renders the JSON of the API and of the events."""
 
     def __init__(self, orders: OrderRenderer, ids: IdGenerator) -> None:
         self._orders = orders
         self._ids = ids
 
     def render(self, change: OrderChange) -> OrderWrite:
-        """Return the record, document, event and step of a change; the event has a new id."""
+        """Return the record, document, event and step of a change. The event gets a new id."""
         record = self._orders.record(change.order)
         document = self._orders.document(record)
         topic, payload = _message(change, document.body)
@@ -59,12 +59,12 @@ class JsonChangeRenderer:
         return OrderWrite(record, document, event, change.step)
 
     def document(self, order: Order) -> OrderDocument:
-        """Return the document of an order that was not changed."""
+        """Return the document of an unchanged order."""
         return self._orders.document(self._orders.record(order))
 
 
 def _message(change: OrderChange, body: bytes) -> tuple[str, bytes]:
-    """Return the topic and the payload; `body` is the order after the change."""
+    """Return the topic and the payload. `body` is the rendered order after the change."""
     order = msgspec.Raw(body)
     match change.event:
         case OrderPlaced():

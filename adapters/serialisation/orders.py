@@ -1,4 +1,4 @@
-"""Orders as JSON: the bytes that HTTP, cache, storage and events share."""
+"""Orders as JSON. Responses, cache entries and events contain the same bytes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from domain.order.status import OrderStatus
 class _Line(msgspec.Struct, omit_defaults=True):
     product_id: str | None = None
     name: str | None = None
-    quantity: int = 0  # no quantity is 0, so it is always written
+    quantity: int = 0  # never 0, so that it is always written
     price: Decimal | None = None
     attributes: dict[str, Any] | None = None
 
@@ -39,18 +39,18 @@ class _Order(msgspec.Struct):
     processed_at: datetime | None
 
 
-#: Amounts are numbers with all their digits: `19.90`.
+#: Writes amounts as numbers with all digits: `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
-#: Looked up in each document, so made once.
+#: Computed once: each document needs it.
 _NEXT_STATUSES = {status: status.next for status in OrderStatus}
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
 class JsonOrderRenderer:
-    """`OrderRenderer` in the JSON of the API."""
+    """`OrderRenderer` that renders the JSON of the API."""
 
     def record(self, order: Order) -> OrderRecord:
-        """Return the order as it is stored."""
+        """Return the record to store."""
         lines = [_line(line) for line in order.lines.lines]
         return OrderRecord(
             id=order.id,
@@ -85,7 +85,7 @@ class JsonOrderRenderer:
         )
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """Return the order as the API shows it."""
+        """Return the document that the API returns."""
         body = _Order(
             id=record.id,
             user_id=record.owner,

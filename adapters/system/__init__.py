@@ -1,4 +1,4 @@
-"""Time and ids by the operating system.
+"""The clock and the randomness of the operating system.
 
 May import the application, the domain and the standard library.
 """

@@ -1,4 +1,4 @@
-"""The time."""
+"""The system clock."""
 
 from datetime import UTC, datetime
 
@@ -7,5 +7,5 @@ class SystemClock:
     """`Clock` of the operating system."""
 
     def now(self) -> datetime:
-        """Return the time: aware, in UTC, in whole microseconds."""
+        """Return the current time in UTC, timezone-aware, in microseconds."""
         return datetime.now(UTC)

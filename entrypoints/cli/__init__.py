@@ -1,4 +1,4 @@
-"""The `orders` command: one module for each command, one line of help for each.
+"""The `orders` command: one module for each command or group of commands.
 
-May import the application, the domain, the composition root and what is beside it here.
+May import the application, the domain and every entrypoint; no adapter.
 """

@@ -1,4 +1,4 @@
-"""`orders audit`: whether everything was processed exactly once."""
+"""`orders audit`: check that every order was processed exactly once."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from entrypoints.settings import Settings
 
 
 def audit(*, json: Flag = False) -> None:
-    """Find what was lost, duplicated or stuck; exit 1 for any.
+    """Find lost, duplicated and stuck orders; exit 1 for any.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ async def _audit(settings: Settings, *, as_json: bool) -> int:
 
 @contextmanager
 def _progress() -> Iterator[AuditProgress]:
-    """A bar on a terminal, nothing elsewhere."""
+    """Show a progress bar on a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("audit", total=None)
@@ -73,14 +73,14 @@ def _bad(report: AuditReport) -> dict[str, Bad]:
 
 
 def _oldest_seconds(report: AuditReport, now: datetime) -> float | None:
-    """The age of the oldest unpublished event, or None if there is none."""
+    """Return the age of the oldest unpublished event, or None if there is none."""
     if report.oldest_unpublished is None:
         return None
     return max(0.0, (now - report.oldest_unpublished).total_seconds())
 
 
 def text_of(report: AuditReport, now: datetime) -> str:
-    """Return the report as lines: the counts, then the named ids."""
+    """Return the report as lines: the counts, then the ids."""
     lines = [" ".join(f"{name}={count}" for name, count in _counts(report).items())]
     oldest = _oldest_seconds(report, now)
     if oldest is not None:
@@ -98,7 +98,7 @@ def _named(order_id: OrderId, reasons: Sequence[str]) -> str:
 
 
 def json_of(report: AuditReport, now: datetime) -> str:
-    """Return the report as an object in JSON."""
+    """Return the report as a JSON object."""
     values = {
         **_counts(report),
         **{f"{name}_ids": bad.ids for name, bad in _bad(report).items()},

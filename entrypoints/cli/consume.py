@@ -15,12 +15,12 @@ from entrypoints.settings import Settings
 
 
 def consume(name: str | None = None, /) -> None:
-    """Run the consumers of events from Kafka: one by its name, or all.
+    """Consume events from Kafka: all consumers, or one.
 
     Parameters
     ----------
     name
-        The only consumer to run; without a name every consumer that is on runs.
+        Run only this consumer; without a name, run every consumer that is on.
     """
     settings = configured()
     run(run_role(settings, "consume", start_consumers(*_chosen(settings, name))))
@@ -31,7 +31,7 @@ def _chosen(settings: Settings, name: str | None) -> Sequence[Subscription]:
 
     Raises:
         BadSettings: the consumer with this name is off.
-        Invalid: there is none.
+        Invalid: there is no such consumer.
     """
     if name is None:
         return subscriptions_on(settings)

@@ -18,7 +18,7 @@ from entrypoints.settings import Settings
 
 
 def show(*, limit: Limit = 100) -> None:
-    """List the dead letters that wait, with reason and attempts.
+    """List the dead letters with their reasons and attempts.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ def replay(
     *dead_letter_ids: UUID,
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
 ) -> None:
-    """Put dead letters back: publish their messages as they came.
+    """Publish the messages of dead letters again, unchanged.
 
     Parameters
     ----------
     dead_letter_ids
-        The letters, by the ids that `orders dlq list` prints.
+        The ids of the dead letters; `orders dlq list` prints them.
     everything
-        All that wait now.
+        Replay all dead letters that wait now.
     """
     run(_replay(configured(), dead_letter_ids, everything=everything))
 
 
 async def _show(settings: Settings, limit: int) -> int:
-    """Print the letters that wait, a line each, the oldest first; return the exit status."""
+    """Print the dead letters that wait, a line each, the oldest first; return the exit status."""
     async with opened_container(settings) as container:
         list_dead_letters = await container.get(ListDeadLetters)
         found = await list_dead_letters(limit + 1)
@@ -59,10 +59,10 @@ async def _show(settings: Settings, limit: int) -> int:
 
 
 async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
-    """Put letters back, these or all that wait; return the exit status.
+    """Replay these dead letters, or all that wait; return the exit status.
 
     Raises:
-        Invalid: it is not said which, or both are.
+        Invalid: neither ids nor --all were given, or both.
     """
     if bool(dead_letter_ids) == everything:
         raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")

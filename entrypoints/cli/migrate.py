@@ -14,7 +14,7 @@ def migrate(*, check: bool = False) -> None:
     Parameters
     ----------
     check
-        Change nothing; exit with 1 if the schema is behind, missing or not of this service.
+        Change nothing; exit with 1 if the schema is behind, missing or another program's.
     """
     run(_migrate(configured(), check=check))
 

@@ -1,4 +1,4 @@
-"""`orders outbox`: events that wait for the broker, and publishing events once more."""
+"""`orders outbox`: unpublished events, and replays of published ones."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from entrypoints.settings import Settings
 
 
 def status() -> None:
-    """Print what is unpublished, its age, and its last error."""
+    """Print the unpublished events, their age and last error."""
     run(_status(configured()))
 
 
@@ -30,17 +30,17 @@ def replay(
     all_since: datetime | None = None,
     parked: Flag = False,
 ) -> None:
-    """Publish events again, or put parked ones back.
+    """Publish events again, or retry parked ones.
 
     Parameters
     ----------
     order_id
-        The order whose published events go out again, and whose parked events are put back.
+        The order whose published events are published again, and whose parked ones are retried.
     all_since
-        Everything that was first published at this moment (ISO 8601; UTC unless it says otherwise)
-        or later goes out again, after all events that were not published yet.
+        Publish every event again that was first published at this time or later (ISO 8601; UTC if
+        it has no offset). New events go first.
     parked
-        Every event that was parked because the broker refused it too often is put back.
+        Retry every parked event: the broker refused it too often.
     """
     run(_replay(configured(), order_id, all_since, parked=parked))
 
@@ -64,7 +64,7 @@ async def _replay(
     """Request that events are published again; return the exit status.
 
     Raises:
-        Invalid: not exactly one of order, moment and parked events was given.
+        Invalid: not exactly one of order, time and parked events was given.
     """
     if sum((order_id is not None, since is not None, parked)) != 1:
         raise Invalid.value(
@@ -83,7 +83,7 @@ async def _replay(
 
 
 async def _with_progress(requests: AsyncIterator[ReplayRequest]) -> ReplayRequest:
-    """Show the count so far on a terminal; return the last."""
+    """Show the total so far on a terminal; return the last one."""
     console = Console(stderr=True)
     request = ReplayRequest(0)
     with console.status("requested: 0") as line:

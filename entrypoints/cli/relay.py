@@ -6,5 +6,5 @@ from entrypoints.composition.loops import start_relay
 
 
 def relay() -> None:
-    """Publish what the outbox holds on Kafka."""
+    """Publish the events of the outbox on Kafka."""
     run(run_role(configured(), "relay", start_relay))

@@ -23,7 +23,7 @@ async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
     Raises:
         BadSettings: a backing service is missing (`orders serve` runs every role then), or
             `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: something that the role needs is not to be had.
+        CannotStart: the address is taken, or a server that the role needs cannot be used.
     """
     if settings.missing_services:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
@@ -50,7 +50,7 @@ async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
 
 @asynccontextmanager
 async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
-    """Liveness, readiness and metrics beside the role, where `ADMIN_PORT` is set."""
+    """Serve liveness, readiness and metrics beside the role, if `ADMIN_PORT` is set."""
     if settings.admin_port is None:
         yield
         return

@@ -29,7 +29,7 @@ async def _serve(settings: Settings) -> int:
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken, or something that we need is not to be had.
+        CannotStart: the address is taken, or the storage cannot be used.
     """
     signals = StopSignals()
     container = build_container(settings)

@@ -1,4 +1,4 @@
-"""uvicorn, in a process whose signals and whose services are not its own."""
+"""uvicorn, in a process that handles signals and opens services itself."""
 
 import asyncio
 import gc
@@ -19,21 +19,21 @@ from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
 from libraries.http_server.refusals import App, Refusal
 
-#: Seconds that requests get to end after SIGTERM; the roles behind them get the rest of the 15.
-_GRACE: Final = 8
-#: Hosts that stand for every address, and the families of these.
+#: Time for requests to end after SIGTERM; the roles then have the rest of the 15 s.
+_GRACE_SECONDS: Final = 8
+#: Hosts that mean every address, and the address families.
 _EVERY_ADDRESS: Final = {"::": "IPv6 and IPv4", "0.0.0.0": "IPv4"}  # noqa: S104 - shown, not bound
 _BACKLOG: Final = 2048
-#: Seconds in which a connection that was accepted has become one.
-_SOON: Final = 0.05
+#: Longer than an accepted connection takes to reach its protocol object.
+_ACCEPT_SECONDS: Final = 0.05
 
 
 class ApiConnection(HttpConnection):
-    """A connection whose refusals are problems; uvicorn's worker processes import it by name."""
+    """A connection that answers with problems; uvicorn's worker processes import it by name."""
 
     @staticmethod
     def refusal_app(refusal: Refusal, /) -> App:
-        """Return the application that renders a refusal."""
+        """Return the application that answers with the refusal."""
         return cast("App", refusal_app(refusal))
 
 
@@ -48,15 +48,15 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        # Whose word on the client's address counts is TRUSTED_PROXIES' to say.
+        # TRUSTED_PROXIES is evaluated by the application.
         "proxy_headers": False,
         "backlog": _BACKLOG,
-        "timeout_graceful_shutdown": _GRACE,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
     }
 
 
 def announce(listener: socket.socket, data_dir: Path | None = None) -> None:
-    """Write that the service is ready, its URLs, the address if it is every one, and its folder."""
+    """Write that the service is ready, with its URLs and the folder of its data, if any."""
     host, port = listener.getsockname()[:2]
     url = f"http://{_shown(host)}:{port}"
     places = {"API": url, "Docs": f"{url}/docs"}
@@ -74,7 +74,7 @@ def _shown(host: str) -> str:
 
 
 class ApiServer(uvicorn.Server):
-    """Serves an app on sockets that are listening already; `when_ready` is called once it does."""
+    """Serves an app on sockets that listen already; calls `when_ready` when it serves."""
 
     def __init__(
         self,
@@ -87,63 +87,65 @@ class ApiServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to whoever runs the server."""
+        """Leave signals to the process."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
-        # What was made on the way up lives as long as the process: the collector need not look at
-        # all of it again and again, with every request waiting meanwhile.
+        # The objects of the start live as long as the process. If they are frozen, a garbage
+        # collection need not traverse them, with every request waiting.
         gc.collect()
         gc.freeze()
         self._when_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take in whom the kernel has let in already, then nobody; return when all have ended."""
-        last = [each for listener in sockets or [] for each in self._close_the_door(listener)]
+        """Serve the connections that the kernel has accepted, then no more; return at their end."""
+        last = [each for listener in sockets or [] for each in self._close_listener(listener)]
         for known in list(self.server_state.connections):
             known.shutdown()
         loop = asyncio.get_running_loop()
         for connection in last:
-            with suppress(OSError):  # whoever has gone away again
+            with suppress(OSError):  # the client has closed it
                 await loop.connect_accepted_socket(self._new_protocol, connection)
-        # Whoever was let in a moment ago is known only some turns of the event loop later.
-        await asyncio.sleep(_SOON)
+        # uvicorn registers a new connection some turns of the event loop later.
+        await asyncio.sleep(_ACCEPT_SECONDS)
         await super().shutdown(sockets)
 
-    def _close_the_door(self, listener: socket.socket) -> list[socket.socket]:
-        # Whoever waits in the kernel's queue takes themselves for connected, and would be thrown
-        # out of it with the listener. There is no event loop's turn between the last and its end.
+    def _close_listener(self, listener: socket.socket) -> list[socket.socket]:
+        """Close the listener; return the connections that were waiting in the kernel's queue.
+
+        Their clients are connected already, and closing the listener would reset them. There is no
+        turn of the event loop between the last `accept` and the close.
+        """
         last: list[socket.socket] = []
-        with suppress(OSError):  # none is left, or this process may open no more
-            door = listener.dup()
-            with door:
-                for server in self.servers:
-                    server.close()
-                listener.close()
-                door.settimeout(0)
-                while True:
-                    last.append(door.accept()[0])
+        # An OSError: the queue is empty, or the process may open no more files.
+        with suppress(OSError), listener.dup() as duplicate:
+            for server in self.servers:
+                server.close()
+            listener.close()
+            duplicate.settimeout(0)
+            while True:
+                last.append(duplicate.accept()[0])
         return last
 
     def _new_protocol(self) -> ApiConnection:
         return ApiConnection(self.config, self.server_state, self.lifespan.state)
 
     def shut_down(self) -> None:
-        """Stop taking connections, and end when those that there are have ended."""
+        """Accept no more connections, and end when the open ones have ended."""
         self.should_exit = True
 
 
 @contextmanager
 def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
-    """Bind an address before anything slow begins; `names` are the settings that give it.
+    """Bind an address before anything slow begins; `names` are its settings, for the message.
 
-    `::` serves IPv4 too. An IPv6 address may stand in brackets, as in a URL. The process may open
-    as many files from here on as its hard limit allows: each connection is one.
+    `::` serves IPv4 too. An IPv6 address may have brackets, as in a URL. The limit of open files is
+    raised to the hard limit: each connection is a file.
 
     Raises:
-        CannotStart: it is taken, or not ours to take.
+        CannotStart: the address is taken, or not permitted.
     """
     raise_file_limit()
     host = _without_brackets(host)
@@ -154,7 +156,7 @@ def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
             (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
         )
     except (OSError, UnicodeError) as error:
-        # The error's own words repeat the address; a failed look-up has a number below 0.
+        # The message of the error repeats the address; a failed look-up has a number below 0.
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else error
         shown = f"[{host}]" if ":" in host else host
@@ -171,7 +173,7 @@ def _without_brackets(host: str) -> str:
 async def serving_beside(
     app: ASGIApp, listener: socket.socket, keep_alive_seconds: int
 ) -> AsyncIterator[None]:
-    """Serve an app beside the block."""
+    """Serve an app until the block ends."""
     server = ApiServer(app, keep_alive_seconds)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -1,4 +1,4 @@
-"""Standard input, output and error that are closed, or whose other end has gone away."""
+"""Standard streams that are closed, or that have no reader any more."""
 
 import os
 import sys
@@ -9,10 +9,9 @@ _NAMES = ("stdin", "stdout", "stderr")
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null in place of each standard stream that the caller has closed.
+    """Open /dev/null in place of each standard stream that is closed.
 
-    Otherwise the next file or socket gets the descriptor 0, 1 or 2, and what is meant for a
-    terminal is written to it.
+    Otherwise the next file or socket gets the descriptor 0, 1 or 2, and receives the output.
     """
     for descriptor, (name, mode) in enumerate(zip(_NAMES, _MODES, strict=True)):
         try:
@@ -25,9 +24,9 @@ def open_standard_streams() -> None:
 
 
 def discard_output() -> None:
-    """Send what is still buffered for standard output nowhere; its reader has gone away."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Discard the buffered output: the reader of standard output has closed it."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
     with suppress(OSError):
         sys.stdout.flush()

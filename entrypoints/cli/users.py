@@ -1,4 +1,4 @@
-"""`orders users`: the operator's work on accounts."""
+"""`orders users`: accounts, for operators."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -26,16 +26,16 @@ def create(
     role: Role = Role.USER,
     password_stdin: Flag = False,
 ) -> None:
-    """Open an account; the password is typed without echo.
+    """Create an account; the password prompt has no echo.
 
     Parameters
     ----------
     email
         The account's address.
     role
-        What the account is for.
+        The role of the account.
     password_stdin
-        Read the password from standard input instead, one line of it.
+        Read the password from the first line of standard input instead.
     """
     settings = configured()
     registration = _read_registration(email, role, from_stdin=password_stdin)
@@ -54,20 +54,20 @@ def show(*, limit: Limit = 100) -> None:
 
 
 def grant_role(email: str, *, role: Role) -> None:
-    """Make an account staff's, or a user's again.
+    """Change the role of an account: user or staff.
 
     Parameters
     ----------
     email
         The account's address.
     role
-        What the account is for from now on.
+        The new role of the account.
     """
     run(_grant_role(configured(), email, role))
 
 
 def disable(email: str) -> None:
-    """Let nobody in with an account any more; its orders stay.
+    """Disable an account: no login; its orders stay.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def disable(email: str) -> None:
 
 
 def enable(email: str) -> None:
-    """Let a disabled account in again.
+    """Enable a disabled account.
 
     Parameters
     ----------
@@ -89,14 +89,14 @@ def enable(email: str) -> None:
 
 
 def set_password(email: str, *, password_stdin: Flag = False) -> None:
-    """Replace an account's password, typed without echo.
+    """Replace an account's password; the prompt has no echo.
 
     Parameters
     ----------
     email
         The account's address.
     password_stdin
-        Read the password from standard input instead, one line of it.
+        Read the password from the first line of standard input instead.
     """
     settings = configured()
     password = _read_new_password(from_stdin=password_stdin)
@@ -107,7 +107,7 @@ def _read_new_password(*, from_stdin: bool) -> str:
     """Read a password: a line of standard input, or twice from the terminal, without echo.
 
     Raises:
-        Invalid: it breaks a rule, its repetition differs, or there is no terminal.
+        Invalid: it breaks a rule, the repetition differs, or there is no terminal.
     """
     faults = ValidationErrors()
     password = faults.parse(parse_password, _typed(from_stdin=from_stdin), "password")
@@ -117,7 +117,7 @@ def _read_new_password(*, from_stdin: bool) -> str:
 
 
 def _read_registration(email: str, role: Role, *, from_stdin: bool) -> Registration:
-    """Read a new account; the address is checked before a password is asked for.
+    """Read a new account; check the address before the prompt for the password.
 
     Raises:
         Invalid: the address or the password breaks a rule, or there is no terminal.
@@ -141,7 +141,7 @@ async def _create(settings: Settings, registration: Registration) -> int:
 
 
 async def _show(settings: Settings, limit: int) -> int:
-    """Print accounts, a line each, the oldest first; return the exit status."""
+    """Print the accounts, a line each, the oldest first; return the exit status."""
     async with opened_container(settings) as container:
         list_accounts = await container.get(ListAccounts)
         found = await list_accounts(limit + 1)
@@ -204,7 +204,7 @@ async def _set_password(settings: Settings, email: str, password: str) -> int:
 async def _changed(
     settings: Settings, kind: type[Callable[..., Awaitable[Account]]], email: str, *values: object
 ) -> Account:
-    """Run a use case that changes the account with an address."""
+    """Run the use case that changes the account with this address."""
     async with opened_container(settings) as container:
         change = await container.get(kind)
         user: Account = await change(email_addresses().of(email), *values)

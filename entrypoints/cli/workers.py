@@ -1,4 +1,4 @@
-"""`orders serve` with `WORKERS` > 1: so many processes of the API behind one address."""
+"""`orders serve` with `WORKERS` > 1: several processes of the API behind one address."""
 
 import asyncio
 import os
@@ -24,16 +24,16 @@ from entrypoints.observability.logs import log_crashes, logger
 from entrypoints.observability.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
 
-#: Seconds between two looks whether a worker answers.
-_PERIOD: Final = 0.1
-#: Seconds that a worker without a parent gets to stop in order.
+#: Between two requests that test whether a worker answers.
+_PERIOD_SECONDS: Final = 0.1
+#: Time for a worker to stop in order after the death of its parent.
 _STOP_SECONDS: Final = 15.0
-#: An address of this machine behind one that stands for all.
-_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+#: An address of this machine, for hosts that mean every address.
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def serve_with_workers(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; a worker that dies is replaced. The exit status.
+    """Serve until SIGINT or SIGTERM, replacing workers that die; return the exit status.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
@@ -77,7 +77,7 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
 
 
 def create_worker_app() -> ASGIApp:
-    """Make the API of a worker, which ends in order when its parent process is gone."""
+    """Return the API of a worker, which stops in order when its parent process ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log_crashes()
     return create_app()
@@ -86,7 +86,7 @@ def create_worker_app() -> ASGIApp:
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        # The parent holds the other end of a pipe; however it dies, the kernel closes that end.
+        # The parent has the other end of a pipe; the kernel closes it, even after a kill.
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
@@ -94,19 +94,19 @@ def _end_with_parent() -> None:
 
 
 class _Workers(Multiprocess):
-    """uvicorn's, which takes a worker that has ended out of the gauges."""
+    """uvicorn's supervisor, which also removes the gauges of a worker that has ended."""
 
     _known: frozenset[int] = frozenset()
 
     def terminate_all(self) -> None:
-        """End the workers; whoever comes now is refused, and does not wait for nobody."""
+        """End the workers; refuse new connections, which would wait in vain."""
         logger.info("stopping", role="serve")
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace what has died; called twice a second, also after other ways to end a worker."""
+        """Replace workers that have ended; called twice a second."""
         super().keep_subprocess_alive()
         running = frozenset(process.pid for process in self.processes if process.pid)
         for pid in self._known - running:
@@ -116,8 +116,8 @@ class _Workers(Multiprocess):
 
 def _announce_once_up(listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
-    while not _answers(_REACHED_AT.get(host, host), port):
-        time.sleep(_PERIOD)
+    while not _answers(_LOOPBACK.get(host, host), port):
+        time.sleep(_PERIOD_SECONDS)
     announce(listener)
 
 

@@ -1,4 +1,4 @@
-"""The composition root: the one place that knows which adapter stands behind which port.
+"""The composition root: the only package that connects ports with adapters.
 
-May import everything. One provider a layer; tests swap providers, and patch nothing.
+May import everything. Tests replace providers instead of patching.
 """

@@ -1,4 +1,4 @@
-"""Addresses of backing services, checked by their adapters while the settings are read.
+"""Addresses of backing services, checked by their adapters when the settings are read.
 
 Every function returns its argument.
 """
@@ -6,6 +6,7 @@ Every function returns its argument.
 import ssl
 
 from adapters.postgres.targets import targets_of
+from adapters.smtp.server import parse_server
 from libraries.redis_client.urls import check_url
 
 
@@ -13,7 +14,7 @@ def postgresql(text: str) -> str:
     """Check a URL of PostgreSQL.
 
     Raises:
-        ValueError: it names every parameter that cannot be honoured.
+        ValueError: with every parameter that is unknown or invalid.
     """
     targets_of(text)
     return text
@@ -23,7 +24,7 @@ def redis(text: str) -> str:
     """Check a URL of Redis.
 
     Raises:
-        ValueError: it is none, or a parameter cannot be honoured.
+        ValueError: it is no URL of Redis, or a parameter is unknown or invalid.
     """
     check_url(text)
     return text
@@ -33,10 +34,8 @@ def smtp(text: str) -> str:
     """Check a URL of a mail server.
 
     Raises:
-        ValueError: it is none, or has an unknown parameter.
+        ValueError: it is no URL of a mail server, or has an unknown parameter.
     """
-    from adapters.smtp.server import parse_server  # noqa: PLC0415 - see above
-
     parse_server(text)
     return text
 
@@ -45,7 +44,7 @@ def authorities(text: str) -> str:
     """Check a file of certificate authorities (PEM).
 
     Raises:
-        ValueError: it cannot be read, or holds no certificate.
+        ValueError: the file cannot be read, or has no certificate.
     """
     try:
         ssl.create_default_context(cafile=text)

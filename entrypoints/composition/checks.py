@@ -1,4 +1,4 @@
-"""What each group of adapters depends on, for readiness."""
+"""The readiness checks of each group of adapters, by name."""
 
 from collections.abc import Mapping
 from typing import NewType

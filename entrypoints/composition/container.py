@@ -1,4 +1,4 @@
-"""Which provider stands for which backing service, chosen by its setting."""
+"""The container: every provider, chosen by the settings."""
 
 from collections.abc import Sequence
 from os import getpid
@@ -13,6 +13,7 @@ from application.ports.leases import Holder
 from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
 from entrypoints.composition.overrides import provided_types
 from entrypoints.composition.providers.application import ApplicationProvider
+from entrypoints.composition.providers.consumers import ConsumersProvider
 from entrypoints.composition.providers.in_process import (
     InProcessKafkaProvider,
     InProcessRedisProvider,
@@ -30,7 +31,7 @@ from entrypoints.settings import Settings
 
 
 class SettingsProvider(Provider):
-    """The settings, and what follows from them and from the storage."""
+    """The settings, and values that depend on them and on the storage."""
 
     scope = Scope.APP
 
@@ -40,7 +41,7 @@ class SettingsProvider(Provider):
 
     @provide
     def readiness(self, storage: StorageChecks, cache: CacheChecks, bus: BusChecks) -> Readiness:
-        """The state of everything that the process depends on."""
+        """The readiness of the process, which loses it without the storage only."""
         return Readiness(storage, {**cache, **bus})
 
     @provide
@@ -61,10 +62,13 @@ class SettingsProvider(Provider):
 
 
 def make_container(settings: Settings, *overrides: BaseProvider) -> AsyncContainer:
-    """Put everything together; nothing is made yet, and `overrides` replace what they provide.
+    """Return a container in which `overrides` replace the default providers; open nothing.
 
-    With a storage of their own, nothing of PostgreSQL is left: a port that they forget is an error
-    here, and not a connection that is never opened.
+    Overrides with a `StorageLifecycle` replace PostgreSQL whole. A port that they lack is an error
+    here, instead of an adapter over a database that nothing opens.
+
+    Raises:
+        DishkaError: a dependency has no provider.
     """
     replaces_storage = StorageLifecycle in provided_types(overrides)
     defaults = default_providers(settings)
@@ -89,6 +93,7 @@ def default_providers(settings: Settings) -> Sequence[BaseProvider]:
         _kafka(settings),
         MailProvider(),
         ApplicationProvider(),
+        ConsumersProvider(),
     )
 
 

@@ -1,9 +1,9 @@
-"""The reasons for which a process cannot start, each in one sentence."""
+"""Reasons for which a process cannot start; each message is one sentence."""
 
 
 class CannotStart(Exception):
-    """The process cannot get something that it needs: exit status 1."""
+    """The process lacks something that it needs: exit status 1."""
 
 
 class Misconfigured(CannotStart):
-    """The settings lead to something that is not this service's: exit status 78 (sysexits.h)."""
+    """The settings do not lead to data of this service: exit status 78 (sysexits.h)."""

@@ -17,11 +17,11 @@ _NAME: Final = "ORDERS_PROVIDERS"
 def load_overrides(settings: Settings) -> Sequence[BaseProvider]:
     """Import the providers that the settings name.
 
-    The attribute is a provider, a class of one, several of these, or a function that returns any
-    of them. Modules are looked for in the working directory too, as `python -m` does.
+    The attribute is a provider, its class, several of these, or a function that returns any of
+    these. The working directory is importable, as with `python -m`.
 
     Raises:
-        BadSettings: there is no such module or attribute, or it is no provider.
+        BadSettings: the module or the attribute is missing, or the attribute is no provider.
     """
     reference = settings.orders_providers
     if reference is None:
@@ -46,10 +46,10 @@ def provided_types(providers: Iterable[BaseProvider]) -> set[Any]:
 
 
 def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BaseProvider]) -> None:
-    """Make sure that the providers of the settings replace something.
+    """Check that the providers of the settings replace a port.
 
     Raises:
-        BadSettings: none provides a port: then its adapter would silently never be called.
+        BadSettings: none replaces a port, so that its adapter would never be called.
     """
     if not replaced(overrides, defaults):
         provided = ", ".join(sorted(map(_name, provided_types(overrides)))) or "nothing"
@@ -57,7 +57,7 @@ def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BasePro
 
 
 def bad(fault: str) -> BadSettings:
-    """Return the refusal of the setting."""
+    """Return the error for the setting."""
     return BadSettings({_NAME: fault})
 
 

@@ -1,4 +1,4 @@
-"""Why a server cannot be used, with the remedy: for readiness."""
+"""Reasons why a server cannot be used, with remedies, for readiness."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from entrypoints.observability.readiness import Check
 
-#: The remedy for a refusal of Redis, by the word with which it begins.
+#: The remedy for an error of Redis, by a word of its message.
 _OF_REDIS: Final[Mapping[str, str]] = {
     "OOM": "Redis is full and refuses writes: raise maxmemory, with maxmemory-policy volatile-ttl",
     "MISCONF": "Redis refuses writes since it could not save a snapshot: see its log and its disk",
@@ -24,11 +24,11 @@ _WORD: Final = re.compile(rf"\b({'|'.join(_OF_REDIS)})\b")
 
 
 class Unready(Exception):
-    """Why a dependency cannot be used, and what to do."""
+    """A dependency cannot be used; the message has the reason and the remedy."""
 
 
 def with_remedy_of_redis(check: Check) -> Check:
-    """Return the check, whose failure names the setting and the remedy."""
+    """Return a check that adds the setting and the remedy to a failure of `check`."""
 
     def reason(error: Exception) -> str:
         known = _WORD.search(str(error))
@@ -39,7 +39,7 @@ def with_remedy_of_redis(check: Check) -> Check:
 
 
 def naming(setting: str, check: Check) -> Check:
-    """Return the check, whose failure names the setting, and the error at its root."""
+    """Return a check that reports the setting and the root cause of a failure of `check`."""
     return _explained(check, lambda error: f"{setting}: {_root_of(error)}")
 
 

@@ -1,4 +1,4 @@
-"""The start of a process: its container, over a storage that is open and at head."""
+"""The start of a process: a container over a storage that is open and at head."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +16,7 @@ from entrypoints.settings import Settings
 
 
 def build_container(settings: Settings, *overrides: BaseProvider) -> AsyncContainer:
-    """Put everything together; nothing is opened yet.
+    """Return the container of a process; open nothing.
 
     The providers of the settings replace the defaults, and `overrides` replace both.
 
@@ -73,7 +73,7 @@ async def opened_container(settings: Settings) -> AsyncIterator[AsyncContainer]:
 async def opened_storage(
     settings: Settings, *, may_create: bool
 ) -> AsyncIterator[StorageLifecycle]:
-    """Open the storage alone, whatever the state of its schema.
+    """Open the storage alone, with its schema in any state.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
@@ -89,7 +89,7 @@ async def opened_storage(
 
 
 def _overrides(settings: Settings) -> Sequence[BaseProvider]:
-    """Return the providers of the settings, each of use, and log what they replace."""
+    """Return the providers of the settings, and log the ports that they replace."""
     overrides = load_overrides(settings)
     if overrides:
         defaults = default_providers(settings)

@@ -1,4 +1,4 @@
-"""The lifecycle of a storage: what a process does with it before its adapters and after them."""
+"""The lifecycle of a storage: the calls of a process around the use of its adapters."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
 """The HTTP API: routes, guards, messages, problems, and the OpenAPI document.
 
-`entrypoints.http.app` puts it together.
+`entrypoints.http.app` assembles them.
 """

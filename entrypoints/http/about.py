@@ -1,4 +1,4 @@
-"""The service's name and version, as its documents give them."""
+"""The name and version of the service in its documents."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Admission of a request by its rate limit, beside the read that waits for it."""
+"""Admission of a request by its rate limit, concurrent with the read of the request."""
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Sequence
@@ -15,11 +15,11 @@ _current: Final[ContextVar["Admission | None"]] = ContextVar("admission", defaul
 
 
 class Admission:
-    """One hit of a rate limit, whose command was sent when this was made.
+    """One hit of a rate limit, whose command has already been sent.
 
-    As a context manager it runs a read beside the hit. On leaving it waits for the hit and raises
-    its refusal, in place of any error of the read. Within it the storage waits for the hit
-    (`AdmittedOrderReader`), so a refused request costs no query.
+    As a context manager it lets a read run concurrently with the hit. Its exit waits for the hit
+    and raises `RateLimited` in place of any error of the read. Within the block the storage waits
+    for the hit (`AdmittedOrderReader`), so a refused request costs no query.
     """
 
     __slots__ = ("_hit", "_refusal")
@@ -29,7 +29,7 @@ class Admission:
         self._refusal: RateLimited | None = None
 
     async def require(self) -> None:
-        """Wait for the hit. It may be called again, but not concurrently.
+        """Wait for the hit. May be called again, but not concurrently.
 
         Raises:
             RateLimited: the limit refuses the request.
@@ -61,7 +61,7 @@ class Admission:
 
 
 class AdmittedOrderReader:
-    """`OrderReader` that reads an order only after the admission of the current request, if any."""
+    """`OrderReader` that waits for the admission of the current request, if there is one."""
 
     def __init__(self, reader: OrderReader) -> None:
         self._reader = reader

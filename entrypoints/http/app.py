@@ -26,10 +26,10 @@ from entrypoints.settings import Settings, load_settings
 
 
 def create_app(settings: Settings | None = None, *overrides: BaseProvider) -> ASGIApp:
-    """Return the API over the adapters that the settings name (default: the environment's).
+    """Return the API over the adapters that the settings name (default: from the environment).
 
-    Its lifespan starts and stops everything that it needs, with every role in the embedded mode.
-    `overrides` are providers that replace adapters: see the README.
+    Its lifespan starts and stops all resources, and every role in embedded mode.
+    `overrides` are providers that replace adapters (see the README).
 
     Raises:
         BadSettings: with every wrong or missing setting.
@@ -57,7 +57,7 @@ def api(
 def routing(
     service: AbstractAsyncContextManager[AsyncContainer], routes: Sequence[Routes] = ROUTES
 ) -> Litestar:
-    """Return the routes, without the layers around them that every response passes."""
+    """Return the routes without the middleware around them."""
     injection = Injection()
 
     @asynccontextmanager
@@ -73,7 +73,7 @@ def routing(
         request_class=ApiRequest,
         exception_handlers={Exception: handle_exception},
         openapi_config=None,
-        # Handlers return ready bytes: Litestar has nothing to encode, cache or log.
+        # Handlers return bytes, and the middleware logs: Litestar has nothing to log.
         logging_config=None,
     )
 

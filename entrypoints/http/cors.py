@@ -72,7 +72,7 @@ class CorsMiddleware:
         self._origins = [_pattern(origin) for origin in origins]
         self._is_open_to_all = "*" in origins
 
-    # Not a coroutine function: every request passes here, and would pay for one more coroutine.
+    # Not a coroutine function: it would cost every request one more coroutine.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == ScopeType.HTTP:
@@ -129,7 +129,7 @@ def _is_preflight(scope: Any) -> bool:
 
 
 def _origin(scope: Any) -> bytes:
-    """Return the origin of a request. Several lines count as none."""
+    """Return the origin of a request, or nothing if the header is repeated."""
     values = values_of(scope, b"origin")
     return values[0] if len(values) == 1 else b""
 

@@ -1,4 +1,4 @@
-"""Refusals that only HTTP raises. The problem catalogue has a row for each."""
+"""The errors of the HTTP layer. The problem catalogue has a row for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class MalformedBody(OrderServiceError):
 
 
 class RepeatedHeader(OrderServiceError):
-    """A header that is not a list is on several lines."""
+    """A header that is not a list is repeated."""
 
     def __init__(self, name: str = "Content-Type") -> None:
         super().__init__(f"{name} must be given once.")
@@ -63,7 +63,7 @@ class RequestHeadTooLarge(OrderServiceError):
 
 
 class NotImplementedHere(OrderServiceError):
-    """The request needs an HTTP feature that the service does not have."""
+    """The request needs an HTTP feature that the service does not implement."""
 
 
 class UnsupportedHttpVersion(OrderServiceError):
@@ -78,15 +78,15 @@ class NotAlive(OrderServiceError):
 
 
 class InternalError(OrderServiceError):
-    """A bug of the service; the request may be correct."""
+    """The service has a bug. The request may be correct."""
 
 
 class InvalidTokenRequest(Invalid):
-    """A form has invalid values for a token."""
+    """A form for a token has invalid values."""
 
 
 class RepeatedParameter(Invalid):
-    """A form has a parameter more than once."""
+    """A form repeats a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class HeaderError(FieldError):
     """An error of one header."""
 
 
-#: The errors of the HTTP server's own refusals, by their status.
+#: The errors of the HTTP server, by status.
 SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
     400: MalformedRequest,
     408: RequestTimeout,
@@ -110,7 +110,7 @@ SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
 
 
 def server_error(refusal: Refusal) -> OrderServiceError:
-    """Return the error of a refusal by the server."""
+    """Return the error for a refusal of the HTTP server."""
     kind = SERVER_ERRORS.get(refusal.status)
     return kind(refusal.detail) if kind else InternalError()
 

@@ -1,7 +1,7 @@
-"""Authentication and rate limits: the checks before each route, in the order of its refusals.
+"""Authentication and rate limits: the checks before each route.
 
-Each guard is a route's `before_request`, because Litestar gives its own guards a fresh copy of the
-whole route.
+A guard is the `before_request` of its route. Litestar copies the whole route for guards of its own
+kind in every request.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ WhichLimit = Callable[[Settings], Limit | None]
 
 @dataclass(frozen=True, slots=True)
 class GuardDependencies:
-    """The dependencies of all guards; the application's state has them from its start."""
+    """The dependencies of all guards. The application stores them in its state at its start."""
 
     authenticate: Authenticate
     limiter: RateLimiter
@@ -37,22 +37,25 @@ def default_limit(settings: Settings) -> Limit | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Checks a request before its route, as the route's `before_request`.
+    """Checks the token and the rate limit of a request before its route.
 
-    With `needs_token` the limit is per user, and the route has the user. Otherwise it is per
-    address. A client without a valid token hits the limit of its address, whose refusal comes
-    first. With `reads_beside` the route must read within `async with request.admission`.
+    With `needs_token` the limit is per user, and the route gets the user in the request. Otherwise
+    the limit is per address. A request without a valid token hits the limit of its address, and
+    is refused with 429 rather than 401 if that limit is exceeded. With `reads_beside` the route
+    must read within `async with request.admission`.
     """
 
     which: WhichLimit
     needs_token: bool
     reads_beside: bool = False
 
-    async def __call__(self, request: Any) -> None:  # Litestar's hooks take requests of any kind
-        """Return if the client may make the request.
+    async def __call__(self, request: Any) -> None:  # Litestar types hooks for any request class
+        """Return if the request passes all checks.
 
         Raises:
-            RateLimited, NotAuthenticated, RepeatedHeader: it may not.
+            RateLimited: the rate limit is exceeded.
+            NotAuthenticated: the token is missing or not valid.
+            RepeatedHeader: there is more than one Authorization header.
         """
         if self.needs_token:
             request.scope["user"] = user = await _authenticated(request)
@@ -76,7 +79,7 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
 
 
 def for_readers() -> Guard:
-    """Return a guard as `for_users`, for a route that reads beside the hit of the limit."""
+    """Return a guard like `for_users`, for a route that reads concurrently with the hit."""
     return Guard(which=default_limit, needs_token=True, reads_beside=True)
 
 

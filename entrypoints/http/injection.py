@@ -1,7 +1,7 @@
-"""Parameters of handlers that are marked `FromDishka`: filled once, when the application starts.
+"""Injection of handler parameters that are marked `FromDishka`, once at the start.
 
-dishka's own integration calls the container in every request. Each of our use cases lives as long
-as the process, so it is got once.
+dishka's own integration calls the container in every request. Our use cases live as long as the
+process, so one call at the start is enough.
 """
 
 from copy import copy
@@ -21,7 +21,7 @@ class Injection:
         self._bound: list[tuple[dict[str, DependencyKey], dict[str, Any]]] = []
 
     def bind(self, handler: HTTPRouteHandler) -> HTTPRouteHandler:
-        """Return a handler whose marked parameters come from here."""
+        """Return the handler without its marked parameters; `fill` provides them."""
         function = handler.fn
         hints = get_type_hints(function, include_extras=True)
         parameters = signature(function).parameters
@@ -49,7 +49,7 @@ class Injection:
         """Get every marked parameter from the container.
 
         Raises:
-            NoFactoryError: no provider makes one of them.
+            NoFactoryError: there is no provider for a parameter.
         """
         for wanted, arguments in self._bound:
             for name, key in wanted.items():

@@ -1,4 +1,4 @@
-"""Make the links to the service's own paths; no other module makes one.
+"""Links to the paths of this service. No other module makes such links.
 
 A client resolves a link against the URL of its request (RFC 3986, section 5). A link that begins
 with two slashes, or with a slash and a backslash, leads to another host, which then receives the
@@ -17,7 +17,7 @@ _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"
 
 
 def link(scope: Any, path: str | bytes, query: str = "") -> str:
-    """Return a reference to a path of this service. Any path is safe."""
+    """Return a relative reference to a path of this service. Any path is safe."""
     relative = quote(path, safe=_PATH_CHARACTERS).lstrip("/")
     reference = f"{prefix_of(scope)}/{relative}"
     return f"{reference}?{query}" if query else reference
@@ -30,5 +30,5 @@ def prefix_of(scope: Any) -> str:
 
 
 def requested_path(scope: Any) -> str:
-    """Return a reference to the path that the client wrote: the router changes its own copy."""
+    """Return a reference to the path as the client sent it: the router changes `path`."""
     return link(scope, scope.get("raw_path") or scope["path"].encode())

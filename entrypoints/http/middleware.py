@@ -31,9 +31,9 @@ _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_bod
 
 
 class RequestMiddleware:
-    """Gives each request its id and deadlines, and each response its common headers.
+    """Sets the id and the deadlines of each request, and the common headers of each response.
 
-    It answers HEAD as GET without the body, counts the request, and logs it.
+    Also answers HEAD like GET without the body, counts the request in the metrics, and logs it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +48,7 @@ class RequestMiddleware:
         time_budget.set(TimeBudget())
         storage_deadline.set(asyncio.get_running_loop().time() + STORAGE_DEADLINE_SECONDS)
         current_traceparent.set(exchange.trace)
-        # These context variables last for the request: a server gives each its own context.
+        # The context variables need no reset: a server runs each request in its own context.
         bind_contextvars(request_id=exchange.request_id.decode())
         await self._app(exchange.scope, receive, exchange.send)
 
@@ -69,7 +69,7 @@ class _Exchange:
         rate_limit_results.set(self._rate_limit_results)
         headers = given_once(scope)
         self.request_id = _request_id(headers.get(b"x-request-id", b""))
-        # Two lines of it are invalid (W3C Trace Context, section 3.2).
+        # A repeated traceparent is invalid (W3C Trace Context, section 3.2).
         self.trace = headers.get(b"traceparent", b"").decode("latin-1")
 
     async def send(self, message: Message) -> None:
@@ -90,10 +90,10 @@ class _Exchange:
 
     async def _end(self, message: Message) -> None:
         seconds = perf_counter() - self._started
-        # Before the last byte: a client that has the response finds it in the metrics.
+        # Before the last byte: a client with its response finds the request in the metrics.
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         await self._send(message)
-        # After it: a log that cannot be written must not cost a client its response.
+        # After the last byte: the client gets its response even if the log cannot be written.
         self._log(seconds)
 
     def _log(self, seconds: float) -> None:
@@ -111,7 +111,7 @@ class _Exchange:
         )
 
     def _details(self) -> dict[str, Any]:
-        """Return the code of the problem and the id of the user, if there are any."""
+        """Return the problem code and the user id, if any."""
         details = {}
         if code := self.scope.get("problem_code"):
             details["code"] = code
@@ -121,5 +121,5 @@ class _Exchange:
 
 
 def _request_id(given: bytes) -> bytes:
-    # It is not a secret, so it need not cost a system call.
+    # An id is no secret, so a pseudo-random one without a system call is enough.
     return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(128)

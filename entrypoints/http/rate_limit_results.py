@@ -1,4 +1,4 @@
-"""The results of the rate limits that a request hits, recorded for the headers of its response."""
+"""The rate limit results of a request, recorded for the headers of its response."""
 
 from collections.abc import Awaitable, Iterable
 from contextvars import ContextVar
@@ -36,5 +36,5 @@ async def _recorded(hit: Awaitable[RateLimitResult]) -> RateLimitResult:
 
 
 def tightest(results: Iterable[RateLimitResult]) -> RateLimitResult | None:
-    """Return the result with the least left; of equal ones the one with the latest reset."""
+    """Return the result with the fewest requests left; among equal ones, the latest reset."""
     return min(results, key=lambda each: (each.remaining, -each.reset), default=None)

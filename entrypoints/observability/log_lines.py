@@ -1,7 +1,7 @@
-"""How an event of the log becomes a line of text: for a person, or for a program.
+"""Log events as lines of text, for a terminal or as JSON.
 
-Neither ever shows a local variable: a frame of a request holds passwords, hashes and tokens, and
-rendering all values of a deep stack takes longer than the request.
+No line has a local variable: the frames of a request hold passwords, hashes and tokens, and it
+takes longer to render all values of a deep stack than to serve the request.
 """
 
 import sys
@@ -16,7 +16,7 @@ import structlog
 
 from entrypoints.observability.log_secrets import without_secrets
 
-#: The innermost frames of a traceback that are logged, of each exception in a chain.
+#: The innermost frames that are logged, of each exception in a chain.
 _MAX_FRAMES: Final = 24
 _MAX_TRACEBACK_CHARACTERS: Final = 16_000
 _LEVELS: Final = {"warning": "WARN", "exception": "ERROR", "critical": "CRIT"}
@@ -28,30 +28,30 @@ Event = structlog.typing.EventDict
 
 
 def traceback_text(exc_info: ExcInfo) -> str:
-    """Return the traceback: frames and messages, no local variable and no known secret."""
+    """Return the traceback: frames and messages, without local variables and known secrets."""
     trace = TracebackException(*exc_info, limit=-_MAX_FRAMES, compact=True)
     text = without_secrets("".join(trace.format()).rstrip("\n"))
     return text[-_MAX_TRACEBACK_CHARACTERS:]
 
 
 def hide_secrets(_: Any, level: str, event: Event) -> Event:
-    """Take the secrets out of a failure's texts; other events are made of our own words."""
+    """Hide secrets in the texts of a failure; other events have no texts from outside."""
     if level in _FAILURES:
         for name, value in event.items():
             if isinstance(value, BaseException):
-                value = str(value)  # noqa: PLW2901 - it would be rendered as its text anyway
+                value = str(value)  # noqa: PLW2901 - rendered as its text
             if isinstance(value, str):
                 event[name] = without_secrets(value)
     return event
 
 
 def json_bytes(_: Any, __: str, event: Event) -> bytes:
-    """Render an event as an object in JSON."""
+    """Render an event as a JSON object."""
     return msgspec.json.encode(event, enc_hook=repr)
 
 
 def json_text(_: Any, __: str, event: Event) -> str:
-    """Render an event as an object in JSON."""
+    """Render an event as a JSON object."""
     return msgspec.json.encode(event, enc_hook=repr).decode()
 
 
@@ -74,12 +74,12 @@ def console_line(*, colors: bool) -> Callable[[Any, str, Event], str]:
 
 
 def _request(event: Event) -> str:
-    """Take a request's line out of the event: status first, its problem's code, its user."""
+    """Remove a request's fields from the event; return them as text, the status first."""
     status, ms = event.pop("status"), event.pop("ms")
     head = f"{status} {event.pop('method')} {_shown(event.pop('path'))} {ms} ms"
     del event["event"]
     request_id = event.pop("request_id", None)
-    if status >= 400:  # an operator looks for it in other logs
+    if status >= 400:  # for a search in other logs
         event["request_id"] = request_id
     return head
 
@@ -90,7 +90,7 @@ def _now() -> str:
 
 
 def _shown(text: object) -> str:
-    """The text on one line: a client chooses the path, and must not write lines of our log."""
+    """Return the text on one line: a client must not write log lines by its choice of a path."""
     shown = str(text).rstrip("\n")
     return shown if shown.isprintable() else shown.encode("unicode_escape").decode("ascii")
 
@@ -101,5 +101,5 @@ def _quoted(value: object) -> str:
 
 
 def wants_colors() -> bool:
-    """Whether standard error is a terminal."""
+    """Return whether standard error is a terminal."""
     return sys.stderr.isatty()

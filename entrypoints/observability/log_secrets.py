@@ -1,4 +1,4 @@
-"""Secrets, taken out of texts that were made elsewhere: messages of exceptions and of libraries."""
+"""Hiding secrets in texts from outside: messages of exceptions and of libraries."""
 
 import re
 from contextvars import ContextVar
@@ -7,13 +7,13 @@ from typing import Final
 HIDDEN: Final = "[hidden]"
 _MIN_CHARACTERS: Final = 6
 
-#: Secrets of the request that is being served; see `keep_out_of_logs`.
+#: Secrets of the current request; see `keep_out_of_logs`.
 _secrets: ContextVar[tuple[str, ...]] = ContextVar("secrets", default=())
 
 _PATTERNS: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        # JSON Web Tokens (RFC 7519) and whatever stands in an Authorization header.
+        # JSON Web Tokens (RFC 7519) and credentials of an Authorization header.
         (r"eyJ[\w-]+(?:\.[\w-]*){1,2}", HIDDEN),
         (r"(?i)\b(bearer|basic) +[\w~+/.=-]+", rf"\1 {HIDDEN}"),
         # Password hashes in the form of PHC strings.
@@ -28,9 +28,9 @@ _PATTERNS: Final = tuple(
 
 
 def keep_out_of_logs(*secrets: str) -> None:
-    """Hide these texts, from now on, in all that the current task logs about failures.
+    """Hide these texts in failures that the current task logs from now on.
 
-    Shorter ones than any password stay: hiding every `e` would only make a traceback unreadable.
+    Texts shorter than any password stay: to hide every `e` would make a traceback unreadable.
     """
     _secrets.set(_secrets.get() + tuple(each for each in secrets if len(each) >= _MIN_CHARACTERS))
 

@@ -14,12 +14,12 @@ from entrypoints.observability import log_lines
 
 logger: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger()
 
-#: Libraries that log at INFO what matters to their own developers only.
+#: Libraries whose INFO lines are for their own developers.
 _CHATTY: Final = ("alembic", "asyncio", "dishka", "taskiq", "httpx", "uvicorn", "watchfiles")
 _STDOUT: Final = 1
 _STDERR: Final = 2
 
-#: `json` or `console`: the format of all that this process writes, once it is configured.
+#: `json` or `console`: the format of all output of this process.
 _style = "console"
 
 
@@ -28,7 +28,7 @@ def configure_logs(level: str, style: str) -> None:
 
     `style` is `json` or `console`.
     """
-    global _style  # noqa: PLW0603 - standard error is one a process, and so is its format
+    global _style  # noqa: PLW0603 - a process has one standard error
     _style = style
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -59,12 +59,12 @@ def configure_logs(level: str, style: str) -> None:
     logging.basicConfig(handlers=[handler], level=numeric, force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(numeric, logging.WARNING))
-    # It logs an error several times a second while Kafka is away; our adapters log it once.
+    # aiokafka logs an error several times a second while Kafka is down; the adapters log one.
     logging.getLogger("aiokafka").setLevel(numeric if level == "DEBUG" else logging.CRITICAL)
 
 
 def log_crashes() -> None:
-    """Log warnings, and exceptions that nothing catches, as lines like all others."""
+    """Log warnings and uncaught exceptions as lines of this log."""
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_crash
     sys.unraisablehook = lambda unraisable: _log_crash(
@@ -76,15 +76,15 @@ def log_crashes() -> None:
 
 
 def announce_ready(sentence: str, **facts: str) -> None:
-    """Write to standard output that the process is ready; `facts` are what to know about it.
+    """Write to standard output that the process is ready, with `facts` about it by name.
 
-    A reader that has gone away is no reason not to serve.
+    A closed standard output is ignored: the process serves all the same.
     """
     if _style == "json":
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         named = {name.lower(): fact for name, fact in facts.items()}
-        said = {"event": sentence, **named, "level": "info", "timestamp": now}
-        write_line(_STDOUT, msgspec.json.encode(said))
+        line = {"event": sentence, **named, "level": "info", "timestamp": now}
+        write_line(_STDOUT, msgspec.json.encode(line))
         return
     width = max(map(len, facts), default=0)
     lines = [sentence, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
@@ -92,7 +92,7 @@ def announce_ready(sentence: str, **facts: str) -> None:
 
 
 def write_line(descriptor: int, line: bytes) -> None:
-    """Write a line, past all buffers: what cannot be written is lost, and fails nothing."""
+    """Write a line without a buffer; a line that cannot be written is lost."""
     unwritten = line + b"\n"
     try:
         while unwritten:
@@ -102,7 +102,7 @@ def write_line(descriptor: int, line: bytes) -> None:
 
 
 class _LineLogger:
-    """What structlog hands rendered events to."""
+    """The logger beneath structlog, for rendered events."""
 
     def msg(self, line: bytes | str) -> None:
         """Write the line."""

@@ -1,4 +1,4 @@
-"""Whether a process can do its work."""
+"""The readiness of a process."""
 
 import asyncio
 import re
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Seconds after which a dependency that does not answer counts as down.
-_PATIENCE: Final = 1.0
-#: Seconds for which callers share a report: balancers that probe every second cost one check each.
+#: A dependency that does not answer within this time counts as down.
+_CHECK_SECONDS: Final = 1.0
+#: Callers share a report for this time, so that several load balancers cost one check a second.
 _SHARED_SECONDS: Final = 1.0
 _MAX_REASON_CHARACTERS: Final = 300
 #: User and password in a URL.
@@ -21,9 +21,9 @@ Check = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of a process (ok, degraded, down), and of each thing that it depends on (ok, down).
+    """The state of a process (ok, degraded, down) and of each dependency (ok, down).
 
-    `reasons` says of each that is down why it is, without any secret.
+    `reasons` has a text without secrets for each dependency that is down.
     """
 
     status: str
@@ -32,7 +32,7 @@ class Report:
 
 
 class Readiness:
-    """Checks each dependency: without a required one we are down, without another degraded."""
+    """Checks each dependency: without a required one the process is down, else degraded."""
 
     def __init__(self, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
         self._required = required
@@ -41,7 +41,7 @@ class Readiness:
         self._report: asyncio.Task[Report] | None = None
 
     async def __call__(self) -> Report:
-        """Check all of them at once, or share the report that another caller began just now."""
+        """Check all dependencies at once, or share the report of another caller."""
         now = time.monotonic()
         if self._report is None or (self._report.done() and now - self._begun >= _SHARED_SECONDS):
             self._begun = now
@@ -61,14 +61,14 @@ class Readiness:
 
 
 async def _problem(check: Check) -> str | None:
-    """Return why a dependency cannot be used; None if it can."""
-    bound = asyncio.timeout(_PATIENCE)
+    """Return the reason why a dependency cannot be used; None if it can."""
+    bound = asyncio.timeout(_CHECK_SECONDS)
     try:
         async with bound:
             await check()
-    except Exception as error:  # noqa: BLE001 - whatever keeps a dependency from answering, it is down
+    except Exception as error:  # noqa: BLE001 - after any error it is down
         if bound.expired():
-            return f"no answer within {_PATIENCE:g} s"
+            return f"no answer within {_CHECK_SECONDS:g} s"
         return _printable(str(error) or type(error).__name__)
     return None
 

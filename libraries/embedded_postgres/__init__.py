@@ -1,7 +1,7 @@
-"""A real PostgreSQL from a wheel, for one machine: found, made, started, shared and stopped here.
+"""A real PostgreSQL from a wheel, for one machine: created, started, shared and stopped.
 
-Drives the wheel's programs alone; its Python helper, which changes users and folders, never runs.
-Imports the standard library only, and no other adapter.
+Runs the wheel's programs, and never its Python code, which changes users and folders. Imports the
+standard library only.
 """
 
 from libraries.embedded_postgres.embedded import EmbeddedPostgres

@@ -1,4 +1,4 @@
-"""PostgreSQL's data directory: made whole or not at all, and of our version."""
+"""PostgreSQL's data directory (cluster): complete or missing, and of one major version."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from libraries.embedded_postgres.subprocesses import run_or_refuse
 
 _DRAFT: Final = "cluster-new-"
 
-#: Anyone who reaches the socket is let in; its folder decides who that is.
+#: Trust every connection: the mode of the socket's folder admits one user.
 _INITDB: Final = (
     "--username=postgres",
     "--auth=trust",
@@ -24,19 +24,19 @@ _INITDB: Final = (
     "--no-instructions",
 )
 
-#: The service's own role is no superuser, as it would not be in production.
+#: The role of the service is no superuser, as in production.
 _DATABASE: Final = "CREATE ROLE orders LOGIN;\nCREATE DATABASE orders OWNER orders;\n"
 
 
 def ensure_cluster(layout: Layout, life: int) -> None:
-    """Make the cluster with its database unless it exists; blocking, about a second.
+    """Create the cluster and its database if they are missing; blocks for about a second.
 
     Args:
-        layout: where.
-        life: the descriptor of the server's lock, which every program on the cluster inherits.
+        layout: the paths, and the user of the server.
+        life: the descriptor of the server's lock; every program on the cluster inherits it.
 
     Raises:
-        EmbeddedPostgresError: it cannot be made, or has no room.
+        EmbeddedPostgresError: the cluster cannot be created, or the disk is full.
     """
     if layout.cluster.exists():
         return
@@ -47,7 +47,7 @@ def ensure_cluster(layout: Layout, life: int) -> None:
 
 
 def _make(layout: Layout, life: int) -> None:
-    """Build beside the final name, then rename: a kill in the middle leaves no half cluster."""
+    """Create it beside the final name, then rename: a kill in between leaves no half cluster."""
     draft = Path(mkdtemp(prefix=_DRAFT, dir=layout.home))
     try:
         if layout.user:
@@ -66,14 +66,14 @@ def _initialise(layout: Layout, draft: Path, life: int) -> None:
         run_or_refuse(layout.user, initdb, "-D", draft, *_INITDB, inherited=[life])
     single = ("--single", "-D", draft, "-c", "exit_on_error=on", "postgres")
     postgres = layout.program("postgres")
-    run_or_refuse(layout.user, postgres, *single, typed=_DATABASE, inherited=[life])
+    run_or_refuse(layout.user, postgres, *single, stdin=_DATABASE, inherited=[life])
 
 
 def refuse_other_version(cluster: Path) -> None:
-    """Make sure that our version can work on `cluster`, where it exists; changes nothing.
+    """Check that this version of PostgreSQL made `cluster`, if it exists; change nothing.
 
     Raises:
-        EmbeddedPostgresError: another major version made it, or it is something else.
+        EmbeddedPostgresError: another major version made it, or it is no cluster.
     """
     if not cluster.exists():
         return

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL as its users see it."""
+"""The embedded PostgreSQL, for its users."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -10,15 +10,15 @@ from libraries.embedded_postgres.layout import Layout
 from libraries.embedded_postgres.server import EmbeddedServer
 from libraries.embedded_postgres.sockets import url_of
 
-_TURN_SECONDS: Final = 90.0  # above the longest start and stop
+#: More than the longest start and stop.
+_TURN_SECONDS: Final = 90.0
 
 
 class EmbeddedPostgres:
-    """A real PostgreSQL for one machine, under DATA_DIR; started by its first user, stopped by
-    its last.
+    """A real PostgreSQL for one machine; its first user starts it, and its last one stops it.
 
-    One object is one use at a time; any number of them, in any number of processes, share the
-    server. A user is whoever holds a shared lock, so a killed one is not counted.
+    Any number of objects, in any number of processes, share the server; each is one user at a
+    time. A user holds a shared lock, so that a killed process is not counted.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -27,13 +27,10 @@ class EmbeddedPostgres:
         self._use: FileLock | None = None
 
     async def __aenter__(self) -> str:
-        """Begin to use the server.
-
-        Returns:
-            Its SQLAlchemy URL, `postgresql+asyncpg://…`.
+        """Start the server if it does not run; return its SQLAlchemy URL.
 
         Raises:
-            EmbeddedPostgresError: there is no using it; the sentence says why.
+            EmbeddedPostgresError: the server cannot be used; the message has the reason.
         """
         async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
             use = FileLock(self._layout.lock("users"))
@@ -41,7 +38,7 @@ class EmbeddedPostgres:
             try:
                 await self._server.ensure_running()
             except EmbeddedPostgresError:
-                use.close()  # what is slow to recover goes on: the next start adopts it
+                use.close()  # a slow recovery goes on; the next start adopts the server
                 raise
             except BaseException:
                 with suppress(EmbeddedPostgresError):
@@ -68,17 +65,15 @@ class EmbeddedPostgres:
                     await self._leave(use)
 
     async def revive(self) -> None:
-        """Start the server again, at the same URL, where it died under its users.
-
-        For whoever finds it out of reach while using it; of one that lives nothing changes.
+        """Start the server again, at the same URL, if it has died; a live server is left alone.
 
         Raises:
-            EmbeddedPostgresError: it does not come back.
+            EmbeddedPostgresError: the server does not start.
         """
         async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
             await self._server.ensure_running()
 
     async def _leave(self, use: FileLock) -> None:
         with use:
-            if use.take():  # nobody else shares it
+            if use.take():  # no other user
                 await self._server.stop()

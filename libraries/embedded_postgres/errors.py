@@ -1,11 +1,11 @@
-"""What goes wrong here, said to an operator in one sentence."""
+"""Errors, each one sentence for an operator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL cannot be used: one sentence that an operator can act on."""
+    """The embedded PostgreSQL cannot be used; the message is one sentence with a remedy."""
 
 
 class AlreadyServing(EmbeddedPostgresError):
@@ -14,14 +14,14 @@ class AlreadyServing(EmbeddedPostgresError):
 
 @contextmanager
 def explained(doing: str, remedy: str = "") -> Iterator[None]:
-    """Turn the operating system's refusal (a full disk, a missing right) into a sentence.
+    """Turn an `OSError` (a full disk, a missing permission) into an `EmbeddedPostgresError`.
 
     Args:
-        doing: what was tried, such as "create the folder /srv/x".
-        remedy: what an operator can do about it, such as "set DATA_DIR".
+        doing: the attempt, such as "create the folder /srv/x".
+        remedy: an operator's next step, such as "set DATA_DIR".
 
     Raises:
-        EmbeddedPostgresError: in place of any OSError of the block.
+        EmbeddedPostgresError: in place of the block's `OSError`.
     """
     try:
         yield

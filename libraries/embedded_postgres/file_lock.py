@@ -1,4 +1,4 @@
-"""Locks that die with their holder: `flock`, so that a killed process never keeps one."""
+"""Locks that end with their process (`flock`): a killed process never keeps one."""
 
 import fcntl
 import os
@@ -27,11 +27,11 @@ class FileLock:
         self._path = path
 
     def take(self) -> bool:
-        """Lock exclusively, without waiting; a shared lock of this object is exchanged."""
+        """Try to lock exclusively, in place of a shared lock of this object; return the success."""
         return self._lock(fcntl.LOCK_EX)
 
     def share(self) -> bool:
-        """Lock together with others that share, without waiting."""
+        """Try to lock together with other sharers, without waiting; return the success."""
         return self._lock(fcntl.LOCK_SH)
 
     def _lock(self, kind: int) -> bool:
@@ -47,7 +47,7 @@ class FileLock:
         return self.held
 
     def close(self) -> None:
-        """Close the file; the lock ends unless a child inherited it. Twice is once."""
+        """Close the file; the lock ends unless a child inherited it. May be called twice."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
         self.descriptor, self.held = -1, False
@@ -66,10 +66,10 @@ class FileLock:
 
 @asynccontextmanager
 async def exclusively(path: Path, within: float) -> AsyncIterator[None]:
-    """Hold the lock on `path`, waiting up to `within` seconds for it without blocking the loop.
+    """Hold the lock on `path`; wait up to `within` seconds for it, beside the event loop.
 
     Raises:
-        EmbeddedPostgresError: another process held it all that time.
+        EmbeddedPostgresError: another process held the lock all that time.
     """
     with FileLock(path) as lock:
         if not await wait_until(lock.take, within):

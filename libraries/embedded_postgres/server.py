@@ -1,4 +1,4 @@
-"""The server's process: adopted where it lives, started where it does not, stopped cleanly."""
+"""The server process: adopted if it runs, started if not, and stopped cleanly."""
 
 import asyncio
 import os
@@ -24,13 +24,15 @@ from libraries.embedded_postgres.sockets import (
 from libraries.embedded_postgres.subprocesses import run_on, tail, wait_for
 from libraries.embedded_postgres.wait_until import in_thread, wait_until
 
-_START_SECONDS: Final = 60.0  # seconds; a recovery may take some
-_FAST_STOP_SECONDS: Final = 8.0  # seconds; the whole service has 15
-_IMMEDIATE_STOP_SECONDS: Final = 4.0  # seconds
+#: A recovery may take most of it.
+_START_SECONDS: Final = 60.0
+#: The two together are less than the 15 s that the service has to stop.
+_FAST_STOP_SECONDS: Final = 8.0
+_IMMEDIATE_STOP_SECONDS: Final = 4.0
 _MAX_LOG_BYTES: Final = 10_000_000
 
-#: What the server runs with, whatever its files say. Durability stands here so that nothing there
-#: can turn it off. The log names no data (an error's DETAIL and STATEMENT would).
+#: Options on the command line, which override every file of the cluster, durability among them.
+#: The log contains no data: an error's DETAIL and STATEMENT would.
 _SETTINGS: Final = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -53,7 +55,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Postmaster:
-    """What a server says of itself in `postmaster.pid`; true only while it lives."""
+    """The content of `postmaster.pid`; true only while the server runs."""
 
     pid: int
     socket: Path | None
@@ -63,8 +65,8 @@ class _Postmaster:
 class EmbeddedServer:
     """The one server of a layout; its callers take turns under the layout's control lock.
 
-    Every process of the server inherits a lock from whoever starts it, and so tells for sure
-    whether any of them is left: process ids, which are used again, are never asked.
+    Every process of the server inherits a lock: if the lock is free, no process is left. Process
+    ids prove nothing, because the system uses them again.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -73,10 +75,10 @@ class EmbeddedServer:
         self._name = f"PostgreSQL on {layout.cluster}"
 
     async def ensure_running(self) -> None:
-        """Adopt the server, or start it; returns when it takes connections.
+        """Adopt the server or start it; return when it accepts connections.
 
         Raises:
-            EmbeddedPostgresError: it does not start, or the last one does not end.
+            EmbeddedPostgresError: the server does not start, or an earlier one does not end.
         """
         with FileLock(self._layout.lock("server")) as life:
             if await self._is_there(life):
@@ -85,10 +87,10 @@ class EmbeddedServer:
         await self._until_ready()
 
     async def stop(self) -> None:
-        """Stop the server: fast, which is clean; immediately when that takes too long.
+        """Stop the server: in fast mode, which is clean; in immediate mode if that takes too long.
 
         Raises:
-            EmbeddedPostgresError: it does not end.
+            EmbeddedPostgresError: the server does not end.
         """
         with FileLock(self._layout.lock("server")) as life:
             for how, within in (
@@ -102,9 +104,9 @@ class EmbeddedServer:
         raise self._stuck("does not stop")
 
     async def _is_there(self, life: FileLock) -> bool:
-        """Whether a server lives; if not, `life` is held from here on: no process of one is left.
+        """Return whether a server runs; if not, take the lock `life`: no process is left.
 
-        A postmaster that was just killed has its socket a moment longer; it no longer replies.
+        A postmaster that was just killed keeps its socket for a moment, but does not reply.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + _START_SECONDS
@@ -155,10 +157,10 @@ class EmbeddedServer:
                 )
 
     def _remove_leftovers(self) -> None:
-        """Forget a dead server; PostgreSQL would be misled where its process id is in use again.
+        """Remove the files of a dead server: its process id may belong to another program now.
 
-        The caller holds the server's lock: no server of ours is left. One that somebody else
-        started by hand shows itself by its socket.
+        The caller holds the server's lock, so that no server of this service is left. A server
+        that was started by hand is found by its socket.
         """
         found = _read(self._layout.cluster)
         if found and found.socket and is_listening(found.socket):
@@ -172,7 +174,7 @@ class EmbeddedServer:
                 left.unlink(missing_ok=True)
 
     async def _ends(self, how: signal.Signals, life: FileLock, within: float) -> bool:
-        """Send the signal once there is a server to hear it, and wait for its last process."""
+        """Send the signal as soon as the server can receive it; wait for its last process."""
         sent = False
 
         def ended() -> bool:
@@ -183,7 +185,7 @@ class EmbeddedServer:
         return await wait_until(ended, within)
 
     def _send(self, how: signal.Signals) -> bool:
-        """Signal the server where it is sure that its process id is still its own."""
+        """Signal the server, if its process id is certainly still its own."""
         found = _read(self._layout.cluster)
         if found is None or not is_listening(self._layout.socket):
             return False
@@ -199,22 +201,22 @@ class EmbeddedServer:
 
     def _log_of_this_start(self) -> str:
         try:
-            said = self._layout.log.read_bytes()[self._log_begins :]
+            output = self._layout.log.read_bytes()[self._log_begins :]
         except OSError:
             return ""
-        return said[-4000:].decode("utf-8", "replace")
+        return output[-4000:].decode("utf-8", "replace")
 
-    def _stuck(self, what: str) -> EmbeddedPostgresError:
+    def _stuck(self, problem: str) -> EmbeddedPostgresError:
         found = _read(self._layout.cluster)
         process = f" (process {found.pid})" if found else ""
         return EmbeddedPostgresError(
-            f"The PostgreSQL{process} on {self._layout.cluster} {what}; its log "
+            f"The PostgreSQL{process} on {self._layout.cluster} {problem}; its log "
             f"({self._layout.log}) ends: {tail(self._log_of_this_start())}"
         )
 
 
 def _read(cluster: Path) -> _Postmaster | None:
-    """What `postmaster.pid` says; None where it is missing or half written."""
+    """Read `postmaster.pid`; return None if it is missing or incomplete."""
     try:
         lines = os.fsdecode((cluster / "postmaster.pid").read_bytes()).split("\n")
         socket = socket_in(Path(lines[4])) if lines[4] else None
@@ -224,7 +226,7 @@ def _read(cluster: Path) -> _Postmaster | None:
 
 
 def _open_log(path: Path) -> int:
-    """Open the log for the server to append to; a long one is put aside, in place of the last."""
+    """Open the log for appending; move a long one to `.log.1` first."""
     with explained(f"write the log {path}"):
         if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))

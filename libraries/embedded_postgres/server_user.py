@@ -1,4 +1,4 @@
-"""Whom the server runs as: ourselves, or where that is root, which PostgreSQL refuses, another."""
+"""The user that the server runs as: this process's, or another one instead of root."""
 
 import os
 import pwd
@@ -8,16 +8,16 @@ from typing import Final
 from libraries.embedded_postgres.errors import EmbeddedPostgresError
 from libraries.embedded_postgres.subprocesses import ServerUser, run
 
-#: Existing users without rights of their own, the best first; `_postgres` is macOS's name. A
-#: user is never created: that would change the machine for the sake of a demonstration.
+#: Existing users without privileges, in the order of preference; `_postgres` is macOS's name. No
+#: user is created: that would change the machine.
 _PREFERRED: Final = ("postgres", "_postgres", "nobody")
 
 
 def preferred_user() -> ServerUser | None:
-    """Whom a new cluster's server shall run as; None = ourselves.
+    """Return the user for the server of a new cluster; None = the user of this process.
 
     Raises:
-        EmbeddedPostgresError: we are root and there is nobody to run it as.
+        EmbeddedPostgresError: this process runs as root, and the machine has no such user.
     """
     if os.geteuid() != 0:
         return None
@@ -34,10 +34,10 @@ def preferred_user() -> ServerUser | None:
 
 
 def user_of(cluster: Path) -> ServerUser | None:
-    """Whom the server of this cluster runs as: its owner once it exists; None = ourselves.
+    """Return the user for the server of this cluster, its owner; None = the user of this process.
 
     Raises:
-        EmbeddedPostgresError: we are root, and its owner is nobody the server can run as.
+        EmbeddedPostgresError: this process runs as root, and the server cannot run as the owner.
     """
     if os.geteuid() != 0 or not cluster.exists():
         return preferred_user()
@@ -55,12 +55,12 @@ def user_of(cluster: Path) -> ServerUser | None:
 
 
 def can_enter(user: ServerUser | None, folder: Path) -> bool:
-    """Whether the user reaches `folder`; tried out, since modes alone do not tell (ACLs)."""
+    """Return whether the user can enter `folder`: by trying, because of access control lists."""
     return run(user, "/bin/sh", "-c", 'cd -- "$1"', "sh", folder).returncode == 0
 
 
 def can_run(user: ServerUser | None, program: Path) -> bool:
-    """Whether the user can run `program` and load its libraries; tried out."""
+    """Return whether the user can run `program` and load its libraries, by trying."""
     try:
         return run(user, program, "--version").returncode == 0
     except EmbeddedPostgresError:
@@ -68,7 +68,7 @@ def can_run(user: ServerUser | None, program: Path) -> bool:
 
 
 def name_of(uid: int) -> str:
-    """The user's name, for a sentence."""
+    """Return the user's name, for a message."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

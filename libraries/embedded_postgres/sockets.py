@@ -1,4 +1,4 @@
-"""The server's Unix socket: where it is, who may come near it, and whether somebody listens."""
+"""The server's Unix socket: its path, its permissions, and whether a server listens on it."""
 
 import hashlib
 import os
@@ -14,21 +14,21 @@ from urllib.parse import quote
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 from libraries.embedded_postgres.server_user import name_of
 
-#: Said everywhere, so that a PGPORT in somebody's environment changes nothing.
+#: Passed explicitly everywhere, so that PGPORT in the environment has no effect.
 PORT: Final = 5432
 
 _NAME: Final = f".s.PGSQL.{PORT}"
-#: The shortest question of PostgreSQL's protocol, asked before any login (its SSLRequest).
+#: The shortest request of PostgreSQL's protocol that needs no login (SSLRequest).
 _MAY_WE_ENCRYPT: Final = struct.pack("!ii", 8, 80877103)
-_MAX_PATH_BYTES: Final = 103  # bytes: macOS's bound; Linux has 107
-#: SQLAlchemy reads `,` and `:` in a host as lists and ports; `?` is what cannot be encoded.
+_MAX_PATH_BYTES: Final = 103  # on macOS; Linux has 107
+#: SQLAlchemy reads `,` and `:` in a host as lists and ports; the other characters break URLs.
 _TROUBLESOME: Final = re.compile(r"[,:\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def socket_folder(home: Path, owner: int) -> Path:
-    """The folder of the socket: under `home`, or a short private one where that name cannot be.
+    """Return the folder of the socket: under `home`, or a short one if that path is unusable.
 
-    It depends on nothing but its arguments: every process must come to the same answer.
+    The result depends on the arguments only: every process must compute the same one.
     """
     inside = home / "socket"
     fits = len(os.fsencode(socket_in(inside))) <= _MAX_PATH_BYTES
@@ -39,24 +39,24 @@ def socket_folder(home: Path, owner: int) -> Path:
 
 
 def socket_in(folder: Path) -> Path:
-    """The socket's own path."""
+    """Return the path of the socket."""
     return folder / _NAME
 
 
 def url_of(folder: Path) -> str:
-    """The URL of the database `orders` on the socket in `folder`.
+    """Return the URL of the database `orders` on the socket in `folder`.
 
-    With it the PG* variables of the host are not read: they are meant for other databases.
+    The URL turns the PG* variables of the environment off: they are meant for other databases.
     """
-    where = f"host={quote(str(folder))}&port={PORT}&pg_variables=off"
-    return f"postgresql+asyncpg://orders@/orders?{where}"
+    query = f"host={quote(str(folder))}&port={PORT}&pg_variables=off"
+    return f"postgresql+asyncpg://orders@/orders?{query}"
 
 
 def make_private(folder: Path, owner: int, group: int) -> None:
-    """Create `folder` as the owner's alone, or make sure that it is.
+    """Create `folder` for the owner alone, or check that it is the owner's alone.
 
     Raises:
-        EmbeddedPostgresError: somebody else made it, or opened it to others.
+        EmbeddedPostgresError: another user owns it, or it is open to others.
     """
     with explained(f"create the folder {folder}"):
         with suppress(FileExistsError):
@@ -70,7 +70,7 @@ def make_private(folder: Path, owner: int, group: int) -> None:
 
 
 def is_private(folder: Path, owner: int) -> bool:
-    """Whether `folder` is a real folder, the owner's, and closed to everybody else."""
+    """Return whether `folder` is a real folder that only its owner can enter."""
     try:
         found = folder.lstat()
     except OSError:
@@ -80,20 +80,20 @@ def is_private(folder: Path, owner: int) -> bool:
 
 
 def is_listening(path: Path) -> bool:
-    """Whether a live process accepts connections at the socket `path`."""
+    """Return whether a process accepts connections at the socket `path`."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0)
         try:
             probe.connect(os.fsencode(path))
         except BlockingIOError:
-            return True  # alive, with a full queue
+            return True  # it runs, with a full queue
         except OSError:
             return False
     return True
 
 
 def is_replying(path: Path, within: float) -> bool:
-    """Whether a PostgreSQL says something at the socket `path`; blocks for so many seconds."""
+    """Return whether a PostgreSQL replies at the socket `path`; block up to `within` seconds."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(within)
         try:

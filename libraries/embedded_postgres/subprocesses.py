@@ -1,4 +1,4 @@
-"""Running a program as the server's user, cleanly apart from the service."""
+"""Programs that run as the server's user, isolated from the service."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 
-#: Passed on because programs may not start without them. Nothing else is: the service's secrets
-#: are none of the server's business, and libpq's PG* settings would lead its programs astray.
+#: Inherited, because programs may not start without them. No other variable is: the server must not
+#: see the service's secrets, and libpq's PG* variables would change its programs.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-#: What an operator can mend, however many lines PostgreSQL says after it.
+#: Causes that an operator can remove, even if PostgreSQL prints many lines after them.
 _CAUSES: Final = {
     "No space left on device": "no space left on the device",
     "Disk quota exceeded": "the disk quota is used up",
@@ -25,7 +25,7 @@ _CAUSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """Whom the server runs as, where that is somebody else than the service."""
+    """The user that the server runs as, if it is not the user of the service."""
 
     name: str
     uid: int
@@ -35,24 +35,24 @@ class ServerUser:
 def run(
     user: ServerUser | None,
     *command: str | Path,
-    typed: str = "",
+    stdin: str = "",
     inherited: Collection[int] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` to its end; blocking, so call it in a thread.
+    """Run `command` to its end; blocks, so call it in a thread.
 
-    asyncio's own subprocesses are no help here: uvloop's know no `user`.
+    asyncio's subprocesses are not used: uvloop's have no `user`.
 
     Args:
-        user: whom to run it as; None = ourselves.
+        user: the user to run it as; None = the user of this process.
         command: the program, by its full path, and its arguments.
-        typed: its standard input.
-        inherited: file descriptors it shall keep open.
+        stdin: its standard input.
+        inherited: file descriptors that it keeps open.
 
     Raises:
-        EmbeddedPostgresError: the program could not be run at all.
+        EmbeddedPostgresError: the program could not be started.
     """
     with _started(user, command, inherited, subprocess.PIPE, subprocess.PIPE) as process:
-        output, _ = process.communicate(typed)
+        output, _ = process.communicate(stdin)
     return subprocess.CompletedProcess(command, process.returncode, output)
 
 
@@ -63,34 +63,34 @@ def run_on(
     output: int,
     name: str,
 ) -> None:
-    """Leave `command` running, in a session of its own, for longer than we live perhaps.
+    """Start `command` in a session of its own; it may outlive this process.
 
-    A thread of this `name` ends when the command does: it takes the exit status, so that no
-    defunct process stays behind whoever stops the command.
+    A thread with this `name` waits for the command and collects its exit status, so that no zombie
+    stays behind.
 
     Raises:
-        EmbeddedPostgresError: the program could not be run at all.
+        EmbeddedPostgresError: the program could not be started.
     """
     process = _started(user, command, inherited, subprocess.DEVNULL, output)
     threading.Thread(target=process.wait, name=name, daemon=True).start()
 
 
 def wait_for(name: str, within: float) -> None:
-    """Wait up to so many seconds for what this process left running under that name."""
+    """Wait `within` seconds at most for the command that `run_on` started with this name."""
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(within)
 
 
 def run_or_refuse(
-    user: ServerUser | None, *command: str | Path, typed: str = "", inherited: Collection[int] = ()
+    user: ServerUser | None, *command: str | Path, stdin: str = "", inherited: Collection[int] = ()
 ) -> None:
-    """Run `command` to its end, which must be a good one.
+    """Run `command` to its end; its exit status must be 0.
 
     Raises:
-        EmbeddedPostgresError: it could not be run, or failed; with its last words.
+        EmbeddedPostgresError: it could not be started, or failed; with the tail of its output.
     """
-    done = run(user, *command, typed=typed, inherited=inherited)
+    done = run(user, *command, stdin=stdin, inherited=inherited)
     if done.returncode != 0:
         raise EmbeddedPostgresError(
             f"PostgreSQL's {Path(command[0]).name} failed (exit code {done.returncode}): "
@@ -99,10 +99,10 @@ def run_or_refuse(
 
 
 def tail(text: str) -> str:
-    """What a program's output says, as one line: the cause where it is a known one, and the end."""
-    known = [f"{said}; " for words, said in _CAUSES.items() if words in text]
+    """Return the end of a program's output as one line, after its cause if that is a known one."""
+    causes = [f"{cause}; " for words, cause in _CAUSES.items() if words in text]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return "".join(known) + (" | ".join(lines[-4:]) or "it said nothing")
+    return "".join(causes) + (" | ".join(lines[-4:]) or "it said nothing")
 
 
 def _started(
@@ -121,8 +121,8 @@ def _started(
             text=True,
             errors="replace",
             pass_fds=tuple(inherited),
-            start_new_session=True,  # a Ctrl-C on the terminal is the service's alone
-            cwd="/",  # ours may be closed to the server's user
+            start_new_session=True,  # Ctrl-C on the terminal reaches the service alone
+            cwd="/",  # the server's user may not enter the present one
             env=_environment(),
             umask=0o077,
             user=user.uid if user else None,

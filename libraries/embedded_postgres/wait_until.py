@@ -1,4 +1,4 @@
-"""Waiting without blocking the event loop."""
+"""Waiting beside the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Final, ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-#: Seconds between two looks: short beside a start (0.1 s), and a look costs microseconds.
+#: Between two checks: short compared with a start (0.1 s), and a check costs microseconds.
 _PAUSE_SECONDS: Final = 0.01
 
 
 async def wait_until(condition: Callable[[], bool], within: float) -> bool:
-    """Whether `condition` comes true within so many seconds; it is looked at once at least."""
+    """Return whether `condition` becomes true `within` seconds; check it at least once."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + within
     while not condition():
@@ -23,9 +23,9 @@ async def wait_until(condition: Callable[[], bool], within: float) -> bool:
 
 
 async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Run blocking `work` in a thread, and to its end even when cancelled.
+    """Run blocking `work` in a thread, to its end even if the caller is cancelled.
 
-    A thread cannot be stopped: left behind, it would start a server after everybody has gone.
+    A thread cannot be stopped. Left behind, it would start a server that no process uses.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
@@ -33,5 +33,5 @@ async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain that nobody did
+            task.exception()  # retrieved, or asyncio would log it
         raise

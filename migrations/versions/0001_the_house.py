@@ -1,13 +1,13 @@
-"""Accounts, orders, their history, the outbox, the inbox and the ledger of effects."""
+"""Create the tables of accounts, orders, history, outbox, inbox and effects."""
 
 from alembic import op
 
 revision = "0001"
 down_revision = None
 
-# The rules of `domain/` again, for programs that write past the application. They are literal, so
-# that the migration never changes its meaning. `tests/integration` compares them with the domain's
-# tables.
+# The constraints repeat the rules of `domain/`, to protect the data from other programs. They are
+# literal, because a migration must never change its meaning. A test in `tests/integration` compares
+# them with the domain.
 _UPGRADE = (
     """
 CREATE TABLE users (

@@ -1,4 +1,4 @@
-"""Dead letters, and the index by which retention finds payloads that have served."""
+"""Create the table of dead letters, and the index for purging payloads."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0002"
 down_revision = "0001"
 
 _UPGRADE = (
-    # No foreign key: most letters are no order's, and the letter of one stands by itself.
+    # No foreign key: most dead letters belong to no order.
     """
 CREATE TABLE dead_letters (
     id uuid NOT NULL,

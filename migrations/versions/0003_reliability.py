@@ -1,7 +1,7 @@
-"""Replays, parked events, cache debts, leases, and dead letters kept byte for byte.
+"""Add replays, parked events, cache debts, leases, and dead letters without a value.
 
-Steps that look at every row of the outbox (indexes, checks of present rows) are left to the
-next migration, which locks out neither readers nor writers.
+The next migration does everything that reads all rows of the outbox (indexes, checks of existing
+rows). It blocks neither reads nor writes.
 """
 
 import json
@@ -14,7 +14,7 @@ revision = "0003"
 down_revision = "0002"
 
 _UPGRADE = (
-    # `broker_*`: the broker's address of the first delivery. `parked_at`: the broker refused the
+    # `broker_*`: partition and offset of the first delivery. `parked_at`: the broker refused the
     # event too often, so it waits for an operator. `replay_requested_at`: a published event that is
     # to be published again; its first publication stays unchanged. `payload_is_null`: the message
     # is a tombstone; a NULL payload without it was purged.
@@ -37,8 +37,8 @@ ALTER TABLE outbox
     ) NOT VALID
 """,
     "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
-    # Orders whose cached copy may be stale, because the cache was unavailable when their event
-    # was published.
+    # Orders whose cached copies may be stale: the cache was unavailable when their events were
+    # published.
     """
 CREATE TABLE cache_debts (
     order_id uuid NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE cache_debts (
 )
 """,
     "CREATE INDEX cache_debts_by_age ON cache_debts (owed_at)",
-    # Work that one process at a time does for all of them.
+    # Rights to do work that only one process at a time may do.
     """
 CREATE TABLE leases (
     name text NOT NULL,

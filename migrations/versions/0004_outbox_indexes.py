@@ -1,7 +1,7 @@
-"""The indexes and checks of migration 0003, made while the service reads and writes.
+"""Build the indexes and validate the checks of migration 0003 while the service runs.
 
-None of it can be in one transaction with the rest, so all of it can be repeated after a failure: an
-index that was not finished is dropped and built once more.
+The statements cannot run in one transaction. The migration can be repeated after a failure: it
+drops an unfinished index and builds it again.
 """
 
 from alembic import op
@@ -16,7 +16,7 @@ _CHECKS = (
     "outbox_parked_waits",
 )
 _INDEXES = {
-    # By age: the oldest unpublished event is found without counting the others.
+    # By age, so that the oldest unpublished event is found without a scan.
     "outbox_unpublished": "(at, subject, revision) WHERE published_at IS NULL",
     "outbox_replays": (
         "(replay_requested_at, subject, revision) WHERE replay_requested_at IS NOT NULL"
@@ -28,7 +28,7 @@ _INDEXES = {
         "(published_at) WHERE published_at IS NOT NULL AND (payload IS NOT NULL OR payload_is_null)"
     ),
 }
-#: Their earlier definitions; the other indexes did not exist.
+#: The definitions before this migration. The other indexes did not exist.
 _INDEXES_BEFORE = {
     "outbox_unpublished": "(subject, revision) WHERE published_at IS NULL",
     "outbox_to_sweep": "(published_at) WHERE published_at IS NOT NULL AND payload IS NOT NULL",
@@ -36,7 +36,7 @@ _INDEXES_BEFORE = {
 
 
 def _build(name: str, definition: str) -> None:
-    """Build an index of the outbox, in place of an older one of that name."""
+    """Build an index of the outbox, and replace an older one with this name."""
     op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}_new")
     op.execute(f"CREATE INDEX CONCURRENTLY {name}_new ON outbox {definition}")
     op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

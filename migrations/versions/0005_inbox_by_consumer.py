@@ -1,10 +1,10 @@
-"""The inbox by consumer: each consumer has processed a message once.
+"""Key the inbox by consumer and message.
 
-The rows so far are those of the processing of orders. A process of the previous release, which
-names no consumer, adds more of them: that is the default. It is also why `order_id` keeps its name
-until the next release, although it is the id of a message.
+Existing rows belong to the consumer that processes orders. Processes of the previous release still
+insert such rows without a consumer, so the column has that default. For the same reason `order_id`
+keeps its name until the next release, although it is the id of a message.
 
-All of it can be repeated after a failure.
+The migration can be repeated after a failure.
 """
 
 from alembic import op
@@ -16,7 +16,7 @@ _EXPIRING = "(admitted_at) WHERE consumer <> 'order-processing'"
 
 
 def _replace_key(columns: str) -> None:
-    """Give the inbox another primary key; its index is built while the service reads and writes."""
+    """Replace the primary key of the inbox. The index is built without blocking the service."""
     op.execute("DROP INDEX CONCURRENTLY IF EXISTS inbox_key_new")
     op.execute(f"CREATE UNIQUE INDEX CONCURRENTLY inbox_key_new ON inbox ({columns})")
     op.execute(

@@ -27,7 +27,7 @@ MAIL: Final = Mail(
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A mailer, and what arrived: recipient, subject and text of each mail."""
+    """A mailer, and the recipient, subject and text of each mail that arrived."""
 
     mailer: Mailer
     arrived: Callable[[], list[tuple[str, str, str]]]

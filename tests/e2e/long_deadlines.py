@@ -32,7 +32,7 @@ from entrypoints.observability import readiness  # noqa: E402 - see above
 if _KEEP_DEADLINES is None:
     from adapters.kafka import readiness as readiness_of_kafka
 
-    _lengthen(readiness, "_PATIENCE")
+    _lengthen(readiness, "_CHECK_SECONDS")
     _lengthen(readiness_of_kafka, "_ANSWER_SECONDS")
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ REFUSED = (
 )
 
 
-def programs_in_session(service: Service) -> list[str]:
-    """The programs of the process and of its children, whatever session these are in."""
+def programs_of(service: Service) -> list[str]:
+    """Return the programs of the process and of its descendants, in any session."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
     )
@@ -30,7 +30,7 @@ def test_orders_are_placed_and_processed_without_postgresql() -> None:
     with running_service(**MEMORY, **NO_LIMITS, PROCESSING_DELAY="0") as service:
         order = service.register().processed_order()
         assert order["status"] == "PENDING"
-        assert not [name for name in programs_in_session(service) if "postgres" in name]
+        assert not [name for name in programs_of(service) if "postgres" in name]
         assert [path.name for path in service.data_dir.iterdir()] == ["jwt-secret-key"]
         assert '"storage":"memory"' in service.log
         ready = service.http.get("/health/ready/").json()

@@ -1,4 +1,4 @@
-"""The cache in Redis never returns an older revision after a newer one, whatever Redis does."""
+"""The cache in Redis never returns an older revision after a newer one, even if Redis fails."""
 
 import asyncio
 import shutil
@@ -118,9 +118,7 @@ async def process(server: Server) -> AsyncIterator[Process]:
 
 
 class TestSlowReader:
-    """A reader has read the first revision. The second is written before the reader fills the
-    cache.
-    """
+    """A reader reads the first revision, and fills the cache after the second was written."""
 
     async def an_order(self, process: Process) -> OrderId:
         order_id = await process.cached()
@@ -179,13 +177,11 @@ async def gone(link: ServiceClient, pattern: str) -> None:
 
 
 class TestLateOffer:
-    """The first revision is offered. Redis executes the offer after the second revision was
-    written.
-    """
+    """Redis executes the offer of the first revision after the second was written."""
 
     async def late(self, process: Process) -> tuple[OrderId, tuple[Any, ...]]:
-        """Return an order and the command of its offer, which is not sent yet."""
-        await process.cached()  # Redis has loaded the script
+        """Return an order, and the command of its offer, which was not sent."""
+        await process.cached()  # so that Redis has loaded the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
@@ -236,7 +232,7 @@ class TestLateOffer:
     async def test_an_expired_offer_is_rejected(
         self, process: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Milliseconds are rounded: with 0 seconds, a fast machine would be in time.
+        # Negative, because a fast machine would still be in time with 0.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
         monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
@@ -379,7 +375,7 @@ def generation_of(process: Process) -> str:
 
 def data_of(server: Server) -> Path:
     if not isinstance(server, LocalServer):
-        pytest.skip("the data of a server in a container are out of reach")
+        pytest.skip("the data of a server in a container are not accessible")
     return server.folder / "data"
 
 

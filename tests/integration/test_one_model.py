@@ -1,4 +1,4 @@
-"""A model of the whole service, compared with the service on memory and on PostgreSQL."""
+"""A model of the whole service, compared with the service in memory and on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 @dataclass(eq=False)
 class UserModel:
-    """A user, with orders in the order of their placement."""
+    """A user and their orders, oldest first."""
 
     id: str
     headers: dict[str, str]
@@ -58,7 +58,7 @@ class OrderModel:
 
 
 class Model(RuleBasedStateMachine):
-    """Users, orders, statuses, conditions and lists according to the contract."""
+    """Users, orders, statuses, preconditions and lists according to `docs/contract.md`."""
 
     call: ClassVar[Caller]
 
@@ -227,7 +227,7 @@ def _drive(service: AbstractContextManager[Caller]) -> None:
         )
 
 
-def test_the_service_on_memory_matches_the_model() -> None:
+def test_the_service_in_memory_matches_the_model() -> None:
     _drive(calling("", MemoryStorageProvider()))
 
 

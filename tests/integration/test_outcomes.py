@@ -1,4 +1,4 @@
-"""The reported outcome of unconfirmed changes, and groups of orders that conflict."""
+"""The reported outcome of unconfirmed changes, and batches of conflicting orders."""
 
 import asyncio
 from collections import Counter
@@ -111,7 +111,7 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
     server.pause()
     created = an_order_write(a_placed_order(write.record.owner))
     assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
-    # The pool has no open connection now, so that nothing can be sent.
+    # The pool has no open connection now, so nothing is sent.
     assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
     assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
     assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
@@ -156,7 +156,7 @@ async def test_a_change_without_a_connection_has_changed_nothing(database: Datab
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
 
 
-# --- Groups
+# --- Batches
 
 
 @pytest.fixture

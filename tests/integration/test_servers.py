@@ -1,4 +1,4 @@
-"""The tests' servers are real, and so are their stops, kills and freezes."""
+"""Tests of the test servers: they start, stop, crash, freeze and keep their data."""
 
 import asyncio
 import subprocess

@@ -15,15 +15,15 @@ import pytest
 LONG: Final = 25.0
 
 _BOUNDS: Final = (
-    "adapters.kafka.connection._GREETING",
-    "adapters.kafka.connection._UNHURRIED",
-    "adapters.kafka.consumer._GOODBYE",
-    "adapters.kafka.producer._REQUEST",
+    "adapters.kafka.connection._HANDSHAKE_SECONDS",
+    "adapters.kafka.connection._CANCEL_SECONDS",
+    "adapters.kafka.consumer._LEAVE_SECONDS",
+    "adapters.kafka.producer._REQUEST_SECONDS",
     "adapters.kafka.readiness._ANSWER_SECONDS",
     "adapters.kafka.silent_connections.SILENCE_SECONDS",
-    "adapters.kafka.source._LAG",
-    "adapters.kafka.topics._TIMEOUT",
-    "adapters.memory.bus._PATIENCE",
+    "adapters.kafka.source._LAG_SECONDS",
+    "adapters.kafka.topics._TIMEOUT_SECONDS",
+    "adapters.memory.bus._PUBLISH_SECONDS",
     "adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS",
     "adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS",
     "adapters.postgres.pool._PING_TIMEOUT_SECONDS",

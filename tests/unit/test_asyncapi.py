@@ -1,4 +1,4 @@
-"""The AsyncAPI document, against the messages that the service makes."""
+"""The AsyncAPI document, compared with the messages of the service."""
 
 import json
 import re
@@ -46,7 +46,7 @@ MESSAGE_OF: Final = {
     message.topic: DOCUMENT["components"]["messages"][message.id] for message in MESSAGES
 }
 
-EVERYTHING: Final = OrderLines(
+ALL_FIELDS: Final = OrderLines(
     (
         OrderLine(
             "tea",
@@ -64,7 +64,7 @@ UNPRICED: Final = OrderLines(
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in the document."""
+    """Yield every object in a JSON value."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
@@ -81,29 +81,29 @@ def at(reference: str) -> Any:
 
 
 def strict(value: Any) -> Any:
-    """The schema, but refusing what it does not name: nothing is sent that is not described."""
+    """Return the schema without additional properties: every sent property must be described."""
     if isinstance(value, list):
         return [strict(each) for each in value]
     if not isinstance(value, dict):
         return value
-    tightened = {name: strict(each) for name, each in value.items()}
+    closed = {name: strict(each) for name, each in value.items()}
     if value.get("type") == "object" and "properties" in value:
-        tightened.setdefault("additionalProperties", False)
-    return tightened
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
-def is_an_id(text: str) -> bool:
+def is_uuid(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
 
-def complaints(instance: object, schema: dict[str, Any]) -> list[str]:
+def validation_errors(instance: object, schema: dict[str, Any]) -> list[str]:
     whole = strict({**schema, "components": {"schemas": DOCUMENT["components"]["schemas"]}})
-    validator = Draft7Validator(whole, validate_formats=True, formats={"uuid": is_an_id})
+    validator = Draft7Validator(whole, validate_formats=True, formats={"uuid": is_uuid})
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(instance)]
 
 
 def placed(status: OrderStatus, lines: OrderLines, reference: str | None = None) -> Order:
-    """A stored order that was placed and then moved as far as this."""
+    """Return an order that was placed and then moved to `status`."""
     order = a_placed_order(a_user_id(), lines=lines, reference=reference).order
     for step in way_to(status):
         order = moved(order, step, owner_of(order)).order
@@ -117,7 +117,7 @@ def moved(order: Order, status: OrderStatus, by: Actor, reason: str | None = Non
 
 
 def placements() -> Iterator[OrderChange]:
-    for lines in (tea(), EVERYTHING, UNPRICED):
+    for lines in (tea(), ALL_FIELDS, UNPRICED):
         yield a_placed_order(a_user_id(), lines=lines)
     yield a_placed_order(a_user_id(), reference="web-1042")
 
@@ -126,7 +126,7 @@ def steps() -> Iterator[OrderChange]:
     for before, afterwards in TRANSITIONS.items():
         for after in afterwards:
             for reason in (None, "because"):
-                order = placed(before, EVERYTHING, "web-1042")
+                order = placed(before, ALL_FIELDS, "web-1042")
                 for by in (owner_of(order), STAFF, SYSTEM):
                     yield moved(order, after, by, reason)
 
@@ -147,12 +147,12 @@ FOREIGN: Final = dead_letter_from(
 # --- The document as a whole
 
 
-def test_the_committed_document_is_the_one_that_the_code_makes() -> None:
+def test_the_committed_document_matches_the_code() -> None:
     committed = (ROOT / "docs/asyncapi.json").read_text(encoding="utf-8")
     assert committed == asyncapi_text(), "run: orders asyncapi > docs/asyncapi.json"
 
 
-def test_it_has_the_parts_of_an_asyncapi_3_document_and_no_others() -> None:
+def test_the_document_has_only_the_parts_of_asyncapi_3() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     assert set(DOCUMENT) == {
         *("asyncapi", "info", "defaultContentType", "servers"),
@@ -169,30 +169,30 @@ def test_it_has_the_parts_of_an_asyncapi_3_document_and_no_others() -> None:
         assert set(message) >= {"name", "title", "description", "headers", "payload", "examples"}
 
 
-def test_its_version_is_that_of_the_http_api() -> None:
+def test_the_version_is_that_of_the_http_api() -> None:
     assert DOCUMENT["info"]["version"] == VERSION
 
 
-def test_it_is_ascii_and_names_no_host() -> None:
+def test_the_document_is_ascii_without_host_names() -> None:
     assert asyncapi_text().isascii()
     assert asyncapi_text().endswith("}\n")
     assert not re.search(r"https?://", asyncapi_text())
 
 
-def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
+def test_every_reference_resolves_and_every_component_is_used() -> None:
     references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
     assert all(at(reference) for reference in references)
     for kind, components in DOCUMENT["components"].items():
         assert {f"#/components/{kind}/{name}" for name in components} <= references
 
 
-def test_every_schema_is_one_that_asyncapi_reads() -> None:
+def test_every_schema_is_valid_json_schema_draft_7() -> None:
     for message in MESSAGE_OF.values():
         for schema in (message["headers"], message["payload"], message["bindings"]["kafka"]["key"]):
             Draft7Validator({**schema, "components": DOCUMENT["components"]})
 
 
-def test_an_order_is_described_as_http_describes_it() -> None:
+def test_shared_schemas_are_those_of_the_http_api() -> None:
     openapi = json.loads(committed_text())
     ours, theirs = DOCUMENT["components"]["schemas"], openapi["components"]["schemas"]
     shared = ours.keys() & theirs.keys()
@@ -203,22 +203,22 @@ def test_an_order_is_described_as_http_describes_it() -> None:
 # --- Topics
 
 
-def test_every_topic_is_a_channel_with_its_partitions() -> None:
+def test_the_channels_are_the_topics_with_their_partitions() -> None:
     kafka = {each["address"]: each["bindings"]["kafka"] for each in DOCUMENT["channels"].values()}
     assert {topic: each["partitions"] for topic, each in kafka.items()} == PARTITIONS
     assert all(topic == each["topic"] for topic, each in kafka.items())
 
 
-def test_all_that_is_told_is_sent_and_new_orders_are_received_too() -> None:
+def test_every_topic_has_a_send_operation_and_new_orders_are_received() -> None:
     ways = [(each["action"], each["channel"]["$ref"]) for each in DOCUMENT["operations"].values()]
     sent = [("send", f"#/channels/{topic}") for topic in PARTITIONS]
     assert sorted(ways) == sorted([*sent, ("receive", f"#/channels/{NEW_ORDER}")])
 
 
-# --- What the service makes, against what is written
+# --- The messages of the service, compared with their schemas
 
 
-def test_these_tests_see_every_event_that_there_is() -> None:
+def test_the_test_events_cover_every_type_and_outcome() -> None:
     assert {type(change.event) for change in CHANGES} == set(get_args(OrderEvent))
     assert {(event.topic, event.type) for event in EVENTS} == set(TYPES.items())
     outcomes = {json.loads(event.payload or b"").get("outcome") for event in EVENTS}
@@ -227,10 +227,10 @@ def test_these_tests_see_every_event_that_there_is() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
-def test_an_event_is_as_it_is_described(event: Event) -> None:
+def test_an_event_matches_its_schema(event: Event) -> None:
     described = MESSAGE_OF[event.topic]
     assert described["name"] == event.type
-    assert complaints(json.loads(event.payload or b""), described["payload"]) == []
+    assert validation_errors(json.loads(event.payload or b""), described["payload"]) == []
 
 
 def headers_in(message: Delivery | DeadLetter) -> dict[str, str]:
@@ -238,36 +238,39 @@ def headers_in(message: Delivery | DeadLetter) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("topic", TYPES)
-def test_the_headers_and_the_key_are_as_they_are_described(topic: str) -> None:
+def test_headers_and_key_match_their_schemas(topic: str) -> None:
     message = message_of(next(event for event in EVENTS if event.topic == topic))
     described = MESSAGE_OF[topic]
-    assert complaints(headers_in(message), described["headers"]) == []
+    assert validation_errors(headers_in(message), described["headers"]) == []
     assert set(headers_in(message)) <= set(at("#/components/schemas/CloudEvent")["properties"])
-    assert complaints((message.key or b"").decode(), described["bindings"]["kafka"]["key"]) == []
+    assert (
+        validation_errors((message.key or b"").decode(), described["bindings"]["kafka"]["key"])
+        == []
+    )
 
 
-def test_the_headers_of_one_type_are_not_those_of_another() -> None:
+def test_headers_of_another_type_do_not_match() -> None:
     headers = headers_in(message_of(EVENTS[0]))
-    assert complaints(headers, MESSAGE_OF[PROCESSED]["headers"])
-    assert complaints({**headers, "ce_id": "1"}, MESSAGE_OF[NEW_ORDER]["headers"])
+    assert validation_errors(headers, MESSAGE_OF[PROCESSED]["headers"])
+    assert validation_errors({**headers, "ce_id": "1"}, MESSAGE_OF[NEW_ORDER]["headers"])
     del headers["ce_time"]
-    assert complaints(headers, MESSAGE_OF[NEW_ORDER]["headers"])
+    assert validation_errors(headers, MESSAGE_OF[NEW_ORDER]["headers"])
 
 
 @pytest.mark.parametrize("dead_letter", [FAILED, FOREIGN], ids=["failed", "foreign"])
-def test_a_dead_letter_is_as_it_is_described(dead_letter: DeadLetter) -> None:
+def test_a_dead_letter_matches_its_schema(dead_letter: DeadLetter) -> None:
     message = message_of(dead_letter_copy(dead_letter, EventId(IDS.new(NOW))))
     described = MESSAGE_OF[DEAD_LETTERS]
-    assert complaints(headers_in(message), described["headers"]) == []
-    assert complaints(headers_in(dead_letter), described["headers"])
+    assert validation_errors(headers_in(message), described["headers"]) == []
+    assert validation_errors(headers_in(dead_letter), described["headers"])
     key = message.key.decode() if message.key else None
-    assert complaints(key, described["bindings"]["kafka"]["key"]) == []
+    assert validation_errors(key, described["bindings"]["kafka"]["key"]) == []
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.id)
-def test_every_example_is_one(message: Message) -> None:
+def test_every_example_matches_its_schema(message: Message) -> None:
     described = MESSAGE_OF[message.topic]
     assert described["examples"]
     for example in described["examples"]:
-        assert complaints(example["headers"], described["headers"]) == []
-        assert complaints(example["payload"], described["payload"]) == []
+        assert validation_errors(example["headers"], described["headers"]) == []
+        assert validation_errors(example["payload"], described["payload"]) == []

@@ -1,4 +1,4 @@
-"""What `orders audit` prints."""
+"""The output of `orders audit`."""
 
 import json
 

@@ -43,7 +43,7 @@ def test_help_lists_every_command_with_one_line_each(group: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("path", [path for path, _, _ in TABLE])
-def test_the_docstring_of_a_command_begins_with_its_line_of_help(path: str) -> None:
+def test_docstring_of_a_command_begins_with_its_line_of_help(path: str) -> None:
     command: Any = app
     for name in path.split():
         command = command[name]
@@ -58,19 +58,19 @@ def orders(*command: str, **more: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_version_is_the_projects() -> None:
+def test_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     done = orders("--version")
     assert (done.returncode, done.stdout) == (0, f"{project['version']}\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_completion_script_knows_the_commands(shell: str) -> None:
+def test_completion_script_has_every_command(shell: str) -> None:
     script = orders("completion", shell).stdout
     assert set(re.findall(r"[\w-]+", script)) >= COMMANDS
 
 
-def test_a_completion_script_is_sound(tmp_path: Path) -> None:
+def test_completion_script_is_valid_bash(tmp_path: Path) -> None:
     script = tmp_path / "completion.bash"
     script.write_text(orders("completion", "bash").stdout)
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
@@ -78,7 +78,7 @@ def test_a_completion_script_is_sound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("dlq", "list"), ("users", "list")])
 @pytest.mark.parametrize("limit", ["0", "-1", "10001", "x"])
-def test_a_limit_that_is_none_is_refused_before_anything_is_opened(
+def test_invalid_limit_is_refused_before_the_storage_is_opened(
     command: tuple[str, str], limit: str
 ) -> None:
     done = orders(*command, "--limit", limit)
@@ -90,7 +90,7 @@ def test_a_limit_that_is_none_is_refused_before_anything_is_opened(
 @pytest.mark.parametrize(
     "command", [("users", "create", "ada@example.com"), ("users", "set-password", "ada@x.com")]
 )
-def test_without_a_terminal_a_password_must_come_from_standard_input(
+def test_password_needs_a_terminal_or_password_stdin(
     command: tuple[str, ...],
 ) -> None:
     done = orders(*command)
@@ -100,13 +100,13 @@ def test_without_a_terminal_a_password_must_come_from_standard_input(
     )
 
 
-def test_an_address_is_checked_before_a_password_is_asked_for() -> None:
+def test_address_is_checked_before_the_password_prompt() -> None:
     done = orders("users", "create", "ada")
     assert done.stderr.startswith("orders: `EMAIL`: ")
 
 
 @pytest.mark.parametrize("typed", [b"short\n", b"\n", b""])
-def test_a_password_from_standard_input_keeps_the_rules(typed: bytes) -> None:
+def test_password_from_standard_input_is_checked(typed: bytes) -> None:
     done = orders(
         "users", "create", "a@b.com", "--password-stdin", stdin=None, input=typed.decode()
     )
@@ -116,7 +116,7 @@ def test_a_password_from_standard_input_keeps_the_rules(typed: bytes) -> None:
 
 # --- A terminal
 
-#: A shell that runs the suite in the background has its children ignore SIGINT.
+#: A shell that runs the suite in the background makes its children ignore SIGINT.
 OF_THIS_TERMINAL: Final = (
     "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     " signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -124,7 +124,7 @@ OF_THIS_TERMINAL: Final = (
 
 
 def at_a_terminal(*typed: str) -> str:
-    """What a terminal shows of `orders users create` while these lines are typed at its prompts."""
+    """Run `orders users create` with these lines typed at its prompts; return the output."""
     terminal, end = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-c", f"{OF_THIS_TERMINAL}; {MAIN}", "users", "create", "ada@example.com"],
@@ -147,21 +147,21 @@ def at_a_terminal(*typed: str) -> str:
     return shown.decode()
 
 
-def test_a_password_is_typed_twice_without_echo() -> None:
+def test_password_prompt_repeats_without_echo() -> None:
     shown = at_a_terminal("correct horse", "another horse")
     assert "The two passwords differ." in shown
     assert "horse" not in shown
 
 
-def test_ctrl_c_at_the_prompt_is_no_traceback() -> None:
+def test_ctrl_c_at_the_prompt_prints_no_traceback() -> None:
     assert "Traceback" not in at_a_terminal("\x03")
 
 
-# --- Readers that have gone away, and closed streams
+# --- Closed readers and closed streams
 
 
 @pytest.mark.parametrize("command", [("openapi",), ("asyncapi",), ("--help",), ("--version",)])
-def test_a_reader_that_has_gone_away_is_no_traceback(command: tuple[str, ...]) -> None:
+def test_closed_reader_causes_no_traceback(command: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = orders(*command, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
@@ -170,7 +170,7 @@ def test_a_reader_that_has_gone_away_is_no_traceback(command: tuple[str, ...]) -
     assert done.returncode in {1, 128 + signal.SIGPIPE}  # rich ends by itself, with 1
 
 
-def test_a_refusal_with_nothing_to_write_it_to_keeps_its_status() -> None:
+def test_exit_status_of_an_error_survives_a_closed_standard_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     env = os.environ | {"PORT": "http"}
@@ -180,7 +180,7 @@ def test_a_refusal_with_nothing_to_write_it_to_keeps_its_status() -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_survived(closed: str, tmp_path: Path) -> None:
+def test_commands_work_with_closed_standard_streams(closed: str, tmp_path: Path) -> None:
     script = f'exec "$0" -c "$1" asyncapi {closed}'
     done = subprocess.run(
         ["sh", "-c", script, sys.executable, MAIN],

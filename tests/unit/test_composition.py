@@ -1,4 +1,4 @@
-"""What each combination of settings puts together, for each role."""
+"""The container of each combination of settings, for each role."""
 
 from itertools import product
 
@@ -27,7 +27,7 @@ from libraries.task_stream.broker import RedisStreamBroker
 from libraries.task_stream.in_process import InProcessBroker
 from tests.support.app import NowhereProvider, opened_api
 
-#: Nobody listens there: what is put together must not need to be connected.
+#: Addresses where no server listens: a container is made without connections.
 NOWHERE = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
     "REDIS_URL": "redis://127.0.0.1:1/0",
@@ -72,7 +72,7 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
     await container.close()
 
 
-async def test_what_a_test_puts_instead_replaces_the_real_thing() -> None:
+async def test_memory_storage_replaces_postgresql() -> None:
     container = make_container(
         load_settings({"JWT_SECRET_KEY": NOWHERE["JWT_SECRET_KEY"]}), MemoryStorageProvider()
     )

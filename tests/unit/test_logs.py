@@ -1,4 +1,4 @@
-"""Lines of the log: what stands in them, and that nothing else is ever written."""
+"""Lines of the log: their content, and that a process writes nothing else."""
 
 import json
 import os
@@ -32,16 +32,16 @@ def line(**changes: Any) -> str:
     return rest
 
 
-def test_a_requests_line_begins_with_its_status() -> None:
+def test_line_of_a_request_begins_with_its_status() -> None:
     assert line(user="u-1") == "INFO  201 POST /orders/ 12.3 ms user=u-1"
 
 
-def test_a_refusals_line_has_its_code_its_user_and_the_id_of_its_request() -> None:
+def test_line_of_a_refused_request_has_code_user_and_request_id() -> None:
     shown = line(status=409, code="reference-taken", user="u-1")
     assert shown == "INFO  409 POST /orders/ 12.3 ms code=reference-taken user=u-1 request_id=r-1"
 
 
-def test_another_event_is_its_words_and_its_fields() -> None:
+def test_line_of_another_event_has_its_text_and_fields() -> None:
     shown = console_line(colors=False)(
         None, "", {"event": "a loop failed", "level": "warning", "loop": "relay", "reason": "a b"}
     )
@@ -49,11 +49,11 @@ def test_another_event_is_its_words_and_its_fields() -> None:
 
 
 @pytest.mark.parametrize("path", ["/a\n12:00:00.000 INFO  200", "/a\x1b[2J", "/a\r"])
-def test_a_path_writes_no_line_and_no_escape_of_its_own(path: str) -> None:
+def test_control_characters_of_a_path_are_escaped(path: str) -> None:
     assert line(path=path).isprintable()
 
 
-def test_colors_are_for_terminals() -> None:
+def test_only_terminals_get_colors() -> None:
     event = {"event": "x", "level": "error"}
     assert "\x1b[31mERROR\x1b[0m" in console_line(colors=True)(None, "", dict(event))
     assert "\x1b" not in console_line(colors=False)(None, "", dict(event))
@@ -77,11 +77,11 @@ def test_colors_are_for_terminals() -> None:
         ("nothing of it: 12 eyes at http://localhost:8000/docs", None),
     ],
 )
-def test_secrets_are_taken_out_of_texts(text: str, left: str | None) -> None:
+def test_secrets_in_texts_are_hidden(text: str, left: str | None) -> None:
     assert without_secrets(text) == (text if left is None else left)
 
 
-def test_a_traceback_has_frames_and_message_and_no_local() -> None:
+def test_traceback_has_frames_and_message_but_no_local_variables() -> None:
     def deep(depth: int, password: str) -> int:
         return deep(depth - 1, password) if depth else len(password) // 0
 
@@ -124,7 +124,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
-def test_with_json_every_line_is_json(act: str) -> None:
+def test_every_line_is_json_if_the_format_is_json(act: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROCESS.format(act=act)], capture_output=True, text=True, check=False
     )
@@ -132,14 +132,14 @@ def test_with_json_every_line_is_json(act: str) -> None:
     assert [json.loads(each).keys() >= {"event", "level", "timestamp"} for each in lines] == [True]
 
 
-def test_a_reader_that_has_gone_away_fails_nothing() -> None:
+def test_closed_reader_of_the_log_is_ignored() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     write_line(writing, b"lost")
     os.close(writing)
 
 
-def test_a_line_is_written_whole_however_little_a_write_takes(
+def test_partial_writes_are_completed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and what it is not."""
+"""The page for Prometheus: counts, figures, and their absence."""
 
 import asyncio
 import re
@@ -78,7 +78,7 @@ async def counted(name: str, **labels: str) -> float:
 # --- Several workers
 
 
-def test_a_worker_that_is_starting_keeps_nobody_from_the_page(tmp_path: Path) -> None:
+def test_file_of_a_starting_worker_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "counter_17.db").touch()
     assert list(CountedByAll(str(tmp_path)).collect()) == []
 
@@ -87,7 +87,7 @@ def test_a_worker_that_is_starting_keeps_nobody_from_the_page(tmp_path: Path) ->
 
 
 def described() -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Each metric of the table, with its labels and its meaning."""
+    """Return each metric of the table, with its labels and its meaning."""
     for each in vars(table).values():
         if isinstance(each, table.Asked):
             yield each.name, each.labels, each.meaning
@@ -97,7 +97,7 @@ def described() -> Iterator[tuple[str, tuple[str, ...], str]]:
             yield name, tuple(each._labelnames), family.documentation
 
 
-def test_the_document_explains_every_metric_and_no_other() -> None:
+def test_document_explains_every_metric_and_no_other() -> None:
     rows = re.search(
         r"<!-- metrics.*?-->\n.*?\n.*?\n(.*?)<!-- end", DOCUMENT.read_text(), re.DOTALL
     )
@@ -113,12 +113,12 @@ def test_the_document_explains_every_metric_and_no_other() -> None:
 # --- Requests
 
 
-def test_a_route_is_named_as_the_document_names_it() -> None:
+def test_route_is_named_as_in_the_openapi_document() -> None:
     for operation in operations_of(ROUTES):
         assert named(operation.path.rstrip("/")) == operation.path
 
 
-async def test_a_request_is_counted_by_its_route_and_status() -> None:
+async def test_request_is_counted_by_route_and_status() -> None:
     name, labels = "orders_http_requests_total", {"method": "GET", "route": "/a/{b}/"}
     seconds = "orders_http_request_duration_seconds_bucket"
     before = await counted(name, **labels, status="200")
@@ -131,7 +131,7 @@ async def test_a_request_is_counted_by_its_route_and_status() -> None:
     assert value(page, seconds, **labels, le="+Inf") == 3
 
 
-async def test_no_word_of_a_client_makes_a_series() -> None:
+async def test_clients_cannot_add_series() -> None:
     count_request("BREW", None, 405, 0.001)
     page = await a_page()
     name = "orders_http_requests_total"
@@ -142,7 +142,7 @@ async def test_no_word_of_a_client_makes_a_series() -> None:
 # --- Cache and tasks
 
 
-async def test_what_the_cache_answers_is_counted() -> None:
+async def test_cache_reads_are_counted_by_result() -> None:
     name = "orders_cache_reads_total"
     results = ("hit", "miss", "bypass")
     before = [await counted(name, result=result) for result in results]
@@ -172,7 +172,7 @@ async def test_what_the_cache_answers_is_counted() -> None:
         (ZeroDivisionError(), TaskResult.FAILED),
     ],
 )
-async def test_a_run_of_the_task_is_counted_by_what_it_came_to(
+async def test_task_run_is_counted_by_result(
     outcome: Outcome | BaseException | None, result: TaskResult
 ) -> None:
     async def process(_: OrderId) -> Outcome | None:
@@ -189,16 +189,16 @@ async def test_a_run_of_the_task_is_counted_by_what_it_came_to(
     assert await counted_tasks() == before | {result: before[result] + 1}
 
 
-async def test_a_task_that_is_given_up_is_counted_when_it_has_become_a_dead_letter() -> None:
-    async def bury(*_: object) -> bool:
+async def test_dead_task_is_counted_once_it_is_a_dead_letter() -> None:
+    async def fail(*_: object) -> bool:
         raise Unavailable
 
     task = DeadTask(b'{"args": ["%s"]}' % str(an_order_id()).encode(), "why", 5)
     before = await counted_tasks()
     with pytest.raises(Unavailable):
-        await dead_lettering(cast(DeadLetterOrder, bury))(task)
+        await dead_lettering(cast(DeadLetterOrder, fail))(task)
     assert await counted_tasks() == before
-    await dead_lettering(cast(DeadLetterOrder, bury))(DeadTask(b"?", "why", 0))
+    await dead_lettering(cast(DeadLetterOrder, fail))(DeadTask(b"?", "why", 0))
     assert await counted_tasks() == before | {TaskResult.DEAD: before[TaskResult.DEAD] + 1}
 
 
@@ -207,10 +207,10 @@ async def counted_tasks() -> dict[TaskResult, float]:
     return {each: value(page, "orders_tasks_total", result=each.value) or 0 for each in TaskResult}
 
 
-# --- What is asked
+# --- Figures that are read at a scrape
 
 
-async def test_the_outbox_is_told_with_the_age_of_its_oldest() -> None:
+async def test_outbox_gauges_have_the_age_of_the_oldest_event() -> None:
     async def outbox() -> OutboxState:
         return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
 
@@ -222,7 +222,7 @@ async def test_the_outbox_is_told_with_the_age_of_its_oldest() -> None:
     assert value(page, "orders_outbox_figures_age_seconds") == 0
 
 
-async def test_an_empty_outbox_has_no_age() -> None:
+async def test_age_of_an_empty_outbox_is_zero() -> None:
     async def outbox() -> OutboxState:
         return OutboxState(0, None, None)
 
@@ -231,7 +231,7 @@ async def test_an_empty_outbox_has_no_age() -> None:
     assert value(page, "orders_outbox_oldest_age_seconds") == 0
 
 
-async def test_the_lag_is_shown_by_topic_group_and_partition() -> None:
+async def test_lag_is_shown_by_topic_group_and_partition() -> None:
     async def lag() -> Mapping[Topic, Mapping[int, int]]:
         return {Topic("new_order", "order-processing"): {4: 0, 2: 7}}
 
@@ -240,7 +240,7 @@ async def test_the_lag_is_shown_by_topic_group_and_partition() -> None:
     assert value(page, "orders_consumer_lag", **ONE, partition="4") == 0
 
 
-async def test_the_pool_is_told_as_it_is() -> None:
+async def test_pool_gauges_show_the_present_use() -> None:
     page = await a_page(pool=lambda: PoolUse(2, 3, 10))
     assert value(page, "orders_db_pool_connections", state="in_use") == 2
     assert value(page, "orders_db_pool_connections", state="idle") == 3
@@ -257,10 +257,10 @@ async def hanging() -> OutboxState:
 
 
 @pytest.mark.parametrize("outbox", [out_of_reach, hanging])
-async def test_what_was_never_known_is_left_out(
+async def test_figures_that_were_never_read_are_left_out(
     outbox: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 0.01)
     async with asyncio.timeout(60):
         page = await a_page(outbox)
     assert value(page, "orders_outbox_unpublished") is None
@@ -269,7 +269,7 @@ async def test_what_was_never_known_is_left_out(
 
 
 @pytest.mark.parametrize("outage", [out_of_reach, hanging])
-async def test_the_last_figures_of_the_outbox_stay_with_their_age(
+async def test_last_figures_of_the_outbox_stay_with_their_age(
     outage: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def known() -> OutboxState:
@@ -284,23 +284,23 @@ async def test_the_last_figures_of_the_outbox_stay_with_their_age(
     metrics = Metrics(StorageGauges(outbox), BusGauges(no_lag), clock)
     assert value(read(await metrics()), "orders_outbox_unpublished") == 3
     await clock.advance(30)
-    monkeypatch.setattr(scrape, "_PATIENCE", 0.01)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 0.01)
     page = read(await metrics())
     assert value(page, "orders_outbox_unpublished") == 3
     assert value(page, "orders_outbox_oldest_age_seconds") == 90
     assert value(page, "orders_outbox_parked") == 1
     assert value(page, "orders_outbox_replays") == 2
     assert value(page, "orders_outbox_figures_age_seconds") == 30
-    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 60.0)
     page = read(await metrics())
     assert value(page, "orders_outbox_oldest_age_seconds") == 120
     assert value(page, "orders_outbox_figures_age_seconds") == 0
 
 
-async def test_who_asks_at_the_same_time_shares_one_question(
+async def test_concurrent_scrapes_share_one_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scrape, "_PATIENCE", 60.0)
+    monkeypatch.setattr(scrape, "_READ_SECONDS", 60.0)
     asked = 0
     answered = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""`ORDERS_PROVIDERS`: which references are providers, and what is said of the others."""
+"""`ORDERS_PROVIDERS`: valid references, errors of invalid ones, and the replaced ports."""
 
 import sys
 from collections.abc import Iterator
@@ -64,14 +64,14 @@ def settings(reference: str) -> Settings:
     ("attribute", "count"),
     [("WarehouseProvider", 1), ("instance", 1), ("several", 2), ("made", 2)],
 )
-def test_a_provider_its_class_several_and_a_function_are_taken(attribute: str, count: int) -> None:
+def test_reference_may_be_a_provider_a_class_or_several(attribute: str, count: int) -> None:
     found = settings(f"shop:{attribute}")
     overrides = load_overrides(found)
     assert len(overrides) == count
     assert replaced(overrides, default_providers(found)) == {"Fulfilment"}
 
 
-def test_without_the_setting_nothing_is_imported() -> None:
+def test_nothing_is_imported_without_the_setting() -> None:
     assert load_overrides(load_settings({})) == ()
 
 
@@ -92,29 +92,29 @@ def test_without_the_setting_nothing_is_imported() -> None:
         ("shop:WithoutScope", "No scope is set"),
     ],
 )
-def test_a_bad_reference_is_a_bad_setting_that_says_why(reference: str, said: str) -> None:
+def test_bad_reference_is_a_bad_setting_with_a_reason(reference: str, said: str) -> None:
     with pytest.raises(BadSettings) as refused:
         load_overrides(settings(reference))
     assert said in refused.value.errors["ORDERS_PROVIDERS"]
 
 
-def test_providers_that_replace_no_port_are_refused_with_what_they_provide() -> None:
+def test_providers_that_replace_no_port_are_refused_with_their_types() -> None:
     found = settings("shop:Typo")
     with pytest.raises(BadSettings, match="replaces no adapter: it provides Warehouse;"):
         refuse_useless(load_overrides(found), default_providers(found))
 
 
-def test_providers_that_do_not_fit_are_a_bad_setting() -> None:
+def test_provider_with_an_unknown_dependency_is_a_bad_setting() -> None:
     with pytest.raises(BadSettings, match="complex"):
         build_container(settings("shop:Incomplete"))
 
 
-def test_a_storage_without_one_of_its_ports_is_a_bad_setting() -> None:
+def test_storage_that_lacks_a_port_is_a_bad_setting() -> None:
     with pytest.raises(BadSettings, match="Cannot find factory for"):
         build_container(settings("shop:HalfAStorage"))
 
 
-# --- What is replaced is replaced for all that use it, and for nothing else.
+# --- Replaced ports
 
 NOWHERE = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
@@ -145,7 +145,7 @@ def instead_of(*ports: type) -> Provider:
         (PasswordStore, Accounts),
     ],
 )
-async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
+async def test_replacing_one_port_of_an_adapter_leaves_its_other_ports(
     given: dict[str, str], port: type, sibling: type | None
 ) -> None:
     container = make_container(load_settings(given), NowhereProvider(), instead_of(port))
@@ -156,7 +156,7 @@ async def test_one_port_is_replaced_and_what_one_adapter_did_for_two_is_not(
     await container.close()
 
 
-async def test_another_cache_is_counted_too() -> None:
+async def test_replaced_cache_is_counted() -> None:
     class Cached(Provider):
         @provide(scope=Scope.APP)
         def cache(self) -> OrderCache:

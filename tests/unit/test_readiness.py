@@ -17,7 +17,7 @@ async def refused() -> None:
     raise ConnectionRefusedError("cannot reach redis://ada:secret@db/0\n(refused)")
 
 
-async def test_each_state_and_why() -> None:
+async def test_status_follows_from_required_and_optional_checks() -> None:
     assert (await Readiness({"a": fine}, {"b": fine})()).status == "ok"
     degraded = await Readiness({"a": fine}, {"b": refused})()
     assert (degraded.status, degraded.checks) == ("degraded", {"a": "ok", "b": "down"})
@@ -25,8 +25,8 @@ async def test_each_state_and_why() -> None:
     assert (await Readiness({"a": refused}, {"b": refused})()).status == "down"
 
 
-async def test_silence_has_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "_PATIENCE", 0.01)
+async def test_check_without_an_answer_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_CHECK_SECONDS", 0.01)
     report = await Readiness({"a": asyncio.Event().wait}, {})()
     assert report.reasons == {"a": "no answer within 0.01 s"}
 
@@ -49,7 +49,7 @@ async def test_callers_share_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks == 2
 
 
-async def test_a_caller_that_goes_away_takes_the_report_from_no_other() -> None:
+async def test_cancelled_caller_does_not_cancel_the_shared_report() -> None:
     begun, end = asyncio.Event(), asyncio.Event()
 
     async def check() -> None:
@@ -64,7 +64,7 @@ async def test_a_caller_that_goes_away_takes_the_report_from_no_other() -> None:
     assert (await other).status == "ok"
 
 
-async def test_a_reason_names_its_setting_and_the_root_of_the_error() -> None:
+async def test_reason_names_the_setting_and_the_root_cause() -> None:
     async def check() -> None:
         try:
             await refused()
@@ -75,7 +75,7 @@ async def test_a_reason_names_its_setting_and_the_root_of_the_error() -> None:
     assert report.reasons["postgresql"].startswith("DATABASE_URL: cannot reach")
 
 
-async def test_a_refusal_of_redis_has_a_remedy() -> None:
+async def test_error_of_redis_has_a_remedy() -> None:
     async def check() -> None:
         raise RuntimeError("OOM command not allowed when used memory > 'maxmemory'.")
 

@@ -1,4 +1,4 @@
-"""How the HTTP server comes down: whoever may not know of it yet is served once more."""
+"""The shutdown of the HTTP server: connected clients are served once more."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ async def slowly() -> bytes:
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """As the service runs."""
+    """Use uvloop, as the service does."""
     return "asyncio", {"use_uvloop": True}
 
 
@@ -36,7 +36,7 @@ def listener() -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def served(listener: socket.socket) -> AsyncIterator[ApiServer]:
-    """A server that is up, and is brought down by the block."""
+    """Start a server; the block shuts it down."""
     server = ApiServer(Litestar([slowly], openapi_config=None), 3600)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -62,12 +62,14 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def the_answer(reader: asyncio.StreamReader) -> tuple[bool, bool]:
-    """Whether all of it came, and whether it says that it is the last."""
+    """Return whether the answer is complete, and whether it closes the connection."""
     head = await reader.readuntil(b"\r\n\r\n")
     return await reader.readexactly(len(ANSWER)) == ANSWER, b"connection: close\r\n" in head
 
 
-async def test_a_request_that_is_under_way_ends_well(listener: socket.socket) -> None:
+async def test_request_in_progress_is_answered_as_the_last(
+    listener: socket.socket,
+) -> None:
     async with served(listener) as server, connected(listener) as (reader, writer):
         writer.write(REQUEST)
         await until(lambda: server.server_state.tasks)
@@ -75,7 +77,7 @@ async def test_a_request_that_is_under_way_ends_well(listener: socket.socket) ->
         assert answer == (True, True)
 
 
-async def test_a_request_that_comes_between_two_is_answered_and_is_the_last(
+async def test_request_on_an_idle_connection_is_answered_and_is_the_last(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 3600.0)
@@ -90,7 +92,7 @@ async def test_a_request_that_comes_between_two_is_answered_and_is_the_last(
         await ending
 
 
-async def test_a_connection_that_asks_for_nothing_is_closed_after_a_while(
+async def test_idle_connection_is_closed_after_a_while(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SHUTDOWN_IDLE_SECONDS", 0.0)
@@ -100,7 +102,7 @@ async def test_a_connection_that_asks_for_nothing_is_closed_after_a_while(
         assert await reader.read() == b""
 
 
-async def test_whoever_waits_to_be_let_in_is_served_and_then_nobody(
+async def test_waiting_connections_are_served_before_the_port_closes(
     listener: socket.socket,
 ) -> None:
     async with served(listener) as server:

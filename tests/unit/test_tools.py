@@ -329,7 +329,7 @@ def test_a_lock_with_an_address_or_an_unhashed_pin_is_rejected(line: str) -> Non
 @pytest.mark.parametrize(
     ("pins", "error"),
     [
-        ({}, "litestar is not in it"),
+        ({}, "litestar is missing"),
         ({"litestar": Pin("2.24.9", None, 1)}, "litestar is 2.24.9, not ~=2.25"),
         ({"litestar": Pin("2.26.0", None, 1)}, None),
     ],
@@ -342,7 +342,7 @@ def test_an_unsatisfied_requirement_is_named(pins: Mapping[str, Pin], error: str
 def test_missing_hashes_and_different_versions_are_named() -> None:
     one, two = Pin("1", None, 1), Pin("2", None, 0)
     assert list(unhashed({"a": one, "b": two})) == ["b has no hash"]
-    assert list(mismatches({"a": one}, {"a": two})) == ["a is not as in requirements.lock"]
+    assert list(mismatches({"a": one}, {"a": two})) == ["a differs from requirements.lock"]
     assert list(mismatches({"a": one}, {"a": one, "b": two})) == []
 
 

@@ -23,7 +23,7 @@ class Target:
     floor: float
 
 
-#: Section 9 of the contract.
+#: The targets of `docs/contract.md`, section 9.
 TARGETS: Final = {CREATE: Target(12, 1.3), READ: Target(15, 1.3), LIST: Target(10, 0.8)}
 ALONE_AT_MOST: Final = 1.3
 GROWTH_WITHIN: Final = 0.2

@@ -1,1 +1,1 @@
-"""dishka providers: one file per group of adapters."""
+"""dishka providers: one file, or one folder, for each group of adapters."""

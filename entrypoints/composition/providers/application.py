@@ -17,7 +17,6 @@ from application.accounts.set_password import SetPassword
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
-from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.process_once import ProcessOnce
 from application.delivery.purge import PurgeExpired
@@ -28,7 +27,6 @@ from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.delivery.replay_events import ReplayEvents
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.delivery.settle_cache_debts import SettleCacheDebts
-from application.notifications.mail_shipped_order import MailShippedOrder
 from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
@@ -44,12 +42,12 @@ from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
 
-#: How much longer a debt to the cache is kept than an entry lives.
+#: A debt to the cache is kept for this much longer than an entry.
 _CACHE_MARGIN: Final = timedelta(minutes=1)
 
 
 class ApplicationProvider(Provider):
-    """Every use case; all live as long as the process, as none keeps anything of a request."""
+    """Every use case; none keeps state of a request, so each exists once per process."""
 
     scope = Scope.APP
 
@@ -66,8 +64,6 @@ class ApplicationProvider(Provider):
     dead_letter_message = provide(DeadLetterMessage)
     dead_letter_order = provide(DeadLetterOrder)
     process_once = provide(ProcessOnce)
-    hand_over_order = provide(HandOverOrder)
-    mail_shipped_order = provide(MailShippedOrder)
     replay_dead_letters = provide(ReplayDeadLetters)
     list_dead_letters = provide(ListDeadLetters)
     read_outbox_state = provide(ReadOutboxState)
@@ -86,19 +82,19 @@ class ApplicationProvider(Provider):
 
     @provide
     def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
-        """The audit, which calls an order stuck after as long as the settings say."""
+        """The audit, with the setting that makes an order stuck."""
         return AuditOrders(reader, clock, settings.stuck_after)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:
-        """The status policy that the settings choose."""
+        """The status policy of the settings."""
         return settings.status_policy
 
     @provide
     def pay_debts(
         self, debts: CacheDebts, cache: OrderCache, update_cache: RefreshCache, settings: Settings
     ) -> SettleCacheDebts:
-        """The payment of debts to the cache, for as long as an entry can be stale."""
+        """The settlement of debts to the cache, while an entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
 

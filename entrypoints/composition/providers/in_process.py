@@ -1,4 +1,4 @@
-"""The adapters that stand in for Redis and Kafka within one process."""
+"""The adapters of one process, in place of Redis and Kafka."""
 
 from collections.abc import AsyncIterator
 
@@ -33,7 +33,7 @@ class InProcessRedisProvider(Provider):
 
     @provide
     def limiter(self) -> RateLimiter:
-        """This process's limits."""
+        """The limits of this process."""
         return MemoryRateLimiter()
 
     relay_wakeup = provide(MemoryRelayWakeup, provides=RelayWakeup)
@@ -41,12 +41,12 @@ class InProcessRedisProvider(Provider):
 
     @provide
     def checks(self) -> CacheChecks:
-        """There is nothing to wait for."""
+        """Nothing can be down."""
         return CacheChecks({})
 
     @provide
     def cache(self, settings: Settings, reader: OrderReader) -> OrderCache:
-        """This process's cache, which looks at the storage before it trusts itself."""
+        """The cache of this process, which compares revisions with the storage before a hit."""
         return CheckedOrderCache(MemoryOrderCache(settings.cache_ttl), reader)
 
     @provide
@@ -67,7 +67,7 @@ class InProcessKafkaProvider(Provider):
 
     @provide
     def checks(self) -> BusChecks:
-        """There is nothing to wait for."""
+        """Nothing can be down."""
         return BusChecks({})
 
     @provide

@@ -2,6 +2,8 @@
 
 from dishka import Provider, Scope, provide
 
+from adapters.smtp.mailer import SmtpMailer
+from adapters.smtp.server import parse_server
 from application.ports.mail import Mailer
 from application.ports.system import Clock
 from entrypoints.settings import BadSettings, Settings
@@ -21,7 +23,4 @@ class MailProvider(Provider):
         """
         if settings.smtp_url is None or settings.smtp_from is None:
             raise BadSettings({"SMTP_URL": "must be set to send mail"})
-        from adapters.smtp.mailer import SmtpMailer  # noqa: PLC0415 - off by default
-        from adapters.smtp.server import parse_server  # noqa: PLC0415 - as above
-
         return SmtpMailer(parse_server(settings.smtp_url), settings.smtp_from, clock)

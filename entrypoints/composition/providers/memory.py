@@ -1,4 +1,4 @@
-"""The adapters over memory alone: what tests and try-outs put in PostgreSQL's place."""
+"""The storage in memory, in place of PostgreSQL: for tests and experiments."""
 
 from collections.abc import Mapping
 
@@ -34,20 +34,20 @@ from entrypoints.observability.metrics.scrape import StorageGauges
 
 
 class MemoryLifecycle(StorageLifecycle):
-    """A storage that begins and ends with its process."""
+    """A storage that exists as long as its process."""
 
     is_exclusive = True
 
     @property
     def summary(self) -> Mapping[str, str]:
-        """Nothing is stored outside of the process."""
+        """The storage in the log line of a process's start."""
         return {"storage": "memory"}
 
     async def open(self, *, may_create: bool) -> None:
         """Refuse every process but the one that runs all roles.
 
         Raises:
-            Misconfigured: another process would see an empty storage, and report on that.
+            Misconfigured: the process would use an empty storage, and report on that.
         """
         if not may_create:
             raise Misconfigured(
@@ -85,7 +85,7 @@ class MemoryStorageProvider(Provider):
 
     @provide
     def checks(self) -> StorageChecks:
-        """There is nothing to wait for."""
+        """Nothing can be down."""
         return StorageChecks({})
 
     @provide

@@ -1,4 +1,4 @@
-"""The metrics, put together."""
+"""The metrics and the decorators that count."""
 
 from dishka import Provider, Scope, decorate, provide
 
@@ -8,7 +8,7 @@ from entrypoints.observability.metrics.scrape import Metrics
 
 
 class MetricsProvider(Provider):
-    """What Prometheus reads, and what counts for it around an adapter."""
+    """The page for Prometheus, and the decorators of adapters that count for it."""
 
     scope = Scope.APP
 
@@ -16,5 +16,5 @@ class MetricsProvider(Provider):
 
     @decorate
     def cache(self, cache: OrderCache) -> OrderCache:
-        """The cache, counted, whichever it is."""
+        """The cache in use, with its reads counted."""
         return CountedOrderCache(cache)

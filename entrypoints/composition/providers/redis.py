@@ -34,7 +34,7 @@ from libraries.task_stream.trace_middleware import TraceMiddleware
 
 
 class RedisProvider(Provider):
-    """Cache, limits, bell and tasks, shared by all processes."""
+    """Cache, limits, relay wakeup and tasks, shared by all processes."""
 
     scope = Scope.APP
 

@@ -1,4 +1,4 @@
-"""The adapters that do not depend on which backing services there are."""
+"""The adapters that need no backing service."""
 
 from collections.abc import AsyncIterator
 from time import monotonic
@@ -46,12 +46,12 @@ class SystemProvider(Provider):
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:
-        """The simulated fulfilment: a shop puts its own here."""
+        """The simulated fulfilment; a shop replaces it."""
         return SimulatedFulfilment(settings.processing_delay)
 
 
 def email_addresses() -> EmailAddresses:
-    """Return the rules of e-mail addresses, for commands that read one before all else."""
+    """Return the parser of e-mail addresses, for commands that check one before they start."""
     return ValidatedAddresses()
 
 
@@ -64,7 +64,7 @@ class SecurityProvider(Provider):
 
     @provide
     def addresses(self) -> EmailAddresses:
-        """The rules of e-mail addresses."""
+        """The parser of e-mail addresses."""
         return email_addresses()
 
     @provide
@@ -81,7 +81,7 @@ class SecurityProvider(Provider):
 
     @provide
     async def passwords(self) -> AsyncIterator[PasswordHasher]:
-        """Password hashes, made in a thread pool of their own."""
+        """The password hasher, with a thread pool of its own."""
         passwords = Argon2Passwords()
         yield passwords
         passwords.close()

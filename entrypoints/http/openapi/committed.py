@@ -1,7 +1,7 @@
-"""The committed OpenAPI document, as the service sends it.
+"""The committed OpenAPI document, which the service sends.
 
-`orders openapi > entrypoints/http/openapi/openapi.json` writes it. A test compares it with the
-routes, so the service does not make it: that would cost each process memory and time at its start.
+`orders openapi > entrypoints/http/openapi/openapi.json` writes it, and a test compares it with the
+routes. The service does not generate it: that would cost each process memory and time at start.
 """
 
 import json
@@ -12,7 +12,7 @@ COMMITTED: Final = Path(__file__).with_name("openapi.json")
 
 
 def committed_text(prefix: str = "") -> str:
-    """Return the document; `prefix` is the path prefix that clients put before every path."""
+    """Return the document. `prefix` is the path prefix in the URLs of clients."""
     text = COMMITTED.read_text(encoding="utf-8")
     if not prefix:
         return text

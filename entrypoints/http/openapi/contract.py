@@ -1,4 +1,4 @@
-"""The contract of one route, which stands on its handler: `@operation(...)`."""
+"""The contract of a route, declared on its handler with `@operation(...)`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,10 +43,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response that is no problem. Without a type it has no body.
+    """A successful response. Without a type it has no body.
 
-    `headers` are those of this response alone. `links` are the names of the handlers that take the
-    id of the order in the body.
+    `headers` are the headers of this response beside the common ones. `links` are the names of
+    handlers that take the id of the order in the body.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """The facts of a route that its path, its guard and its tag do not imply."""
+    """The facts of a route that do not follow from its path, guard and tag."""
 
     answers: tuple[Answer, ...]
     description: str
@@ -79,11 +79,11 @@ def operation(
     errors: tuple[OrderServiceError, ...] = (),
     changes: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Put a contract on the function of a handler, under Litestar's decorator.
+    """Attach a contract to a handler's function. Goes below Litestar's decorator.
 
-    `parameters` are names in `parameters.py`. `errors` are the route-specific ones, an example
-    each: those of the body, the guard and the storage are added. `changes` marks a route
-    that writes: a failure can leave its outcome unknown.
+    `parameters` are keys of `PARAMETERS`. `errors` has an example of each route-specific error;
+    the errors of the body, the guard and the storage are added. `changes` marks a route that
+    writes: a failure can leave its outcome unknown.
     """
     contract = Contract(
         answers=answers,
@@ -102,10 +102,10 @@ def operation(
 
 
 def contract_of(function: Callable[..., Any]) -> Contract:
-    """Return the contract that stands on a handler's function.
+    """Return the contract of a handler's function.
 
     Raises:
-        AttributeError: there is none.
+        AttributeError: the function has no contract.
     """
     contract: Contract = getattr(function, _ATTRIBUTE)
     return contract

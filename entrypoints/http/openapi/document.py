@@ -1,7 +1,7 @@
-"""The OpenAPI document, made from the contracts on the routes.
+"""Generates the OpenAPI document from the contracts of the routes.
 
-Litestar's own generation is off: `docs/adr/0031-operations-on-handlers.md` gives the reasons. The
-service sends the committed copy (`committed.py`) and never makes the document itself.
+Litestar's own generation is off (`docs/adr/0031-operations-on-handlers.md`). The service sends the
+committed copy (`committed.py`) and does not generate the document itself.
 """
 
 import json
@@ -30,39 +30,39 @@ Accounts, orders with a strict lifecycle, and the events that follow from them.
 
 To try it here: `POST /register/`, then **Authorize** with that address and password.
 
-**Every path** works with and without its trailing slash, and answers `HEAD` as it answers `GET`,
-without the body. Any other method is `405` with `Allow`, any other path `404`, both with a problem.
+**Every path** works with and without its trailing slash. `HEAD` returns the headers of `GET` and no
+body. Other methods return `405` with `Allow`, other paths `404`; both have a problem document.
 
-**Money** is a JSON number with exactly the currency's digits; it is read from a number or a decimal
-text by its exact value. **Moments** are RFC 3339 in UTC. **Ids** are UUIDs of version 7.
+**Money** is a JSON number with exactly the digits of its currency. Requests may have a number or a
+decimal string; its exact value counts. **Timestamps** are RFC 3339 in UTC. **Ids** are UUIDs of
+version 7.
 
-**Unknown names** are refused with `422` and the nearest known name: fields of a JSON body and
-parameters of a query, and a parameter that is given twice. Forms ignore unknown fields (RFC 6749);
-probes and pages ignore parameters.
+**Unknown names** of JSON fields and query parameters are refused with `422`, which suggests the
+nearest known name. A parameter may be given once, unless it is a list. Forms ignore unknown fields
+(RFC 6749). Health checks, metrics and pages ignore query parameters.
 
-**What goes wrong** is told as `application/problem+json` (RFC 9457). Branch on `code`; `type` leads
-to a page that explains it; `errors` names every invalid value, not just the first. Where several
-things are wrong, the first of these is told: the route, the limit of your address, the token, your
-own limit, the content type, the size, the syntax, the values, and then what the order says.
+**Errors** are `application/problem+json` (RFC 9457). Branch on `code`. `type` links to a page about
+it. `errors` lists every invalid value, not only the first. If a request has several faults, the
+first failed check counts: route, rate limit of your address, token, your own rate limit, content
+type, size, syntax, values, state of the order.
 
 **The connection**: the head of a request may have 64 KiB and must arrive within 10 seconds, its
-body within 30 seconds. An offer to upgrade is ignored. Bodies have no `Content-Encoding`. The
-refusal of a request that is no well-formed HTTP/1.1 closes the connection.
+body within 30 seconds. `Upgrade` is ignored. Request bodies may not have a
+`Content-Encoding`. The refusal of a malformed HTTP/1.1 request closes the connection.
 
-**Limits**: the answers of limited routes say how much is left, in `RateLimit-Limit`,
-`RateLimit-Remaining` and `RateLimit-Reset`, and in the structured fields `RateLimit-Policy` and
-`RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). A limited request is `429` with
-`Retry-After`.
+**Rate limits**: responses of limited routes have `RateLimit-Limit`, `RateLimit-Remaining` and
+`RateLimit-Reset`, and the structured fields `RateLimit-Policy` and `RateLimit`
+(draft-ietf-httpapi-ratelimit-headers-11). A request over the limit gets `429` with `Retry-After`.
 
-**Browsers**: pages of the origins in the setting `CORS_ORIGINS` may call the API. `OPTIONS` answers
-with `Allow`.
+**Browsers**: pages of the origins in the setting `CORS_ORIGINS` may call the API. `OPTIONS` returns
+`Allow`.
 """
 
 _TAGS: Final = {
-    "Accounts": "Who you are.",
+    "Accounts": "Registration, login, and your account.",
     "Orders": "Placing, reading and changing orders.",
-    "Operations": "For those who run the service.",
-    "Documents": "What describes the API.",
+    "Operations": "For operators: health checks and metrics.",
+    "Documents": "The description of the API.",
 }
 _SECURITY: Final = {
     "type": "oauth2",
@@ -74,7 +74,7 @@ Schemas = Mapping[Any, Schema]
 
 
 def document_text(routes: Iterable[Routes]) -> str:
-    """Return the document as indented JSON: the same text every time."""
+    """Return the document as indented JSON. The text is deterministic."""
     return f"{json.dumps(document(routes), indent=2)}\n"
 
 
@@ -103,7 +103,7 @@ def document(routes: Iterable[Routes]) -> dict[str, Any]:
 
 
 def _types(operations: Iterable[Operation]) -> tuple[Any, ...]:
-    """Return the type of every body: requests first, each once."""
+    """Return the distinct types of all bodies, those of requests first."""
     contracts = [operation.contract for operation in operations]
     requests = [contract.body.type for contract in contracts if contract.body]
     responses = [answer.type for contract in contracts for answer in contract.answers]
@@ -175,7 +175,7 @@ def _answer(answer: Answer, common: Iterable[str], schemas: Schemas) -> dict[str
 def _problem(
     status: int, problems: Iterable[Problem], common: Iterable[str], schemas: Schemas
 ) -> dict[str, Any]:
-    """Return the response that all errors with one status share, with an example of each."""
+    """Return the response for all errors with one status, with an example of each."""
     titles = {each.code: each.title for each in problems}
     content = {"schema": schemas[Problem], "examples": _examples(_named(problems))}
     return {
@@ -186,7 +186,7 @@ def _problem(
 
 
 def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Name each problem by its code; further ones of a code by the code and a number."""
+    """Key each problem by its code. Further ones with the same code get a number."""
     named: dict[str, Problem] = {}
     for problem in problems:
         alike = sum(each.code == problem.code for each in named.values())
@@ -195,7 +195,7 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
 
 
 def _responses_of_any_address(schemas: Schemas) -> dict[str, Any]:
-    """Return the errors that belong to no operation: the request reaches none."""
+    """Return the responses of requests that reach no operation."""
     return {
         type(error).__name__: _problem(
             row_of(error).status, [problem_of(error, path)], COMMON, schemas

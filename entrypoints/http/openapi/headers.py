@@ -1,4 +1,4 @@
-"""The headers of answers, as OpenAPI describes them; the table of operations names them."""
+"""The OpenAPI descriptions of response headers. Contracts refer to them by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,59 +23,63 @@ def _header(
 
 HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "X-Request-Id": _header(
-        "The request's id: your own, or one that was made up.",
+        "The id of the request: your own, or a generated one.",
         "01937f5c-order-web",
         schema={"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
     ),
     "X-Content-Type-Options": _header(
-        "The content is what its type says.",
+        "Forbids content sniffing.",
         "nosniff",
         schema={"type": "string", "const": "nosniff"},
     ),
-    "Cache-Control": _header("Who may keep the answer, and for how long.", "private, no-cache"),
-    "Content-Security-Policy": _header(
-        "The page loads nothing from anywhere else.", "default-src 'none'; script-src 'self'"
+    "Cache-Control": _header(
+        "Which caches may store the response, and for how long.", "private, no-cache"
     ),
-    "Referrer-Policy": _header("Links tell nobody where they were followed.", "no-referrer"),
+    "Content-Security-Policy": _header(
+        "Restricts the page to resources of this service.", "default-src 'none'; script-src 'self'"
+    ),
+    "Referrer-Policy": _header("Links send no `Referer`.", "no-referrer"),
     "RateLimit-Limit": _header(
-        "How often you may ask: the limit that this request was counted against.",
+        "The number of requests that the limit of this request allows.",
         60,
         always=False,
         schema={"type": "integer", "minimum": 1},
     ),
     "RateLimit-Remaining": _header(
-        "How often you may still ask.", 59, always=False, schema=_SECONDS
+        "The number of requests left.", 59, always=False, schema=_SECONDS
     ),
     "RateLimit-Reset": _header(
-        "Seconds until all of the limit is left again.", 1, always=False, schema=_SECONDS
+        "Seconds until the limit is completely restored.", 1, always=False, schema=_SECONDS
     ),
     "RateLimit-Policy": _header(
-        "The limit's name, how many requests it allows (`q`), and in how many seconds (`w`).",
+        "The name of the limit, the number of requests (`q`), and the window in seconds (`w`).",
         '"orders";q=60;w=60',
         always=False,
     ),
     "RateLimit": _header(
-        "The limit's name, how many requests are left (`r`), and the seconds until all of them are"
-        " left again (`t`).",
+        "The name of the limit, the number of requests left (`r`), and the seconds until it is"
+        " completely restored (`t`).",
         '"orders";r=59;t=1',
         always=False,
     ),
-    "Retry-After": _header("Seconds after which to ask again.", 1, schema=_SECONDS),
+    "Retry-After": _header("Seconds after which to try again.", 1, schema=_SECONDS),
     "WWW-Authenticate": _header(
-        "How to authenticate (RFC 6750). `error` is `invalid_token` for a token that expired or is"
-        " not valid; without a token there is none.",
+        "How to authenticate (RFC 6750). `error` is `invalid_token` if the token has expired or is"
+        " not valid. It is absent if the request has no token.",
         'Bearer error="invalid_token", error_description="The access token has expired"',
     ),
-    "Allow": _header("The methods that the address knows.", "GET, HEAD, OPTIONS"),
+    "Allow": _header("The methods that the path supports.", "GET, HEAD, OPTIONS"),
     "Accept-Encoding": _header(
-        "The codings of a body that the address reads (RFC 9110, section 12.5.3).", "identity"
+        "The content codings that the path accepts (RFC 9110, section 12.5.3).", "identity"
     ),
     "Location": _header(
-        "The new order's address.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
+        "The URL of the new order.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
     ),
-    "Location.docs": _header("The documentation.", "/docs"),
-    "ETag.document": _header("The document's tag. Send it as `If-None-Match`.", '"5ed08757e53d"'),
-    "Vary": _header("The headers of the request that decide about the answer.", "Accept"),
+    "Location.docs": _header("The URL of the documentation.", "/docs"),
+    "ETag.document": _header(
+        "The tag of the document. Send it as `If-None-Match`.", '"5ed08757e53d"'
+    ),
+    "Vary": _header("The request headers that the response depends on.", "Accept"),
     "Content-Encoding": _header(
         "`gzip` if `Accept-Encoding` allows it.",
         "gzip",
@@ -83,26 +87,27 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         schema={"type": "string", "const": "gzip"},
     ),
     "ETag": _header(
-        "The order's tag: its version, with a `p` once it is processed. Send it as `If-Match`"
-        " to change just this version, as `If-None-Match` to read only what is new.",
+        "The tag of the order: its version, followed by `p` if it is processed. Send it as"
+        " `If-Match` to change only this version, or as `If-None-Match` to read only a newer one.",
         '"v1"',
         schema={"type": "string", "pattern": '^"v[1-9][0-9]*p?"$'},
     ),
     "X-Cache": _header(
-        "Where the order came from: the cache, the database, or past a cache that is out of reach.",
+        "`HIT`: read from the cache. `MISS`: read from the database. `BYPASS`: read from the"
+        " database, because the cache is unreachable.",
         "HIT",
         schema={"type": "string", "enum": ["HIT", "MISS", "BYPASS"]},
     ),
     "Link": _header(
-        "The next page (RFC 8288), while there is one: a relative reference.",
+        "The next page as a relative reference (RFC 8288), if there is one.",
         '</orders/?limit=50&cursor=AZqh8GwAfD6dGlt8Ti-KAS1wYWdlLWN1cnNvci1zZWFs>; rel="next"',
         always=False,
     ),
 }
 
-#: What every answer has.
+#: The headers of every response.
 COMMON: Final = ("X-Request-Id", "X-Content-Type-Options")
-#: What the answers of a limited route have, where the limit is on.
+#: The headers of a limited route's responses, unless the limit is off.
 LIMITED: Final = (
     "RateLimit-Limit",
     "RateLimit-Remaining",
@@ -110,9 +115,9 @@ LIMITED: Final = (
     "RateLimit-Policy",
     "RateLimit",
 )
-#: What every refusal has.
+#: The headers of every problem.
 OF_REFUSALS: Final = ("Cache-Control",)
-#: What a refusal with this status has besides.
+#: Further headers of problems, by status.
 OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),

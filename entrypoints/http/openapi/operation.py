@@ -1,4 +1,4 @@
-"""One method of one path, as its route declares it: decorator, guard, docstring and contract."""
+"""One operation of the document, read from the decorator, guard, docstring and contract."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _NEEDS_STORAGE: Final = ("Accounts", "Orders")
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers of one topic, in the order of the document."""
+    """The handlers under one tag, in the order of the document."""
 
     tag: str
     handlers: tuple[HTTPRouteHandler, ...]
@@ -46,7 +46,7 @@ class Operation:
 
     @property
     def method(self) -> str:
-        """The method, in capitals."""
+        """The method in upper case."""
         (method,) = self.handler.http_methods
         return str(method)
 
@@ -94,7 +94,7 @@ class Operation:
 
     @property
     def _is_list(self) -> bool:
-        """Whether the query has parameters. Probes and pages ignore them; other routes refuse."""
+        """Whether the route has query parameters. Other routes of the API refuse all parameters."""
         return "Limit" in self.contract.parameters
 
     @property
@@ -105,7 +105,7 @@ class Operation:
 
 
 def operations_of(routes: Iterable[Routes]) -> Iterator[Operation]:
-    """Yield every operation of the document: handlers with `include_in_schema=False` are left out.
+    """Yield every operation of the document, without handlers with `include_in_schema=False`.
 
     Raises:
         AttributeError: a handler has no contract.

@@ -1,4 +1,4 @@
-"""The parameters of requests, as OpenAPI describes them; the table of operations names them."""
+"""The OpenAPI descriptions of request parameters. Contracts refer to them by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ from domain.order.status import OrderStatus
 from entrypoints.http.messages.list_query import DEFAULT_LIMIT, MAX_LIMIT
 
 _UUID: Final = {"type": "string", "format": "uuid"}
-_MOMENT: Final = {"type": "string", "format": "date-time"}
+_TIMESTAMP: Final = {"type": "string", "format": "date-time"}
 _TAG: Final = r'(W/)?"[!#-~]*"'
 
 
@@ -31,44 +31,44 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "X-Request-Id",
         "header",
         {"type": "string"},
-        "Your id of the request. The answer repeats it if it is 1 to 128 of `A-Z a-z 0-9 . _ -`;"
-        " any other is replaced.",
+        "Your id of the request. The response repeats it if it has 1 to 128 of the characters"
+        " `A-Z a-z 0-9 . _ -`. Any other id is replaced.",
     ),
-    "OrderId": _parameter("order_id", "path", _UUID, "The order's id."),
-    "UserIdOfPath": _parameter("user_id", "path", _UUID, "The user's id: `GET /me/` tells yours."),
+    "OrderId": _parameter("order_id", "path", _UUID, "The id of the order."),
+    "UserIdOfPath": _parameter("user_id", "path", _UUID, "The user's id. `GET /me/` has yours."),
     "ProblemCode": _parameter(
-        "code", "path", {"type": "string"}, "The problem's `code`.", "order-not-found"
+        "code", "path", {"type": "string"}, "The `code` of the problem.", "order-not-found"
     ),
     "IfMatch": _parameter(
         "If-Match",
         "header",
         {"type": "string", "pattern": rf"^(\*|{_TAG}([ ]*,[ ]*{_TAG})*)$"},
-        "Change the order only if it still has one of these tags; only the version in them counts."
-        " Without it the order is changed whatever its version is.",
+        "Change the order only if it has one of these tags. Only the version in a tag counts."
+        " Without this header the order is changed at any version.",
     ),
     "IfNoneMatch": _parameter(
         "If-None-Match",
         "header",
         {"type": "string"},
-        "The tag of what you have: if it is still good, the answer is 304 and has no body.",
+        "The tag of your copy. If it is current, the response is 304 without a body.",
     ),
     "Limit": _parameter(
         "limit",
         "query",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "How many orders a page has.",
+        "The maximum number of orders on a page.",
     ),
     "Cursor": _parameter(
         "cursor",
         "query",
         {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
-        "Where the page begins. Take it from the `Link` of the page before: it cannot be made up.",
+        "The start of the page, from the `Link` of the page before. Other values are refused.",
     ),
     "Status": _parameter(
         "status",
         "query",
         {"type": "array", "items": {"type": "string", "enum": list(OrderStatus)}},
-        "Only orders with this status, or with one of several: `status=PENDING&status=PAID`.",
+        "Only orders with one of these statuses. Repeatable: `status=PENDING&status=PAID`.",
     ),
     "Reference": _parameter(
         "reference",
@@ -79,20 +79,20 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
             "maxLength": MAX_REFERENCE,
             "pattern": r"^[^\u0000]*$",
         },
-        "Only orders with this id of the client's own.",
+        "Only orders with this reference.",
     ),
     "CreatedAfter": _parameter(
-        "created_after", "query", _MOMENT, "Only orders created then or later."
+        "created_after", "query", _TIMESTAMP, "Only orders created at this time or later."
     ),
     "CreatedBefore": _parameter(
-        "created_before", "query", _MOMENT, "Only orders created earlier than that."
+        "created_before", "query", _TIMESTAMP, "Only orders created before this time."
     ),
     "UserId": _parameter(
-        "user_id", "query", _UUID, "Only this user's orders; another user's are for staff alone."
+        "user_id", "query", _UUID, "Only orders of this user. Only staff may name another user."
     ),
 }
 
-#: What a list of orders may be asked with.
+#: The query parameters of lists of orders.
 OF_LISTS: Final = (
     "Limit",
     "Cursor",

@@ -1,4 +1,4 @@
-"""The schemas of bodies: msgspec's, with corrections that a Struct cannot express."""
+"""The JSON schemas of bodies, made by msgspec, with corrections that a Struct cannot express."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -15,18 +15,18 @@ Schema = dict[str, Any]
 TEMPLATE: Final = "#/components/schemas/{name}"
 
 _NULL: Final = {"type": "null"}
-#: Ends the name of a class whose namesake is of another layer; the document leaves it out.
+#: The suffix of classes that have a namesake in another layer. The document leaves it out.
 _SUFFIX: Final = "Schema"
-#: The members of a schema that hold the name of a class.
+#: The keys of a schema whose value is the name of a class.
 _NAMES: Final = ("$ref", "title")
-#: Enums in their own order: msgspec sorts them.
+#: Enums to list in the order of their members: msgspec sorts them.
 _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
 #: Structs that omit absent fields instead of writing null.
 _WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault)
 
 
 def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schema of each type, and the components that the schemas refer to."""
+    """Return the schema of each type, and the components that the schemas reference."""
     types = tuple(types)
     schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     for enum in _ENUMS:

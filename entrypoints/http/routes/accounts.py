@@ -1,4 +1,4 @@
-"""The routes of accounts: register, log in, read."""
+"""The account routes: register, log in, read."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,7 +29,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
-#: RFC 6749's own; any other is ignored (section 3.2).
+#: The parameters of RFC 6749. Unknown ones are ignored (section 3.2).
 _FORM_PARAMETERS = (
     *("grant_type", "username", "password", "scope"),
     *("client_id", "client_secret", "refresh_token"),
@@ -42,7 +42,7 @@ _FORM_PARAMETERS = (
     answers=(
         Answer(
             201,
-            "The account that was opened.",
+            "The new account.",
             schemas.AccountSchema,
             {"ada": examples.ACCOUNT},
             ("Cache-Control",),
@@ -56,7 +56,7 @@ async def register(
     addresses: FromDishka[EmailAddresses],
     register_user: FromDishka[RegisterUser],
 ) -> Response[bytes]:
-    """Open an account."""
+    """Create an account."""
     parsed = await read_json(request, schemas.RegistrationSchema)
     keep_out_of_logs(str(parsed.body.password))
     errors = parsed.errors
@@ -69,13 +69,13 @@ async def register(
 @post("/token", before_request=open_to_all())
 @operation(
     description=(
-        "Unknown fields of the form are ignored, `client_id` and an empty Basic header among it."
+        "Unknown fields of the form are ignored, and so are `client_id` and an empty Basic header."
     ),
     body=Body(schemas.TokenForm, examples.TOKEN_FORMS, FORM),
     answers=(
         Answer(
             200,
-            "A token: send it as `Authorization: Bearer ...`.",
+            "An access token. Send it as `Authorization: Bearer ...`.",
             schemas.Token,
             {"token": examples.TOKEN},
             ("Cache-Control",),
@@ -91,7 +91,7 @@ async def register(
 async def log_in(
     request: ApiRequest, addresses: FromDishka[EmailAddresses], issue_token: FromDishka[LogIn]
 ) -> Response[bytes]:
-    """Trade an e-mail address and a password for an access token (RFC 6749, section 4.3)."""
+    """Get an access token for an e-mail address and a password (RFC 6749, section 4.3)."""
     form = await read_form(request, _FORM_PARAMETERS)
     token = await issue_token(_credentials(request, form, addresses))
     answer = schemas.Token(token.text, "bearer", token.expires_in)

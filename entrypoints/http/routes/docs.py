@@ -1,4 +1,7 @@
-"""The documents that describe the API, and the pages that show them without any other host."""
+"""The routes of the API's documents, and of the pages that show them.
+
+The pages load nothing from other hosts.
+"""
 
 from functools import lru_cache
 from html import escape
@@ -27,14 +30,13 @@ from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
-#: The name of such an asset changes with its content.
+#: For assets whose names change with their content.
 _IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _VARY: Final = (b"vary", b"Accept")
-#: The first is for clients without a preference: browsers and people with curl.
+#: Clients without a preference (browsers, curl) get the first.
 _OFFERED: Final = (HTML, JSON.decode())
 
-
-#: Headers of a document that a client may keep, and of a page.
+#: The headers of a cacheable document, of its 304, and of a page.
 _DOCUMENT = ("ETag.document", "Vary", "Content-Encoding", "Cache-Control")
 _NOT_MODIFIED = ("ETag.document", "Vary", "Cache-Control")
 _PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
@@ -44,7 +46,7 @@ _PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
 @operation(
     answers=(
         Answer(200, "This document.", dict, headers=_DOCUMENT),
-        Answer(304, "What you have is still good; there is no body.", headers=_NOT_MODIFIED),
+        Answer(304, "Your copy is current. There is no body.", headers=_NOT_MODIFIED),
     ),
 )
 async def read_document(request: ApiRequest) -> RawResponse:
@@ -61,7 +63,7 @@ async def read_page(request: ApiRequest) -> RawResponse:
 
 @get("/docs/{name:str}", include_in_schema=False)
 async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
-    """Read a file that the pages are made of."""
+    """Read a file that the pages load."""
     if original := hashed_names().get(name):
         return assets()[original].response(request, _IMMUTABLE)
     if name in assets():
@@ -71,14 +73,14 @@ async def read_asset(request: ApiRequest, name: FromPath[str]) -> RawResponse:
 
 @get("/problems", before_request=open_to_all())
 @operation(
-    description="A page, or JSON if `Accept` prefers it.",
+    description="Returns a page, or JSON if `Accept` prefers it.",
     answers=(
-        Answer(200, "Every kind of problem.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
-        Answer(200, "The same.", list[ProblemKind], {"some": [examples.PROBLEM_KIND]}),
+        Answer(200, "All problem types.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
+        Answer(200, "The same as JSON.", list[ProblemKind], {"some": [examples.PROBLEM_KIND]}),
     ),
 )
 async def list_problems(request: ApiRequest) -> RawResponse:
-    """List every kind of problem, with what it means and what to do about it."""
+    """List all problem types with their meanings and remedies."""
     if _wants_json(request):
         kinds = [_kind(request, row) for row in CATALOGUE]
         return RawResponse(msgspec.json.encode(kinds), headers=[_NO_CACHE, _VARY])
@@ -88,16 +90,18 @@ async def list_problems(request: ApiRequest) -> RawResponse:
 
 @get("/problems/{code:str}", before_request=open_to_all())
 @operation(
-    description=("Every problem's `type` leads here. A page, or JSON if `Accept` prefers it."),
+    description=(
+        "The `type` of a problem links here. Returns a page, or JSON if `Accept` prefers it."
+    ),
     parameters=("ProblemCode",),
     answers=(
         Answer(200, "The page.", str, headers=(*_PAGE, "Vary"), media_type=HTML),
-        Answer(200, "The same.", ProblemKind, {"one": examples.PROBLEM_KIND}),
+        Answer(200, "The same as JSON.", ProblemKind, {"one": examples.PROBLEM_KIND}),
     ),
     errors=(NoSuchRoute(),),
 )
 async def read_problem(request: ApiRequest, code: FromPath[str]) -> RawResponse:
-    """Read what a problem means, and what to do about it."""
+    """Read the meaning and the remedy of a problem type."""
     row = ROW_BY_CODE.get(code)
     if row is None:
         raise NoSuchRoute

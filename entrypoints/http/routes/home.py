@@ -1,4 +1,4 @@
-"""The service's first address, for browsers and for programs."""
+"""The routes of the start page and of the icon."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.responses.assets import assets
 from entrypoints.http.responses.raw_response import JSON, RawResponse
 
-#: The addresses that a program may begin with, by what they are for.
+#: The paths that the index links to, by their purpose.
 PATHS: Final = {
     "documentation": "/docs",
     "openapi": "/openapi.json",
@@ -31,26 +31,26 @@ PATHS: Final = {
 }
 _VARY: Final = (b"vary", b"Accept")
 _A_DAY: Final = (b"cache-control", b"public, max-age=86400")
-#: The first is for clients without a preference: programs.
+#: Clients without a preference, such as programs, get the first.
 _OFFERED: Final = (JSON.decode(), HTML)
 
 
 @get("/", before_request=open_to_all())
 @operation(
-    description="A browser, whose `Accept` prefers `text/html`, is sent to the documentation.",
+    description="Redirects to the documentation if `Accept` prefers `text/html`.",
     answers=(
         Answer(
             200,
-            "Links to what the service offers.",
+            "Links to the parts of the API.",
             Index,
             {"index": Index(NAME, VERSION, dict(PATHS))},
             ("Vary", "Cache-Control"),
         ),
-        Answer(302, "The documentation.", headers=("Location.docs", "Vary")),
+        Answer(302, "A redirect to the documentation.", headers=("Location.docs", "Vary")),
     ),
 )
 async def read_index(request: ApiRequest) -> RawResponse:
-    """Find your way around: links for a program, the documentation for a browser."""
+    """Read the index: links for a program, a redirect to the documentation for a browser."""
     if preferred_type(request.list_header(b"accept"), _OFFERED) == HTML:
         location = (b"location", link(request.scope, PATHS["documentation"]).encode())
         return RawResponse.without_body(302, [location, (b"content-length", b"0"), _VARY])
@@ -71,7 +71,7 @@ async def read_index(request: ApiRequest) -> RawResponse:
         ),
         Answer(
             304,
-            "What you have is still good; there is no body.",
+            "Your copy is current. There is no body.",
             headers=("ETag.document", "Vary", "Cache-Control"),
         ),
     ),

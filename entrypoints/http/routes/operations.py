@@ -1,4 +1,4 @@
-"""The routes of those who run the service."""
+"""The routes for operators: liveness, readiness, metrics."""
 
 from typing import Final
 
@@ -16,18 +16,28 @@ from entrypoints.observability.readiness import Readiness
 from entrypoints.processes.supervisor import Supervisor
 
 _HEALTHY = msgspec.json.encode(schemas.Health("ok"))
-#: What every Prometheus reads, whatever it would rather have.
+#: Every version of Prometheus reads this format, so `Accept` is ignored.
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @get("/health")
 @operation(
-    description="A server that is out of reach is no reason: a restart would not bring it back.",
-    answers=(Answer(200, "It serves, and works.", schemas.Health, {"alive": examples.HEALTHY}),),
+    description=(
+        "An unreachable PostgreSQL, Redis or Kafka does not fail this check: a restart of the"
+        " service would not help."
+    ),
+    answers=(
+        Answer(
+            200,
+            "The process serves, and its loops make progress.",
+            schemas.Health,
+            {"alive": examples.HEALTHY},
+        ),
+    ),
     errors=(NotAlive("relay has made no progress for 60 s"),),
 )
 async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
-    """Whether the process serves and each of its loops makes progress (liveness)."""
+    """Check that the process serves and that each of its loops makes progress (liveness)."""
     if problems := supervisor.problems():
         raise NotAlive("; ".join(problems))
     return Response(_HEALTHY, media_type="application/json")
@@ -35,17 +45,17 @@ async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
 
 @get("/health/ready")
 @operation(
-    description="Without Redis or Kafka the service is degraded: every route answers all the same.",
+    description="Without Redis or Kafka the service is degraded, but every route works.",
     answers=(
         Answer(
             200,
-            "It can do its work, if degraded.",
+            "The service can do its work. It may be degraded.",
             schemas.ReadinessSchema,
             {"ok": examples.READY, "degraded": examples.DEGRADED},
         ),
         Answer(
             503,
-            "PostgreSQL is out of reach.",
+            "PostgreSQL is unreachable.",
             schemas.ReadinessSchema,
             {"down": examples.DOWN},
             ("Retry-After",),
@@ -53,7 +63,7 @@ async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
     ),
 )
 async def is_ready(readiness: FromDishka[Readiness]) -> Response[bytes]:
-    """Whether the service can do its work, and how each of its dependencies is (readiness)."""
+    """Check whether the service can do its work, and the state of each dependency (readiness)."""
     report = await readiness()
     status = 503 if report.status == "down" else 200
     headers = {"Retry-After": "1"} if status == 503 else None
@@ -68,8 +78,8 @@ async def is_ready(readiness: FromDishka[Readiness]) -> Response[bytes]:
 @get("/metrics")
 @operation(
     description=(
-        "Prometheus's text format, version 0.0.4. What cannot be asked within a second is left"
-        " out; with several workers their counts are added up."
+        "Prometheus text format, version 0.0.4. Metrics that cannot be collected within a second"
+        " are left out. The counts of several workers are added up."
     ),
     answers=(
         Answer(

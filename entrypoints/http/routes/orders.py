@@ -1,4 +1,4 @@
-"""The routes of orders."""
+"""The order routes: place, list, read, change status, read history."""
 
 from uuid import UUID
 
@@ -49,20 +49,20 @@ from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.settings import Settings
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
-_NOBODY = UserId(UUID(int=0))
+_UNKNOWN_USER = UserId(UUID(int=0))
 
 
 @post("/orders", before_request=for_users(lambda settings: settings.rate_limit_orders))
 @operation(
     description=(
-        "Either every item has a price, and `total_price` is their exact sum, or none has, and"
-        " `total_price` stands as given. Amounts are read exactly, never through a binary float."
+        "Either all items have a price or none has. With prices, `total_price` must be their exact"
+        " sum. Without, it is stored as given. Amounts are parsed exactly, never as binary floats."
     ),
     body=Body(schemas.NewOrder, examples.NEW_ORDERS),
     answers=(
         Answer(
             201,
-            "The order that was placed.",
+            "The new order.",
             schemas.OrderSchema,
             {"pending": examples.PENDING_ORDER},
             ("Location", "ETag", "Cache-Control"),
@@ -88,7 +88,7 @@ async def create_order(
 
 @get("/orders", before_request=for_users())
 @operation(
-    description="Newest first, page by page: `Link` leads to the next one while there is more.",
+    description="Newest first, in pages. `Link` has the next page if there is one.",
     parameters=(*OF_LISTS, "UserId"),
     answers=(
         Answer(
@@ -104,7 +104,7 @@ async def create_order(
 async def list_orders(
     request: ApiRequest, cursors: FromDishka[Cursors], list_page: FromDishka[ListOrders]
 ) -> RawResponse:
-    """List your own orders; staff: everybody's."""
+    """List your orders, or all orders if you are staff."""
     query = parse_list_query(request, cursors, None)
     return _page(request, "/orders/", await list_page(query), cursors)
 
@@ -112,7 +112,7 @@ async def list_orders(
 @get("/orders/user/{user_id:str}", before_request=for_users())
 @operation(
     description=(
-        "Newest first. Another user's orders, and those of an id that is nobody's, are for staff."
+        "Newest first. Only staff may list the orders of another user or of an unknown id."
     ),
     parameters=("UserIdOfPath", *OF_LISTS),
     answers=(
@@ -141,7 +141,7 @@ async def list_orders_of_user(
 @get("/orders/{order_id:str}", before_request=for_readers())
 @operation(
     description=(
-        "An unknown id, one that is no UUID, and another user's order are all the same 404."
+        "Returns 404 for an unknown id, for an id that is no UUID, and for another user's order."
     ),
     parameters=("OrderId", "IfNoneMatch"),
     answers=(
@@ -154,7 +154,7 @@ async def list_orders_of_user(
         ),
         Answer(
             304,
-            "What you have is still good; there is no body.",
+            "Your copy is current. There is no body.",
             headers=("ETag", "X-Cache", "Cache-Control"),
         ),
     ),
@@ -177,15 +177,15 @@ async def read_order(
 @patch("/orders/{order_id:str}", before_request=for_users())
 @operation(
     description=(
-        "The status that the order has already is no change: 200, and no event. `next_statuses`"
-        " of the order tells which are possible."
+        "Setting the current status changes nothing: it returns 200, and there is no event. The"
+        " possible statuses are in the order's `next_statuses`."
     ),
     parameters=("OrderId", "IfMatch"),
     body=Body(schemas.StatusChange, examples.STATUS_CHANGES),
     answers=(
         Answer(
             200,
-            "The order as it is now.",
+            "The order after the change.",
             schemas.OrderSchema,
             {"paid": examples.PAID_ORDER},
             ("ETag", "Cache-Control"),
@@ -222,12 +222,12 @@ async def change_status(
 
 @get("/orders/{order_id:str}/history", before_request=for_users())
 @operation(
-    description="Oldest first, beginning with the order's creation.",
+    description="Oldest first. The first step is the creation of the order.",
     parameters=("OrderId",),
     answers=(
         Answer(
             200,
-            "The steps, each with who took it and why.",
+            "The steps, each with its actor and reason.",
             list[schemas.HistoryStep],
             {"paid": examples.HISTORY},
             ("Cache-Control",),
@@ -278,7 +278,7 @@ def _owner(text: str) -> UserId:
     try:
         return UserId(parse_uuid(text))
     except Invalid:
-        return _NOBODY  # an id that is nobody's, as any other
+        return _UNKNOWN_USER  # so that the response is the same as for any unknown id
 
 
 ROUTES = Routes(

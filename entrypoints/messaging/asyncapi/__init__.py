@@ -1,4 +1,4 @@
 """The AsyncAPI document of the messages on Kafka.
 
-May import the application, the domain, `entrypoints.http`'s shapes and examples, and msgspec.
+May import the application, the domain, the schemas and examples of `entrypoints.http`, and msgspec.
 """

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, made from the table of messages."""
+"""Generates the AsyncAPI document from the table of messages."""
 
 import json
 from collections.abc import Mapping
@@ -14,28 +14,29 @@ from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-The events of orders, published on Kafka as CloudEvents 1.0 in the binary content mode: the
-attributes are headers of the record, its value is JSON, its key the order's id.
+The events of orders, published on Kafka as CloudEvents 1.0 in binary content mode: the attributes
+are headers of the record, its value is JSON, and its key is the order's id.
 
-**Topics** have the names given here after `KAFKA_TOPIC_PREFIX`, which is empty unless a cluster
-is shared: with the prefix `shop-a.` a topic is `shop-a.new_order`. The same applies to the
-consumer group. Missing topics are created with the partitions given here, on up to three brokers,
-one of which may be down. Do not add partitions later: that would change the partition of orders.
+**Topics** have the names below, after the prefix `KAFKA_TOPIC_PREFIX`. The prefix is empty by
+default. On a shared cluster it can be `shop-a.`, for example; the topic is then `shop-a.new_order`.
+Consumer groups have the same prefix. The service creates missing topics with the partitions below,
+on up to three brokers, one of which may be down. Do not add partitions later: that would move
+orders from one partition to another.
 
 **Delivery is at least once.** An event is stored in the transaction of its change, and sent
 (`acks=all`, by an idempotent producer) until it is acknowledged. After an outage of Kafka it is
-late, but never missing. A crash, or an operator's `orders outbox replay`, may repeat it with the
+late, but never missing. A crash or an operator's `orders outbox replay` may repeat it with the
 same `ce_id`.
 
-**Order.** The first deliveries of an order's events on a topic come in the order of their
-versions. Each value has the order's `version`. A consumer stores the last version that it has
-processed of an order, and skips an event that is not newer. There is no order between topics: a
-step may arrive before the order.
+**Ordering.** The events of an order on one topic are first delivered in the order of its versions.
+Each value has the order's `version`: a consumer can store the latest version of each order, and
+skip events that are not newer. There is no order between topics: a status change may arrive before
+the order itself.
 
-**Extensions** may be added: ignore headers, fields and types that you do not know.
+**Extensions** may be added: ignore unknown headers, fields and event types.
 
-**Dead letters** are unchanged messages that no consumer could process, with `dlq_reason` and
-`dlq_attempts` beside their own headers.
+**Dead letters** are messages that could not be processed. They are unchanged, except for two more
+headers: `dlq_reason` and `dlq_attempts`.
 
 Without `KAFKA_BOOTSTRAP_SERVERS`, events stay in the process of the service.
 """
@@ -57,14 +58,14 @@ _SERVER: Final = {
 
 
 def document_text(partitions: Mapping[str, int]) -> str:
-    """Return the document as indented JSON: the same text every time."""
+    """Return the document as indented JSON. The text is deterministic."""
     return f"{json.dumps(document(partitions), indent=2)}\n"
 
 
 def document(partitions: Mapping[str, int]) -> dict[str, Any]:
-    """Return the document; `partitions` has the number of partitions of each topic."""
-    shapes = [message.shape for message in MESSAGES if message.shape]
-    schemas, components = schemas_of(shapes)
+    """Return the document. `partitions` has the number of partitions of each topic."""
+    types = [message.value_type for message in MESSAGES if message.value_type]
+    schemas, components = schemas_of(types)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
     return {
         "asyncapi": "3.0.0",
@@ -79,9 +80,11 @@ def document(partitions: Mapping[str, int]) -> dict[str, Any]:
         "channels": {
             message.topic: _channel(message, partitions[message.topic]) for message in MESSAGES
         },
-        "operations": dict(map(_sending, MESSAGES)) | {"processOrder": _processing()},
+        "operations": dict(map(_send_operation, MESSAGES)) | {"processOrder": _receive_operation()},
         "components": {
-            "messages": {each.id: _message(each, schemas.get(each.shape)) for each in MESSAGES},
+            "messages": {
+                each.id: _message(each, schemas.get(each.value_type)) for each in MESSAGES
+            },
             "schemas": dict(sorted(components.items())),
         },
     }
@@ -130,27 +133,27 @@ def _shown(value: bytes) -> Any:
         return value.decode()
 
 
-def _sending(message: Message) -> tuple[str, dict[str, Any]]:
-    return message.operation, {"action": "send", "summary": message.sends, **_where(message)}
+def _send_operation(message: Message) -> tuple[str, dict[str, Any]]:
+    return message.operation, {"action": "send", "summary": message.sends, **_references(message)}
 
 
-def _processing() -> dict[str, Any]:
-    (announcing,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
+def _receive_operation() -> dict[str, Any]:
+    (new_order,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
     group = {"type": "string", "const": PROCESSING}
     return {
         "action": "receive",
         "summary": "Process a new order",
         "description": (
-            "`orders consume` hands each order to the workers, and then commits its offset. The"
-            " processing has its effect once, however often the message comes. A message without an"
-            " order of this service becomes a dead letter, and blocks nothing."
+            "`orders consume` hands each order to the workers, and then commits the offset. The"
+            " processing has one effect, however often the message is delivered. A message without"
+            " an order of this service becomes a dead letter, and does not delay the next messages."
         ),
-        **_where(announcing),
+        **_references(new_order),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},
     }
 
 
-def _where(message: Message) -> dict[str, Any]:
+def _references(message: Message) -> dict[str, Any]:
     return {
         "channel": {"$ref": f"#/channels/{message.topic}"},
         "messages": [{"$ref": f"#/channels/{message.topic}/messages/{message.id}"}],

@@ -1,4 +1,4 @@
-"""The examples of the document, made by the code that makes real messages."""
+"""Example messages for the document, made by the same code as real ones."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ def _processed(order: OrderSchema) -> OrderSchema:
     return replace(order, processed_at=_PROCESSED, updated_at=_PROCESSED)
 
 
-def _event(number: int, topic: str, told: Any, at: datetime) -> Delivery:
+def _event(number: int, topic: str, value: Any, at: datetime) -> Delivery:
     event = Event(
         id=EventId(UUID(f"019aa1f0-6c0{number}-7d41-8e2b-7f3a9c5d1e60")),
         subject=ORDER_ID,
@@ -46,7 +46,7 @@ def _event(number: int, topic: str, told: Any, at: datetime) -> Delivery:
         revision=number,
         topic=topic,
         type=TYPES[topic],
-        payload=msgspec.json.encode(told),
+        payload=msgspec.json.encode(value),
         at=at,
         traceparent=_TRACE,
     )
@@ -71,7 +71,7 @@ def _unreadable(message: Delivery) -> Delivery:
 
 
 PLACED_ORDERS: Final[Mapping[str, Delivery]] = {"placed": _ANNOUNCED}
-STEPS: Final[Mapping[str, Delivery]] = {
+STATUS_CHANGES: Final[Mapping[str, Delivery]] = {
     "paid": _event(
         3,
         STATUS_CHANGED,
@@ -99,7 +99,7 @@ STEPS: Final[Mapping[str, Delivery]] = {
         _CANCELED.updated_at,
     ),
 }
-PROCESSINGS: Final[Mapping[str, Delivery]] = {
+PROCESSED_ORDERS: Final[Mapping[str, Delivery]] = {
     "fulfilled": _event(
         2,
         PROCESSED,
@@ -113,7 +113,7 @@ PROCESSINGS: Final[Mapping[str, Delivery]] = {
         _PROCESSED,
     ),
 }
-LETTERS: Final[Mapping[str, Delivery]] = {
+DEAD_LETTER_COPIES: Final[Mapping[str, Delivery]] = {
     "failed": _dead(_ANNOUNCED, "ConnectionError: the warehouse does not answer", 5),
     "unreadable": _unreadable(
         Delivery(b"web-1042", b"an order for tea", (("sender", b"a script"),))

@@ -8,31 +8,31 @@ Schema = dict[str, Any]
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 
-#: The headers that `CloudEventsEncoder` writes; each is text in UTF-8.
+#: The headers that `CloudEventsEncoder` writes, as strings in UTF-8.
 CLOUD_EVENT: Final[Schema] = {
     "title": "CloudEvent",
-    "description": "CloudEvents 1.0, each attribute a header of the record.",
+    "description": "The attributes of CloudEvents 1.0. Each is a header of the record.",
     "type": "object",
     "properties": {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {
             **_UUID,
-            "description": "The event's id: the same at every delivery of it.",
+            "description": "The id of the event. It is the same at every delivery.",
         },
         "ce_type": {"type": "string", "description": "The type of the event."},
         "ce_source": {"const": "/orders"},
-        "ce_subject": {**_UUID, "description": "The order's id, which is the record's key too."},
+        "ce_subject": {**_UUID, "description": "The id of the order, and the key of the record."},
         "ce_time": {
             "type": "string",
             "format": "date-time",
-            "description": "When it happened: RFC 3339, in UTC.",
+            "description": "The time of the event: RFC 3339, in UTC.",
         },
         "content-type": {"const": "application/json"},
         "traceparent": {
             "type": "string",
             "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
             "description": (
-                "W3C Trace Context: of the trace of the request behind the event, or of a new one."
+                "W3C Trace Context: the trace of the request that caused the event, or a new one."
             ),
         },
     },
@@ -51,8 +51,8 @@ CLOUD_EVENT: Final[Schema] = {
 DEAD_LETTER: Final[Schema] = {
     "title": "DeadLetterHeaders",
     "description": (
-        "The unchanged headers of the message, and the reason for which it was given up. The"
-        " service's own messages have those of a CloudEvent."
+        "The unchanged headers of the message, and two more. Messages of the service itself have"
+        " the headers of a CloudEvent."
     ),
     "type": "object",
     "properties": {
@@ -60,7 +60,7 @@ DEAD_LETTER: Final[Schema] = {
             "type": "string",
             "minLength": 1,
             "maxLength": LONGEST_REASON,
-            "description": "The reason for which it was given up.",
+            "description": "The reason why the message could not be processed.",
         },
         ATTEMPTS_HEADER: {
             "type": "string",
@@ -74,7 +74,7 @@ DEAD_LETTER: Final[Schema] = {
 
 
 def cloud_event_of(kind: str) -> Schema:
-    """The headers of the events of one type."""
+    """Return the schema of the headers of one event type."""
     return {
         "type": "object",
         "allOf": [

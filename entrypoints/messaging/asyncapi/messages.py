@@ -7,7 +7,12 @@ from typing import Any, Final
 from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, STATUS_CHANGED, TYPES
 from application.ports.events import Delivery
 from entrypoints.http.messages.schemas import OrderSchema
-from entrypoints.messaging.asyncapi.examples import LETTERS, PLACED_ORDERS, PROCESSINGS, STEPS
+from entrypoints.messaging.asyncapi.examples import (
+    DEAD_LETTER_COPIES,
+    PLACED_ORDERS,
+    PROCESSED_ORDERS,
+    STATUS_CHANGES,
+)
 from entrypoints.messaging.asyncapi.headers import Schema, cloud_event_of
 from entrypoints.messaging.asyncapi.schemas import OrderProcessed, OrderStatusChanged
 
@@ -17,20 +22,21 @@ _ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "Unchanged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """The message of one topic; `shape` is None if a value may be anything."""
+    """The message type of one topic. `value_type` is None if any value is allowed."""
 
     topic: str
     id: str
     name: str
     title: str
     description: str
-    shape: Any
+    value_type: Any
     headers: Schema
     examples: Mapping[str, Delivery]
     key: Schema
-    #: The purpose of the topic, and the operation of the service.
+    #: The description of the topic.
     channel: str
     operation: str
+    #: The summary of the send operation.
     sends: str
 
 
@@ -45,57 +51,57 @@ MESSAGES: Final = (
         id="OrderCreated",
         title="An order was placed",
         description="The value is the order as the API shows it, at version 1.",
-        shape=OrderSchema,
+        value_type=OrderSchema,
         examples=PLACED_ORDERS,
-        channel="Every new order. The service itself consumes this topic, to process the orders.",
+        channel="Every new order. The service itself consumes this topic and processes the orders.",
         operation="announceOrder",
-        sends="Announce an order that was placed",
+        sends="Publish a new order",
     ),
     _event(
         STATUS_CHANGED,
         id="OrderStatusChanged",
-        title="An order has moved a step along its lifecycle",
+        title="The status of an order has changed",
         description="`order.version` is the step's number; `reason` is null if none was given.",
-        shape=OrderStatusChanged,
-        examples=STEPS,
-        channel="Every step of an order after its creation, with its actor and reason.",
-        operation="tellOfStep",
-        sends="Publish a step of an order's lifecycle",
+        value_type=OrderStatusChanged,
+        examples=STATUS_CHANGES,
+        channel="Every status change of an order, with its actor and reason.",
+        operation="publishStep",
+        sends="Publish a status change",
     ),
     _event(
         PROCESSED,
         id="OrderProcessed",
-        title="An order's processing has had its effect",
+        title="An order was processed",
         description=(
-            "There is one of these for each order. Processing is no step of the lifecycle:"
-            " `order.version` is that of the step before it. `skipped`: the order had been"
-            " canceled before."
+            "There is one such event for each order. Processing is no step of the lifecycle:"
+            " `order.version` is the version before it. `skipped` means that the order was canceled"
+            " before its processing."
         ),
-        shape=OrderProcessed,
-        examples=PROCESSINGS,
+        value_type=OrderProcessed,
+        examples=PROCESSED_ORDERS,
         channel="The outcome of the processing of each order.",
-        operation="tellOfProcessing",
+        operation="publishProcessing",
         sends="Publish the outcome of an order's processing",
     ),
     Message(
         topic=DEAD_LETTERS,
         id="DeadLetter",
         name="dead-letter",
-        title="A message that was given up",
+        title="A message that could not be processed",
         description=(
             "Key, headers and value are those of the original message, byte for byte. Two more"
-            " headers have the reason for which it was given up, and the number of attempts."
+            " headers have the reason and the number of attempts."
         ),
-        shape=None,
+        value_type=None,
         headers={"$ref": "#/components/schemas/DeadLetterHeaders"},
-        examples=LETTERS,
+        examples=DEAD_LETTER_COPIES,
         key=_ANY_KEY,
         channel=(
             "Copies of messages that could not be read, and of messages whose processing failed"
             " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
             " publishes one again on its own topic, unchanged."
         ),
-        operation="buryMessage",
-        sends="Give up a message",
+        operation="deadLetterMessage",
+        sends="Publish a copy of a dead letter",
     ),
 )

@@ -1,4 +1,4 @@
-"""What Prometheus is to know of a process: one table of metrics, and who counts for it.
+"""The metrics of a process for Prometheus: one table, and the code that counts.
 
-May import the application and prometheus_client, which nobody else knows.
+The only package that imports prometheus_client. May import the application.
 """

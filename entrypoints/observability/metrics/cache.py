@@ -1,4 +1,4 @@
-"""Counting what the cache answers."""
+"""Counts of cache reads."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _READS: Final = {state: CACHE_READS.labels(state.name.lower()) for state in Cach
 
 
 class CountedOrderCache:
-    """`OrderCache` whose answers are counted. The other methods are the counted cache's own."""
+    """An `OrderCache` that counts its reads; the other methods are those of the counted cache."""
 
     def __init__(self, cache: OrderCache) -> None:
         self.counted = cache

@@ -1,4 +1,4 @@
-"""Counting requests."""
+"""Counts of requests."""
 
 from typing import Final
 
@@ -6,21 +6,21 @@ from prometheus_client import Counter, Histogram
 
 from entrypoints.observability.metrics.table import REQUEST_SECONDS, REQUESTS
 
-#: Methods that a series may name; a client may send any word.
+#: Methods with a series of their own; a client may send any word.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 _OTHER: Final = "other"
-#: The route of what has none: an unknown path, or a method that the path does not know.
+#: The route of requests without one: an unknown path, or a method that the path does not have.
 UNMATCHED: Final = "unmatched"
-#: Routes that the API's document writes without a slash at their end.
+#: Routes that the OpenAPI document writes without a trailing slash.
 _WITHOUT_SLASH: Final = ("/metrics", "/docs", "/openapi.json", "/problems/", "/favicon.ico")
 
-#: Found by one look at a dictionary: prometheus_client's own way to a series costs more than the
-#: counting. As many as there are routes, methods and statuses: no client can add to them.
+#: One dictionary look-up per request: prometheus_client's own look-up costs more than the count.
+#: Bounded by the routes, methods and statuses: clients cannot add to it.
 _series: Final[dict[tuple[str, str | None, int], tuple[Counter, Histogram]]] = {}
 
 
 def count_request(method: str, route: str | None, status: int, seconds: float) -> None:
-    """Count an answered request; `route` is its template, as the router knows it."""
+    """Count a request with its duration; `route` is the template of the router."""
     key = (method if method in _METHODS else _OTHER, route, status)
     requests, durations = _series.get(key) or _new_series(key)
     requests.inc()
@@ -35,5 +35,5 @@ def _new_series(key: tuple[str, str | None, int]) -> tuple[Counter, Histogram]:
 
 
 def named(route: str) -> str:
-    """A route as the API's document writes it, such as `/orders/{order_id}/`."""
+    """Return a route as the OpenAPI document writes it, such as `/orders/{order_id}/`."""
     return route if route.startswith(_WITHOUT_SLASH) else f"{route.rstrip('/')}/"

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads."""
+"""The page for Prometheus."""
 
 import asyncio
 import os
@@ -29,9 +29,9 @@ from entrypoints.observability.metrics.table import (
     SHARED_FOLDER,
 )
 
-#: Seconds that a question may take: the page is there, whatever is not.
-_PATIENCE: Final = 1.0
-#: Seconds after which a worker shares again how its pool is used.
+#: A figure that takes longer is left out, so that the page is served in an outage too.
+_READ_SECONDS: Final = 1.0
+#: Between two times that a worker shares the use of its pool.
 SHARE_SECONDS: Final = 1.0
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """How a pool of connections is used."""
+    """The use of a pool of connections."""
 
     in_use: int
     idle: int
@@ -48,7 +48,7 @@ class PoolUse:
 
 @dataclass(frozen=True, slots=True)
 class StorageGauges:
-    """What a storage can be asked; None: it has no such thing."""
+    """The figures of a storage; None if it has no such figure."""
 
     outbox: Callable[[], Awaitable[OutboxState]] | None = None
     pool: Callable[[], PoolUse] | None = None
@@ -56,7 +56,7 @@ class StorageGauges:
 
 @dataclass(frozen=True, slots=True)
 class BusGauges:
-    """What a broker of events can be asked."""
+    """The figures of a broker of events."""
 
     lag: Callable[[], Awaitable[Mapping[Topic, Mapping[int, int]]]]
 
@@ -70,30 +70,30 @@ class _OutboxFigures:
 
 
 class Metrics:
-    """Everything that this process knows; where it is one of several workers, what all of them do.
+    """The metrics of this process; if it is one of several workers, the sum over all of them.
 
-    What is not known within a second is left out, so that a scrape shows an outage too. The figures
-    of the outbox are needed most in an outage: the last ones stay, with their age.
+    A figure that cannot be read within a second is left out. The figures of the outbox are needed
+    most in an outage: the last ones stay, with their age.
     """
 
     def __init__(self, storage: StorageGauges, bus: BusGauges, clock: Clock) -> None:
-        self._outbox = _Question(storage.outbox) if storage.outbox else None
+        self._outbox = _SharedRead(storage.outbox) if storage.outbox else None
         self._last_outbox: _OutboxFigures | None = None
-        self._lag = _Question(bus.lag)
+        self._lag = _SharedRead(bus.lag)
         self._pool = storage.pool
         self._clock = clock
         self._counted: Collector = CountedByAll(os.environ[SHARED_FOLDER]) if IS_SHARED else COUNTED
 
     async def __call__(self) -> bytes:
-        """The page, in Prometheus's text format 0.0.4."""
+        """Return the page in Prometheus's text format 0.0.4."""
         _, lag = await asyncio.gather(self._read_outbox(), self._lag())
         self._note_pool()
         asked = [*self._of_outbox(), *_of_lag(lag)]
-        # Beside the event loop: with many workers there is much to add up.
+        # Beside the event loop: many workers have many files to add.
         return await asyncio.to_thread(generate_latest, _Page(self._counted, asked))
 
     async def share(self) -> None:
-        """Let the other workers know how the pool is used here."""
+        """Share the use of the pool with the other workers."""
         self._note_pool()
 
     async def _read_outbox(self) -> None:
@@ -120,20 +120,20 @@ class Metrics:
 
 
 class CountedByAll(Collector):
-    """What the workers of one service have counted in their folder, added up."""
+    """The sums of the counts of all workers, from their folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
     def collect(self) -> Iterable[Metric]:
-        """All of it, but for what a worker that is starting has not filled yet."""
+        """Yield the sums, without files that a starting worker has not filled yet."""
         files = [str(file) for file in self._folder.glob("*.db") if _is_filled(file)]
         merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         return merged
 
 
 def _is_filled(file: Path) -> bool:
-    # prometheus_client makes a file and then its room, and fails where it finds one in between.
+    # prometheus_client creates a file, then its content, and fails to read one in between.
     try:
         return file.stat().st_size > 0
     except FileNotFoundError:  # a gauge of a worker that has just ended
@@ -150,38 +150,38 @@ def _of_lag(lags: Mapping[Topic, Mapping[int, int]] | None) -> Iterator[Metric]:
         yield CONSUMER_LAG.showing(shown)
 
 
-class _Question(Generic[T]):
-    """A question that is asked once at a time: who comes meanwhile hears the same answer.
+class _SharedRead(Generic[T]):
+    """A figure that is read once at a time; concurrent callers share the result.
 
-    Nothing limits how often the page is asked for, and an answer costs PostgreSQL a statement.
+    The page has no rate limit, and a read costs the storage a statement.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
-        self._ask = ask
-        self._asking: asyncio.Task[T | None] | None = None
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+        self._read = read
+        self._reading: asyncio.Task[T | None] | None = None
 
     async def __call__(self) -> T | None:
-        """The answer; None where there is none in time."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._answer())
-        return await asyncio.shield(self._asking)
+        """Return the figure; None if it cannot be read in time."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_in_time())
+        return await asyncio.shield(self._reading)
 
-    async def _answer(self) -> T | None:
+    async def _read_in_time(self) -> T | None:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                return await self._ask()
-        except Exception:  # noqa: BLE001 - whatever keeps it from answering, the page goes without
+            async with asyncio.timeout(_READ_SECONDS):
+                return await self._read()
+        except Exception:  # noqa: BLE001 - after any error the figure is left out
             return None
 
 
 class _Page:
-    """What was counted, and what was asked."""
+    """The counts, and the figures that were read."""
 
     def __init__(self, counted: Collector, asked: Iterable[Metric]) -> None:
         self._counted = counted
         self._asked = asked
 
     def collect(self) -> Iterator[Metric]:
-        """All of it."""
+        """Yield all metrics."""
         yield from self._counted.collect()
         yield from self._asked

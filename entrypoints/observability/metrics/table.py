@@ -1,6 +1,6 @@
-"""The one table of metrics: what each is called, what it means, and what it is told apart by.
+"""The table of metrics: name, meaning and labels.
 
-What each is good for, and which alerts are worth having, stands in docs/metrics.md.
+docs/metrics.md has the use of each, and alerts.
 """
 
 import os
@@ -20,17 +20,17 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-#: Names a folder in which the workers of one service count together; prometheus_client looks at it
-#: when it is imported.
+#: The environment variable with the folder of the workers' common counts; prometheus_client reads
+#: it at its import.
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 IS_SHARED: Final = SHARED_FOLDER in os.environ
 
-# Beside each series the moment it began: half of the page, and nobody asks.
+# The start time of each series: half of the page, and without a use here.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-#: What this process counts.
+#: The counts of this process.
 COUNTED: Final = CollectorRegistry()
-if not IS_SHARED:  # the memory of one worker says nothing of them all
+if not IS_SHARED:  # the memory of one worker is not that of the service
     for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
         COUNTED.register(_collector)
 
@@ -76,14 +76,14 @@ POOL_SIZE: Final = Gauge(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A gauge that is read when Prometheus reads it; absent if it was never known."""
+    """A gauge that is read at each scrape; absent if it was never read."""
 
     name: str
     meaning: str
     labels: tuple[str, ...] = ()
 
     def showing(self, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
-        """The gauge with a value for each of its labels' values."""
+        """Return the gauge with a value for each combination of labels."""
         family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
         for labels, value in values.items():
             family.add_metric(labels, value)

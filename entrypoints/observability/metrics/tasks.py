@@ -1,4 +1,4 @@
-"""Counting what becomes of tasks."""
+"""Counts of task results."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,15 @@ ProcessesOrders = Callable[[OrderId], Awaitable[Outcome | None]]
 
 
 class TaskResult(StrEnum):
-    """What a run of `process_order_task` came to."""
+    """The result of a run of `process_order_task`."""
 
     FULFILLED = "fulfilled"
     SKIPPED = "skipped"  # the order was canceled before
     REPEATED = "repeated"  # it had been processed before: nothing was recorded
     UNKNOWN = "unknown"  # there is no such order
-    POSTPONED = "postponed"  # a server out of reach, a lost race, a worker's end: it runs again
-    FAILED = "failed"  # its own processing, or a bug around it: it runs again, or is dead
-    DEAD = "dead"  # it was given up, and became a dead letter
+    POSTPONED = "postponed"  # a server is down, a race was lost, the worker stopped: it runs again
+    FAILED = "failed"  # its processing failed, or a bug: it runs again, or is dead
+    DEAD = "dead"  # it failed too often, and became a dead letter
 
 
 _OUTCOMES: Final = {
@@ -35,12 +35,12 @@ _RESULTS: Final = {result: TASKS.labels(result.value) for result in TaskResult}
 
 
 def count_task(result: TaskResult) -> None:
-    """Count what has become of a task."""
+    """Count the result of a task."""
     _RESULTS[result].inc()
 
 
 def counting(process_order: ProcessesOrders) -> ProcessesOrders:
-    """The same, with every run counted."""
+    """Return `process_order` with every run counted."""
 
     async def counted(order_id: OrderId) -> Outcome | None:
         try:

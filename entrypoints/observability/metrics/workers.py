@@ -1,4 +1,4 @@
-"""The workers of one service count together."""
+"""Common counts of the workers of one service."""
 
 import os
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from entrypoints.observability.metrics.table import SHARED_FOLDER
 
 @contextmanager
 def counting_together() -> Iterator[None]:
-    """Processes that are started in the block find their counts added up, in a folder of their own.
+    """Give the processes that are started in the block a folder in which their counts are added.
 
     Raises:
-        OSError: there is no place for the folder.
+        OSError: the folder cannot be created.
     """
     with TemporaryDirectory(prefix="orders-metrics-", ignore_cleanup_errors=True) as folder:
         os.environ[SHARED_FOLDER] = folder
@@ -26,5 +26,5 @@ def counting_together() -> Iterator[None]:
 
 
 def forget_worker(pid: int) -> None:
-    """Take a worker that has ended out of the gauges; what it counted stays counted."""
+    """Remove the gauges of a worker that has ended; its counts stay."""
     mark_process_dead(pid, os.environ[SHARED_FOLDER])  # type: ignore[no-untyped-call]

@@ -36,62 +36,60 @@ def passwords() -> Iterator[Argon2Passwords]:
     made.close()
 
 
-class Most:
-    """How many calls there were, and how many at once at most."""
+class CallCounts:
+    """Counts calls, and the maximum number of concurrent calls."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = 0
-        self.seen = 0
+        self.maximum = 0
         self.calls = 0
 
     def __enter__(self) -> None:
         with self._lock:
             self.calls += 1
             self._now += 1
-            self.seen = max(self.seen, self._now)
+            self.maximum = max(self.maximum, self._now)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._now -= 1
 
 
-def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> Most:
-    """Replace hashing by `work`; return the most calls of it at once."""
-    most = Most()
+def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> CallCounts:
+    """Replace hashing by `work`, and return the counts of its calls."""
+    counts = CallCounts()
 
     def hashed(_hasher: argon2.PasswordHasher, _password: bytes) -> str:
-        with most:
+        with counts:
             work()
         return "hashed"
 
     monkeypatch.setattr(argon2.PasswordHasher, "hash", hashed)
-    return most
+    return counts
 
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[argon2.Parameters]:
-    """With which parameters each password was looked at."""
+    """Record the parameters of each verification."""
     parameters: list[argon2.Parameters] = []
     verify = argon2.PasswordHasher.verify
 
-    def noted(hasher: argon2.PasswordHasher, stored: str, password: bytes) -> bool:
+    def recorded(hasher: argon2.PasswordHasher, stored: str, password: bytes) -> bool:
         parameters.append(argon2.extract_parameters(stored))
         return verify(hasher, stored, password)
 
-    monkeypatch.setattr(argon2.PasswordHasher, "verify", noted)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", recorded)
     return parameters
 
 
-def test_the_parameters_are_owasps_and_stand_in_the_hash(passwords: Argon2Passwords) -> None:
+def test_a_hash_contains_the_parameters_of_owasp(passwords: Argon2Passwords) -> None:
     stored = asyncio.run(passwords.hash("correct horse"))
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.parametrize("password", ["correct horse", "\u540d" * 128, "", "\0", "a\ud800b"])
-def test_the_right_password_is_right_and_any_other_is_wrong(
-    passwords: Argon2Passwords, password: str
-) -> None:
+def test_only_the_right_password_matches(passwords: Argon2Passwords, password: str) -> None:
     async def scenario() -> None:
         stored = await passwords.hash(password)
         assert await passwords.verify(stored, password)
@@ -100,7 +98,7 @@ def test_the_right_password_is_right_and_any_other_is_wrong(
     asyncio.run(scenario())
 
 
-def test_one_password_never_gives_the_same_hash_twice(passwords: Argon2Passwords) -> None:
+def test_two_hashes_of_one_password_differ(passwords: Argon2Passwords) -> None:
     async def scenario() -> list[str]:
         return [await passwords.hash("same") for _ in range(2)]
 
@@ -108,7 +106,7 @@ def test_one_password_never_gives_the_same_hash_twice(passwords: Argon2Passwords
     assert first != second
 
 
-def test_an_unknown_account_has_no_right_password_and_takes_the_work_of_a_wrong_one(
+def test_an_unknown_account_costs_as_much_as_a_wrong_password(
     passwords: Argon2Passwords, verified: list[argon2.Parameters]
 ) -> None:
     stored = asyncio.run(passwords.hash("correct horse"))
@@ -122,21 +120,21 @@ def test_an_unknown_account_has_no_right_password_and_takes_the_work_of_a_wrong_
 def test_the_dummy_hash_is_made_once_before_the_first_result(
     passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch, first: str | None
 ) -> None:
-    most = hashing_is(monkeypatch, lambda: None)
+    counts = hashing_is(monkeypatch, lambda: None)
     for account in (first, WEAK, None):
         assert not asyncio.run(passwords.verify(account, "a wrong password"))
-        assert most.calls == 1
+        assert counts.calls == 1
 
 
 @pytest.mark.parametrize("stored", BROKEN)
-def test_a_stored_text_that_is_no_hash_matches_nothing_and_wants_replacing(
+def test_a_stored_text_that_is_no_hash_matches_nothing_and_is_outdated(
     passwords: Argon2Passwords, stored: str
 ) -> None:
     assert not asyncio.run(passwords.verify(stored, "correct horse"))
     assert passwords.is_outdated(stored)
 
 
-def test_a_hash_of_weaker_parameters_still_opens_and_is_outdated(
+def test_a_hash_of_weaker_parameters_still_matches_and_is_outdated(
     passwords: Argon2Passwords,
 ) -> None:
     assert asyncio.run(passwords.verify(WEAK, "correct horse"))
@@ -145,30 +143,30 @@ def test_a_hash_of_weaker_parameters_still_opens_and_is_outdated(
 
 
 @given(st.text())
-def test_no_stored_text_makes_the_question_whether_it_is_outdated_fail(stored: str) -> None:
+def test_any_malformed_hash_is_outdated(stored: str) -> None:
     passwords = Argon2Passwords()
     assert passwords.is_outdated(stored)
     assert passwords.is_outdated(f"$argon2id$v=19$m=19456,t=2,p=1{stored}")
 
 
-def test_the_event_loop_goes_on_while_passwords_are_hashed(
+def test_hashing_does_not_block_the_event_loop(
     passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    the_loop_goes_on = threading.Event()
-    went_on: list[bool] = []
-    hashing_is(monkeypatch, lambda: went_on.append(the_loop_goes_on.wait(LONG)))
+    loop_is_free = threading.Event()
+    was_free: list[bool] = []
+    hashing_is(monkeypatch, lambda: was_free.append(loop_is_free.wait(LONG)))
 
     async def scenario() -> None:
         hashing = asyncio.ensure_future(passwords.hash("x"))
         await asyncio.sleep(0)
-        the_loop_goes_on.set()
+        loop_is_free.set()
         await hashing
 
     asyncio.run(scenario())
-    assert went_on == [True]
+    assert was_free == [True]
 
 
-def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(
+def test_at_most_the_allowed_number_of_calls_run_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passwords = Argon2Passwords(at_once=2)
@@ -178,22 +176,22 @@ def test_no_more_of_them_run_at_once_than_allowed_and_every_other_waits(
         two.wait()
         time.sleep(0.05)  # a third call would arrive here in the meantime
 
-    slow = hashing_is(monkeypatch, wait_for_another)
+    counts = hashing_is(monkeypatch, wait_for_another)
 
     async def scenario() -> None:
         await asyncio.gather(*(passwords.hash("x") for _ in range(10)))
 
     asyncio.run(scenario())
     passwords.close()
-    assert (slow.seen, slow.calls) == (2, 10)
+    assert (counts.maximum, counts.calls) == (2, 10)
 
 
-def test_one_that_is_cancelled_while_it_waits_is_never_begun_and_takes_no_place(
+def test_a_waiting_call_that_is_cancelled_never_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passwords = Argon2Passwords(at_once=1)
     cancelled = threading.Event()
-    slow = hashing_is(monkeypatch, lambda: cancelled.wait(LONG))
+    counts = hashing_is(monkeypatch, lambda: cancelled.wait(LONG))
 
     async def scenario() -> None:
         waiting = [asyncio.ensure_future(passwords.hash("x")) for _ in range(10)]
@@ -207,7 +205,7 @@ def test_one_that_is_cancelled_while_it_waits_is_never_begun_and_takes_no_place(
 
     asyncio.run(scenario())
     passwords.close()
-    assert slow.calls == 2
+    assert counts.calls == 2
 
 
 def test_closing_waits_for_running_calls() -> None:

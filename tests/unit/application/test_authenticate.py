@@ -12,7 +12,7 @@ from tests.support.time import NOW, MovableClock
 ALICE = Account(id=a_user_id(), email="alice@example.com", created_at=NOW)
 
 
-class Door:
+class Harness:
     """The use case and its collaborators."""
 
     def __init__(self) -> None:
@@ -20,48 +20,48 @@ class Door:
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens(lifetime=1800)
         account_cache = TimedAccountCache(self.stored.accounts, self.clock.monotonic)
-        self.enter = Authenticate(self.tokens, account_cache, self.clock)
+        self.authenticate = Authenticate(self.tokens, account_cache, self.clock)
 
     def token(self) -> str:
         return self.tokens.issue(ALICE.id, IDS.new(NOW), IDS.new(NOW), self.clock.now()).text
 
 
 @pytest.fixture
-async def door() -> Door:
-    door = Door()
-    await door.stored.accounts.add(ALICE, "hash")
-    return door
+async def harness() -> Harness:
+    harness = Harness()
+    await harness.stored.accounts.add(ALICE, "hash")
+    return harness
 
 
-async def test_a_token_names_the_account_as_it_stands_now(door: Door) -> None:
-    token = door.token()
-    assert await door.enter(token) == ALICE
+async def test_a_token_returns_the_current_account(harness: Harness) -> None:
+    token = harness.token()
+    assert await harness.authenticate(token) == ALICE
 
 
-async def test_a_forged_token_is_refused(door: Door) -> None:
+async def test_a_forged_token_is_refused(harness: Harness) -> None:
     with pytest.raises(NotAuthenticated):
-        await door.enter("forged")
+        await harness.authenticate("forged")
 
 
-async def test_an_expired_token_is_refused(door: Door) -> None:
-    token = door.token()
-    await door.clock.advance(1799)
-    assert await door.enter(token) == ALICE
-    await door.clock.advance(1)
+async def test_an_expired_token_is_refused(harness: Harness) -> None:
+    token = harness.token()
+    await harness.clock.advance(1799)
+    assert await harness.authenticate(token) == ALICE
+    await harness.clock.advance(1)
     with pytest.raises(NotAuthenticated):
-        await door.enter(token)
+        await harness.authenticate(token)
 
 
-async def test_the_token_of_a_disabled_account_is_refused_within_a_second(door: Door) -> None:
-    token = door.token()
-    await door.enter(token)
-    await door.stored.accounts.update(ALICE.email, disabled=True)
-    await door.clock.advance(1)
+async def test_the_token_of_a_disabled_account_is_refused_within_a_second(harness: Harness) -> None:
+    token = harness.token()
+    await harness.authenticate(token)
+    await harness.stored.accounts.update(ALICE.email, disabled=True)
+    await harness.clock.advance(1)
     with pytest.raises(NotAuthenticated):
-        await door.enter(token)
+        await harness.authenticate(token)
 
 
-async def test_the_token_of_an_account_that_is_gone_is_refused() -> None:
-    door = Door()
+async def test_the_token_of_a_deleted_account_is_refused() -> None:
+    harness = Harness()
     with pytest.raises(NotAuthenticated):
-        await door.enter(door.token())
+        await harness.authenticate(harness.token())

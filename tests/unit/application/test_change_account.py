@@ -29,7 +29,7 @@ async def alice(stored: Adapters) -> Account:
     return account
 
 
-async def test_a_role_is_granted_and_taken_back(stored: Adapters, alice: Account) -> None:
+async def test_a_role_is_granted_and_revoked(stored: Adapters, alice: Account) -> None:
     for role in (Role.STAFF, Role.USER):
         changed = await GrantRole(stored.accounts)(an_address(EMAIL), role)
         assert changed.role is role
@@ -54,7 +54,7 @@ async def test_a_password_is_replaced_by_its_hash(stored: Adapters, alice: Accou
     assert await stored.accounts.login(EMAIL) == Login(alice, "strong:another one")
 
 
-async def test_accounts_are_listed_a_page_at_a_time(stored: Adapters, alice: Account) -> None:
+async def test_accounts_are_listed_in_pages(stored: Adapters, alice: Account) -> None:
     bob = Account(id=a_user_id(), email="bob@example.com", created_at=NOW)
     await stored.accounts.add(bob, "hash")
     both = sorted((alice, bob), key=lambda account: account.id)

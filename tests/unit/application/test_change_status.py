@@ -29,7 +29,7 @@ STALE = frozenset({7})
 
 
 async def an_order(service: Service, *way: OrderStatus) -> tuple[OrderId, Actor]:
-    """An order that has come this way, its events published; and its owner."""
+    """Return an order that was moved along `way`, with its events published, and its owner."""
     placed = await service.placed()
     if way:
         await move(service.stored, placed.id, *way)
@@ -38,7 +38,7 @@ async def an_order(service: Service, *way: OrderStatus) -> tuple[OrderId, Actor]
     return placed.id, Actor(ActorKind.USER, placed.document.owner)
 
 
-async def test_an_owner_takes_an_order_through_its_lifecycle(service: Service) -> None:
+async def test_an_owner_moves_an_order_through_its_lifecycle(service: Service) -> None:
     order_id, owner = await an_order(service)
     for version, status in ((2, PAID), (3, SHIPPED)):
         document = await service.change(ChangeStatusCommand(order_id, status, owner))
@@ -57,14 +57,14 @@ async def test_a_change_is_cached_announced_and_wakes_the_relay(service: Service
     assert service.relay_was_notified
 
 
-async def test_an_order_that_was_cached_is_a_hit_after_a_change(service: Service) -> None:
+async def test_a_cached_order_is_a_hit_after_a_change(service: Service) -> None:
     order_id, owner = await an_order(service)
     document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
     found = await service.read(order_id, owner)
     assert (found.document, found.cache) == (document, CacheState.HIT)
 
 
-async def test_an_order_that_was_not_cached_is_a_miss_after_a_change(service: Service) -> None:
+async def test_an_uncached_order_is_a_miss_after_a_change(service: Service) -> None:
     order_id, owner = await an_order(service)
     await service.cache.invalidate_all()
     document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
@@ -83,13 +83,13 @@ async def test_a_change_is_a_step_with_actor_reason_and_time(service: Service) -
 
 
 @pytest.mark.parametrize("way", [(), (PAID,), (PAID, SHIPPED), (CANCELED,)])
-async def test_the_present_status_changes_nothing(
+async def test_the_current_status_changes_nothing(
     service: Service, way: tuple[OrderStatus, ...]
 ) -> None:
     order_id, owner = await an_order(service, *way)
     before = await service.stored.reader.find(order_id)
-    present = (PENDING, *way)[-1]
-    command = ChangeStatusCommand(order_id, present, owner, "once more", frozenset({len(way) + 1}))
+    current = (PENDING, *way)[-1]
+    command = ChangeStatusCommand(order_id, current, owner, "once more", frozenset({len(way) + 1}))
     assert await service.change(command) == before
     assert await service.stored.reader.find(order_id) == before
     assert await waiting(service.stored.outbox) == []
@@ -130,7 +130,7 @@ async def test_processing_does_not_make_a_version_stale(service: Service) -> Non
 
 
 @pytest.mark.parametrize(
-    ("refusal", "changes"),
+    ("error", "changes"),
     [
         (OrderNotFound, {"actor": Actor.of_role(a_user_id(), Role.USER)}),
         (OrderNotFound, {"order_id": an_order_id(), "actor": SYSTEM}),
@@ -141,29 +141,29 @@ async def test_processing_does_not_make_a_version_stale(service: Service) -> Non
         (IllegalTransition, {"accepted_versions": None, "actor": STAFF}),
     ],
 )
-async def test_if_several_refusals_apply_the_first_one_counts(
-    refusal: type[OrderServiceError], changes: dict[str, object]
+async def test_the_first_of_several_errors_is_raised(
+    error: type[OrderServiceError], changes: dict[str, object]
 ) -> None:
     service = Service(StatusPolicy.STAFF)
     order_id, owner = await an_order(service, CANCELED)
-    # Everything is wrong with it: a stale version, a step for staff alone, and no such step.
+    # Three faults: a stale version, a status only for staff, and an illegal transition.
     everything = ChangeStatusCommand(order_id, SHIPPED, owner, None, STALE)
     before = await service.stored.reader.find(order_id)
-    with pytest.raises(refusal):
+    with pytest.raises(error):
         await service.change(replace(everything, **changes))  # type: ignore[arg-type]
     assert await service.stored.reader.find(order_id) == before
     assert await waiting(service.stored.outbox) == []
     assert not service.relay_was_notified
 
 
-async def test_an_order_is_changed_without_the_cache() -> None:
+async def test_an_order_can_be_changed_without_the_cache() -> None:
     service = Service(cache=UnreachableCache())
     order_id, owner = await an_order(service)
     document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
     assert await service.stored.reader.find(order_id) == document
 
 
-async def test_the_loser_of_a_race_gets_an_error_and_stores_nothing(service: Service) -> None:
+async def test_a_lost_race_raises_an_error_and_stores_nothing(service: Service) -> None:
     order_id, owner = await an_order(service)
     change = service.changing(
         Interrupted(service.stored.storage, lambda: move(service.stored, order_id, PAID))
@@ -174,7 +174,7 @@ async def test_the_loser_of_a_race_gets_an_error_and_stores_nothing(service: Ser
     assert not service.relay_was_notified
 
 
-async def test_two_writers_that_retry_are_each_judged_by_the_other_ones_result(
+async def test_a_retry_after_a_lost_race_sees_the_other_change(
     service: Service,
 ) -> None:
     order_id, owner = await an_order(service)
@@ -187,7 +187,7 @@ async def test_two_writers_that_retry_are_each_judged_by_the_other_ones_result(
     assert (order.status, order.version) == (PAID, 2)
 
 
-async def test_of_two_writers_with_one_version_the_second_is_refused(
+async def test_the_second_of_two_changes_of_one_version_is_refused(
     service: Service,
 ) -> None:
     order_id, owner = await an_order(service)

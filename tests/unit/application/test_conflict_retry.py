@@ -6,16 +6,16 @@ from domain.errors import OrderNotFound, OrderServiceError
 
 
 class UseCase:
-    """Meets one refusal after the other, and is done when there are no more."""
+    """Raises its errors in turn, then succeeds."""
 
-    def __init__(self, *refusals: OrderServiceError) -> None:
-        self._refusals = list(refusals)
+    def __init__(self, *errors: OrderServiceError) -> None:
+        self._errors = list(errors)
         self.commands: list[str] = []
 
     async def __call__(self, command: str) -> str:
         self.commands.append(command)
-        if self._refusals:
-            raise self._refusals.pop(0)
+        if self._errors:
+            raise self._errors.pop(0)
         return "done"
 
 
@@ -34,14 +34,14 @@ async def test_after_a_lost_race_the_use_case_runs_again_with_the_same_command(
     assert use_case.commands == ["command"] * (races + 1)
 
 
-async def test_a_use_case_that_loses_every_race_gives_up() -> None:
+async def test_a_use_case_that_loses_every_race_raises_an_error() -> None:
     use_case = UseCase(*[ConcurrentUpdate()] * 100)
     with pytest.raises(ConcurrentUpdate):
         await retrying(use_case)("command")
     assert len(use_case.commands) == ATTEMPTS
 
 
-async def test_any_other_refusal_is_final() -> None:
+async def test_any_other_error_is_not_retried() -> None:
     use_case = UseCase(ConcurrentUpdate(), OrderNotFound())
     with pytest.raises(OrderNotFound):
         await retrying(use_case)("command")

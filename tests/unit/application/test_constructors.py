@@ -17,7 +17,7 @@ def use_cases() -> Iterator[type]:
                     yield found
 
 
-# A data class gets its values from the same call, and they are no collaborators.
+# Data classes are left out: their fields are no collaborators.
 @pytest.mark.parametrize(
     "use_case", [each for each in use_cases() if not hasattr(each, "__dataclass_fields__")]
 )

@@ -32,7 +32,7 @@ async def an_announced_order(service: Service) -> OrderId:
     return placed.id
 
 
-async def test_an_orders_letter_is_the_message_that_announced_it(
+async def test_the_dead_letter_of_an_order_is_the_message_that_announced_it(
     service: Service, dead_letter_order: DeadLetterOrder
 ) -> None:
     order_id = await an_announced_order(service)
@@ -43,26 +43,26 @@ async def test_an_orders_letter_is_the_message_that_announced_it(
     assert (dead_letter.order_id, dead_letter.attempts) == (order_id, 5)
     assert dead_letter.reason == "ValueError: no tea left"
     await service.relay()
-    told, copy = message_of(announced), message_of(service.broker.arrived[1])
-    assert (copy.key, copy.value) == (told.key, told.value)
+    original, copy = message_of(announced), message_of(service.broker.arrived[1])
+    assert (copy.key, copy.value) == (original.key, original.value)
     extra = (("dlq_reason", b"ValueError: no tea left"), ("dlq_attempts", b"5"))
-    assert copy.headers == (*told.headers, *extra)
+    assert copy.headers == (*original.headers, *extra)
 
 
-async def test_an_order_is_buried_once(
+async def test_an_order_becomes_a_dead_letter_once(
     service: Service, dead_letter_order: DeadLetterOrder
 ) -> None:
     order_id = await an_announced_order(service)
     assert [await dead_letter_order(order_id, "no", 5) for _ in range(2)] == [True, False]
 
 
-async def test_an_order_that_nothing_announced_is_not_buried(
+async def test_an_unannounced_order_becomes_no_dead_letter(
     dead_letter_order: DeadLetterOrder,
 ) -> None:
     assert not await dead_letter_order(an_order_id(), "no", 5)
 
 
-async def test_an_order_that_is_put_back_is_announced_again_as_it_was(
+async def test_a_replay_publishes_the_same_message(
     service: Service, dead_letter_order: DeadLetterOrder, replay: ReplayDeadLetters
 ) -> None:
     order_id = await an_announced_order(service)
@@ -75,7 +75,7 @@ async def test_an_order_that_is_put_back_is_announced_again_as_it_was(
     assert message_of(again) == message_of(announced)
 
 
-async def test_only_the_letters_that_are_named_are_put_back(
+async def test_only_the_given_dead_letters_are_replayed(
     service: Service, dead_letter_message: DeadLetterMessage, replay: ReplayDeadLetters
 ) -> None:
     for value in (b"1", b"2"):
@@ -86,7 +86,7 @@ async def test_only_the_letters_that_are_named_are_put_back(
     assert list(await service.stored.dead_letters.waiting(9)) == [two]
 
 
-async def test_all_letters_are_put_back_however_many(
+async def test_all_dead_letters_are_replayed_in_batches(
     dead_letter_message: DeadLetterMessage, replay: ReplayDeadLetters
 ) -> None:
     for number in range(BATCH + 1):
@@ -95,7 +95,7 @@ async def test_all_letters_are_put_back_however_many(
     assert await replay.all() == 0
 
 
-async def test_a_reason_is_storable_whatever_it_says(
+async def test_any_reason_can_be_stored(
     service: Service, dead_letter_message: DeadLetterMessage
 ) -> None:
     for reason in ("a\0b \ud800", "", "x" * 10_000):
@@ -106,7 +106,7 @@ async def test_a_reason_is_storable_whatever_it_says(
     )
 
 
-async def test_records_that_cannot_be_decoded_are_known_by_their_place(
+async def test_undecodable_records_are_identified_by_their_placement(
     dead_letter_message: DeadLetterMessage,
 ) -> None:
     places = [Placement(0, 1), Placement(0, 2), None]
@@ -116,7 +116,7 @@ async def test_records_that_cannot_be_decoded_are_known_by_their_place(
     assert await dead_letter_message(Delivery(None, None), "new_order", "it is empty")
 
 
-async def test_messages_that_differ_in_any_byte_are_letters_of_their_own(
+async def test_messages_that_differ_in_a_byte_are_separate_dead_letters(
     dead_letter_message: DeadLetterMessage,
 ) -> None:
     headers = (("a", b"1"), ("a", None))
@@ -130,3 +130,13 @@ async def test_messages_that_differ_in_any_byte_are_letters_of_their_own(
         await dead_letter_message(message, "new_order", "no JSON") for message in messages * 2
     ]
     assert outcomes == [True] * len(messages) + [False] * len(messages)
+
+
+async def test_undecodable_records_differ_by_their_placement(
+    service: Service, dead_letter_message: DeadLetterMessage
+) -> None:
+    placements = [Placement(0, 7), Placement(0, 8), Placement(1, 7), Placement(0, 7)]
+    records = [Delivery(None, None, (), each, "it is corrupt") for each in placements]
+    outcomes = [await dead_letter_message(each, "new_order", "it is corrupt") for each in records]
+    assert outcomes == [True, True, True, False]
+    assert len(await service.stored.dead_letters.waiting(9)) == 3

@@ -49,14 +49,14 @@ async def test_staff_list_the_orders_of_all_users_or_of_one(stored: Adapters) ->
     assert await listed(stored, ListQuery(STAFF, OrderFilter(owner=alice.id))) == hers
 
 
-async def test_the_other_conditions_stay(stored: Adapters) -> None:
+async def test_the_other_filters_still_apply(stored: Adapters) -> None:
     alice, _ = await a_user_with_orders(stored)
     paid = await move(stored, (await place(stored, alice.id)).record.id, PAID)
     query = ListQuery(alice, OrderFilter(statuses=frozenset({PAID})))
     assert await listed(stored, query) == [paid.document.body]
 
 
-async def test_a_list_comes_in_pages(stored: Adapters) -> None:
+async def test_orders_are_listed_in_pages(stored: Adapters) -> None:
     alice, hers = await a_user_with_orders(stored, 5)
     first = await ListOrders(stored.reader)(ListQuery(alice, EVERYTHING, limit=3))
     assert [document.body for document in first.orders] == hers[:3]

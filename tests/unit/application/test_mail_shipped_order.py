@@ -16,7 +16,7 @@ from tests.support.service import Service
 
 
 class FlickeringMailer(MemoryMailer):
-    """A mail server that is out of reach once."""
+    """A mail server that is unavailable at the first attempt."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ async def test_a_repeated_event_sends_no_second_mail(service: Service) -> None:
     assert len(mailer.sent) == 2
 
 
-async def test_a_mail_that_was_not_sent_is_sent_when_the_event_comes_again(
+async def test_a_failed_mail_is_sent_when_the_event_is_delivered_again(
     service: Service,
 ) -> None:
     order_id = (await place(service.stored)).record.id

@@ -13,7 +13,7 @@ from tests.support.adapters import memory_adapters
 from tests.support.time import NOW, MovableClock
 
 
-async def test_an_order_is_stuck_after_the_given_time() -> None:
+async def test_an_order_is_stuck_after_the_configured_time() -> None:
     clock = MovableClock()
     stored = memory_adapters(clock)
     audit = AuditOrders(stored.audit, clock, timedelta(minutes=5))
@@ -54,6 +54,6 @@ async def test_a_replay_wakes_the_relay() -> None:
     assert await relay_wakeup.wait(0)
 
 
-async def test_no_dead_letter_waits_in_an_empty_storage() -> None:
+async def test_an_empty_storage_lists_no_dead_letters() -> None:
     stored = memory_adapters(MovableClock())
     assert await ListDeadLetters(stored.dead_letters)(1) == []

@@ -17,7 +17,7 @@ from tests.support.service import Service
 from tests.support.time import NOW
 
 
-async def test_a_new_order_is_stored_as_it_is_answered(service: Service) -> None:
+async def test_a_new_order_is_stored_as_it_is_returned(service: Service) -> None:
     owner = await an_owner(service.stored)
     placed = await service.create(PlaceOrderCommand(owner, tea(3), "cart-1"))
     assert await service.stored.reader.find(placed.id) == placed.document
@@ -26,16 +26,14 @@ async def test_a_new_order_is_stored_as_it_is_answered(service: Service) -> None
     assert (order.status, order.version, order.created_at) == (OrderStatus.PENDING, 1, NOW)
 
 
-async def test_a_new_order_is_cached_when_it_is_answered(service: Service) -> None:
+async def test_a_new_order_is_cached_when_it_is_returned(service: Service) -> None:
     placed = await service.placed()
     assert await service.cache.get(placed.id) == CacheAnswer(CacheState.HIT, placed.document)
 
 
-async def test_an_order_that_was_changed_before_it_is_cached_is_not_shown_as_it_was_placed() -> (
-    None
-):
+async def test_a_late_offer_does_not_replace_a_newer_revision() -> None:
     class Delayed(MemoryOrderCache):
-        """Is changed, read and evicted between the storing and the caching of an order."""
+        """A cache that records an offer, so that the test can make it later."""
 
         def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
             self.late = order_id, document, lease
@@ -49,7 +47,7 @@ async def test_an_order_that_was_changed_before_it_is_cached_is_not_shown_as_it_
     assert (await service.read(placed.id, owner)).document == paid
 
 
-async def test_a_new_order_is_announced_and_the_relay_woken(service: Service) -> None:
+async def test_a_new_order_is_announced_and_wakes_the_relay(service: Service) -> None:
     owner = await an_owner(service.stored)
     placed = await service.create(PlaceOrderCommand(owner, tea()))
     [event] = await waiting(service.stored.outbox)
@@ -61,7 +59,7 @@ async def test_a_new_order_is_announced_and_the_relay_woken(service: Service) ->
     assert service.relay_was_notified
 
 
-async def test_a_new_orders_first_step_is_its_owners(service: Service) -> None:
+async def test_the_first_step_of_a_new_order_has_its_owner_as_actor(service: Service) -> None:
     placed = await service.placed()
     found = await service.stored.history.steps(placed.id)
     assert found is not None
@@ -69,15 +67,15 @@ async def test_a_new_orders_first_step_is_its_owners(service: Service) -> None:
     assert step.by == Actor(ActorKind.USER, placed.document.owner)
 
 
-async def test_a_new_orders_id_carries_its_time(service: Service) -> None:
+async def test_the_id_of_a_new_order_contains_its_time(service: Service) -> None:
     await service.clock.advance(3600)
-    # Its own generator: the ids of the shared one may be ahead of the time of this test.
+    # A new generator: the ids of the shared one may be ahead of the time of this test.
     create = PlaceOrder(service.writes(service.stored.storage), service.clock, Uuid7Generator())
     placed = await create(PlaceOrderCommand(await an_owner(service.stored), tea()))
     assert placed.id.int >> 80 == int(service.clock.now().timestamp() * 1000)
 
 
-async def test_a_second_order_with_one_reference_is_refused_and_leaves_nothing(
+async def test_a_second_order_with_the_same_reference_is_refused(
     service: Service,
 ) -> None:
     owner = await an_owner(service.stored)
@@ -89,7 +87,7 @@ async def test_a_second_order_with_one_reference_is_refused_and_leaves_nothing(
     assert [event.subject for event in await waiting(service.stored.outbox)] == [first.id]
 
 
-async def test_an_order_is_placed_without_the_cache() -> None:
+async def test_an_order_can_be_placed_without_the_cache() -> None:
     service = Service(cache=UnreachableCache())
     placed = await service.placed()
     assert await service.stored.reader.find(placed.id) == placed.document

@@ -11,7 +11,7 @@ from tests.support.orders import CANCELED, PAID, SHIPPED, an_order_id
 from tests.support.service import Service, nothing
 
 
-async def test_an_order_is_fulfilled_and_that_is_recorded(service: Service) -> None:
+async def test_fulfilment_is_recorded(service: Service) -> None:
     placed = await service.placed()
     await service.clock.advance(5)
     assert await service.process(placed.id) is Outcome.FULFILLED
@@ -34,7 +34,7 @@ async def test_processing_is_cached_announced_and_wakes_the_relay(service: Servi
     assert service.relay_was_notified
 
 
-async def test_an_order_that_was_processed_is_left_alone(service: Service) -> None:
+async def test_a_processed_order_is_not_processed_again(service: Service) -> None:
     placed = await service.placed()
     await service.process(placed.id)
     await service.relay_wakeup.wait(0)
@@ -44,7 +44,7 @@ async def test_an_order_that_was_processed_is_left_alone(service: Service) -> No
     assert not service.relay_was_notified
 
 
-async def test_an_order_that_is_processed_ten_times_at_once_has_one_effect(
+async def test_ten_concurrent_runs_have_one_effect(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -56,7 +56,7 @@ async def test_an_order_that_is_processed_ten_times_at_once_has_one_effect(
     assert await waiting(service.stored.outbox) == []
 
 
-async def test_an_order_that_was_canceled_before_is_skipped_and_not_fulfilled(
+async def test_a_canceled_order_is_skipped(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -66,7 +66,7 @@ async def test_an_order_that_was_canceled_before_is_skipped_and_not_fulfilled(
     assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
 
 
-async def test_an_order_that_is_canceled_during_its_fulfilment_is_skipped(
+async def test_an_order_canceled_during_its_fulfilment_is_skipped(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -77,7 +77,7 @@ async def test_an_order_that_is_canceled_during_its_fulfilment_is_skipped(
     assert (order.status, order.version, order.revision) == (CANCELED, 2, 3)
 
 
-async def test_losing_a_race_to_a_change_of_status_does_not_fulfil_the_order_again(
+async def test_a_lost_race_does_not_repeat_the_fulfilment(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -94,7 +94,7 @@ async def test_losing_a_race_to_a_change_of_status_does_not_fulfil_the_order_aga
     assert (await order_in(service.stored, placed.id)).status is SHIPPED
 
 
-async def test_a_cancellation_that_comes_between_reading_and_recording_makes_it_a_skip(
+async def test_an_order_canceled_before_the_record_is_skipped(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -109,7 +109,7 @@ async def test_a_cancellation_that_comes_between_reading_and_recording_makes_it_
     assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
 
 
-async def test_a_fulfilment_that_fails_records_nothing_and_may_be_tried_again(
+async def test_a_failed_fulfilment_records_nothing_and_can_be_retried(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -126,7 +126,7 @@ async def test_a_fulfilment_that_fails_records_nothing_and_may_be_tried_again(
     assert await service.process(placed.id) is Outcome.FULFILLED
 
 
-async def test_an_unavailable_server_is_no_failure_of_the_order(
+async def test_an_unavailable_server_is_no_processing_failure(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -139,7 +139,7 @@ async def test_an_unavailable_server_is_no_failure_of_the_order(
         await service.process(placed.id)
 
 
-async def test_a_race_that_is_lost_every_time_records_nothing(
+async def test_a_permanently_lost_race_records_nothing(
     service: Service,
 ) -> None:
     placed = await service.placed()
@@ -160,7 +160,7 @@ async def test_a_missing_order_is_not_found(service: Service) -> None:
     assert service.shop.fulfilled == []
 
 
-async def test_an_order_is_processed_without_the_cache() -> None:
+async def test_an_order_can_be_processed_without_the_cache() -> None:
     service = Service(cache=UnreachableCache())
     placed = await service.placed()
     assert await service.process(placed.id) is Outcome.FULFILLED

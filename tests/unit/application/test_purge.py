@@ -19,13 +19,13 @@ from tests.support.time import MovableClock
 
 
 def nothing() -> None:
-    """The report of a batch, in a test that does not look at it."""
+    """Ignore the report of a batch."""
 
 
 class Store:
-    """`RetentionStore` of so many old dead letters and payloads; it records its calls.
+    """`RetentionStore` with a number of expired dead letters and payloads. Records its calls.
 
-    Each batch takes `seconds`; `is_reachable` may be taken away.
+    Each batch takes `seconds`. It raises `Unavailable` unless `is_reachable`.
     """
 
     def __init__(self, clock: MovableClock, dead_letters: int = 0, payloads: int = 0) -> None:
@@ -72,11 +72,11 @@ def leases(clock: MovableClock) -> MemoryLeases:
 
 
 def a_retention(store: Store, leases: MemoryLeases, clock: MovableClock) -> PurgeExpired:
-    """The retention of a process that has just started."""
+    """Return the purge of a process that has just started."""
     return PurgeExpired(store, leases, clock, IDS)
 
 
-async def test_everything_old_is_purged_in_small_transactions(
+async def test_expired_data_are_purged_in_small_transactions(
     clock: MovableClock, leases: MemoryLeases
 ) -> None:
     store = Store(clock, BATCH + 1, 2 * BATCH)
@@ -90,7 +90,7 @@ async def test_each_transaction_is_reported(clock: MovableClock, leases: MemoryL
     assert reported == [1, 2, 3, 4, 5]
 
 
-async def test_young_rows_stay(clock: MovableClock, leases: MemoryLeases) -> None:
+async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -> None:
     store, now = Store(clock), clock.now()
     assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
     assert store.calls == [
@@ -135,9 +135,7 @@ async def test_another_process_continues_after_a_purge_that_was_cut_off(
     assert await a_retention(store, leases, clock)(nothing) == Purged(1, 0, 0)
 
 
-async def test_purge_longer_than_its_lease_renews_it(
-    clock: MovableClock, leases: MemoryLeases
-) -> None:
+async def test_long_purge_renews_its_lease(clock: MovableClock, leases: MemoryLeases) -> None:
     store = Store(clock, 3 * BATCH, BATCH)
     store.seconds = LEASE_SECONDS - 1
     assert await a_retention(store, leases, clock)(nothing) == Purged(3 * BATCH, BATCH, 0)

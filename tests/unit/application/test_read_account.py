@@ -13,7 +13,7 @@ from tests.support.time import NOW, MovableClock
 EMAIL = "alice@example.com"
 
 
-async def test_an_account_is_shown_as_it_is_now() -> None:
+async def test_the_current_account_is_returned() -> None:
     accounts = memory_adapters(MovableClock()).accounts
     account = Account(id=a_user_id(), email=EMAIL, created_at=NOW)
     await accounts.add(account, "hash")

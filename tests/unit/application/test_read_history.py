@@ -9,9 +9,7 @@ from tests.support.service import Service
 
 
 @pytest.mark.parametrize("reader", [None, STAFF])
-async def test_owner_and_staff_see_the_steps_of_an_order(
-    service: Service, reader: Actor | None
-) -> None:
+async def test_owner_and_staff_can_read_the_steps(service: Service, reader: Actor | None) -> None:
     placed = await service.placed()
     paid = await move(service.stored, placed.id, PAID)
     owner = Actor(ActorKind.USER, placed.document.owner)
@@ -20,11 +18,11 @@ async def test_owner_and_staff_see_the_steps_of_an_order(
     assert steps[1] == paid.step
 
 
-async def test_another_user_does_not_see_the_steps(service: Service) -> None:
+async def test_another_user_cannot_read_the_steps(service: Service) -> None:
     placed = await service.placed()
-    somebody = Actor.of_role(a_user_id(), Role.USER)
+    other_user = Actor.of_role(a_user_id(), Role.USER)
     with pytest.raises(OrderNotFound):
-        await ReadHistory(service.stored.history)(placed.id, somebody)
+        await ReadHistory(service.stored.history)(placed.id, other_user)
 
 
 async def test_a_missing_order_has_no_history(service: Service) -> None:

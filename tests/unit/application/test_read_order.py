@@ -9,10 +9,10 @@ from tests.support.faults import UnreachableCache
 from tests.support.orders import STAFF, a_user_id, an_order_id
 from tests.support.service import Service
 
-SOMEBODY = Actor.of_role(a_user_id(), Role.USER)
+OTHER_USER = Actor.of_role(a_user_id(), Role.USER)
 
 
-async def test_an_order_that_the_cache_does_not_have_is_read_and_cached(service: Service) -> None:
+async def test_an_uncached_order_is_read_and_cached(service: Service) -> None:
     write = await place(service.stored)
     owner = Actor(ActorKind.USER, write.record.owner)
     first = await service.read(write.record.id, owner)
@@ -21,24 +21,22 @@ async def test_an_order_that_the_cache_does_not_have_is_read_and_cached(service:
     assert second == FoundOrder(write.document, CacheState.HIT)
 
 
-async def test_a_new_order_is_a_hit_at_its_first_reading(service: Service) -> None:
+async def test_a_new_order_is_a_hit_at_its_first_read(service: Service) -> None:
     placed = await service.placed()
     found = await service.read(placed.id, SYSTEM)
     assert found == FoundOrder(placed.document, CacheState.HIT)
 
 
-async def test_another_users_order_looks_missing_cached_or_not(service: Service) -> None:
+async def test_another_users_order_is_not_found_cached_or_not(service: Service) -> None:
     write = await place(service.stored)
     for _ in ("read from the storage, and cached", "read from the cache"):
         with pytest.raises(OrderNotFound):
-            await service.read(write.record.id, SOMEBODY)
+            await service.read(write.record.id, OTHER_USER)
         assert await service.cached(write.record.id) == write.document
 
 
 @pytest.mark.parametrize("actor", [STAFF, SYSTEM])
-async def test_staff_and_the_service_read_orders_of_any_user(
-    service: Service, actor: Actor
-) -> None:
+async def test_staff_and_the_system_can_read_any_order(service: Service, actor: Actor) -> None:
     placed = await service.placed()
     assert (await service.read(placed.id, actor)).document == placed.document
 
@@ -48,7 +46,7 @@ async def test_a_missing_order_is_not_found(service: Service) -> None:
         await service.read(an_order_id(), STAFF)
 
 
-async def test_without_the_cache_an_order_is_read_past_it() -> None:
+async def test_without_the_cache_an_order_is_read_from_the_storage() -> None:
     cache = UnreachableCache()
     service = Service(cache=cache)
     write = await place(service.stored)

@@ -33,21 +33,21 @@ async def test_a_new_account_is_stored_with_a_hash_of_its_password(
     assert await stored.accounts.login(ALICE.email.stored) == Login(account, "strong:correct horse")
 
 
-async def test_an_account_may_be_staffs_from_the_start(register: RegisterUser) -> None:
+async def test_a_staff_account_can_be_registered(register: RegisterUser) -> None:
     account = await register(
         Registration(an_address("staff@example.com"), "correct horse", Role.STAFF)
     )
     assert account.role is Role.STAFF
 
 
-async def test_an_address_is_registered_once(stored: Adapters, register: RegisterUser) -> None:
+async def test_an_address_can_be_registered_once(stored: Adapters, register: RegisterUser) -> None:
     first = await register(ALICE)
     with pytest.raises(EmailTaken):
         await register(Registration(ALICE.email, "battery staple"))
     assert await stored.accounts.login(ALICE.email.stored) == Login(first, "strong:correct horse")
 
 
-async def test_an_older_spelling_of_an_address_takes_it(
+async def test_an_account_under_an_older_spelling_takes_the_address(
     stored: Adapters, register: RegisterUser
 ) -> None:
     await register(Registration(an_address("ada@xn--bcher-kva.example"), "correct horse"))

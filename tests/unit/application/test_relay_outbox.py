@@ -37,7 +37,7 @@ async def test_relay_has_work_while_an_event_waits(service: Service) -> None:
     assert not await service.relay.has_work()
 
 
-async def test_what_was_stored_is_published_and_marked(service: Service) -> None:
+async def test_stored_events_are_published_and_marked(service: Service) -> None:
     placed = [await service.placed() for _ in range(3)]
     assert await service.relay() == 3
     assert [event.subject for event in service.broker.arrived] == [order.id for order in placed]
@@ -45,7 +45,7 @@ async def test_what_was_stored_is_published_and_marked(service: Service) -> None
     assert len(service.broker.arrived) == 3
 
 
-async def test_each_orders_events_are_published_in_the_order_of_its_revisions(
+async def test_events_of_an_order_are_published_in_the_order_of_revisions(
     service: Service,
 ) -> None:
     orders = [(await service.placed()).id for _ in range(3)]
@@ -59,14 +59,14 @@ async def test_each_orders_events_are_published_in_the_order_of_its_revisions(
         assert [event.revision for event in of_one] == [1, 2, 3, 4]
 
 
-async def test_a_batch_has_its_bound_and_the_next_one_goes_on(service: Service) -> None:
+async def test_a_batch_is_bounded_and_the_next_one_continues(service: Service) -> None:
     for _ in range(BATCH + 1):
         await service.placed()
     assert await service.relay() == BATCH
     assert await service.relay() == 1
 
 
-async def test_an_event_that_the_broker_refuses_stays_and_holds_up_its_order_alone(
+async def test_a_rejected_event_delays_only_its_own_order(
     service: Service,
 ) -> None:
     stubborn, other = (await service.placed()).id, (await service.placed()).id
@@ -79,7 +79,7 @@ async def test_an_event_that_the_broker_refuses_stays_and_holds_up_its_order_alo
     assert await service.stored.books.errors() == {refused.id: "too large"}
 
 
-async def test_an_event_that_was_refused_goes_out_first_once_the_broker_takes_it(
+async def test_a_rejected_event_is_published_before_later_ones(
     service: Service,
 ) -> None:
     order_id = (await service.placed()).id
@@ -93,7 +93,7 @@ async def test_an_event_that_was_refused_goes_out_first_once_the_broker_takes_it
     assert [event.revision for event in service.broker.arrived] == [1, 2]
 
 
-async def test_a_broker_that_is_away_is_reported_and_nothing_is_marked(service: Service) -> None:
+async def test_an_unavailable_broker_raises_an_error_and_marks_nothing(service: Service) -> None:
     placed = await service.placed()
     service.broker.goes_away_after = 0
     with pytest.raises(BrokerUnavailable):
@@ -104,7 +104,7 @@ async def test_a_broker_that_is_away_is_reported_and_nothing_is_marked(service: 
     assert await service.stored.books.errors() == {event.id: "no broker answers"}
 
 
-async def test_a_broker_that_goes_away_in_the_middle_gets_all_again_and_in_order(
+async def test_an_interrupted_batch_is_published_again_in_order(
     service: Service,
 ) -> None:
     orders = [(await service.placed()).id for _ in range(4)]
@@ -122,9 +122,9 @@ async def test_a_broker_that_goes_away_in_the_middle_gets_all_again_and_in_order
         assert first == sorted(first)
 
 
-async def test_an_old_order_in_the_cache_is_replaced(service: Service) -> None:
+async def test_a_stale_cache_entry_is_replaced(service: Service) -> None:
     placed = await service.placed()
-    # As a process leaves it that dies between its commit and its cache write.
+    # As if the process died between its commit and its cache update.
     paid = await move(service.stored, placed.id, PAID)
     assert await service.cached(placed.id) == placed.document
     await service.relay()
@@ -132,40 +132,42 @@ async def test_an_old_order_in_the_cache_is_replaced(service: Service) -> None:
 
 
 class Journal:
-    """Who did what, in order: the broker, the cache, and how much was marked by then."""
+    """The calls of broker and cache in order, each with the number of marked events."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
         self.service: Service | None = None
 
-    async def note(self, what: str) -> None:
+    async def record(self, call: str) -> None:
         assert self.service is not None
-        self.lines.append((what, len(await self.service.stored.books.published())))
+        self.lines.append((call, len(await self.service.stored.books.published())))
 
 
-class NotedBroker(Broker):
+class RecordedBroker(Broker):
     def __init__(self, journal: Journal) -> None:
         super().__init__()
         self._journal = journal
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
-        await self._journal.note("published")
+        await self._journal.record("published")
         return await super().publish(events)
 
 
-class NotedCache(MemoryOrderCache):
+class RecordedCache(MemoryOrderCache):
     def __init__(self, journal: Journal) -> None:
         super().__init__(300)
         self._journal = journal
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        await self._journal.note("cached")
+        await self._journal.record("cached")
         return await super().put(order_id, document)
 
 
-async def test_the_cache_is_brought_up_to_date_between_publishing_and_marking() -> None:
+async def test_the_cache_is_updated_between_publishing_and_marking() -> None:
     journal = Journal()
-    journal.service = service = Service(cache=NotedCache(journal), broker=NotedBroker(journal))
+    journal.service = service = Service(
+        cache=RecordedCache(journal), broker=RecordedBroker(journal)
+    )
     await service.placed()
     journal.lines.clear()
     await service.relay()
@@ -173,7 +175,7 @@ async def test_the_cache_is_brought_up_to_date_between_publishing_and_marking() 
     assert len(await service.stored.books.published()) == 1
 
 
-async def test_the_cache_is_left_alone_while_the_broker_is_away(service: Service) -> None:
+async def test_the_cache_is_not_updated_while_the_broker_is_unavailable(service: Service) -> None:
     placed = await service.placed()
     await move(service.stored, placed.id, PAID)
     service.broker.goes_away_after = 0
@@ -182,13 +184,13 @@ async def test_the_cache_is_left_alone_while_the_broker_is_away(service: Service
     assert await service.cached(placed.id) == placed.document
 
 
-async def test_events_go_out_without_the_cache() -> None:
+async def test_events_are_published_without_the_cache() -> None:
     service = Service(cache=UnreachableCache())
     await service.placed()
     assert await service.relay() == 1
 
 
-async def test_an_unavailable_cache_is_updated_later_even_by_another_relay() -> None:
+async def test_another_relay_can_update_the_cache_after_an_outage() -> None:
     cache = FlickeringCache()
     service = Service(cache=cache)
     order_id = (await service.placed()).id
@@ -196,19 +198,19 @@ async def test_an_unavailable_cache_is_updated_later_even_by_another_relay() -> 
     await move(service.stored, order_id, PAID)
     assert await relay_everything(service) == 2
     cache.is_reachable = True
-    assert await cached_revision(cache, order_id) == 1  # as the process left it that was cut off
+    assert await cached_revision(cache, order_id) == 1  # from the placement
     assert await service.relaying()() == 1
     assert await cached_revision(cache, order_id) == 2
     assert await debts(service) == []
 
 
-async def test_an_updated_cache_leaves_no_debt(service: Service) -> None:
+async def test_a_successful_cache_update_leaves_no_debt(service: Service) -> None:
     await service.placed()
     await relay_everything(service)
     assert await debts(service) == []
 
 
-async def test_a_replay_leaves_the_cache_alone() -> None:
+async def test_a_replay_does_not_update_the_cache() -> None:
     cache = UnreachableCache()
     service = Service(cache=cache)
     order_id = (await service.placed()).id
@@ -223,7 +225,7 @@ async def test_a_replay_leaves_the_cache_alone() -> None:
     assert await debts(service) == []
 
 
-async def test_debts_are_paid_while_the_broker_is_away() -> None:
+async def test_debts_are_paid_while_the_broker_is_unavailable() -> None:
     cache = FlickeringCache()
     service = Service(cache=cache)
     order_id = (await service.placed()).id
@@ -238,7 +240,7 @@ async def test_debts_are_paid_while_the_broker_is_away() -> None:
     assert await cached_revision(cache, order_id) == 2
 
 
-async def test_events_that_reach_the_broker_are_marked_and_the_others_pause(
+async def test_acknowledged_events_are_marked_and_unreached_ones_pause(
     service: Service,
 ) -> None:
     healthy, cut_off = (await service.placed()).id, (await service.placed()).id

@@ -17,7 +17,7 @@ NOTHING = Requeued(added=0, is_last=True)
 
 
 class Tasks:
-    """`TaskQueue` that ignores what it knows, and may have room for so many more alone."""
+    """`TaskQueue` that ignores repeated orders. If `room` is set, it holds at most that many."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
@@ -36,7 +36,7 @@ class Tasks:
 
 @dataclass
 class Crashing:
-    """`UnprocessedOrders` whose process dies before it can record a hand-over."""
+    """`UnprocessedOrders` whose process can crash before it records a hand-over."""
 
     service: Service
     crashes: bool = False
@@ -92,7 +92,7 @@ async def stalled(service: Service, count: int = 1) -> list[OrderId]:
     return placed
 
 
-async def test_stalled_order_is_handed_over_again(
+async def test_stalled_order_is_requeued(
     service: Service, tasks: Tasks, requeue: RequeueStalledOrders
 ) -> None:
     placed = await stalled(service)
@@ -100,7 +100,7 @@ async def test_stalled_order_is_handed_over_again(
     assert tasks.orders == placed
 
 
-async def test_order_published_a_moment_ago_is_not_requeued(
+async def test_recently_published_order_is_not_requeued(
     service: Service, requeue: RequeueStalledOrders
 ) -> None:
     await announced(service)
@@ -116,7 +116,7 @@ async def test_processed_order_is_not_requeued(
     assert await requeue(AFTER) == NOTHING
 
 
-async def test_order_is_requeued_again_only_after_as_long_again(
+async def test_order_is_requeued_again_after_the_same_delay(
     service: Service, tasks: Tasks, requeue: RequeueStalledOrders
 ) -> None:
     [order_id] = await stalled(service)
@@ -128,7 +128,7 @@ async def test_order_is_requeued_again_only_after_as_long_again(
     assert tasks.handed_over == [order_id] * 2
 
 
-async def test_only_orders_that_the_queue_did_not_know_are_counted(
+async def test_only_orders_missing_from_the_queue_are_counted(
     service: Service, tasks: Tasks, requeue: RequeueStalledOrders
 ) -> None:
     known, _ = await stalled(service, 2)
@@ -137,7 +137,7 @@ async def test_only_orders_that_the_queue_did_not_know_are_counted(
     assert await requeue(AFTER) == NOTHING
 
 
-async def test_pass_without_delay_hands_over_each_order_once(
+async def test_pass_without_delay_requeues_each_order_once(
     service: Service, tasks: Tasks, requeue: RequeueStalledOrders
 ) -> None:
     placed = await announced(service)
@@ -181,7 +181,7 @@ async def test_long_backlog_is_requeued_page_by_page(
     assert orders.visited == [None, placed[1], placed[3]]
 
 
-async def test_orders_refused_by_the_queue_come_next_and_the_others_are_recorded(
+async def test_orders_rejected_by_the_queue_are_requeued_next(
     service: Service, tasks: Tasks, requeue: RequeueStalledOrders
 ) -> None:
     placed = await stalled(service, 3)
@@ -203,7 +203,7 @@ async def test_crash_before_the_record_costs_no_further_delay(
     with pytest.raises(KeyboardInterrupt):
         await requeue(AFTER)
     orders.crashes = False
-    tasks.orders.clear()  # the queue has lost it, too
+    tasks.orders.clear()  # the queue loses it too
     assert await a_requeuer(service, tasks, orders)(AFTER) == Requeued(added=1, is_last=True)
     assert tasks.orders == [order_id]
 
@@ -221,7 +221,7 @@ async def test_one_process_at_a_time_requeues(
     assert (await other(timedelta())).added == 1
 
 
-async def test_lost_lease_is_noticed_before_the_next_page(
+async def test_lost_lease_stops_the_pass_before_the_next_page(
     service: Service,
     tasks: Tasks,
     orders: Crashing,
@@ -238,7 +238,7 @@ async def test_lost_lease_is_noticed_before_the_next_page(
     assert tasks.handed_over == [first]
 
 
-async def test_released_lease_is_another_process_s_at_once(
+async def test_released_lease_is_available_at_once(
     service: Service, tasks: Tasks, orders: Crashing, requeue: RequeueStalledOrders
 ) -> None:
     await requeue(AFTER)

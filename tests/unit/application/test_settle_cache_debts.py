@@ -13,7 +13,7 @@ from tests.support.service import CACHE_TTL_SECONDS, Service
 
 
 class Debtor:
-    """A service whose cache is out of reach, and the payment of its debts."""
+    """A service whose cache is unavailable, and the use case that pays its debts."""
 
     def __init__(self) -> None:
         self.cache = FlickeringCache()
@@ -48,7 +48,7 @@ async def test_without_debts_nothing_is_paid(debtor: Debtor) -> None:
     assert await debtor.pay() == 0
 
 
-async def test_debts_wait_until_the_cache_is_back(debtor: Debtor) -> None:
+async def test_debts_are_paid_when_the_cache_is_available_again(debtor: Debtor) -> None:
     orders = [await debtor.a_stale_order() for _ in range(3)]
     assert await debtor.pay() == 0
     assert await debtor.owed() == orders
@@ -61,13 +61,13 @@ async def test_debts_wait_until_the_cache_is_back(debtor: Debtor) -> None:
     assert await debtor.owed() == []
 
 
-async def test_hundreds_of_debts_are_paid_a_round(debtor: Debtor) -> None:
+async def test_a_round_pays_a_batch_of_debts(debtor: Debtor) -> None:
     await owe(debtor.stored, *(an_order_id() for _ in range(BATCH + 2)))
     debtor.cache.is_reachable = True
     assert [await debtor.pay() for _ in range(4)] == [1, BATCH, 1, 0]
 
 
-async def test_while_the_cache_is_away_a_round_tries_one_order(debtor: Debtor) -> None:
+async def test_a_round_tries_one_order_while_the_cache_is_unavailable(debtor: Debtor) -> None:
     orders = [await debtor.a_stale_order() for _ in range(2)]
     debtor.cache.is_reachable = True
     assert await debtor.pay() == 1
@@ -79,7 +79,7 @@ async def test_while_the_cache_is_away_a_round_tries_one_order(debtor: Debtor) -
     assert orders
 
 
-async def test_a_debt_that_has_outlived_its_entry_is_dropped(debtor: Debtor) -> None:
+async def test_a_debt_older_than_any_entry_is_dropped(debtor: Debtor) -> None:
     await debtor.a_stale_order()
     await debtor.service.clock.advance(CACHE_TTL_SECONDS + 1)
     young = await debtor.a_stale_order()

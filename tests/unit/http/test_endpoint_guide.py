@@ -1,4 +1,4 @@
-"""`docs/how-to/endpoint.md`: its code, as a reader adds it."""
+"""Tests of the example code in `docs/how-to/endpoint.md`."""
 
 import re
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ PASSWORD: Final = "correct horse battery"
 
 
 def guide() -> tuple[Provider, Routes]:
-    """Run the code of the guide: the row in a provider, the route in the module of orders."""
+    """Run the code of the guide, and return its provider and its route."""
     code: dict[str, Any] = {**vars(orders), "provide": provide}
     exec(USE_CASE, code)  # noqa: S102 - a document of this repository
     exec(ROW, code)  # noqa: S102 - the same
@@ -31,7 +31,7 @@ def guide() -> tuple[Provider, Routes]:
     return provider(scope=Scope.APP), Routes("Orders", (code["read_latest_step"],))
 
 
-async def test_the_endpoint_of_the_guide_serves() -> None:
+async def test_the_endpoint_of_the_guide_works() -> None:
     provider, routes = guide()
     async with running_app("", MemoryStorageProvider(), provider) as app:
         account = {"email": "ada@example.com", "password": PASSWORD}
@@ -56,7 +56,7 @@ async def test_the_endpoint_of_the_guide_serves() -> None:
     assert [each.status_code for each in (step, unknown, anonymous)] == [200, 404, 401]
 
 
-def test_the_document_has_the_endpoint_of_the_guide() -> None:
+def test_the_document_contains_the_endpoint_of_the_guide() -> None:
     _, routes = guide()
     described = document([*ROUTES, routes])["paths"]["/orders/{order_id}/latest-step/"]["get"]
     assert described["operationId"] == "read_latest_step"

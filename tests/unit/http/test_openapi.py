@@ -34,12 +34,12 @@ TEXT: Final = document_text(ROUTES)
 DOCUMENT: Final[dict[str, Any]] = json.loads(TEXT)
 OPERATIONS: Final = tuple(operations_of(ROUTES))
 
-#: Refusals that no request can meet: they are the command line's.
-OF_THE_COMMAND_LINE: Final = {NoSuchAccount}
+#: Errors of the command line, which no request can cause.
+COMMAND_LINE_ERRORS: Final = {NoSuchAccount}
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in the document."""
+    """Yield every object in a JSON value."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
@@ -49,7 +49,7 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def contents() -> list[dict[str, Any]]:
-    """Every body with examples."""
+    """Return every content of the document that has examples."""
     return [node for node in nodes(DOCUMENT) if "schema" in node and "examples" in node]
 
 
@@ -58,7 +58,7 @@ def valid(instance: object, schema: dict[str, Any]) -> bool:
     return Draft202012Validator({**schema, **components}).is_valid(instance)
 
 
-def fits(instance: object, name: str) -> bool:
+def is_valid_as(instance: object, name: str) -> bool:
     return valid(instance, {"$ref": f"#/components/schemas/{name}"})
 
 
@@ -71,7 +71,7 @@ def item(**changes: object) -> dict[str, object]:
 
 
 def routes() -> set[tuple[str, str]]:
-    """Every method of every route, but for the files that pages are made of and OPTIONS."""
+    """Return every method of every route, except OPTIONS and undocumented routes."""
     app = routing(nullcontext(cast(AsyncContainer, None)))
     return {
         (method, route.path_format)
@@ -86,20 +86,20 @@ def routes() -> set[tuple[str, str]]:
 # --- The document as a whole
 
 
-def test_it_is_valid_openapi_3_1() -> None:
+def test_the_document_is_valid_openapi_3_1() -> None:
     document = deepcopy(DOCUMENT)
-    # The specification lets a URL be relative; the schema of schemathesis does not know.
+    # The specification allows a relative URL, but the schema of schemathesis does not.
     flows = document["components"]["securitySchemes"]["account"]["flows"]
     flows["password"]["tokenUrl"] = "https://api.example.com/token/"
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(document).validate()
 
 
-def test_the_committed_document_is_the_one_of_the_routes() -> None:
+def test_the_committed_document_matches_the_routes() -> None:
     assert committed_text() == TEXT, f"run: orders openapi > {COMMITTED.relative_to(ROOT)}"
 
 
-def test_a_path_prefix_stands_in_the_servers_and_the_token_url_alone() -> None:
+def test_a_path_prefix_changes_only_the_servers_and_the_token_url() -> None:
     document = json.loads(committed_text("/shop"))
     assert list(document)[:3] == ["openapi", "servers", "info"]
     assert document.pop("servers") == [{"url": "/shop"}]
@@ -109,17 +109,17 @@ def test_a_path_prefix_stands_in_the_servers_and_the_token_url_alone() -> None:
     assert document == DOCUMENT
 
 
-def test_it_is_ascii_whatever_the_terminal_is() -> None:
+def test_the_document_is_ascii() -> None:
     assert TEXT.isascii()
     assert TEXT.endswith("}\n")
 
 
-def test_its_version_is_the_projects() -> None:
+def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["version"] == VERSION
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
     assert references
     for reference in references:
@@ -140,18 +140,18 @@ def test_every_component_is_used() -> None:
     assert set(HEADERS) == set(DOCUMENT["components"]["headers"])
 
 
-def test_it_names_no_host() -> None:
+def test_the_document_has_no_host_names() -> None:
     assert not re.search(r"https?://", TEXT)
     flow = DOCUMENT["components"]["securitySchemes"]["account"]["flows"]["password"]
     assert flow["tokenUrl"] == "/token/"
 
 
-# --- Routes and refusals
+# --- Routes and problems
 
 
-# Litestar would have the parameters of paths declared in another way.
+# Litestar deprecates this declaration of path parameters.
 @pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
-def test_every_route_is_in_the_document_and_the_reverse() -> None:
+def test_the_document_has_exactly_the_routes() -> None:
     documented = {
         (method.upper(), path.rstrip("/") or "/")
         for path, methods in DOCUMENT["paths"].items()
@@ -160,46 +160,46 @@ def test_every_route_is_in_the_document_and_the_reverse() -> None:
     assert documented == routes()
 
 
-def test_no_operation_has_the_name_of_another() -> None:
+def test_operation_ids_are_unique() -> None:
     names = [each["operationId"] for path in DOCUMENT["paths"].values() for each in path.values()]
     assert len(names) == len(set(names)) == len(OPERATIONS)
 
 
-def test_every_link_leads_to_an_operation() -> None:
+def test_every_link_names_an_operation() -> None:
     answers = [answer for operation in OPERATIONS for answer in operation.contract.answers]
     links = {name for answer in answers for name in answer.links}
     assert links
     assert links <= {operation.name for operation in OPERATIONS}
 
 
-def test_every_refusal_has_an_example_somewhere() -> None:
-    codes = {row.code for row in CATALOGUE if row.error not in OF_THE_COMMAND_LINE}
-    exemplified = {name for content in contents() for name in content["examples"]}
-    assert codes <= exemplified
-    assert not ({row.code for row in CATALOGUE} - codes) & exemplified
+def test_every_problem_has_an_example() -> None:
+    codes = {row.code for row in CATALOGUE if row.error not in COMMAND_LINE_ERRORS}
+    shown = {name for content in contents() for name in content["examples"]}
+    assert codes <= shown
+    assert not ({row.code for row in CATALOGUE} - codes) & shown
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
-def test_a_refusal_is_answered_as_its_operation_says(operation: Operation) -> None:
+def test_the_response_to_an_error_matches_the_document(operation: Operation) -> None:
     responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
-    for refusal in operation.errors:
+    for error in operation.errors:
         request: Any = SimpleNamespace(scope={"path": operation.path, "headers": []})
-        answer = handle_exception(request, refusal)
+        answer = handle_exception(request, error)
         response = responses[str(answer.status_code)]
         assert set(response["content"]) == {answer.media_type}
         examples = response["content"][answer.media_type]["examples"]
         shown = [
             {**example["value"], "instance": link({}, operation.path)}
             for name, example in examples.items()
-            if name.startswith(row_of(refusal).code)
+            if name.startswith(row_of(error).code)
         ]
         assert json.loads(answer.content) in shown
         assert set(answer.headers) == set(response["headers"]) - {*COMMON, *LIMITED}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
-def test_only_a_change_may_have_been_done_without_an_answer(operation: Operation) -> None:
-    details = [str(refusal) for refusal in operation.errors]
+def test_only_changes_can_have_an_unknown_outcome(operation: Operation) -> None:
+    details = [str(error) for error in operation.errors]
     assert (OUTCOME_UNKNOWN in details) == operation.contract.changes
     assert operation.contract.changes == (
         operation.method in {"POST", "PATCH"} and operation.path != "/token/"
@@ -207,7 +207,7 @@ def test_only_a_change_may_have_been_done_without_an_answer(operation: Operation
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
-def test_who_needs_a_token_can_be_told_so(operation: Operation) -> None:
+def test_operations_with_a_token_or_limit_document_their_refusals(operation: Operation) -> None:
     described = DOCUMENT["paths"][operation.path][operation.method.lower()]
     assert described["security"] == ([{"account": []}] if operation.needs_token else [])
     assert bool(operation.needs_token) <= ("401" in described["responses"])
@@ -218,26 +218,26 @@ def test_who_needs_a_token_can_be_told_so(operation: Operation) -> None:
 # --- Examples
 
 
-def test_every_example_of_a_body_is_one() -> None:
+def test_every_example_of_a_body_is_valid() -> None:
     assert len(contents()) > 50
     for content in contents():
         for name, example in content["examples"].items():
             assert valid(example["value"], content["schema"]), name
 
 
-def test_every_example_of_a_header_or_parameter_is_one() -> None:
+def test_every_example_of_a_header_or_parameter_is_valid() -> None:
     for node in nodes(DOCUMENT):
         if "schema" in node and "example" in node:
             assert valid(node["example"], node["schema"]), node
 
 
-def test_every_example_in_a_schema_is_one() -> None:
+def test_every_example_in_a_schema_is_valid() -> None:
     for node in nodes(DOCUMENT["components"]["schemas"]):
         if isinstance(node.get("examples"), list):
             assert all(valid(example, node) for example in node["examples"]), node
 
 
-# --- What the schemas of requests say
+# --- The schemas of requests
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_every_example_in_a_schema_is_one() -> None:
         item(quantity=10_000),
     ],
 )
-def test_an_order_that_may_be_placed_fits(body: object) -> None:
-    assert fits(body, "NewOrder")
+def test_the_schema_accepts_a_valid_order(body: object) -> None:
+    assert is_valid_as(body, "NewOrder")
 
 
 @pytest.mark.parametrize(
@@ -287,18 +287,18 @@ def test_an_order_that_may_be_placed_fits(body: object) -> None:
         item(attributes={str(number): 1 for number in range(21)}),
     ],
 )
-def test_an_order_that_would_be_refused_does_not_fit(body: object) -> None:
-    assert not fits(body, "NewOrder")
+def test_the_schema_rejects_an_invalid_order(body: object) -> None:
+    assert not is_valid_as(body, "NewOrder")
 
 
-def test_no_property_of_a_request_stands_beside_a_choice() -> None:
-    """Generators of clients make classes of the alternatives, without such properties."""
+def test_no_schema_has_properties_beside_alternatives() -> None:
+    """Client generators make a class for each alternative, and drop such properties."""
     for node in nodes(DOCUMENT["components"]["schemas"]):
         assert not ("properties" in node and {"anyOf", "oneOf"} & node.keys()), node
 
 
 def test_an_amount_is_a_double() -> None:
-    """Generators for Go take 32 bits for a number of no format: 1234567.89 becomes 1234567.9."""
+    """Go generators use 32 bits for a number without a format: 1234567.89 becomes 1234567.9."""
     schemas = DOCUMENT["components"]["schemas"]
     amounts = [schemas[each]["properties"]["total_price"] for each in ("NewOrder", "Order")]
     amounts += [schemas[each]["properties"]["price"] for each in ("NewOrderItem", "OrderItem")]
@@ -306,7 +306,7 @@ def test_an_amount_is_a_double() -> None:
     assert [each["format"] for each in numbers] == ["double"] * 4
 
 
-def test_the_parameters_of_lists_are_those_that_the_service_knows() -> None:
+def test_the_parameters_of_lists_match_the_parser() -> None:
     for path, known in (("/orders/", OF_ALL), ("/orders/user/{user_id}/", OF_OWNER)):
         references = [each["$ref"] for each in DOCUMENT["paths"][path]["get"]["parameters"]]
         described = [PARAMETERS[each.rpartition("/")[2]] for each in references]
@@ -314,8 +314,8 @@ def test_the_parameters_of_lists_are_those_that_the_service_knows() -> None:
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "\u00e9va+tea@caf\u00e9.example.org"])
-def test_an_account_that_may_be_opened_fits(email: str) -> None:
-    assert fits({"email": email, "password": "x" * 8}, "Registration")
+def test_the_schema_accepts_a_valid_account(email: str) -> None:
+    assert is_valid_as({"email": email, "password": "x" * 8}, "Registration")
 
 
 @pytest.mark.parametrize(
@@ -332,14 +332,14 @@ def test_an_account_that_may_be_opened_fits(email: str) -> None:
         {"role": "staff"},
     ],
 )
-def test_an_account_that_would_be_refused_does_not_fit(change: dict[str, object]) -> None:
+def test_the_schema_rejects_an_invalid_account(change: dict[str, object]) -> None:
     account = {"email": "ada@example.com", "password": "x" * 8, **change}
-    assert not fits(account, "Registration")
+    assert not is_valid_as(account, "Registration")
 
 
-def test_what_is_never_null_in_an_answer_is_not_said_to_be() -> None:
+def test_only_nullable_fields_of_a_response_accept_null() -> None:
     (pending,) = DOCUMENT["paths"]["/orders/"]["post"]["responses"]["201"]["content"].values()
     shown = pending["examples"]["pending"]["value"]
-    assert fits(shown, "Order")
-    assert not fits({**shown, "reference": None}, "Order")
-    assert fits({**shown, "processed_at": None}, "Order")
+    assert is_valid_as(shown, "Order")
+    assert not is_valid_as({**shown, "reference": None}, "Order")
+    assert is_valid_as({**shown, "processed_at": None}, "Order")

@@ -1,4 +1,4 @@
-"""When the relay waits between two rounds, and for what."""
+"""The waits of the relay between two rounds."""
 
 from types import SimpleNamespace
 

@@ -1,1 +1,1 @@
-"""PostgreSQL as the storage: the only place in the composition root that knows PostgreSQL."""
+"""PostgreSQL as the storage; no other part of the composition root depends on it."""
