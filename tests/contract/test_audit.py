@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from application.ports.audit import AuditReport
 from domain.order.events import Outcome
-from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters
 from tests.support.orders import PAID
+from tests.support.storage_actions import move, place, process, publish
 from tests.support.time import NOW
 
 STUCK_AFTER = timedelta(minutes=5)

@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 from domain.ids import OrderId
-from tests.support.acts import owe
 from tests.support.adapters import Adapters
 from tests.support.orders import an_order_id
+from tests.support.storage_actions import owe
 
 A_MINUTE = 60.0
 

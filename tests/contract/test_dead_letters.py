@@ -14,10 +14,10 @@ from application.documents import Event, Original
 from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 from application.ports.events import Delivery, Placement
 from domain.ids import EventId, OrderId
-from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.messages import MESSAGES, WITH_SERVERS, message_of
 from tests.support.orders import IDS, an_order_id
+from tests.support.storage_actions import place, process, publish, waiting
 from tests.support.time import HOUR, NOW, MovableClock
 
 _HEADERS = (

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from application.documents import Event, Original
 from application.ports.events import Delivery, EventSource, PublishReport
 from tests.contract.bundles import Bus
-from tests.support.acts import acknowledged
 from tests.support.deadlines import LONG
 from tests.support.messages import MESSAGES, WITH_SERVERS
 from tests.support.orders import (
@@ -19,15 +18,16 @@ from tests.support.orders import (
     STAFF,
     a_placed_order,
     a_user_id,
-    an_order_write,
+    rendered_write,
 )
+from tests.support.storage_actions import acknowledged
 from tests.support.time import NOW
 
 NEW_ORDER = "new_order"
 
 
 def new_orders(count: int) -> list[Event]:
-    return [an_order_write(a_placed_order(a_user_id())).event for _ in range(count)]
+    return [rendered_write(a_placed_order(a_user_id())).event for _ in range(count)]
 
 
 async def received(source: EventSource, count: int) -> Sequence[Delivery]:
@@ -100,7 +100,7 @@ async def test_a_copy_is_its_original_byte_for_byte(
 async def test_events_of_an_order_arrive_in_order(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     events = [
-        replace(event, id=an_order_write(a_placed_order(a_user_id())).event.id, revision=revision)
+        replace(event, id=rendered_write(a_placed_order(a_user_id())).event.id, revision=revision)
         for revision in (1, 2, 3)
         for event in new_orders(1) * 2
     ]
@@ -123,8 +123,8 @@ async def test_acknowledged_events_have_ascending_placements(bus: Bus) -> None:
 async def test_a_topic_has_only_its_own_events(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     new = a_placed_order(a_user_id())
-    placed = an_order_write(new).event
-    canceled = an_order_write(new.order.move_to(CANCELED, STAFF, None, NOW)).event
+    placed = rendered_write(new).event
+    canceled = rendered_write(new.order.move_to(CANCELED, STAFF, None, NOW)).event
     [last] = new_orders(1)
     await bus.publisher.publish([canceled, placed, last])
     assert sorted(ids(await received(source, 2))) == sorted([placed.id, last.id])

@@ -1,7 +1,7 @@
 from domain.actor import SYSTEM
-from tests.support.acts import an_owner, move, place, process
 from tests.support.adapters import Adapters
 from tests.support.orders import PAID, SHIPPED, STAFF, an_order_id
+from tests.support.storage_actions import an_owner, move, place, process
 
 
 async def test_a_missing_order_has_no_history(adapters: Adapters) -> None:

@@ -13,10 +13,10 @@ from application.documents import Event, OrderDocument
 from application.ports.events import Delivery
 from application.ports.limits import Limit
 from domain.ids import OrderId
-from tests.support.acts import place
 from tests.support.adapters import memory_adapters
 from tests.support.messages import ENCODER
-from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
+from tests.support.orders import a_placed_order, a_user_id, an_order_id, rendered_write
+from tests.support.storage_actions import place
 from tests.support.time import MovableClock
 
 
@@ -115,7 +115,7 @@ async def test_the_limiter_keeps_every_key_that_is_not_idle() -> None:
 async def test_the_publisher_waits_for_a_slow_subscriber() -> None:
     bus = MemoryBus(ENCODER, capacity=2)
     source = bus.subscribe("new_order", "group")
-    events = [an_order_write(a_placed_order(a_user_id())).event for _ in range(5)]
+    events = [rendered_write(a_placed_order(a_user_id())).event for _ in range(5)]
     publishing = asyncio.create_task(bus.publish(events))
     await asyncio.sleep(0.05)
     assert not publishing.done()
@@ -130,7 +130,7 @@ async def test_the_publisher_waits_for_a_slow_subscriber() -> None:
 
 
 def an_event(size_bytes: int) -> Event:
-    return replace(an_order_write(a_placed_order(a_user_id())).event, payload=bytes(size_bytes))
+    return replace(rendered_write(a_placed_order(a_user_id())).event, payload=bytes(size_bytes))
 
 
 async def test_the_publisher_waits_for_a_subscriber_with_many_unread_bytes() -> None:
@@ -181,7 +181,7 @@ def waiting_bytes(source: MemorySource) -> int:
 async def test_every_subscriber_of_a_topic_gets_every_event() -> None:
     bus = MemoryBus(ENCODER)
     sources = [bus.subscribe("new_order", group) for group in ("one", "other")]
-    event = an_order_write(a_placed_order(a_user_id())).event
+    event = rendered_write(a_placed_order(a_user_id())).event
     await bus.publish([event])
     for source in sources:
         assert [each.value for each in await source.receive()] == [event.payload]

@@ -11,20 +11,20 @@ from domain.ids import UserId
 from domain.money import Money
 from domain.order.history import Step
 from domain.order.lines import OrderLine, OrderLines
-from tests.support.acts import an_owner, order_in, place, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import (
     PENDING,
     a_placed_order,
-    an_order_write,
     owner_of,
+    rendered_write,
     usd,
 )
+from tests.support.storage_actions import an_owner, order_in, place, waiting
 from tests.support.time import NOW
 
 
 def a_write(owner: UserId, reference: str | None = None) -> OrderWrite:
-    return an_order_write(a_placed_order(owner, reference=reference))
+    return rendered_write(a_placed_order(owner, reference=reference))
 
 
 async def assert_nothing_is_left_of(write: OrderWrite, adapters: Adapters) -> None:
@@ -40,7 +40,7 @@ async def test_a_new_order_is_stored_when_add_returns(adapters: Adapters) -> Non
 
 async def test_a_new_order_has_its_first_history_step(adapters: Adapters) -> None:
     placed = a_placed_order(await an_owner(adapters))
-    await adapters.storage.add(an_order_write(placed))
+    await adapters.storage.add(rendered_write(placed))
     order = placed.order
     found = await adapters.history.steps(order.id)
     assert found is not None
@@ -154,7 +154,7 @@ DINARS = OrderLines(
 @pytest.mark.parametrize("lines", [AWKWARD, BY_THE_HUNDRED, YEN, DINARS])
 async def test_lines_come_back_byte_for_byte(adapters: Adapters, lines: OrderLines) -> None:
     placed = a_placed_order(await an_owner(adapters), reference="\u00e9 \\ '", lines=lines)
-    write = an_order_write(placed)
+    write = rendered_write(placed)
     await adapters.storage.add(write)
     assert await adapters.reader.find(placed.order.id) == write.document
     assert await order_in(adapters, placed.order.id) == placed.order

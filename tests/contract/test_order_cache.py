@@ -13,7 +13,7 @@ from tests.support.orders import (
     a_placed_order,
     a_user_id,
     an_order_id,
-    an_order_write,
+    rendered_write,
 )
 
 MISS = CacheAnswer(CacheState.MISS)
@@ -38,7 +38,7 @@ def a_document(revision: int = 1) -> OrderDocument:
 
 
 def a_write() -> OrderWrite:
-    return an_order_write(a_placed_order(a_user_id()))
+    return rendered_write(a_placed_order(a_user_id()))
 
 
 async def missed(cache: Cache, order_id: OrderId) -> str:

@@ -10,9 +10,9 @@ from application.ports.orders import OrderFilter
 from application.ports.system import MAX_ID_LEAD_MS
 from domain.ids import OrderId
 from domain.order.status import OrderStatus
-from tests.support.acts import an_owner, move, place, process
 from tests.support.adapters import Adapters
 from tests.support.orders import CANCELED, PAID, PENDING, SHIPPED, a_user_id, an_order_id
+from tests.support.storage_actions import an_owner, move, place, process
 from tests.support.time import NOW
 
 

@@ -12,7 +12,6 @@ from domain.ids import OrderId
 from domain.order.events import Outcome
 from domain.order.order import OrderChange
 from domain.order.status import OrderStatus
-from tests.support.acts import an_owner, move, order_in, place, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.orders import (
     CANCELED,
@@ -23,8 +22,9 @@ from tests.support.orders import (
     STAFF,
     a_placed_order,
     an_order_id,
-    an_order_write,
+    rendered_write,
 )
+from tests.support.storage_actions import an_owner, move, order_in, place, process, publish, waiting
 from tests.support.time import NOW
 
 
@@ -33,12 +33,12 @@ async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
     assert await tx.inbox.add(PROCESSING, order_id, NOW)
     await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id)
-    await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
+    await tx.orders.save(rendered_write(order.move_to(PAID, STAFF, None, NOW)))
 
 
 async def save_and_commit(tx: Transaction, change: OrderChange | None) -> None:
     """An adapter may detect a concurrent writer at either call."""
-    await tx.orders.save(an_order_write(change))
+    await tx.orders.save(rendered_write(change))
     await tx.commit()
 
 
@@ -49,14 +49,14 @@ async def assert_unchanged(placed: OrderWrite, adapters: Adapters) -> None:
     assert found is not None
     assert list(found[1]) == [placed.step]
     assert await waiting(adapters.outbox) == []
-    assert await adapters.books.effects(order_id) == []
+    assert await adapters.stored_facts.effects(order_id) == []
     async with adapters.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
 
 async def test_an_order_is_returned_as_stored(adapters: Adapters) -> None:
     placed = a_placed_order(await an_owner(adapters), reference="cart-1")
-    await adapters.storage.add(an_order_write(placed))
+    await adapters.storage.add(rendered_write(placed))
     assert await order_in(adapters, placed.order.id) == placed.order
 
 
@@ -125,7 +125,7 @@ async def test_a_write_is_invisible_before_its_commit(adapters: Adapters) -> Non
     placed = await place(adapters)
     async with adapters.begin() as tx:
         order = await tx.orders.get(placed.record.id)
-        await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
+        await tx.orders.save(rendered_write(order.move_to(PAID, STAFF, None, NOW)))
         assert await adapters.reader.find(placed.record.id) == placed.document
         assert (await order_in(adapters, placed.record.id)).status is PENDING
         await tx.commit()
@@ -151,7 +151,7 @@ async def write_too_late(
         order = await tx.orders.get(order_id)
         await meanwhile()
         await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)
-        await tx.orders.save(an_order_write(order.finish_processing(NOW)))
+        await tx.orders.save(rendered_write(order.finish_processing(NOW)))
         await tx.commit()
 
 
@@ -173,7 +173,7 @@ async def test_processing_makes_an_older_revision_stale(
     async with adapters.begin() as tx:
         order = await tx.orders.get(order_id)
         await process(adapters, order_id)
-        paid = an_order_write(order.move_to(PAID, STAFF, None, NOW))
+        paid = rendered_write(order.move_to(PAID, STAFF, None, NOW))
         with pytest.raises(ConcurrentUpdate):
             await tx.orders.save(paid)
     assert (await order_in(adapters, order_id)).status is PENDING
@@ -185,7 +185,7 @@ async def test_a_rejected_write_rolls_its_transaction_back(
     order_id = (await place(adapters)).record.id
     with pytest.raises(ConcurrentUpdate):
         await write_too_late(adapters, order_id, lambda: move(adapters, order_id, PAID))
-    assert await adapters.books.effects(order_id) == []
+    assert await adapters.stored_facts.effects(order_id) == []
     async with adapters.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
 
@@ -209,7 +209,7 @@ async def test_one_of_two_writers_with_the_same_revision_is_rejected(adapters: A
             async with adapters.begin() as tx:
                 order = await tx.orders.get(placed.record.id)
                 await both_have_read.wait()
-                written = an_order_write(order.move_to(status, STAFF, None, NOW))
+                written = rendered_write(order.move_to(status, STAFF, None, NOW))
                 await tx.orders.save(written)
                 await tx.commit()
         except ConcurrentUpdate:

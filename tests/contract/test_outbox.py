@@ -8,10 +8,10 @@ from application.delivery.retry_policy import MAX_REJECTIONS
 from application.documents import Event
 from application.ports.events import OutboxBatch, Placement
 from domain.ids import OrderId
-from tests.support.acts import an_owner, move, place, placed, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.orders import CANCELED, PAID, SHIPPED
+from tests.support.storage_actions import an_owner, move, place, placed, process, publish, waiting
 
 #: The longest wait of a rejected event, in seconds.
 LONGEST_WAIT = 60
@@ -105,8 +105,8 @@ async def test_a_dead_relay_releases_its_batch_unmarked(adapters: Adapters) -> N
     with pytest.raises(RuntimeError, match="the relay dies"):
         await mark_and_die(adapters)
     assert await waiting(adapters.outbox) == events
-    assert await adapters.books.published() == []
-    assert await adapters.books.errors() == {}
+    assert await adapters.stored_facts.published() == []
+    assert await adapters.stored_facts.errors() == {}
     assert await adapters.cache_debts.oldest(10) == []
 
 
@@ -138,7 +138,7 @@ async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> 
         await batch.published({two: Placement(0, 0)})
         await batch.published({one: Placement(1, 0)})
     await publish(adapters.outbox)
-    assert await adapters.books.published() == [two, one, three]
+    assert await adapters.stored_facts.published() == [two, one, three]
 
 
 async def refuse(adapters: Adapters, *events: Event) -> None:
@@ -161,7 +161,7 @@ async def test_a_rejected_event_waits_before_later_ones_of_its_order(
     await move(adapters, stubborn.record.id, PAID)
     await refuse(adapters, stubborn.event)
     assert await waiting(adapters.outbox) == []
-    assert await adapters.books.errors() == {stubborn.event.id: "too large"}
+    assert await adapters.stored_facts.errors() == {stubborn.event.id: "too large"}
     await let_pass(adapters, LONGEST_WAIT)
     assert await waiting(adapters.outbox) == [stubborn.event]
 
@@ -192,8 +192,8 @@ async def test_publication_clears_the_error_of_a_rejected_event(
     await refuse(adapters, stubborn)
     await let_pass(adapters, LONGEST_WAIT)
     assert await publish(adapters.outbox) == [stubborn]
-    assert await adapters.books.errors() == {}
-    assert await adapters.books.published() == [stubborn.id]
+    assert await adapters.stored_facts.errors() == {}
+    assert await adapters.stored_facts.published() == [stubborn.id]
 
 
 async def test_an_event_is_parked_after_its_last_rejection_with_its_order(
@@ -210,7 +210,7 @@ async def test_an_event_is_parked_after_its_last_rejection_with_its_order(
     assert len(published) == 2
     await adapters.pass_time(AN_HOUR)
     assert await waiting(adapters.outbox) == []
-    assert await adapters.books.errors() == {stubborn.event.id: "too large"}
+    assert await adapters.stored_facts.errors() == {stubborn.event.id: "too large"}
 
 
 async def postpone(adapters: Adapters, *events: Event, pause: bool = True) -> None:
@@ -226,8 +226,8 @@ async def test_events_postponed_without_a_pause_are_eligible_immediately(
     events = [(await place(adapters)).event for _ in range(2)]
     await postpone(adapters, *events, pause=False)
     assert await waiting(adapters.outbox) == events
-    assert await adapters.books.errors() == {event.id: "no answer" for event in events}
-    assert await adapters.books.published() == []
+    assert await adapters.stored_facts.errors() == {event.id: "no answer" for event in events}
+    assert await adapters.stored_facts.published() == []
 
 
 async def test_a_postponed_event_pauses_without_delaying_other_orders(adapters: Adapters) -> None:
@@ -261,14 +261,14 @@ async def test_a_reason_may_be_any_text(adapters: Adapters) -> None:
     async with adapters.outbox.batch(10) as batch:
         await batch.rejected({one.id: strange})
         await batch.postponed({other.id: strange}, pause=False)
-    assert (await adapters.books.errors()).keys() == {one.id, other.id}
+    assert (await adapters.stored_facts.errors()).keys() == {one.id, other.id}
 
 
 async def test_a_publication_is_stored_with_its_placement(adapters: Adapters) -> None:
     one, other = [(await place(adapters)).event for _ in range(2)]
     async with adapters.outbox.batch(10) as batch:
         await batch.published({one.id: Placement(3, 2**40), other.id: Placement(0, 0)})
-    placements = await adapters.books.placements()
+    placements = await adapters.stored_facts.placements()
     assert placements[one.id] == (1, Placement(3, 2**40))
     assert placements[other.id] == (2, Placement(0, 0))
 
@@ -318,4 +318,4 @@ async def test_many_relays_publish_each_event_once_and_in_order(
     async with asyncio.timeout(LONG):
         await asyncio.gather(*(relay() for _ in range(4)))
     assert list(sent.values()) == [[1, 2, 3]] * 8
-    assert len(await adapters.books.published()) == 8 * 3
+    assert len(await adapters.stored_facts.published()) == 8 * 3

@@ -9,10 +9,10 @@ from application.documents import Event, OrderWrite
 from application.ports.events import Placement
 from application.ports.outbox_admin import OutboxState, ReplayRequest
 from domain.ids import EventId
-from tests.support.acts import an_owner, move, place, placed, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.orders import PAID, SHIPPED, an_order_id
+from tests.support.storage_actions import an_owner, move, place, placed, publish, waiting
 from tests.support.time import HOUR, NOW
 
 AN_HOUR_SECONDS = 3_600.0
@@ -87,7 +87,7 @@ async def test_replays_are_counted_and_are_not_unpublished(adapters: Adapters) -
     await adapters.outbox_admin.replay_order(written.record.id)
     state = await adapters.outbox_admin.state()
     assert state == OutboxState(0, None, None, replays=len(events))
-    assert await adapters.books.published() == ids(events)
+    assert await adapters.stored_facts.published() == ids(events)
 
 
 # --- Replays of one order
@@ -111,13 +111,13 @@ async def test_a_replay_changes_neither_positions_nor_placements(adapters: Adapt
     written, _ = await an_order_with_history(adapters)
     await place(adapters)
     await publish_all(adapters)
-    before = await adapters.books.placements()
+    before = await adapters.stored_facts.placements()
     await adapters.outbox_admin.replay_order(written.record.id)
-    assert await adapters.books.placements() == before
+    assert await adapters.stored_facts.placements() == before
     async with adapters.outbox.batch(10) as batch:
         await batch.published({event.id: Placement(5, 999) for event in batch.events})
     await publish_all(adapters)
-    assert await adapters.books.placements() == before
+    assert await adapters.stored_facts.placements() == before
 
 
 async def test_unpublished_events_are_not_replayed(adapters: Adapters) -> None:
@@ -262,6 +262,6 @@ async def test_a_replay_is_parked_after_its_last_rejection(adapters: Adapters) -
     state = await adapters.outbox_admin.state()
     assert (state.unpublished, state.parked, state.replays) == (0, 1, 3)
     assert state.last_error == "too large"
-    assert await adapters.books.published() == ids(events)
+    assert await adapters.stored_facts.published() == ids(events)
     assert await adapters.outbox_admin.unpark_all() == ReplayRequest(1)
     assert await publish_all(adapters) == events

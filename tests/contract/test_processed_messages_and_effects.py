@@ -1,8 +1,8 @@
 import asyncio
 
 from domain.order.events import Outcome
-from tests.support.acts import place
 from tests.support.adapters import Adapters
+from tests.support.storage_actions import place
 from tests.support.time import NOW
 
 CONSUMER = "a consumer"
@@ -101,7 +101,7 @@ async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) ->
 
     answers = await asyncio.gather(*(come() for _ in range(8)))
     assert sum(answers) == 1
-    assert await adapters.books.effects(order_id) == [Outcome.FULFILLED]
+    assert await adapters.stored_facts.effects(order_id) == [Outcome.FULFILLED]
 
 
 async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -> None:
@@ -124,16 +124,16 @@ async def test_a_committed_effect_is_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.SKIPPED, NOW)
-        assert await adapters.books.effects(order_id) == []
+        assert await adapters.stored_facts.effects(order_id) == []
         await tx.commit()
-    assert await adapters.books.effects(order_id) == [Outcome.SKIPPED]
+    assert await adapters.stored_facts.effects(order_id) == [Outcome.SKIPPED]
 
 
 async def test_an_uncommitted_effect_is_not_stored(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
-    assert await adapters.books.effects(order_id) == []
+    assert await adapters.stored_facts.effects(order_id) == []
 
 
 async def test_a_second_effect_is_stored_for_the_audit(
@@ -144,4 +144,4 @@ async def test_a_second_effect_is_stored_for_the_audit(
         async with adapters.begin() as tx:
             await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
             await tx.commit()
-    assert await adapters.books.effects(order_id) == [Outcome.FULFILLED] * 2
+    assert await adapters.stored_facts.effects(order_id) == [Outcome.FULFILLED] * 2

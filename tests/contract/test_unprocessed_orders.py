@@ -4,9 +4,9 @@ import pytest
 
 from application.documents import OrderWrite
 from domain.ids import OrderId
-from tests.support.acts import an_owner, move, place, process, publish
 from tests.support.adapters import Adapters
 from tests.support.orders import CANCELED, PAID
+from tests.support.storage_actions import an_owner, move, place, process, publish
 
 AGE = timedelta(hours=1)
 

@@ -22,14 +22,14 @@ from application.ports.events import Delivery
 from domain.ids import EventId
 from tests.support.deadlines import LONG
 from tests.support.messages import ENCODER
-from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
+from tests.support.orders import IDS, a_placed_order, a_user_id, rendered_write
 from tests.support.time import NOW
 
 TOPIC = "new_order"
 
 
 def new_orders(count: int) -> list[Event]:
-    return [an_order_write(a_placed_order(a_user_id())).event for _ in range(count)]
+    return [rendered_write(a_placed_order(a_user_id())).event for _ in range(count)]
 
 
 def next_of(event: Event) -> Event:

@@ -23,11 +23,11 @@ from libraries.asyncio_tools.heartbeat import beat
 from tests.integration.audit_damages import DEAD_LETTER_DAMAGES, ORDER_DAMAGES
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import move, place, process, publish
 from tests.support.adapters import Adapters
 from tests.support.messages import ENCODER
 from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import move, place, process, publish
 from tests.support.time import HOUR, NOW, MovableClock
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")

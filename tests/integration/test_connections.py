@@ -15,12 +15,12 @@ from application.errors import NOTHING_CHANGED, Unavailable
 from domain.errors import OrderNotFound
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import order_in, place
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import an_order_id
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import order_in, place
 from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")

@@ -17,8 +17,8 @@ from tests.integration.kafka_tools import (
 )
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
-from tests.support.acts import acknowledged
 from tests.support.messages import ENCODER
+from tests.support.storage_actions import acknowledged
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 

@@ -20,10 +20,10 @@ from application.documents import Event
 from application.ports.outbox_admin import COUNTED_AT_MOST, ReplayRequest
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import an_owner, place, placed, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import an_owner, place, placed, publish, waiting
 from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -130,8 +130,8 @@ async def test_a_row_that_cannot_be_marked_keeps_the_marks_of_others(db: OutboxD
     events = [(await place(db.stored)).event for _ in range(3)]
     await forbid_marks(db, events[1], "position")
     assert await publish(db.stored.outbox) == events
-    assert await db.stored.books.published() == [events[0].id, events[2].id]
-    [(event_id, reason)] = (await db.stored.books.errors()).items()
+    assert await db.stored.stored_facts.published() == [events[0].id, events[2].id]
+    [(event_id, reason)] = (await db.stored.stored_facts.errors()).items()
     assert event_id == events[1].id
     assert reason.startswith("published, but not marked: ")
     assert "bad_row" in reason
@@ -156,7 +156,7 @@ async def test_a_row_that_takes_no_error_either_raises_unmarkable_events(
     )
     with pytest.raises(UnmarkableEvents, match=str(events[1].id)):
         await publish(db.stored.outbox)
-    assert await db.stored.books.published() == [events[0].id]
+    assert await db.stored.stored_facts.published() == [events[0].id]
 
 
 @pytest.mark.parametrize("attempts", [19, 1023, 1024, 100_000])
@@ -166,7 +166,7 @@ async def test_any_number_of_attempts_can_be_recorded(db: OutboxDatabase, attemp
     async with db.stored.outbox.batch(10) as batch:
         await batch.published(placed([other]))
         await batch.rejected({refused.id: "too large"})
-    assert await db.stored.books.published() == [other.id]
+    assert await db.stored.stored_facts.published() == [other.id]
     assert (await db.stored.outbox_admin.state()).parked == 1
     assert await waiting(db.stored.outbox) == []
 
@@ -208,7 +208,7 @@ async def test_the_locks_of_a_frozen_relay_expire(db: OutboxDatabase) -> None:
                 while not await waiting(db.stored.outbox):  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(0.05)
             await batch.published(placed(batch.events))
-    assert await db.stored.books.published() == []
+    assert await db.stored.stored_facts.published() == []
     assert await publish(db.stored.outbox) == [event]
 
 

@@ -20,11 +20,11 @@ from libraries.asyncio_tools.time_budget import storage_deadline
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Server
-from tests.support.acts import an_owner, order_in, place
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
-from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, an_order_write
+from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, rendered_write
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import an_owner, order_in, place
 from tests.support.time import NOW
 
 #: Seconds that an unanswered call may take in these tests.
@@ -65,7 +65,7 @@ async def outcome_of(change: Awaitable[object]) -> str:
 async def pay(adapters: Adapters, write: OrderWrite) -> None:
     async with adapters.begin() as tx:
         order = await tx.orders.get(write.record.id)
-        await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
+        await tx.orders.save(rendered_write(order.move_to(PAID, STAFF, None, NOW)))
         await tx.commit()
 
 
@@ -89,7 +89,7 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
         with suppress(Unavailable):  # the old connection is not yet known to be closed
             await database.ping()
         await database.ping()
-    created = an_order_write(a_placed_order(owner))
+    created = rendered_write(a_placed_order(owner))
     assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
@@ -109,7 +109,7 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
         adapters = adapters_over(database)
         write = await place(adapters)
     server.pause()
-    created = an_order_write(a_placed_order(write.record.owner))
+    created = rendered_write(a_placed_order(write.record.owner))
     assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     # The pool has no open connection now, so nothing is sent.
     assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
@@ -129,7 +129,7 @@ async def test_a_change_without_a_commit_has_changed_nothing(
         async with adapters.begin() as tx:
             order = await tx.orders.get(write.record.id)
             server.pause()
-            await tx.orders.save(an_order_write(order.move_to(PAID, STAFF, None, NOW)))
+            await tx.orders.save(rendered_write(order.move_to(PAID, STAFF, None, NOW)))
 
     assert await outcome_of(pay_meanwhile()) == NOTHING_CHANGED
     server.resume()
@@ -151,7 +151,7 @@ async def test_a_change_without_a_connection_has_changed_nothing(database: Datab
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
     async with database.connection(LONG), database.connection(LONG):
-        created = an_order_write(a_placed_order(owner))
+        created = rendered_write(a_placed_order(owner))
         assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
         assert await outcome_of(an_owner(adapters)) == NOTHING_CHANGED
 
@@ -210,7 +210,7 @@ def create_group(
     storage: PostgresOrderStorage, owner: UserId, references: Sequence[str]
 ) -> "asyncio.Future[list[BaseException | None]]":
     """Create orders with these references in one group."""
-    writes = [an_order_write(a_placed_order(owner, reference=each)) for each in references]
+    writes = [rendered_write(a_placed_order(owner, reference=each)) for each in references]
     return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
 
 
@@ -229,7 +229,7 @@ async def test_an_order_that_the_database_rejects_affects_no_other(
     database, _ = processes
     adapters = adapters_over(database)
     owner = await an_owner(adapters)
-    writes = [an_order_write(a_placed_order(owner)) for _ in range(5)]
+    writes = [rendered_write(a_placed_order(owner)) for _ in range(5)]
     writes[2] = replace(writes[2], record=writes[2].record._replace(items="[]"))
     results = await asyncio.gather(*map(adapters.storage.add, writes), return_exceptions=True)
     kinds = [type(each) for each in results]

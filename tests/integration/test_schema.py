@@ -29,9 +29,9 @@ from domain.ids import EventId, OrderId, UserId
 from domain.order.status import TRANSITIONS, OrderStatus
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import an_owner, place
 from tests.support.orders import IDS, way_to
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import an_owner, place
 from tests.support.time import NOW
 
 _ADMIT_IN_0004 = """

@@ -28,11 +28,11 @@ from application.ports.outbox_admin import ReplayRequest
 from libraries.asyncio_tools.heartbeat import beat
 from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
-from tests.support.acts import place, process, publish, waiting
 from tests.support.adapters import Adapters
 from tests.support.messages import message_of
 from tests.support.orders import IDS
 from tests.support.postgres import adapters_over
+from tests.support.storage_actions import place, process, publish, waiting
 from tests.support.time import NOW, MovableClock
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -113,7 +113,7 @@ async def test_old_payloads_of_processed_orders_are_purged(house: House) -> None
     assert await house.purge(PAYLOADS_KEPT - timedelta(minutes=1)) == Purged(0, 0, 0)
     assert await house.purge(PAYLOADS_KEPT + timedelta(minutes=1)) == Purged(0, 2, 0)
     assert await house.payloads() == 0
-    assert len(await house.stored.books.published()) == 2
+    assert len(await house.stored.stored_facts.published()) == 2
 
 
 async def test_payloads_of_unprocessed_orders_and_waiting_events_stay(

@@ -33,7 +33,7 @@ from tests.support.orders import RENDERER
 from tests.support.time import MovableClock
 
 
-class Books(Protocol):
+class StoredFacts(Protocol):
     """Reads stored facts that no port returns."""
 
     async def published(self) -> Sequence[EventId]:
@@ -67,7 +67,7 @@ class Adapters:
     directory: AccountDirectory
     passwords: PasswordStore
     audit: AuditReader
-    books: Books
+    stored_facts: StoredFacts
     #: Advances the time of the storage by seconds.
     pass_time: Callable[[float], Awaitable[None]]
 
@@ -76,8 +76,8 @@ class Adapters:
         return self.storage.begin()
 
 
-class MemoryBooks:
-    """`Books` of the storage in memory."""
+class MemoryStoredFacts:
+    """`StoredFacts` of the storage in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -118,6 +118,6 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=MemoryAuditReader(storage),
-        books=MemoryBooks(storage),
+        stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,
     )

@@ -69,7 +69,7 @@ def a_placed_order(
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
-def an_order_write(change: OrderChange | None) -> OrderWrite:
+def rendered_write(change: OrderChange | None) -> OrderWrite:
     """Render a change, which must not be None."""
     assert change is not None
     return CHANGE_RENDERER.render(change)

@@ -66,8 +66,8 @@ async def _made(server_url: str) -> str:
     return url
 
 
-class PostgresBooks:
-    """`Books` of a database."""
+class PostgresStoredFacts:
+    """`StoredFacts` of a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -142,6 +142,6 @@ def adapters_over(database: Database) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=PostgresAuditReader(database),
-        books=PostgresBooks(database),
+        stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
     )

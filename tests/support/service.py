@@ -21,10 +21,10 @@ from application.ports.transaction import OrderStorage
 from domain.ids import OrderId
 from domain.order.order import Order
 from domain.order.policy import StatusPolicy
-from tests.support.acts import an_owner
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.faults import Broker
 from tests.support.orders import CHANGE_RENDERER, IDS, tea
+from tests.support.storage_actions import an_owner
 from tests.support.time import MovableClock
 
 CACHE_TTL_SECONDS: Final = 300

@@ -32,8 +32,8 @@ from tests.support.orders import (
     STAFF,
     a_placed_order,
     a_user_id,
-    an_order_write,
     owner_of,
+    rendered_write,
     tea,
     usd,
     way_to,
@@ -137,7 +137,7 @@ def processings() -> Iterator[OrderChange]:
 
 
 CHANGES: Final = [*placements(), *steps(), *processings()]
-EVENTS: Final = [an_order_write(change).event for change in CHANGES]
+EVENTS: Final = [rendered_write(change).event for change in CHANGES]
 FAILED: Final = dead_letter_from(message_of(EVENTS[0]), NEW_ORDER, "RuntimeError: no stock", 5, NOW)
 FOREIGN: Final = dead_letter_from(
     Delivery(None, b"\xff", (("who", b"a script"),)), NEW_ORDER, "?", 1, NOW

@@ -12,11 +12,11 @@ from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.process_once import ProcessOnce
 from entrypoints.messaging.consumer import Consumer
 from entrypoints.messaging.subscriptions import Subscription
-from tests.support.acts import place, process
 from tests.support.deadlines import LONG
 from tests.support.messages import ENCODER
 from tests.support.orders import IDS
 from tests.support.service import Service
+from tests.support.storage_actions import place, process
 
 PAGE: Final = Path(__file__).parents[2] / "docs/how-to/consumer.md"
 BLOCKS: Final = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

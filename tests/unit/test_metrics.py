@@ -35,7 +35,7 @@ from entrypoints.observability.metrics.scrape import (
 from entrypoints.observability.metrics.tasks import TaskResult, counting
 from libraries.task_stream.retries import DeadTask
 from tests.support.faults import UnreachableCache
-from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
+from tests.support.orders import a_placed_order, a_user_id, an_order_id, rendered_write
 from tests.support.time import NOW, MovableClock
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -147,7 +147,7 @@ async def test_cache_reads_are_counted_by_result() -> None:
     results = ("hit", "miss", "bypass")
     before = [await counted(name, result=result) for result in results]
     cache = CountedOrderCache(MemoryOrderCache(300))
-    write = an_order_write(a_placed_order(a_user_id()))
+    write = rendered_write(a_placed_order(a_user_id()))
     order_id = OrderId(write.event.subject)
     lease = (await cache.get(order_id)).lease
     assert lease is not None

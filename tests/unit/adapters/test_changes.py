@@ -7,14 +7,14 @@ from tests.support.orders import (
     STAFF,
     a_placed_order,
     a_user_id,
-    an_order_write,
+    rendered_write,
 )
 from tests.support.time import NOW
 
 
 def test_a_write_shows_one_and_the_same_order_everywhere() -> None:
     order = (placed := a_placed_order(a_user_id())).order
-    write = an_order_write(placed)
+    write = rendered_write(placed)
     assert write.record == RENDERER.record(order)
     assert write.document == RENDERER.document(write.record) == CHANGE_RENDERER.document(order)
     assert write.event.payload == write.document.body
@@ -23,15 +23,15 @@ def test_a_write_shows_one_and_the_same_order_everywhere() -> None:
 
 def test_a_write_carries_the_step_that_it_takes() -> None:
     paid = a_placed_order(a_user_id()).order.move_to(PAID, STAFF, "by card", NOW)
-    assert an_order_write(paid).step == Step(2, PENDING, PAID, STAFF, "by card", NOW)
+    assert rendered_write(paid).step == Step(2, PENDING, PAID, STAFF, "by card", NOW)
 
 
 def test_processing_writes_an_event_and_no_step() -> None:
-    write = an_order_write(a_placed_order(a_user_id()).order.finish_processing(NOW))
+    write = rendered_write(a_placed_order(a_user_id()).order.finish_processing(NOW))
     assert write.step is None
     assert (write.event.type, write.event.revision) == ("order.processed", 2)
 
 
 def test_each_write_is_an_event_of_its_own() -> None:
     placed = a_placed_order(a_user_id())
-    assert an_order_write(placed).event.id != an_order_write(placed).event.id
+    assert rendered_write(placed).event.id != rendered_write(placed).event.id

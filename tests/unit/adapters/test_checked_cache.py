@@ -2,9 +2,9 @@ from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.checked_cache import CheckedOrderCache
 from application.documents import OrderWrite
 from application.ports.orders import CacheAnswer, CacheState
-from tests.support.acts import move, place, process
 from tests.support.adapters import Adapters, memory_adapters
-from tests.support.orders import PAID, a_placed_order, a_user_id, an_order_write
+from tests.support.orders import PAID, a_placed_order, a_user_id, rendered_write
+from tests.support.storage_actions import move, place, process
 from tests.support.time import MovableClock
 
 MISS = CacheAnswer(CacheState.MISS)
@@ -71,7 +71,7 @@ async def test_an_order_that_another_process_has_processed_is_a_miss() -> None:
 
 async def test_an_order_that_is_not_stored_is_a_miss_though_it_is_cached() -> None:
     _, cache = a_process_of_many()
-    write = an_order_write(a_placed_order(a_user_id()))
+    write = rendered_write(a_placed_order(a_user_id()))
     await filled(cache, write)
     assert await cache.get(write.record.id) == MISS
 

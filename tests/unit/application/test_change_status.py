@@ -20,10 +20,10 @@ from domain.ids import OrderId
 from domain.order.history import Step
 from domain.order.policy import StatusPolicy
 from domain.order.status import OrderStatus
-from tests.support.acts import move, order_in, publish, waiting
 from tests.support.faults import Interrupted, UnreachableCache
 from tests.support.orders import CANCELED, PAID, PENDING, SHIPPED, STAFF, a_user_id, an_order_id
 from tests.support.service import Service
+from tests.support.storage_actions import move, order_in, publish, waiting
 
 STALE = frozenset({7})
 

@@ -4,9 +4,9 @@ from application.errors import NotYourOrders
 from application.orders.list_orders import ListOrders, ListQuery
 from application.ports.orders import OrderFilter
 from domain.actor import Actor, ActorKind
-from tests.support.acts import an_owner, move, place
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import PAID, STAFF
+from tests.support.storage_actions import an_owner, move, place
 from tests.support.time import MovableClock
 
 EVERYTHING = OrderFilter()

@@ -10,9 +10,9 @@ from application.ports.events import ReceivedEvent
 from application.ports.mail import Mail
 from domain.ids import EventId, OrderId
 from domain.order.status import OrderStatus
-from tests.support.acts import place
-from tests.support.orders import a_placed_order, a_user_id, an_order_id, an_order_write
+from tests.support.orders import a_placed_order, a_user_id, an_order_id, rendered_write
 from tests.support.service import Service
+from tests.support.storage_actions import place
 
 
 class FlickeringMailer(MemoryMailer):
@@ -86,7 +86,7 @@ async def test_a_failed_mail_is_sent_when_the_event_is_delivered_again(
 
 async def test_an_owner_without_an_account_receives_no_mail(service: Service) -> None:
     placed = a_placed_order(a_user_id())
-    await service.stored.storage.add(an_order_write(placed))
+    await service.stored.storage.add(rendered_write(placed))
     mailer = MemoryMailer()
     for order_id in (placed.order.id, an_order_id()):
         await a_consumer(service, mailer)(an_event(order_id, OrderStatus.SHIPPED))

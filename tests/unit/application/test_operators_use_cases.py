@@ -8,8 +8,8 @@ from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.read_outbox_state import ReadOutboxState
 from application.delivery.replay_events import ReplayEvents
 from application.ports.outbox_admin import ReplayRequest
-from tests.support.acts import place, publish
 from tests.support.adapters import memory_adapters
+from tests.support.storage_actions import place, publish
 from tests.support.time import NOW, MovableClock
 
 

@@ -10,10 +10,10 @@ from domain.actor import Actor, ActorKind
 from domain.errors import ReferenceTaken
 from domain.ids import OrderId
 from domain.order.status import OrderStatus
-from tests.support.acts import an_owner, order_in, waiting
 from tests.support.faults import UnreachableCache
 from tests.support.orders import tea
 from tests.support.service import Service
+from tests.support.storage_actions import an_owner, order_in, waiting
 from tests.support.time import NOW
 
 

@@ -5,10 +5,10 @@ import pytest
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
 from domain.errors import OrderNotFound
 from domain.order.events import Outcome
-from tests.support.acts import move, order_in, publish, waiting
 from tests.support.faults import Interrupted, UnreachableCache
 from tests.support.orders import CANCELED, PAID, SHIPPED, an_order_id
 from tests.support.service import Service, nothing
+from tests.support.storage_actions import move, order_in, publish, waiting
 
 
 async def test_fulfilment_is_recorded(service: Service) -> None:
@@ -16,7 +16,7 @@ async def test_fulfilment_is_recorded(service: Service) -> None:
     await service.clock.advance(5)
     assert await service.process(placed.id) is Outcome.FULFILLED
     assert service.shop.fulfilled == [placed.id]
-    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.FULFILLED]
     order = await order_in(service.stored, placed.id)
     assert (order.processed_at, order.version) == (service.clock.now(), 1)
 
@@ -40,7 +40,7 @@ async def test_a_processed_order_is_not_processed_again(service: Service) -> Non
     await service.relay_wakeup.wait(0)
     assert await service.process(placed.id) is None
     assert service.shop.fulfilled == [placed.id]
-    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.FULFILLED]
     assert not service.relay_was_notified
 
 
@@ -51,7 +51,7 @@ async def test_ten_concurrent_runs_have_one_effect(
     await publish(service.stored.outbox)
     outcomes = await asyncio.gather(*(service.process(placed.id) for _ in range(10)))
     assert sorted(outcomes, key=str) == [None] * 9 + [Outcome.FULFILLED]
-    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.FULFILLED]
     assert [event.type for event in await publish(service.stored.outbox)] == ["order.processed"]
     assert await waiting(service.stored.outbox) == []
 
@@ -63,7 +63,7 @@ async def test_a_canceled_order_is_skipped(
     await move(service.stored, placed.id, CANCELED)
     assert await service.process(placed.id) is Outcome.SKIPPED
     assert service.shop.fulfilled == []
-    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.SKIPPED]
 
 
 async def test_an_order_canceled_during_its_fulfilment_is_skipped(
@@ -72,7 +72,7 @@ async def test_an_order_canceled_during_its_fulfilment_is_skipped(
     placed = await service.placed()
     service.shop.meanwhile = lambda: move(service.stored, placed.id, CANCELED)
     assert await service.process(placed.id) is Outcome.SKIPPED
-    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.SKIPPED]
     order = await order_in(service.stored, placed.id)
     assert (order.status, order.version, order.revision) == (CANCELED, 2, 3)
 
@@ -90,7 +90,7 @@ async def test_a_lost_race_does_not_repeat_the_fulfilment(
     process = service.processing(Interrupted(service.stored.storage, another_writer))
     assert await process(placed.id) is Outcome.FULFILLED
     assert service.shop.fulfilled == [placed.id]
-    assert await service.stored.books.effects(placed.id) == [Outcome.FULFILLED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.FULFILLED]
     assert (await order_in(service.stored, placed.id)).status is SHIPPED
 
 
@@ -106,7 +106,7 @@ async def test_an_order_canceled_before_the_record_is_skipped(
 
     process = service.processing(Interrupted(service.stored.storage, another_writer))
     assert await process(placed.id) is Outcome.SKIPPED
-    assert await service.stored.books.effects(placed.id) == [Outcome.SKIPPED]
+    assert await service.stored.stored_facts.effects(placed.id) == [Outcome.SKIPPED]
 
 
 async def test_a_failed_fulfilment_records_nothing_and_can_be_retried(
@@ -121,7 +121,7 @@ async def test_a_failed_fulfilment_records_nothing_and_can_be_retried(
     with pytest.raises(ProcessingFailed, match="the shop is closed") as failed:
         await service.process(placed.id)
     assert isinstance(failed.value.__cause__, ConnectionError)
-    assert await service.stored.books.effects(placed.id) == []
+    assert await service.stored.stored_facts.effects(placed.id) == []
     service.shop.meanwhile = nothing
     assert await service.process(placed.id) is Outcome.FULFILLED
 
@@ -150,7 +150,7 @@ async def test_a_permanently_lost_race_records_nothing(
     process = service.processing(Interrupted(service.stored.storage, lose))
     with pytest.raises(ConcurrentUpdate):
         await process(placed.id)
-    assert await service.stored.books.effects(placed.id) == []
+    assert await service.stored.stored_facts.effects(placed.id) == []
     assert await service.process(placed.id) is Outcome.FULFILLED
 
 

@@ -3,9 +3,9 @@ import pytest
 from application.orders.read_history import ReadHistory
 from domain.actor import Actor, ActorKind, Role
 from domain.errors import OrderNotFound
-from tests.support.acts import move
 from tests.support.orders import PAID, STAFF, a_user_id, an_order_id
 from tests.support.service import Service
+from tests.support.storage_actions import move
 
 
 @pytest.mark.parametrize("reader", [None, STAFF])

@@ -4,10 +4,10 @@ from application.orders.read_order import FoundOrder
 from application.ports.orders import CacheState
 from domain.actor import SYSTEM, Actor, ActorKind, Role
 from domain.errors import OrderNotFound
-from tests.support.acts import place
 from tests.support.faults import UnreachableCache
 from tests.support.orders import STAFF, a_user_id, an_order_id
 from tests.support.service import Service
+from tests.support.storage_actions import place
 
 OTHER_USER = Actor.of_role(a_user_id(), Role.USER)
 

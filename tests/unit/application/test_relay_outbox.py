@@ -8,10 +8,10 @@ from application.documents import Event, OrderDocument
 from application.errors import BrokerUnavailable
 from application.ports.events import PublishReport
 from domain.ids import OrderId
-from tests.support.acts import move, process, waiting
 from tests.support.faults import Broker, FlickeringCache, UnreachableCache
 from tests.support.orders import PAID, SHIPPED
 from tests.support.service import Service
+from tests.support.storage_actions import move, process, waiting
 
 #: Seconds after which an event that did not reach the broker is eligible again.
 LONGEST_PAUSE = 10
@@ -76,7 +76,7 @@ async def test_a_rejected_event_delays_only_its_own_order(
     service.broker.refuses.add(refused.id)
     assert await relay_everything(service) == 2
     assert {event.subject for event in service.broker.arrived} == {other}
-    assert await service.stored.books.errors() == {refused.id: "too large"}
+    assert await service.stored.stored_facts.errors() == {refused.id: "too large"}
 
 
 async def test_a_rejected_event_is_published_before_later_ones(
@@ -100,8 +100,8 @@ async def test_an_unavailable_broker_raises_an_error_and_marks_nothing(service: 
         await service.relay()
     [event] = await waiting(service.stored.outbox)
     assert event.subject == placed.id
-    assert await service.stored.books.published() == []
-    assert await service.stored.books.errors() == {event.id: "no broker answers"}
+    assert await service.stored.stored_facts.published() == []
+    assert await service.stored.stored_facts.errors() == {event.id: "no broker answers"}
 
 
 async def test_an_interrupted_batch_is_published_again_in_order(
@@ -113,7 +113,7 @@ async def test_an_interrupted_batch_is_published_again_in_order(
     service.broker.goes_away_after = 2
     with pytest.raises(BrokerUnavailable):
         await service.relay()
-    assert await service.stored.books.published() == []
+    assert await service.stored.stored_facts.published() == []
     service.broker.goes_away_after = None
     assert await relay_everything(service) == 8
     for order_id in orders:
@@ -140,7 +140,7 @@ class Journal:
 
     async def record(self, call: str) -> None:
         assert self.service is not None
-        self.lines.append((call, len(await self.service.stored.books.published())))
+        self.lines.append((call, len(await self.service.stored.stored_facts.published())))
 
 
 class RecordedBroker(Broker):
@@ -172,7 +172,7 @@ async def test_the_cache_is_updated_between_publishing_and_marking() -> None:
     journal.lines.clear()
     await service.relay()
     assert journal.lines == [("published", 0), ("cached", 0)]
-    assert len(await service.stored.books.published()) == 1
+    assert len(await service.stored.stored_facts.published()) == 1
 
 
 async def test_the_cache_is_not_updated_while_the_broker_is_unavailable(service: Service) -> None:
@@ -247,7 +247,7 @@ async def test_acknowledged_events_are_marked_and_unreached_ones_pause(
     service.broker.cuts_off.add(cut_off)
     assert await service.relay() == 1
     assert [event.subject for event in service.broker.arrived] == [healthy]
-    assert len(await service.stored.books.published()) == 1
+    assert len(await service.stored.stored_facts.published()) == 1
     assert await waiting(service.stored.outbox) == []
     service.broker.cuts_off.clear()
     await service.stored.pass_time(LONGEST_PAUSE)

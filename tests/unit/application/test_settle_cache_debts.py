@@ -6,10 +6,10 @@ from application.delivery import settle_cache_debts as pay_cache_debts
 from application.delivery.refresh_cache import RefreshCache
 from application.delivery.settle_cache_debts import BATCH, SettleCacheDebts
 from domain.ids import OrderId
-from tests.support.acts import move, owe
 from tests.support.faults import FlickeringCache
 from tests.support.orders import PAID, an_order_id
 from tests.support.service import CACHE_TTL_SECONDS, Service
+from tests.support.storage_actions import move, owe
 
 
 class Debtor:

@@ -9,7 +9,7 @@ from domain.ids import OrderId
 from domain.order.status import OrderStatus
 from entrypoints.messaging.cloud_events import Unreadable, parse_event
 from tests.support.messages import message_of
-from tests.support.orders import CANCELED, STAFF, a_placed_order, a_user_id, an_order_write
+from tests.support.orders import CANCELED, STAFF, a_placed_order, a_user_id, rendered_write
 from tests.support.time import NOW
 
 PENDING = OrderStatus.PENDING
@@ -17,7 +17,7 @@ PENDING = OrderStatus.PENDING
 
 @pytest.fixture
 def event() -> Event:
-    return an_order_write(a_placed_order(a_user_id())).event
+    return rendered_write(a_placed_order(a_user_id())).event
 
 
 def test_an_event_is_a_cloud_event_under_the_key_of_what_it_tells_of(event: Event) -> None:
@@ -50,7 +50,7 @@ def test_a_copy_looks_like_its_original(event: Event, key: bytes | None) -> None
 
 
 def announcement() -> Delivery:
-    return message_of(an_order_write(a_placed_order(a_user_id())).event)
+    return message_of(rendered_write(a_placed_order(a_user_id())).event)
 
 
 def with_header(delivery: Delivery, name: str, value: bytes | None) -> Delivery:
@@ -81,7 +81,7 @@ BAD = {
 
 
 def test_an_event_is_read() -> None:
-    event = an_order_write(a_placed_order(a_user_id())).event
+    event = rendered_write(a_placed_order(a_user_id())).event
     assert parse_event(NEW_ORDER, message_of(event)) == ReceivedEvent(
         id=event.id, type="order.created", order_id=OrderId(event.subject), status=PENDING
     )
@@ -89,7 +89,7 @@ def test_an_event_is_read() -> None:
 
 def test_a_change_of_status_is_read() -> None:
     order = a_placed_order(a_user_id()).order
-    event = an_order_write(order.move_to(CANCELED, STAFF, None, NOW)).event
+    event = rendered_write(order.move_to(CANCELED, STAFF, None, NOW)).event
     received = parse_event(STATUS_CHANGED, message_of(event))
     assert (received.order_id, received.status) == (order.id, CANCELED)
 

@@ -17,11 +17,11 @@ from domain.ids import OrderId
 from entrypoints.messaging.consumer import ATTEMPTS, Consumer
 from entrypoints.processes.backoff import Backoff
 from libraries.outages import OutageLog
-from tests.support.acts import place, publish
 from tests.support.adapters import memory_adapters
 from tests.support.deadlines import LONG
 from tests.support.messages import ENCODER, message_of
-from tests.support.orders import IDS, a_placed_order, a_user_id, an_order_write
+from tests.support.orders import IDS, a_placed_order, a_user_id, rendered_write
+from tests.support.storage_actions import place, publish
 from tests.support.time import MovableClock
 
 from .test_cloud_events import BAD, announcement
@@ -188,7 +188,7 @@ async def test_a_batch_whose_dead_letters_fail_is_received_again_as_a_whole(
     bus = MemoryBus(ENCODER)
     source = bus.subscribe(NEW_ORDER, "group")
     orders = [(await place(house.stored)).event for _ in range(2)]
-    foreign = replace(an_order_write(a_placed_order(a_user_id())).event, payload=b"no JSON")
+    foreign = replace(rendered_write(a_placed_order(a_user_id())).event, payload=b"no JSON")
     await bus.publish([orders[0], foreign, orders[1]])
     add, calls = house.stored.dead_letters.add, 0
 

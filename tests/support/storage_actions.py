@@ -13,7 +13,7 @@ from domain.order.lines import OrderLines
 from domain.order.order import Order
 from domain.order.status import OrderStatus
 from tests.support.adapters import Adapters
-from tests.support.orders import STAFF, a_placed_order, a_user_id, an_order_write
+from tests.support.orders import STAFF, a_placed_order, a_user_id, rendered_write
 from tests.support.time import NOW
 
 
@@ -35,7 +35,7 @@ async def place(
 ) -> OrderWrite:
     """Store a new order, of a new owner unless one is given."""
     placed = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
-    write = an_order_write(placed)
+    write = rendered_write(placed)
     await to.storage.add(write)
     return write
 
@@ -53,7 +53,7 @@ async def move(
     for status in statuses:
         async with to.begin() as tx:
             order = await tx.orders.get(order_id)
-            write = an_order_write(order.move_to(status, by, f"to {status}", NOW))
+            write = rendered_write(order.move_to(status, by, f"to {status}", NOW))
             await tx.orders.save(write)
             await tx.commit()
     return write
@@ -64,7 +64,7 @@ async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
     async with to.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)
-        write = an_order_write(order.finish_processing(NOW))
+        write = rendered_write(order.finish_processing(NOW))
         await tx.effects.record(order_id, order.outcome_if_processed_now, NOW)
         await tx.orders.save(write)
         await tx.commit()
