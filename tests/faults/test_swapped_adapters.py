@@ -24,7 +24,7 @@ def test_the_readmes_warehouse_fulfils_orders_in_separate_processes(
         [worker] = cluster.workers
         assert f"packed {order['id']}" in worker.log
         for process in cluster.processes:
-            processes = 2 if process is cluster.api else 1
+            processes = 3 if process is cluster.api else 1  # a parent and two workers
             eventually(partial(_logged, process, processes))
         assert REPLACED in cluster.run("audit").stderr
         run_concurrently(process.stop for process in cluster.processes)
