@@ -3,7 +3,8 @@
 .PHONY: help run dev test test-containers test-compose test-clients check demo bench pictures lock clean
 
 VENV := .venv/bin
-PYTEST_ARGS ?= -n auto --maxprocesses 4
+# worksteal: an idle worker takes tests of the other, so that no run ends on one core.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 # For `make lock`: --upgrade takes the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 
