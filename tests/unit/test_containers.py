@@ -1,6 +1,7 @@
 """The promises of compose.yaml and the Containerfile, read without an engine."""
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,24 @@ def test_every_image_is_pinned(name: str) -> None:
 
 def test_every_stage_begins_with_a_pinned_python() -> None:
     assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"python:3.13-slim"}
+
+
+def test_the_image_has_every_package_of_the_wheel() -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    assert set(hatch["build"]["targets"]["wheel"]["packages"]) <= _copied()
+
+
+def test_the_build_context_is_the_copied_paths_alone() -> None:
+    rules = (ROOT / ".dockerignore").read_text().splitlines()
+    admitted = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    # A file of `tools` is admitted by a rule for the folder and a rule for the file.
+    assert admitted - {"tools"} == _copied()
+
+
+def _copied() -> set[str]:
+    """Return the paths that the Containerfile copies from the build context."""
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", CONTAINERFILE, re.MULTILINE)
+    return {path for paths in copies for path in paths.split()}
 
 
 @pytest.mark.parametrize("name", sorted(OURS - ONE_SHOT))
