@@ -7,7 +7,7 @@ from typing import Final
 
 from domain.actor import Actor, Role
 from domain.ids import UserId
-from domain.text import parse_text
+from domain.validation import parse_text
 
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 128

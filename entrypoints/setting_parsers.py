@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from application.ports.limits import Limit
-from domain.currency import CURRENCIES
+from domain.money import CURRENCIES
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from application.ports.accounts import EmailAddress
 from domain.account import MAX_EMAIL
 from domain.errors import Invalid
-from domain.text import parse_text
+from domain.validation import parse_text
 
 #: Private networks may use domains such as `.local` and `.test`, which this list would refuse.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()

@@ -1,5 +1,6 @@
 """Access tokens as signed JWTs (RFC 7519), cached after their first verification."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,7 +9,6 @@ from uuid import UUID
 import jwt
 
 from adapters.security.keys import SigningKeys, key_id
-from adapters.security.token_memory import TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken
 from domain.ids import UserId
@@ -119,3 +119,43 @@ def _claims(payload: Mapping[str, Any]) -> AccessClaims:
         expires_at=datetime.fromtimestamp(payload["exp"], UTC),
         not_before=datetime.fromtimestamp(payload["nbf"], UTC) if "nbf" in payload else None,
     )
+
+
+class TokenMemory:
+    """An LRU cache of the claims of at most `capacity` verified tokens.
+
+    Its keys are whole tokens with their signatures, so an altered token is not found. The caller
+    checks the expiry. Not thread-safe.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._claims: OrderedDict[str, AccessClaims] = OrderedDict()
+        self._texts: dict[UUID, str] = {}
+
+    def get(self, text: str) -> AccessClaims | None:
+        """Return the claims of a token, or None if it is not cached."""
+        claims = self._claims.get(text)
+        if claims is not None:
+            self._claims.move_to_end(text)
+        return claims
+
+    def put(self, text: str, claims: AccessClaims) -> None:
+        """Cache a verified token."""
+        self.forget(claims.token_id)
+        self._claims[text] = claims
+        self._texts[claims.token_id] = text
+        if len(self._claims) > self._capacity:
+            _, oldest = self._claims.popitem(last=False)
+            del self._texts[oldest.token_id]
+
+    def forget(self, token_id: UUID) -> None:
+        """Remove a token if it is cached."""
+        text = self._texts.pop(token_id, None)
+        if text is not None:
+            del self._claims[text]
+
+    def clear(self) -> None:
+        """Remove all tokens."""
+        self._claims.clear()
+        self._texts.clear()

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from domain.errors import Invalid
-from domain.text import parse_text
-from domain.validation import ValidationErrors
+from domain.validation import ValidationErrors, parse_text
 
 MAX_ATTRIBUTES: Final = 20
 MAX_ATTRIBUTE_NAME: Final = 64

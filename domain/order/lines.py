@@ -6,12 +6,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol
 
-from domain.currency import Currency
 from domain.errors import FieldError, Invalid, TotalMismatch
-from domain.money import MAX_AMOUNT, Money
+from domain.money import MAX_AMOUNT, Currency, Money
 from domain.order.attributes import NO_ATTRIBUTES, Attributes, parse_attributes
-from domain.text import parse_text
-from domain.validation import ValidationErrors
+from domain.validation import ValidationErrors, parse_text
 
 MAX_LINES: Final = 100
 MAX_QUANTITY: Final = 10_000

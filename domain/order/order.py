@@ -11,7 +11,7 @@ from domain.order.events import OrderEvent, OrderPlaced, OrderProcessed, OrderSt
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.status import TRANSITIONS, OrderStatus
-from domain.text import parse_text
+from domain.validation import parse_text
 
 MAX_REFERENCE: Final = 64
 MAX_REASON: Final = 500

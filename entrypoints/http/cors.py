@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.http.errors import PreflightRefused
-from entrypoints.http.messages.headers import joined, values_of
+from entrypoints.http.messages.request import joined, values_of
 from entrypoints.http.problems.responses import problem_response
 from entrypoints.http.responses.raw_response import Header, RawResponse
 

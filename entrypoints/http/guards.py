@@ -6,19 +6,22 @@ kind in every request.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated, TokenMissing
 from application.ports.limits import Limit, RateLimiter
 from domain.account import Account
-from entrypoints.http.admission import Admission
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
 from entrypoints.http.proxies.client_address import client_key
+from entrypoints.http.rate_limits import Admission
 from entrypoints.settings import Settings
 
 WhichLimit = Callable[[Settings], Limit | None]
+
+#: The key of the admission in an ASGI scope.
+_ADMISSION: Final = "orders.admission"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Guard:
     With `needs_token` the limit is per user, and the route gets the user in the request. Otherwise
     the limit is per address. A request without a valid token hits the limit of its address, and
     is refused with 429 rather than 401 if that limit is exceeded. With `reads_beside` the route
-    must read within `async with request.admission`.
+    must read within `async with admission_of(request)`.
     """
 
     which: WhichLimit
@@ -63,7 +66,7 @@ class Guard:
         else:
             admission = _hit(request, self.which, address_of(request))
         if self.reads_beside:
-            request.admission = admission
+            request.scope[_ADMISSION] = admission
         else:
             await admission.require()
 
@@ -81,6 +84,12 @@ def for_users(which: WhichLimit = default_limit) -> Guard:
 def for_readers() -> Guard:
     """Return a guard like `for_users`, for a route that reads concurrently with the hit."""
     return Guard(which=default_limit, needs_token=True, reads_beside=True)
+
+
+def admission_of(request: Any) -> Admission:
+    """Return the admission that the guard `for_readers` has begun."""
+    admission: Admission = request.scope[_ADMISSION]
+    return admission
 
 
 def address_of(request: ApiRequest) -> str:

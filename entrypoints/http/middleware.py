@@ -12,9 +12,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from application.ports.limits import RateLimitResult
-from entrypoints.http.messages.headers import given_once
-from entrypoints.http.rate_limit_results import rate_limit_results, tightest
-from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
+from entrypoints.http.messages.request import given_once
+from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
 from libraries.asyncio_tools.time_budget import (

@@ -4,7 +4,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from adapters.system.ids import Uuid7Generator
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.ports.system import MAX_ID_LEAD_MS, IdGenerator
 from tests.support.time import NOW
 

@@ -4,14 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from adapters.serialisation.changes import JsonChangeRenderer
-from adapters.serialisation.orders import JsonOrderRenderer
-from adapters.system.ids import Uuid7Generator
+from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.documents import OrderWrite
 from domain.actor import Actor, ActorKind
-from domain.currency import Currency
 from domain.ids import OrderId, UserId
-from domain.money import Money
+from domain.money import Currency, Money
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
 from domain.order.status import TRANSITIONS, OrderStatus

@@ -4,8 +4,7 @@ from dishka import Provider, Scope, decorate
 
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderReader
-from entrypoints.http.admission import AdmittedOrderReader
-from entrypoints.http.rate_limit_results import RecordedRateLimiter
+from entrypoints.http.rate_limits import AdmittedOrderReader, RecordedRateLimiter
 
 
 class RequestProvider(Provider):

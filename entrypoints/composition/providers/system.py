@@ -12,10 +12,8 @@ from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
-from adapters.serialisation.changes import JsonChangeRenderer
-from adapters.serialisation.orders import JsonOrderRenderer
-from adapters.system.clock import SystemClock
-from adapters.system.ids import Uuid7Generator
+from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
+from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
 from application.ports.accounts import (
     AccountCache,
     Accounts,

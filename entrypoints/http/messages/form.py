@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from entrypoints.http.errors import MalformedBody, ParameterError, RepeatedParameter
-from entrypoints.http.messages.raw_body import receive_body
+from entrypoints.http.messages.body import receive_body
 from entrypoints.http.messages.request import ApiRequest
 
 _MAX_FIELDS: Final = 1000

@@ -1,14 +1,19 @@
-"""A request to this API, with its headers and its user."""
+"""A request to this API: its user, and its headers, which may be on several lines.
 
-from typing import Any, cast
+RFC 9110, section 5.3, describes headers on several lines.
+"""
+
+from collections import Counter
+from typing import Any, Final
 
 from litestar import Request
 from litestar.datastructures import State
 
 from domain.account import Account
 from domain.actor import Actor
-from entrypoints.http.admission import Admission
-from entrypoints.http.messages.headers import joined, single
+from entrypoints.http.errors import RepeatedHeader
+
+_SEPARATOR: Final = b", "
 
 
 def peer_of(scope: Any) -> str:
@@ -33,16 +38,39 @@ class ApiRequest(Request[Account, Any, State]):
         return joined(self.scope, name)
 
     @property
-    def admission(self) -> Admission:
-        """Return the admission that the guard `for_readers` has begun."""
-        admission: Admission = cast("Any", self.scope)["admission"]
-        return admission
-
-    @admission.setter
-    def admission(self, admission: Admission) -> None:
-        cast("Any", self.scope)["admission"] = admission
-
-    @property
     def actor(self) -> Actor:
         """Return the user as an actor."""
         return self.user.actor
+
+
+def values_of(scope: Any, name: bytes) -> list[bytes]:
+    """Return the value of each line of the header `name` (lower case), in order."""
+    return [value for key, value in scope["headers"] if key == name]
+
+
+def joined(scope: Any, name: bytes) -> str | None:
+    """Return the value of a list header with all its lines joined, or None."""
+    values = values_of(scope, name)
+    return _SEPARATOR.join(values).decode("latin-1") if values else None
+
+
+def single(scope: Any, name: bytes) -> str | None:
+    """Return the value of a header that is not a list, or None.
+
+    Raises:
+        RepeatedHeader: it is on several lines, of which two parsers may choose different ones.
+    """
+    values = values_of(scope, name)
+    if len(values) > 1:
+        raise RepeatedHeader(name.decode("latin-1").title())
+    return values[0].decode("latin-1") if values else None
+
+
+def given_once(scope: Any) -> dict[bytes, bytes]:
+    """Return the headers that are on one line. The others are ignored, like invalid ones."""
+    lines = scope["headers"]
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        times = Counter(name for name, _ in lines)
+        return {name: value for name, value in headers.items() if times[name] == 1}
+    return headers

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from domain.account import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
-from domain.currency import CURRENCIES
-from domain.money import MAX_AMOUNT
+from domain.money import CURRENCIES, MAX_AMOUNT
 from domain.order.attributes import MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES
 from domain.order.lines import MAX_NAME, MAX_PRODUCT_ID, MAX_QUANTITY
 from domain.order.order import MAX_REASON, MAX_REFERENCE

@@ -18,7 +18,7 @@ from entrypoints.http.errors import (
     server_error,
 )
 from entrypoints.http.links import prefix_of, requested_path
-from entrypoints.http.messages.headers import values_of
+from entrypoints.http.messages.request import values_of
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.documents import problem_of
 from entrypoints.http.problems.lookup import find_row, row_of

@@ -7,8 +7,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.http.links import PATH_PREFIX
-from entrypoints.http.messages.headers import joined
-from entrypoints.http.messages.request import peer_of
+from entrypoints.http.messages.request import joined, peer_of
 from entrypoints.http.proxies.client_address import Networks, is_trusted
 from entrypoints.http.proxies.forwarded import parse_address
 from entrypoints.setting_parsers import path_prefix

@@ -15,12 +15,12 @@ from application.errors import InvalidCredentials
 from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, Account, parse_password
 from domain.errors import EmailTaken, Invalid
-from domain.text import parse_text
+from domain.validation import parse_text
 from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas
+from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.form import read_form
-from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples

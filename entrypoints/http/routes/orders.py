@@ -28,11 +28,11 @@ from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
-from entrypoints.http.guards import for_readers, for_users
+from entrypoints.http.guards import admission_of, for_readers, for_users
 from entrypoints.http.links import link
 from entrypoints.http.messages import schemas
+from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
-from entrypoints.http.messages.json_body import read_json
 from entrypoints.http.messages.list_query import (
     next_page,
     parse_list_query,
@@ -164,7 +164,7 @@ async def read_order(
     request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]
 ) -> RawResponse:
     """Read an order."""
-    async with request.admission:
+    async with admission_of(request):
         refuse_query(request)
         found = await read(_order_id(order_id), request.actor)
     document = found.document

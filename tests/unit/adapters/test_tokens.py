@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security.keys import SigningKeys
-from adapters.security.token_memory import TokenMemory
-from adapters.security.tokens import JwtTokens
+from adapters.security.tokens import JwtTokens, TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims
 from domain.ids import UserId

@@ -1,7 +1,7 @@
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.system.ids import Uuid7Generator
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand

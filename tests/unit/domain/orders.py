@@ -8,10 +8,9 @@ from uuid import UUID
 import pytest
 
 from domain.actor import Actor, ActorKind
-from domain.currency import Currency
 from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
-from domain.money import Money
+from domain.money import Currency, Money
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
 from domain.order.status import OrderStatus

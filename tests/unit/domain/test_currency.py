@@ -3,7 +3,7 @@ from typing import Final
 
 import pytest
 
-from domain.currency import CURRENCIES, Currency
+from domain.money import CURRENCIES, Currency
 from tests.unit.domain.orders import refusal
 
 NO_CODES: Final = ["usd", "US", "USD ", "", "XYZ", "DEM", "HRK", "SLL", "XAU", "XXX", "\uff35SD"]

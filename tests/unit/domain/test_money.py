@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.currency import Currency
-from domain.money import MAX_AMOUNT, Money, parse_amount
+from domain.money import MAX_AMOUNT, Currency, Money, parse_amount
 from tests.unit.domain.orders import USD, refusal
 
 CURRENCIES: Final = [Currency.parse(code) for code in ("JPY", "USD", "KWD", "CLF")]

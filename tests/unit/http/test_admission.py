@@ -11,7 +11,7 @@ from application.ports.limits import Limit, RateLimitResult
 from application.ports.orders import OrderFilter, OrderPage
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
-from entrypoints.http.admission import Admission, AdmittedOrderReader
+from entrypoints.http.rate_limits import Admission, AdmittedOrderReader
 from tests.support.orders import a_user_id, an_order_id
 
 LIMIT = Limit("default", 1, 60)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.errors import FieldError, Invalid
-from entrypoints.http.messages.json_body import ParsedBody, parse_json
+from entrypoints.http.messages.body import ParsedBody, parse_json
 from entrypoints.http.messages.schemas import NewOrder, StatusChange
 
 

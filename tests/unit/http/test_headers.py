@@ -4,7 +4,7 @@ import pytest
 
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.conditional_requests import IfMatch
-from entrypoints.http.messages.headers import given_once, joined, single
+from entrypoints.http.messages.request import given_once, joined, single
 
 SCOPE = {
     "headers": [

@@ -2,7 +2,7 @@
 
 from adapters.memory.limits import MemoryRateLimiter
 from application.ports.limits import Limit, RateLimitResult
-from entrypoints.http.rate_limit_results import RecordedRateLimiter, rate_limit_results, tightest
+from entrypoints.http.rate_limits import RecordedRateLimiter, rate_limit_results, tightest
 
 LIMIT = Limit("any", 10, 60)
 

@@ -1,4 +1,4 @@
-"""Ids as UUIDs of version 7 (RFC 9562)."""
+"""The system clock, and ids as UUIDs of version 7 (RFC 9562)."""
 
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
@@ -6,6 +6,15 @@ from typing import Final
 from uuid import UUID
 
 from application.ports.system import MAX_ID_LEAD_MS
+
+
+class SystemClock:
+    """`Clock` of the operating system."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC, timezone-aware, in microseconds."""
+        return datetime.now(UTC)
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
