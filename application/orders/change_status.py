@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
-from application.orders.order_writes import OrderWrites
+from application.orders.order_writes import OrderWrites, retry_lost_races
 from application.ports.system import Clock
 from domain.actor import Actor
 from domain.ids import OrderId
@@ -30,7 +30,7 @@ class ChangeStatus:
 
     Raises:
         OrderNotFound, VersionConflict, StatusForbidden, IllegalTransition: in this order.
-        ConcurrentUpdate: another writer came first; retry (`conflict_retry`).
+        ConcurrentUpdate: every attempt lost a race (`retry_lost_races`).
     """
 
     def __init__(self, orders: OrderWrites, policy: StatusPolicy, clock: Clock) -> None:
@@ -38,6 +38,7 @@ class ChangeStatus:
         self._policy = policy
         self._clock = clock
 
+    @retry_lost_races
     async def __call__(self, command: ChangeStatusCommand) -> OrderDocument:
         """Change the status."""
         async with self._orders.begin() as tx:

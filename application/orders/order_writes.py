@@ -1,15 +1,46 @@
-"""The one way to write an order, with everything that follows a write."""
+"""The only way to write an order: everything that follows a write, and the retry of lost races."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from application.documents import OrderDocument, OrderWrite
+from application.errors import ConcurrentUpdate
 from application.ports.events import RelayWakeup
 from application.ports.orders import ChangeRenderer, OrderCache
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.ids import OrderId
 from domain.order.order import Order, OrderChange
+from domain.order.status import MAX_STEPS
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+#: After its creation an order is written at most once for each step of its lifecycle, and once for
+#: its processing. Each lost race is one of those writes, so the attempt after them meets no other
+#: writer.
+ATTEMPTS: Final = MAX_STEPS + 2
+
+
+def retry_lost_races(write: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
+    """Return `write`, repeated from its beginning after each `ConcurrentUpdate`.
+
+    Raises:
+        ConcurrentUpdate: every one of the `ATTEMPTS` lost a race.
+    """
+
+    @wraps(write)
+    async def retried(*args: P.args, **kwargs: P.kwargs) -> Result:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await write(*args, **kwargs)
+            except ConcurrentUpdate:
+                continue
+        return await write(*args, **kwargs)
+
+    return retried
 
 
 @dataclass(slots=True)

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 from application.delivery.topics import PROCESSING
 from application.errors import ProcessingFailed, Unavailable
-from application.orders.conflict_retry import retrying
-from application.orders.order_writes import OrderWrites
+from application.orders.order_writes import OrderWrites, retry_lost_races
 from application.ports.system import Clock
 from application.ports.tasks import Fulfilment
 from domain.ids import OrderId
@@ -29,8 +28,6 @@ class ProcessOrder:
         self._orders = orders
         self._fulfilment = fulfilment
         self._clock = clock
-        # After a race that was lost to a change of status, the order is not fulfilled again.
-        self._record = retrying(self._record_once)
 
     async def __call__(self, order_id: OrderId) -> Outcome | None:
         """Process the order; return the outcome, or None if it was processed before."""
@@ -43,7 +40,9 @@ class ProcessOrder:
                 await self._fulfilment.fulfil(order)
         return await self._record(order_id)
 
-    async def _record_once(self, order_id: OrderId) -> Outcome | None:
+    # After a race that was lost to a change of status, the order is not fulfilled again.
+    @retry_lost_races
+    async def _record(self, order_id: OrderId) -> Outcome | None:
         now = self._clock.now()
         async with self._orders.begin() as tx:
             if not await tx.inbox.add(PROCESSING, order_id, now):

@@ -22,7 +22,7 @@ from entrypoints.http.errors import (
 )
 from entrypoints.http.messages.duplicate_keys import duplicate_keys, may_have_duplicate_keys
 from entrypoints.http.messages.loose_body import loose_body
-from entrypoints.http.messages.query_parameters import check_query
+from entrypoints.http.messages.query import check_query
 from entrypoints.http.messages.request import ApiRequest
 
 MAX_BODY_BYTES: Final = 256 * 1024

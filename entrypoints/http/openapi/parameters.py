@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from domain.order.order import MAX_REFERENCE
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.list_query import DEFAULT_LIMIT, MAX_LIMIT
+from entrypoints.http.messages.query import DEFAULT_LIMIT, MAX_LIMIT
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _TIMESTAMP: Final = {"type": "string", "format": "date-time"}

@@ -21,7 +21,7 @@ from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.form import read_form
-from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
+from entrypoints.http.messages.query import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import FORM, Answer, Body, operation

@@ -10,7 +10,6 @@ from litestar.params import FromPath
 from application.documents import OrderDocument
 from application.errors import ConcurrentUpdate, NotYourOrders
 from application.orders.change_status import ChangeStatus, ChangeStatusCommand
-from application.orders.conflict_retry import retrying
 from application.orders.list_orders import ListOrders
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.orders.read_history import ReadHistory
@@ -33,13 +32,13 @@ from entrypoints.http.links import link
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
-from entrypoints.http.messages.list_query import (
+from entrypoints.http.messages.query import (
     next_page,
     parse_list_query,
     parse_status,
     parse_uuid,
+    refuse_query,
 )
-from entrypoints.http.messages.query_parameters import refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Answer, Body, operation
@@ -215,7 +214,7 @@ async def change_status(
         _order_id(order_id), wanted, request.actor, reason, if_match.versions
     )
     try:
-        return _order(await retrying(change)(command))
+        return _order(await change(command))
     except VersionConflict as conflict:
         raise if_match.explain(conflict) from None
 

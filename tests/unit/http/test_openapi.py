@@ -18,7 +18,7 @@ from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
 from entrypoints.http.links import link
-from entrypoints.http.messages.list_query import OF_ALL, OF_OWNER
+from entrypoints.http.messages.query import OF_ALL, OF_OWNER
 from entrypoints.http.openapi.committed import COMMITTED, committed_text
 from entrypoints.http.openapi.document import document_text
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED

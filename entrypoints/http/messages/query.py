@@ -1,6 +1,7 @@
-"""Parse the query of a list of orders."""
+"""Parse query strings. An unknown parameter is refused, so that no filter is silently ignored."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,12 +11,14 @@ import msgspec
 from application.orders.list_orders import ListQuery
 from application.ports.orders import OrderFilter
 from application.ports.paging import Cursors
-from domain.errors import Invalid
+from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
 from domain.order.order import parse_reference
 from domain.order.status import OrderStatus
+from domain.validation import ValidationErrors
+from entrypoints.http.errors import ParameterError
 from entrypoints.http.links import link
-from entrypoints.http.messages.query_parameters import QueryErrors, check_query
+from entrypoints.http.messages.name_suggestions import no_such
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.timestamps import parse_timestamp
 
@@ -28,6 +31,42 @@ OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "c
 OF_ALL: Final = (*OF_OWNER, "user_id")
 
 T = TypeVar("T")
+
+
+class QueryErrors(ValidationErrors):
+    """Errors of values that are all parameters."""
+
+    def extend(self, errors: Iterable[FieldError]) -> None:
+        """Add errors that were found elsewhere in the same request."""
+        super().extend(ParameterError(each.path, each.code, each.detail) for each in errors)
+
+
+def check_query(
+    request: ApiRequest, errors: ValidationErrors, known: Collection[str] = (), repeatable: str = ""
+) -> None:
+    """Add an error for each unknown parameter, and for each repeated one but `repeatable`."""
+    if not request.scope["query_string"]:  # the usual case
+        return
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in names.items():
+        if name not in known:
+            detail = no_such("parameter", name, known, errors)
+            errors.extend([ParameterError((name,), "unknown-parameter", detail)])
+        elif times > 1 and name != repeatable:
+            errors.extend([ParameterError((name,), "repeated-parameter", "Must be given once.")])
+
+
+def refuse_query(request: ApiRequest) -> None:
+    """Refuse every parameter.
+
+    Raises:
+        Invalid: the query has one.
+    """
+    if not request.scope["query_string"]:  # the usual case
+        return
+    errors = ValidationErrors()
+    check_query(request, errors)
+    errors.raise_if_any()
 
 
 def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
