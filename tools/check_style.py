@@ -1,4 +1,4 @@
-"""Count four habits of style in docstrings, comments and documents: `python -m tools.check_style`.
+"""Count habits of style in docstrings, comments and documents: `python -m tools.check_style`.
 
 Each habit has a count per 1,000 words, for the Python and for the Markdown of the project.
 `--list` prints every hit with its line instead of the counts. Paths narrow both to some files
@@ -59,6 +59,20 @@ HABITS: Final[Mapping[str, re.Pattern[str]]] = {
             rf"(?P<person>\b(?:{_PLACE})\b[,\s]*)?"
             r"\b(?P<subject>wherever|where)\b(?!\(|\s+(?:clauses?|to)\b)"
         ),
+        # `is no object`, `has no limit`; but `there is no order` and `no longer` are allowed.
+        "no": (
+            r"(?P<person>\bthere\s+)?"
+            r"\b(?P<subject>(?:is|are|was|were|be|has|have|had|gives?|takes?|needs?|accepts?|sends?|costs?"
+            r"|makes?|returns?|finds?|writes?|reads?|opens?|holds?|knows?)\s+no)\b"
+            r"(?!\s+(?:longer|more|other|effect|idea)\b)"
+        ),
+        # `in vain`, `Redis alone`, `need not wait`: correct, but rarely written today.
+        "dated": (
+            r"\b(?:in\s+vain|beside|just\s+now|excepted|thereof|upon|anew|at\s+once|need\s+not|till)\b"
+            r"|\b\w+\s+alone\b(?=[.,;:)]|\s+(?:and|is|are|can|may|has|have)\b)"
+        ),
+        "so that": r"\bso\s+that\b",
+        "semicolon": r";(?!\w)",
     }.items()
 }
 
@@ -194,7 +208,7 @@ def rate(found: Iterable[Found], habit: str) -> float:
 def table(found: Iterable[Found]) -> Iterator[str]:
     """Yield a line for each room (a top-level folder), and for the Python and Markdown in all."""
     every = list(found)
-    yield f"{'per 1,000 words':<24}{'words':>8}" + "".join(f"{habit:>9}" for habit in HABITS)
+    yield f"{'per 1,000 words':<24}{'words':>8}" + "".join(f"{habit:>10}" for habit in HABITS)
     rooms = sorted({_room(each.path) for each in every})
     for room in rooms:
         yield _row(room, [each for each in every if _room(each.path) == room])
@@ -213,7 +227,7 @@ def _room(path: Path) -> str:
 
 def _row(name: str, found: list[Found]) -> str:
     words = sum(each.words for each in found)
-    return f"{name:<24}{words:>8}" + "".join(f"{rate(found, habit):>9.1f}" for habit in HABITS)
+    return f"{name:<24}{words:>8}" + "".join(f"{rate(found, habit):>10.1f}" for habit in HABITS)
 
 
 def excesses(found: Iterable[Found], limit: float) -> Iterator[str]:

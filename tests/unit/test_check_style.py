@@ -27,6 +27,13 @@ def habits(tmp_path: Path, text: str, suffix: str = ".md") -> list[str]:
         ("What the table holds.", "what"),
         ("Return None where there is no order.", "where"),
         ("Retry where the server refuses.", "where"),
+        ("The value is no object.", "no"),
+        ("A token without a scope has no rights.", "no"),
+        ("Others would wait in vain.", "dated"),
+        ("A cluster has database 0 alone.", "dated"),
+        ("The caller need not wait.", "dated"),
+        ("The lease ends so that others can start.", "so that"),
+        ("The lease ends; others start.", "semicolon"),
     ],
 )
 def test_a_habit_is_counted(tmp_path: Path, sentence: str, habit: str) -> None:
@@ -39,6 +46,8 @@ def test_a_habit_is_counted(tmp_path: Path, sentence: str, habit: str) -> None:
         "A user who registers gets a token.",
         "If you know the id, use the route.",
         "What does the audit count?",
+        "There is no such order, and the row has no effect.",
+        "The account no longer exists, and is alone in its table of accounts.",
         "There are rules for what kind of value passes.",
         "Write to the folder where it is mounted.",
         "The host's `what who where it` is code.",
