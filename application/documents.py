@@ -16,7 +16,7 @@ Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class OrderDocument:
-    """An order as returned by the API, encoded as bytes, with the values the service itself needs."""
+    """An order as returned by the API: encoded bytes, plus the values the service itself needs."""
 
     owner: UserId
     version: int  # incremented by every step in the lifecycle

@@ -51,10 +51,10 @@ class OutboxBatch(Protocol):
 
     @property
     def events(self) -> Sequence[Event]:
-        """The events, which never include more than the earliest waiting event of an order.
+        """The events. An order only ever contributes its earliest waiting event.
 
-        First deliveries are followed by retries and then replays (`Event.is_replay`). The events
-        that have been waiting the longest come first.
+        First deliveries come first, starting with the one that has been waiting the longest. They
+        are followed by retries and then replays (`Event.is_replay`).
         """
 
     async def published(
