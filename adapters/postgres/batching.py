@@ -15,7 +15,7 @@ from libraries.asyncio_tools.time_budget import STORAGE_DEADLINE_SECONDS, storag
 
 #: While PostgreSQL is executing one statement, the next one can be collected and sent.
 _MAX_CONCURRENT_BATCHES: Final = 2
-#: How often to send a single call if PostgreSQL rolls it back in favor of another transaction.
+#: How often to send a single call if PostgreSQL rolls it back in favour of another transaction.
 _ATTEMPTS: Final = 4
 
 Argument = TypeVar("Argument")

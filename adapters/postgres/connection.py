@@ -43,7 +43,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg doesn't p
     Raises:
         Unavailable: PostgreSQL is unreachable. The message depends on whether the statement may
             have changed something.
-        ConcurrentUpdate: PostgreSQL rolled back in favor of another transaction.
+        ConcurrentUpdate: PostgreSQL rolled back in favour of another transaction.
         EmailTaken, ReferenceTaken: the corresponding constraint was violated.
     """
 

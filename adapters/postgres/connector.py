@@ -40,10 +40,10 @@ _LATER_SETTINGS: Final = {
     (17,): "SET transaction_timeout = 0;",
 }
 
-#: Socket options by name, because they don't all exist on every platform. They make the kernel close
-#: a connection if the other end is gone. This happens if probes remain unanswered after 10 s without
-#: traffic, or if data hasn't been acknowledged after 2 s. Each value can be overridden by libpq's
-#: parameter in the URL.
+#: Socket options by name, because they don't all exist on every platform. They make the kernel
+#: close a connection if the other end is gone. This happens if probes remain unanswered after 10 s
+#: without traffic, or if data hasn't been acknowledged after 2 s. Each value can be overridden by
+#: libpq's parameter in the URL.
 _SOCKET_OPTIONS: Final = (
     (socket.SOL_SOCKET, "SO_KEEPALIVE", "keepalives", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", "keepalives_idle", 10),

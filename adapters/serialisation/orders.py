@@ -1,4 +1,4 @@
-"""Orders as JSON. Responses, cache entries and events contain the same bytes."""
+"""Serialise orders to JSON. Responses, cache entries and events contain the same bytes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ from libraries.trace_context import traceparent_of
 class _Line(msgspec.Struct, omit_defaults=True):
     product_id: str | None = None
     name: str | None = None
-    quantity: int = 0  # never 0, so that it is always written
+    quantity: int = 0  # always written because it's never 0
     price: Decimal | None = None
     attributes: dict[str, Any] | None = None
 
@@ -45,15 +45,15 @@ class _Order(msgspec.Struct):
     processed_at: datetime | None
 
 
-#: Writes amounts as numbers with all digits: `19.90`.
+#: Amounts are written as numbers with all of their digits, for example `19.90`.
 _encoder = msgspec.json.Encoder(decimal_format="number")
-#: Computed once: each document needs it.
+#: Computed once because every document needs it.
 _NEXT_STATUSES = {status: status.next for status in OrderStatus}
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
 
 class JsonOrderRenderer:
-    """`OrderRenderer` that renders the JSON of the API."""
+    """An `OrderRenderer` for the API's JSON."""
 
     def record(self, order: Order) -> OrderRecord:
         """Return the record to store."""
@@ -74,7 +74,7 @@ class JsonOrderRenderer:
         )
 
     def restore(self, record: OrderRecord) -> Order:
-        """Return the order of a record."""
+        """Return a record's order."""
         currency = CURRENCIES[record.currency]
         lines = tuple(_restored(line, currency) for line in _lines_decoder.decode(record.items))
         return Order(
@@ -123,7 +123,7 @@ def _line(line: OrderLine) -> _Line:
 
 
 def _restored(line: _Line, currency: Currency) -> OrderLine:
-    # Stored amounts have the digits of their currency.
+    # Stored amounts already have their currency's number of digits.
     price = None if line.price is None else Money(line.price, currency)
     attributes: Attributes = line.attributes or NO_ATTRIBUTES
     return OrderLine(line.product_id, line.name, line.quantity, price, attributes)
@@ -145,14 +145,14 @@ class _Processed(msgspec.Struct):
 
 
 class JsonChangeRenderer:
-    """`ChangeRenderer` that renders the JSON of the API and of the events."""
+    """A `ChangeRenderer` for the API's JSON and the JSON in events."""
 
     def __init__(self, orders: OrderRenderer, ids: IdGenerator) -> None:
         self._orders = orders
         self._ids = ids
 
     def render(self, change: OrderChange) -> OrderWrite:
-        """Return the record, document, event and step of a change. The event gets a new id."""
+        """Return the record, document, event and step for a change. The event gets a new id."""
         record = self._orders.record(change.order)
         document = self._orders.document(record)
         topic, payload = _message(change, document.body)
@@ -171,12 +171,12 @@ class JsonChangeRenderer:
         return OrderWrite(record, document, event, change.step)
 
     def document(self, order: Order) -> OrderDocument:
-        """Return the document of an unchanged order."""
+        """Return the document for an order that was not changed."""
         return self._orders.document(self._orders.record(order))
 
 
 def _message(change: OrderChange, body: bytes) -> tuple[str, bytes]:
-    """Return the topic and the payload. `body` is the rendered order after the change."""
+    """Return the topic and the payload. `body` is the order after the change as JSON."""
     order = msgspec.Raw(body)
     match change.event:
         case OrderPlaced():

@@ -1,4 +1,4 @@
-"""Mail over SMTP (RFC 5321)."""
+"""Send mail over SMTP (RFC 5321)."""
 
 import asyncio
 from email.message import EmailMessage
@@ -12,15 +12,15 @@ from application.errors import MailRejected, MailServerUnavailable
 from application.ports.mail import Mail
 from application.ports.system import Clock
 
-#: Seconds for one mail: to connect, to log in, and to hand the mail over.
+#: The time limit for connecting, logging in and sending one mail.
 DEADLINE_SECONDS: Final = 30.0
 
 
 class SmtpMailer:
-    """`Mailer` over SMTP, with a connection for each mail.
+    """A `Mailer` that uses SMTP with a new connection for each mail.
 
-    The server is expected to be a relay that queues mail, so a refusal of one recipient or text is
-    final. Any other refusal concerns every mail, and counts as a server out of reach.
+    We expect the server to be a relay that queues mail, so if it rejects a recipient or a message,
+    this is final. Any other error would affect all mails and is treated like an unreachable server.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class SmtpMailer:
         self._deadline_seconds = deadline_seconds
 
     async def send(self, mail: Mail) -> None:
-        """Return when the server has accepted the mail."""
+        """Send a mail and wait for the server to accept it."""
         message = self._message(mail)
         try:
             async with asyncio.timeout(self._deadline_seconds):
@@ -68,15 +68,15 @@ class SmtpMailer:
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(self._clock.now())
         domain = parseaddr(self._sender)[1].rpartition("@")[2]
-        # The same for a mail that is sent twice, so that its recipient can drop the second.
+        # If a mail is sent twice, the id stays the same, and the recipient can drop the duplicate.
         message["Message-ID"] = f"<{mail.id}@{domain}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
+        message["Auto-Submitted"] = "auto-generated"  # prevents automatic replies (RFC 3834)
         message.set_content(mail.text)
         return message
 
 
 def _refusal(error: aiosmtplib.SMTPDataError) -> Exception:
-    """Return the error for a refused text: final with 5xx, to be repeated with 4xx."""
+    """Return the error for a rejected message. 5xx is final, and 4xx can be retried."""
     kind = MailRejected if error.code >= 500 else MailServerUnavailable
     return kind(_reason(error))
 
