@@ -46,7 +46,7 @@ async def join(
         metadata_max_age_ms=_METADATA_AGE_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
-    replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - no public name
+    replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - isn't public
     try:
         consumer.subscribe([topic], listener=listener)
         await consumer.start()

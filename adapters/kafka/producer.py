@@ -82,7 +82,7 @@ class Producer:
         if client.cluster.partitions_for_topic(topic) is not None:
             return None
         try:
-            # Fetch all topics, because asking for a missing one would create it on some clusters.
+            # Fetch all topics, because requesting a missing one would create it on some clusters.
             if topic not in (await client.fetch_all_metadata()).topics():
                 return self.NO_TOPIC
             async with asyncio.timeout(_METADATA_SECONDS):

@@ -24,7 +24,7 @@ _CAREFUL_ROUNDS: Final = 50
 _ROUND_SECONDS: Final = 0.05
 #: The function that fails if a record can't be decoded. It has to be identified this way because
 #: every decoder raises a different exception class.
-_DECODING: Final = PartitionRecords._unpack_records.__code__  # noqa: SLF001 - has no public name
+_DECODING: Final = PartitionRecords._unpack_records.__code__  # noqa: SLF001 - isn't public
 
 
 class Stalled(Exception):
@@ -55,7 +55,7 @@ class RecordReader:
             KafkaError: the broker doesn't return any messages to this member.
             Stalled: the library has stopped fetching messages.
         """
-        if self._consumer._fetcher.error_future.done():  # noqa: SLF001 - has no public name
+        if self._consumer._fetcher.error_future.done():  # noqa: SLF001 - isn't public
             raise Stalled("the consumer does not fetch any more")
         if self._careful_rounds:
             return await self._read_carefully()
@@ -90,7 +90,7 @@ class RecordReader:
     async def _read_partition(self, partition: TopicPartition, limit: int) -> list[Delivery]:
         try:
             fetched = await self._consumer.getmany(partition, max_records=limit)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - see above
             self._note_failure(error)
             return await self._replace(partition, error) if limit == 1 else []
         return self._taken(partition, fetched.get(partition, ()))

@@ -28,7 +28,7 @@ def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnecti
     like aiokafka does), and its callers retry the request on a new connection. There's a handshake
     before each new connection because the client can only set up one of them at a time.
     """
-    ask, connect = client.send, client._get_conn  # noqa: SLF001 - has no public name
+    ask, connect = client.send, client._get_conn  # noqa: SLF001 - isn't public
 
     async def send(node: Any, request: Any, *, group: int = ConnectionGroup.DEFAULT) -> Any:
         if not await client.ready(node, group=group):

@@ -58,7 +58,7 @@ async def _ensure(connection: KafkaConnection) -> dict[str, str]:
 
 
 async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> list[str]:
-    # List all topics, because asking for a missing one would create it on some clusters.
+    # List all topics, because requesting a missing one would create it on some clusters.
     there = set(await admin.list_topics())
     return [name for name in PARTITIONS if connection.name(name) not in there]
 

@@ -15,7 +15,7 @@ from libraries.asyncio_tools.heartbeat import between_rounds
 CAPACITY: Final = 1_000
 #: The maximum size of all messages waiting for one subscriber, including overhead.
 CAPACITY_BYTES: Final = 32 * 1024 * 1024
-#: What a message takes in addition to its body, for its key, its headers and their tables.
+#: The size of a message without its body: its key, its headers and their tables.
 MESSAGE_OVERHEAD_BYTES: Final = 2_048
 #: How long a publisher waits for room. Its outbox transaction stays open during this time.
 _PUBLISH_SECONDS: Final = 5.0

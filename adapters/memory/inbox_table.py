@@ -30,6 +30,6 @@ class ProcessedMessagesTable:
         self._recorded.update(keys)
 
     def release(self, keys: Iterable[Key]) -> None:
-        """Unlock keys, no matter if they have been recorded."""
+        """Unlock keys, whether they have been recorded or not."""
         for key in keys:
             del self._under_way[key]

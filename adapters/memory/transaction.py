@@ -61,7 +61,7 @@ class _ProcessedMessages:
         self,
         consumer: str,
         message_id: UUID,
-        now: datetime,  # noqa: ARG002 - the port's
+        now: datetime,  # noqa: ARG002 - from the port
     ) -> bool:
         """Add a message, or return False if another transaction has committed it already."""
         await sleep(0)

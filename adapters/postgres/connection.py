@@ -73,7 +73,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg doesn't p
         """Return whether the connection is in the same state as a new one."""
         return not (self.is_broken or self.is_closed() or self.is_in_transaction())
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - from asyncpg
         """Cancel any running statement and close quickly, even if the server doesn't respond."""
         with suppress(Exception):  # asyncpg has dropped the connection in that case
             await super().close(

@@ -69,15 +69,15 @@ class PostgresRetentionStore:
         self._database = database
 
     async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters replayed before `before` and their events."""
+        """Delete at most `limit` dead letters and their events."""
         return await self._purge(_PURGE_DEAD_LETTERS, before, limit)
 
     async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of events published before `before`."""
+        """Delete at most `limit` payloads of published events."""
         return await self._purge(PURGE_PAYLOADS, before, limit)
 
     async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` rows added before `before`, except those of order processing."""
+        """Delete at most `limit` inbox rows, except for those of order processing."""
         return await self._purge(PURGE_INBOX, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 metadata = MetaData()
 
 
-def _timestamp(name: str, *, nullable: bool = False) -> Column:  # type: ignore[type-arg]  # its type is TIMESTAMP's own
+def _timestamp(name: str, *, nullable: bool = False) -> Column:  # type: ignore[type-arg]  # determined by TIMESTAMP
     return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
 
 

@@ -92,7 +92,7 @@ class RedisOrderCache:
             if not is_written
         )
 
-    def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - the port's
+    def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - from the port
         """Return the generation, and the server's time after which an offer is too late."""
         generation = self._generation.current
         if generation is None or not self._client.is_available:

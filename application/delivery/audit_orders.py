@@ -19,7 +19,7 @@ class AuditOrders:
 
     async def __call__(
         self,
-        broker_reachable: bool,  # noqa: FBT001 - the one fact beside the display
+        broker_reachable: bool,  # noqa: FBT001 - the only other argument is a callback
         progress: AuditProgress,
     ) -> tuple[AuditReport, datetime]:
         """Return the report and the time it was made.

@@ -22,7 +22,7 @@ INBOX_KEPT: Final = timedelta(days=30)
 BATCH: Final = 1_000
 #: Seconds between two purges, no matter which processes run them.
 PERIOD_SECONDS: Final = 3600.0
-#: Seconds until a purge has to renew its lease. No batch takes this long.
+#: Seconds until a purge has to renew its lease. A batch never takes this long.
 LEASE_SECONDS: Final = 600.0
 _LEASE: Final = "retention"
 

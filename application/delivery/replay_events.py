@@ -32,7 +32,7 @@ class ReplayEvents:
         self._relay_wakeup.notify()
 
     async def parked(self) -> ReplayRequest:
-        """Put every parked event back."""
+        """Put all parked events back."""
         request = await self._admin.unpark_all()
         self._relay_wakeup.notify()
         return request

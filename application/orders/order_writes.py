@@ -111,7 +111,7 @@ class OrderWrites:
             Unavailable: the storage is unreachable. The order may or may not have been stored.
         """
         write = self._renderer.render(change)
-        # The lease has to be reserved before the order is stored, so that any change made in
+        # The lease has to be reserved before the order is stored. That way, any change made in
         # between ends it.
         lease = self._cache.reserve(change.order.id)
         await self._storage.add(write)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A plain text mail. If two mails have the same `id`, the second is a repetition."""
+    """A plain text mail. If two mails have the same `id`, it's the same mail sent twice."""
 
     id: UUID
     recipient: str

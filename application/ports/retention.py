@@ -13,19 +13,19 @@ class RetentionStore(Protocol):
     """
 
     async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters that were replayed before `before`.
+        """Delete at most `limit` dead letters that were replayed before the given time.
 
         A dead letter is deleted together with its events once all of them have been published.
         """
 
     async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of events that were published before `before`.
+        """Delete at most `limit` payloads of events that were published before the given time.
 
         Payloads are kept if their order had not been processed by then.
         """
 
     async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` inbox rows that were added before `before`.
+        """Delete at most `limit` inbox rows that were added before the given time.
 
         Rows for processed orders are kept for as long as the orders themselves.
         """
