@@ -1,4 +1,4 @@
-"""Errors that are shown to the caller: their base class, and the ones the domain raises."""
+"""Errors that are shown to the caller, including errors about single values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ class KafkaPublisher:
         """Check that Kafka can store all events.
 
         Raises:
-            BrokerUnavailable: it can't. The message contains the reasons.
+            BrokerUnavailable: Kafka can't store all events. The message contains the reasons.
         """
         await ensure_ready(self._connection)
 

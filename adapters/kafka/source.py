@@ -58,7 +58,7 @@ class KafkaSource:
         """Check that the broker is responding.
 
         Raises:
-            BrokerUnavailable: it isn't.
+            BrokerUnavailable: the broker isn't responding.
         """
         await reach(self._connection)
 

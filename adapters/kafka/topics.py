@@ -75,7 +75,7 @@ async def _until_visible(
 
 
 def _plan(connection: KafkaConnection, name: str, brokers: int) -> NewTopic:
-    """Plan a topic with up to three replicas, which can lose one broker without losing messages."""
+    """Plan a topic with up to three replicas. With three, two are left if a broker is lost."""
     replicas = min(_REPLICAS, brokers)
     return NewTopic(
         connection.name(name),

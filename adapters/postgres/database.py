@@ -62,7 +62,7 @@ class Database:
         """Check that PostgreSQL is responding and accepts writes.
 
         Raises:
-            Unavailable: it isn't or doesn't.
+            Unavailable: PostgreSQL is unreachable or read-only.
         """
         async with self.connection() as connection:
             if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":

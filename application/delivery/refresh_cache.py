@@ -1,4 +1,4 @@
-"""Write the stored versions of orders to the cache."""
+"""Write orders to the cache as they are currently stored."""
 
 from collections.abc import Collection
 
