@@ -60,10 +60,6 @@ class CacheKeys:
     #: milliseconds; and the generation's name, whose absence shows that the set was evicted.
     recent: str
 
-    def of_order(self, lease: str, entry: str) -> tuple[str, str, str, str]:
-        """Return the keys for a script about one order."""
-        return self.generation, self.recent, lease, entry
-
 
 @dataclass(frozen=True, slots=True)
 class Generation:

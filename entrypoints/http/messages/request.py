@@ -40,7 +40,7 @@ class ApiRequest(Request[Account, Any, State]):
     @property
     def actor(self) -> Actor:
         """Return the user as an actor."""
-        return self.user.actor
+        return Actor.of_role(self.user.id, self.user.role)
 
 
 def values_of(scope: Any, name: bytes) -> list[bytes]:
