@@ -1,4 +1,4 @@
-"""The AsyncAPI document, with the figures of the Kafka adapter."""
+"""The AsyncAPI document, with the Kafka adapter's numbers of partitions."""
 
 from functools import cache
 
