@@ -58,7 +58,7 @@ class StorageLifecycle(ABC):
         """Migrate the schema to its newest revision. Return whether anything changed.
 
         Raises:
-            Misconfigured: the schema belongs to another program, or the storage is not suitable for ours.
+            Misconfigured: the schema belongs to another program, or the storage is not suitable.
         """
         return False
 
