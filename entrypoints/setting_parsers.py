@@ -159,5 +159,5 @@ def currency(text: str) -> str:
 
 
 def log_format(text: str) -> str:
-    """Parse `console` or `json`; the default is `console` on a terminal."""
+    """Parse `console` or `json`. The default is `console` on a terminal, and `json` otherwise."""
     return one_of("console", "json")(text or ("console" if sys.stderr.isatty() else "json"))

@@ -207,7 +207,7 @@ class Settings:
 
     @property
     def summary(self) -> dict[str, str]:
-        """The adapters other than the storage, and the status policy, without any secrets."""
+        """Adapters (except the storage) and the status policy, without addresses or passwords."""
         return {
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",

@@ -61,7 +61,7 @@ async def _status(settings: Settings) -> int:
 async def _replay(
     settings: Settings, order_id: UUID | None, since: datetime | None, *, parked: bool
 ) -> int:
-    """Ask for events to be published again. Return the exit status.
+    """Request that events be published again. Return the exit status.
 
     Raises:
         Invalid: not exactly one of the order, the time and `--parked` was given.

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, with the Kafka adapter's numbers of partitions."""
+"""The AsyncAPI document, with the Kafka adapter's partition counts."""
 
 from functools import cache
 
