@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from domain.actor import Actor, Role
+from domain.actor import Role
 from domain.ids import UserId
 from domain.validation import parse_text
 
@@ -28,11 +28,6 @@ class Account:
     role: Role = Role.USER
     disabled: bool = False
     created_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """The owner of the account as an actor."""
-        return Actor.of_role(self.id, self.role)
 
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:

@@ -137,7 +137,7 @@ class RedisOrderCache:
 
     def _keys_of(self, order_id: OrderId) -> Sequence[str]:
         lease = self._client.key(f"lease:{order_id}")
-        return self._keys.of_order(lease, f"{self._entry}{order_id}")
+        return self._keys.generation, self._keys.recent, lease, f"{self._entry}{order_id}"
 
 
 def _entry_of(document: OrderDocument) -> bytes:

@@ -1,7 +1,7 @@
 """The cache's scripts. Each of them is executed atomically.
 
 An entry consists of `generation revision owner "v<version>[p]"`, a newline and the body. A lease
-has the format `generation.token`. All scripts take the keys from `CacheKeys.of_order`.
+has the format `generation.token`. All scripts take the keys that are named in `PRELUDE`.
 """
 
 from typing import Final

@@ -62,10 +62,6 @@ class CacheKeys:
     #: been evicted.
     recent: str
 
-    def of_order(self, lease: str, entry: str) -> tuple[str, str, str, str]:
-        """Return the keys for a script that works on one order."""
-        return self.generation, self.recent, lease, entry
-
 
 @dataclass(frozen=True, slots=True)
 class Generation:

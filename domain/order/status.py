@@ -7,7 +7,7 @@ from typing import Final
 
 
 class OrderStatus(StrEnum):
-    """The statuses that an order can have, in the order in which it can reach them."""
+    """The statuses of an order, in the order in which it may reach them."""
 
     PENDING = "PENDING"
     PAID = "PAID"

@@ -1,7 +1,7 @@
-"""Rate limits of a request: its admission, the recorded results, and the headers of its response.
+"""A request's rate limits: its admission, the recorded results, and the response headers.
 
-Three headers are from draft-ietf-httpapi-ratelimit-headers-06, which most clients support, and two
-structured fields (RFC 9651) from draft-ietf-httpapi-ratelimit-headers-11, which replace them.
+Three headers are from draft-ietf-httpapi-ratelimit-headers-06, which most clients support. Two
+structured fields (RFC 9651) are from draft-ietf-httpapi-ratelimit-headers-11, which replaces them.
 """
 
 from asyncio import CancelledError
@@ -18,28 +18,28 @@ from domain.ids import OrderId
 from entrypoints.http.responses.raw_response import Header
 
 _current: Final[ContextVar["Admission | None"]] = ContextVar("admission", default=None)
-#: The results of the current request so far; None outside of a request.
+#: The current request's results so far. None outside a request.
 rate_limit_results: Final[ContextVar[list[RateLimitResult] | None]] = ContextVar(
     "rate_limit_results", default=None
 )
 
 
 class Admission:
-    """One hit of a rate limit, whose command has already been sent.
+    """A hit on a rate limit that is already on its way.
 
-    As a context manager it lets a read run concurrently with the hit. Its exit waits for the hit
-    and raises `RateLimited` in place of any error of the read. Within the block the storage waits
-    for the hit (`AdmittedOrderReader`), so a refused request costs no query.
+    Use it as a context manager to read something concurrently. The end of the block waits for the
+    hit, and raises `RateLimited` in place of any error from the read. Inside the block, the storage
+    waits for the hit (see `AdmittedOrderReader`), so refused requests never cause a query.
     """
 
     __slots__ = ("_hit", "_refusal")
 
     def __init__(self, hit: Awaitable[RateLimitResult] | None) -> None:
-        self._hit = hit  # None: there is no limit, or its result has arrived
+        self._hit = hit  # None if there is no limit, or once its result has arrived
         self._refusal: RateLimited | None = None
 
     async def require(self) -> None:
-        """Wait for the hit. May be called again, but not concurrently.
+        """Wait for the hit. This may be called several times, but not concurrently.
 
         Raises:
             RateLimited: the limit refuses the request.
@@ -53,11 +53,11 @@ class Admission:
             raise self._refusal
 
     async def __aenter__(self) -> None:
-        """Make the storage wait for the hit."""
+        """Make the storage wait for the hit from now on."""
         _current.set(self)
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Wait for the hit, also after a cancellation: its reply must be retrieved.
+        """Wait for the hit, even after a cancellation, because its reply must be retrieved.
 
         Raises:
             RateLimited: the limit refuses the request.
@@ -71,7 +71,7 @@ class Admission:
 
 
 class AdmittedOrderReader:
-    """`OrderReader` that waits for the admission of the current request, if there is one."""
+    """An `OrderReader` that first waits for the current request's admission, if there is one."""
 
     def __init__(self, reader: OrderReader) -> None:
         self._reader = reader
@@ -110,7 +110,7 @@ async def _require_admission() -> None:
 
 
 class RecordedRateLimiter:
-    """`RateLimiter` that adds the result of each hit to the results of the current request."""
+    """A `RateLimiter` that adds the result of each hit to the current request's results."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
@@ -120,7 +120,7 @@ class RecordedRateLimiter:
         return _recorded(self._limiter.hit(limit, key))
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `hit` allowed."""
+        """Take back a request that `hit` has allowed."""
         await self._limiter.refund(limit, key)
 
 
@@ -133,12 +133,12 @@ async def _recorded(hit: Awaitable[RateLimitResult]) -> RateLimitResult:
 
 
 def tightest(results: Iterable[RateLimitResult]) -> RateLimitResult | None:
-    """Return the result with the fewest requests left; among equal ones, the latest reset."""
+    """Return the result with the fewest requests left, and with the latest reset if tied."""
     return min(results, key=lambda each: (each.remaining, -each.reset), default=None)
 
 
 def rate_limit_headers(result: RateLimitResult) -> tuple[Header, ...]:
-    """Return the headers. Times are in seconds until the whole limit is available again."""
+    """Return the headers. Times are the seconds until the whole limit is available again."""
     count, policy, name = _of_limit(result.limit)
     remaining, reset = b"%d" % result.remaining, b"%d" % result.reset
     return (
@@ -150,9 +150,9 @@ def rate_limit_headers(result: RateLimitResult) -> tuple[Header, ...]:
     )
 
 
-@cache  # the limits are a handful of settings
+@cache  # there are only a handful of limits
 def _of_limit(limit: Limit) -> tuple[Header, Header, bytes]:
-    """Return the constant parts: the count, the policy and the policy's name."""
+    """Return the parts that never change: the count, the policy and the policy's name."""
     count, name = b"%d" % limit.count, b'"%b"' % limit.name.encode()
     policy = b"%b;q=%b;w=%d" % (name, count, limit.period)
     return (b"ratelimit-limit", count), (b"ratelimit-policy", policy), name

@@ -1,4 +1,4 @@
-"""The check of style counts what docs/style.md says, and spares code and ordinary English."""
+"""The style check counts the habits in `docs/style.md`, but not code or ordinary English."""
 
 from pathlib import Path
 

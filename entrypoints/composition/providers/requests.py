@@ -1,4 +1,4 @@
-"""Decorators of ports for the requests of the API."""
+"""Port decorators for API requests."""
 
 from dishka import Provider, Scope, decorate
 
@@ -8,16 +8,16 @@ from entrypoints.http.rate_limits import AdmittedOrderReader, RecordedRateLimite
 
 
 class RequestProvider(Provider):
-    """Decorators that do nothing outside of a request."""
+    """Decorators that do nothing outside a request."""
 
     scope = Scope.APP
 
     @decorate
     def reader(self, reader: OrderReader) -> OrderReader:
-        """Return the reader that waits for a request's admission."""
+        """A reader that waits until the request has been admitted."""
         return AdmittedOrderReader(reader)
 
     @decorate
     def limiter(self, limiter: RateLimiter) -> RateLimiter:
-        """Return the limiter that records results for a request's response."""
+        """A limiter that records its results for the response headers."""
         return RecordedRateLimiter(limiter)

@@ -1,4 +1,4 @@
-"""The adapters that need no backing service."""
+"""The adapters that do not need a backing service."""
 
 from collections.abc import AsyncIterator
 from time import monotonic
@@ -32,7 +32,7 @@ from entrypoints.settings import Settings
 
 
 class SystemProvider(Provider):
-    """Clock, ids, serialisation, fulfilment."""
+    """Clock, ids, serialisation and fulfilment."""
 
     scope = Scope.APP
 
@@ -44,17 +44,17 @@ class SystemProvider(Provider):
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:
-        """The simulated fulfilment; a shop replaces it."""
+        """The simulated fulfilment. A real shop replaces this."""
         return SimulatedFulfilment(settings.processing_delay)
 
 
 def email_addresses() -> EmailAddresses:
-    """Return the parser of e-mail addresses, for commands that check one before they start."""
+    """Return the e-mail address parser, for commands that check an address before they start."""
     return ValidatedAddresses()
 
 
 class SecurityProvider(Provider):
-    """Addresses, accounts, passwords, tokens, cursors."""
+    """E-mail addresses, accounts, passwords, tokens and cursors."""
 
     scope = Scope.APP
 
@@ -62,12 +62,12 @@ class SecurityProvider(Provider):
 
     @provide
     def addresses(self) -> EmailAddresses:
-        """The parser of e-mail addresses."""
+        """The e-mail address parser."""
         return email_addresses()
 
     @provide
     def account_cache(self, accounts: Accounts) -> AccountCache:
-        """The accounts of this process, each at most a second old."""
+        """This process's account cache, with entries that are at most a second old."""
         return TimedAccountCache(accounts, monotonic)
 
     @provide
@@ -79,7 +79,7 @@ class SecurityProvider(Provider):
 
     @provide
     async def passwords(self) -> AsyncIterator[PasswordHasher]:
-        """The password hasher, with a thread pool of its own."""
+        """The password hasher, which has its own thread pool."""
         passwords = Argon2Passwords()
         yield passwords
         passwords.close()

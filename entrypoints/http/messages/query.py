@@ -1,4 +1,4 @@
-"""Parse query strings. An unknown parameter is refused, so that no filter is silently ignored."""
+"""Parse query strings. Unknown parameters are errors, so filters are never silently ignored."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -26,7 +26,7 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 _MAX_DIGITS: Final = 9
 
-#: The parameters of a list of one user's orders, and of a list of all visible orders.
+#: The parameters for listing one user's orders, and for listing all visible orders.
 OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "created_before")
 OF_ALL: Final = (*OF_OWNER, "user_id")
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class QueryErrors(ValidationErrors):
-    """Errors of values that are all parameters."""
+    """The errors of a request in which every value is a parameter."""
 
     def extend(self, errors: Iterable[FieldError]) -> None:
         """Add errors that were found elsewhere in the same request."""
@@ -44,7 +44,7 @@ class QueryErrors(ValidationErrors):
 def check_query(
     request: ApiRequest, errors: ValidationErrors, known: Collection[str] = (), repeatable: str = ""
 ) -> None:
-    """Add an error for each unknown parameter, and for each repeated one but `repeatable`."""
+    """Add an error for each parameter that is unknown or repeated (except `repeatable`)."""
     if not request.scope["query_string"]:  # the usual case
         return
     names = Counter(name for name, _ in request.query_params.multi_items())
@@ -57,10 +57,10 @@ def check_query(
 
 
 def refuse_query(request: ApiRequest) -> None:
-    """Refuse every parameter.
+    """Check that the request does not have query parameters.
 
     Raises:
-        Invalid: the query has one.
+        Invalid: it has some.
     """
     if not request.scope["query_string"]:  # the usual case
         return
@@ -70,10 +70,10 @@ def refuse_query(request: ApiRequest) -> None:
 
 
 def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
-    """Parse the query of a list. `owner` is the user in the path; without one, `user_id` counts.
+    """Parse a list's query. `owner` is the user in the path. If it is None, `user_id` is used.
 
     Raises:
-        Invalid: with an error for each invalid parameter.
+        Invalid: parameters are invalid. There is an error for each of them.
     """
     errors = QueryErrors()
     check_query(request, errors, OF_OWNER if owner else OF_ALL, repeatable="status")
@@ -98,7 +98,7 @@ def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None
 
 
 def next_page(request: ApiRequest, path: str, cursor: str) -> str:
-    """Return the `Link` (RFC 8288) to the next page of `path`: the same query, another cursor."""
+    """Return the `Link` (RFC 8288) to the next page, which has the same query except the cursor."""
     parameters = [
         (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
     ]
@@ -128,7 +128,7 @@ def parse_uuid(value: object) -> UUID:
 
 
 def parse_status(value: object) -> OrderStatus:
-    """Parse the name of a status.
+    """Parse a status by its name.
 
     Raises:
         Invalid: there is no such status.
@@ -139,7 +139,7 @@ def parse_status(value: object) -> OrderStatus:
 
 
 def parse_limit(value: object) -> int:
-    """Parse the size of a page.
+    """Parse a page size.
 
     Raises:
         Invalid: it is not an integer from 1 to `MAX_LIMIT`.

@@ -1,6 +1,6 @@
-"""A request to this API: its user, and its headers, which may be on several lines.
+"""A request to this API, with its user and its headers.
 
-RFC 9110, section 5.3, describes headers on several lines.
+Headers may be spread over several lines (RFC 9110, section 5.3).
 """
 
 from collections import Counter
@@ -23,33 +23,33 @@ def peer_of(scope: Any) -> str:
 
 
 class ApiRequest(Request[Account, Any, State]):
-    """A request. Behind its route's guard it has a user."""
+    """A request. It has a user once it has passed its route's guard."""
 
     def header(self, name: bytes) -> str | None:
-        """Return the value of a header that is not a list (name in lower case), or None.
+        """Return the value of a header that is not a list, or None. `name` is in lower case.
 
         Raises:
-            RepeatedHeader: it is on several lines.
+            RepeatedHeader: it is spread over several lines.
         """
         return single(self.scope, name)
 
     def list_header(self, name: bytes) -> str | None:
-        """Return the value of a list header (name in lower case), or None."""
+        """Return the value of a header that is a list, or None. `name` is in lower case."""
         return joined(self.scope, name)
 
     @property
     def actor(self) -> Actor:
         """Return the user as an actor."""
-        return self.user.actor
+        return Actor.of_role(self.user.id, self.user.role)
 
 
 def values_of(scope: Any, name: bytes) -> list[bytes]:
-    """Return the value of each line of the header `name` (lower case), in order."""
+    """Return the values of all lines of a header, in order. `name` is in lower case."""
     return [value for key, value in scope["headers"] if key == name]
 
 
 def joined(scope: Any, name: bytes) -> str | None:
-    """Return the value of a list header with all its lines joined, or None."""
+    """Return the value of a header that is a list, with all its lines joined, or None."""
     values = values_of(scope, name)
     return _SEPARATOR.join(values).decode("latin-1") if values else None
 
@@ -58,7 +58,7 @@ def single(scope: Any, name: bytes) -> str | None:
     """Return the value of a header that is not a list, or None.
 
     Raises:
-        RepeatedHeader: it is on several lines, of which two parsers may choose different ones.
+        RepeatedHeader: it is on several lines. Two parsers might choose different ones.
     """
     values = values_of(scope, name)
     if len(values) > 1:
@@ -67,7 +67,7 @@ def single(scope: Any, name: bytes) -> str | None:
 
 
 def given_once(scope: Any) -> dict[bytes, bytes]:
-    """Return the headers that are on one line. The others are ignored, like invalid ones."""
+    """Return the headers that are on a single line. The others are ignored like invalid ones."""
     lines = scope["headers"]
     headers = dict(lines)
     if len(headers) < len(lines):

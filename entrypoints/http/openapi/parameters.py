@@ -1,4 +1,4 @@
-"""The OpenAPI descriptions of request parameters. Contracts refer to them by name."""
+"""OpenAPI descriptions of request parameters. Contracts refer to them by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -92,7 +92,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     ),
 }
 
-#: The query parameters of lists of orders.
+#: The query parameters for listing orders.
 OF_LISTS: Final = (
     "Limit",
     "Cursor",

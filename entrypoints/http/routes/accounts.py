@@ -1,4 +1,4 @@
-"""The account routes: register, log in, read."""
+"""The account routes: register, log in and read your account."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,7 +29,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
-#: The parameters of RFC 6749. Unknown ones are ignored (section 3.2).
+#: The parameters in RFC 6749. Unknown ones are ignored (section 3.2).
 _FORM_PARAMETERS = (
     *("grant_type", "username", "password", "scope"),
     *("client_id", "client_secret", "refresh_token"),

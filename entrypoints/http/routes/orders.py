@@ -1,4 +1,4 @@
-"""The order routes: place, list, read, change status, read history."""
+"""The order routes: place, list and read orders, change their status, read their history."""
 
 from uuid import UUID
 
@@ -277,7 +277,7 @@ def _owner(text: str) -> UserId:
     try:
         return UserId(parse_uuid(text))
     except Invalid:
-        return _UNKNOWN_USER  # so that the response is the same as for any unknown id
+        return _UNKNOWN_USER  # for the same response as any unknown id
 
 
 ROUTES = Routes(

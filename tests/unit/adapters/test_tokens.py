@@ -39,7 +39,7 @@ def forged(
     without: str | None = None,
     **changed: object,
 ) -> str:
-    """Return a token of the service with changed or missing claims."""
+    """Return a token from the service, but with changed or missing claims."""
     text = issued(tokens())
     right = jwt.decode(text, options={"verify_signature": False})
     claims = {name: value for name, value in (right | changed).items() if name != without}

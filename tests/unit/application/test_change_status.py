@@ -28,7 +28,7 @@ STALE = frozenset({7})
 
 
 async def an_order(service: Service, *way: OrderStatus) -> tuple[OrderId, Actor]:
-    """Return an order that was moved along `way`, with its events published, and its owner."""
+    """Return an order and its owner. It has been moved along `way` and its events published."""
     placed = await service.placed()
     if way:
         await move(service.stored, placed.id, *way)
@@ -145,7 +145,7 @@ async def test_the_first_of_several_errors_is_raised(
 ) -> None:
     service = Service(StatusPolicy.STAFF)
     order_id, owner = await an_order(service, CANCELED)
-    # Three faults: a stale version, a status only for staff, and an illegal transition.
+    # This has three faults: a stale version, a status only for staff, and an illegal transition.
     everything = ChangeStatusCommand(order_id, SHIPPED, owner, None, STALE)
     before = await service.stored.reader.find(order_id)
     with pytest.raises(error):

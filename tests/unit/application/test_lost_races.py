@@ -6,7 +6,7 @@ from domain.errors import OrderNotFound, OrderServiceError
 
 
 class UseCase:
-    """Raises its errors in turn, then succeeds."""
+    """Raises one error per call, then succeeds."""
 
     def __init__(self, *errors: OrderServiceError) -> None:
         self._errors = list(errors)

@@ -15,7 +15,7 @@ usd: Final = partial(Money.parse, currency=USD)
 
 @st.composite
 def moneys(draw: st.DrawFn) -> tuple[int, Currency]:
-    """An amount in the smallest units of a currency."""
+    """An amount, given in the currency's smallest unit."""
     currency = draw(st.sampled_from(CURRENCIES))
     most = MAX_AMOUNT.scaleb(currency.digits).to_integral_value(ROUND_DOWN)
     return draw(st.integers(0, int(most))), currency

@@ -1,4 +1,4 @@
-"""Duplicate keys of JSON objects, in every spelling and at every depth."""
+"""Duplicate keys in JSON objects, in all spellings and at all depths."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Headers on several lines (RFC 9110, section 5.3)."""
+"""Headers that span several lines (RFC 9110, section 5.3)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The headers about a rate limit: the older ones, and the structured fields of draft-11."""
+"""Rate limit headers, both the older ones and the structured fields from draft-11."""
 
 from application.ports.limits import Limit, RateLimitResult
 from entrypoints.http.rate_limits import rate_limit_headers

@@ -1,4 +1,4 @@
-"""The results of rate limits, recorded for the response of the request that hit them."""
+"""Rate limit results, recorded for the response to the request that hit the limits."""
 
 from adapters.memory.limits import MemoryRateLimiter
 from application.ports.limits import Limit, RateLimitResult
