@@ -24,7 +24,7 @@ async def _migrate(settings: Settings, *, check: bool) -> int:
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the storage cannot be started, or does not answer in time.
+        CannotStart: the storage cannot be started, or does not respond in time.
         Misconfigured: the schema belongs to another program.
     """
     if check:

@@ -116,7 +116,7 @@ class RecordedRateLimiter:
         self._limiter = limiter
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
-        """Count one request of `key`, and record the result."""
+        """Count a request by `key` and record the result."""
         return _recorded(self._limiter.hit(limit, key))
 
     async def refund(self, limit: Limit, key: str) -> None:

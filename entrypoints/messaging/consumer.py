@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """Runs a use case for each event of a topic.
+    """Runs a use case for each event on a topic.
 
     Three things can go wrong with a message:
 

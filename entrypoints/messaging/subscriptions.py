@@ -27,7 +27,7 @@ class Subscription:
     required_setting: str | None = None
 
     def is_on(self, settings: Settings) -> bool:
-        """Return whether the settings turn the consumer on."""
+        """Return whether the consumer is turned on."""
         name = self.required_setting
         return name is None or getattr(settings, name.lower()) is not None
 
@@ -39,7 +39,7 @@ SUBSCRIPTIONS: Final = (
 
 
 def subscriptions_on(settings: Settings) -> Sequence[Subscription]:
-    """Return every consumer that the settings turn on."""
+    """Return all consumers that are turned on."""
     return [each for each in SUBSCRIPTIONS if each.is_on(settings)]
 
 

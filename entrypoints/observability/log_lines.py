@@ -56,7 +56,7 @@ def json_text(_: Any, __: str, event: Event) -> str:
 
 
 def console_line(*, colors: bool) -> Callable[[Any, str, Event], str]:
-    """Return a renderer of lines such as `12:03:04.123 INFO  201 POST /orders/ 12.3 ms`."""
+    """Return a renderer for lines such as `12:03:04.123 INFO  201 POST /orders/ 12.3 ms`."""
 
     def render(_: Any, __: str, event: Event) -> str:
         level = event.pop("level")

@@ -74,7 +74,7 @@ class SecurityProvider(Provider):
     def tokens(
         self, keys: SigningKeys, settings: Settings
     ) -> AnyOf[JwtTokens, TokenIssuer, TokenVerifier]:
-        """Access tokens."""
+        """The issuer and verifier of access tokens."""
         return JwtTokens(keys, settings.access_token_ttl)
 
     @provide

@@ -15,7 +15,7 @@ ProcessesOrders = Callable[[OrderId], Awaitable[Outcome | None]]
 
 
 class TaskResult(StrEnum):
-    """The result of a run of `process_order_task`."""
+    """The result of running `process_order_task`."""
 
     FULFILLED = "fulfilled"
     SKIPPED = "skipped"  # the order had been canceled
@@ -35,12 +35,12 @@ _RESULTS: Final = {result: TASKS.labels(result.value) for result in TaskResult}
 
 
 def count_task(result: TaskResult) -> None:
-    """Count the result of a task."""
+    """Count a task's result."""
     _RESULTS[result].inc()
 
 
 def counting(process_order: ProcessesOrders) -> ProcessesOrders:
-    """Return `process_order` with every run counted."""
+    """Return `process_order`, but count every run."""
 
     async def counted(order_id: OrderId) -> Outcome | None:
         try:
