@@ -41,8 +41,10 @@ async def test_the_account_of_the_url_is_used() -> None:
 async def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_shown() -> None:
     async with a_mail_server(requires_login=True) as server:
         url = f"smtp://shop:my-password@{HOST}:{server.port}?starttls=off"
-        with pytest.raises(MailServerUnavailable) as failure:
+        with pytest.raises(MailServerUnavailable, match="535") as failure:
             await a_mailer(parse_server(url)).send(MAIL)
+        assert ("shop", "my-password") in server.mailbox.logins
+        assert server.mailbox.mails == []
     assert "my-password" not in f"{failure.value}"
 
 

@@ -46,9 +46,10 @@ class Mailbox:
         self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any
     ) -> AuthResult:
         if not isinstance(login, LoginPassword):
-            return AuthResult(success=False)
+            return AuthResult(success=False, handled=False)
         self.logins.append((login.login.decode(), login.password.decode()))
-        return AuthResult(success=login.password == b"right")
+        # A result that counts as handled would leave the client without an answer.
+        return AuthResult(success=login.password == b"right", handled=False)
 
     @property
     def mails(self) -> list[EmailMessage]:
