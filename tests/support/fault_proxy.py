@@ -200,6 +200,9 @@ class FaultProxy:
             for writer in (client, server):
                 writer.close()
 
+    def _observe(self, pair: _Pair, way: Way, data: bytes) -> None:
+        """Receive each chunk of data before it is forwarded, for counts in subclasses."""
+
     async def _pump(
         self, pair: _Pair, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -208,6 +211,7 @@ class FaultProxy:
                 await asyncio.sleep(self._delay_seconds)
             if way in self._silent or way in pair.silent:
                 continue
+            self._observe(pair, way, data)
             writer.write(data)
             await writer.drain()
         if way in self._silent or way in pair.silent:

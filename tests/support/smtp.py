@@ -25,6 +25,10 @@ class Mailbox:
     logins: list[tuple[str, str]] = field(default_factory=list)
     #: The answers to `RCPT TO` by recipient, and to `DATA`.
     answers: dict[str, str] = field(default_factory=dict)
+    #: The commands, `DATA` or `QUIT`, that receive no answer.
+    unanswered: set[str] = field(default_factory=set)
+    #: Whether such a command has arrived.
+    is_waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
@@ -37,18 +41,31 @@ class Mailbox:
     async def handle_DATA(  # noqa: N802 - as above
         self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
+        await self._wait_if_unanswered("DATA")
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.received.append(envelope)
         return "250 OK"
 
+    async def handle_QUIT(  # noqa: N802 - as above
+        self, _server: Any, _session: Any, _envelope: Envelope
+    ) -> str:
+        await self._wait_if_unanswered("QUIT")
+        return "221 Bye"
+
+    async def _wait_if_unanswered(self, command: str) -> None:
+        if command in self.unanswered:
+            self.is_waiting.set()
+            await asyncio.Event().wait()
+
     def authenticate(
         self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any
     ) -> AuthResult:
         if not isinstance(login, LoginPassword):
-            return AuthResult(success=False)
+            return AuthResult(success=False, handled=False)
         self.logins.append((login.login.decode(), login.password.decode()))
-        return AuthResult(success=login.password == b"right")
+        # A result that counts as handled would leave the client without an answer.
+        return AuthResult(success=login.password == b"right", handled=False)
 
     @property
     def mails(self) -> list[EmailMessage]:
