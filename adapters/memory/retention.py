@@ -13,3 +13,7 @@ class MemoryRetentionStore:
     async def purge_payloads(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
         """Do nothing and return 0."""
         return 0
+
+    async def purge_inbox(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
+        return 0
