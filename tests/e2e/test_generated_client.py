@@ -36,7 +36,7 @@ class Client:
         self._session.get_httpx_client().close()
 
     def call(self, operation: str, *values: object, **arguments: object) -> Any:
-        """Call an operation and return its parsed response, whatever its status is."""
+        """Call an operation and return its parsed response with any status."""
         call = import_module(f"{PACKAGE}.api.{operation}").sync_detailed
         return call(*values, client=self._session, **arguments)
 

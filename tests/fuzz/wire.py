@@ -62,7 +62,7 @@ class Connection:
         """Return the response, or None if the server closed the connection or didn't respond."""
         fresh = self._socket is None
         answer = self._try(request)
-        # Try again, because a server may close idle connections at any time (RFC 9112, section 9.5).
+        # Try again because a server may close idle connections at any time (RFC 9112, section 9.5).
         return answer if answer or fresh else self._try(request)
 
     def close(self) -> None:
