@@ -39,8 +39,7 @@ async def drop_database(server_url: str, url: str) -> None:
 
 
 async def _execute_when_unused(server_url: str, statement: str) -> None:
-    """Repeat a statement until it succeeds. PostgreSQL itself only waits a few seconds for
-    sessions to end."""
+    """Repeat a statement until it succeeds. PostgreSQL only waits seconds for sessions to end."""
     connection = await asyncpg.connect(_with(server_url), timeout=LONG)
     try:
         async with asyncio.timeout(LONG):

@@ -42,8 +42,7 @@ class Launcher(Protocol):
 
 
 def launcher(source: Source) -> Launcher:
-    """Import the module for a source lazily, because testcontainers is slow to import and rarely
-    needed."""
+    """Import a source's module lazily. testcontainers is slow to import and rarely needed."""
     return cast(Launcher, import_module(f"tests.servers.{source}"))
 
 

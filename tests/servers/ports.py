@@ -47,8 +47,7 @@ def _reserve() -> socket.socket:
 
 
 def _probe(port: int, request: bytes, length: int) -> bytes:
-    """Send a request and return the first bytes of the response. Return `b""` if nothing is
-    listening."""
+    """Send a request and return the first bytes of the response, or `b""` without a server."""
     with suppress(OSError), socket.create_connection((HOST, port), timeout=2) as connection:
         connection.sendall(request)
         return connection.recv(length)

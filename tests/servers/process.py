@@ -72,8 +72,7 @@ class ProcessOptions(TypedDict, total=False):
 
 
 def process_options(account: pwd.struct_passwd | None, folder: Path) -> ProcessOptions:
-    """Return options for running a program in `folder`, in its own session, as `account` if
-    given."""
+    """Return options to run a program in `folder`, in a new session, as `account` if given."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     options: ProcessOptions = {
         "cwd": folder,
@@ -216,8 +215,7 @@ class LocalServer:
 
 
 def _wait_until_dead(pids: Sequence[int]) -> None:
-    """Wait for a killed server's children, because their shared memory would block the next
-    start."""
+    """Wait for a killed server's children. Their shared memory would block the next start."""
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while any(is_alive(pid) for pid in pids):
         if time.monotonic() > deadline:

@@ -42,8 +42,7 @@ def a_user_id() -> UserId:
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """Return a new order id. It is greater than all ids made before it for the same or an earlier
-    time."""
+    """Return a new order id. It is greater than earlier ids for the same or an earlier time."""
     return OrderId(_ORDER_IDS.new(at))
 
 
