@@ -1,5 +1,5 @@
-"""The whole life of a stack: start, an order, kills and restarts of every container, three
-containers of each role, removal.
+"""The whole life of a stack: start it, place an order, kill and restart every container, scale each
+role to three containers, and remove it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def stack() -> Iterator[Stack]:
             filter_by_project = f"label=com.docker.compose.project={stack.name}"
             left = docker(kind, "ls", "--quiet", "--filter", filter_by_project)
             assert left == "", f"{kind}s were left behind"
-        assert _volumes() <= volumes  # an anonymous volume has no label
+        assert _volumes() <= volumes  # anonymous volumes don't have a label
 
 
 def _volumes() -> set[str]:
@@ -46,15 +46,15 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 
 def place_and_see_processed(http: httpx.Client) -> str:
-    """Place an order, wait until it is processed, and return its id. Starting servers may cause
-    503.
+    """Place an order, wait until it is processed, and return its id. Servers that
+    are still starting may cause 503.
     """
     placed: list[httpx.Response] = []
 
     def accepted() -> bool:
         try:
             placed.append(http.post("/orders/", json=TEA))
-        except httpx.TransportError:  # the API's own container is starting
+        except httpx.TransportError:  # the API's own container is still starting
             return False
         assert placed[-1].status_code in {201, 503}, placed[-1].text
         return placed[-1].status_code == 201

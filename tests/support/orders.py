@@ -1,4 +1,4 @@
-"""Orders and their writes, made by the service's own code."""
+"""Create orders and their writes with the service's own code."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from domain.order.status import TRANSITIONS, OrderStatus
 from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
-#: A separate generator: tests place orders at any time, and ids begin with it.
+#: A separate generator because ids begin with the time, and tests place orders at any time.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
 CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)
@@ -29,7 +29,7 @@ CANCELED: Final = OrderStatus.CANCELED
 
 
 def way_to(status: OrderStatus) -> list[OrderStatus]:
-    """Return the steps from PENDING to this status, without PENDING."""
+    """Return the steps from PENDING to this status, excluding PENDING itself."""
     if status is PENDING:
         return []
     before = next(each for each, after in TRANSITIONS.items() if status in after)
@@ -37,12 +37,12 @@ def way_to(status: OrderStatus) -> list[OrderStatus]:
 
 
 def a_user_id() -> UserId:
-    """Return a new id of a user."""
+    """Return a new user id."""
     return UserId(IDS.new(NOW))
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """Return a new id of an order, greater than earlier ones of the same or an earlier time."""
+    """Return a new order id. It is greater than earlier ids for the same or an earlier time."""
     return OrderId(_ORDER_IDS.new(at))
 
 
@@ -51,7 +51,7 @@ def usd(amount: str) -> Money:
 
 
 def tea(quantity: int = 2) -> OrderLines:
-    """Return lines with some packets of tea at 4.50 each."""
+    """Return order lines with some packets of tea at 4.50 each."""
     price = usd("4.50")
     return OrderLines((OrderLine("tea", "Tea", quantity, price),), price.times(quantity))
 
@@ -63,12 +63,12 @@ def a_placed_order(
     lines: OrderLines | None = None,
     at: datetime = NOW,
 ) -> OrderChange:
-    """Place an order without storing it; each is newer than those before it."""
+    """Place an order without storing it. Each order is newer than the previous ones."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
 def rendered_write(change: OrderChange | None) -> OrderWrite:
-    """Render a change, which must not be None."""
+    """Render a change. It must not be None."""
     assert change is not None
     return CHANGE_RENDERER.render(change)
 
