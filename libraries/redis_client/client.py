@@ -1,4 +1,4 @@
-"""The Redis client of a process, and its circuit breaker."""
+"""The process-wide Redis client and circuit breaker."""
 
 import asyncio
 import logging
@@ -25,30 +25,32 @@ logger = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_SECONDS: Final = 2.0
 _MIN_BACKOFF_SECONDS: Final = 0.25
 _MAX_BACKOFF_SECONDS: Final = 2.0
-#: Age of a handshake after which a use repeats it beside the calls, and after which the calls wait
-#: for its repetition: an idle connection may lead to a server that has become a replica.
+#: If the last handshake is older than this, the next call repeats it in the background. If it is
+#: older than the second limit, calls wait for it, because the server may have become a replica
+#: while the client was idle.
 _REFRESH_AFTER_SECONDS: Final = 1.0
 _EXPIRES_AFTER_SECONDS: Final = 2.0
-#: Idle time after which a connection is probed: a NAT or a proxy may have forgotten it.
+#: Idle connections are probed this often, because a NAT or a proxy may have dropped them.
 _IDLE_SECONDS: Final = 10.0
-#: Timeout of a handshake or a probe that no call waits for.
+#: The timeout for handshakes and probes if there are no calls waiting for them.
 _HANDSHAKE_TIMEOUT_SECONDS: Final = 1.0
 
 
 class RedisClient:
-    """Send the commands of one turn of the event loop together, on one shared connection.
+    """Sends all commands of an event loop iteration together on a single shared connection.
 
-    The connection is the circuit breaker. The first error closes it, and so does a reply that is
-    `timeout_seconds` late; from then on every call fails at once. A background task connects
-    again, and closes the circuit.
+    The connection also works as a circuit breaker. It is closed by the first error, or when a
+    reply takes longer than `timeout_seconds`. From then on, all calls fail immediately until a
+    background task has reconnected, which closes the circuit again.
 
-    A call waits for the rest of its request's `time_budget`; outside of a request, for
-    `timeout_seconds`.
+    Calls can wait for the rest of their request's `time_budget`, or for `timeout_seconds` outside
+    of a request.
 
-    Every handshake, on a new connection and once a second on a used one, runs `on_handshake`.
+    `on_handshake` is called during each handshake. There is one when a connection is opened, and
+    then one every second while it is in use.
 
-    Keys should share one hash slot by a hash tag in `key_prefix`: in a Redis Cluster, the client
-    connects to the owner of that slot alone.
+    The `key_prefix` should contain a hash tag that puts all keys in one hash slot. In a Redis
+    Cluster, the client only connects to the owner of that slot.
 
     Raises:
         ValueError: redis-py does not understand the URL.
@@ -62,9 +64,9 @@ class RedisClient:
         on_handshake: HandshakeHook = no_hook,
     ) -> None:
         self.key_prefix = key_prefix
-        #: Why Redis is unavailable; None while it is available, and before the first attempt.
+        #: Why Redis is unavailable. None if it is available or the client hasn't connected yet.
         self.unavailable_reason: str | None = None
-        #: Why the server can never be used with this URL; None if it can.
+        #: Why the server can never be used with this URL. None if it can.
         self.unusable_reason: str | None = None
         self._timeout_seconds = timeout_seconds
         self._on_handshake = on_handshake
@@ -72,9 +74,9 @@ class RedisClient:
         self._selection = ServerSelection()
         self._connection: MultiplexedConnection | None = None
         self._handshake_at = 0.0
-        #: Wakes the watcher: the client is used again, or its connection is closed.
+        #: Wakes the watcher when the client is used again or its connection is closed.
         self._woken = asyncio.Event()
-        #: Cleared while calls wait for a handshake.
+        #: Cleared while calls are waiting for a handshake.
         self._is_fresh = asyncio.Event()
         self._connector: asyncio.Task[None] | None = None
         self._attempted = asyncio.Event()
@@ -83,11 +85,11 @@ class RedisClient:
 
     @property
     def is_available(self) -> bool:
-        """Whether the circuit is closed, so that calls go to Redis."""
+        """Whether the circuit is closed, which means that calls are sent to Redis."""
         return self._connection is not None and not self._connection.is_closed
 
     async def open(self, timeout_seconds: float = _CONNECT_TIMEOUT_SECONDS) -> bool:
-        """Start to connect; return whether the first attempt succeeded in time."""
+        """Start connecting. Return whether the first attempt succeeds in time."""
         if self._connector is None:
             self._connector = asyncio.create_task(self._connect_forever())
         with suppress(TimeoutError):
@@ -96,24 +98,24 @@ class RedisClient:
         return self.is_available
 
     async def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         if self._connector is not None:
             self._connector.cancel()
             await asyncio.gather(self._connector, return_exceptions=True)
 
     async def execute(self, *args: Arg) -> Any:
-        """Send a command, and return its reply.
+        """Send a command and return its reply.
 
         Raises:
-            RedisUnavailable: no reply in time, or an error reply.
+            RedisUnavailable: there was no reply in time, or it was an error.
             NoScriptError: the script is not loaded.
         """
         return await self.submit(*args)
 
     def submit(self, *args: Arg) -> Awaitable[Any]:
-        """Send a command at once, and return its reply as an awaitable; it must be awaited.
+        """Send a command immediately. Return an awaitable for its reply, which must be awaited.
 
-        Errors are those of `execute`.
+        The awaitable raises the same errors as `execute`.
         """
         budget = time_budget.get()
         timeout_seconds = self._timeout_seconds if budget is None else budget.left
@@ -138,7 +140,7 @@ class RedisClient:
             return await reply
         finally:
             if budget is not None:
-                # A concurrent wait of the same request may have spent part of this time already.
+                # Another wait of the same request may already have spent some of this time.
                 elapsed = _now() - started_at
                 budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
 
@@ -156,7 +158,7 @@ class RedisClient:
         return self._connection
 
     def _must_wait_for_handshake(self) -> bool:
-        """Note that the client is used; return whether a handshake must come first."""
+        """Record that the client is in use. Return whether it needs a handshake first."""
         if self._connection is None:
             return True
         age = _now() - self._handshake_at
@@ -169,9 +171,9 @@ class RedisClient:
     def try_submit(
         self, *args: Arg, timeout_seconds: float | None = None
     ) -> asyncio.Future[Any] | None:
-        """Send a command at once, and return the future of its reply.
+        """Send a command immediately and return a future for its reply.
 
-        Return None while Redis is unavailable.
+        Returns None if Redis is unavailable.
         """
         if self._connection is None or self._connection.is_closed:
             return None
@@ -180,29 +182,29 @@ class RedisClient:
         return self._connection.submit(args, timeout_seconds)
 
     def send(self, *args: Arg) -> None:
-        """Send a command, and ignore its reply; while Redis is unavailable, do nothing."""
+        """Send a command and ignore its reply. Does nothing if Redis is unavailable."""
         if self._connection is not None:
             self._must_wait_for_handshake()
             with suppress(RedisUnavailable):
                 self._connection.send(args)
 
     def last_error_within(self, seconds: float) -> str | None:
-        """Return the last error reply if it is no older than `seconds`."""
+        """Return the last error reply if it is less than `seconds` old."""
         if self._connection is None or self._connection.last_error is None:
             return None
         message, failed_at = self._connection.last_error
         return message if _now() - failed_at < seconds else None
 
     def key(self, name: str) -> str:
-        """Return a key with the prefix of all keys."""
+        """Return `name` with the key prefix."""
         return f"{self.key_prefix}{name}"
 
     def new_connection(self) -> DedicatedConnection:
-        """Return a connection to the same server, not yet open: for subscriptions and the like."""
+        """Return a new, unopened connection to the same server, for example for subscriptions."""
         return self._connections.new(self._selection.current)
 
     async def _connect_forever(self) -> None:
-        """Connect again and again: at once if the last connection served for a while."""
+        """Keep reconnecting, without a pause if the last connection worked for a while."""
         backoff = 0.0
         while True:
             started_at = _now()
@@ -215,7 +217,7 @@ class RedisClient:
             await asyncio.sleep(backoff * uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     async def _use_one_connection(self) -> str:
-        """Serve all calls over a new connection until it is closed; return the reason."""
+        """Use a new connection for all calls until it is closed, and return the reason."""
         self._has_served = False
         try:
             try:
@@ -223,7 +225,7 @@ class RedisClient:
             except SlotMoved as moved:
                 self._selection.prefer(moved.owner, moved.nodes)
                 return await self._connect_and_serve()
-        except Exception as error:  # noqa: BLE001 - the next attempt heals every error
+        except Exception as error:  # noqa: BLE001 - we always retry, whatever the error is
             if not self._has_served:
                 self._selection.advance()
             self.unusable_reason = str(error) if isinstance(error, UnusableServer) else None
@@ -258,10 +260,10 @@ class RedisClient:
             connection.close("the client is closed")
 
     async def _watch(self, connection: MultiplexedConnection) -> str:
-        """Repeat the handshake every second while the connection is used, until it is closed.
+        """Repeat the handshake every second while the connection is in use, until it is closed.
 
-        So a server that has become a replica is left. After an idle time, the next call waits for
-        the handshake.
+        This detects servers that have become replicas. After an idle period, the next call waits
+        for the handshake.
         """
         connection.on_close(self._woken.set)
         while not connection.is_closed:

@@ -1,4 +1,4 @@
-"""A stack of compose.yaml with its own name and port."""
+"""Run a stack from compose.yaml with its own name and port."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Stack:
         }
 
     def compose(self, *words: str) -> str:
-        """Run a command of Compose and return its output. Fail if the command fails."""
+        """Run a Compose command and return its output. Fail if the command fails."""
         done = subprocess.run(
             ["docker", "compose", *words],
             cwd=ROOT,
@@ -60,7 +60,7 @@ class Stack:
         return [json.loads(line) for line in listed.splitlines()]
 
     def inspect(self) -> str:
-        """Return the engine's description of every container, including ended ones."""
+        """Return the output of `docker inspect` for every container, including exited ones."""
         return docker("inspect", *self.compose("ps", "--all", "--quiet").split())
 
     def run(self, *command: str) -> str:
@@ -99,7 +99,7 @@ class Stack:
 
 
 def docker(*words: str) -> str:
-    """Run a command of Docker and return its output. Fail if the command fails."""
+    """Run a Docker command and return its output. Fail if the command fails."""
     done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

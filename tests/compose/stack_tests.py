@@ -1,5 +1,5 @@
-"""The whole life of a stack: start, an order, kills and restarts of every container, three
-containers of each role, removal.
+"""The whole life of a stack: start it, place an order, kill and restart every container, scale each
+role to three containers, and remove it.
 """
 
 from collections.abc import Iterator
@@ -40,15 +40,15 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 def _send_until(
     http: httpx.Client, expected: set[int], path: str, **content: Any
 ) -> httpx.Response:
-    """Send a POST until its status is expected. Starting servers and a slow machine may cause
-    503.
+    """Send a POST until its status is expected. Servers that are still starting, or that run on a
+    slow machine, may cause 503.
     """
     received: list[httpx.Response] = []
 
     def is_expected() -> bool:
         try:
             received.append(http.post(path, **content))
-        except httpx.TransportError:  # the API's own container is starting
+        except httpx.TransportError:  # the API's own container is still starting
             return False
         assert received[-1].status_code in {*expected, 503}, received[-1].text
         return received[-1].status_code in expected

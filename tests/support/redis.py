@@ -1,4 +1,4 @@
-"""Redis clients for tests, and a wait for their connection."""
+"""Redis clients for tests."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,14 +12,14 @@ from tests.support.deadlines import LONG
 
 
 class ServiceClient(RedisClient):
-    """The client with the cache's part of the handshake, as the composition root connects them."""
+    """The client and the cache's part of the handshake, connected as in the composition root."""
 
     def __init__(self, url: str, prefix: str = "", timeout_seconds: float = LONG) -> None:
         self.generation = CacheGeneration(prefix)
         super().__init__(url, key_prefix(prefix), timeout_seconds, self.generation.check)
 
     def cache(self, ttl: float = 60) -> RedisOrderCache:
-        """Return a cache on this client."""
+        """Return a cache that uses this client."""
         return RedisOrderCache(self, self.generation, ttl)
 
 
@@ -36,7 +36,7 @@ async def connected(url: str, prefix: str = "") -> AsyncIterator[ServiceClient]:
 
 
 async def wait_available(client: RedisClient) -> None:
-    """Wait until Redis replies."""
+    """Wait until Redis responds."""
     async with asyncio.timeout(LONG):
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, compared with the messages of the service."""
+"""The AsyncAPI document, compared with the service's messages."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def at(reference: str) -> Any:
 
 
 def strict(value: Any) -> Any:
-    """Return the schema without additional properties: every sent property must be described."""
+    """Forbid additional properties in the schema, because all sent properties must be described."""
     if isinstance(value, list):
         return [strict(each) for each in value]
     if not isinstance(value, dict):
@@ -215,7 +215,7 @@ def test_every_topic_has_a_send_operation_and_new_orders_are_received() -> None:
     assert sorted(ways) == sorted([*sent, ("receive", f"#/channels/{NEW_ORDER}")])
 
 
-# --- The messages of the service, compared with their schemas
+# --- The service's messages, compared with their schemas
 
 
 def test_the_test_events_cover_every_type_and_outcome() -> None:

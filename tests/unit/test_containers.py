@@ -1,4 +1,4 @@
-"""The promises of compose.yaml and the Containerfile, read without an engine."""
+"""The promises of compose.yaml and the Containerfile, checked without a container engine."""
 
 import re
 import tomllib
@@ -20,9 +20,9 @@ CONTAINERFILE: Final = (ROOT / "Containerfile").read_text()
 OURS: Final = {name for name, s in SERVICES.items() if s["image"].startswith("order-management")}
 ONE_SHOT: Final = {"secrets", "migrate"}
 
-#: Set by compose.yaml for the roles that need them, or useless in a container.
+#: Either compose.yaml sets these for the roles that need them, or they are useless in a container.
 NOT_PASSED_ON: Final = {
-    "JWT_SECRET_KEY",  # given as a file
+    "JWT_SECRET_KEY",  # passed as a file
     "DATA_DIR",
     "HOST",
     "PORT",
@@ -115,7 +115,7 @@ def test_the_image_omits_dependencies_of_omitted_packages_only() -> None:
 
 def _needed_by() -> list[tuple[str, set[str]]]:
     pins = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements.lock").read_text())
-    # A marker keeps a pin for other systems.
+    # Skip pins with a marker, because they are for other systems.
     found = (re.match(r"([\w.-]+)==[^;\n]+\n.*?# via(.*)", pin, re.DOTALL) for pin in pins)
     return [(f[1], set(re.findall(r"(?m)^ *#? *([\w.-]+)", f[2]))) for f in found if f]
 

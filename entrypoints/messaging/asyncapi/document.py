@@ -1,4 +1,4 @@
-"""Generates the AsyncAPI document from the table of messages."""
+"""Generate the AsyncAPI document from the message table."""
 
 import json
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def document_text(partitions: Mapping[str, int]) -> str:
 
 
 def document(partitions: Mapping[str, int]) -> dict[str, Any]:
-    """Return the document. `partitions` has the number of partitions of each topic."""
+    """Return the document. `partitions` is the number of partitions per topic."""
     types = [message.value_type for message in MESSAGES if message.value_type]
     schemas, components = schemas_of(types)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
