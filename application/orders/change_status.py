@@ -13,7 +13,7 @@ from domain.order.status import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatusCommand:
-    """A new status for an order, to be set only if its version is an accepted one."""
+    """A new status for an order, which is only set if the order has one of the accepted versions."""
 
     order_id: OrderId
     status: OrderStatus

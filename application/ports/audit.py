@@ -38,9 +38,8 @@ class AuditReport:
       unreachable broker
     - unpublished: events of any revision and copies of dead letters that are waiting for the broker
     - stuck: unprocessed orders that are older, or whose dead letter has not been replayed
-    - lost: an order, a step or a processing without its fact, its effect or its inbox row, any of
-      these without an order, any of these that contradict each other, or a dead letter without its
-      copy
+    - lost: orders with missing or contradictory records. A fact, an effect or an inbox row is
+      missing, or its order is missing, or the records disagree, or a dead letter has no copy
     - duplicated: orders with more than one effect
     """
 

@@ -1,4 +1,4 @@
-"""Turn tasks that were given up into dead letters."""
+"""Turn abandoned tasks into dead letters."""
 
 from uuid import UUID
 

@@ -21,7 +21,7 @@ from libraries.task_stream.in_process import InProcessBroker
 
 #: How many tasks a worker runs concurrently. Fulfilment is mostly waiting.
 TASKS_AT_ONCE: Final = 256
-#: How long running tasks may take to end when their process stops.
+#: How long tasks that are still running may take to finish when their process stops.
 TASKS_DRAIN_SECONDS: Final = 4.0
 
 
@@ -66,6 +66,6 @@ def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
 
 
 async def _drain_at_the_end(broker: InProcessBroker) -> None:
-    """Wait for the end. This broker runs tasks as they arrive, so there is nothing to poll."""
+    """Wait for the stop signal. This broker runs tasks as they arrive, so there is nothing to poll."""
     await stop_signal().wait()
     await broker.drain(TASKS_DRAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""Cache invalidations that the relay still owes survive a restart."""
+"""Pending cache invalidations are not lost when the relay restarts."""
 
 from tests.e2e.service import eventually
 from tests.faults.cluster import a_cluster
