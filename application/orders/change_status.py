@@ -13,7 +13,7 @@ from domain.order.status import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatusCommand:
-    """A new status for an order, which is only set if the order has one of the accepted versions."""
+    """A new status for an order, to be set only if the order has an accepted version."""
 
     order_id: OrderId
     status: OrderStatus

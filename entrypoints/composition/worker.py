@@ -66,6 +66,6 @@ def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
 
 
 async def _drain_at_the_end(broker: InProcessBroker) -> None:
-    """Wait for the stop signal. This broker runs tasks as they arrive, so there is nothing to poll."""
+    """Wait for the stop signal. The broker runs tasks as they arrive, so nothing is polled."""
     await stop_signal().wait()
     await broker.drain(TASKS_DRAIN_SECONDS)

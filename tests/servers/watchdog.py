@@ -57,7 +57,7 @@ def process_tree(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Yield processes with their parents. Slim images don't have `ps`. macOS doesn't have `/proc`."""
+    """Yield processes with their parents. Slim images have no `ps`, and macOS has no `/proc`."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # the process has ended in the meantime
             # The name is in parentheses and can contain any character. State and parent come next.
