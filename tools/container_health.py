@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
-_TIMEOUT_SECONDS: Final = 2.0
+TIMEOUT_SECONDS: Final = 2.0
 
 
 def fault(environment: Mapping[str, str]) -> str | None:
     """Return why the role is unhealthy, or None if it is healthy."""
     port = int(environment.get("ADMIN_PORT") or environment.get("PORT") or "8000")
-    connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/health/")
         status = connection.getresponse().status

@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from entrypoints.settings import Settings
 from tests.servers.containers import IMAGES
 from tests.servers.server import Kind
-from tools import container_secrets
+from tools import container_health, container_secrets
 
 ROOT: Final = Path(__file__).parents[2]
 SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -63,6 +63,16 @@ def test_a_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
     service = SERVICES[name]
     assert ("test" in service["healthcheck"]) != (name in ONE_SHOT)
     assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", sorted(OURS - ONE_SHOT))
+def test_the_engine_waits_for_a_health_check_on_a_busy_host(name: str) -> None:
+    # The engine's timeout includes the start of the interpreter.
+    enough = 10 * container_health.TIMEOUT_SECONDS
+    assert int(SERVICES[name]["healthcheck"]["timeout"].removesuffix("s")) >= enough
+    in_image = re.search(r"^HEALTHCHECK .*--timeout=(\d+)s", CONTAINERFILE, re.MULTILINE)
+    assert in_image
+    assert int(in_image[1]) >= enough
 
 
 def test_compose_up_shows_the_logs_of_our_roles_only() -> None:

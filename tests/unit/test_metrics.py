@@ -110,6 +110,20 @@ def test_document_explains_every_metric_and_no_other() -> None:
     assert len(explained) == 12
 
 
+def test_alerts_use_existing_metrics_and_labels() -> None:
+    labels = {name: set(of_metric) for name, of_metric, _ in described()}
+    alerts = DOCUMENT.read_text().partition("## Alerts")[2]
+    expressions = re.findall(r"^\| `([^`]+)`", alerts, re.MULTILINE)
+    assert expressions
+    for expression in expressions:
+        names = {name.removesuffix("_bucket") for name in re.findall(r"\borders_\w+", expression)}
+        assert names <= labels.keys()
+        used = set(re.findall(r'(\w+)="', expression))
+        for listed in re.findall(r"(?:by|ignoring) ?\((.*?)\)", expression):
+            used |= set(listed.split(", "))
+        assert used - {"le"} <= {label for name in names for label in labels[name]}
+
+
 # --- Requests
 
 
