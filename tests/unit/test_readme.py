@@ -1,5 +1,6 @@
 """The README, compared with the service."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.order.status import TRANSITIONS
+from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.settings import Settings, load_settings
 from tools.settings_table import settings_table
 
@@ -23,6 +25,14 @@ def test_the_picture_of_the_lifecycle_is_the_transition_table() -> None:
     assert picture is not None
     drawn = set(re.findall(r"(\w+) --> (\w+)", picture[1]))
     assert drawn == {(str(a), str(b)) for a, after in TRANSITIONS.items() for b in after}
+
+
+def test_the_error_example_has_the_title_in_the_catalogue() -> None:
+    titles = {row.code: row.title for row in CATALOGUE}
+    examples = re.findall(r'^\{"type":"/problems/.*$', README, re.MULTILINE)
+    assert examples
+    for example in map(json.loads, examples):
+        assert example["title"] == titles[example["code"]]
 
 
 def test_the_example_environment_names_every_setting_with_its_default() -> None:
