@@ -28,7 +28,7 @@ class OutageLog:
         self._failures[server] += 1
         if server not in self._away:
             self._away.add(server)
-            logger.warning("%s is out of reach: %s", server, str(error) or type(error).__name__)
+            logger.warning("%s is unreachable: %s", server, str(error) or type(error).__name__)
 
     @contextmanager
     def noticing(self, *servers: str) -> Iterator[None]:
@@ -51,7 +51,7 @@ class OutageLog:
         """Record that a server has responded, and log it if the server was unreachable."""
         if server in self._away:
             self._away.discard(server)
-            logger.warning("%s is in reach again", server)
+            logger.warning("%s is reachable again", server)
 
 
 #: All outages seen by this process.

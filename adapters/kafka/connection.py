@@ -106,12 +106,12 @@ async def reach(
     servers = [(host, port) for host, port, _ in hosts]
     metadata = await _first_answer(servers, connection, topics, within)
     if not metadata.brokers:
-        raise BrokerUnavailable("Kafka has no broker yet")
+        raise BrokerUnavailable("Kafka does not have any brokers yet")
     if metadata.server not in metadata.brokers:
         try:
             await _first_answer(metadata.brokers, connection, (), within)
         except BrokerUnavailable as error:
-            raise BrokerUnavailable(f"Kafka advertises brokers out of reach: {error}") from error
+            raise BrokerUnavailable(f"Kafka advertises unreachable brokers: {error}") from error
     return metadata
 
 

@@ -29,7 +29,7 @@ _REFUSALS: Final = (
     RecordListTooLargeError,
     UnknownError,  # used for codes that are newer than aiokafka, such as INVALID_RECORD
 )
-_NOT_TRIED: Final = "an earlier event of the order did not get through"
+_NOT_TRIED: Final = "an earlier event of the order was not acknowledged"
 
 
 class Outcomes:
@@ -67,7 +67,7 @@ class Outcomes:
             del self.sent[event.id]
         return refused
 
-    def report(self, reason: str = "Kafka did not answer") -> PublishReport:
+    def report(self, reason: str = "Kafka did not respond") -> PublishReport:
         """Report all events in order. Use `reason` for events without an outcome."""
         acknowledged, unreached = {}, {}
         for event in self._events:

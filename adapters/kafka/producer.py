@@ -107,9 +107,9 @@ class Producer:
         client = self._inner.client
         leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if leader is None or leader == -1:
-            why = "has no leader"
+            why = "does not have a leader"
         elif client.cluster.broker_metadata(leader) is None:
-            why = f"is led by broker {leader}, of which nothing is known"
+            why = f"is led by broker {leader}, but its address is unknown"
         elif refusal := await why_unreached(client, self._connection, leader):
             why = f"is led by broker {leader}: {refusal}"
         else:

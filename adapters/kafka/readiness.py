@@ -33,7 +33,7 @@ async def _unreached(metadata: Metadata, connection: KafkaConnection) -> list[st
     reasons = await asyncio.gather(
         *(greet(host, port, connection, _ANSWER_SECONDS) for host, port in others)
     )
-    return [f"Kafka advertises a broker out of reach: {reason}" for reason in reasons if reason]
+    return [f"Kafka advertises an unreachable broker: {reason}" for reason in reasons if reason]
 
 
 def _problems_of_topics(metadata: Metadata) -> Iterator[str]:
@@ -42,7 +42,7 @@ def _problems_of_topics(metadata: Metadata) -> Iterator[str]:
             yield f"topic {topic}: {for_code(code).__name__}"
         leaderless = [str(each[1]) for each in partitions if _is_leaderless(each)]
         if leaderless:
-            yield f"topic {topic} has no leader of partition {', '.join(leaderless)}"
+            yield f"topic {topic} does not have a leader for partition {', '.join(leaderless)}"
 
 
 def _is_leaderless(partition: Any) -> bool:

@@ -56,7 +56,7 @@ class RecordReader:
             Stalled: the library has stopped fetching messages.
         """
         if self._consumer._fetcher.error_future.done():  # noqa: SLF001 - isn't public
-            raise Stalled("the consumer does not fetch any more")
+            raise Stalled("the consumer has stopped fetching")
         if self._careful_rounds:
             return await self._read_carefully()
         deliveries = await self._wait_for_one()

@@ -32,7 +32,7 @@ def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnecti
 
     async def send(node: Any, request: Any, *, group: int = ConnectionGroup.DEFAULT) -> Any:
         if not await client.ready(node, group=group):
-            raise NodeNotReadyError(f"broker {node} is not reached")
+            raise NodeNotReadyError(f"broker {node} is unreachable")
         asking = ask(node, request, group=group)
         if isinstance(request, _GROUP_REQUESTS):
             return await asking

@@ -91,7 +91,7 @@ class KafkaSource:
             try:
                 await self._uncommitted.commit(self._consumer)
             except (CommitFailedError, IllegalStateError) as error:
-                logger.info("messages will come again: %s", error)
+                logger.info("messages will be received again: %s", error)
             except KafkaError as error:
                 await self._reset(error)
             self._uncommitted.forget()
@@ -139,11 +139,11 @@ class KafkaSource:
 
     def _log_failure(self, error: Exception) -> None:
         if not self._is_failing:
-            logger.warning("no messages from Kafka: %s", reason_of(error))
+            logger.warning("cannot receive messages from Kafka: %s", reason_of(error))
         self._is_failing = True
 
     def _log_success(self) -> None:
         if self._is_failing:
-            logger.warning("messages from Kafka again")
+            logger.warning("receiving messages from Kafka again")
         self._is_failing = False
         self._backoff_seconds = _MIN_BACKOFF_SECONDS

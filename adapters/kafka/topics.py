@@ -34,10 +34,10 @@ async def ensure_topics(connection: KafkaConnection) -> None:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             refusals = await _ensure(connection)
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailable(f"Kafka made no topics: {reason_of(error)}") from error
+        raise BrokerUnavailable(f"Creating the Kafka topics failed: {reason_of(error)}") from error
     if refusals:
         missing, why = ", ".join(refusals), next(iter(refusals.values()))
-        logger.warning("Kafka lacks %s, and we may not make it so: %s", missing, why)
+        logger.warning("cannot create the missing topics %s: %s", missing, why)
 
 
 async def _ensure(connection: KafkaConnection) -> dict[str, str]:

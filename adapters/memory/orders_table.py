@@ -47,7 +47,7 @@ class OrdersTable:
         """
         record = write.record
         if record.id in self._orders:
-            raise ValueError(f"there is an order {record.id} already")
+            raise ValueError(f"order {record.id} already exists")
         if record.reference is not None:
             reference = (record.owner, record.reference)
             if reference in self._ids_by_reference:

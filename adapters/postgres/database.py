@@ -68,7 +68,7 @@ class Database:
             if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
                 connection.is_read_only = True
                 raise unavailable(may_have_changed=False) from PermissionError(
-                    "PostgreSQL takes no writes: it is a standby, or read-only; name the primary"
+                    "PostgreSQL is a standby or read-only and rejects writes: use the primary"
                 )
 
     def is_connected(self) -> bool:

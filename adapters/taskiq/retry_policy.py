@@ -85,7 +85,7 @@ class ProcessingRetryPolicy:
                 return Retry(unchanged, self._outage_delay_seconds * _jitter())
             case ProcessingFailed():
                 return await self._count(error, broker, message)
-        logger.error("a task met an error that is not its own", exc_info=error)
+        logger.error("a task raised an unexpected error", exc_info=error)
         return Retry(unchanged, self._bug_delay_seconds * _jitter())
 
     async def _count(
@@ -108,7 +108,7 @@ class ProcessingRetryPolicy:
             outages.note(error)
             return False
         except Exception:
-            logger.exception("a dead task could not be stored, and stays in the queue")
+            logger.exception("cannot store a dead task, so it stays in the queue")
             return False
         return True
 

@@ -42,7 +42,7 @@ async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
             announce_ready(f"orders {name} is ready.")
             await stopped.wait()
     except asyncio.CancelledError:
-        logger.info("stopped on the way up")
+        logger.info("stopped during startup")
     else:
         logger.info("stopped", role=name)
     return 0

@@ -49,7 +49,7 @@ async def _serve(settings: Settings) -> int:
                 signals.on_stop(server.shut_down)
                 await server.serve(sockets=[listener])
     except asyncio.CancelledError:
-        logger.info("stopped on the way up")
+        logger.info("stopped during startup")
     else:
         logger.info("stopped", role="serve")
     return 0

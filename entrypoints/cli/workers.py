@@ -71,7 +71,7 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
         async with opened(container, owns_storage=False):
             pass
     except asyncio.CancelledError:
-        logger.info("stopped on the way up")
+        logger.info("stopped during startup")
         return False
     return True
 

@@ -87,7 +87,7 @@ def _parse_order(topic: str, value: bytes) -> _Order:
             return msgspec.json.decode(value, type=_Order)
         return msgspec.json.decode(value, type=_AboutOrder).order
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Unreadable(f"the value is no order in JSON: {error}") from error
+        raise Unreadable(f"the value is not an order in JSON: {error}") from error
 
 
 def _parse_key(delivery: Delivery) -> OrderId:
@@ -95,9 +95,9 @@ def _parse_key(delivery: Delivery) -> OrderId:
         text = (delivery.key or b"").decode("ascii")
         order_id = UUID(text)
     except ValueError as error:
-        raise Unreadable("the key is no UUID") from error
+        raise Unreadable("the key is not a UUID") from error
     if text.lower() != str(order_id):  # UUID() also reads braces, prefixes and missing hyphens
-        raise Unreadable("the key is no UUID")
+        raise Unreadable("the key is not a UUID")
     return OrderId(order_id)
 
 

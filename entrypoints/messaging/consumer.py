@@ -90,7 +90,7 @@ class Consumer:
         """Turn the message into a dead letter."""
         placement = delivery.placement
         logger.error(
-            "a message becomes a dead letter",
+            "dead-lettering a message",
             topic=self.topic,
             key=repr(delivery.key),
             partition=placement and placement.log,

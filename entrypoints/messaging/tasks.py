@@ -20,7 +20,7 @@ def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
         try:
             outcome = await process(OrderId(UUID(order_id)))
         except OrderNotFound:
-            logger.error("order to process not found", order_id=order_id)
+            logger.error("order not found", order_id=order_id)
             return
         if outcome is not None:
             logger.info(f"Order {order_id} processed", order_id=order_id, outcome=outcome)

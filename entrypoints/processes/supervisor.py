@@ -72,7 +72,7 @@ class SupervisedLoop:
         ended = "it was canceled" if canceled else "it returned"
         self._last_failure = ended if error is None else _described(error)
         logger.error("a loop failed", loop=self.name, reason=self._last_failure)
-        logger.debug("its failure", loop=self.name, exc_info=error)
+        logger.debug("traceback of the failed loop", loop=self.name, exc_info=error)
 
     def _recover(self) -> None:
         self._failures = 0
@@ -95,7 +95,7 @@ class SupervisedLoop:
             self._silent_samples += 1
         self._beats_seen = self.heartbeat.beats
         if self._silent_samples and self._silent_samples % STALLED_SAMPLES == 0:
-            logger.error("a loop makes no progress and is canceled", loop=self.name)
+            logger.error("canceling a stalled loop", loop=self.name)
             self._run.cancel()
 
     @property
@@ -152,7 +152,7 @@ class Supervisor:
         if await self._late(drain_seconds):
             for each, task in self._loops.items():
                 if not task.done():
-                    logger.warning("a loop is canceled in the middle of a round", loop=each.name)
+                    logger.warning("canceling a loop in the middle of a round", loop=each.name)
                     each.end(at_once=True)
             await self._late(_CANCEL_SECONDS)
         for task in self._loops.values():

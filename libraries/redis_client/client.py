@@ -290,14 +290,14 @@ class RedisClient:
     def _note_unavailable(self, reason: str) -> None:
         self.unavailable_reason = reason
         if not self._has_warned:
-            logger.warning("Redis is out of reach: %s", reason)
+            logger.warning("Redis is unreachable: %s", reason)
         self._has_warned = True
 
     def _note_available(self) -> None:
         self.unavailable_reason = None
         self._attempted.set()
         if self._has_warned:
-            logger.warning("Redis is in reach again")
+            logger.warning("Redis is reachable again")
         self._has_warned = False
 
 

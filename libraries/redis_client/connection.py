@@ -77,7 +77,7 @@ class DedicatedConnection:
         """The open connection's transport."""
         writer = self._redis_py._writer  # noqa: SLF001 - redis-py doesn't expose it publicly
         if writer is None:
-            raise RedisUnavailable("there is no connection")
+            raise RedisUnavailable("not connected")
         return writer.transport  # type: ignore[return-value]  # typeshed declares the base class
 
 

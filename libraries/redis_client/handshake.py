@@ -23,7 +23,7 @@ class SlotMoved(RedisUnavailable):
     """Our slot belongs to another cluster node. Contains its address and those of all nodes."""
 
     def __init__(self, owner: Address, nodes: Sequence[Address]) -> None:
-        super().__init__(f"the node {owner[0]}:{owner[1]} owns our slot")
+        super().__init__(f"node {owner[0]}:{owner[1]} owns our slot")
         self.owner = owner
         self.nodes = nodes
 
@@ -64,7 +64,7 @@ async def select_database(
     nodes = [_address(node, host) for each in ranges for node in each[2:]]
     owner = next((each[2] for each in ranges if each[0] <= slot <= each[1]), None)
     if owner is None:
-        raise RedisUnavailable("no node of the cluster owns our slot")
+        raise RedisUnavailable("none of the cluster's nodes owns our slot")
     if owner[2] != my_id:
         raise SlotMoved(_address(owner, host), nodes)
     return nodes

@@ -152,7 +152,7 @@ class MultiplexedConnection(asyncio.Protocol):
 
         Otherwise, commands sent without waiting for a reply could pile up indefinitely.
         """
-        self._stuck_timer = self._loop.call_later(_STUCK_SECONDS, self.close, "it does not read")
+        self._stuck_timer = self._loop.call_later(_STUCK_SECONDS, self.close, "it stopped reading")
 
     def resume_writing(self) -> None:
         """Keep the connection, because Redis is reading again."""
@@ -168,7 +168,7 @@ class MultiplexedConnection(asyncio.Protocol):
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 self._deliver(reply)
         except Exception as error:  # noqa: BLE001 - from hiredis, or because nothing was pending
-            self.close(f"this is not how Redis answers: {error}")
+            self.close(f"invalid reply: {error}")
 
     def _deliver(self, reply: Any) -> None:
         future = self._pending.popleft().reply

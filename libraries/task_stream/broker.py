@@ -183,7 +183,9 @@ class RedisStreamBroker(AsyncBroker):
                 await self._settle_the_rest()
                 await self._stream.leave()
         except RedisUnavailable as error:
-            logger.warning("the other workers will find this one dead: %s", error)
+            logger.warning(
+                "cannot leave the queue, other workers will reclaim the tasks: %s", error
+            )
         finally:
             self._has_left = True
             with suppress(RedisUnavailable):  # if closing fails, the connection is already lost
@@ -221,11 +223,11 @@ class RedisStreamBroker(AsyncBroker):
         try:
             name = self._name_of(payload)
         except Exception as error:  # noqa: BLE001 - taskiq's parsers raise various errors
-            await self._give_up(entry.id, DeadTask(payload, f"it cannot be read: {error}", 0))
+            await self._give_up(entry.id, DeadTask(payload, f"the task cannot be read: {error}", 0))
             return None
         for_others = Retry(payload, _FOR_OTHERS_SECONDS)
         if self.find_task(name) is None:
-            logger.warning("no task here is called %s; another worker may know it", name)
+            logger.warning("unknown task %s, leaving it to another worker", name)
             await self._settle(entry.id, for_others)
             return None
         self._offered.add(entry.id)
@@ -261,7 +263,7 @@ class RedisStreamBroker(AsyncBroker):
         try:
             await self._report(entry_id, retry)
         except RedisUnavailable as error:
-            logger.debug("the end of %s will be reported later: %s", entry_id, error)
+            logger.debug("cannot report the outcome of %s yet: %s", entry_id, error)
 
     async def _report(self, entry_id: str, retry: Retry | None) -> None:
         if (task_id := self._held.get(entry_id)) is None:

@@ -39,7 +39,7 @@ DeadLetterTask = Callable[[DeadTask], Awaitable[None]]
 
 async def log_dead_task(task: DeadTask) -> None:
     """Log a dead task."""
-    logger.error("a task is given up: %s (%d attempts): %r", task.reason, task.attempts, task)
+    logger.error("giving up on a task: %s (%d attempts): %r", task.reason, task.attempts, task)
 
 
 class RetryPolicy(Protocol):

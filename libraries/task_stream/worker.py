@@ -78,7 +78,7 @@ class _Receiver(RetryingReceiver):
         try:
             await super().callback(message, raise_err)
         except Exception:
-            logger.exception("a task could not even begin")
+            logger.exception("unexpected error while handling a task")
             if isinstance(message, HeldTask):
                 await message.put_back()
 

@@ -44,7 +44,7 @@ def test_an_unreachable_advertised_address_is_named_and_the_order_stays_pending(
             report = service.http.get("/health/ready/").json()
             assert (report["status"], report["checks"]["kafka"]) == ("degraded", "down")
             assert address in report["reasons"]["kafka"]
-            warnings = [line for line in service.log.splitlines() if "out of reach" in line]
+            warnings = [line for line in service.log.splitlines() if "unreachable" in line]
             assert warnings
             assert all(address in line for line in warnings)
             audit = service.run("audit")

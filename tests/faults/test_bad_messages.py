@@ -25,17 +25,20 @@ UNKNOWN = of_unknown_order(*ORDER_CREATED)
 
 #: Invalid messages, with the beginning of the expected reason.
 BAD: list[tuple[Message, str]] = [
-    (of_unknown_order(*ORDER_CREATED) | {"value": b"not JSON"}, "the value is no order in JSON"),
-    (of_unknown_order(*ORDER_CREATED) | {"value": b""}, "the value is no order in JSON"),
+    (
+        of_unknown_order(*ORDER_CREATED) | {"value": b"not JSON"},
+        "the value is not an order in JSON",
+    ),
+    (of_unknown_order(*ORDER_CREATED) | {"value": b""}, "the value is not an order in JSON"),
     (of_unknown_order(("ce_type", b"a.b")), "ce_type is 'a.b'"),
     (of_unknown_order(), "ce_type is None"),
     (UNKNOWN, "there is no order "),
-    (of_unknown_order(*ORDER_CREATED) | {"key": None}, "the key is no UUID"),
+    (of_unknown_order(*ORDER_CREATED) | {"key": None}, "the key is not a UUID"),
     (
         of_unknown_order(*ORDER_CREATED) | {"key": b"me", "value": b'"\xff\x00'},
-        "the key is no UUID",
+        "the key is not a UUID",
     ),
-    (of_unknown_order(*ORDER_CREATED) | {"value": None}, "the value is no order in JSON"),
+    (of_unknown_order(*ORDER_CREATED) | {"value": None}, "the value is not an order in JSON"),
     (
         of_unknown_order(("a", b"\xff\x00"), ("b", None), ("a", b""), *ORDER_CREATED),
         "there is no order ",

@@ -29,7 +29,7 @@ from tests.support.fault_proxy import FaultProxy
 #: Long enough that nothing is requeued in these tests.
 NEVER = "86400"
 RESETS = 12
-UNREACHABLE, REACHABLE = "the database is out of reach", "the database is in reach again"
+UNREACHABLE, REACHABLE = "the database is unreachable", "the database is reachable again"
 
 
 @contextmanager

@@ -70,7 +70,7 @@ async def test_an_unreachable_advertised_address_is_named() -> None:
     try:
         with running_broker(KafkaProgram(advertised_port=unused_port)) as server:
             async with kafka_at(server.url) as kafka:
-                address = f"advertises brokers out of reach: 127.0.0.1:{unused_port}: "
+                address = f"advertises unreachable brokers: 127.0.0.1:{unused_port}: "
                 with pytest.raises(BrokerUnavailable, match=address):
                     await reach(kafka.connection)
                 publisher, [event] = kafka.publisher(), new_orders(1)

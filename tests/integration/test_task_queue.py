@@ -390,8 +390,8 @@ async def test_an_outage_is_two_warnings_and_no_traceback(
         is_away = False
         await until(log.has_done(5))
     assert [message for message in caplog.messages if "the database" in message] == [
-        "the database is out of reach: It is being restarted.",
-        "the database is in reach again",
+        "the database is unreachable: It is being restarted.",
+        "the database is reachable again",
     ]
     assert not [r for r in caplog.records if r.exc_info or r.levelname == "ERROR"]
 
@@ -509,7 +509,7 @@ async def test_an_unreadable_entry_becomes_a_dead_letter(
         await shared_queue.wait_empty()
     [dead] = log.dead
     assert dead.attempts == 0
-    assert dead.reason.startswith("it cannot be read: ")
+    assert dead.reason.startswith("the task cannot be read: ")
     assert next(iter(fields.values())).encode() in dead.payload
 
 

@@ -41,7 +41,7 @@ class KafkaProvider(Provider):
             await reach(connection)
         except BrokerUnavailable as error:
             logger.warning(
-                f"Kafka (KAFKA_BOOTSTRAP_SERVERS) does not answer; starting without it: {error}"
+                f"Kafka (KAFKA_BOOTSTRAP_SERVERS) is not responding, starting without it: {error}"
             )
         return connection
 

@@ -65,7 +65,7 @@ class RedisProvider(Provider):
             raise BadSettings({"REDIS_URL": client.unusable_reason})
         else:
             reason = f": {client.unavailable_reason}" if client.unavailable_reason else ""
-            logger.warning(f"Redis (REDIS_URL) does not answer; starting without it{reason}")
+            logger.warning(f"Redis (REDIS_URL) is not responding, starting without it{reason}")
         yield client
         await client.close()
 

@@ -36,39 +36,39 @@ if not IS_SHARED:  # one worker's memory is not the service's
 
 REQUESTS: Final = Counter(
     "orders_http_requests_total",
-    "Requests that were answered.",
+    "Completed HTTP requests, by method, route and status.",
     ("method", "route", "status"),
     registry=COUNTED,
 )
 REQUEST_SECONDS: Final = Histogram(
     "orders_http_request_duration_seconds",
-    "Seconds from a request's arrival to the end of its answer.",
+    "Seconds from receiving a request to sending the end of its response.",
     ("method", "route"),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=COUNTED,
 )
 CACHE_READS: Final = Counter(
     "orders_cache_reads_total",
-    "Orders asked of the cache: hit, miss, or bypass where it was out of reach.",
+    "Order lookups in the cache: hit, miss, or bypass if the cache was unreachable.",
     ("result",),
     registry=COUNTED,
 )
 TASKS: Final = Counter(
     "orders_tasks_total",
-    "Runs of process_order_task, by what they came to; and tasks that were given up: dead.",
+    "Runs of process_order_task by result, and tasks that became dead letters (dead).",
     ("result",),
     registry=COUNTED,
 )
 POOL_CONNECTIONS: Final = Gauge(
     "orders_db_pool_connections",
-    "Connections to PostgreSQL that are in use, and idle ones.",
+    "Open PostgreSQL connections, by state (in_use or idle).",
     ("state",),
     multiprocess_mode="livesum",
     registry=COUNTED,
 )
 POOL_SIZE: Final = Gauge(
     "orders_db_pool_size",
-    "Connections to PostgreSQL that may be open at once (DB_POOL_SIZE).",
+    "Maximum number of open PostgreSQL connections (DB_POOL_SIZE).",
     multiprocess_mode="livesum",
     registry=COUNTED,
 )
@@ -92,26 +92,28 @@ class Asked:
 
 OUTBOX_UNPUBLISHED: Final = Asked(
     "orders_outbox_unpublished",
-    "Unpublished events in the outbox; 10001 means more than 10000.",
+    "Unpublished events in the outbox. 10001 means more than 10000.",
 )
 OUTBOX_OLDEST_AGE: Final = Asked(
     "orders_outbox_oldest_age_seconds",
-    "Seconds for which the oldest of them has waited that no parked event holds back; 0 if none.",
+    "Age in seconds of the oldest unpublished event, or 0."
+    " Ignores parked events and those behind them.",
 )
 OUTBOX_PARKED: Final = Asked(
     "orders_outbox_parked",
-    "Events that wait for an operator, because Kafka refused them too often; bounded likewise.",
+    "Events waiting for an operator because Kafka rejected them too often."
+    " 10001 means more than 10000.",
 )
 OUTBOX_REPLAYS: Final = Asked(
     "orders_outbox_replays",
-    "Published events that are to be published again; bounded likewise.",
+    "Published events waiting to be published again. 10001 means more than 10000.",
 )
 OUTBOX_FIGURES_AGE: Final = Asked(
     "orders_outbox_figures_age_seconds",
-    "Seconds since these figures were read; above 0 if PostgreSQL did not answer in time.",
+    "Seconds since the outbox was read. Above 0 if PostgreSQL did not respond in time.",
 )
 CONSUMER_LAG: Final = Asked(
     "orders_consumer_lag",
-    "Messages of a topic that a consumer of this process has not committed.",
+    "Messages that a consumer in this process has not committed yet, per partition.",
     ("topic", "group", "partition"),
 )

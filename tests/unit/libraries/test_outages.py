@@ -29,8 +29,8 @@ def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
     assert (
         caplog.messages
         == [
-            f"{Unavailable.server} is out of reach: It is being restarted.",
-            f"{Unavailable.server} is in reach again",
+            f"{Unavailable.server} is unreachable: It is being restarted.",
+            f"{Unavailable.server} is reachable again",
         ]
         * 2
     )
@@ -46,10 +46,10 @@ def test_each_server_has_its_outages(caplog: pytest.LogCaptureFixture) -> None:
     outages.end(BrokerUnavailable.server)
     succeed(outages, QueueUnavailable.server)
     assert caplog.messages == [
-        f"{QueueUnavailable.server} is out of reach: full",
-        f"{BrokerUnavailable.server} is out of reach: BrokerUnavailable",
-        f"{BrokerUnavailable.server} is in reach again",
-        f"{QueueUnavailable.server} is in reach again",
+        f"{QueueUnavailable.server} is unreachable: full",
+        f"{BrokerUnavailable.server} is unreachable: BrokerUnavailable",
+        f"{BrokerUnavailable.server} is reachable again",
+        f"{QueueUnavailable.server} is reachable again",
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_success_that_began_before_the_last_failure_says_nothing(
     outages = OutageLog()
     with outages.noticing(Unavailable.server):
         fail(outages, Unavailable("away"))
-    assert caplog.messages == [f"{Unavailable.server} is out of reach: away"]
+    assert caplog.messages == [f"{Unavailable.server} is unreachable: away"]
 
 
 def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:

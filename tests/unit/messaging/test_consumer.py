@@ -218,6 +218,6 @@ async def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
     house.handler.failures = [QueueUnavailable(), QueueUnavailable(), QueueUnavailable()]
     await house.receives([message_of(good)])
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        "the task queue is out of reach",
-        "the task queue is in reach again",
+        "the task queue is unreachable",
+        "the task queue is reachable again",
     ]
