@@ -112,8 +112,8 @@ async def client(server: Server) -> AsyncIterator[ServiceClient]:
 @pytest.fixture
 def without_repeated_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no call wait for a handshake, and let no reply of one arrive among the others."""
-    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
-    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", FOR_EVER)
 
 
 @pytest.fixture
@@ -396,8 +396,8 @@ class TestReplies:
     async def test_commands_of_one_turn_share_a_round_trip(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
-        monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+        monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", FOR_EVER)
+        monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", FOR_EVER)
         async with serve_fake(echo) as fake, connected(fake.url) as client:
             fake.reads.clear()
             answers = await asyncio.gather(*(client.execute("GET", str(n)) for n in range(100)))
@@ -561,8 +561,8 @@ class TestBusyEventLoop:
 
 def block_until_answered(client: ServiceClient) -> None:
     """Block the event loop until the reply of Redis can be read."""
-    assert client._connection is not None
-    socket = client._connection._transport.get_extra_info("socket")
+    assert client._reconnector.connection is not None
+    socket = client._reconnector.connection._transport.get_extra_info("socket")
     arrived, _, _ = select.select([socket], [], [], LONG)
     assert arrived
 
