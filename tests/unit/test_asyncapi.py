@@ -26,6 +26,7 @@ from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.committed import committed_text
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+from entrypoints.messaging.subscriptions import SUBSCRIPTIONS
 from tests.support.messages import message_of
 from tests.support.orders import (
     IDS,
@@ -209,10 +210,39 @@ def test_the_channels_are_the_topics_with_their_partitions() -> None:
     assert all(topic == each["topic"] for topic, each in kafka.items())
 
 
-def test_every_topic_has_a_send_operation_and_new_orders_are_received() -> None:
-    ways = [(each["action"], each["channel"]["$ref"]) for each in DOCUMENT["operations"].values()]
-    sent = [("send", f"#/channels/{topic}") for topic in PARTITIONS]
-    assert sorted(ways) == sorted([*sent, ("receive", f"#/channels/{NEW_ORDER}")])
+def operations(action: str) -> list[dict[str, Any]]:
+    return [each for each in DOCUMENT["operations"].values() if each["action"] == action]
+
+
+def test_every_topic_has_a_send_operation() -> None:
+    sent = [each["channel"]["$ref"] for each in operations("send")]
+    assert sorted(sent) == sorted(f"#/channels/{topic}" for topic in PARTITIONS)
+
+
+def test_every_subscription_has_a_receive_operation() -> None:
+    received = [
+        (
+            each["channel"]["$ref"],
+            each["messages"],
+            each["bindings"]["kafka"]["groupId"]["const"],
+        )
+        for each in operations("receive")
+    ]
+    ids = {message.topic: message.id for message in MESSAGES}
+    assert received == [
+        (
+            f"#/channels/{each.topic}",
+            [{"$ref": f"#/channels/{each.topic}/messages/{ids[each.topic]}"}],
+            each.group,
+        )
+        for each in SUBSCRIPTIONS
+    ]
+
+
+def test_a_receive_operation_names_the_setting_that_it_needs() -> None:
+    for subscription, operation in zip(SUBSCRIPTIONS, operations("receive"), strict=True):
+        condition = f"off while `{subscription.required_setting}` is not set"
+        assert (condition in operation["description"]) is bool(subscription.required_setting)
 
 
 # --- The messages of the service, compared with their schemas
