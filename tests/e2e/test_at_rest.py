@@ -4,23 +4,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from subprocess import run
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import asyncpg
 from redis import Redis
 
+from tests.e2e.backing_services import ROLES, SECRET, a_role, migrate
 from tests.e2e.service import (
     NO_LIMITS,
     Service,
-    environment,
-    orders_command,
     running_service,
 )
-from tests.e2e.test_eight_combinations import a_role
-from tests.servers.databases import create_database, drop_database
+from tests.servers.databases import create_database, drop_database, fetch_value
 from tests.servers.plugin import NewServer, Shared
 from tests.support.postgres import beside
 
@@ -39,16 +35,8 @@ def commands(redis: Any) -> int:
 
 def transactions(server_url: str, database_url: str) -> int:
     """Return the number of transactions of a database, queried from another database."""
-
-    async def count(url: str, name: str) -> int:
-        connection = await asyncpg.connect(url)
-        try:
-            return int(await connection.fetchval(_TRANSACTIONS, name))
-        finally:
-            await connection.close()
-
-    url = urlsplit(server_url)._replace(scheme="postgresql").geturl()
-    return beside(count, url, urlsplit(database_url).path.removeprefix("/"))
+    name = urlsplit(database_url).path.removeprefix("/")
+    return int(beside(fetch_value, server_url, _TRANSACTIONS, name))
 
 
 @dataclass
@@ -72,12 +60,12 @@ def running_shape(
         database_url = beside(create_database, postgres_server.url)
         stack.callback(beside, drop_database, postgres_server.url, database_url)
         settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PROCESSING_DELAY": "0"}
-        settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+        settings |= NO_LIMITS | SECRET
         if kafka is not None:
             prefix = f"t{uuid4().hex[:8]}."
             settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.url, "KAFKA_TOPIC_PREFIX": prefix}
-            run([*orders_command(), "migrate"], env=environment(settings), check=True)
-            for role in ("relay", "consume", "work"):
+            migrate(settings)
+            for role in ROLES:
                 stack.enter_context(a_role(role, settings))
         service = stack.enter_context(running_service(**settings))
         redis = stack.enter_context(Redis.from_url(redis_url))

@@ -193,6 +193,16 @@ async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
         yield Kafka(with_random_prefix(bootstrap), stack)
 
 
+async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
+    """Publish until all events are acknowledged, as the relay does."""
+    async with asyncio.timeout(LONG):
+        while events:
+            report = await publisher.publish(events)
+            assert report.rejected == {}
+            events = [event for event in events if event.id in report.unreached]
+            await asyncio.sleep(0.1)
+
+
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
     """Return this number of different deliveries. The last batch is not committed."""
     deliveries: list[Delivery] = []

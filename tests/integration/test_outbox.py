@@ -18,11 +18,10 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_batch import UnmarkableEvents
 from application.documents import Event
 from application.ports.outbox_admin import COUNTED_AT_MOST, ReplayRequest
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, new_database
 from tests.support.storage_actions import an_owner, place, placed, publish, waiting
 from tests.support.time import NOW
 
@@ -55,10 +54,8 @@ class OutboxDatabase:
 
 @pytest.fixture
 async def db(postgres_server: Shared, migrated: str) -> AsyncIterator[OutboxDatabase]:
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=6)
+    async with new_database(postgres_server, migrated, pool_size=6) as database:
         yield OutboxDatabase(database, adapters_over(database))
-        await database.close()
 
 
 async def many_events(

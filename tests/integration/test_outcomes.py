@@ -23,7 +23,7 @@ from tests.servers.server import Server
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
 from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, rendered_write
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, opened_database
 from tests.support.storage_actions import an_owner, order_in, place
 from tests.support.time import NOW
 
@@ -164,11 +164,12 @@ async def processes(
     postgres_server: Shared, migrated: str
 ) -> AsyncIterator[tuple[Database, Database]]:
     """The pools of two processes on one database."""
-    async with fresh_database(postgres_server.url, migrated) as url:
-        one, other = Database(url, 4), Database(url, 4)
+    async with (
+        fresh_database(postgres_server.url, migrated) as url,
+        opened_database(url, 4) as one,
+        opened_database(url, 4) as other,
+    ):
         yield one, other
-        await one.close()
-        await other.close()
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.redis import ServiceClient, connected, wait_available
+from tests.support.redis import ServiceClient, connected, listening, wait_available
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -43,17 +43,6 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 async def client(server: Server, proxy: FaultProxy) -> AsyncIterator[ServiceClient]:
     async with connected(proxy.through(server.url)) as client:
         yield client
-
-
-@asynccontextmanager
-async def listening(client: ServiceClient) -> AsyncIterator[RedisRelayWakeup]:
-    relay_wakeup = RedisRelayWakeup(client)
-    try:
-        assert await relay_wakeup.open(LONG)
-        await relay_wakeup.wait(0)
-        yield relay_wakeup
-    finally:
-        await relay_wakeup.close()
 
 
 async def has_accepted(proxy: FaultProxy, connections: int) -> None:

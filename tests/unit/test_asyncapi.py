@@ -27,6 +27,7 @@ from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.committed import committed_text
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
 from entrypoints.messaging.subscriptions import SUBSCRIPTIONS
+from tests.support.json_values import objects_in
 from tests.support.messages import message_of
 from tests.support.orders import (
     IDS,
@@ -62,16 +63,6 @@ ALL_FIELDS: Final = OrderLines(
 UNPRICED: Final = OrderLines(
     (OrderLine(None, "Basket", 1, None), OrderLine("1207", None, 3, None)), usd("0.00")
 )
-
-
-def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in a JSON value."""
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            yield from nodes(each)
 
 
 def at(reference: str) -> Any:
@@ -181,7 +172,7 @@ def test_the_document_is_ascii_without_host_names() -> None:
 
 
 def test_every_reference_resolves_and_every_component_is_used() -> None:
-    references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    references = {node["$ref"] for node in objects_in(DOCUMENT) if "$ref" in node}
     assert all(at(reference) for reference in references)
     for kind, components in DOCUMENT["components"].items():
         assert {f"#/components/{kind}/{name}" for name in components} <= references
