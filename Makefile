@@ -1,18 +1,19 @@
-# GNU make 3.81 (macOS) and a plain sh are enough. Paths are relative: a checkout's may hold spaces.
+# This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
+# checkout may contain spaces.
 .DEFAULT_GOAL := help
 .PHONY: help run dev test test-containers test-compose test-clients check demo bench pictures lock clean
 
 VENV := .venv/bin
-# worksteal: an idle worker takes tests of the other, so that no run ends on one core.
+# With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
-# For `make lock`: --upgrade takes the newest versions that pyproject.toml allows.
+# Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
-# The last command of a recipe is run without a shell in between, so that a signal to make reaches
-# the service itself.
+# The last command of each recipe runs without a shell in between, because signals sent to make have
+# to reach the service itself.
 run: ## Start the whole service on http://localhost:8000 (HOST, PORT); Ctrl-C stops it
 	@sh tools/environment.sh runtime
 	@$(VENV)/orders serve

@@ -1,4 +1,5 @@
-"""Implementations of the ports: one package for each technology. None imports another.
+"""Implementations of the ports, in one package per technology.
 
-May import the application, the domain and the one library that it adapts.
+These packages don't import each other. Each of them may only import the application, the domain and
+the library that it adapts.
 """

@@ -1,4 +1,4 @@
-"""The forms of an order outside the domain: record, document, event."""
+"""How orders are represented outside the domain: as records, documents and events."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,26 +10,26 @@ from domain.ids import EventId, OrderId, UserId
 from domain.order.history import Step
 from domain.order.status import OrderStatus
 
-#: The headers of a message, in their order. A name may repeat; a value is any bytes, or null.
+#: A message's headers in their original order. Names can repeat, and values are any bytes or null.
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderDocument:
-    """An order as the API shows it: encoded bytes, and the facts that the service needs of them."""
+    """An order as returned by the API: encoded bytes, plus the values the service itself needs."""
 
     owner: UserId
-    version: int  # counts the steps of the lifecycle
-    revision: int  # rises at every write, processing included
+    version: int  # incremented by every step in the lifecycle
+    revision: int  # incremented by every write, including processing
     is_processed: bool
     body: bytes
 
 
 class OrderRecord(NamedTuple):
-    """An order as it is stored: flat, with its lines as the JSON text of the document.
+    """A stored order. It's flat, and `items` is the JSON text from the document.
 
-    It is a tuple because a list makes two hundred records, and no other immutable type is created
-    faster.
+    This is a tuple because tuples are the fastest immutable type to create, and listing orders
+    creates two hundred of them.
     """
 
     id: OrderId
@@ -48,12 +48,12 @@ class OrderRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of the outbox, which becomes one message.
+    """One row in the outbox, which is published as one message.
 
-    `subject` is the id of the order (or of the dead letter, for its copy), and `revision` orders
-    the events of one subject; `id` is the same at every delivery of this event. `original` is set
-    if the message is a copy of another message. A `payload` of None is a null value (a tombstone).
-    `is_replay` is set if the event was published before.
+    `id` stays the same for every delivery of the event. `subject` is the id of the order (or of the
+    dead letter, if this is its copy), and the events for one subject are sorted by `revision`. If
+    the message is a copy of another message, `original` is set. If `payload` is None, the message
+    has a null value (it's a tombstone). `is_replay` is set if the event was published before.
     """
 
     id: EventId
@@ -64,14 +64,14 @@ class Event:
     type: str
     payload: bytes | None
     at: datetime
-    traceparent: str | None = None  # W3C Trace Context, of the request that caused it
+    traceparent: str | None = None  # W3C Trace Context from the request that caused the event
     original: "Original | None" = None
-    is_replay: bool = field(default=False, compare=False)  # of this delivery, not of the event
+    is_replay: bool = field(default=False, compare=False)  # describes this delivery, not the event
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The key and the headers of a message that is copied."""
+    """The key and headers of the message that is being copied."""
 
     key: bytes | None
     headers: Headers
@@ -79,7 +79,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
-    """One write of an order, rendered. An adapter stores all of it or nothing."""
+    """One rendered write to an order. Adapters store either all of it or nothing."""
 
     record: OrderRecord
     document: OrderDocument

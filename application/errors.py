@@ -1,4 +1,4 @@
-"""Refusals outside the domain: authentication, rate limits, and servers out of reach."""
+"""Errors outside the domain: authentication, rate limits and unreachable servers."""
 
 from typing import ClassVar, Final
 
@@ -37,9 +37,9 @@ class RateLimited(OrderServiceError):
         super().__init__(f"Try again in {retry_after} s.")
 
 
-#: The message of `Unavailable` if the change was not sent, or was rolled back.
+#: The message of `Unavailable` if the change was not sent or has been rolled back.
 NOTHING_CHANGED: Final = "The service cannot answer just now; nothing was changed."
-#: The message of `Unavailable` if the change was sent and the response is missing.
+#: The message of `Unavailable` if the change was sent but a response never arrived.
 OUTCOME_UNKNOWN: Final = (
     "It may or may not have been done. Look for it, or repeat the request with the same reference."
 )
@@ -48,9 +48,9 @@ OUTCOME_UNKNOWN: Final = (
 class Unavailable(OrderServiceError):
     """The service cannot answer just now."""
 
-    #: Seconds after which a retry is useful.
+    #: Seconds to wait before a retry makes sense.
     retry_after = 1
-    #: The server that is out of reach, as the log names it.
+    #: The unreachable server, as it appears in the log.
     server: ClassVar[str] = "the database"
 
 
@@ -67,20 +67,20 @@ class MailServerUnavailable(Unavailable):
 
 
 class MailRejected(Exception):
-    """The mail server refuses a mail or its recipient."""
+    """The mail server rejected a mail or its recipient."""
 
 
 class ConcurrentUpdate(Unavailable):
     """Another change came first; nothing was changed."""
 
-    server = ""  # a lost race is no outage
+    server = ""  # losing a race is not an outage
 
 
 class BrokerUnavailable(Exception):
-    """The message broker does not answer. It is handled within the service."""
+    """The message broker is not responding. Callers of the API never see this error."""
 
     server: ClassVar[str] = "the message broker"
 
 
 class ProcessingFailed(Exception):
-    """The processing of an order failed; the cause is the error. It counts as an attempt."""
+    """Processing an order has failed, which counts as an attempt. `__cause__` is the error."""

@@ -1,5 +1,6 @@
--- Run once, by the image, where PostgreSQL's volume is empty. The service's role is no superuser; the
--- superuser keeps no password, so that it is known on the container's own socket alone.
+-- The PostgreSQL image runs this once, if its volume is empty. The service's role is not a
+-- superuser. The superuser's password is removed, so it can only log in on the container's own
+-- socket.
 \set password `cat /var/lib/orders-secrets/postgres-password`
 CREATE ROLE orders LOGIN PASSWORD :'password';
 CREATE DATABASE orders OWNER orders;

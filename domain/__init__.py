@@ -1,5 +1,5 @@
-"""The rules of an order service: orders, their lifecycle, money, accounts and permissions.
+"""The business rules for orders and their lifecycle, money, accounts and permissions.
 
-Pure: no I/O, no clock, no randomness, no async. Times and ids are arguments.
-May import the standard library and itself, nothing else.
+Everything here is pure: there is no I/O, clock, randomness or async code, and times and ids are
+passed in as arguments. This package may only import itself and the standard library.
 """

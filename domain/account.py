@@ -1,27 +1,27 @@
-"""Accounts and the rules of their passwords."""
+"""Accounts and password rules."""
 
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from domain.actor import Actor, Role
+from domain.actor import Role
 from domain.ids import UserId
-from domain.text import parse_text
+from domain.validation import parse_text
 
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 128
-#: A character in NFC is at most four code points when it is decomposed. A longer text is not
-#: normalised, because the time may grow with the square of its length.
+#: An NFC character decomposes into at most four code points, so anything longer is too long in
+#: every form. It isn't normalised at all because that can take quadratic time.
 _LONGEST_SPELLING: Final = 4 * MAX_PASSWORD
 
-#: RFC 5321, section 4.5.3.1: a path of 256 octets, less its angle brackets.
+#: RFC 5321, section 4.5.3.1, limits a path to 256 octets. Two of them are the angle brackets.
 MAX_EMAIL: Final = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account. `email` is normalised: two spellings of one address are one account."""
+    """An account. `email` is normalised, so different spellings of an address share an account."""
 
     id: UserId
     email: str
@@ -29,19 +29,14 @@ class Account:
     disabled: bool = False
     created_at: datetime
 
-    @property
-    def actor(self) -> Actor:
-        """The owner of the account as an actor."""
-        return Actor.of_role(self.id, self.role)
-
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:
-    """Return a password in its normal form, which has `minimum` to 128 characters.
+    """Normalise a password and check that it has between `minimum` and 128 characters.
 
-    NIST SP 800-63B requires a length and no rules of composition.
+    There are no composition rules, as recommended by NIST SP 800-63B.
 
     Raises:
-        Invalid: the value is no string, too short or too long.
+        Invalid: the value is not a string, or it's too short or too long.
     """
     if isinstance(value, str) and len(value) <= _LONGEST_SPELLING:
         value = normal_password(value)
@@ -49,10 +44,9 @@ def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:
 
 
 def normal_password(text: str) -> str:
-    """Return the normal form of a password (RFC 8265, OpaqueString).
+    """Normalise a password to NFC with only ASCII spaces (RFC 8265, OpaqueString).
 
-    Keyboards encode the same characters differently. In the normal form every space is an ASCII
-    space, and the text is in NFC.
+    This is necessary because keyboards don't all encode the same character the same way.
     """
     if text.isascii():
         return text

@@ -25,30 +25,31 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user, a member of staff, or the service itself, which has no id."""
+    """A user, a member of staff, or the service itself. `id` is None for the service."""
 
     kind: ActorKind
     id: UserId | None
 
     @classmethod
     def of_role(cls, user_id: UserId, role: Role) -> "Actor":
-        """Return the owner of an account with this role."""
+        """Return the actor for an account with this role."""
         return cls(ActorKind(role), user_id)
 
     @property
     def sees_everything(self) -> bool:
-        """Whether the orders of all users are visible to this actor."""
+        """Whether this actor can see every user's orders."""
         return self.kind is not ActorKind.USER
 
     def may_see(self, owner: UserId) -> bool:
-        """Return whether the orders of `owner` are visible to this actor."""
+        """Return whether this actor can see orders that belong to `owner`."""
         return self.sees_everything or self.id == owner
 
     def ensure_may_see(self, owner: UserId) -> None:
-        """Raise if the orders of `owner` are not visible to this actor.
+        """Raise an error unless this actor can see orders that belong to `owner`.
 
         Raises:
-            OrderNotFound: they are not. The error is the same as for an order that does not exist.
+            OrderNotFound: the actor can't see them. This is the same error as for a missing order,
+                to avoid revealing that the order exists.
         """
         if not self.may_see(owner):
             raise OrderNotFound

@@ -1,4 +1,4 @@
-"""The base class of every refusal, the refusals by the domain, and the errors of single values."""
+"""Errors that are shown to the caller, including errors about single values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import ClassVar, Final, Self
 
 from domain.order.status import OrderStatus
 
-#: The position of a value in a document: the steps of an RFC 6901 pointer, unescaped.
+#: The location of a value within a document, as the unescaped steps of an RFC 6901 pointer.
 Path = tuple[str | int, ...]
 
 
 class OrderServiceError(Exception):
     """A deliberate refusal: never a bug, and always safe to show to the caller.
 
-    The message of a refusal that is raised without one is the first line of its class's docstring.
+    The first line of a class's docstring is the default message of its instances.
     """
 
     def __str__(self) -> str:
@@ -23,18 +23,18 @@ class OrderServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One error in one value of an input."""
+    """One problem with one input value."""
 
     path: Path
     code: str
     detail: str
 
     def under(self, *prefix: str | int) -> Self:
-        """Return the same error for a document that has the value at `prefix`."""
+        """Return the same error with `prefix` added to the front of its path."""
         return type(self)((*prefix, *self.path), self.code, self.detail)
 
 
-#: The message names this many errors; the others are only counted.
+#: A message describes this many errors in full. Any others are only counted.
 _MOST_NAMED: Final = 10
 _LONGEST_NAME: Final = 64
 
@@ -46,14 +46,14 @@ def _described(errors: Sequence[FieldError]) -> str:
 
 
 def _clause(error: FieldError) -> str:
-    """Return the error with its place, such as "`/items/0/name`: must be given."."""
+    """Describe the error and its location, for example "`/items/0/name`: must be given."."""
     if not error.path:
         return error.detail
     name = "".join(f"/{step}" for step in error.path) if error.path[1:] else str(error.path[0])
     if len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}\u2026"
     detail = error.detail
-    # An abbreviation, such as a currency's code, keeps its capitals.
+    # Abbreviations, such as currency codes, have to keep their capitals.
     return f"`{name}`: {detail if detail[1:2].isupper() else detail[:1].lower() + detail[1:]}"
 
 
@@ -66,14 +66,14 @@ class Invalid(OrderServiceError):
 
     @classmethod
     def value(cls, code: str, detail: str) -> Self:
-        """Return an error of one value. The caller adds the path (`FieldError.under`)."""
+        """Create an error for a single value. The caller adds its path (`FieldError.under`)."""
         return cls([FieldError((), code, detail)])
 
 
 class TotalMismatch(Invalid):
     """The total is not the sum of the lines."""
 
-    #: The code of its one field error.
+    #: The code of its only field error.
     code: ClassVar[str] = "total-mismatch"
 
 

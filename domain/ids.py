@@ -1,4 +1,4 @@
-"""Types of ids. All are UUIDs version 7 (RFC 9562), which sort by the time of creation."""
+"""Id types. They are all version 7 UUIDs (RFC 9562), which sort by creation time."""
 
 from typing import NewType
 from uuid import UUID

@@ -1,18 +1,63 @@
-"""Money: exact decimal amounts of one currency, never binary floats."""
+"""Money in ISO 4217 currencies. Amounts are exact decimals and never binary floats."""
 
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final, Self
 
-from domain.currency import Currency
 from domain.errors import Invalid
+
+#: The active codes from ISO 4217 list one, grouped by their number of minor digits.
+_CODES_BY_DIGITS: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD"
+        " CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP"
+        " GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK"
+        " LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO"
+        " NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS"
+        " SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST"
+        " XAD XCD XCG YER ZAR ZMW ZWG"
+    ),
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """An ISO 4217 currency with the number of `digits` after its decimal point."""
+
+    code: str
+    digits: int
+
+    @staticmethod
+    def parse(value: object) -> "Currency":
+        """Return the currency with this code.
+
+        Raises:
+            Invalid: the value is not an active ISO 4217 code in capital letters.
+        """
+        currency = CURRENCIES.get(value) if isinstance(value, str) else None
+        if currency is None:
+            raise Invalid.value("unknown-currency", "Must be an ISO 4217 code such as USD.")
+        return currency
+
+
+#: Every currency by its code. For example, USD has 2 minor digits, JPY has 0 and KWD has 3.
+CURRENCIES: Final = {
+    code: Currency(code, digits)
+    for digits, codes in _CODES_BY_DIGITS.items()
+    for code in codes.split()
+}
+
 
 MAX_AMOUNT: Final = Decimal("999999999.99")
 
-#: A number of JSON (RFC 8259, section 6), in ASCII: no `+`, no `_`, no spaces, no NaN.
+#: A JSON number (RFC 8259, section 6), which is ASCII without `+`, `_`, spaces or NaN.
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-#: Digits of a result: ten times as many as any amount has. The input may have more.
+#: The maximum number of digits in a result, which is ten times more than an amount can have. The
+#: input itself can be longer than this.
 _PRECISION: Final = 128
 _EXACT: Final = Context(prec=_PRECISION, traps=[Inexact, InvalidOperation])
 
@@ -21,7 +66,7 @@ def parse_amount(value: object) -> Decimal:
     """Return the exact value of a JSON number or a decimal string.
 
     Raises:
-        Invalid: the value is no number, not finite, negative or above `MAX_AMOUNT`.
+        Invalid: the value is not a number, not finite, negative or greater than `MAX_AMOUNT`.
     """
     amount = _number(value)
     if not 0 <= amount <= MAX_AMOUNT:
@@ -51,14 +96,14 @@ def _decimal(text: str) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount with exactly the digits of its currency: `19.90`, never `19.9`."""
+    """An amount with exactly as many digits as its currency has: `19.90`, never `19.9`."""
 
     amount: Decimal
     currency: Currency
 
     @classmethod
     def of(cls, amount: Decimal, currency: Currency) -> Self:
-        """Return `amount` with the digits of the currency; its value does not change.
+        """Pad `amount` to the currency's number of digits without changing its value.
 
         Raises:
             Invalid: the amount has more digits than the currency.
@@ -70,12 +115,12 @@ class Money:
                 "too-many-digits",
                 f"{currency.code} has {currency.digits} digits behind the decimal point.",
             ) from None
-        # The input may be a zero with a sign; an amount has none.
+        # Turn a negative zero in the input into a plain zero.
         return cls(exact or abs(exact), currency)
 
     @classmethod
     def parse(cls, value: object, currency: Currency) -> Self:
-        """Return the money of a JSON number or a decimal string.
+        """Parse a JSON number or a decimal string.
 
         Raises:
             Invalid: see `parse_amount` and `of`.

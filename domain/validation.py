@@ -1,27 +1,30 @@
-"""Parse many values and collect every error, not only the first."""
+"""Parse several values and collect all errors instead of stopping at the first one."""
 
+import re
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from domain.errors import FieldError, Invalid, Path, TotalMismatch
 
 T = TypeVar("T")
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class ValidationErrors:
-    """The errors in the values of one input. Only the first error of each value is kept."""
+    """Collects the errors found in an input, keeping only the first error for each value."""
 
     def __init__(self) -> None:
-        #: A field, a parameter and a header may have one name.
+        #: The type is part of the key because a field and a header can have the same name.
         self._found: dict[tuple[type[FieldError], Path], FieldError] = {}
 
     @property
     def count(self) -> int:
-        """The number of values with an error so far."""
+        """The number of invalid values so far."""
         return len(self._found)
 
     def parse(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
-        """Return the parsed value, or None after adding the parser's errors under `path`."""
+        """Parse a value. If that fails, add the errors under `path` and return None."""
         try:
             return parser(value)
         except Invalid as invalid:
@@ -29,11 +32,11 @@ class ValidationErrors:
             return None
 
     def optional(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
-        """As `parse`, for a value that may be None."""
+        """Like `parse`, but allow None."""
         return None if value is None else self.parse(parser, value, *path)
 
     def collect(self, parser: Callable[..., T], *values: object) -> T | None:
-        """As `parse`, for a parser of several values, whose errors have their own paths."""
+        """Like `parse`, but for a parser that takes several values and sets the paths itself."""
         try:
             return parser(*values)
         except Invalid as invalid:
@@ -41,19 +44,19 @@ class ValidationErrors:
             return None
 
     def add(self, code: str, detail: str, *path: str | int) -> None:
-        """Add an error that no parser of a single value can find."""
+        """Add an error that involves more than a single value."""
         self.extend([FieldError(path, code, detail)])
 
     def extend(self, errors: Iterable[FieldError]) -> None:
-        """Add errors that were found elsewhere in the same input."""
+        """Add errors found elsewhere in the same input."""
         for error in errors:
             self._found.setdefault((type(error), error.path), error)
 
     def require(self, value: T | None) -> T:
-        """Return a parsed value if the whole input is valid.
+        """Return a parsed value, provided that the whole input is valid.
 
         Raises:
-            Invalid: some value has an error.
+            Invalid: any value in the input is invalid.
         """
         self.raise_if_any()
         if value is None:
@@ -61,7 +64,7 @@ class ValidationErrors:
         return value
 
     def raise_if_any(self) -> None:
-        """Raise if any error was added.
+        """Raise the collected errors, if there are any.
 
         Raises:
             Invalid: with every error.
@@ -70,3 +73,23 @@ class ValidationErrors:
         if self._found:
             only_total = all(error.code == TotalMismatch.code for error in self._found.values())
             raise (TotalMismatch if only_total else Invalid)(self._found.values())
+
+
+def parse_text(value: object, minimum: int, maximum: int) -> str:
+    """Return a string with `minimum` to `maximum` code points that PostgreSQL can store.
+
+    Raises:
+        Invalid: the value is not a string, is too short or too long, or contains a NUL or a lone
+            surrogate.
+    """
+    if not isinstance(value, str):
+        raise Invalid.value("wrong-type", "Must be a string.")
+    if not minimum <= len(value) <= maximum:
+        raise Invalid.value(
+            "wrong-length", f"Must have {minimum} to {maximum} characters; it has {len(value)}."
+        )
+    if "\0" in value:
+        raise Invalid.value("nul-character", "Must not contain the NUL character.")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise Invalid.value("lone-surrogate", "Must not contain half of a surrogate pair.")
+    return value

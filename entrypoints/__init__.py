@@ -1,4 +1,4 @@
-"""Who calls: HTTP, the loops of the role processes, the command line; settings and composition.
+"""The driving side: HTTP, the command line, the loops of the roles, settings and composition.
 
-Drives the use cases over ports. Adapters are imported by `entrypoints.composition` alone.
+The entrypoints call the use cases. Only `entrypoints.composition` imports adapters.
 """

@@ -1,4 +1,4 @@
-"""Read settings from a file in UTF-8, by python-dotenv."""
+"""Read settings from a UTF-8 file, using python-dotenv."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -11,12 +11,12 @@ _REMEDY = "save it as UTF-8"
 
 
 def read_environment_file(path: Path) -> Mapping[str, str]:
-    """Return the file's settings; none if there is no such file.
+    """Return the file's settings. There are none if the file does not exist.
 
     Raises:
-        ValueError: the file cannot be read, is not UTF-8, or has a line that is no setting.
+        ValueError: the file cannot be read, is not UTF-8, or has a line that is not a setting.
     """
-    if path.is_dir():  # some people name their virtual environment so
+    if path.is_dir():  # some people call their virtual environment `.env`
         return {}
     text = _text(path)
     bad = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]

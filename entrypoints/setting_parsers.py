@@ -1,6 +1,7 @@
-"""Parsers of settings: each returns the value of a text.
+"""Setting parsers, which turn a text into a value.
 
-They raise ValueError with a sentence without a subject: the setting's name is put in front.
+They raise ValueError. Its message is a sentence without a subject, because the setting's name will
+be put in front of it.
 """
 
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from application.ports.limits import Limit
-from domain.currency import CURRENCIES
+from domain.money import CURRENCIES
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ _MIN_SECRET_BYTES: Final = 32
 
 
 def matching(pattern: str, requirement: str) -> Callable[[str], str]:
-    """Return a parser of texts that match a regular expression as a whole."""
+    """Return a parser that only accepts full matches of a regular expression."""
     compiled = re.compile(pattern)
 
     def parse(text: str) -> str:
@@ -36,7 +37,7 @@ def matching(pattern: str, requirement: str) -> Callable[[str], str]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser of one of these texts."""
+    """Return a parser that only accepts these choices."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -47,12 +48,12 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def comma_separated(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Return a parser of a list."""
+    """Return a parser for a list of values separated by commas."""
     return lambda text: tuple(parse(each.strip()) for each in text.split(",") if each.strip())
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return a parser of a number in ASCII digits, from `minimum` to `maximum`."""
+    """Return a parser for a number in ASCII digits, from `minimum` to `maximum`."""
 
     def parse(text: str) -> int:
         number = int(text) if re.fullmatch(r"[0-9]{1,15}", text) else -1
@@ -75,7 +76,7 @@ def seconds(text: str) -> timedelta:
 
 
 def rate_limit(name: str) -> Callable[[str], Limit | None]:
-    """Return a parser of `N/second`, `N/minute`, `N/hour` or `N/day`; None for `off`."""
+    """Return a parser for `N/second`, `N/minute`, `N/hour`, `N/day`, or `off` (which is None)."""
 
     def parse(text: str) -> Limit | None:
         if text == "off":
@@ -98,7 +99,7 @@ def brokers(text: str) -> str:
 
 
 def sender(text: str) -> str:
-    """Parse the address of a sender, with or without a name before it (RFC 5322)."""
+    """Parse a sender's address, with or without a display name (RFC 5322)."""
     local, _, domain = parseaddr(text)[1].rpartition("@")
     if not local or not domain or not text.isprintable():
         raise ValueError("must be an address such as shop@example.com")
@@ -106,7 +107,7 @@ def sender(text: str) -> str:
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Parse networks (CIDR), separated by commas."""
+    """Parse a list of networks in CIDR notation, separated by commas."""
     try:
         return comma_separated(ip_network)(text)
     except ValueError as error:
@@ -116,7 +117,7 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def reference(text: str) -> str:
-    """Parse `module:attribute`; both may have dots."""
+    """Parse `module:attribute`. Both parts may contain dots."""
     module, separator, attribute = text.partition(":")
     names = (*module.split("."), *attribute.split("."))
     if not separator or not all(name.isidentifier() for name in names):
@@ -125,7 +126,7 @@ def reference(text: str) -> str:
 
 
 def path_prefix(text: str) -> str:
-    """Parse the part of every path that a proxy strips, such as `/shop`; `/` is no prefix."""
+    """Parse the path prefix that a proxy strips, such as `/shop`. `/` means the empty prefix."""
     if text in {"", "/"}:
         return ""
     if not _PATH_PREFIX.fullmatch(text):
@@ -143,7 +144,7 @@ def secret(text: str) -> bytes:
 
 
 def secret_file(text: str) -> bytes:
-    """Read the key in a file."""
+    """Read a key from a file."""
     try:
         return secret(Path(text).read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
@@ -158,5 +159,5 @@ def currency(text: str) -> str:
 
 
 def log_format(text: str) -> str:
-    """Parse `console` or `json`; the default is `console` on a terminal."""
+    """Parse `console` or `json`. The default is `console` on a terminal, and `json` otherwise."""
     return one_of("console", "json")(text or ("console" if sys.stderr.isatty() else "json"))

@@ -18,7 +18,7 @@ _BACKING_SERVICES: Final = ("database_url", "redis_url", "kafka_bootstrap_server
 
 
 class BadSettings(Exception):
-    """Settings that the service cannot run with; `errors` has a sentence for each, by name."""
+    """The service cannot run with these settings. `errors` has a sentence for each, by name."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
@@ -202,12 +202,12 @@ class Settings:
 
     @property
     def missing_services(self) -> tuple[str, ...]:
-        """The names of the settings of backing services that are not set."""
+        """The names of the backing service settings that are not set."""
         return tuple(name.upper() for name in _BACKING_SERVICES if getattr(self, name) is None)
 
     @property
     def summary(self) -> dict[str, str]:
-        """The adapters beside the storage, and the status policy; no address and no password."""
+        """Adapters (except the storage) and the status policy, without addresses or passwords."""
         return {
             "redis": "external" if self.redis_url else "in-process",
             "kafka": "external" if self.kafka_bootstrap_servers else "in-process",
@@ -221,10 +221,10 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Parse the settings in `environment` (default: the process's, over `.env`).
+    """Parse the settings in `environment` (default: `.env`, overridden by the process's own).
 
     Raises:
-        BadSettings: with every wrong or missing setting.
+        BadSettings: settings are wrong or missing. The error lists all of them.
     """
     environment = _environment() if environment is None else environment
     values: dict[str, Any] = {}
@@ -250,7 +250,7 @@ def _environment() -> Mapping[str, str]:
 
 
 def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[str, str]:
-    """Return the errors between settings; one that is wrong by itself counts as set."""
+    """Return errors about combinations of settings. An invalid setting is treated as set."""
 
     def is_missing(name: str) -> bool:
         return not values.get(name) and name.upper() not in wrong

@@ -1,1 +1,1 @@
-"""General-purpose libraries. They import neither the domain nor the application."""
+"""General-purpose libraries that don't import the domain or the application."""

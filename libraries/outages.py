@@ -1,7 +1,7 @@
-"""One line in the log when a server goes out of reach, and one when it is back.
+"""Log a line when a server becomes unreachable, and another when it is back.
 
-An error that means "out of reach" names the server by its attribute `server`. Other errors have no
-such attribute, or an empty one.
+If an error means that a server is unreachable, its `server` attribute contains the server's name.
+Other errors don't have this attribute, or it is empty.
 """
 
 import logging
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """The outages that a process has seen, in any of its loops and tasks."""
+    """The outages seen by all event loops and tasks of this process."""
 
     def __init__(self) -> None:
         self._failures: Counter[str] = Counter()
         self._away: set[str] = set()
 
     def note(self, error: Exception) -> None:
-        """Note that a server is out of reach; log it if that is new."""
+        """Record that a server is unreachable, and log it unless it already was."""
         server: str = getattr(error, "server", "")
         if not server:
             return
@@ -32,10 +32,10 @@ class OutageLog:
 
     @contextmanager
     def noticing(self, *servers: str) -> Iterator[None]:
-        """Note the outcome of calls to servers in the block.
+        """Record whether the calls to `servers` in this block succeed.
 
-        An outage has ended when a block succeeds that began after the last failure; an earlier one
-        may have had its answer before.
+        A success ends the outage only if the block began after the last failure. Otherwise, its
+        response may have arrived before that failure.
         """
         failures = {server: self._failures[server] for server in servers}
         try:
@@ -48,11 +48,11 @@ class OutageLog:
                 self.end(server)
 
     def end(self, server: str) -> None:
-        """Note that a server has answered; log it if it was out of reach."""
+        """Record that a server has responded, and log it if the server was unreachable."""
         if server in self._away:
             self._away.discard(server)
             logger.warning("%s is in reach again", server)
 
 
-#: The outages of this process.
+#: All outages seen by this process.
 outages: Final = OutageLog()

@@ -1,5 +1,6 @@
-"""The migrations of the schema, run by Alembic.
+"""The schema migrations, run by Alembic.
 
-Each migration is literal SQL and does not import the code of the service, which changes later. The
-SQL of a released migration is never edited. May import Alembic, nothing else.
+Migrations are literal SQL. They don't import the service's code, because that code will change.
+Once a migration has been released, its SQL is never edited. Apart from the standard library, they
+may only import Alembic and SQLAlchemy.
 """

@@ -1,7 +1,8 @@
-"""The script that Alembic runs. It uses the connection of the caller.
+"""The script that Alembic runs. It uses the caller's connection.
 
-Each migration is a transaction of its own. Statements that cannot run in a transaction, such as
-`CREATE INDEX CONCURRENTLY`, belong in an `autocommit_block()`, in a migration that can be repeated.
+Each migration runs in its own transaction. Statements that can't run in a transaction, such as
+`CREATE INDEX CONCURRENTLY`, go into an `autocommit_block()`. Make sure that such a migration can
+be repeated.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from adapters.postgres.schema_state import MARKER
 
 
 def _mark(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
-    """Mark Alembic's table as ours, in the transaction of the migration."""
+    """Mark Alembic's table as ours, in the same transaction as the migration."""
     del ctx, step, heads, run_args  # Alembic passes them by name
     connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{MARKER}'")
 

@@ -7,8 +7,8 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    op.execute("")  # one statement each: asyncpg takes no more
+    op.execute("")  # one statement per call, because asyncpg does not accept more
 
 
 def downgrade() -> None:
-    op.execute("")  # one statement each: asyncpg takes no more
+    op.execute("")  # one statement per call, because asyncpg does not accept more

@@ -1,1 +1,1 @@
-"""The tests, from the rules alone to the whole service under faults."""
+"""All tests, from single rules to the whole service under faults."""

@@ -1,4 +1,4 @@
-"""Fixtures and options of all tests."""
+"""Fixtures and options for all tests."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-#: Files with the longest tests start first, so that no worker runs one alone at the end.
+#: Files with the longest tests. They start first: at the end, the other workers would sit idle.
 _SLOWEST: Final = (
     "test_two_of_each",
     "test_backing_services",
@@ -28,5 +28,5 @@ _SLOWEST: Final = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the slowest files first and keep the order of the others."""
+    """Move the slowest files to the front. The others keep their order."""
     items.sort(key=lambda item: item.path.stem not in _SLOWEST)

@@ -1,5 +1,4 @@
-"""Programs for development: environment, locks, checks, demo, benchmark. The Makefile runs them.
+"""Development tools, most of which are run by the Makefile. The service does not import them.
 
-The service does not import them. `environment.py` uses the standard library only, because it runs
-before anything is installed.
+`environment.py` only uses the standard library, because it runs before anything is installed.
 """

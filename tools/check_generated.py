@@ -1,6 +1,6 @@
-"""Compare the committed documents with the code: `python -m tools.check_generated`.
+"""Check that the generated documents are up to date: `python -m tools.check_generated`.
 
-Missing documents are skipped.
+Documents that don't exist are skipped.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from typing import Final
 ORDERS: Final = str(Path(sys.executable).with_name("orders"))
 PYTHON: Final = str(Path(sys.executable).with_name("python"))
 
-#: Each document, and the command that prints it.
+#: The documents and the commands that print them.
 DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/openapi.json": (ORDERS, "openapi"),
     "docs/asyncapi.json": (ORDERS, "asyncapi"),
@@ -21,7 +21,7 @@ DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def outdated(documents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Yield a line for each outdated document, with the command that renews it.
+    """Yield a line for each outdated document, including the command to update it.
 
     Raises:
         subprocess.CalledProcessError: a command failed.
@@ -38,7 +38,7 @@ def _printed(command: tuple[str, ...]) -> bytes:
 
 
 def main() -> None:
-    """Exit with 1 and a list of outdated documents, or print nothing."""
+    """Exit with 1 and a list of the outdated documents, if there are any."""
     if errors := list(outdated(DOCUMENTS)):
         sys.exit("\n".join(errors))
 

@@ -1,6 +1,6 @@
-"""Compare the locks with pyproject.toml, offline: `python -m tools.check_locks`.
+"""Check that the locks match pyproject.toml: `python -m tools.check_locks`.
 
-The check finds no new releases. `make lock LOCK_ARGS=--upgrade` does.
+This works offline, so it doesn't look for new releases. `make lock LOCK_ARGS=--upgrade` does.
 """
 
 import re
@@ -24,22 +24,22 @@ _HASH: Final = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A version of a package, the marker of its platforms, and the number of its hashes."""
+    """A package's version, its environment marker and how many hashes it has."""
 
     version: str
     marker: str | None
     hashes: int
 
 
-#: Pins by normalised name.
+#: Pins by normalized package name.
 Lock = Mapping[str, Pin]
 
 
 def read_lock(text: str) -> Lock:
-    """Return the pins of a lock.
+    """Return a lock's pins.
 
     Raises:
-        ValueError: a line is no pin, no hash and no comment. It may be an index URL.
+        ValueError: a line is not a pin, a hash or a comment. For example, it may be an index URL.
     """
     pins: dict[str, Pin] = {}
     name = ""
@@ -55,7 +55,7 @@ def read_lock(text: str) -> Lock:
 
 
 def requirements(project: Mapping[str, Any], *groups: str) -> Iterator[Requirement]:
-    """Yield the requirements of pyproject.toml, including these dependency groups (PEP 735)."""
+    """Yield the requirements in pyproject.toml, including these dependency groups (PEP 735)."""
     yield from map(Requirement, project["project"]["dependencies"])
     yield from map(Requirement, project["build-system"]["requires"])
     for group in groups:
@@ -71,7 +71,7 @@ def _group(groups: Mapping[str, Any], name: str) -> Iterator[Requirement]:
 
 
 def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
-    """Yield a sentence for each requirement that the lock does not satisfy."""
+    """Yield a message for each requirement that the lock doesn't satisfy."""
     for requirement in wanted:
         pin = lock.get(canonicalize_name(requirement.name))
         if pin is None:
@@ -81,19 +81,19 @@ def unmet(wanted: Iterator[Requirement], lock: Lock) -> Iterator[str]:
 
 
 def unhashed(lock: Lock) -> Iterator[str]:
-    """Yield a sentence for each package without a hash."""
+    """Yield a message for each package without a hash."""
     return (f"{name} has no hash" for name, pin in lock.items() if not pin.hashes)
 
 
 def mismatches(runtime: Lock, dev: Lock) -> Iterator[str]:
-    """Yield a sentence for each package with different pins for tests and production."""
+    """Yield a message for each package that is pinned differently for tests and production."""
     return (
         f"{name} differs from {RUNTIME}" for name, pin in runtime.items() if dev.get(name) != pin
     )
 
 
 def main() -> None:
-    """Exit with 1 and a list of faults, or print nothing."""
+    """Exit with 1 and a list of problems, if there are any."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
     runtime, dev = (read_lock(path.read_text(encoding="utf-8")) for path in (RUNTIME, DEV))
     faults = [f"{RUNTIME}: {fault}" for fault in unmet(requirements(project, "build"), runtime)]

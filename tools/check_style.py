@@ -1,4 +1,4 @@
-"""Count four habits of style in docstrings, comments and documents: `python -m tools.check_style`.
+"""Count habits of style in docstrings, comments and documents: `python -m tools.check_style`.
 
 Each habit has a count per 1,000 words, for the Python and for the Markdown of the project.
 `--list` prints every hit with its line instead of the counts. Paths narrow both to some files
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: The highest count per 1,000 words that passes.
+#: The highest allowed count per 1,000 words.
 LIMIT: Final = 1.5
 
 _PERSON: Final = (
@@ -26,46 +26,60 @@ _PERSON: Final = (
     r"|maintainers?|contributors?|authors?|owners?|programmers?|attackers?|reporters?|colleagues?"
     r"|reviewers?|members?|anyone|everyone|you|we|i|they|he|she|staff|admins?|administrators?"
 )
-#: Nouns of place or case that `where` may follow.
+#: Words that `where` may follow, such as places and cases.
 _PLACE: Final = (
     r"cases?|situations?|scenarios?|places?|points?|positions?|files?|folders?|director(?:y|ies)"
     r"|paths?|lines?|contexts?|examples?|environments?|locations?|know|knows|see|from|exactly|sections?"
     r"|is|style|modes?|modules?|address(?:es)?|decide|decides|find|shows?|rows?|columns?|tables?|of|state|areas?|to"
 )
 
-#: The pattern of each habit. Every match counts, so that one sentence may have several hits.
+#: The pattern for each habit. All matches are counted, so a sentence can have several hits.
 HABITS: Final[Mapping[str, re.Pattern[str]]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
-        # `whoever calls`, `nobody reads it`; but `a user who registers` is a person.
+        # Counts `whoever calls` and `nobody reads it`, but `a user who registers` is a person.
         "people": (
             r"\b(?:whoever|whomever|nobody|everybody|anybody|somebody)\b"
             rf"|(?<!\w)(?:(?P<person>{_PERSON}),?\s+)?(?P<subject>who|whom)\b"
         ),
-        # `the port tells`, `asked for`; but `if you know the id` and `that said` are allowed.
+        # Counts `the port tells` and `asked for`, but not `if you know the id`.
         "speech": (
             r"\b(?:(?P<person>users?|people|operators?|readers?|developers?|you|we|i|let's)\s+"
             r"(?:(?:also|already|may|might|can|could|must|do|don't|will|would|should|not|to|want)\s+)*)?"
             r"(?P<subject>tells?|told|telling|says?|said|saying|asks?|asked|asking"
             r"|hears?|heard|hearing|knows?|knew|knowing)\b"
         ),
-        # `what is stored` for `stored rows`; but `what kind of` and questions are allowed.
+        # Counts `what is stored` (for `stored rows`), but not `what kind of` or questions.
         "what": (
             r"(?P<person>no\s+matter\s+)?"
             r"\b(?P<subject>what(?!'s\s+new\b|\s+(?:kinds?|types?|sorts?)\b)|whatever)\b"
         ),
-        # `where there is none` for `if there is none`; but `the folder where it is` is a place.
+        # Counts `where there is none` (for `if there is none`), but not `the folder where it is`.
         "where": (
             rf"(?P<person>\b(?:{_PLACE})\b[,\s]*)?"
             r"\b(?P<subject>wherever|where)\b(?!\(|\s+(?:clauses?|to)\b)"
         ),
+        # Counts `is no object` and `has no limit`, but not `there is no order` or `no longer`.
+        "no": (
+            r"(?P<person>\bthere\s+)?"
+            r"\b(?P<subject>(?:is|are|was|were|be|has|have|had|gives?|takes?|needs?|accepts?|sends?|costs?"
+            r"|makes?|returns?|finds?|writes?|reads?|opens?|holds?|knows?)\s+no)\b"
+            r"(?!\s+(?:longer|more|other|effect|idea)\b)"
+        ),
+        # `in vain`, `Redis alone` and `need not wait` are correct, but rarely used today.
+        "dated": (
+            r"\b(?:in\s+vain|beside|just\s+now|excepted|thereof|upon|anew|at\s+once|need\s+not|till)\b"
+            r"|\b\w+\s+alone\b(?=[.,;:)]|\s+(?:and|is|are|can|may|has|have)\b)"
+        ),
+        "so that": r"\bso\s+that\b",
+        "semicolon": r";(?!\w)",
     }.items()
 }
 
 _CODE: Final = re.compile(
     r"^(?P<fence>```+|~~~+).*?^(?P=fence)[ \t]*$"  # a fenced block
-    r"|``.+?``|:[\w:]+:`[^`]+`|`[^`]+`"  # code and reST roles within a sentence
-    r"|<!--.*?-->|https?://\S+|\]\([^)\s]*\)"  # comments of Markdown, addresses
+    r"|``.+?``|:[\w:]+:`[^`]+`|`[^`]+`"  # inline code and reST roles
+    r"|<!--.*?-->|https?://\S+|\]\([^)\s]*\)"  # Markdown comments and addresses
     r"|^[ \t]*(?:>>>|\.\. ).*$",  # doctests, directives
     re.DOTALL | re.MULTILINE,
 )
@@ -76,7 +90,7 @@ _SKIPPED: Final = {"var", "dist", "build", "node_modules", "__pycache__"}
 
 @dataclass(frozen=True)
 class Passage:
-    """A docstring, a run of comments or a document, and the line on which it starts."""
+    """A docstring, a block of comments or a document, and the line it starts on."""
 
     text: str
     line: int
@@ -84,7 +98,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Hit:
-    """One place where a habit was found."""
+    """A place where a habit was found."""
 
     habit: str
     path: Path
@@ -94,7 +108,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The number of words and the hits of one file."""
+    """A file's word count and hits."""
 
     path: Path
     words: int
@@ -102,7 +116,7 @@ class Found:
 
 
 def passages(path: Path) -> Iterator[Passage]:
-    """Yield the prose of a Python or Markdown file, with code blanked out."""
+    """Yield the prose in a Python or Markdown file, with code blanked out."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         yield Passage(_without_code(text), 1)
@@ -112,7 +126,7 @@ def passages(path: Path) -> Iterator[Passage]:
 
 
 def examine(path: Path) -> Found:
-    """Count the words of a file and find the habits in it."""
+    """Count a file's words and find its habits."""
     prose = list(passages(path))
     return Found(
         path=path,
@@ -122,7 +136,7 @@ def examine(path: Path) -> Found:
 
 
 def files(roots: Iterable[Path]) -> Iterator[Path]:
-    """Yield the Python and Markdown files below `roots`, without environments and Russian pages."""
+    """Yield the Python and Markdown files in `roots`, except environments and Russian pages."""
     for root in roots:
         if root.is_file():
             yield root
@@ -145,7 +159,7 @@ def _docstrings(text: str) -> Iterator[Passage]:
 
 
 def _comments(text: str) -> Iterator[Passage]:
-    """Yield each run of comments on consecutive lines, so that a sentence is read whole."""
+    """Yield comments, joining consecutive lines because sentences may span several of them."""
     run: list[str] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -162,7 +176,7 @@ def _comments(text: str) -> Iterator[Passage]:
 
 
 def _without_code(text: str) -> str:
-    """Blank out code and addresses; line breaks stay, so that line numbers stay right."""
+    """Blank out code and addresses, but keep line breaks (and therefore line numbers)."""
     return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
@@ -184,7 +198,7 @@ def _is_question(text: str, match: re.Match[str]) -> bool:
 
 
 def rate(found: Iterable[Found], habit: str) -> float:
-    """Return the hits of a habit per 1,000 words."""
+    """Return a habit's hits per 1,000 words."""
     every = list(found)
     words = sum(each.words for each in every)
     hits = sum(hit.habit == habit for each in every for hit in each.hits)
@@ -192,9 +206,9 @@ def rate(found: Iterable[Found], habit: str) -> float:
 
 
 def table(found: Iterable[Found]) -> Iterator[str]:
-    """Yield a line for each room (a top-level folder), and for the Python and Markdown in all."""
+    """Yield a line for each room (a top-level folder), then for all Python and all Markdown."""
     every = list(found)
-    yield f"{'per 1,000 words':<24}{'words':>8}" + "".join(f"{habit:>9}" for habit in HABITS)
+    yield f"{'per 1,000 words':<24}{'words':>8}" + "".join(f"{habit:>10}" for habit in HABITS)
     rooms = sorted({_room(each.path) for each in every})
     for room in rooms:
         yield _row(room, [each for each in every if _room(each.path) == room])
@@ -213,11 +227,11 @@ def _room(path: Path) -> str:
 
 def _row(name: str, found: list[Found]) -> str:
     words = sum(each.words for each in found)
-    return f"{name:<24}{words:>8}" + "".join(f"{rate(found, habit):>9.1f}" for habit in HABITS)
+    return f"{name:<24}{words:>8}" + "".join(f"{rate(found, habit):>10.1f}" for habit in HABITS)
 
 
 def excesses(found: Iterable[Found], limit: float) -> Iterator[str]:
-    """Yield a line for each habit that passes the limit in all Python or in all Markdown."""
+    """Yield a line for each habit that exceeds the limit in all Python or in all Markdown."""
     every = list(found)
     for kind, suffix in (("Python", ".py"), ("Markdown", ".md")):
         for habit in HABITS:
@@ -227,7 +241,7 @@ def excesses(found: Iterable[Found], limit: float) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the counts (or the hits), and exit with 1 if a count passes the limit."""
+    """Print the counts (or the hits). Exit with 1 if a count exceeds the limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, help="files or folders (default: all)")
     parser.add_argument("--list", action="store_true", help="print every hit with its line")

@@ -1,7 +1,7 @@
-"""The image's health check, run inside the container.
+"""The image's health check, which runs inside the container.
 
-It checks liveness only: a restart does not help a service that waits for PostgreSQL. The API is
-checked at `PORT`, every other role at `ADMIN_PORT`.
+This only checks liveness, because restarting doesn't help if the service is waiting for PostgreSQL.
+It uses `PORT` for the API and `ADMIN_PORT` for all other roles.
 """
 
 import os
@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS: Final = 2.0
 
 
 def fault(environment: Mapping[str, str]) -> str | None:
-    """Return the reason why the role is not healthy, or None if it is."""
+    """Return why the role is unhealthy, or None if it is healthy."""
     port = int(environment.get("ADMIN_PORT") or environment.get("PORT") or "8000")
     connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     try:

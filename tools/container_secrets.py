@@ -1,7 +1,7 @@
-"""Random secrets of the containers, made once and stored in a shared volume.
+"""Generate random secrets for the containers and store them in a shared volume.
 
-A secret in this program's environment has priority. Secrets are never printed, and no
-container has a random secret in its environment.
+Secrets in this program's environment take precedence. Secrets are never printed, and random ones
+are never put in a container's environment.
 """
 
 import os
@@ -13,19 +13,19 @@ from typing import Final
 
 FOLDER: Final = Path("/var/lib/orders-secrets")
 
-#: libpq and asyncpg read a password file with these characters differently.
+#: libpq and asyncpg disagree about these characters in a password file.
 _AMBIGUOUS: Final = frozenset("\\:\n\r")
 
 
 class BadSecret(Exception):
-    """A given secret is not usable."""
+    """A secret in the environment is not usable."""
 
 
 def main(folder: Path, given: Mapping[str, str]) -> None:
-    """Store every secret.
+    """Store all secrets.
 
     Raises:
-        BadSecret: a given secret is not usable. Nothing has changed then.
+        BadSecret: a given secret is not usable. In this case, nothing has been stored.
     """
     key = _secret("JWT_SECRET_KEY", folder / "jwt-secret-key", given)
     password = _secret("POSTGRES_PASSWORD", folder / "postgres-password", given)
@@ -34,14 +34,14 @@ def main(folder: Path, given: Mapping[str, str]) -> None:
     if _AMBIGUOUS & set(password) or not password.isascii():
         raise BadSecret("POSTGRES_PASSWORD must be ASCII, with no backslash, colon or line break")
     _store(folder / "jwt-secret-key", key, 0o400)
-    # PostgreSQL's container runs in this group.
+    # PostgreSQL's container reads this as a member of the group.
     _store(folder / "postgres-password", password, 0o440)
-    # libpq ignores a password file that other users can read.
+    # libpq ignores password files that other users can read.
     _store(folder / "pgpass", f"postgres:5432:*:orders:{password}\n", 0o400)
 
 
 def _secret(name: str, file: Path, given: Mapping[str, str]) -> str:
-    """Return the given secret, else the stored one, else a new one."""
+    """Return the given secret, or the stored one, or else a new one."""
     if own := given.get(name, "").strip():
         sys.stdout.write(f"{name}: as given.\n")
         return own
@@ -53,7 +53,7 @@ def _secret(name: str, file: Path, given: Mapping[str, str]) -> str:
 
 
 def _store(file: Path, text: str, mode: int) -> None:
-    """Write the file atomically. Other users can never read it."""
+    """Write the file atomically, without ever making it readable for other users."""
     draft = file.with_name(f".{file.name}")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as handle:

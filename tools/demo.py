@@ -34,7 +34,7 @@ ORDER = {
 
 
 class Caller:
-    """Sends requests and prints each with its response."""
+    """Sends requests and prints them together with their responses."""
 
     def __init__(self, url: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
@@ -78,10 +78,10 @@ class Caller:
 
 @contextmanager
 def throw_away_service() -> Iterator[str]:
-    """Run an embedded service with temporary data, and yield its URL."""
+    """Run an embedded service on temporary data and yield its URL."""
     with tempfile.TemporaryDirectory(prefix="orders-demo-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the database's own user must reach its subfolder
-        # Settings of other services may not be inherited.
+        Path(folder).chmod(0o755)  # the database's user needs access to its subfolder
+        # Don't inherit settings that may be meant for other services.
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         settings = {
             "DATA_DIR": f"{folder}/var",
@@ -89,7 +89,7 @@ def throw_away_service() -> Iterator[str]:
             "LOG_LEVEL": "WARNING",
             "LOG_FORMAT": "console",
         }
-        server = subprocess.Popen(  # noqa: S603 - our own command, beside this interpreter
+        server = subprocess.Popen(  # noqa: S603 - our own command, from the same environment
             [Path(sys.executable).with_name("orders"), "serve"],
             env=kept | settings,
             cwd=folder,

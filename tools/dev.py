@@ -1,6 +1,6 @@
 """Run the service from this checkout, and restart it when its code changes: `make dev`.
 
-SIGINT stops the service gracefully, so that its database is free for the next one.
+It is stopped gracefully, with SIGINT, because the restarted service needs the same database.
 """
 
 import shlex
@@ -11,7 +11,7 @@ from typing import Final
 from watchfiles import PythonFilter, run_process
 
 WATCHED: Final = ("domain", "application", "adapters", "libraries", "entrypoints", "migrations")
-#: Longer than the service's own limit of 15 seconds for a shutdown.
+#: Longer than the 15 seconds that the service allows for its own shutdown.
 _STOP_SECONDS: Final = 20
 
 

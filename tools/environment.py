@@ -1,7 +1,7 @@
-"""Update .venv to the locks. `environment.sh` runs this before anything is installed.
+"""Update .venv to match the locks. `environment.sh` runs this before anything is installed.
 
-.venv has a copy of every file that was used for the installation, and at the end its own path. If
-the path is missing, an installation was interrupted, and the next one starts from the beginning.
+.venv contains a copy of each file that was used for the installation. Its own path is written last,
+so if the path is missing, the installation was interrupted and has to start from the beginning.
 """
 
 import fcntl
@@ -21,16 +21,16 @@ RUNTIME: Final = "requirements.lock"
 DEV: Final = "requirements-dev.lock"
 PROJECT: Final = "pyproject.toml"
 
-#: The locks of each level. The last one includes the others.
+#: The locks for each level. The last one includes all others.
 LOCKS: Final = {"runtime": (RUNTIME,), "dev": (RUNTIME, DEV)}
 
-#: The locks are complete: the installer need not resolve dependencies or prompt.
+#: Since the locks are complete, the installer doesn't have to resolve dependencies or prompt.
 PIP_OPTIONS: Final = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps")
 UV_OPTIONS: Final = ("--quiet", "--no-deps", "--compile-bytecode")
 
 
 def main(level: str) -> None:
-    """Install the missing part of `level`, a key of `LOCKS`. Exit with one sentence on failure."""
+    """Install everything missing for `level`, a key of `LOCKS`. Exit with a message on failure."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
     try:
@@ -59,7 +59,7 @@ def _update(locks: tuple[str, ...]) -> None:
 
 
 def _is_valid() -> bool:
-    """Return whether .venv is complete, belongs to this folder, and has no outdated lock."""
+    """Return whether .venv is complete, belongs to this folder and has up-to-date locks."""
     if not (VENV / "bin/python").exists() or not PLACE.exists():
         return False
     if PLACE.read_text(encoding="utf-8").rstrip("\n") != str(Path.cwd()):
@@ -78,13 +78,13 @@ def _mark_done(*names: str) -> None:
 
 
 def _install(*arguments: str) -> None:
-    """Install with uv if it exists, else with pip, from the same lock with the same hashes."""
+    """Install with uv if available, and otherwise with pip. Both use the same lock and hashes."""
     python = str(VENV / "bin/python")
     if uv := _uv():
         try:
             _run(uv, "pip", "install", "--python", python, *UV_OPTIONS, *arguments)
         except subprocess.CalledProcessError:
-            # uv has its own settings and index, which may not work on this machine.
+            # uv has its own settings and index, and these may not work on this machine.
             _log("uv could not install them; trying pip.")
         else:
             return
@@ -98,8 +98,8 @@ def _uv() -> str | None:
 
 
 def _run(*command: str) -> None:
-    # venv and pip start child processes. The process group ends all of them with this process. If
-    # this process is killed, they continue and keep its lock.
+    # venv and pip start child processes. These are in one process group, so they can be ended
+    # together. If this process is killed, they keep running and hold its lock.
     with subprocess.Popen(  # noqa: S603 - a fixed command
         command, stdin=subprocess.DEVNULL, process_group=0, close_fds=False
     ) as child:
@@ -114,7 +114,7 @@ def _run(*command: str) -> None:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Hold the lock: `make run` and `make test` may start at the same time."""
+    """Hold the lock, because `make run` and `make test` may be started at the same time."""
     with Path(RUNTIME).open(encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fcntl.fcntl(lock, fcntl.F_SETFD, 0)  # child processes inherit the lock
@@ -126,7 +126,7 @@ def _log(text: str) -> None:
 
 
 def _exit_on_signal(number: int, _: object) -> NoReturn:
-    # An exception also ends the running pip.
+    # The exception also ends a running pip.
     sys.exit(128 + number)
 
 

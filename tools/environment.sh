@@ -1,6 +1,6 @@
 #!/bin/sh
-# Updates .venv to the locks: `environment.sh runtime` or `environment.sh dev`.
-# If .venv is up to date, this only compares a few files.
+# Update .venv to match the locks: `environment.sh runtime` or `environment.sh dev`.
+# If .venv is already up to date, this only compares a few files.
 set -eu
 
 if [ -e .venv ] && [ ! -O .venv ]; then
@@ -9,7 +9,8 @@ if [ -e .venv ] && [ ! -O .venv ]; then
   exit 1
 fi
 
-# Compares with the copies and the path that environment.py stores: a moved .venv does not work.
+# Compare the files with the copies that environment.py has stored. It also stores the path, because
+# a .venv doesn't work after it has been moved.
 fresh() {
   [ -x .venv/bin/python ] && [ "$(cat .venv/place 2>/dev/null)" = "$(pwd -P)" ] || return 1
   for file in "$@"; do

@@ -1,4 +1,4 @@
-"""Print `docs/errors.md`, generated from the catalogues: `python -m tools.errors_page`."""
+"""Generate `docs/errors.md` from the catalogues: `python -m tools.errors_page`."""
 
 import sys
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ The `code` of each entry of `errors`. `total-mismatch` is one of them too, if no
 
 
 def errors_page() -> str:
-    """Return every code with its meaning and its remedy, in Markdown."""
+    """Return all codes with their meanings and remedies, as Markdown."""
     problems = _table(
         ("status", "code", "meaning", "remedy"),
         ((str(each.status), f"`{each.code}`", each.meaning, each.remedy) for each in CATALOGUE),

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes both locks from pyproject.toml, with all hashes and without index URLs.
-# Arguments go to uv: `--upgrade` takes the newest versions that pyproject.toml allows.
+# Generate both locks from pyproject.toml, with all hashes but without index URLs. Arguments are
+# passed to uv. For example, `--upgrade` selects the newest versions that pyproject.toml allows.
 set -eu
 
 python=$(sh tools/python.sh)
@@ -19,5 +19,5 @@ compile() {
 }
 
 compile --group build --output-file requirements.lock "$@"
-# The tests use the versions of the runtime, so that the tested versions are deployed.
+# The runtime lock is a constraint here because tests should use the versions that get deployed.
 compile --group dev --constraints requirements.lock --output-file requirements-dev.lock "$@"

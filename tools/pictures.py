@@ -1,7 +1,7 @@
 """Draw the README's pictures: `make pictures`.
 
-`demo.svg` is the output of `make demo`, `docs.png` a screenshot of `/docs` taken by Chromium. Both
-come from a temporary service, so that the pictures show the current code.
+`demo.svg` is the output of `make demo`, and `docs.png` is a screenshot of `/docs` in Chromium. Both
+are taken from a temporary service, so they always show the current code.
 """
 
 import io
@@ -25,7 +25,7 @@ _HEIGHT_PIXELS: Final = 1600
 
 
 class _Recorder(Console):
-    """A console that records its output and cuts lines that are longer than the picture."""
+    """A console that records its output and truncates lines at the picture's width."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class _Recorder(Console):
         )
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print one line, or as many as its text has."""
+        """Print without wrapping lines."""
         super().print(*objects, **options, no_wrap=True, overflow="ellipsis")
 
 

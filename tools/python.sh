@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prints the path of the newest Python on the PATH that supports this service and has venv.
+# Print the path of the newest Python on the PATH that supports this service and includes venv.
 set -u
 
 usable='import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'
 
-# Search every folder, not only the first match: the shim of a version manager may come before the
-# real program and refuse to run.
+# Don't stop at the first match in PATH. It could be a version manager's shim that doesn't work, and
+# the real program may be in a later folder.
 set -f
 IFS=:
 for name in python3.14 python3.13 python3.12 python3.11 python3 python; do

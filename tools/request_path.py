@@ -1,12 +1,12 @@
-"""Trace requests through the code, count files and layer changes, and draw the way of one order.
+"""Trace requests through the code, count files and layer changes, and draw an order's path.
 
-`python -m tools.request_path` prints the table of docs/architecture.md and writes the picture
+`python -m tools.request_path` prints the table for docs/architecture.md and writes the picture
 docs/pictures/request-path.svg.
 
-A *file* is counted when one of its functions runs on behalf of the request. A *layer change* is
-counted when the next function that is entered belongs to another top-level package. Packages of
-`libraries/` are left out, like every other library. Each request is traced on real servers, with
-warm caches: the second of its kind.
+A *file* is counted if the request calls at least one of its functions. A *layer change* is counted
+each time the next function is in another top-level package. `libraries/` is ignored, just like
+third-party libraries. Requests are traced on real servers. Each kind is sent twice, and only the
+second one counts, because the caches are warm by then.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tools.request_picture import picture
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _LAYERS: Final = ("entrypoints", "application", "domain", "adapters")
-#: A frame that is entered for the first time, and not resumed, has run at most its prologue.
+#: A frame that has only just been entered, rather than resumed, is still in its prologue.
 _PROLOGUE_BYTES: Final = 8
 _PICTURE: Final = _ROOT / "docs" / "pictures" / "request-path.svg"
 _ORDER: Final = {"items": [{"name": "Tea", "quantity": 2, "price": 9.95}], "total_price": 19.90}
@@ -38,20 +38,20 @@ _ORDER: Final = {"items": [{"name": "Tea", "quantity": 2, "price": 9.95}], "tota
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function that was entered, and the file that holds it, relative to the repository."""
+    """A call to a function. The path of its file is relative to the repository."""
 
     file: str
     function: str
 
     @property
     def layer(self) -> str:
-        """The top-level package."""
+        """The file's top-level package."""
         return self.file.split("/", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The functions that one request entered, in their order."""
+    """All functions called by a request, in order."""
 
     request: str
     steps: Sequence[Step]
@@ -63,12 +63,12 @@ class Trace:
 
     @property
     def layer_changes(self) -> int:
-        """The number of times that the next function belongs to another layer."""
+        """How often the next function is in another layer."""
         return sum(before.layer != after.layer for before, after in pairwise(self.steps))
 
     @property
     def stations(self) -> Sequence[Step]:
-        """The first function of each uninterrupted stay in a file."""
+        """The first of each series of functions in the same file."""
         return [next(group) for _, group in groupby(self.steps, key=lambda step: step.file)]
 
 
@@ -88,7 +88,7 @@ def _tracing(steps: list[Step]) -> Iterator[None]:
 
 @asynccontextmanager
 async def _client(storage: Storage, database: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Start the API over the servers, and log in."""
+    """Start the API on these servers and log in."""
     settings = {
         "DATABASE_URL": database,
         "REDIS_URL": storage.redis,
@@ -116,7 +116,7 @@ async def _client(storage: Storage, database: str) -> AsyncIterator[httpx.AsyncC
 
 
 async def trace_requests(storage: Storage, database: str) -> list[Trace]:
-    """Trace the creation of an order, its cached read and the change of its status."""
+    """Trace creating an order, reading it from the cache and changing its status."""
     async with _client(storage, database) as client:
 
         async def traced(request: str, method: str, path: str, body: object = None) -> Any:
@@ -136,7 +136,7 @@ async def trace_requests(storage: Storage, database: str) -> list[Trace]:
 
 
 def main() -> None:
-    """Print the table, and write the picture of the creation of an order."""
+    """Print the table, and draw the picture for creating an order."""
     with private_storage() as storage:
         traces = asyncio.run(trace_requests(storage, storage.database("request_path")))
     print("| request | files | layer changes |\n|---|---|---|")  # noqa: T201 - the output

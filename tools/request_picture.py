@@ -1,4 +1,4 @@
-"""Draw the way of a request through the layers as an SVG: one column a layer, one row a station."""
+"""Draw a request's path through the layers as an SVG. Columns are layers and rows are stations."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +10,7 @@ _COLUMN_PX, _ROW_PX, _TOP_PX, _MARGIN_PX = 236, 26, 56, 16
 
 
 class Station(Protocol):
-    """A function in a file of a layer."""
+    """A function on the request's path."""
 
     @property
     def file(self) -> str:
@@ -22,11 +22,11 @@ class Station(Protocol):
 
     @property
     def layer(self) -> str:
-        """The top-level package."""
+        """The file's top-level package."""
 
 
 def picture(title: str, stations: Sequence[Station]) -> str:
-    """Return an SVG of the stations from top to bottom."""
+    """Return an SVG that shows the stations from top to bottom."""
     width = _COLUMN_PX * len(_LAYERS) + 2 * _MARGIN_PX
     height = _TOP_PX + _ROW_PX * len(stations) + _MARGIN_PX
     points = [_center(index, station) for index, station in enumerate(stations)]

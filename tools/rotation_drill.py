@@ -1,6 +1,6 @@
 """Rotate the signing key of an embedded service: `python -m tools.rotation_drill`.
 
-Its output is in `docs/operations.md`.
+The output is part of `docs/operations.md`.
 """
 
 import sys
@@ -13,7 +13,7 @@ from tests.e2e.service import Service, User, a_data_dir, a_service
 _console = Console(highlight=False, soft_wrap=True, markup=False)
 
 OLD, NEW = ("the old key of thirty-two bytes or more", "the new key of thirty-two bytes or more")
-#: The settings at each step, and the statuses expected for an old and a new token.
+#: Each step's settings, and the status codes expected for an old and a new token.
 STEPS: Final = (
     ("JWT_SECRET_KEY=old", {"JWT_SECRET_KEY": OLD}, (200, None)),
     (
@@ -31,7 +31,7 @@ STEPS: Final = (
 
 
 def main() -> None:
-    """Restart the service with each step's keys, and send a token of each key."""
+    """Restart the service with each step's keys, and send a token signed with each key."""
     with a_data_dir() as data_dir, a_service(data_dir, LOG_LEVEL="WARNING") as service:
         first = _restart(service, STEPS[0][1]).register()
         second: User | None = None

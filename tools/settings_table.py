@@ -1,4 +1,4 @@
-"""Print the README's table of settings: `python -m tools.settings_table`."""
+"""Print the README's settings table: `python -m tools.settings_table`."""
 
 import sys
 from dataclasses import fields
@@ -7,7 +7,7 @@ from entrypoints.settings import Settings
 
 
 def settings_table() -> str:
-    """Return every setting, its default and its meaning, in Markdown."""
+    """Return all settings with their defaults and meanings, as a Markdown table."""
     rows = [_row(each.name.upper(), **each.metadata) for each in fields(Settings)]
     return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows, ""])
 

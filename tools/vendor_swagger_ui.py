@@ -1,8 +1,8 @@
 """Fetch the pinned release of Swagger UI: `python -m tools.vendor_swagger_ui [VERSION]`.
 
-`release.json` pins the version, the digest of npm's package and the digests of the files. With a
-VERSION the pin is changed; without one, the same files are fetched again. npm downloads the
-package; none of its scripts run.
+`release.json` pins the version, the npm package's digest and the files' digests. Pass a VERSION to
+change the pin, or leave it out to fetch the same files again. The package is downloaded with npm,
+but its scripts are not run.
 """
 
 import gzip
@@ -19,13 +19,13 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parents[1] / "entrypoints/http/responses/pages/swagger-ui"
 RELEASE: Final = FOLDER / "release.json"
 PACKAGE: Final = "swagger-ui-dist"
-#: Stored compressed with gzip, as they are sent.
+#: Stored as gzip because that's how they are sent.
 COMPRESSED: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 LICENSES: Final = ("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt")
 
 
 def main() -> None:
-    """Write the files, or exit with 1 if the package is not the pinned one."""
+    """Write the files. Exit with 1 if the package's digest doesn't match the pin."""
     pinned: dict[str, Any] = json.loads(RELEASE.read_text()) if RELEASE.exists() else {}
     version = sys.argv[1] if len(sys.argv) > 1 else pinned["version"]
     with TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
-"""A simulation of the shop's fulfilment, which only takes time.
+"""A simulated fulfilment that does nothing except take time.
 
-May import the application, the domain and the standard library.
+This package may only import the application, the domain and the standard library.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from domain.order.order import Order
 
 
 class SimulatedFulfilment:
-    """`Fulfilment` that takes as long as `delay`."""
+    """A `Fulfilment` that takes as long as `delay`."""
 
     def __init__(self, delay: timedelta) -> None:
         self._delay = delay.total_seconds()

@@ -1,4 +1,4 @@
-"""Kafka as the event bus: the publisher sends events, sources receive them.
+"""Publish events to Kafka and receive them from there.
 
-May import the application, the domain and aiokafka.
+This package may only import the application, the domain and aiokafka.
 """

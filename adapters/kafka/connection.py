@@ -1,4 +1,4 @@
-"""The address of Kafka, and the check that it answers."""
+"""Kafka connection settings, and a check that Kafka is responding."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ from aiokafka.protocol.metadata import MetadataRequest
 from application.errors import BrokerUnavailable
 from libraries.asyncio_tools.cancellation import resolve_host, shield_for
 
-#: Seconds for a broker to answer the first request on a connection.
+#: How long a broker may take to respond to the first request on a connection.
 _HANDSHAKE_SECONDS: Final = 2.0
-#: Seconds for a canceled connection setup to end by itself.
+#: How long a connection setup may continue after it was canceled.
 _CANCEL_SECONDS: Final = 1.0
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
-#: A host and its port.
+#: A host and a port.
 Address: TypeAlias = tuple[str, int]
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The answer of a server: the addresses of all brokers, and topics as aiokafka decodes them."""
+    """A server's response with the addresses of all brokers, and topics as decoded by aiokafka."""
 
     server: Address
     brokers: Sequence[Address]
@@ -38,10 +38,10 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """The settings of a connection to Kafka, and the prefix of our topics and groups.
+    """Settings for connecting to Kafka, and the prefix for our topics and groups.
 
     Raises:
-        ValueError: the settings contradict each other, or the CA file cannot be read.
+        ValueError: the settings contradict each other, or the CA file can't be read.
     """
 
     bootstrap_servers: str
@@ -64,11 +64,11 @@ class KafkaConnection:
             object.__setattr__(self, "_ssl_context", _ssl_context_of(self.ssl_cafile))
 
     def name(self, ours: str) -> str:
-        """Return the name of a topic or a group with the prefix."""
+        """Add the prefix to the name of a topic or a group."""
         return f"{self.topic_prefix}{ours}"
 
     def arguments(self) -> dict[str, Any]:
-        """Return the settings as arguments of aiokafka's clients."""
+        """Return the settings as arguments for aiokafka's clients."""
         known: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers,
             "security_protocol": self.security_protocol,
@@ -94,13 +94,13 @@ async def reach(
 ) -> Metadata:
     """Connect to a bootstrap server, and to a broker at its advertised address.
 
-    Return the server's metadata of the brokers and of `topics`; missing topics are not created.
-    Each server has `within` seconds to answer. aiokafka's clients do not report why they cannot
-    connect; and a client that is started after this check leaves no connection open if it is
-    canceled.
+    Return the server's metadata for the brokers and for `topics`, without creating missing topics.
+    Each server has `within` seconds to respond. There are two reasons for this check. aiokafka's
+    clients don't report why they can't connect, and they leave a connection open if they are
+    canceled while connecting, unless this check has succeeded before.
 
     Raises:
-        BrokerUnavailable: no server answers; the message has the reason of each.
+        BrokerUnavailable: none of the servers responded. The message contains all reasons.
     """
     hosts = collect_hosts(connection.bootstrap_servers)
     servers = [(host, port) for host, port, _ in hosts]
@@ -139,10 +139,10 @@ async def _first_answer(
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`; a cancellation waits for a second before it cancels the work too.
+    """Await `work`. If this is canceled, give the work one second before canceling it as well.
 
-    aiokafka leaks a connection if its setup is canceled, and swallows a cancellation while it
-    closes a client.
+    This is necessary because aiokafka leaks a connection if its setup is canceled. It also swallows
+    cancellations while closing a client.
     """
     return await shield_for(_CANCEL_SECONDS, work)
 
@@ -150,7 +150,7 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
 async def greet(
     host: str, port: int, connection: KafkaConnection, within: float | None = None
 ) -> str | None:
-    """Return the reason why this broker does not answer `within` seconds; None if it does."""
+    """Return why this broker didn't respond `within` seconds, or None if it did."""
     answer = await _metadata((host, port), connection, (), within)
     return None if isinstance(answer, Metadata) else answer
 
@@ -158,12 +158,12 @@ async def greet(
 async def _metadata(
     server: Address, connection: KafkaConnection, topics: Sequence[str], within: float | None
 ) -> Metadata | str:
-    """Return the metadata of a server, or the reason why it cannot be reached."""
+    """Return a server's metadata, or the reason why it's unreachable."""
     host, port = server
     arguments = connection.arguments()
     del arguments["bootstrap_servers"]
-    # A server that requires authentication accepts a connection without it, and closes it at the
-    # first request: so one is sent.
+    # Connecting alone doesn't prove anything. If a server requires authentication, it accepts
+    # connections without it, but closes them when it receives the first request.
     request = MetadataRequest([*topics], allow_auto_topic_creation=False)
     try:
         async with asyncio.timeout(within or _HANDSHAKE_SECONDS):
@@ -181,7 +181,7 @@ async def _metadata(
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error as text."""
+    """Describe an error."""
     if isinstance(error, TimeoutError):
         return "no answer"
     if isinstance(error, ConnectionError) and error.errno:

@@ -1,4 +1,4 @@
-"""One membership of a group, from joining to leaving, even if the broker does not answer."""
+"""Join and leave a consumer group, even if the broker isn't responding."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,24 +12,24 @@ from adapters.kafka.silent_connections import replace_silent_connections
 
 #: Milliseconds until a silent member is declared dead, and between its heartbeats.
 _SESSION_MS, _HEARTBEAT_MS = 10_000, 1_000
-#: Milliseconds for members to join again, and for an answer of the broker: it answers the first
-#: member that joins when the last one has joined.
+#: Milliseconds for members to rejoin, and for the broker to respond to a request. The second must
+#: be longer because the first member to join gets its response when the last one has joined.
 _REJOIN_MS, _REQUEST_MS = 6_000, 9_000
-#: Maximum milliseconds between two polls of a member: no limit. While Redis is unavailable, no
-#: member can process messages, so a rebalance would not help. aiokafka's own tasks keep the
-#: membership alive, and fetch no more while fetched messages wait.
+#: The time between two polls is practically unlimited. While Redis is unavailable, none of the
+#: members can process messages, so rebalancing wouldn't help. aiokafka's own tasks keep the
+#: membership alive, and they stop fetching while fetched messages are waiting.
 _MAX_POLL_INTERVAL_MS: Final = 2**31 - 1
-#: Milliseconds between two requests for metadata. A topic that was created again, or a new
-#: partition, may remain unread for that long.
+#: Milliseconds between two metadata requests. New partitions and recreated topics may go unnoticed
+#: for this long.
 _METADATA_AGE_MS: Final = 5_000
-#: Seconds for the broker to answer a leaving member.
+#: How long to wait for the broker's response when leaving.
 _LEAVE_SECONDS: Final = 2.0
 
 
 async def join(
     connection: KafkaConnection, topic: str, group: str, listener: ConsumerRebalanceListener
 ) -> AIOKafkaConsumer:
-    """Join the group and return the member, with its share of the partitions.
+    """Join the group and return the new member.
 
     Raises:
         KafkaError: joining failed.
@@ -46,7 +46,7 @@ async def join(
         metadata_max_age_ms=_METADATA_AGE_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
-    replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - no public name
+    replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - isn't public
     try:
         consumer.subscribe([topic], listener=listener)
         await consumer.start()
@@ -57,7 +57,7 @@ async def join(
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group; close the connections after 2 s even if the broker does not answer."""
+    """Leave the group. If the broker doesn't respond, close the connections after 2 s."""
     leaving = asyncio.create_task(consumer.stop())
     try:
         await asyncio.wait([leaving], timeout=_LEAVE_SECONDS)
@@ -67,9 +67,9 @@ async def leave(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _cancel_tasks(consumer: AIOKafkaConsumer, leaving: asyncio.Task[None]) -> None:
-    """Cancel the tasks that `stop` leaves if it fails, or waits for an unavailable broker.
+    """Cancel the tasks that `stop` leaves behind if it fails or waits for an unavailable broker.
 
-    aiokafka has no public interface for this; its private attributes are used only here.
+    This has to use private attributes because aiokafka doesn't have a public API for it.
     """
     tasks = [leaving, *_tasks_of(consumer)]
     for task in tasks:

@@ -1,4 +1,4 @@
-"""The outcomes of the events of one call of `publish`."""
+"""Collect the outcomes of a `publish` call."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,47 +20,47 @@ from application.documents import Event
 from application.ports.events import Placement, PublishReport
 from domain.ids import EventId
 
-#: Errors that the broker would return for this event at every attempt.
+#: Errors that the broker would return for the same event every time.
 _REFUSALS: Final = (
     CorruptRecordException,
     InvalidTimestampError,
     MessageSizeTooLargeError,
     PolicyViolationError,
     RecordListTooLargeError,
-    UnknownError,  # a code that is newer than aiokafka, such as INVALID_RECORD
+    UnknownError,  # used for codes that are newer than aiokafka, such as INVALID_RECORD
 )
 _NOT_TRIED: Final = "an earlier event of the order did not get through"
 
 
 class Outcomes:
-    """Collects the outcome of each event; complete at any moment, however publishing ended."""
+    """Collects the outcome of each event. You can get a complete report at any time."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
-        #: The broker's answer to each event that was sent, when there is one.
+        #: Futures for the broker's responses to the events that were sent.
         self.sent: dict[EventId, asyncio.Future[Any]] = {}
         self.rejected: dict[EventId, str] = {}
         self.unreached: dict[EventId, str] = {}
 
     def ready(self, turn: Sequence[Event]) -> Sequence[Event]:
-        """Return the events of the turn whose earlier ones are acknowledged; fail the others."""
+        """Return events whose predecessors were acknowledged, and report the others as failed."""
         held = self._held()
         self.unreached |= {event.id: _NOT_TRIED for event in turn if event.subject in held}
         return [event for event in turn if event.subject not in held]
 
     def fail(self, event: Event, error: Exception) -> None:
-        """Note why an event was not even sent: Kafka is away, or else it is the event's fault."""
+        """Record why an event could not be sent, either because of Kafka or the event itself."""
         if isinstance(error, KafkaError | OSError) and not _is_refusal(error):
             self.unreached[event.id] = reason_of(error)
         else:
             self.rejected[event.id] = reason_of(error)
 
     def has_failures(self, events: Sequence[Event]) -> bool:
-        """Whether some of these were sent and not acknowledged: their sequence has a gap."""
+        """Return whether any of these were sent but not acknowledged, which leaves a gap."""
         return any(event.id in self.sent and not self._is_acknowledged(event) for event in events)
 
     def take_refused(self, events: Sequence[Event]) -> Sequence[tuple[Event, str]]:
-        """Return the refused events and the reasons, and forget that they were sent."""
+        """Return the rejected events with the reasons, and no longer treat them as sent."""
         errors = [(event, self._error(event)) for event in events]
         refused = [(event, reason_of(error)) for event, error in errors if _is_refusal(error)]
         for event, _ in refused:
@@ -68,7 +68,7 @@ class Outcomes:
         return refused
 
     def report(self, reason: str = "Kafka did not answer") -> PublishReport:
-        """Report all events, in their order; those without an outcome are unreached by `reason`."""
+        """Report all events in order. Use `reason` for events without an outcome."""
         acknowledged, unreached = {}, {}
         for event in self._events:
             if self._is_acknowledged(event):
@@ -100,7 +100,7 @@ class Outcomes:
 
 
 def _is_refusal(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Whether the broker would refuse the same event again."""
+    """Return whether the broker would reject the same event again."""
     return isinstance(error, _REFUSALS)
 
 

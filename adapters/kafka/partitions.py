@@ -1,13 +1,13 @@
-"""The number of partitions of each topic."""
+"""The number of partitions per topic."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from application.delivery.topics import DEAD_LETTERS, NEW_ORDER, PROCESSED, STATUS_CHANGED
 
-#: The partitions that a topic is created with. A partition that is added later changes the
-#: partition of some keys, so that events of one order overtake each other; there are enough for
-#: more consumers than are expected.
+#: How many partitions a topic is created with. These are enough for more consumers than we expect,
+#: because adding partitions later would move some keys to a different partition, which allows
+#: events to overtake earlier events of the same order.
 PARTITIONS: Final[Mapping[str, int]] = {
     NEW_ORDER: 6,
     STATUS_CHANGED: 6,

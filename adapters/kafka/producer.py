@@ -11,18 +11,19 @@ from adapters.kafka.connection import KafkaConnection, reason_of
 from adapters.kafka.silent_connections import replace_silent_connections, why_unreached
 from application.ports.events import Delivery
 
-#: Seconds for the broker to answer one request.
+#: How long the broker may take to respond to a request.
 _REQUEST_SECONDS: Final = 4.0
-#: Seconds to wait for the metadata of a topic that exists.
+#: How long to wait for an existing topic's metadata.
 _METADATA_SECONDS: Final = 1.0
-#: Maximum bytes of a batch of a partition's messages; a larger message is a batch by itself.
+#: The maximum size of a batch of messages for one partition. A message that is larger than this
+#: gets its own batch.
 _MAX_BATCH_BYTES: Final = 128 * 1024
 
-#: Stands for a null value: aiokafka asserts that key or value is not null, although Kafka accepts
-#: such a message.
+#: Represents a null value. This is a workaround for aiokafka, which asserts that the key and the
+#: value aren't both null even though Kafka accepts such messages.
 _NULL: Final = object()
 
-#: An idle connection is closed after this time: a NAT may have dropped it.
+#: Idle connections are closed after this time because a NAT may have dropped them.
 _MAX_IDLE_MS: Final = 60_000
 _PARTITIONER: Final = DefaultPartitioner()
 
@@ -32,10 +33,11 @@ _CLOSED: Final = "the producer was discarded"
 class Producer:
     """An idempotent producer that can be discarded.
 
-    aiokafka's producer repeats an unacknowledged message for ever, and its `stop` waits for that.
-    Each message that it drops leaves a gap in the sequence, after which the broker accepts no other
-    message of that partition. So after a timeout or a refusal the caller discards the producer:
-    it sends nothing more, and its successor begins a new sequence.
+    aiokafka's producer keeps retrying an unacknowledged message forever, and `stop` waits for it.
+    If it drops a message, this leaves a gap in the sequence, and the broker will not accept any
+    more messages for the same partition. Therefore the caller must discard the producer after a
+    timeout or a rejected message. A discarded producer doesn't send anything anymore, and the next
+    producer begins a new sequence.
     """
 
     NO_TOPIC: Final = "there is no such topic"
@@ -54,17 +56,17 @@ class Producer:
         )
         replace_silent_connections(self._inner.client, connection)
         self._send_request = self._inner.client.send
-        # aiokafka has no public hook for all of its requests.
+        # aiokafka doesn't have a public hook for all requests.
         self._inner.client.send = self._send_unless_discarded
         self._waiting: set[asyncio.Timeout] = set()
         self._is_discarded = False
 
     @classmethod
     async def started(cls, connection: KafkaConnection) -> Self:
-        """Return a producer with an id from the broker.
+        """Create a producer and start it, which requests a producer id from the broker.
 
         Raises:
-            KafkaError: the broker gives none.
+            KafkaError: the broker didn't return an id.
         """
         producer = cls(connection)
         try:
@@ -75,12 +77,12 @@ class Producer:
         return producer
 
     async def problem_with(self, topic: str) -> str | None:
-        """Return the reason why the topic is unusable, `NO_TOPIC` if it does not exist, or None."""
+        """Return why a topic is unusable (`NO_TOPIC` if it doesn't exist), or None if it's fine."""
         client = self._inner.client
         if client.cluster.partitions_for_topic(topic) is not None:
             return None
         try:
-            # The metadata of all topics: on some clusters a request for a missing one creates it.
+            # Fetch all topics, because requesting a missing one would create it on some clusters.
             if topic not in (await client.fetch_all_metadata()).topics():
                 return self.NO_TOPIC
             async with asyncio.timeout(_METADATA_SECONDS):
@@ -90,7 +92,7 @@ class Producer:
         return None
 
     def partition_of(self, topic: str, key: bytes | None) -> int:
-        """Return the partition of a key; for a message without one, any that has a leader."""
+        """Return the partition for a key, or any partition with a leader if there's no key."""
         cluster = self._inner.client.cluster
         partitions = sorted(cluster.partitions_for_topic(topic) or [0])
         available = sorted(cluster.available_partitions_for_topic(topic) or partitions)
@@ -98,9 +100,9 @@ class Producer:
         return partition
 
     async def obstacle(self, topic: str, partition: int) -> str | None:
-        """Return the reason why the leader of a partition is out of reach; None if it answers.
+        """Return why a partition's leader is unreachable, or None if it's responding.
 
-        It uses the cluster's metadata, which is refreshed after each obstacle.
+        This uses the cluster's metadata, which is refreshed after each obstacle.
         """
         client = self._inner.client
         leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
@@ -116,10 +118,10 @@ class Producer:
         return f"partition {partition} of {topic} {why}"
 
     async def send(self, topic: str, partition: int, message: Delivery) -> asyncio.Future[Any]:
-        """Send a message after the earlier ones; the future has its outcome.
+        """Send a message after the earlier ones, and return a future for the outcome.
 
         Raises:
-            KafkaError: it was not sent, and no gap is left.
+            KafkaError: the message was not sent. This doesn't leave a gap.
         """
         sent: asyncio.Future[Any] = await self._inner.send(
             topic,
@@ -132,22 +134,22 @@ class Producer:
         return sent
 
     async def flush(self) -> None:
-        """Wait until every sent message is acknowledged or refused."""
+        """Wait until every sent message has been acknowledged or rejected."""
         await self._inner.flush()
 
     def discard(self) -> None:
-        """Send nothing more; unacknowledged messages fail."""
+        """Stop sending. All unacknowledged messages fail."""
         if not self._is_discarded:
             self._is_discarded = True
             for waiting in self._waiting:
                 waiting.reschedule(0)
 
     async def stop(self) -> None:
-        """Close the connections after every sent message was answered, or at once if discarded."""
+        """Close the connections. Unless discarded, first wait for responses to sent messages."""
         await self._inner.stop()
 
     async def _send_unless_discarded(self, *request: Any, **options: Any) -> Any:
-        # `ProducerClosed` is not `retriable`, so aiokafka stops repeating the message.
+        # `ProducerClosed` isn't `retriable`, so aiokafka stops retrying the message.
         if self._is_discarded:
             raise ProducerClosed(_CLOSED)
         try:
@@ -166,6 +168,6 @@ def _serialized(value: Any) -> bytes | None:
 
 
 def _retrieve_failure(sent: asyncio.Future[Any]) -> None:
-    """Retrieve the failure of a message that is not awaited any more, so that it is not logged."""
+    """Retrieve the exception to prevent asyncio from logging it if the future isn't awaited."""
     if not sent.cancelled():
         sent.exception()

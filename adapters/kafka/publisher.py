@@ -1,4 +1,4 @@
-"""Events to Kafka."""
+"""Publish events to Kafka."""
 
 import asyncio
 import time
@@ -17,22 +17,23 @@ from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.ports.events import MessageEncoder, PublishReport
 
-#: Maximum seconds of `publish`, and of `close`.
+#: The default time limit for `publish`, and for `close`.
 PUBLISH_SECONDS: Final = 5.0
-#: Seconds between two checks of a partition's leader.
+#: How often to check a partition's leader while waiting for it.
 _LEADER_CHECK_SECONDS: Final = 0.25
-#: Seconds between two attempts to create a missing topic again.
+#: How often to try to recreate missing topics.
 _PREPARE_SECONDS: Final = 10.0
 
 Prepare: TypeAlias = Callable[[KafkaConnection], Awaitable[None]]
-#: A topic, by its name with the prefix, and one of its partitions.
+#: A topic's name, including the prefix, and the number of a partition.
 Partition: TypeAlias = tuple[str, int]
 
 
 class KafkaPublisher:
-    """`EventPublisher` on Kafka, which connects at the first event.
+    """An `EventPublisher` for Kafka that connects when it publishes its first event.
 
-    `prepare` is called when the broker answers, and again when a topic is missing.
+    `prepare` is called when the broker responds for the first time, and again if a topic is
+    missing.
     """
 
     def __init__(
@@ -54,18 +55,18 @@ class KafkaPublisher:
         self._discarded: set[asyncio.Task[None]] = set()
 
     async def ping(self) -> None:
-        """Check that Kafka can store every event.
+        """Check that Kafka can store all events.
 
         Raises:
-            BrokerUnavailable: it cannot; the message has the reasons.
+            BrokerUnavailable: Kafka can't store all events. The message contains the reasons.
         """
         await ensure_ready(self._connection)
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
-        """Send events, and return the outcome of each within `at_most` seconds.
+        """Send events and return the outcome of each one within `at_most` seconds.
 
-        An event whose partition has no leader, or whose topic is missing or forbidden, is
-        `unreached` and holds up no other.
+        If a partition doesn't have a leader, or a topic is missing or forbidden, its events are
+        reported as `unreached` without holding up any others.
         """
         outcomes = Outcomes(events)
         try:
@@ -76,7 +77,7 @@ class KafkaPublisher:
             why = f"Kafka did not acknowledge within {self._at_most:g} s"
         except BrokerUnavailable as error:
             why = str(error)
-        except Exception as error:  # noqa: BLE001 - any error of the library means that
+        except Exception as error:  # noqa: BLE001 - treat any library error as an outage
             why = f"Kafka: {reason_of(error)}"
         else:
             return outcomes.report()
@@ -84,7 +85,7 @@ class KafkaPublisher:
         return outcomes.report(why)
 
     async def close(self) -> None:
-        """Wait for sent messages for 2 s, and close the connections."""
+        """Wait up to 2 s for sent messages, then close the connections."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await asyncio.wait([flushing := asyncio.create_task(producer.flush())], timeout=2)
@@ -97,7 +98,7 @@ class KafkaPublisher:
                 task.cancel()
 
     async def _publish_together(self, events: Sequence[Event], outcomes: Outcomes) -> None:
-        """Publish at most one event of each order."""
+        """Publish events that all belong to different orders."""
         if not events:
             return
         producer = await self._connected()
@@ -105,7 +106,7 @@ class KafkaPublisher:
         if not outcomes.has_failures(events):
             return
         self._replace(producer)
-        # The broker refuses a batch of messages as a whole. Sending each alone shows the bad one.
+        # The broker only rejects whole batches. Send the events one by one to find the bad one.
         for event, _ in outcomes.take_refused(events):
             await self._publish_alone(event, outcomes)
 
@@ -119,7 +120,7 @@ class KafkaPublisher:
     async def _send_all(
         self, producer: Producer, events: Sequence[Event], outcomes: Outcomes
     ) -> None:
-        """Send events, and wait until the outcome of each is known."""
+        """Send events and wait for the outcome of each one."""
         missing = await self._missing(producer, {self._topic(event) for event in events})
         partitions: defaultdict[Partition, list[Event]] = defaultdict(list)
         for event in events:
@@ -139,7 +140,7 @@ class KafkaPublisher:
     async def _send_to(
         self, partition: Partition, producer: Producer, events: Sequence[Event], outcomes: Outcomes
     ) -> None:
-        """Send the events of one partition and wait for them, unless its leader is unavailable."""
+        """Send a partition's events and wait for them, unless the leader is unavailable."""
         if obstacle := await producer.obstacle(*partition):
             outcomes.unreached |= dict.fromkeys((event.id for event in events), obstacle)
             return
@@ -158,7 +159,7 @@ class KafkaPublisher:
                 return
 
     async def _missing(self, producer: Producer, topics: set[str]) -> dict[str, str]:
-        """Return the unusable topics with the reasons, after creating missing ones."""
+        """Create missing topics, then return the unusable ones with the reasons."""
         problems = {topic: await producer.problem_with(topic) for topic in topics}
         if any(problem == producer.NO_TOPIC for problem in problems.values()):
             await self._prepare_again()
@@ -202,7 +203,7 @@ class KafkaPublisher:
 
 
 def _turns(events: Sequence[Event]) -> Iterable[Sequence[Event]]:
-    """Return the first event of each order, then the second of each, and so on."""
+    """Return the first event of every order, then the second of every order, and so on."""
     turns: defaultdict[int, list[Event]] = defaultdict(list)
     seen: Counter[UUID] = Counter()
     for event in events:

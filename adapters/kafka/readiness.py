@@ -1,4 +1,4 @@
-"""Whether Kafka can take every event and deliver every order."""
+"""Check whether Kafka can store all events and deliver all orders."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from adapters.kafka.connection import KafkaConnection, Metadata, greet, reach
 from adapters.kafka.partitions import PARTITIONS
 from application.errors import BrokerUnavailable
 
-#: Seconds that a server has to answer. Two in a row are less than a check may take in all, so that
-#: one that does not answer can be named.
+#: How long a server may take to respond. Waiting twice has to fit into a readiness check's time
+#: limit because otherwise the check couldn't report which server isn't responding.
 _ANSWER_SECONDS: Final = 0.45
 
 
 async def ensure_ready(connection: KafkaConnection) -> None:
-    """Check that each broker is reached at its advertised address, and that our topics are there.
+    """Check that our topics exist and that all brokers are reachable at their advertised address.
 
     Raises:
-        BrokerUnavailable: with each problem.
+        BrokerUnavailable: there are problems. The message lists all of them.
     """
     topics = [connection.name(topic) for topic in PARTITIONS]
     metadata = await reach(connection, topics, _ANSWER_SECONDS)

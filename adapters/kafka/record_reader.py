@@ -1,4 +1,4 @@
-"""Reading the records of a consumer, including those that cannot be decoded."""
+"""Read a consumer's records, including those that can't be decoded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,49 +11,51 @@ from aiokafka.consumer.fetcher import PartitionRecords
 from adapters.kafka.uncommitted import Uncommitted
 from application.ports.events import Delivery, Placement
 
-#: Messages that are received together.
+#: The maximum number of messages received together.
 _BATCH: Final = 200
-#: Milliseconds that one call waits for messages.
+#: How long a call waits for messages.
 _POLL_MS: Final = 1_000
-#: Attempts to decode a record before a defective delivery takes its place. Each attempt fetches the
-#: record again.
+#: How often to try to decode a record before replacing it with a defective delivery. The record is
+#: fetched again for each attempt.
 _ATTEMPTS: Final = 3
-#: Rounds of reading single records after a failure, and the seconds between two empty ones.
+#: How many rounds to read records one by one after a failure, and how long to wait after a round
+#: that returned nothing.
 _CAREFUL_ROUNDS: Final = 50
 _ROUND_SECONDS: Final = 0.05
-#: The function that fails for an undecodable record. The class of the error does not show it,
-#: because each decoder raises its own.
-_DECODING: Final = PartitionRecords._unpack_records.__code__  # noqa: SLF001 - has no public name
+#: The function that fails if a record can't be decoded. It has to be identified this way because
+#: every decoder raises a different exception class.
+_DECODING: Final = PartitionRecords._unpack_records.__code__  # noqa: SLF001 - isn't public
 
 
 class Stalled(Exception):
-    """The consumer does not fetch any more, which aiokafka reports nowhere (its issue 983)."""
+    """The consumer has stopped fetching. aiokafka doesn't report this (see its issue 983)."""
 
 
 class RecordReader:
-    """Reads fetched records of a consumer, and notes them as uncommitted.
+    """Reads fetched records from a consumer and adds them to the uncommitted ones.
 
-    One record that cannot be decoded (a corrupt batch, an unknown codec, a header name that is not
-    UTF-8) fails every call that includes it. So no call takes records of two partitions, and after
-    a failure records are read one by one, until the place of the failure is known.
+    If a record can't be decoded (for example, because of a corrupt batch, an unknown codec or a
+    header name that isn't UTF-8), every call that includes it fails. That's why a call never
+    combines records from two partitions. After a failure, records are read one by one until the
+    failing one has been found.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, uncommitted: Uncommitted) -> None:
         self._consumer = consumer
         self._uncommitted = uncommitted
         self._careful_rounds = 0
-        #: By partition, the offset that could not be decoded, and how often.
+        #: For each partition, the offset that could not be decoded and the number of attempts.
         self._failures: dict[TopicPartition, tuple[int, int]] = {}
         self._turn = 0
 
     async def read(self) -> Sequence[Delivery]:
-        """Return fetched messages, in order within a partition; wait a little for some.
+        """Return fetched messages in order within each partition. Wait a moment for new ones.
 
         Raises:
-            KafkaError: the broker gives none to this member.
-            Stalled: likewise, by the library's fault.
+            KafkaError: the broker doesn't return any messages to this member.
+            Stalled: the library has stopped fetching messages.
         """
-        if self._consumer._fetcher.error_future.done():  # noqa: SLF001 - has no public name
+        if self._consumer._fetcher.error_future.done():  # noqa: SLF001 - isn't public
             raise Stalled("the consumer does not fetch any more")
         if self._careful_rounds:
             return await self._read_carefully()
@@ -65,10 +67,10 @@ class RecordReader:
         return deliveries
 
     async def _wait_for_one(self) -> list[Delivery]:
-        """Return at most one message, of any partition, so that no failure drops another."""
+        """Return at most one message from any partition, so a failure can't drop others."""
         try:
             fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=1)
-        except Exception as error:  # noqa: BLE001 - all but those of a record are raised again
+        except Exception as error:  # noqa: BLE001 - raised again unless it's about a record
             self._note_failure(error)
             return []
         return [
@@ -76,7 +78,7 @@ class RecordReader:
         ]
 
     async def _read_carefully(self) -> list[Delivery]:
-        """Return at most one message of each partition."""
+        """Return at most one message from each partition."""
         self._careful_rounds -= 1
         deliveries = []
         for partition in self._partitions_in_turn():
@@ -88,7 +90,7 @@ class RecordReader:
     async def _read_partition(self, partition: TopicPartition, limit: int) -> list[Delivery]:
         try:
             fetched = await self._consumer.getmany(partition, max_records=limit)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - see above
             self._note_failure(error)
             return await self._replace(partition, error) if limit == 1 else []
         return self._taken(partition, fetched.get(partition, ()))
@@ -104,13 +106,13 @@ class RecordReader:
         return deliveries
 
     def _note_failure(self, error: Exception) -> None:
-        """Read carefully from now on, unless the failure is not about a record."""
+        """Start reading records one by one. Raise the error if it isn't about a record."""
         if not _is_about_record(error):
             raise error
         self._careful_rounds = _CAREFUL_ROUNDS
 
     async def _replace(self, partition: TopicPartition, error: Exception) -> list[Delivery]:
-        """Return a delivery that stands for the next record, after enough attempts."""
+        """Return a defective delivery in place of the next record after enough attempts."""
         offset = await self._consumer.position(partition)
         known, attempts = self._failures.get(partition, (offset, 0))
         attempts = attempts + 1 if known == offset else 1
@@ -123,7 +125,7 @@ class RecordReader:
         return [_defective(partition.topic, placement, error)]
 
     def _partitions_in_turn(self) -> list[TopicPartition]:
-        """Return the assigned partitions; each comes first once, so that none starves."""
+        """Return the assigned partitions, rotated by one each time to avoid starvation."""
         partitions = sorted(self._consumer.assignment())
         self._turn += 1
         first = self._turn % (len(partitions) or 1)

@@ -1,4 +1,4 @@
-"""Detect a silent broker: on an open connection, and during the setup of one."""
+"""Detect silent brokers, both on open connections and while connecting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,24 +11,24 @@ from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from adapters.kafka.connection import KafkaConnection, greet
 
-#: Seconds without a byte of a pending answer; then the connection is replaced.
+#: A connection is replaced if a response is pending and nothing arrives for this long.
 SILENCE_SECONDS: Final = 1.5
-#: Requests that the broker answers when the other members of the group have joined.
+#: Requests that the broker doesn't respond to until the group's other members have joined.
 _GROUP_REQUESTS: Final = (JoinGroupRequest, SyncGroupRequest)
 
 T = TypeVar("T")
 
 
 def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnection) -> None:
-    """Make a client close each connection with a pending answer and a silent broker.
+    """Make a client close connections on which a response is pending but the broker is silent.
 
-    aiokafka's own `request_timeout_ms` limits a whole answer. It must allow for a large answer on a
-    slow path, and for the slowest member of a group; silence can be detected earlier.
-    `client.send` then raises `RequestTimedOutError`, as aiokafka does, and its callers repeat the
-    request on a new connection. A connection is only set up after a handshake, because the client
-    sets up one connection at a time.
+    aiokafka's own `request_timeout_ms` applies to a whole response, so it has to be long enough for
+    large responses over slow networks and for the slowest member of a group. Silence can be
+    detected earlier than that. If this happens, `client.send` raises `RequestTimedOutError` (just
+    like aiokafka does), and its callers retry the request on a new connection. There's a handshake
+    before each new connection because the client can only set up one of them at a time.
     """
-    ask, connect = client.send, client._get_conn  # noqa: SLF001 - has no public name
+    ask, connect = client.send, client._get_conn  # noqa: SLF001 - isn't public
 
     async def send(node: Any, request: Any, *, group: int = ConnectionGroup.DEFAULT) -> Any:
         if not await client.ready(node, group=group):
@@ -60,7 +60,7 @@ async def why_unreached(
     node: Any,
     group: int = ConnectionGroup.DEFAULT,
 ) -> str | None:
-    """Return the reason why a broker is out of reach; None if it answers or is unknown."""
+    """Return why a broker is unreachable, or None if it's responding or unknown."""
     known: AIOKafkaConnection | None = client._conns.get((node, group))  # noqa: SLF001
     if known is not None and known.connected():
         return None
@@ -69,12 +69,12 @@ async def why_unreached(
 
 
 async def unless_silent(asking: Awaitable[T], received: Callable[[], int]) -> T:
-    """Return the answer; wait for it as long as more of it arrives.
+    """Wait for a response for as long as more data keeps arriving.
 
-    `received` returns the bytes that have arrived so far.
+    `received` returns the number of bytes that have arrived so far.
 
     Raises:
-        TimeoutError: nothing arrived for `SILENCE_SECONDS`.
+        TimeoutError: nothing has arrived for `SILENCE_SECONDS`.
     """
     answer = asyncio.ensure_future(asking)
     try:
@@ -90,7 +90,7 @@ async def unless_silent(asking: Awaitable[T], received: Callable[[], int]) -> T:
 
 
 def _received(client: AIOKafkaClient, node: Any, group: int) -> int:
-    """Return the number of received bytes of unfinished answers on a connection."""
+    """Return how many bytes of incomplete responses have been received on a connection."""
     known = client._conns.get((node, group))  # noqa: SLF001
     reader = known and known._reader  # noqa: SLF001
     return len(reader._buffer) if reader else 0  # noqa: SLF001

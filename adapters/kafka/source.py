@@ -1,4 +1,4 @@
-"""Messages from Kafka."""
+"""Receive messages from Kafka."""
 
 import asyncio
 import logging
@@ -20,19 +20,20 @@ from libraries.asyncio_tools.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until the second attempt to connect; the wait doubles up to a limit.
+#: The first and the longest wait before connecting again. The wait doubles after each attempt.
 _MIN_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.25, 2.0
-#: Seconds for the broker to answer a request for the lag.
+#: How long to wait for the broker when reading the lag.
 _LAG_SECONDS: Final = 1.0
 
 Prepare: TypeAlias = Callable[[KafkaConnection], Awaitable[None]]
 
 
 class KafkaSource:
-    """`EventSource` of one topic, as a member of a group that shares the topic's partitions.
+    """An `EventSource` for one topic, which is a member of a consumer group.
 
-    Uncommitted messages are received again after a rebalance, a crash or a failed commit, by the
-    member that has their partition then. `prepare` is called once, when the broker answers.
+    After a rebalance, a crash or a failed commit, uncommitted messages are received again by the
+    member that their partition has been assigned to. `prepare` is called once, when the broker
+    responds for the first time.
     """
 
     def __init__(
@@ -54,17 +55,17 @@ class KafkaSource:
         self._is_failing = False
 
     async def ping(self) -> None:
-        """Check that the broker answers.
+        """Check that the broker is responding.
 
         Raises:
-            BrokerUnavailable: it does not answer.
+            BrokerUnavailable: the broker isn't responding.
         """
         await reach(self._connection)
 
     async def receive(self) -> Sequence[Delivery]:
-        """Return the messages after the committed ones, at least one; wait for them.
+        """Wait for messages after the committed ones and return at least one.
 
-        It waits also while the broker is unavailable.
+        If the broker is unavailable, this keeps waiting.
         """
         while True:
             raise_if_cancelled()
@@ -73,7 +74,7 @@ class KafkaSource:
                 consumer, reader = await self._member()
                 self._uncommitted.rewind(consumer)
                 deliveries = await reader.read()
-            except Exception as error:  # noqa: BLE001 - a new member replaces one with any error
+            except Exception as error:  # noqa: BLE001 - join again after any error
                 await self._reset(error)
                 continue
             self._log_success()
@@ -83,8 +84,8 @@ class KafkaSource:
     async def commit(self) -> None:
         """Commit all received messages.
 
-        Messages of a partition that another member has by now are not committed: that member
-        receives them again.
+        If a partition has since been assigned to another member, its messages are not committed,
+        and that member receives them again.
         """
         if self._consumer is not None and self._uncommitted:
             try:
@@ -96,7 +97,7 @@ class KafkaSource:
             self._uncommitted.forget()
 
     async def lag(self) -> Mapping[int, int]:
-        """Return the number of uncommitted messages by assigned partition; none without Kafka."""
+        """Return the number of uncommitted messages per assigned partition, if Kafka responds."""
         lag: dict[int, int] = {}
         if (consumer := self._consumer) is not None:
             with suppress(KafkaError, TimeoutError):

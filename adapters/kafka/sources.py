@@ -1,4 +1,4 @@
-"""The consumers of a process."""
+"""A process's consumers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from application.ports.events import Topic
 
 
 class KafkaSources:
-    """`EventSources` on Kafka: each source is a member of its group, with its own connections."""
+    """`EventSources` for Kafka. Each source is a group member with its own connections."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._connection = connection
         self._sources: dict[Topic, KafkaSource] = {}
 
     def subscribe(self, topic: str, group: str) -> KafkaSource:
-        """Return a source of the topic's messages; it connects when it is used."""
+        """Return a source for the topic's messages. It connects when it's first used."""
         source = self._sources[Topic(topic, group)] = KafkaSource(self._connection, topic, group)
         return source
 
     async def lag(self) -> Mapping[Topic, Mapping[int, int]]:
-        """Return the lag of every source by partition."""
+        """Return the lag of every source, by partition."""
         lags = await asyncio.gather(*(source.lag() for source in self._sources.values()))
         return dict(zip(self._sources, lags, strict=True))
 

@@ -1,4 +1,4 @@
-"""The topics that the service publishes to."""
+"""Create the topics that the service publishes to."""
 
 import asyncio
 import logging
@@ -16,17 +16,18 @@ logger = logging.getLogger(__name__)
 
 _REPLICAS: Final = 3
 _TIMEOUT_SECONDS: Final = 5.0
-#: Checks for created topics, and the seconds between two of them.
+#: How often to check for created topics, and how long to wait in between.
 _CHECKS, _CHECK_SECONDS = 20, 0.05
 
 
 async def ensure_topics(connection: KafkaConnection) -> None:
-    """Create missing topics; any number of processes may do so at once.
+    """Create missing topics. Any number of processes can do this concurrently.
 
-    Existing topics stay unchanged. A warning is logged if the broker refuses to create one.
+    Existing topics are not changed. If the broker doesn't allow creating a topic, a warning is
+    logged.
 
     Raises:
-        BrokerUnavailable: the broker does not answer.
+        BrokerUnavailable: the broker isn't responding.
     """
     await reach(connection)
     try:
@@ -57,7 +58,7 @@ async def _ensure(connection: KafkaConnection) -> dict[str, str]:
 
 
 async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> list[str]:
-    # All topics are listed: on some clusters a request for a missing one creates it.
+    # List all topics, because requesting a missing one would create it on some clusters.
     there = set(await admin.list_topics())
     return [name for name in PARTITIONS if connection.name(name) not in there]
 
@@ -65,7 +66,7 @@ async def _missing(admin: AIOKafkaAdminClient, connection: KafkaConnection) -> l
 async def _until_visible(
     admin: AIOKafkaAdminClient, connection: KafkaConnection, refused: Collection[str]
 ) -> None:
-    """Wait a moment: created topics do not appear on all brokers at once."""
+    """Wait a moment, because new topics don't appear on all brokers immediately."""
     for _ in range(_CHECKS):
         missing = {connection.name(name) for name in await _missing(admin, connection)}
         if missing <= set(refused):
@@ -74,7 +75,7 @@ async def _until_visible(
 
 
 def _plan(connection: KafkaConnection, name: str, brokers: int) -> NewTopic:
-    """Return a topic with up to three replicas: without one broker, two have each message."""
+    """Plan a topic with up to three replicas. With three, two are left if a broker is lost."""
     replicas = min(_REPLICAS, brokers)
     return NewTopic(
         connection.name(name),

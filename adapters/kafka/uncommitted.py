@@ -1,4 +1,4 @@
-"""The received messages of a group member that are not committed."""
+"""Keep track of a group member's uncommitted messages."""
 
 import asyncio
 from collections.abc import Collection
@@ -9,14 +9,14 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 
 class Uncommitted:
-    """The offsets of received messages that are not committed, of the assigned partitions.
+    """The offsets of received but uncommitted messages in the assigned partitions.
 
-    It is the group's `ConsumerRebalanceListener`: after a rebalance, reading goes on from the
-    committed offsets by itself, so nothing is uncommitted then.
+    This is also the group's `ConsumerRebalanceListener`. After a rebalance, aiokafka continues
+    reading from the committed offsets by itself, so there aren't any uncommitted messages left.
     """
 
     def __init__(self) -> None:
-        #: By partition, the first message that is not committed.
+        #: The first uncommitted message of each partition.
         self.since: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
         self._committing: asyncio.Timeout | None = None
@@ -25,17 +25,17 @@ class Uncommitted:
         return bool(self._next)
 
     def add(self, partition: TopicPartition, first: int, last: int) -> None:
-        """Note the received messages from one offset to another."""
+        """Add received messages from the offset `first` up to and including `last`."""
         self.since.setdefault(partition, first)
         self._next[partition] = last + 1
 
     def forget(self) -> None:
-        """Note that nothing is uncommitted any more."""
+        """Forget all uncommitted messages."""
         self.since.clear()
         self._next.clear()
 
     def rewind(self, consumer: AIOKafkaConsumer) -> None:
-        """Make the consumer receive all of it again."""
+        """Make the consumer receive all uncommitted messages again."""
         assigned = consumer.assignment()
         for partition, offset in self.since.items():
             if partition in assigned:
@@ -43,10 +43,10 @@ class Uncommitted:
         self.forget()
 
     async def commit(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit, unless the partitions are revoked meanwhile.
+        """Commit, unless the partitions are revoked in the meantime.
 
-        aiokafka repeats a commit that it could not send, and the broker would accept it from any
-        member, whichever the partition is assigned to by then.
+        In that case the commit must be interrupted: aiokafka retries commits that it could not
+        send, and the broker would accept it even if another member has the partition by then.
         """
         try:
             with suppress(TimeoutError):
@@ -55,16 +55,16 @@ class Uncommitted:
         finally:
             self._committing = None
 
-    # The library's names, for a `ConsumerRebalanceListener`.
+    # The names of these methods are defined by `ConsumerRebalanceListener`.
 
     def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
-        """All of them go, and some may come back, with all that is not committed."""
+        """Forget everything, because uncommitted messages will be received again anyway."""
         self.forget()
         if self._committing is not None and not self._committing.expired():
             self._committing.reschedule(0)
 
     def on_partitions_assigned(self, _assigned: Collection[TopicPartition]) -> None:
-        """Nothing to do: reading goes on from the committed offsets."""
+        """Do nothing. aiokafka continues reading from the committed offsets."""
 
 
 ConsumerRebalanceListener.register(Uncommitted)

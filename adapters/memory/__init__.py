@@ -1,6 +1,6 @@
-"""Every port in memory, for tests and for a service in a single process.
+"""In-memory implementations of all ports, for tests and for running in a single process.
 
-Uniqueness, revisions and waiting are those of the real adapters. All of it belongs to one event
-loop.
-May import the application, the domain and the standard library.
+They behave like the real adapters as far as uniqueness, revisions and waiting are concerned.
+Everything has to run in the same event loop. This package may only import the application, the
+domain and the standard library.
 """

@@ -1,4 +1,4 @@
-"""A cache of accounts, so that a request needs no query to authenticate."""
+"""An account cache that avoids a query each time a request is authenticated."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,17 +10,17 @@ from application.ports.accounts import Accounts
 from domain.account import Account
 from domain.ids import UserId
 
-#: Seconds after which an account is read again: half of the promised 2 s.
+#: Seconds until an account is read again. This is half of the 2 s that we promise.
 FRESH_SECONDS: Final = 1.0
-#: The most cached accounts; the least recently read ones are dropped first.
+#: The maximum number of cached accounts. The least recently read ones are evicted first.
 MAX_ENTRIES: Final = 10_000
 
 
 class TimedAccountCache:
-    """`AccountCache` in the process: it reads each account at most once a second.
+    """An in-process `AccountCache` that reads each account at most once per second.
 
-    Concurrent calls for one account share a read. While the storage is out of reach the last known
-    state is returned (it cannot have changed), and the storage is tried again once a second.
+    Concurrent calls for the same account share a read. While the storage is unreachable, the last
+    known state is returned (it can't have changed), and another read is attempted every second.
     """
 
     def __init__(self, accounts: Accounts, monotonic: Callable[[], float]) -> None:
@@ -30,7 +30,7 @@ class TimedAccountCache:
         self._readings: dict[UserId, asyncio.Future[Account | None]] = {}
 
     async def get(self, user_id: UserId) -> Account | None:
-        """Return the account, at most a second old, or None."""
+        """Return the account, which is at most a second old, or None."""
         read_at, account = self._known.get(user_id, (None, None))
         if read_at is not None and self._monotonic() - read_at < FRESH_SECONDS:
             return account
@@ -39,7 +39,7 @@ class TimedAccountCache:
             reading = asyncio.ensure_future(self._read(user_id))
             self._readings[user_id] = reading
             reading.add_done_callback(lambda _: self._readings.pop(user_id))
-        # A canceled caller must not cancel the read that other callers share.
+        # If this caller is canceled, the read must continue for the other callers.
         return await asyncio.shield(reading)
 
     async def _read(self, user_id: UserId) -> Account | None:

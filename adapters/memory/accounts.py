@@ -1,4 +1,4 @@
-"""Accounts in memory."""
+"""Store accounts in memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ class MemoryAccounts:
         """Store a new account.
 
         Raises:
-            EmailTaken: an account has this address, or one of its older spellings.
+            EmailTaken: there is already an account with this address or one of its older spellings.
         """
         if any(email in self._ids for email in (account.email, *older_spellings)):
             raise EmailTaken
@@ -30,7 +30,7 @@ class MemoryAccounts:
         self._logins[account.id] = Login(account, password_hash)
 
     async def login(self, *spellings: str) -> Login | None:
-        """Return the account with one of these spellings and its password hash, or None."""
+        """Return the account with one of these spellings and its password hash, if it exists."""
         found = [self._ids[email] for email in spellings if email in self._ids]
         return self._logins[found[0]] if found else None
 
@@ -46,7 +46,7 @@ class MemoryAccounts:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values; return the changed account, or None if it does not exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist."""
         login = await self.login(*spellings)
         if login is None:
             return None
@@ -59,12 +59,12 @@ class MemoryAccounts:
         return account
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
-        """Return at most `limit` accounts after the id `after`, by id."""
+        """Return at most `limit` accounts with ids after `after`, sorted by id."""
         behind = sorted(each for each in self._logins if after is None or each > after)
         return [self._logins[user_id].account for user_id in behind[:limit]]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
-        """Replace `old_hash`, unless it was replaced in the meantime."""
+        """Replace `old_hash`, unless it has been replaced in the meantime."""
         login = self._logins.get(user_id)
         if login is not None and login.password_hash == old_hash:
             self._logins[user_id] = replace(login, password_hash=new_hash)

@@ -1,4 +1,4 @@
-"""The audit of a storage in memory."""
+"""Audit the in-memory storage."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from domain.ids import OrderId
 
 
 class MemoryAuditReader:
-    """`AuditReader` in memory. Nothing else runs during an audit, so that it is one snapshot."""
+    """An in-memory `AuditReader`. It sees a snapshot because nothing else runs during an audit."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -25,7 +25,7 @@ class MemoryAuditReader:
         broker_reachable: bool,
         progress: AuditProgress,
     ) -> AuditReport:
-        """Judge everything as it is at one moment."""
+        """Check everything in a single snapshot."""
         storage, report = self._storage, AuditReport()
         published, waiting = self._revisions()
         effects = Counter(effect.order_id for effect in storage.effects)
@@ -51,7 +51,7 @@ class MemoryAuditReader:
         return report
 
     def _revisions(self) -> tuple[dict[UUID, list[int]], dict[UUID, list[int]]]:
-        """Return the revisions of published and of waiting events, by subject."""
+        """Return the revisions of all published events and of all waiting events, by subject."""
         published: defaultdict[UUID, list[int]] = defaultdict(list)
         waiting: defaultdict[UUID, list[int]] = defaultdict(list)
         for fact in self._storage.outbox.facts:
@@ -73,7 +73,7 @@ class MemoryAuditReader:
 
 
 def _contradictions(stored: StoredOrder, revisions: list[int], effects: int) -> Iterator[str]:
-    """Why an order is lost, in the words of the audit on PostgreSQL."""
+    """Yield the reasons why an order is lost, using the same codes as the PostgreSQL audit."""
     order = stored.record
     if sorted(revisions) != list(range(1, order.revision + 1)):
         yield "facts-differ-from-revision"

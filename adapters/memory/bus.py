@@ -1,4 +1,4 @@
-"""The message broker of a process without Kafka."""
+"""The message broker for running in a single process without Kafka."""
 
 import asyncio
 from collections import deque
@@ -13,19 +13,20 @@ from domain.ids import EventId
 from libraries.asyncio_tools.heartbeat import between_rounds
 
 CAPACITY: Final = 1_000
-#: Size of the messages that wait for one subscriber, overhead included.
+#: The maximum size of all messages waiting for one subscriber, including overhead.
 CAPACITY_BYTES: Final = 32 * 1024 * 1024
-#: Size of a message beside its body: its key, its headers and their tables.
+#: The size of a message without its body: its key, its headers and their tables.
 MESSAGE_OVERHEAD_BYTES: Final = 2_048
-#: Seconds that a publisher waits for room. It holds a transaction of the outbox meanwhile.
+#: How long a publisher waits for room. Its outbox transaction stays open during this time.
 _PUBLISH_SECONDS: Final = 5.0
 _FULL: Final = "the in-process bus is full"
 
 
 class MemorySource:
-    """The messages that one subscriber of one topic has not received yet.
+    """A subscriber's messages from one topic that it has not received yet.
 
-    They are bounded by number and by bytes. A message larger than the bound waits alone.
+    Both their number and their total size are limited. A message that is larger than the size limit
+    can only be added if there are no others.
     """
 
     def __init__(self, capacity: int, capacity_bytes: int) -> None:
@@ -37,7 +38,7 @@ class MemorySource:
         self._changed = asyncio.Condition()
 
     async def receive(self) -> Sequence[Delivery]:
-        """Return uncommitted messages, or else all that are there; wait for the first."""
+        """Return uncommitted messages. If there are none, wait for new ones."""
         async with self._changed:
             if not self._uncommitted:
                 with between_rounds(idle=True):
@@ -49,15 +50,18 @@ class MemorySource:
         return tuple(self._uncommitted)
 
     async def commit(self) -> None:
-        """Drop received messages: the requeuer finds orders of messages lost with the process."""
+        """Drop the received messages.
+
+        If messages are lost because the process dies, the requeuer finds their orders.
+        """
         self._uncommitted.clear()
 
     async def lag(self) -> Mapping[int, int]:
-        """Return the number of uncommitted messages of the only log."""
+        """Return the number of uncommitted messages in the only log."""
         return {0: len(self._waiting) + len(self._uncommitted)}
 
     async def put(self, delivery: Delivery) -> None:
-        """Add a message; wait while there is no room for it."""
+        """Add a message. Wait until there is enough room for it."""
         size_bytes = len(delivery.value or b"") + MESSAGE_OVERHEAD_BYTES
         async with self._changed:
             await self._changed.wait_for(lambda: self._has_room(size_bytes))
@@ -75,10 +79,10 @@ class MemorySource:
 
 
 class MemoryBus:
-    """Delivers each event to every subscriber of its topic, and stores none.
+    """Delivers each event to every subscriber of its topic without storing it.
 
-    A subscriber that falls behind by more than `capacity` messages, or `capacity_bytes`, slows
-    the publisher down.
+    A subscriber that falls behind by more than `capacity` messages or `capacity_bytes` slows down
+    the publisher.
     """
 
     def __init__(
@@ -95,7 +99,7 @@ class MemoryBus:
         self._sources: dict[Topic, MemorySource] = {}
 
     def subscribe(self, topic: str, group: str) -> MemorySource:
-        """Return the group's source of the messages that are published from now on."""
+        """Return the group's source for all messages that are published from now on."""
         source = self._sources[Topic(topic, group)] = MemorySource(
             self._capacity, self._capacity_bytes
         )
@@ -106,9 +110,9 @@ class MemoryBus:
         return {topic: await source.lag() for topic, source in self._sources.items()}
 
     async def publish(self, events: Sequence[Event]) -> PublishReport:
-        """Send events to the subscribers, in order.
+        """Send events to the subscribers in order.
 
-        Events are `unreached` while a subscriber is so far behind that there is no room.
+        If a subscriber is so far behind that there's no room, the events are `unreached`.
         """
         acknowledged: dict[EventId, Placement] = {}
         with suppress(TimeoutError):

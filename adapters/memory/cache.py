@@ -1,4 +1,4 @@
-"""The order cache of one process."""
+"""An order cache within the process."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from application.ports.orders import CacheAnswer, CacheState
 from domain.ids import OrderId
 
 BOUND_ENTRIES: Final = 10_000
-#: The most bytes of all entries together, overhead included.
+#: The maximum size of all entries together, including overhead.
 BOUND_BYTES: Final = 64 * 1024 * 1024
-#: Bytes of an entry beside its body: its key, the document and its share of the tables.
+#: The size of an entry without its body: its key, the document and its share of the tables.
 ENTRY_OVERHEAD_BYTES: Final = 512
 _BOUND_LEASES: Final = 10_000
-#: A reader that takes longer does not fill the cache.
+#: If a reader takes longer than this, it can't fill the cache anymore.
 _LEASE_SECONDS: Final = 5.0
 
 
@@ -38,7 +38,7 @@ class _Lease:
 
 
 class MemoryOrderCache:
-    """Caches the most recently read orders for `ttl` seconds, bounded by number and by bytes."""
+    """Caches the most recently read orders for `ttl` seconds, up to a maximum number and size."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class MemoryOrderCache:
         self._tokens = count()
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """Return the cached order, or a MISS with a lease unless another reader has it."""
+        """Return the cached order, or a MISS that has a lease unless another reader has it."""
         entry = self._living(order_id)
         if entry is None:
             return CacheAnswer(CacheState.MISS, lease=self.reserve(order_id))
@@ -65,7 +65,7 @@ class MemoryOrderCache:
         return CacheAnswer(CacheState.HIT, entry.document)
 
     def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease, or None while the order has another one."""
+        """Return a lease, or None if there is already one for this order."""
         now = self._clock()
         held = self._leases.get(order_id)
         if held is not None and held.expires_at > now:
@@ -78,11 +78,11 @@ class MemoryOrderCache:
         return lease.token
 
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache an order that was read after the lease had been taken."""
+        """Cache an order that was read after taking the lease."""
         self.offer(order_id, document, lease)
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """As `fill`; the order is cached at once."""
+        """Like `fill`, but without having to be awaited."""
         held = self._leases.get(order_id)
         if held is None or held.token != lease or held.expires_at <= self._clock():
             return
@@ -92,7 +92,7 @@ class MemoryOrderCache:
             self._store(order_id, document)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision, and end the lease; return True."""
+        """Replace an older revision and end the lease. Always return True."""
         self._leases.pop(order_id, None)
         entry = self._living(order_id)
         if entry is not None and entry.document.revision <= document.revision:
@@ -100,13 +100,13 @@ class MemoryOrderCache:
         return True
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
-        """As `put`, for several orders; return none, as each is written."""
+        """Like `put`, but for several orders. Return an empty set because this can't fail."""
         for order_id, document in documents.items():
             await self.put(order_id, document)
         return frozenset()
 
     async def invalidate_all(self) -> bool:
-        """Drop every entry, and end every lease."""
+        """Drop all entries and end all leases."""
         self._entries.clear()
         self._leases.clear()
         self._size_bytes = 0

@@ -1,4 +1,4 @@
-"""A check of a process's own cache, which does not see the writes of other processes."""
+"""Make an in-process cache safe to use while other processes are writing orders."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,22 +7,22 @@ from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderReader
 from domain.ids import OrderId
 
-#: The lease of an order whose cached revision is not the stored one.
+#: The lease for an order if its cached revision is different from the stored one.
 _OUTDATED: Final = "outdated"
 
 
 class CheckedOrderCache:
-    """`OrderCache` that compares the revision of each HIT with the stored one."""
+    """An `OrderCache` that compares the revision of every HIT with the stored revision."""
 
     def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
         self._cache = cache
         self._reader = reader
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """Return the cached order if its revision is the stored one.
+        """Return the cached order if its revision is still the current one.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
         answer = await self._cache.get(order_id)
         if answer.document is None:
@@ -32,22 +32,22 @@ class CheckedOrderCache:
         return CacheAnswer(CacheState.MISS, lease=_OUTDATED)
 
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache an order that was read from the storage after `lease` had been taken."""
+        """Cache an order that was read from the storage after taking `lease`."""
         if lease == _OUTDATED:
             await self._cache.put(order_id, document)
         else:
             await self._cache.fill(order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision, and end the lease."""
+        """Replace an older revision and end the lease."""
         return await self._cache.put(order_id, document)
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
-        """As `put`, for several orders; return those that could not be written."""
+        """Like `put`, but for several orders. Return those that could not be written."""
         return await self._cache.put_many(documents)
 
     def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease of a new order."""
+        """Return a lease for a new order."""
         return self._cache.reserve(order_id)
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
@@ -55,5 +55,5 @@ class CheckedOrderCache:
         self._cache.offer(order_id, document, lease)
 
     async def invalidate_all(self) -> bool:
-        """Drop every entry."""
+        """Drop all entries."""
         return await self._cache.invalidate_all()

@@ -1,4 +1,4 @@
-"""Dead letters, and the events that announced orders."""
+"""Store dead letters in memory, and find the events that announced orders."""
 
 from asyncio import sleep
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ class MemoryDeadLetters:
         self._outbox = storage.outbox
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Store a dead letter, and its copy in the outbox."""
+        """Store a dead letter and add its copy to the outbox."""
         await sleep(0)
         return self._add_event(self._dead_letters.add(dead_letter), copy)
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, the oldest first."""
+        """Return at most `limit` waiting dead letters, oldest first."""
         await sleep(0)
         return list(islice(self._dead_letters.waiting(), limit))
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, behind `after`, by id."""
+        """Return at most `limit` waiting dead letters with ids after `after`, sorted by id."""
         await sleep(0)
         dead_letters = (
             each for each in self._dead_letters.waiting() if after is None or each.id > after
@@ -40,12 +40,12 @@ class MemoryDeadLetters:
         return sorted(dead_letters, key=attrgetter("id"))[:limit]
 
     async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Return those that exist, the oldest first."""
+        """Return the existing dead letters with these ids, oldest first."""
         await sleep(0)
         return self._dead_letters.find(dead_letter_ids)
 
     async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a dead letter as replayed, and add its message to the outbox."""
+        """Mark a dead letter as replayed and add its message to the outbox."""
         await sleep(0)
         return self._add_event(self._dead_letters.replay(dead_letter_id, now), again)
 

@@ -1,4 +1,4 @@
-"""The table of dead letters."""
+"""The dead letters table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,15 +10,15 @@ from domain.ids import OrderId
 
 
 class DeadLettersTable:
-    """Dead letters, and the number of events of each."""
+    """Dead letters, and how many events each of them has had."""
 
     def __init__(self) -> None:
         self._dead_letters: dict[UUID, DeadLetter] = {}
         self._revisions: dict[UUID, int] = {}
-        self._orders: set[OrderId] = set()  # those with a dead letter that waits
+        self._orders: set[OrderId] = set()  # orders that have a waiting dead letter
 
     def add(self, dead_letter: DeadLetter) -> int | None:
-        """Store a dead letter; return the number of its next event, or None if it waits already."""
+        """Store a dead letter. Return the number of its next event, or None if already waiting."""
         known = self._dead_letters.get(dead_letter.id)
         if known is not None and known.replayed_at is None:
             return None
@@ -28,7 +28,7 @@ class DeadLettersTable:
         return self._next(dead_letter.id)
 
     def replay(self, dead_letter_id: UUID, now: datetime) -> int | None:
-        """Mark a dead letter; return the number of its next event, or None if it does not wait."""
+        """Mark as replayed. Return the number of its next event, or None if it isn't waiting."""
         dead_letter = self._dead_letters.get(dead_letter_id)
         if dead_letter is None or dead_letter.replayed_at is not None:
             return None
@@ -38,11 +38,11 @@ class DeadLettersTable:
         return self._next(dead_letter_id)
 
     def holds(self, order_id: OrderId) -> bool:
-        """Return whether the order has a dead letter that waits."""
+        """Return whether the order has a waiting dead letter."""
         return order_id in self._orders
 
     def waiting(self) -> Iterator[DeadLetter]:
-        """Iterate over the dead letters that wait, the oldest first."""
+        """Iterate over waiting dead letters, oldest first."""
         dead_letters = (
             dead_letter
             for dead_letter in self._dead_letters.values()
@@ -51,7 +51,7 @@ class DeadLettersTable:
         return iter(sorted(dead_letters, key=_age))
 
     def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Return those that exist, the oldest first."""
+        """Return the existing dead letters with these ids, oldest first."""
         wanted = set(dead_letter_ids) & self._dead_letters.keys()
         return sorted((self._dead_letters[dead_letter_id] for dead_letter_id in wanted), key=_age)
 

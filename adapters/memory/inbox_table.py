@@ -1,23 +1,23 @@
-"""The table of processed messages."""
+"""The table for processed messages."""
 
 from asyncio import Event
 from collections.abc import Iterable
 from typing import TypeAlias
 from uuid import UUID
 
-#: A consumer and the id of a message.
+#: A consumer and a message id.
 Key: TypeAlias = tuple[str, UUID]
 
 
 class ProcessedMessagesTable:
-    """A unique index: a transaction that adds a key waits for any other that has added it."""
+    """A unique index. To add a key, a transaction waits for others that have added the same key."""
 
     def __init__(self) -> None:
         self._recorded: set[Key] = set()
         self._under_way: dict[Key, Event] = {}
 
     async def add(self, key: Key, transaction_ended: Event) -> bool:
-        """Hold a key until the transaction ends; return False if it was recorded."""
+        """Lock a key until the transaction ends. Return False if it's already recorded."""
         while (other := self._under_way.get(key)) not in {None, transaction_ended}:
             await other.wait()
         if key in self._recorded or key in self._under_way:
@@ -30,6 +30,6 @@ class ProcessedMessagesTable:
         self._recorded.update(keys)
 
     def release(self, keys: Iterable[Key]) -> None:
-        """Hold keys no longer, recorded or not."""
+        """Unlock keys, whether they have been recorded or not."""
         for key in keys:
             del self._under_way[key]

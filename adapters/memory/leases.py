@@ -1,4 +1,4 @@
-"""Leases of one process."""
+"""Leases within a single process."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ class MemoryLeases:
         self._leases: dict[str, tuple[str, datetime]] = {}
 
     async def acquire(self, name: str, holder: str, seconds: float) -> bool:
-        """Acquire or renew a lease; False if another holder has it."""
+        """Acquire or renew a lease. Return False if another holder has it."""
         now = self._clock.now()
         present, expires_at = self._leases.get(name, (holder, now))
         if present != holder and expires_at > now:
@@ -22,7 +22,7 @@ class MemoryLeases:
         return True
 
     async def release(self, name: str, holder: str) -> None:
-        """End the lease now, if this holder has it."""
+        """Release the lease if this holder has it."""
         present, _ = self._leases.get(name, ("", None))
         if present == holder:
             del self._leases[name]

@@ -1,4 +1,4 @@
-"""Rate limits of one process."""
+"""Rate limits within a single process."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -11,10 +11,11 @@ _FIRST_CLEANING: Final = 1_024
 
 
 class MemoryRateLimiter:
-    """GCRA (ITU-T I.371) in integers: a bucket is the time at which it will be empty again.
+    """Implements GCRA (ITU-T I.371) with integers.
 
-    The unit is a nanosecond divided by the limit's count, so that the interval between two requests
-    is an integer too, and no time is rounded.
+    A bucket is represented by the time at which it will be empty again. The unit is a nanosecond
+    divided by the limit's count. This makes the interval between two requests an integer as well,
+    and nothing has to be rounded.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -23,7 +24,7 @@ class MemoryRateLimiter:
         self._clean_at = _FIRST_CLEANING
 
     async def hit(self, limit: Limit, key: str) -> RateLimitResult:
-        """Count one request of `key`; one that is not allowed is not counted."""
+        """Count a request for `key`, unless it isn't allowed."""
         now = self._now(limit)
         filled = max(self._empty_at.get((limit, key), 0) - now, 0)
         capacity, increment = _capacity(limit), _increment(limit)
@@ -40,7 +41,7 @@ class MemoryRateLimiter:
         )
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Refund one request that `hit` allowed."""
+        """Take back a request that was allowed by `hit`."""
         empty_at = self._empty_at.get((limit, key))
         if empty_at is not None:
             self._empty_at[limit, key] = empty_at - _increment(limit)
@@ -54,7 +55,7 @@ class MemoryRateLimiter:
             self._drop_idle()
 
     def _drop_idle(self) -> None:
-        """Drop empty buckets, which equal absent ones. It runs when their number has doubled."""
+        """Drop empty buckets. This runs each time the number of buckets has doubled."""
         self._empty_at = {
             bucket: empty_at
             for bucket, empty_at in self._empty_at.items()
@@ -64,15 +65,15 @@ class MemoryRateLimiter:
 
 
 def _increment(limit: Limit) -> int:
-    """Return the increment of the bucket by one request."""
+    """Return how much a request adds to the bucket."""
     return limit.period * _NANOSECONDS
 
 
 def _capacity(limit: Limit) -> int:
-    """Return the capacity of the bucket."""
+    """Return the bucket's capacity."""
     return _increment(limit) * limit.count
 
 
 def _seconds(limit: Limit, filled: int) -> int:
-    """Return the seconds until `filled` has drained, rounded up."""
+    """Return how many seconds it takes to drain `filled`, rounded up."""
     return -(-filled // (limit.count * _NANOSECONDS))

@@ -1,10 +1,10 @@
-"""Mail that stays in the process."""
+"""A mailer that doesn't send anything."""
 
 from application.ports.mail import Mail
 
 
 class MemoryMailer:
-    """`Mailer` that keeps every mail in `sent`."""
+    """A `Mailer` that adds all mails to `sent`."""
 
     def __init__(self) -> None:
         self.sent: list[Mail] = []

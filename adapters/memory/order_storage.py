@@ -1,4 +1,4 @@
-"""Storing orders."""
+"""Store orders in memory."""
 
 from asyncio import sleep
 from collections.abc import AsyncIterator
@@ -23,13 +23,13 @@ class MemoryOrderStorage:
         Raises:
             ReferenceTaken: the owner has another order with this reference.
         """
-        await sleep(0)  # as a real storage: it lets other tasks run meanwhile, which shows races
+        await sleep(0)  # reveals races, because other tasks can run just like with a real storage
         self._storage.orders.insert(write)
         self._storage.outbox.add(write.event)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryTransaction]:
-        """Begin a transaction; leaving it without `commit` rolls everything back."""
+        """Begin a transaction. Leaving it without calling `commit` rolls it back."""
         transaction = MemoryTransaction(self._storage, self._renderer)
         try:
             yield transaction

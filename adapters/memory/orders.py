@@ -1,4 +1,4 @@
-"""Queries of orders and their history."""
+"""Query orders and their history."""
 
 from asyncio import sleep
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ class MemoryOrderReader:
         return stored.document if stored else None
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Return the existing ones of these orders."""
+        """Return the orders that exist, by id."""
         await sleep(0)
         found = {order_id: self._orders.find(order_id) for order_id in order_ids}
         return {order_id: stored.document for order_id, stored in found.items() if stored}
@@ -37,9 +37,10 @@ class MemoryOrderReader:
         return stored.record.revision if stored else None
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """Return at most `limit` orders, newest first, after the order `after`.
+        """Return at most `limit` orders after the order `after`, newest first.
 
-        Owner and reference have indexes; the other conditions are checked for each order.
+        There are indexes for the owner and the reference. All other conditions are checked order by
+        order.
         """
         await sleep(0)
         found = list(islice(self._matching(wanted, after), limit + 1))
@@ -54,7 +55,7 @@ class MemoryOrderReader:
         return (stored for stored in candidates if _matches(wanted, stored.record))
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """Return the order's owner and its steps, oldest first; None without such an order."""
+        """Return the order's owner and steps, oldest first, or None if it does not exist."""
         await sleep(0)
         stored = self._orders.find(order_id)
         return (stored.record.owner, stored.steps) if stored else None

@@ -1,4 +1,4 @@
-"""The table of orders."""
+"""The orders table."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict
@@ -14,7 +14,7 @@ from domain.order.history import Step
 
 @dataclass(slots=True)
 class StoredOrder:
-    """An order after its last committed write, and its steps."""
+    """An order and its steps after the last committed write."""
 
     record: OrderRecord
     document: OrderDocument
@@ -22,10 +22,10 @@ class StoredOrder:
 
 
 class OrdersTable:
-    """The orders, with an index by owner and one by reference.
+    """Orders, with indexes by owner and by reference.
 
-    Ids sort by the time of creation. So an index is a sorted list, and a new order is usually its
-    last entry.
+    Because ids sort by creation time, an index can be a sorted list, and new orders are usually
+    appended to its end.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class OrdersTable:
 
         Raises:
             ReferenceTaken: the owner has another order with this reference.
-            ValueError: an order has this id already, which is a bug.
+            ValueError: there is already an order with this id, which is a bug.
         """
         record = write.record
         if record.id in self._orders:
@@ -58,17 +58,17 @@ class OrdersTable:
         insort(self._ids_by_owner[record.owner], record.id)
 
     def ensure_follows(self, record: OrderRecord) -> None:
-        """Raise unless the write is based on the stored revision of the order.
+        """Raise an error unless the write is based on the order's stored revision.
 
         Raises:
-            ConcurrentUpdate: it is based on another one.
+            ConcurrentUpdate: the write is based on a different revision.
         """
         stored = self._orders.get(record.id)
         if stored is None or stored.record.revision != record.revision - 1:
             raise ConcurrentUpdate
 
     def replace(self, write: OrderWrite) -> None:
-        """Replace an order by its next write, after `ensure_follows`."""
+        """Replace an order. Call `ensure_follows` before this."""
         stored = self._orders[write.record.id]
         stored.record = write.record
         stored.document = write.document
@@ -77,9 +77,9 @@ class OrdersTable:
     def newest_first(
         self, owner: UserId | None, reference: str | None, after: OrderId | None
     ) -> Iterator[StoredOrder]:
-        """Return the orders after `after`, newest first, narrowed by the indexes.
+        """Return the orders after `after`, newest first, using an index if possible.
 
-        The index by reference begins with the owner, so it is not used without one.
+        The index by reference is only used if an owner is given because its keys start with it.
         """
         if owner is None:
             ids = self._ids

@@ -1,4 +1,4 @@
-"""The outbox in memory, seen from the relay."""
+"""The in-memory outbox from the relay's point of view."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -17,7 +17,7 @@ from domain.ids import EventId, OrderId
 
 
 class _Batch:
-    """Events that one relay holds, and its marks."""
+    """Events locked by a relay, and how it has marked them."""
 
     def __init__(self, waiting: Sequence[Event], replays: Sequence[Event]) -> None:
         self.events = (*waiting, *(replace(event, is_replay=True) for event in replays))
@@ -31,16 +31,16 @@ class _Batch:
     async def published(
         self, placements: Mapping[EventId, Placement], not_cached: Collection[OrderId] = ()
     ) -> None:
-        """Mark events as published, giving each first delivery the next position."""
+        """Mark events as published. Each first delivery gets the next position."""
         self._placements |= placements
         self._not_cached.update(not_cached)
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
-        """Record why the broker refused events; each is retried later, or parked in the end."""
+        """Record why the broker rejected events. They are retried later and eventually parked."""
         self._rejected |= reasons
 
     async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
-        """Record why events did not reach the broker; each may pause for some seconds."""
+        """Record why events did not reach the broker, and pause them if `pause` is True."""
         if pause:
             self._postponed |= reasons
         else:
@@ -84,7 +84,7 @@ class MemoryOutbox:
 
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[OutboxBatch]:
-        """Hold at most `size` eligible events that no other batch holds, until the block ends."""
+        """Lock at most `size` eligible events until the block exits."""
         now = self._clock.now()
         waiting = self._storage.outbox.take(size, now)
         subjects = {event.subject for event in waiting}
@@ -97,14 +97,14 @@ class MemoryOutbox:
             batch.release(self._storage)
 
     async def has_work(self) -> bool:
-        """Return whether an event waits, parked ones aside, or a debt to the cache."""
+        """Return whether there are events waiting that aren't parked, or debts to the cache."""
         waiting = (*self._storage.outbox, *self._storage.replays)
         is_waiting = any(not retries.is_parked for _, retries in waiting)
         return is_waiting or bool(self._storage.cache_debts)
 
 
 class MemoryRelayWakeup:
-    """Wakes the relay of the same process."""
+    """Wakes the relay in the same process."""
 
     def __init__(self) -> None:
         self._notified = asyncio.Event()
@@ -114,7 +114,7 @@ class MemoryRelayWakeup:
         self._notified.set()
 
     async def wait(self, at_most: float) -> bool:
-        """Return True if notified since the last wait, False after `at_most` seconds."""
+        """Return True if notified since the last wait, or False after `at_most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self._notified.wait()

@@ -1,4 +1,4 @@
-"""The outbox, seen from its operator."""
+"""The in-memory outbox from an operator's point of view."""
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
@@ -11,14 +11,14 @@ from domain.ids import OrderId
 
 
 class MemoryOutboxAdmin:
-    """`OutboxAdmin` in memory; no payload is ever purged there."""
+    """`OutboxAdmin` in memory. Payloads are never purged here."""
 
     def __init__(self, storage: MemoryStorage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
 
     async def state(self) -> OutboxState:
-        """Return the present state."""
+        """Return the current state."""
         waiting, replays = [*self._storage.outbox], [*self._storage.replays]
         parked = [event for event, retries in (*waiting, *replays) if retries.is_parked]
         blocked = {event.subject for event, retries in waiting if retries.is_parked}
@@ -34,12 +34,12 @@ class MemoryOutboxAdmin:
         )
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
-        """Request a replay of the order's published events, and put its parked ones back."""
+        """Request a replay of an order's published events and put its parked events back."""
         unparked = self._storage.outbox.unpark(order_id)
         return ReplayRequest(unparked + self._request(subject=order_id))
 
     async def unpark_all(self) -> ReplayRequest:
-        """Put every parked event back, as if it were new."""
+        """Put all parked events back as if they were new."""
         waiting = [*self._storage.outbox]
         unparked = sum(self._storage.outbox.unpark(event.subject) for event, _ in waiting)
         parked = [retries for _, retries in self._storage.replays if retries.is_parked]
@@ -48,7 +48,7 @@ class MemoryOutboxAdmin:
         return ReplayRequest(unparked + len(parked))
 
     async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
-        """Request a replay of every event that was first published at `since` or later."""
+        """Request a replay of all events first published at or after `since`."""
         yield ReplayRequest(self._request(since=since))
 
     def _request(self, *, subject: UUID | None = None, since: datetime | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The table of events: those that wait for the broker, and published ones."""
+"""The table for events, both waiting and published."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ from application.ports.events import Placement
 
 @dataclass(slots=True)
 class Waiting:
-    """An event that was not published yet."""
+    """An event that has not been published yet."""
 
     event: Event
-    turn: int  # the lower, the sooner
+    turn: int  # lower numbers go first
     retries: Retries
 
 
@@ -33,22 +33,23 @@ class PublishedFact:
 
 
 class OutboxTable:
-    """A queue of events for each order; its head is eligible, unless it is held.
+    """A queue of events per order. Only the head of a queue is eligible, unless it's locked.
 
-    So no two events of one order are held at once, and a later one not before an earlier one.
+    This means that two events of the same order are never locked at the same time, and an event is
+    never locked before an earlier one.
     """
 
     def __init__(self) -> None:
         self._queues: dict[UUID, deque[Waiting]] = {}
-        self._new: list[tuple[int, UUID]] = []  # a heap of the heads that were never tried
-        self._tried: dict[UUID, Waiting] = {}  # the heads that were tried
+        self._new: list[tuple[int, UUID]] = []  # a heap of the heads that haven't been tried yet
+        self._tried: dict[UUID, Waiting] = {}  # the heads that have been tried
         self._turns = count()
         self.facts: list[PublishedFact] = []
-        #: The first event of each subject, published or not.
+        #: The first event for each subject, published or not.
         self.first: dict[UUID, Event] = {}
 
     def add(self, event: Event) -> None:
-        """Add an event behind the earlier ones of its order."""
+        """Add an event to the end of its order's queue."""
         self.first.setdefault(event.subject, event)
         queue = self._queues.setdefault(event.subject, deque())
         queue.append(Waiting(event, next(self._turns), Retries(event.at)))
@@ -56,7 +57,7 @@ class OutboxTable:
             self.release(event)
 
     def take(self, size: int, now: datetime) -> Sequence[Event]:
-        """Hold at most `size` eligible events: those that were never tried first."""
+        """Lock at most `size` eligible events, starting with those that haven't been tried yet."""
         orders = [heappop(self._new)[1] for _ in range(min(size, len(self._new)))]
         taken = [self._queues[subject][0].event for subject in orders]
         due = [head for head in self._tried.values() if head.retries.is_due(now)]
@@ -67,7 +68,7 @@ class OutboxTable:
         return tuple(taken)
 
     def release(self, event: Event) -> None:
-        """Make an event that is its order's head eligible (again)."""
+        """Make the head of a queue eligible (again)."""
         head = self._queues[event.subject][0]
         if head.retries.is_new:
             heappush(self._new, (head.turn, event.subject))
@@ -75,7 +76,7 @@ class OutboxTable:
             self._tried[event.subject] = head
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
-        """Turn a held event into a fact at the next position; its successor becomes eligible."""
+        """Turn a locked event into a fact at the next position, and make its successor eligible."""
         self.facts.append(PublishedFact(event, len(self.facts) + 1, placement, now))
         queue = self._queues[event.subject]
         queue.popleft()
@@ -85,11 +86,11 @@ class OutboxTable:
             del self._queues[event.subject]
 
     def retries_of(self, event: Event) -> Retries:
-        """Return the attempts of an event that is its order's head."""
+        """Return the attempts to publish the head of a queue."""
         return self._queues[event.subject][0].retries
 
     def unpark(self, subject: UUID) -> int:
-        """Let the order's parked event wait as if it were new; return how many there were."""
+        """Put an order's parked event back as if it were new. Return the number of events."""
         head = self._tried.get(subject)
         if head is None or not head.retries.is_parked:
             return 0
@@ -99,7 +100,7 @@ class OutboxTable:
         return 1
 
     def __iter__(self) -> Iterator[tuple[Event, Retries]]:
-        """Iterate over the events that wait."""
+        """Iterate over the waiting events."""
         for queue in self._queues.values():
             for waiting in queue:
                 yield waiting.event, waiting.retries

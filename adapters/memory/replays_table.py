@@ -1,4 +1,4 @@
-"""The table of published events that are to be published again."""
+"""The table for published events that will be published again."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -10,29 +10,29 @@ from application.documents import Event
 
 
 class ReplaysTable:
-    """Replays by order and revision; of each order the earliest is eligible, unless it is held."""
+    """Replays by order and revision. Only the earliest one per order is eligible."""
 
     def __init__(self) -> None:
         self._replays: dict[UUID, dict[int, tuple[Event, Retries]]] = {}
         self._held: dict[UUID, Retries] = {}
 
     def request(self, event: Event, now: datetime) -> None:
-        """Add a published event; a replay that waits begins again."""
+        """Add a published event. If its replay is already waiting, it starts over."""
         self._replays.setdefault(event.subject, {})[event.revision] = (event, Retries(now))
 
     def take(self, size: int, others: Collection[UUID], now: datetime) -> Sequence[Event]:
-        """Hold at most `size` replays, none of an order that is among `others`."""
+        """Lock at most `size` replays. Orders in `others` are excluded."""
         taken = tuple(islice(self._due({*self._held, *others}, now), size))
         for event in taken:
             self._held[event.subject] = self._replays[event.subject][event.revision][1]
         return taken
 
     def release(self, event: Event) -> None:
-        """Hold a replay no longer."""
+        """Unlock a replay."""
         del self._held[event.subject]
 
     def end(self, event: Event) -> None:
-        """Remove a held replay that was published, unless it was requested again meanwhile."""
+        """Remove a published replay, unless it has been requested again in the meantime."""
         replays = self._replays[event.subject]
         if replays[event.revision][1] is self._held[event.subject]:
             del replays[event.revision]
@@ -40,7 +40,7 @@ class ReplaysTable:
             del self._replays[event.subject]
 
     def retries_of(self, event: Event) -> Retries:
-        """Return the attempts of a held replay."""
+        """Return the attempts to publish a locked replay."""
         return self._held[event.subject]
 
     def __iter__(self) -> Iterator[tuple[Event, Retries]]:

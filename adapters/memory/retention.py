@@ -1,15 +1,19 @@
-"""Expired data of a storage in memory."""
+"""Purge expired data, which is never necessary in memory."""
 
 from datetime import datetime
 
 
 class MemoryRetentionStore:
-    """`RetentionStore` in memory, which purges nothing: the data end with their process."""
+    """A `RetentionStore` that never purges anything, because the data ends with the process."""
 
-    async def purge_dead_letters(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - the port's
-        """Delete no dead letter."""
+    async def purge_dead_letters(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
         return 0
 
-    async def purge_payloads(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - the port's
-        """Delete no payload."""
+    async def purge_payloads(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
+        return 0
+
+    async def purge_inbox(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
         return 0

@@ -1,4 +1,4 @@
-"""The attempts to publish an event, and the time of the next one."""
+"""Keep track of attempts to publish an event, and when to try again."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from application.delivery.retry_policy import seconds_of_pause, seconds_until_re
 
 @dataclass(slots=True)
 class Retries:
-    """The attempts to publish one event."""
+    """The attempts to publish an event."""
 
     waits_since: datetime
     attempts: int = 0
@@ -18,11 +18,11 @@ class Retries:
 
     @property
     def is_new(self) -> bool:
-        """Whether no attempt has failed, or all are forgotten."""
+        """Whether there are no failed attempts, or they have been forgotten."""
         return self.retry_at is None and not self.is_parked
 
     def is_due(self, now: datetime) -> bool:
-        """Whether the event may be published now."""
+        """Return whether the event may be published now."""
         return not self.is_parked and (self.retry_at is None or self.retry_at <= now)
 
     def reject(self, reason: str, now: datetime) -> None:
@@ -34,7 +34,7 @@ class Retries:
         self.retry_at = None if wait_seconds is None else now + timedelta(seconds=wait_seconds)
 
     def postpone(self, reason: str, now: datetime) -> None:
-        """Pause, without counting an attempt."""
+        """Pause without counting an attempt."""
         self.error = reason
         pause_seconds = seconds_of_pause((now - self.waits_since).total_seconds())
         self.retry_at = now + timedelta(seconds=pause_seconds)

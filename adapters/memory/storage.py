@@ -1,4 +1,4 @@
-"""The state of the in-memory storage."""
+"""The in-memory storage's state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.order.events import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One effect of processing."""
+    """An effect of processing."""
 
     order_id: OrderId
     outcome: Outcome
@@ -25,27 +25,28 @@ class Effect:
 
 
 class MemoryStorage:
-    """The state that the adapters of this package share, as real ones share a database.
+    """State shared by the adapters in this package, just like real adapters share a database.
 
-    A change happens between two awaits, so that no task sees half of it.
+    Changes always happen between two awaits, so other tasks never see a change that is only half
+    done.
     """
 
     def __init__(self) -> None:
         self.orders = OrdersTable()
         self.outbox = OutboxTable()
         self.replays = ReplaysTable()
-        #: Orders of which the cache may have an older revision, by the time since when.
+        #: Orders for which the cache may have an older revision, and since when.
         self.cache_debts: dict[OrderId, datetime] = {}
         self.dead_letters = DeadLettersTable()
         self.inbox = ProcessedMessagesTable()
         self.effects: list[Effect] = []
-        #: Published and unprocessed orders, with the time of their last hand-over.
+        #: Published but unprocessed orders, and when they were last handed over.
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
-        """Mark a held event as published. A new order then waits for its processing."""
+        """Mark a locked event as published. New orders then start waiting to be processed."""
         self.outbox.publish(event, placement, now)
         order_id = OrderId(event.subject)
         order = self.orders.find(order_id)

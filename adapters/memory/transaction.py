@@ -1,4 +1,4 @@
-"""Transactions: writes are applied by the commit, which checks for conflicts."""
+"""Transactions that check for conflicts and apply all writes when they commit."""
 
 from asyncio import Event, sleep
 from datetime import datetime
@@ -15,7 +15,7 @@ from domain.order.order import Order
 
 
 class _Orders:
-    """Orders inside one transaction; its own writes are seen after the commit."""
+    """Orders within a transaction. Its own writes don't become visible until it commits."""
 
     def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
         self._storage = storage
@@ -23,7 +23,7 @@ class _Orders:
         self._writes: list[OrderWrite] = []
 
     async def get(self, order_id: OrderId) -> Order:
-        """Return the order as the last committed write left it."""
+        """Return the order, including the last committed write."""
         await sleep(0)
         stored = self._storage.orders.find(order_id)
         if stored is None:
@@ -31,7 +31,7 @@ class _Orders:
         return self._renderer.restore(stored.record)
 
     async def save(self, write: OrderWrite) -> None:
-        """Store the write, its step and its event, on commit."""
+        """Store the write with its step and its event when the transaction commits."""
         await sleep(0)
         self._storage.orders.ensure_follows(write.record)
         self._writes.append(write)
@@ -50,7 +50,7 @@ class _Orders:
 
 
 class _ProcessedMessages:
-    """The inbox inside one transaction."""
+    """The inbox within a transaction."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -61,9 +61,9 @@ class _ProcessedMessages:
         self,
         consumer: str,
         message_id: UUID,
-        now: datetime,  # noqa: ARG002 - the port's
+        now: datetime,  # noqa: ARG002 - from the port
     ) -> bool:
-        """Add a message; return False if another transaction has added and committed it."""
+        """Add a message, or return False if another transaction has committed it already."""
         await sleep(0)
         key = (consumer, message_id)
         is_new = await self._storage.inbox.add(key, self._ended)
@@ -80,14 +80,14 @@ class _ProcessedMessages:
 
 
 class _Effects:
-    """The ledger of effects inside one transaction."""
+    """Recorded effects within a transaction."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
         self._effects: list[Effect] = []
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
-        """Add an effect."""
+        """Record an effect."""
         self._effects.append(Effect(order_id, outcome, now))
 
     def apply(self) -> None:
@@ -96,7 +96,7 @@ class _Effects:
 
 
 class MemoryTransaction:
-    """All or nothing."""
+    """An atomic transaction."""
 
     def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
         self.orders = _Orders(storage, renderer)
@@ -104,10 +104,10 @@ class MemoryTransaction:
         self.effects = _Effects(storage)
 
     async def commit(self) -> None:
-        """Make everything visible to others.
+        """Make all changes visible to other transactions.
 
         Raises:
-            ConcurrentUpdate: another transaction got there first; nothing was stored.
+            ConcurrentUpdate: another transaction committed first, and nothing has been stored.
         """
         await sleep(0)
         self.orders.check()

@@ -1,4 +1,4 @@
-"""Unprocessed orders, seen from the requeuer."""
+"""Find unprocessed orders for the requeuer."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ class MemoryUnprocessedOrders:
         self._clock = clock
 
     async def now(self) -> datetime:
-        """Return the storage's time."""
+        """Return the current time."""
         return self._clock.now()
 
     async def exist(self) -> bool:
-        """Return whether there is an unprocessed order."""
+        """Return whether there are any unprocessed orders."""
         return bool(self._waiting)
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
-        """Look at the next `limit` unprocessed orders behind `after`, by id."""
+        """Return the stalled orders among the next `limit` unprocessed ones, sorted by id."""
         order_ids = sorted(self._waiting)
         begin = 0 if after is None else bisect_right(order_ids, after)
         page = order_ids[begin : begin + limit]
@@ -35,7 +35,7 @@ class MemoryUnprocessedOrders:
         return StalledPage(stalled, page[-1] if len(page) == limit else None)
 
     async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
-        """Record that these orders were handed to the task queue now."""
+        """Record that these orders have just been handed to the task queue."""
         now = self._clock.now()
         self._waiting.update({order_id: now for order_id in order_ids if order_id in self._waiting})
 

@@ -1,7 +1,8 @@
-"""Orders, accounts, the outbox and their transactions in PostgreSQL.
+"""Store orders, accounts, the outbox and everything else in PostgreSQL.
 
-asyncpg runs the statements, on one pool of connections (ADR 26). The hot paths are SQL of our own:
-one statement, one round trip (ADR 5). SQLAlchemy keeps the tables, the migrations and cold paths.
+All statements are executed by asyncpg on a single connection pool (ADR 26). Hot paths use
+handwritten SQL with one statement, and therefore one round trip (ADR 5). SQLAlchemy is used for
+the table definitions, migrations and cold paths.
 
-May import the application, the domain, SQLAlchemy, asyncpg and Alembic.
+This package may only import the application, the domain, SQLAlchemy, asyncpg and Alembic.
 """

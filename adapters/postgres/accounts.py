@@ -1,4 +1,4 @@
-"""Accounts; SQLAlchemy compiles their statements once, and asyncpg runs them."""
+"""Store accounts, using asyncpg to run statements that SQLAlchemy compiles only once."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -31,7 +31,7 @@ _BEFORE_ALL: Final = UUID(int=0)
 
 
 class _Statement:
-    """A compiled statement: its text, and the order of its parameters."""
+    """A compiled statement and the order of its parameters."""
 
     def __init__(self, statement: ClauseElement) -> None:
         compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
@@ -39,13 +39,13 @@ class _Statement:
         self._names: list[str] = compiled.positiontup  # type: ignore[attr-defined]
 
     def parameters(self, values: dict[str, Any]) -> list[Any]:
-        """Return the parameters in the order of the statement."""
+        """Return the parameters in the order in which the statement needs them."""
         return [values[name] for name in self._names]
 
 
 _ADD: Final = _Statement(insert(users))
 _SPELLINGS: Final = bindparam("the_spellings", type_=ARRAY(Text))
-#: The account of the first of several spellings of an address that has an account.
+#: Finds the account for several spellings of an address. The first spelling has priority.
 _FOUND: Final = (
     select(users.c.id)
     .where(users.c.email == any_(_SPELLINGS))
@@ -55,7 +55,7 @@ _FOUND: Final = (
 )
 _BY_EMAIL: Final = _Statement(select(users).where(users.c.id == _FOUND))
 _BY_ID: Final = _Statement(select(users).where(users.c.id == bindparam("the_id")))
-# A parameter that is None leaves its column as it is.
+# If a parameter is None, its column isn't changed.
 _UPDATE: Final = _Statement(
     update(users)
     .where(users.c.id == _FOUND)
@@ -84,18 +84,19 @@ _REHASH: Final = _Statement(
 
 
 class PostgresAccounts:
-    """`Accounts`, `AccountDirectory` and `PasswordStore` on PostgreSQL."""
+    """`Accounts`, `AccountDirectory` and `PasswordStore` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
-        """Store a new account; return when it is durable.
+        """Store a new account. It's durable on return.
 
-        Only older releases store older spellings, so a check before the INSERT is enough.
+        Checking for older spellings before the INSERT is enough, because only older releases can
+        store them.
 
         Raises:
-            EmailTaken: there is an account with this address, or with one of its older spellings.
+            EmailTaken: there is already an account with this address or one of its older spellings.
         """
         if older_spellings and await self.login(*older_spellings):
             raise EmailTaken
@@ -110,7 +111,7 @@ class PostgresAccounts:
         )
 
     async def login(self, *spellings: str) -> Login | None:
-        """Return the account with one of these spellings and its password hash, or None."""
+        """Return the account with one of these spellings and its password hash, if it exists."""
         row = await self._one(_BY_EMAIL, the_spellings=list(spellings))
         return Login(_account(row), row["password_hash"]) if row else None
 
@@ -126,7 +127,7 @@ class PostgresAccounts:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values; return the changed account, or None if it does not exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist."""
         row = await self._one(
             _UPDATE,
             the_spellings=list(spellings),
@@ -137,14 +138,14 @@ class PostgresAccounts:
         return _account(row) if row else None
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
-        """Return at most `limit` accounts after the id `after`, by id."""
+        """Return at most `limit` accounts with ids after `after`, sorted by id."""
         values = {"after": after or _BEFORE_ALL, "count": limit}
         async with self._database.connection() as connection:
             rows = await connection.fetch(_PAGE.text, *_PAGE.parameters(values))
         return [_account(row) for row in rows]
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
-        """Replace `old_hash`, unless it was replaced in the meantime."""
+        """Replace `old_hash`, unless it has been replaced in the meantime."""
         await self._one(_REHASH, the_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
     async def _one(self, statement: _Statement, **values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The audit of all stored orders, events and effects, in one snapshot."""
+"""Audit all stored orders, events and effects in one snapshot."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,13 +17,13 @@ _ROWS_PER_ROUND_TRIP: Final = 5_000
 
 _ESTIMATE: Final = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'orders'"
 
-#: The allowed transitions, and the topic of each type of event, as texts that the query compares.
+#: The allowed transitions, and each event type with its topic, as strings for the query.
 _TRANSITIONS: Final = [f"{before} {after}" for before in TRANSITIONS for after in before.next]
 _TOPICS: Final = [f"{kind} {topic}" for topic, kind in TYPES.items()]
 
 
 class PostgresAuditReader:
-    """`AuditReader` on PostgreSQL."""
+    """`AuditReader` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,14 +36,14 @@ class PostgresAuditReader:
         broker_reachable: bool,
         progress: AuditProgress,
     ) -> AuditReport:
-        """Audit a snapshot of all tables; call `progress` after each round trip."""
+        """Audit a snapshot of all tables. `progress` is called after each round trip."""
         report = AuditReport()
         async with (
             self._database.connection(_TIMEOUT_SECONDS) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             estimate = await connection.fetchval(_ESTIMATE)
-            await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read
+            await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # we read all rows
             await connection.execute(
                 f"DECLARE audit NO SCROLL CURSOR FOR {AUDIT}",
                 now - stuck_after,

@@ -1,13 +1,13 @@
-"""The query of the audit: a row with a verdict for each order, and for each row without an order.
+"""The audit query, which returns a verdict for each order and for each row without an order.
 
-Each condition is about one row of `joined`. It reads nothing that retention purges, with one
-exception: the outcome in a payload that is still stored.
+Every condition applies to a single row of `joined`. The query doesn't depend on anything that gets
+purged. The only such value it uses is the outcome in a payload, if the payload is still stored.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-# Each step with the step before it. An order's steps are its versions, from 1.
+# Compare each step with the previous one. An order's steps are numbered by version, starting at 1.
 _HISTORIES: Final = """
 steps AS (
     SELECT order_id, version, to_status,
@@ -24,9 +24,9 @@ steps AS (
     FROM steps GROUP BY order_id
 )"""
 
-# Each fact with the version that follows from the facts before it: only a change of status is a
-# step. The outcome is in the last bytes of the payload, after the order. `escape` decodes any
-# bytes; a payload of another form has no outcome.
+# Compute the version that each fact should have from the previous facts. Only status changes count
+# as a step. The outcome is at the end of the payload, after the order. We use `escape` because it
+# can decode any bytes. If a payload looks different, its outcome is NULL.
 _FACTS: Final = """
 facts AS (
     SELECT subject, revision, version, type, topic, published_at, at,
@@ -86,7 +86,7 @@ joined AS (
     LEFT JOIN dead USING (id)
 )"""
 
-# The events of a dead letter alternate: its copy, then its message when it is replayed.
+# A dead letter's events alternate between its copy and the message that was replayed.
 _DEAD_LETTERS: Final = """
 copies AS (
     SELECT subject AS id, count(*) AS copies,
@@ -101,7 +101,7 @@ copies AS (
     FROM dead_letters AS letter FULL JOIN copies USING (id)
 )"""
 
-#: Conditions on a row of `joined` by which it is lost.
+#: Conditions under which a row of `joined` is reported as lost.
 LOST: Final[Mapping[str, str]] = {
     "fact-without-order": "NOT is_order AND facts > 0",
     "history-without-order": "NOT is_order AND steps > 0",
@@ -128,7 +128,7 @@ LOST: Final[Mapping[str, str]] = {
         " AND coalesce(payload_outcome, expected_outcome) = expected_outcome)"
     ),
 }
-#: Conditions on a row of `joined_dead_letters` by which it is lost.
+#: Conditions under which a row of `joined_dead_letters` is reported as lost.
 LOST_DEAD_LETTERS: Final[Mapping[str, str]] = {
     "copy-without-dead-letter": "revision IS NULL",
     "dead-letter-without-copy": (
@@ -144,9 +144,12 @@ def _reasons(conditions: Mapping[str, str]) -> str:
     return f"array_remove(ARRAY[{', '.join(cases)}], NULL)"
 
 
-#: $1: orders created by then and unprocessed are stuck. $2: whether the broker is unavailable.
-#: $3: the allowed transitions. $4: the types of events with their topics. $5: the consumer that
-#: processes orders; only its inbox rows are compared with them.
+#: Parameters:
+#: - $1: the creation time up to which unprocessed orders are stuck
+#: - $2: whether the broker is unavailable
+#: - $3: the allowed transitions
+#: - $4: the event types with their topics
+#: - $5: the consumer that processes orders (other inbox rows are ignored)
 AUDIT: Final = f"""
 WITH {_HISTORIES}, {_FACTS}, {_EFFECTS}, {_JOINED}, {_DEAD_LETTERS}
 SELECT id, is_order, coalesce(is_published, false) AS is_published,
@@ -161,4 +164,4 @@ UNION ALL
 SELECT id, false, false, false, false, false, coalesce(unpublished, 0), oldest,
        {_reasons(LOST_DEAD_LETTERS)}
 FROM joined_dead_letters
-"""  # noqa: S608 - texts of our own
+"""  # noqa: S608 - only contains our own constants

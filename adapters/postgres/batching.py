@@ -1,4 +1,4 @@
-"""Batch concurrent calls into one SQL statement: one round trip, and one commit (ADR 5)."""
+"""Batch concurrent calls into one SQL statement with one round trip and one commit (ADR 5)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,9 +13,9 @@ from application.errors import ConcurrentUpdate, Unavailable
 from domain.errors import OrderServiceError
 from libraries.asyncio_tools.time_budget import STORAGE_DEADLINE_SECONDS, storage_deadline
 
-#: While PostgreSQL executes one statement, the next is collected and sent.
+#: While PostgreSQL is executing one statement, the next one can be collected and sent.
 _MAX_CONCURRENT_BATCHES: Final = 2
-#: A single call whose statement PostgreSQL rolls back for another transaction is sent so often.
+#: How often to send a single call if PostgreSQL rolls it back in favour of another transaction.
 _ATTEMPTS: Final = 4
 
 Argument = TypeVar("Argument")
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 class _Call(Generic[Argument, Result]):
     argument: Argument
     result: "asyncio.Future[Result]"
-    #: Whether a running statement may change something for good for this call.
+    #: Whether a running statement may make a permanent change for this call.
     may_have_changed: bool = False
 
     def fail(self, error: Exception) -> None:
@@ -38,11 +38,11 @@ class _Call(Generic[Argument, Result]):
 
 
 class Batcher(Generic[Argument, Result]):
-    """Collects calls while earlier batches run, and sends at most `max_size` in one statement.
+    """Collects calls while earlier batches are running, then sends up to `max_size` in a statement.
 
-    `statement` returns one result per argument, in their order. It must accept an empty list: all
-    callers may be gone when it runs. A call is sent at once if fewer than two batches are running.
-    `changes` is whether the statement changes data.
+    If fewer than two batches are running, a call is sent immediately. `statement` has to return one
+    result per argument in the same order. It must also accept an empty list, because all callers
+    may be gone by the time it's called. Set `changes` to True if the statement changes data.
     """
 
     def __init__(
@@ -64,19 +64,19 @@ class Batcher(Generic[Argument, Result]):
         """Return the statement's result for this argument.
 
         Raises:
-            Unavailable: the deadline of the request has passed. A call that was not sent by then is
-                never sent.
+            Unavailable: the request's deadline has passed. If the call hasn't been sent by then, it
+                will never be sent.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Result] = loop.create_future()
         call = _Call(argument, result)
         self._queue.append(call)
         if len(self._workers) < _MAX_CONCURRENT_BATCHES:
-            # An empty context, because the deadline of this call does not bind other calls.
+            # Use an empty context because this call's deadline must not apply to other calls.
             worker = asyncio.create_task(self._work(), context=Context())
             self._workers.add(worker)
         deadline = storage_deadline.get()
-        # A timer is cheaper than `asyncio.timeout`, and enough for one future.
+        # A timer is all we need for a single future, and it's cheaper than `asyncio.timeout`.
         timer = deadline and loop.call_at(deadline, call.expire)
         try:
             return await result
@@ -88,7 +88,7 @@ class Batcher(Generic[Argument, Result]):
         while self._queue:
             batch, self._queue = self._queue[: self._max_size], self._queue[self._max_size :]
             await self._run(batch)
-        # Without an await after the check: the next call must not count on this worker.
+        # There must not be an await since the check, or the next call might rely on this worker.
         self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _run(
@@ -99,13 +99,13 @@ class Batcher(Generic[Argument, Result]):
             return
         try:
             async with self._database.connection(STORAGE_DEADLINE_SECONDS) as connection:
-                batch = _unfinished(batch)  # the wait for a connection may have been long
+                batch = _unfinished(batch)  # getting a connection may have taken a while
                 results = await self._send(connection, batch)
-        except Exception as error:  # noqa: BLE001 - the callers get it
+        except Exception as error:  # noqa: BLE001 - passed on to the callers
             await self._retry(batch, error, attempts)
         else:
             for call, result in zip(batch, results, strict=True):
-                if not call.result.done():  # else its caller is gone
+                if not call.result.done():  # otherwise, the caller is gone
                     call.result.set_result(result)
 
     async def _send(
@@ -118,9 +118,9 @@ class Batcher(Generic[Argument, Result]):
     async def _retry(
         self, batch: Sequence[_Call[Argument, Result]], error: Exception, attempts: int
     ) -> None:
-        """Send each call of a failed batch by itself, or fail all of them.
+        """Send the calls of a failed batch again one by one, or fail all of them.
 
-        A call is sent again only if PostgreSQL has certainly changed nothing.
+        They are only sent again if it's certain that PostgreSQL hasn't changed anything.
         """
         for call in batch:
             call.may_have_changed &= not _has_changed_nothing(error)
@@ -139,9 +139,9 @@ def _unfinished(batch: Sequence[_Call[Argument, Result]]) -> Sequence[_Call[Argu
 
 
 def _has_changed_nothing(error: Exception) -> bool:
-    """Whether PostgreSQL itself refused the statement, and so rolled all of it back.
+    """Return whether PostgreSQL itself rejected the statement and therefore rolled it back.
 
-    If PostgreSQL became unavailable, it may have executed the statement.
+    If PostgreSQL became unavailable instead, the statement may have been executed.
     """
     if isinstance(error, Unavailable):
         return isinstance(error, ConcurrentUpdate)

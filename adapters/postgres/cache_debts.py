@@ -1,4 +1,4 @@
-"""Orders whose cached copies may be stale."""
+"""Store debts to the cache."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,13 +16,13 @@ FROM (SELECT FROM cache_debts LIMIT $1) AS counted
 
 
 def _delete(condition: str) -> str:
-    # It waits for no lock, so that it cannot deadlock with a relay that adds debts. Another
-    # transaction renews or deletes each row that is skipped.
+    # Skip locked rows to avoid a deadlock with a relay that is adding debts. Another transaction is
+    # already renewing or deleting these rows.
     return f"""
 DELETE FROM cache_debts WHERE order_id IN (
     SELECT order_id FROM cache_debts WHERE {condition} FOR UPDATE SKIP LOCKED
 )
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 
 
 _SETTLE: Final = _delete(
@@ -32,7 +32,7 @@ _SETTLE_ALL: Final = _delete("owed_at <= $1")
 
 
 class PostgresCacheDebts:
-    """`CacheDebts` on PostgreSQL."""
+    """`CacheDebts` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,18 +44,18 @@ class PostgresCacheDebts:
         return [CacheDebt(OrderId(row["order_id"]), row["owed_at"]) for row in rows]
 
     async def settle(self, debts: Sequence[CacheDebt]) -> None:
-        """Delete debts, except those renewed since they were read."""
+        """Delete debts, except for those that have been renewed since they were read."""
         ids, moments = [debt.order_id for debt in debts], [debt.owed_at for debt in debts]
         async with self._database.connection() as connection:
             await connection.execute(_SETTLE, ids, moments)
 
     async def count(self, limit: int) -> tuple[int, datetime]:
-        """Count debts up to `limit`; return the number and the time before counting."""
+        """Count debts up to `limit`. Return the number and the time just before counting."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_COUNT, limit)
         return row["count"], row["counted_at"]
 
     async def settle_all(self, owed_by: datetime) -> None:
-        """Delete all debts from `owed_by` or earlier."""
+        """Delete all debts that are owed since `owed_by` or longer."""
         async with self._database.connection() as connection:
             await connection.execute(_SETTLE_ALL, owed_by)

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL, whose failures are the service's own errors."""
+"""A PostgreSQL connection that raises the service's own errors."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,10 +10,10 @@ from asyncpg.transaction import Transaction
 
 from adapters.postgres.failures import READ_ONLY, is_certainly_undone, translated
 
-#: PostgreSQL has this long to acknowledge the end of a connection.
+#: How long to wait for PostgreSQL when closing a connection.
 _CLOSE_TIMEOUT_SECONDS: Final = 0.1
 
-#: First words of statements that change nothing by themselves.
+#: The first words of statements that don't change anything by themselves.
 _HARMLESS: Final = frozenset({"SELECT", "SHOW", "BEGIN", "START", "SET", "ROLLBACK", "DECLARE"})
 _COMMITS: Final = frozenset({"COMMIT", "END"})
 
@@ -21,7 +21,7 @@ _Call = Callable[..., Awaitable[Any]]
 
 
 def _translating(call: _Call) -> _Call:
-    """Return a method of asyncpg's connection that raises the service's own errors."""
+    """Decorate a method of asyncpg's connection to raise the service's own errors."""
 
     @wraps(call)
     async def translate(self: "Connection", statement: str, *args: Any, **options: Any) -> Any:
@@ -34,28 +34,28 @@ def _translating(call: _Call) -> _Call:
     return translate
 
 
-class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes no types
-    """asyncpg's connection, whose failures are the service's own errors.
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg doesn't publish types
+    """asyncpg's connection with the service's own errors.
 
-    `execute`, `fetch`, `fetchrow`, `fetchval` and transactions raise these; asyncpg's other methods
-    are not translated.
+    They are raised by `execute`, `fetch`, `fetchrow`, `fetchval` and transactions. Errors from
+    asyncpg's other methods are not translated.
 
     Raises:
-        Unavailable: PostgreSQL cannot be reached. Its text states whether the statement may have
-            changed something.
+        Unavailable: PostgreSQL is unreachable. The message depends on whether the statement may
+            have changed something.
         ConcurrentUpdate: PostgreSQL rolled back in favour of another transaction.
-        EmailTaken, ReferenceTaken: the constraint of that meaning was violated.
+        EmailTaken, ReferenceTaken: the corresponding constraint was violated.
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        #: On the event loop's clock: when it was opened, and when it was last released.
+        #: When the connection was opened and last released, according to the event loop's clock.
         self.opened_at = self.idle_since = self._loop.time()
-        #: Whether its state is unknown, so that no other statement can use it.
+        #: Whether the connection is in an unknown state and can't be used for other statements.
         self.is_broken = False
-        #: Whether PostgreSQL refused a write because the session is read-only.
+        #: Whether PostgreSQL rejected a write because the session is read-only.
         self.is_read_only = False
-        #: Whether an interrupted statement may have changed something for good.
+        #: Whether an interrupted statement may have made a permanent change.
         self.may_have_changed = False
 
     execute = _translating(asyncpg.Connection.execute)
@@ -66,22 +66,22 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes
     def transaction(
         self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False
     ) -> Transaction:
-        """Return a transaction, or a savepoint within one, as an asynchronous context manager."""
+        """Return an async context manager for a transaction, or for a savepoint within one."""
         return _Transaction(self, isolation, readonly, deferrable)
 
     def can_be_reused(self) -> bool:
-        """Whether the next statement will find the connection in the state of a new one."""
+        """Return whether the connection is in the same state as a new one."""
         return not (self.is_broken or self.is_closed() or self.is_in_transaction())
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
-        """Close soon, even if the server does not answer; cancel a running statement."""
-        with suppress(Exception):  # asyncpg has cut the connection then
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - from asyncpg
+        """Cancel any running statement and close quickly, even if the server doesn't respond."""
+        with suppress(Exception):  # asyncpg has dropped the connection in that case
             await super().close(
                 timeout=min(timeout or _CLOSE_TIMEOUT_SECONDS, _CLOSE_TIMEOUT_SECONDS)
             )
 
     def _raise_translated(self, error: BaseException, statement: str) -> None:
-        """Raise the service's own error for a failed statement, if there is one."""
+        """Raise the service's own error for this failure, if there is one."""
         is_undone = is_certainly_undone(error)
         self.is_broken |= not is_undone
         self.is_read_only |= getattr(error, "sqlstate", None) == READ_ONLY
@@ -92,18 +92,19 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg publishes
                 raise failure from error
 
     def _may_change(self, statement: str) -> bool:
-        """Whether an unanswered statement may have changed something for good."""
+        """Return whether a statement without a response may have made a permanent change."""
         first = statement.split(maxsplit=1)[0].rstrip(";").upper() if statement else ""
-        # asyncpg has the state of the transaction from before the statement.
+        # At this point, asyncpg still has the transaction state from before the statement.
         if self._protocol is not None and self._protocol.is_in_transaction():
             return first in _COMMITS
         return first not in _HARMLESS
 
 
-class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg publishes no types
-    """asyncpg's transaction, which sends no ROLLBACK on a broken connection.
+class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg doesn't publish types
+    """asyncpg's transaction, but without a ROLLBACK on broken connections.
 
-    The server would not answer. The pool closes the connection, which ends the transaction.
+    The server wouldn't respond to it anyway. The transaction ends when the pool closes the
+    connection.
     """
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:

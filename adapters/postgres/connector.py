@@ -1,4 +1,4 @@
-"""Open connections to PostgreSQL at one of several addresses."""
+"""Connect to PostgreSQL at one of several addresses."""
 
 import asyncio
 import random
@@ -15,17 +15,18 @@ from application.errors import Unavailable
 from libraries.asyncio_tools.cancellation import resolve_host
 from libraries.asyncio_tools.time_budget import STORAGE_DEADLINE_SECONDS
 
-#: All hosts together; the request can still be answered afterwards.
+#: The timeout for trying all hosts. It leaves enough time to respond to the request afterwards.
 _CONNECT_TIMEOUT_SECONDS: Final = STORAGE_DEADLINE_SECONDS - 0.2
-#: A role's own `statement_timeout` may interrupt the setup of its session.
+#: The setup may need several attempts because a role's own `statement_timeout` can interrupt it.
 _SETUP_ATTEMPTS: Final = 3
 
-#: PostgreSQL ends a transaction whose client is idle for so long: a frozen process loses its locks.
+#: PostgreSQL ends transactions whose client has been idle for this long. A frozen process loses its
+#: locks this way.
 IDLE_IN_TRANSACTION_SECONDS: Final = 8
-#: A statement waits so long for a lock. The deadlines of its callers have passed by then.
+#: How long a statement may wait for a lock. By then, its callers' deadlines have already passed.
 LOCK_TIMEOUT_SECONDS: Final = 5
-#: Settings of every session, in place of the defaults of its role or database. They are sent as
-#: statements, because PgBouncer refuses startup parameters that it does not support.
+#: Settings for every session, which override the defaults of its role or database. We send them as
+#: a statement because PgBouncer rejects startup parameters that it doesn't support.
 _SETTINGS: Final = f"""
 SET statement_timeout = 0;
 SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';
@@ -33,19 +34,20 @@ SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s';
 SET default_transaction_isolation = 'read committed';
 SET default_transaction_deferrable = off;
 """
-#: Settings of later releases of PostgreSQL, by the first release that has them.
+#: Additional settings for newer PostgreSQL releases, by the release that introduced them.
 _LATER_SETTINGS: Final = {
     (14,): "SET idle_session_timeout = 0;",
     (17,): "SET transaction_timeout = 0;",
 }
 
-#: Socket options by name, since some platforms lack some of them. The kernel closes a connection
-#: whose other end is gone: after 10 s without traffic and unanswered probes, or 2 s after data that
-#: is not acknowledged. libpq's parameter in the URL overrides the value.
+#: Socket options by name, because they don't all exist on every platform. They make the kernel
+#: close a connection if the other end is gone. This happens if probes remain unanswered after 10 s
+#: without traffic, or if data hasn't been acknowledged after 2 s. Each value can be overridden by
+#: libpq's parameter in the URL.
 _SOCKET_OPTIONS: Final = (
     (socket.SOL_SOCKET, "SO_KEEPALIVE", "keepalives", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", "keepalives_idle", 10),
-    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", "keepalives_idle", 10),  # the same, on macOS
+    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", "keepalives_idle", 10),  # same as above on macOS
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", "keepalives_interval", 3),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", "keepalives_count", 4),
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", "tcp_user_timeout", 2_000),
@@ -53,10 +55,10 @@ _SOCKET_OPTIONS: Final = (
 
 
 class Connector:
-    """Opens connections to the PostgreSQL that a URL names.
+    """Opens connections to the PostgreSQL server at a URL.
 
     Raises:
-        ValueError: the URL is not PostgreSQL's, or the driver does not support one of its
+        ValueError: this isn't a PostgreSQL URL, or the driver doesn't support one of its
             parameters.
     """
 
@@ -66,11 +68,11 @@ class Connector:
             random.shuffle(self._targets)
 
     async def connect(self) -> Connection:
-        """Open a connection that takes writes, first at the host that accepted the last one.
+        """Open a connection that accepts writes, starting with the last host that worked.
 
         Raises:
-            Unavailable: no host accepted a connection in time. Its cause is a failure that may
-                pass, if one of the hosts failed in such a way.
+            Unavailable: none of the hosts accepted a connection in time. If any of the failures is
+                temporary, it's the cause.
         """
         seconds = _CONNECT_TIMEOUT_SECONDS / len(self._targets)
         failures: list[Exception] = []
@@ -78,7 +80,7 @@ class Connector:
             try:
                 async with asyncio.timeout(min(seconds, target.connect_seconds or seconds)):
                     connection = await _open(target)
-            except Exception as error:  # noqa: BLE001 - any failure leaves the other hosts
+            except Exception as error:  # noqa: BLE001 - try the other hosts
                 failures.append(error)
             else:
                 self._targets.sort(key=lambda each: each is not target)
@@ -114,8 +116,8 @@ async def _set_up_session(connection: Connection, attempts: int = _SETUP_ATTEMPT
 
 
 def _set_socket_options(connection: Connection, overrides: Mapping[str, int]) -> None:
-    """Make the kernel detect that the other end is gone."""
-    raw = connection._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no other way
+    """Make the kernel detect if the other end is gone."""
+    raw = connection._transport.get_extra_info("socket")  # noqa: SLF001 - the only way in asyncpg
     if raw.family == getattr(socket, "AF_UNIX", None):
         return
     for level, name, parameter, default in _SOCKET_OPTIONS:

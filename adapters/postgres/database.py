@@ -1,4 +1,4 @@
-"""PostgreSQL for one process: connections of the pool, each use within a deadline."""
+"""Access to PostgreSQL through a connection pool with deadlines."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,18 +11,19 @@ from adapters.postgres.failures import unavailable
 from adapters.postgres.pool import Pool
 from libraries.asyncio_tools.time_budget import storage_deadline
 
-#: One use of a connection outside of a request, unless the caller gives another timeout.
+#: The default timeout for using a connection outside a request.
 USE_TIMEOUT_SECONDS: Final = 5.0
-#: The first statement of a transaction, or the read of one order before it. A connection on which
-#: these take longer is silent.
+#: The timeout for the first statement in a transaction, or for reading an order before it. If this
+#: takes longer, the connection is considered silent.
 BEGIN_TIMEOUT_SECONDS: Final = 1.5
 
 
 class Database:
-    """PostgreSQL for one process.
+    """A process's access to PostgreSQL.
 
-    `url` is SQLAlchemy's or libpq's (`postgresql+asyncpg://`, `postgresql://`, `postgres://`) with
-    libpq's parameters, and may name several hosts. At most `pool_size` connections are open.
+    `url` can be a SQLAlchemy URL or a libpq URL (`postgresql+asyncpg://`, `postgresql://` or
+    `postgres://`) with libpq's parameters and several hosts. At most `pool_size` connections are
+    open at the same time.
     """
 
     def __init__(self, url: str, pool_size: int) -> None:
@@ -33,14 +34,14 @@ class Database:
     async def connection(
         self, timeout_seconds: float = USE_TIMEOUT_SECONDS
     ) -> AsyncIterator[Connection]:
-        """Take a connection of the pool for the block; it is in no transaction.
+        """Borrow a connection from the pool. A transaction has not been started yet.
 
-        Failed statements raise the service's own errors (see `Connection`). Errors of the block's
-        own code pass unchanged.
+        If a statement fails, it raises one of the service's own errors (see `Connection`). Other
+        errors from within the block are not changed.
 
         Raises:
-            Unavailable: PostgreSQL cannot be reached, or the block took longer than
-                `timeout_seconds`, or longer than the deadline of the current request.
+            Unavailable: PostgreSQL is unreachable, the block took longer than `timeout_seconds`, or
+                the current request's deadline has passed.
         """
         connection: Connection | None = None
         timeout = _timeout(timeout_seconds)
@@ -58,10 +59,10 @@ class Database:
                 await self._pool.release(connection)
 
     async def ping(self) -> None:
-        """Check that PostgreSQL answers and takes writes.
+        """Check that PostgreSQL is responding and accepts writes.
 
         Raises:
-            Unavailable: it does not.
+            Unavailable: PostgreSQL is unreachable or read-only.
         """
         async with self.connection() as connection:
             if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
@@ -71,11 +72,14 @@ class Database:
                 )
 
     def is_connected(self) -> bool:
-        """Whether an idle connection is open, which means that the server runs; send nothing."""
+        """Return whether an idle connection is open, without sending anything.
+
+        If there is one, the server is running.
+        """
         return self._pool.is_connected
 
     def pool_usage(self) -> tuple[int, int]:
-        """Return the numbers of connections in use and of idle connections."""
+        """Return how many connections are in use and how many are idle."""
         return self._pool.in_use, self._pool.idle
 
     async def close(self) -> None:
@@ -85,10 +89,10 @@ class Database:
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """Limit the duration of statements that change nothing for good.
+    """Limit the duration of statements that don't make permanent changes.
 
     Raises:
-        Unavailable: they took longer.
+        Unavailable: the statements took longer.
     """
     timeout = _timeout(seconds)
     try:
@@ -101,6 +105,6 @@ async def within(seconds: float) -> AsyncIterator[None]:
 
 
 def _timeout(seconds: float) -> asyncio.Timeout:
-    """Return a timeout that also ends at the deadline of the current request."""
+    """Return a timeout that also ends at the current request's deadline."""
     until = asyncio.get_running_loop().time() + seconds
     return asyncio.timeout_at(min(until, storage_deadline.get() or until))

@@ -1,4 +1,4 @@
-"""Dead letters, and the first events of orders."""
+"""Store dead letters, and find the first events of orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ _EVENT_COLUMNS: Final = (
     "original_key",
     "original_headers",
 )
-# A dead letter and its event are stored by one statement: both or neither.
+# A dead letter and its event are stored by a single statement to make this atomic.
 _INSERT_EVENT: Final = """
 INSERT INTO outbox (subject, revision, version, id, topic, type, payload, payload_is_null, at,
                     traceparent, original_key, original_headers)
@@ -42,7 +42,7 @@ WITH kept AS (
     RETURNING revision
 )
 {_INSERT_EVENT}
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 _REPLAY: Final = f"""
 WITH kept AS (
     UPDATE dead_letters SET replayed_at = $12, revision = revision + 1
@@ -50,25 +50,25 @@ WITH kept AS (
     RETURNING revision
 )
 {_INSERT_EVENT}
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 _WAITING: Final = "SELECT * FROM dead_letters WHERE replayed_at IS NULL ORDER BY at, id LIMIT $1"
 _WAITING_BY_ID: Final = """
 SELECT * FROM dead_letters WHERE replayed_at IS NULL AND id > $1 ORDER BY id LIMIT $2
 """
-#: Before all ids.
+#: Sorts before all ids.
 _BEGINNING: Final = UUID(int=0)
 _FIND: Final = "SELECT * FROM dead_letters WHERE id = ANY($1) ORDER BY at, id"
 _ANNOUNCED: Final = "SELECT * FROM outbox WHERE subject = $1 AND revision = 1"
 
 
 class PostgresDeadLetters:
-    """`DeadLetters` and `DeadLetterAdmin` on PostgreSQL."""
+    """`DeadLetters` and `DeadLetterAdmin` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Store a dead letter, and its copy in the outbox; return False if it is stored already."""
+        """Store a dead letter and its copy. Return False if it's already waiting."""
         return await self._changes(_ADD, *_event_values(copy), *_dead_letter_values(dead_letter))
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
@@ -76,15 +76,15 @@ class PostgresDeadLetters:
         return await self._fetch(_WAITING, limit)
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` waiting dead letters after the id `after`, by id."""
+        """Return at most `limit` waiting dead letters with ids after `after`, sorted by id."""
         return await self._fetch(_WAITING_BY_ID, after or _BEGINNING, limit)
 
     async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Return the existing ones of these dead letters, oldest first."""
+        """Return the existing dead letters with these ids, oldest first."""
         return await self._fetch(_FIND, list(dead_letter_ids))
 
     async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a dead letter as replayed, and store its message in the outbox."""
+        """Mark a dead letter as replayed and add its message to the outbox."""
         _, *rest = _event_values(again)
         return await self._changes(_REPLAY, dead_letter_id, *rest, now)
 
@@ -98,20 +98,20 @@ class PostgresDeadLetters:
 
 
 class PostgresAnnouncements:
-    """`Announcements` on PostgreSQL."""
+    """`Announcements` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """Return the order's first event; None if it does not exist or has no payload any more."""
+        """Return the order's first event, or None if it doesn't exist or was purged."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_ANNOUNCED, order_id)
         return event_of(row) if row and row["payload"] is not None else None
 
 
 def _event_values(event: Event) -> tuple[Any, ...]:
-    """Return the event's values, in the order of `_EVENT_COLUMNS`."""
+    """Return an event's values in the order of `_EVENT_COLUMNS`."""
     values = values_of_event(event)
     return tuple(values[name] for name in _EVENT_COLUMNS)
 

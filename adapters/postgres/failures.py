@@ -1,8 +1,8 @@
-"""Translate failures of PostgreSQL and of its driver to the service's own errors.
+"""Translate errors from PostgreSQL and its driver to the service's own errors.
 
-The SQLSTATE of a failure decides (PostgreSQL, appendix A), not its Python class, since a driver may
-have no class for a new state. A failure without a SQLSTATE comes from the driver or the network,
-and means that PostgreSQL is unavailable.
+The translation is based on the SQLSTATE (see appendix A of PostgreSQL's documentation) instead of
+the Python class, because the driver may not have a class for every new state. Errors without a
+SQLSTATE come from the driver or the network and mean that PostgreSQL is unavailable.
 """
 
 import ssl
@@ -13,19 +13,19 @@ import asyncpg
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, ConcurrentUpdate, Unavailable
 from domain.errors import EmailTaken, OrderServiceError, ReferenceTaken
 
-#: The session is read-only: the server is a standby, or was made read-only.
+#: The session is read-only because the server is a standby or has been made read-only.
 READ_ONLY: Final = "25006"
 
-#: Classes of failures that come from the server, the session or an operator, not the statement.
+#: Error classes that are caused by the server, the session or an operator, not by the statement.
 _SERVER_CLASSES: Final = frozenset(
     {
         "08",  # connection exception
-        "25",  # invalid transaction state: read-only, ended by a timeout
+        "25",  # invalid transaction state, for example read-only or ended by a timeout
         "28",  # invalid authorization
-        "3D",  # no such database, so far
+        "3D",  # the database does not exist (yet)
         "53",  # insufficient resources
-        "55",  # object not in prerequisite state: a lock that is not available
-        "57",  # operator intervention: shutdown, start, a canceled statement
+        "55",  # object not in prerequisite state, for example a lock that is not available
+        "57",  # operator intervention, for example shutdown, startup or a canceled statement
         "58",  # system error
         "F0",  # configuration file error
         "XX",  # internal error
@@ -33,15 +33,15 @@ _SERVER_CLASSES: Final = frozenset(
 )
 _INTEGRITY: Final = "23"
 _CONNECTION: Final = "08"
-#: Serialization failure or deadlock: the server has rolled back, and a retry may succeed.
+#: A serialization failure or a deadlock. The server has rolled back, and a retry may succeed.
 _ROLLED_BACK: Final = "40"
 
-#: Invalid password, invalid authorization, no such database.
+#: Invalid password, invalid authorization, and missing database.
 _PERMANENT: Final = frozenset({"28P01", "28000", "3D000"})
-#: From the driver's message about a server without TLS, whose exception has no class of its own.
+#: Part of the driver's message for servers without TLS, which doesn't have its own exception class.
 _NO_TLS: Final = "rejected SSL upgrade"
 
-#: The domain's error for each constraint.
+#: The domain's errors by constraint.
 _CONSTRAINTS: Final[dict[str, type[OrderServiceError]]] = {
     "users_email_unique": EmailTaken,
     "orders_reference_unique": ReferenceTaken,
@@ -49,35 +49,36 @@ _CONSTRAINTS: Final[dict[str, type[OrderServiceError]]] = {
 
 
 def is_certainly_undone(error: BaseException) -> bool:
-    """Whether a statement with this failure has certainly changed nothing.
+    """Return whether it's certain that a failed statement didn't change anything.
 
-    Only an error that the server reports in a session that goes on is certain: the statement was
-    rolled back. A session that ended (FATAL) or a broken connection may have committed before.
+    This is only certain if the server reports an error and the session continues, because then the
+    statement was rolled back. If the session has ended (FATAL) or the connection is broken, the
+    statement may have been committed before.
     """
     is_over = getattr(error, "severity_en", None) in {"FATAL", "PANIC"}
     return _class_of(error) not in {"", _CONNECTION} and not is_over
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether connecting will fail in the same way until an operator changes something.
+    """Return whether connecting will keep failing until an operator changes something.
 
-    These are a wrong password or role, a missing database, TLS on which the two ends do not agree,
-    and wrong arguments of the driver.
+    This is the case for a wrong password or role, a missing database, incompatible TLS settings and
+    wrong arguments to the driver.
     """
     if isinstance(error, asyncpg.PostgresError):
         return error.sqlstate in _PERMANENT
     is_refused_tls = type(error) is ConnectionError and _NO_TLS in str(error)
     kinds = (ssl.SSLCertVerificationError, asyncpg.InterfaceError, ValueError)
-    # A host name that cannot be encoded is a ValueError; an unknown one may resolve later.
+    # A ValueError means that a host name can't be encoded. Unknown hosts may be resolved later.
     return is_refused_tls or isinstance(error, kinds)
 
 
 def translated(error: Exception, *, may_have_changed: bool) -> Exception:
-    """Return the service's error for a failure, or `error` itself if it is a bug.
+    """Return the service's own error for a failure, or `error` itself if it's a bug.
 
-    `may_have_changed` is whether the failed statement may have changed something for good.
+    Set `may_have_changed` to True if the failed statement may have made a permanent change.
     """
-    if isinstance(error, TypeError):  # a wrong call of the driver
+    if isinstance(error, TypeError):  # the driver was called incorrectly
         return error
     state = _class_of(error)
     if state == _INTEGRITY:
@@ -90,12 +91,12 @@ def translated(error: Exception, *, may_have_changed: bool) -> Exception:
 
 
 def unavailable(*, may_have_changed: bool) -> Unavailable:
-    """Return the error for a server that cannot be reached."""
+    """Return the error for an unreachable server."""
     return Unavailable(OUTCOME_UNKNOWN if may_have_changed else NOTHING_CHANGED)
 
 
 def _class_of(error: BaseException) -> str:
-    """Return the class of the SQLSTATE, or an empty text if the failure has none."""
+    """Return the class of the error's SQLSTATE, or an empty string if it doesn't have one."""
     return error.sqlstate[:2] if isinstance(error, asyncpg.PostgresError) else ""
 
 

@@ -1,4 +1,4 @@
-"""Migrate the schema to its newest revision, from any number of processes at once."""
+"""Migrate the schema to its latest revision. Any number of processes can do this concurrently."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,31 +19,32 @@ from adapters.postgres.schema_state import STEPS, Schema, State, read_schema
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: The advisory lock of all migrations ("orders" in ASCII).
+#: The advisory lock for migrations ("orders" in ASCII).
 _LOCK_ID: Final = 0x6F7264657273
 _PAUSE_SECONDS: Final = 0.5
-#: Short, because readers and writers of a table queue behind a migration that waits for it.
+#: This is short because while a migration is waiting for a table, all readers and writers of the
+#: table are queueing behind it.
 _TABLE_LOCK_TIMEOUT_SECONDS: Final = 2
-#: A migration that finds a table locked is retried for about ten minutes.
+#: If a table is locked, the migration is retried for about ten minutes.
 _ATTEMPTS: Final = 240
-#: SQLSTATE of a lock that was not acquired in time.
+#: The SQLSTATE for a lock that was not acquired in time.
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 class ForeignSchema(Exception):
-    """Another program made the schema; the text is the evidence."""
+    """The schema was created by another program. The message contains the evidence."""
 
 
 async def migrate(url: str, steps: Path = STEPS) -> bool:
-    """Migrate the schema to head; return whether any migration ran.
+    """Migrate the schema to head, and return whether there was anything to migrate.
 
-    One process at a time runs migrations; the others wait, then find the schema current. Each
-    migration is a transaction of its own: if one fails, earlier ones stay, and the next run
-    continues from there.
+    Only one process runs the migrations. The others wait for it, and after that the schema is up to
+    date. Each migration runs in its own transaction. If one fails, the earlier ones remain applied,
+    and the next run continues from there.
 
     Raises:
-        ForeignSchema: another program made it; nothing was changed.
-        Unavailable: PostgreSQL cannot be reached.
+        ForeignSchema: the schema was created by another program. Nothing has been changed.
+        Unavailable: PostgreSQL is unreachable.
     """
     async with _session(url) as session, _lock(session):
         schema = await read_schema(session, steps)
@@ -57,10 +58,10 @@ async def migrate(url: str, steps: Path = STEPS) -> bool:
 
 
 async def schema_of(url: str) -> Schema:
-    """Read the state of the schema.
+    """Read the schema's state.
 
     Raises:
-        Unavailable: PostgreSQL cannot be reached.
+        Unavailable: PostgreSQL is unreachable.
     """
     async with _session(url) as session:
         return await read_schema(session)
@@ -69,9 +70,9 @@ async def schema_of(url: str) -> Schema:
 def alembic_config(
     connection: sqlalchemy.Connection | None = None, steps: Path = STEPS
 ) -> "Config":
-    """Return Alembic's configuration, over an open connection that is in no transaction."""
-    # Alembic is imported only for migrations: each start without any would pay its time and memory.
-    from alembic.config import Config  # noqa: PLC0415 - as above
+    """Return Alembic's configuration for an open connection without a transaction."""
+    # Importing Alembic takes time and memory, so we only do it if there's something to migrate.
+    from alembic.config import Config  # noqa: PLC0415 - see above
 
     config = Config()
     config.set_main_option("script_location", str(steps).replace("%", "%%"))
@@ -90,10 +91,10 @@ async def _session(url: str) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _lock(session: Connection) -> AsyncIterator[None]:
-    """Hold the lock of all migrations, in a session of its own.
+    """Hold the migration lock in a separate session.
 
-    The lock is polled: a statement that waits for a lock holds a snapshot, and in the process with
-    the lock, `CREATE INDEX CONCURRENTLY` would wait for that snapshot.
+    We have to poll for the lock. A statement that waits for a lock holds a snapshot, and a
+    `CREATE INDEX CONCURRENTLY` in the process that has the lock would wait for that snapshot.
     """
     while not await session.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_ID):  # noqa: ASYNC110 - another process has the lock
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -106,7 +107,7 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
 
     async def connect() -> Connection:
         session = await connector.connect()
-        await session.execute("SET lock_timeout = 0")  # for indexes built concurrently
+        await session.execute("SET lock_timeout = 0")  # for CREATE INDEX CONCURRENTLY
         return session
 
     engine = create_async_engine(
@@ -120,7 +121,7 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 def _wait_briefly(connection: sqlalchemy.Connection) -> None:
-    """Limit the lock waits of a migration's transaction; outside of one it has no effect."""
+    """Limit how long a migration's transaction waits for locks. Has no effect outside of one."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_TIMEOUT_SECONDS}s'")
 
 
@@ -138,6 +139,6 @@ async def _upgrade(engine: AsyncEngine, steps: Path) -> None:
 
 
 def _upgrade_to_head(connection: sqlalchemy.Connection, steps: Path) -> None:
-    from alembic import command  # noqa: PLC0415 - as above
+    from alembic import command  # noqa: PLC0415 - see above
 
     command.upgrade(alembic_config(connection, steps), "head")

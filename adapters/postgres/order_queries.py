@@ -1,4 +1,4 @@
-"""Queries of orders and their history: one indexed query, and rows to bytes without an ORM."""
+"""Query orders and their history with one indexed query each and without an ORM."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,10 @@ from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.status import OrderStatus
 
-#: Several pages, each of one owner's orders. Each page walks the index on (user_id, id) by itself.
-#: With `user_id = owner` instead, PostgreSQL may sort by id alone: if few owners have most of the
-#: orders, it would search the newest orders of all owners for those of one.
+#: Returns several pages, each with the orders of one owner. Each page scans the index on
+#: (user_id, id) separately. With `user_id = owner`, PostgreSQL might decide to sort by id only. If
+#: a few owners had most of the orders, it would then search everyone's newest orders for those of
+#: a single owner.
 PAGES: Final = f"""
 SELECT requested.number, page.*
 FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS requested (number, owner, after, size),
@@ -27,20 +28,20 @@ FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS requested (number, 
                 AND (user_id, id) < (requested.owner, requested.after)
               ORDER BY user_id DESC, id DESC LIMIT requested.size) AS page
 ORDER BY requested.number, page.id DESC
-"""  # noqa: S608 - names of our own
-#: After all orders.
+"""  # noqa: S608 - only contains our own constants
+#: Sorts after all orders.
 _END: Final = OrderId(UUID(int=2**128 - 1))
-#: The milliseconds since 1970 begin at this bit of a UUID version 7 (RFC 9562, 5.7).
+#: The position of the milliseconds since 1970 in a version 7 UUID (RFC 9562, section 5.7).
 _TIMESTAMP_SHIFT: Final = 80
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-#: Both are small, so that no caller waits long for the pages of others.
+#: Both limits are small because callers have to wait for each other's pages.
 _MAX_BATCH_SIZE: Final = 32
 _MAX_BATCHED_ROWS: Final = 51
 
 
 class Page(NamedTuple):
-    """A request for `size` orders of an owner, newest first, after the order `after`."""
+    """A request for an owner's next `size` orders after the order `after`, newest first."""
 
     owner: UserId
     after: OrderId
@@ -48,7 +49,7 @@ class Page(NamedTuple):
 
 
 class PostgresOrderReader:
-    """`OrderReader` on PostgreSQL."""
+    """`OrderReader` for PostgreSQL."""
 
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
         self._database = database
@@ -61,7 +62,7 @@ class PostgresOrderReader:
         return await self._find_batched(order_id)
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Return the existing ones of these orders."""
+        """Return the orders that exist, by id."""
         async with self._database.connection() as connection:
             return await self._find_on(connection, order_ids)
 
@@ -74,7 +75,7 @@ class PostgresOrderReader:
         return found
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
-        """Return at most `limit` orders, newest first, after the order `after`."""
+        """Return at most `limit` orders after the order `after`, newest first."""
         owner, size = wanted.owner, limit + 1
         if owner is not None and wanted == OrderFilter(owner=owner) and size <= _MAX_BATCHED_ROWS:
             records = await self._page_batched(Page(owner, after or _END, size))
@@ -113,15 +114,16 @@ async def _pages(
 
 
 def page_parameters(requested: Sequence[Page]) -> list[list[Any]]:
-    """Return the parameters of `PAGES`."""
+    """Return the parameters for `PAGES`."""
     return [list(range(len(requested))), *map(list, zip(*requested, strict=True))]
 
 
 def page_query(wanted: OrderFilter, after: OrderId | None, limit: int) -> tuple[str, list[Any]]:
-    """Return the statement for a page, and its parameters.
+    """Return the statement for a page and its parameters.
 
-    Each branch walks one index from its newest end, so that no page is sorted. Several statuses
-    are several walks: PostgreSQL merges them in order (Merge Append) and stops at the limit.
+    Each branch scans an index backwards, starting with the newest order, so there's no need to
+    sort. If several statuses are wanted, each gets its own scan. PostgreSQL merges them in order
+    (Merge Append) and stops at the limit.
     """
     parameters: list[Any] = []
 
@@ -155,8 +157,8 @@ def _conditions(
         yield f"reference = {bound(wanted.reference, 'text')}"
     if after is not None:
         yield f"id < {bound(after, 'uuid')}"
-    # An order's id begins with the milliseconds of its creation, so the walk along the index can
-    # begin and end there. The column has the exact time.
+    # An order's id starts with its creation time in milliseconds, so we can use ids to limit the
+    # index scan. The exact time is in the column.
     if wanted.created_after is not None:
         yield f"id >= {bound(_least_id(wanted.created_after), 'uuid')}"
         yield f"created_at >= {bound(wanted.created_after, 'timestamptz')}"
@@ -166,18 +168,18 @@ def _conditions(
 
 
 def _least_id(time: datetime, later_ms: int = 0) -> UUID:
-    """Return the least UUID version 7 of a time, or of a time `later_ms` after it."""
+    """Return the smallest version 7 UUID for a time plus `later_ms` milliseconds."""
     return UUID(int=max(0, (time - _EPOCH) // _MILLISECOND + later_ms) << _TIMESTAMP_SHIFT)
 
 
 class PostgresHistoryReader:
-    """`HistoryReader` on PostgreSQL."""
+    """`HistoryReader` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """Return the order's owner and its steps, oldest first; None without such an order."""
+        """Return the order's owner and steps, oldest first, or None if it does not exist."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT o.user_id, h.* FROM orders o JOIN order_history h ON h.order_id = o.id"

@@ -1,4 +1,4 @@
-"""Store orders: new ones by group commit (ADR 5), changes in transactions."""
+"""Store new orders with group commit (ADR 5), and changes to orders in transactions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +14,7 @@ from application.ports.orders import OrderRenderer
 
 _MAX_BATCH_SIZE: Final = 64
 
-# One statement is one transaction and one round trip for any number of orders.
+# A single statement only needs one transaction and one round trip for any number of orders.
 _INSERT: Final = """
 WITH placed AS (
     INSERT INTO orders (id, user_id, reference, items, total_price, currency, status, version,
@@ -34,9 +34,9 @@ SELECT * FROM unnest($1::uuid[], $9::int[], $8::int[], $15::uuid[], $16::text[],
 
 
 class PostgresOrderStorage:
-    """`OrderStorage` on PostgreSQL.
+    """`OrderStorage` for PostgreSQL.
 
-    Transactions run at READ COMMITTED; the revision guards every write (ADR 3).
+    Transactions use READ COMMITTED, and every write is protected by the revision (ADR 3).
     """
 
     def __init__(self, database: Database, renderer: OrderRenderer) -> None:
@@ -45,22 +45,22 @@ class PostgresOrderStorage:
         self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
 
     async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event; return when all are durable.
+        """Store a new order with its first step and its event. All are durable on return.
 
         Raises:
-            Unavailable: the deadline of the request has passed. An order that was not sent by then
-                is never sent.
+            Unavailable: the request's deadline has passed. If the order hasn't been sent by then,
+                it will never be sent.
         """
         await self._insert(write)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
-        """Begin a transaction; leaving it without `commit` rolls it back."""
+        """Begin a transaction. Leaving it without calling `commit` rolls it back."""
         async with self._database.connection() as connection:
             try:
                 yield PostgresTransaction(connection, self._renderer)
             except asyncio.CancelledError:
-                raise  # the pool closes the connection, which ends the transaction
+                raise  # the transaction ends when the pool closes the connection
             except BaseException:
                 await roll_back(connection)
                 raise
@@ -76,7 +76,10 @@ async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) ->
 
 
 def _unique_key(write: OrderWrite) -> tuple[int, str]:
-    """Sort key of a batch: all batches lock the unique index in one order, so none deadlock."""
+    """Return a sort key that makes all batches lock the unique index in the same order.
+
+    Otherwise, they could deadlock.
+    """
     return write.record.owner.int, write.record.reference or ""
 
 

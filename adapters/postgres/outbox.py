@@ -1,4 +1,4 @@
-"""The outbox for the relay."""
+"""The outbox from the relay's point of view."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,16 +10,16 @@ from adapters.postgres import outbox_statements as sql
 from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database, within
 from adapters.postgres.outbox_batch import PostgresOutboxBatch
 
-#: For one batch: to lock, publish and mark its events.
+#: The time limit for locking, publishing and marking a batch of events.
 _BATCH_TIMEOUT_SECONDS: Final = 3 * USE_TIMEOUT_SECONDS
 
 
 class PostgresOutbox:
-    """`Outbox` on PostgreSQL.
+    """`Outbox` for PostgreSQL.
 
-    PostgreSQL ends the session of a frozen relay, and its locks, after
-    `IDLE_IN_TRANSACTION_SECONDS`. Its events may then be published twice, but none is skipped.
-    Publishing a batch takes at most 5 s, which is less.
+    If a relay freezes, PostgreSQL ends its session after `IDLE_IN_TRANSACTION_SECONDS`, which
+    releases all locks. Its events may then be published twice, but none are skipped. Publishing a
+    batch takes at most 5 s, well within that timeout.
     """
 
     def __init__(self, database: Database) -> None:
@@ -27,7 +27,7 @@ class PostgresOutbox:
 
     @asynccontextmanager
     async def batch(self, size: int) -> AsyncIterator[PostgresOutboxBatch]:
-        """Lock at most `size` eligible events that no other relay has locked."""
+        """Lock at most `size` eligible events that aren't locked by another relay."""
         async with (
             self._database.connection(_BATCH_TIMEOUT_SECONDS) as connection,
             _begun(connection),
@@ -38,7 +38,7 @@ class PostgresOutbox:
         batch.ensure_marked()
 
     async def has_work(self) -> bool:
-        """Return whether an event (parked events excepted) or a cache debt waits."""
+        """Return whether there are events waiting that aren't parked, or debts to the cache."""
         async with self._database.connection() as connection, connection.transaction(readonly=True):
             await connection.execute(sql.WALK_ALONG_INDEXES)
             return bool(await connection.fetchval(sql.HAS_WORK))
@@ -54,7 +54,7 @@ async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 
 async def _locked(connection: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
-    """Lock new events, then retries, then replays of other orders, at most `size`."""
+    """Lock at most `size` events: first new ones, then retries, then replays of other orders."""
     rows = await connection.fetch(sql.SELECT_NEW, size)
     if len(rows) < size:
         rows += await connection.fetch(sql.SELECT_RETRIES, size - len(rows))

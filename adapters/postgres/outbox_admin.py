@@ -1,4 +1,4 @@
-"""The outbox for operators."""
+"""The outbox from an operator's point of view."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -9,12 +9,12 @@ from adapters.postgres.outbox_statements import WALK_ALONG_INDEXES
 from application.ports.outbox_admin import COUNTED_AT_MOST, OutboxState, ReplayRequest
 from domain.ids import OrderId
 
-#: A statement may read much of the outbox.
+#: This is long because a statement may have to read a large part of the outbox.
 _STATEMENT_TIMEOUT_SECONDS: Final = 300.0
-#: Events that one transaction of a replay marks. A relay that marks one of them has to wait.
+#: Maximum events per transaction of a replay. A relay that wants to mark one of them has to wait.
 REPLAY_BATCH: Final = 1_000
 
-# All rows are found by partial indexes, and counted up to $1.
+# This finds all rows using partial indexes, and counts them up to $1.
 _STATE: Final = """
 WITH waiting AS MATERIALIZED (
     SELECT subject, at, last_error FROM outbox WHERE published_at IS NULL
@@ -48,11 +48,11 @@ WITH requested AS (
 )
 SELECT (SELECT count(*) FROM requested) AS requested,
        (SELECT count(*) FROM outbox WHERE subject = $1 AND NOT {_HAS_MESSAGE}) AS purged
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 
 _UNPARK_ALL: Final = f"UPDATE outbox SET {_BEGIN_AGAIN} WHERE parked_at IS NOT NULL"  # noqa: S608
 
-# A row that is purged in the meantime is skipped.
+# Rows that have been purged in the meantime are skipped.
 _REPLAY_SOME: Final = f"""
 WITH chosen AS (
     SELECT published_at, subject, revision FROM outbox
@@ -68,18 +68,18 @@ WITH chosen AS (
 )
 SELECT chosen.*, (SELECT count(*) FROM requested) AS requested
 FROM chosen ORDER BY published_at DESC, subject DESC, revision DESC LIMIT 1
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 
 _PURGED: Final = f"""
 SELECT count(*) FROM outbox
 WHERE published_at >= $1 AND published_at < $2 AND NOT {_HAS_MESSAGE}
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 
 _BEFORE_ALL: Final = ("00000000-0000-0000-0000-000000000000", 0)
 
 
 class PostgresOutboxAdmin:
-    """`OutboxAdmin` on PostgreSQL."""
+    """`OutboxAdmin` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -91,19 +91,19 @@ class PostgresOutboxAdmin:
             return OutboxState(**await connection.fetchrow(_STATE, COUNTED_AT_MOST + 1))
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
-        """Request a replay of the order's published events, and unpark its parked events."""
+        """Request a replay of an order's published events and unpark its parked events."""
         return ReplayRequest(**await self._fetch(_REPLAY_ORDER, order_id))
 
     async def unpark_all(self) -> ReplayRequest:
-        """Unpark all parked events; each starts again without attempts."""
+        """Unpark all parked events and reset their attempts."""
         async with self._database.connection(_STATEMENT_TIMEOUT_SECONDS) as connection:
             tag: str = await connection.execute(_UNPARK_ALL)
         return ReplayRequest(int(tag.removeprefix("UPDATE ")))
 
     async def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
-        """Request a replay of all events first published at `since` or later.
+        """Request a replay of all events first published at or after `since`.
 
-        Yield the total after each transaction.
+        Yield the running total after each transaction.
         """
         until = (await self._fetch("SELECT clock_timestamp() AS now"))["now"]
         purged = (await self._fetch(_PURGED, since, until))["count"]

@@ -1,4 +1,4 @@
-"""One batch of the outbox, and the marks on its events."""
+"""A batch of events from the outbox, and how they are marked."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,20 +15,20 @@ from domain.ids import EventId, OrderId
 
 _MAX_REASON_CHARACTERS: Final = 1_000
 
-#: The values of each mark, without the event's key.
+#: The values for each mark, without the event's key.
 Marks: TypeAlias = Mapping[EventId, Sequence[Any]]
 
 
 class UnmarkableEvents(Exception):
-    """PostgreSQL refused the marks of some events, which will be published again."""
+    """PostgreSQL could not mark some events. They will be published again."""
 
 
 class PostgresOutboxBatch:
-    """`OutboxBatch`: rows that this relay's transaction has locked.
+    """An `OutboxBatch` of rows that are locked by this relay's transaction.
 
-    One statement in a savepoint makes all marks. If PostgreSQL refuses it, each row is marked by
-    itself, so that one bad row does not undo the marks of the others. An event whose publication
-    cannot be recorded counts as rejected, and is parked after its last attempt.
+    All rows are marked by one statement in a savepoint. If this fails, each row is marked
+    separately, to keep a single bad row from undoing the marks of the others. If an event can't be
+    recorded as published, it's treated as rejected and parked after its last attempt.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PostgresOutboxBatch:
     async def published(
         self, placements: Mapping[EventId, Placement], not_cached: Collection[OrderId] = ()
     ) -> None:
-        """Mark events as published, giving each first delivery the next position."""
+        """Mark events as published. Each first delivery gets the next position."""
         first: Marks = {
             event_id: (placement.log, placement.offset)
             for event_id, placement in placements.items()
@@ -62,7 +62,7 @@ class PostgresOutboxBatch:
             await self._connection.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
-        """Record the broker's reasons for refusing events; each is retried later, or parked."""
+        """Record why the broker rejected events. They are retried later and eventually parked."""
         marks = {
             event_id: (reason, seconds_until_retry(self._rows[event_id]["attempts"] + 1))
             for event_id, reason in _storable(reasons)
@@ -70,7 +70,7 @@ class PostgresOutboxBatch:
         self._unmarked |= await self._mark(sql.MARK_REJECTED, marks)
 
     async def postponed(self, reasons: Mapping[EventId, str], *, pause: bool = True) -> None:
-        """Record why events did not reach the broker; with `pause`, each waits before a retry."""
+        """Record why events did not reach the broker, and pause them if `pause` is True."""
         marks: Marks = {
             event_id: (reason, self._pause_seconds(event_id) if pause else None)
             for event_id, reason in _storable(reasons)
@@ -78,10 +78,11 @@ class PostgresOutboxBatch:
         self._unmarked |= await self._mark(sql.MARK_POSTPONED, marks)
 
     def ensure_marked(self) -> None:
-        """Check after the transaction that all marks were made.
+        """Check that all events have been marked. Call this after the transaction.
 
         Raises:
-            UnmarkableEvents: some were not; the caller has to wait before the next batch.
+            UnmarkableEvents: some could not be marked. The caller has to wait before the next
+                batch.
         """
         if self._unmarked:
             raise UnmarkableEvents("; ".join(f"{i}: {why}" for i, why in self._unmarked.items()))
@@ -90,7 +91,7 @@ class PostgresOutboxBatch:
         return seconds_of_pause(self._rows[event_id]["waited_seconds"])
 
     async def _mark(self, statement: str, marks: Marks) -> dict[EventId, str]:
-        """Make marks together, or else one by one; return the reasons of those that failed."""
+        """Mark events, one by one if necessary. Return the reasons for those that failed."""
         if not marks or await self._failure(statement, marks) is None:
             return {}
         failed = {}
@@ -101,7 +102,7 @@ class PostgresOutboxBatch:
         return failed
 
     async def _failure(self, statement: str, marks: Marks) -> str | None:
-        """Make marks in a savepoint; return PostgreSQL's reason for refusing them, or None."""
+        """Mark events in a savepoint. Return PostgreSQL's error if this fails, or None."""
         keys = [(self._rows[i]["subject"], self._rows[i]["revision"]) for i in marks]
         lines = [(*key, *values) for key, values in zip(keys, marks.values(), strict=True)]
         try:
@@ -115,7 +116,7 @@ class PostgresOutboxBatch:
 
 
 def _storable(reasons: Mapping[EventId, str]) -> Iterator[tuple[EventId, str]]:
-    """Yield the reasons as PostgreSQL can store them: UTF-8 without NUL, and not too long."""
+    """Convert reasons to UTF-8 without NULs, which PostgreSQL can store, and truncate them."""
     for event_id, reason in reasons.items():
         text = reason.encode("utf-8", "replace").decode().replace("\0", "?")
         yield event_id, text[:_MAX_REASON_CHARACTERS]

@@ -1,21 +1,22 @@
-"""SQL of the relay."""
+"""The relay's SQL statements."""
 
 from typing import Final
 
-#: An advisory lock from the assignment of positions to the commit of their transaction, so that
-#: positions become visible in their order. The number is "outbox" in ASCII.
+#: An advisory lock, held from when positions are assigned until the transaction commits, so readers
+#: see positions in ascending order. The number is "outbox" in ASCII.
 POSITIONS_LOCK: Final = 0x6F7574626F78
 
 _WAITED_SECONDS: Final = "extract(epoch FROM now() - coalesce(replay_requested_at, at))::float8"
 
-#: PostgreSQL's statistics are too old to show that many events wait in an outage, and it would sort
-#: all of them in each round. The indexes have the order already.
+#: PostgreSQL's statistics don't immediately reflect that many events are waiting during an outage,
+#: so it would sort all of them in each round. The indexes are already sorted.
 WALK_ALONG_INDEXES: Final = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
 
-# With locks alone, a second relay could take an order's third event while the first relay has the
-# second: an event is not eligible while an earlier one of its order is unpublished. No partial
-# index matches the conditions on `earlier`, so that PostgreSQL finds a few rows by the primary key.
-# Without statistics it would read all unpublished rows for each row.
+# An event isn't eligible while an earlier event of the same order is unpublished. Locks aren't
+# enough to ensure this, because a second relay could lock an order's third event while the first
+# relay has the second one. The conditions on `earlier` are written so they don't match any partial
+# index. This makes PostgreSQL use the primary key, which only finds a few rows. Without up-to-date
+# statistics, it would otherwise read all unpublished rows for each row.
 _IS_FIRST_OF_ORDER: Final = """NOT EXISTS (
     SELECT FROM outbox AS earlier
     WHERE earlier.subject = waiting.subject AND earlier.revision < waiting.revision
@@ -27,7 +28,7 @@ _IS_FIRST_REPLAY_OF_ORDER: Final = """NOT EXISTS (
       AND coalesce(earlier.replay_requested_at, 'infinity') < 'infinity'
 )"""
 
-# Three walks along three indexes. A single statement would have to sort all waiting events.
+# Three separate index scans, because a single statement would have to sort all waiting events.
 
 SELECT_NEW: Final = f"""
 SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
@@ -35,7 +36,7 @@ WHERE published_at IS NULL AND retry_at IS NULL AND parked_at IS NULL AND {_IS_F
 ORDER BY at, subject, revision
 LIMIT $1
 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 - a text of our own
+"""  # noqa: S608 - only contains our own constants
 
 SELECT_RETRIES: Final = f"""
 SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
@@ -43,7 +44,7 @@ WHERE retry_at <= now() AND published_at IS NULL AND {_IS_FIRST_OF_ORDER}
 ORDER BY retry_at, subject, revision
 LIMIT $1
 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 - as above
+"""  # noqa: S608 - see above
 
 SELECT_REPLAYS: Final = f"""
 SELECT *, {_WAITED_SECONDS} AS waited_seconds FROM outbox AS waiting
@@ -52,9 +53,10 @@ WHERE replay_requested_at IS NOT NULL AND parked_at IS NULL
 ORDER BY replay_requested_at, subject, revision
 LIMIT $1
 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 - as above
+"""  # noqa: S608 - see above
 
-# In the order of the indexes. Without it, PostgreSQL may read the whole table if no event waits.
+# The sort order matches the indexes. Without it, PostgreSQL might scan the whole table if there are
+# no waiting events.
 HAS_WORK: Final = """
 SELECT EXISTS (
     SELECT FROM outbox WHERE published_at IS NULL AND parked_at IS NULL
@@ -65,7 +67,7 @@ SELECT EXISTS (
 ) OR EXISTS (SELECT FROM cache_debts LIMIT 1)
 """
 
-# nextval runs once for each row, in the order of the arrays.
+# nextval is called once per row, in the order of the arrays.
 MARK_PUBLISHED: Final = """
 UPDATE outbox SET published_at = clock_timestamp(), position = nextval('outbox_position'),
                   broker_partition = sent.partition, broker_offset = sent.log_offset,
@@ -91,7 +93,7 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[])
 WHERE outbox.subject = rejected.subject AND outbox.revision = rejected.revision
 """
 
-# If `wait_seconds` is NULL, the event is eligible at once.
+# If `wait_seconds` is NULL, the event is eligible immediately.
 MARK_POSTPONED: Final = """
 UPDATE outbox SET last_error = postponed.reason,
     retry_at = clock_timestamp() + postponed.wait_seconds * interval '1 second'
@@ -100,7 +102,7 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[])
 WHERE outbox.subject = postponed.subject AND outbox.revision = postponed.revision
 """
 
-# In the order of the ids, so that two relays cannot deadlock.
+# Sorted by id to prevent a deadlock between two relays.
 ADD_CACHE_DEBTS: Final = """
 INSERT INTO cache_debts (order_id, owed_at)
 SELECT order_id, clock_timestamp() FROM unnest($1::uuid[]) AS stale (order_id) ORDER BY order_id

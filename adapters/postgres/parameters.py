@@ -1,8 +1,8 @@
-"""The supported parameters of a PostgreSQL URL, and parsers of their values.
+"""The parameters that can be used in a PostgreSQL URL, and how to parse them.
 
-They are libpq's of PostgreSQL 16 to 18 (34.1.2, Parameter Key Words), SQLAlchemy's `ssl`, and the
-sizes of statement caches. A parameter that the driver does not support is refused rather than
-ignored, because most of them protect something.
+These are libpq's parameters in PostgreSQL 16 to 18 (see 34.1.2, Parameter Key Words), SQLAlchemy's
+`ssl`, and the sizes of the statement caches. Parameters that the driver doesn't support are
+rejected instead of ignored, because most of them are there to protect something.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: libpq's `sslmode`, from the weakest.
+#: libpq's `sslmode`, from weakest to strongest.
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _TLS_VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-#: Methods that the driver accepts, since it has no equivalent of `require_auth`.
+#: Methods that the driver always accepts, because it doesn't have an equivalent to `require_auth`.
 _AUTHENTICATION: Final = frozenset({"password", "md5", "scram-sha-256", "none"})
 
 _Parser = Callable[[str], str]
@@ -21,7 +21,7 @@ _Parser = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    """A parser of values, and the environment variable with the default."""
+    """How to parse a parameter, and the environment variable that contains its default."""
 
     parse: _Parser
     variable: str | None = None
@@ -54,7 +54,7 @@ def _number(value: str) -> str:
 
 
 def _timeout(value: str) -> str:
-    return _number(value.removeprefix("-"))  # for libpq, a negative number is no timeout
+    return _number(value.removeprefix("-"))  # in libpq, negative numbers disable the timeout
 
 
 def _ports(value: str) -> str:
@@ -78,7 +78,7 @@ def _authorities(value: str) -> str:
 
 
 def _ssl(value: str) -> str:
-    """Parse SQLAlchemy's `ssl`; `true` is JDBC's, which libpq accepts too."""
+    """Parse SQLAlchemy's `ssl`. libpq also accepts `true`, which comes from JDBC."""
     return "require" if value == "true" else _one_of(*SSL_MODES)(value)
 
 
@@ -107,7 +107,7 @@ _OFF: Final = _one_of("0")
 _UNSUPPORTED: Final = "is not supported: leave it out"
 
 _SUPPORTED: Final[Mapping[str, _Parameter]] = {
-    # Address and role
+    # Address and role.
     "host": _Parameter(_text, "PGHOST"),
     "hostaddr": _Parameter(_text),
     "port": _Parameter(_ports, "PGPORT"),
@@ -119,7 +119,7 @@ _SUPPORTED: Final[Mapping[str, _Parameter]] = {
     "servicefile": _Parameter(_refused("is not supported: give its parameters in the URL")),
     "target_session_attrs": _Parameter(_one_of("any", "read-write", "primary")),
     "load_balance_hosts": _Parameter(_one_of("disable", "random")),
-    # The session
+    # Session.
     "application_name": _Parameter(_text),
     "fallback_application_name": _Parameter(_text),
     "client_encoding": _Parameter(_encoding),
@@ -129,14 +129,14 @@ _SUPPORTED: Final[Mapping[str, _Parameter]] = {
     "max_protocol_version": _Parameter(_one_of("3.0", "3.2", "latest")),
     "prepared_statement_cache_size": _Parameter(_number),
     "statement_cache_size": _Parameter(_number),
-    # The socket
+    # Socket.
     "connect_timeout": _Parameter(_timeout),
     "keepalives": _Parameter(_number),
     "keepalives_idle": _Parameter(_number),
     "keepalives_interval": _Parameter(_number),
     "keepalives_count": _Parameter(_number),
     "tcp_user_timeout": _Parameter(_number),
-    # TLS
+    # TLS.
     "sslmode": _Parameter(_one_of(*SSL_MODES), "PGSSLMODE"),
     "requiressl": _Parameter(_refused("is not supported: set sslmode=require")),
     "sslnegotiation": _Parameter(_one_of("postgres", "direct"), "PGSSLNEGOTIATION"),
@@ -152,7 +152,7 @@ _SUPPORTED: Final[Mapping[str, _Parameter]] = {
     "sslkeylogfile": _Parameter(_refused(_UNSUPPORTED)),
     "ssl_min_protocol_version": _Parameter(_one_of(*_TLS_VERSIONS), "PGSSLMINPROTOCOLVERSION"),
     "ssl_max_protocol_version": _Parameter(_one_of(*_TLS_VERSIONS), "PGSSLMAXPROTOCOLVERSION"),
-    # Authentication
+    # Authentication.
     "require_auth": _Parameter(_authentication),
     "channel_binding": _Parameter(_channel_binding),
     "requirepeer": _Parameter(_refused(_UNSUPPORTED)),
@@ -170,12 +170,14 @@ _SUPPORTED: Final[Mapping[str, _Parameter]] = {
 
 
 def parse_parameters(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the parsed parameters of a URL; an empty one counts as absent, as in libpq.
+    """Parse the parameters of a URL. Empty parameters are ignored, just like in libpq.
 
-    A variable of `environment` (`PGSSLMODE`) replaces a parameter that the URL does not have.
+    Variables in `environment`, such as `PGSSLMODE`, are used if the URL doesn't contain the
+    corresponding parameter.
 
     Raises:
-        ValueError: with every unknown, refused or wrong parameter, and without passwords.
+        ValueError: there are unknown, unsupported or invalid parameters. The message contains all
+            of them, but doesn't contain passwords.
     """
     found: dict[str, str] = {}
     errors: list[str] = []
@@ -196,10 +198,10 @@ def parse_parameters(given: Mapping[str, str], environment: Mapping[str, str]) -
 
 
 def canonical(name: str, value: str) -> tuple[str, str]:
-    """Return a parameter under libpq's name; `ssl` and `database` are names of other drivers.
+    """Rename a parameter to libpq's name. Other drivers use the names `ssl` and `database`.
 
     Raises:
-        ValueError: the value of `ssl` is wrong.
+        ValueError: the value of `ssl` is invalid.
     """
     if name == "ssl" and value:
         try:

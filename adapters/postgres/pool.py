@@ -1,7 +1,8 @@
-"""The one pool of connections to PostgreSQL (ADR 26).
+"""The connection pool for PostgreSQL (ADR 26).
 
-The pools of SQLAlchemy and asyncpg do not serve callers in their order of arrival, do not close the
-other connections when one proves dead, and cost 1.3 to 8 times the CPU time per use.
+We don't use the pools of SQLAlchemy or asyncpg because they don't serve callers in order of
+arrival, they don't close the other connections if one turns out to be dead, and they take 1.3 to 8
+times as much CPU time per use.
 """
 
 import asyncio
@@ -10,27 +11,28 @@ from typing import Final
 
 from adapters.postgres.connection import Connection
 
-#: A NAT or a load balancer may drop a connection that is idle for longer.
+#: A NAT or a load balancer may drop connections that are idle for longer than this.
 _MAX_IDLE_SECONDS: Final = 60.0
-#: A small part of a request's deadline.
+#: This is only a small part of a request's deadline.
 _PING_TIMEOUT_SECONDS: Final = 0.4
 
 
 class Pool:
-    """At most `size` connections, in use or idle; callers are served in their order of arrival.
+    """A pool with at most `size` connections, which serves callers in order of arrival.
 
-    A released connection is closed if it is broken, in a transaction, or expired: when an idle one
-    proves dead, or one is read-only, all connections opened before that moment expire. An idle
-    connection is pinged before use if it was idle for long, or if another one broke meanwhile.
+    When a connection is released, it's closed if it's broken, in a transaction or expired. If an
+    idle connection turns out to be dead, or any connection is read-only, all connections that were
+    opened earlier expire. Before an idle connection is used, it's pinged if it has been idle for
+    too long or if another connection broke in the meantime.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int) -> None:
         self._connect = connect
         self._slots = asyncio.Semaphore(size)
-        #: The last one released is used first, so that the others stay idle.
+        #: The connection released last is used first, which leaves the others idle.
         self._idle: list[Connection] = []
-        #: On the event loop's clock: connections opened before the first are closed, connections
-        #: released before the second are pinged.
+        #: Connections opened before the first time are closed, and connections released before the
+        #: second time are pinged. Both times come from the event loop's clock.
         self._expired_before = self._pinged_before = float("-inf")
         self.in_use = 0
 
@@ -41,14 +43,14 @@ class Pool:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server has left an idle connection open."""
+        """Whether there is an idle connection that the server hasn't closed."""
         return any(not connection.is_closed() for connection in self._idle)
 
     async def acquire(self) -> Connection:
-        """Wait for a usable connection; the caller must `release` it.
+        """Wait for a usable connection. The caller must `release` it.
 
         Raises:
-            Unavailable: no connection can be opened.
+            Unavailable: a connection can't be opened.
         """
         await self._slots.acquire()
         self.in_use += 1
@@ -59,7 +61,7 @@ class Pool:
             raise
 
     async def release(self, connection: Connection) -> None:
-        """Keep a connection for the next caller, or close it if it cannot be used again."""
+        """Keep a connection for the next caller, or close it if it can't be reused."""
         now = asyncio.get_running_loop().time()
         try:
             if connection.is_read_only:
@@ -75,7 +77,7 @@ class Pool:
             self._free_slot()
 
     async def close(self) -> None:
-        """Close all connections, those in use when they are released."""
+        """Close all connections. Those in use are closed when they are released."""
         self._expired_before = float("inf")
         idle, self._idle = self._idle, []
         await asyncio.gather(*(connection.close() for connection in idle))
@@ -88,7 +90,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_closed():
-                continue  # after a restart of PostgreSQL, all are
+                continue  # all of them are after PostgreSQL was restarted
             now = asyncio.get_running_loop().time()
             needs_ping = connection.idle_since <= max(now - _MAX_IDLE_SECONDS, self._pinged_before)
             if not needs_ping or await _ping(connection):
@@ -97,7 +99,7 @@ class Pool:
         return await self._connect()
 
     def _expire(self, *, opened_by: float) -> None:
-        """Close all connections opened by that moment, those in use when they are released."""
+        """Close connections opened by this time. Those in use are closed when released."""
         self._expired_before = max(opened_by, self._expired_before)
         for connection in [each for each in self._idle if each.opened_at <= opened_by]:
             self._idle.remove(connection)
@@ -105,7 +107,7 @@ class Pool:
 
 
 async def _ping(connection: Connection) -> bool:
-    """Return whether a connection answers in time; close it if it does not."""
+    """Return whether a connection responds in time. If it doesn't, close it."""
     try:
         async with asyncio.timeout(_PING_TIMEOUT_SECONDS):
             await connection.execute("SELECT 1")

@@ -5,11 +5,11 @@ from typing import Final
 
 from adapters.postgres.database import Database
 
-#: A statement may read much of the outbox.
+#: This is long because a statement may have to read a large part of the outbox.
 _TIMEOUT_SECONDS: Final = 30.0
 
-# The events of a dead letter are deleted with it: if the same message fails again, it gets a new
-# dead letter, whose revisions begin at 1.
+# A dead letter's events have to be deleted together with it. If the same message fails again, it
+# gets a new dead letter, and revisions start at 1 again.
 _PURGE_DEAD_LETTERS: Final = """
 WITH gone AS (
     DELETE FROM dead_letters WHERE id IN (
@@ -29,8 +29,8 @@ WITH gone AS (
 SELECT count(*) FROM gone
 """
 
-# A dead letter would be made of an order's first event, so an unprocessed order keeps that payload
-# at any age. An event that waits for its replay keeps its payload too.
+# Payloads are kept while their order is unprocessed, because we need the first event if the order
+# becomes a dead letter. They are also kept while an event is waiting to be replayed.
 PURGE_PAYLOADS: Final = """
 WITH purged AS (
     UPDATE outbox SET payload = NULL WHERE (subject, revision) IN (
@@ -63,21 +63,21 @@ SELECT count(*) FROM gone
 
 
 class PostgresRetentionStore:
-    """`RetentionStore` on PostgreSQL."""
+    """`RetentionStore` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters replayed before `before`, with their events."""
+        """Delete at most `limit` dead letters and their events."""
         return await self._purge(_PURGE_DEAD_LETTERS, before, limit)
 
     async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of events published before `before`."""
+        """Delete at most `limit` payloads of published events."""
         return await self._purge(PURGE_PAYLOADS, before, limit)
 
     async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` rows of consumers other than the processing of orders."""
+        """Delete at most `limit` inbox rows, except for those of order processing."""
         return await self._purge(PURGE_INBOX, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:

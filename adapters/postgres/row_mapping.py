@@ -1,4 +1,4 @@
-"""Map rows of `orders` and of the outbox to values, and back."""
+"""Map rows in `orders` and the outbox to values and back."""
 
 import json
 from base64 import b64decode, b64encode
@@ -9,7 +9,7 @@ from application.documents import Event, Headers, OrderRecord, Original
 from domain.ids import EventId
 from domain.order.status import OrderStatus
 
-#: The columns of `orders`, in the order of an `OrderRecord`'s values.
+#: The columns of `orders`, in the same order as the fields of `OrderRecord`.
 COLUMNS: Final = (
     "id",
     "user_id",
@@ -24,19 +24,19 @@ COLUMNS: Final = (
     "updated_at",
     "processed_at",
 )
-#: It names the columns, so that a later release can add one.
-SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - names of our own
+#: This lists all columns because later releases may add more of them.
+SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM orders"  # noqa: S608 - our own names
 _STATUS: Final = {status.value: status for status in OrderStatus}
 
 
 def record_of(row: Sequence[Any]) -> OrderRecord:
-    """Return the record in a row of `orders`; its values are in the order of `COLUMNS`."""
+    """Return the record in a row of `orders` with its values in the order of `COLUMNS`."""
     order_id, owner, reference, items, total, currency, status, *rest = row
     return OrderRecord(order_id, owner, reference, items, total, currency, _STATUS[status], *rest)
 
 
 def event_of(row: Mapping[Any, Any]) -> Event:
-    """Return the event in a row of the outbox that still has its payload."""
+    """Return the event in an outbox row that still has its payload."""
     headers = row["original_headers"]
     return Event(
         id=EventId(row["id"]),
@@ -53,7 +53,7 @@ def event_of(row: Mapping[Any, Any]) -> Event:
 
 
 def values_of_event(event: Event) -> dict[str, Any]:
-    """Return the values of an event's row in the outbox, by column."""
+    """Return the values for an event's outbox row, by column."""
     original = event.original
     return {
         "id": event.id,
@@ -72,14 +72,14 @@ def values_of_event(event: Event) -> dict[str, Any]:
 
 
 def stored_headers(headers: Headers) -> str:
-    """Return headers as JSON: a list of pairs of a name and a value, in base64 or null."""
+    """Encode headers as a JSON list of pairs with a name and a base64 value (or null)."""
     return json.dumps(
         [[name, None if value is None else b64encode(value).decode()] for name, value in headers]
     )
 
 
 def headers_of(stored: str) -> Headers:
-    """Return the headers in a JSON column; release 1.0 stored an object of strings."""
+    """Decode the headers in a JSON column. Release 1.0 stored them as an object of strings."""
     headers = json.loads(stored)
     if isinstance(headers, dict):
         return tuple((name, text.encode()) for name, text in headers.items())

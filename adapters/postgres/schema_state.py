@@ -1,4 +1,4 @@
-"""The state of the schema in a database: missing, behind, current, or another program's."""
+"""Detect if a database schema is missing, outdated, current or belongs to another program."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,11 +10,12 @@ from adapters.postgres.tables import metadata
 
 STEPS: Final = Path(__file__).parents[2] / "migrations"
 
-#: The comment on this service's table `alembic_version`. Other programs have a table of that name
-#: too, some with the same revisions. `migrations/env.py` writes the comment with each migration.
+#: The comment on our `alembic_version` table, which is written by `migrations/env.py` during each
+#: migration. It's necessary because other programs have a table with this name, too, and some of
+#: them even use the same revisions.
 MARKER: Final = "Schema of the order-management-service."
 
-#: Releases up to this revision wrote no marker.
+#: Releases up to this revision did not write a marker.
 _LAST_UNMARKED: Final = "0004"
 
 _STATE_QUERY: Final = """
@@ -27,25 +28,25 @@ SELECT obj_description(to_regclass('alembic_version'), 'pg_class') = $1 AS is_ma
 
 
 class State(Enum):
-    """The relation of the schema to this release."""
+    """How the schema relates to this release."""
 
     MISSING = "missing"
     BEHIND = "behind"
-    #: At the newest revision of this release, or at one of a later release.
+    #: At this release's latest revision or a newer one from a later release.
     CURRENT = "current"
     FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The state of a schema, and the evidence for it as a clause."""
+    """The state of a schema, and the evidence for it as part of a sentence."""
 
     state: State
     evidence: str
 
 
 def head(steps: Path = STEPS) -> str:
-    """Return the newest revision: the number at the start of the last migration's file name."""
+    """Return the latest revision, which is the first part of the last migration's file name."""
     return _revisions(steps)[-1]
 
 
@@ -54,10 +55,10 @@ def _revisions(steps: Path) -> list[str]:
 
 
 async def read_schema(session: Connection, steps: Path = STEPS) -> Schema:
-    """Read the state of the schema on the session's `search_path`.
+    """Read the state of the schema in the session's `search_path`.
 
     Raises:
-        Unavailable: PostgreSQL cannot be reached.
+        Unavailable: PostgreSQL is unreachable.
     """
     found = await session.fetchrow(_STATE_QUERY, MARKER, list(metadata.tables))
     if found["is_versioned"] and not found["is_readable"]:
@@ -84,7 +85,7 @@ def _unversioned(tables: list[str]) -> Schema:
 
 
 def _is_unmarked_release(revisions: list[str], tables: list[str]) -> bool:
-    """Whether an early release, which wrote no marker, made this schema."""
+    """Return whether the schema was created by an early release that didn't write a marker."""
     made_by_the_first = {"orders", "order_history", "outbox", "inbox"}
     return (
         len(revisions) == 1

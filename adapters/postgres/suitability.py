@@ -1,4 +1,4 @@
-"""Check that a database can hold this service's schema."""
+"""Check that a database is suitable for this service's schema."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,11 +18,12 @@ SELECT current_user::text AS role, pg_backend_pid() AS backend,
        current_setting('server_encoding') AS encoding, current_setting('search_path') AS path,
        current_schemas(false)::text[] AS schemas
 """
-#: SQLSTATEs of a prepared statement that belongs to another session, or does not exist any more.
+#: SQLSTATEs for prepared statements that belong to another session or no longer exist.
 _LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
 _NOT_ALLOWED: Final = "42501"
 _SCHEMA: Final = re.compile(r"for schema (\S+)")
-#: One comparison of two connections may miss a pooler that has given the backend to a third.
+#: A single comparison of two connections isn't enough, because a pooler may have handed the backend
+#: to a third one in the meantime.
 _COMPARISONS: Final = 3
 
 _POOLED: Final = (
@@ -32,21 +33,21 @@ _POOLED: Final = (
 
 
 class UnsuitableDatabase(Exception):
-    """The database cannot hold the schema; the text has the remedy."""
+    """The database is not suitable for the schema. The message explains how to fix this."""
 
 
 async def require_suitable(url: str) -> None:
-    """Check that a database is in UTF-8, has a schema to write, and a session per connection.
+    """Check that a database uses UTF-8, has a writable schema, and one session per connection.
 
     Raises:
-        UnsuitableDatabase: it does not fulfil one of these.
-        Unavailable: PostgreSQL cannot be reached.
+        UnsuitableDatabase: at least one of these conditions isn't met.
+        Unavailable: PostgreSQL is unreachable.
     """
     await require_suitable_at(Connector(url).connect)
 
 
 async def require_suitable_at(connect: Connect) -> None:
-    """Check the database to which `connect` opens connections, as `require_suitable` does."""
+    """Like `require_suitable`, but for a function that opens connections."""
     async with _opened(connect) as session:
         facts = await session.fetchrow(_FACTS)
         if facts["encoding"] != "UTF8":
@@ -60,16 +61,16 @@ async def require_suitable_at(connect: Connect) -> None:
                 f" closed to the role {facts['role']}: run CREATE SCHEMA {missing} AUTHORIZATION"
                 f" {facts['role']}, or change search_path."
             )
-        if session.get_server_pid() != facts["backend"]:  # there is a pooler
+        if session.get_server_pid() != facts["backend"]:  # there must be a pooler
             await _require_sessions(session, connect)
 
 
 @contextmanager
 def privileges_explained() -> Iterator[None]:
-    """Replace the error of a missing privilege, or of a lost prepared statement.
+    """Explain how to fix errors about missing privileges and lost prepared statements.
 
     Raises:
-        UnsuitableDatabase: instead of such an error, with the remedy.
+        UnsuitableDatabase: replaces these errors. The message contains the explanation.
     """
     try:
         yield
@@ -90,9 +91,9 @@ def privileges_explained() -> Iterator[None]:
 
 
 def _missing_schema(path: str, found: list[str]) -> str | None:
-    """Return the name of the schema for tables if it does not exist, else None.
+    """Return the name of the schema for our tables if it doesn't exist, otherwise None.
 
-    PostgreSQL would create the tables in the next schema of the `search_path`.
+    We check this because PostgreSQL would create the tables in the next schema in `search_path`.
     """
     named = [each.strip().strip('"') for each in path.split(",")]
     wanted = [each for each in named if each and each != "$user"]
@@ -102,10 +103,10 @@ def _missing_schema(path: str, found: list[str]) -> str | None:
 
 
 async def _require_sessions(session: Connection, connect: Connect) -> None:
-    """Check that two connections have a backend each.
+    """Check that two connections don't share a backend.
 
     Raises:
-        UnsuitableDatabase: a pooler gives one backend to both.
+        UnsuitableDatabase: both connections got the same backend from a pooler.
     """
     async with _opened(connect) as other:
         for _ in range(_COMPARISONS):

@@ -1,4 +1,4 @@
-"""The tables for SQLAlchemy. `migrations/` creates them; a test compares both."""
+"""SQLAlchemy's table definitions. A test compares them with the tables that migrations create."""
 
 from sqlalchemy import (
     JSON,
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 metadata = MetaData()
 
 
-def _timestamp(name: str, *, nullable: bool = False) -> Column:  # type: ignore[type-arg]  # its type is TIMESTAMP's own
+def _timestamp(name: str, *, nullable: bool = False) -> Column:  # type: ignore[type-arg]  # determined by TIMESTAMP
     return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
 
 
@@ -147,8 +147,8 @@ Index(
     & (outbox.c.payload.is_not(None) | outbox.c.payload_is_null),
 )
 
-# `order_id` is the id of the message. The next release renames the column: the previous one, which
-# may run at the same time, writes to it by this name (docs/adr/0029).
+# `order_id` is the message's id. The column can't be renamed until the next release, because the
+# previous release still uses this name and may be running at the same time (docs/adr/0029).
 inbox = Table(
     "inbox",
     metadata,

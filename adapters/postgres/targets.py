@@ -1,4 +1,4 @@
-"""The hosts of a PostgreSQL URL, as arguments of the driver."""
+"""Convert the hosts in a PostgreSQL URL to arguments for the driver."""
 
 import os
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from adapters.postgres.parameters import parse_parameters
 from adapters.postgres.tls import advisory_url, context_of
 from adapters.postgres.urls import DEFAULT_PORT, split_url
 
-#: Not a parameter of PostgreSQL: `off` ignores the environment's PG* variables. The URL of the
-#: embedded database has it.
+#: Set to `off` to ignore PG* variables in the environment, for example in the URL of the embedded
+#: database. This isn't one of PostgreSQL's own parameters.
 PG_VARIABLES: Final = "pg_variables"
-#: libpq's parameters of socket options.
+#: libpq's parameters for socket options.
 _SOCKET: Final = (
     "keepalives",
     "keepalives_idle",
@@ -24,45 +24,46 @@ _SOCKET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One host of a URL: the driver's arguments, and settings without such an argument."""
+    """A host from a URL, with the driver's arguments and settings it doesn't have arguments for."""
 
     arguments: Mapping[str, Any]
-    #: Values of libpq's keepalive parameters, in libpq's units; 0 is the system's default.
+    #: The values of libpq's keepalive parameters in libpq's units. 0 means the system's default.
     socket_options: Mapping[str, int]
     connect_seconds: float | None
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """Host and port; None for a Unix socket, or if the driver chooses the host."""
+        """The host and port, or None for a Unix socket or if the driver chooses the host."""
         host = self.arguments["host"]
         is_tcp = host is not None and not host.startswith("/")
         return (host, self.arguments["port"]) if is_tcp else None
 
 
 def targets_of(url: str) -> list[Target]:
-    """Return the hosts of a URL, in its order.
+    """Return the hosts in a URL in the same order.
 
-    Each is a target of its own, so that a silent host cannot use up the time of the others. The
-    environment's PG* variables replace parameters that the URL does not have, as in libpq.
+    Each host is a separate target. Otherwise, a silent host could use up the time for the others.
+    Just like in libpq, PG* variables in the environment are used for parameters that the URL
+    doesn't contain.
 
     Raises:
-        ValueError: it is not a PostgreSQL URL, or a parameter is not supported.
+        ValueError: this isn't a PostgreSQL URL, or a parameter is not supported.
     """
     given = split_url(url)
     reads_environment = given.pop(PG_VARIABLES, "on") != "off"
     parameters = parse_parameters(given, os.environ if reads_environment else {})
     if not reads_environment:
-        parameters.setdefault("password", "")  # without one, the driver reads PGPASSWORD
+        parameters.setdefault("password", "")  # otherwise, the driver would read PGPASSWORD
     return [_target(parameters, *host) for host in _hosts(parameters)]
 
 
 def is_balanced(url: str) -> bool:
-    """Whether the hosts are tried in random order."""
+    """Return whether to try the hosts in random order."""
     return split_url(url).get("load_balance_hosts") == "random"
 
 
 def _hosts(parameters: Mapping[str, str]) -> list[tuple[str | None, str | None, int]]:
-    """Return the address, the name to verify, and the port of each host."""
+    """Return each host's address, name to verify and port."""
     names: list[str | None] = [each or None for each in parameters.get("host", "").split(",")]
     addresses = names
     if "hostaddr" in parameters:
@@ -94,7 +95,7 @@ def _target(parameters: Mapping[str, str], host: str | None, name: str | None, p
     is_direct = parameters.get("sslnegotiation") == "direct" and not is_local
     if is_direct and mode in {"disable", "allow", "prefer"}:
         raise ValueError("sslnegotiation=direct needs sslmode=require or more")
-    # libpq ignores TLS parameters on a Unix socket; the driver does not.
+    # libpq ignores TLS parameters for Unix sockets, but the driver doesn't.
     tls = False if is_local else context_of(parameters, mode)
     arguments = {
         "dsn": advisory_url(parameters) if isinstance(tls, str) else None,
@@ -106,7 +107,7 @@ def _target(parameters: Mapping[str, str], host: str | None, name: str | None, p
         "database": parameters.get("dbname"),
         "ssl": tls,
         "direct_tls": is_direct,
-        # The service needs a server that takes writes, unless the URL has another value.
+        # The service needs a server that accepts writes, unless the URL contains another value.
         "target_session_attrs": parameters.get("target_session_attrs", "read-write"),
         "krbsrvname": parameters.get("krbsrvname", ""),
         "gsslib": "gssapi",

@@ -1,4 +1,4 @@
-"""TLS to PostgreSQL by libpq's parameters (34.19, SSL Support)."""
+"""Configure TLS for PostgreSQL using libpq's parameters (see 34.19, SSL Support)."""
 
 import ssl
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 _FOLDER: Final = Path("~/.postgresql")
-#: Parameters for the driver's own TLS, which can fall back to plain text.
+#: Parameters for the driver's own TLS support, which can fall back to plain text.
 _ADVISORY: Final = (
     "sslcert",
     "sslkey",
@@ -17,10 +17,11 @@ _ADVISORY: Final = (
 
 
 def context_of(parameters: Mapping[str, str], mode: str) -> ssl.SSLContext | str | bool:
-    """Return the driver's `ssl`: a context if TLS is required, a mode if it is not.
+    """Return the driver's `ssl` argument, which is a context if TLS is required, or else a mode.
 
     Raises:
-        ValueError: a file is missing or has other content, or two parameters contradict.
+        ValueError: a file is missing or has the wrong content, or two parameters contradict each
+            other.
     """
     if mode == "disable":
         return False
@@ -29,7 +30,7 @@ def context_of(parameters: Mapping[str, str], mode: str) -> ssl.SSLContext | str
 
 
 def advisory_url(parameters: Mapping[str, str]) -> str | None:
-    """Return a URL with the TLS parameters that the driver accepts only in a URL, or None."""
+    """Return a URL with TLS parameters that the driver only accepts in a URL, or None."""
     given = {name: parameters[name] for name in _ADVISORY if name in parameters}
     if not given:
         return None
@@ -103,7 +104,7 @@ def _load(name: str, file: str, context: ssl.SSLContext) -> None:
 
 
 def _default_file(name: str) -> str | None:
-    """Return the file in the user's home folder that libpq reads by default, or None."""
+    """Return the file in the home folder that libpq would read by default, or None."""
     try:
         path = (_FOLDER / name).expanduser()
         return str(path) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Transactions over an order."""
+"""Transactions that read and change an order."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -15,8 +15,9 @@ from domain.ids import OrderId
 from domain.order.events import Outcome
 from domain.order.order import Order
 
-# The UPDATE waits for another writer's row lock and then finds another revision. One statement is
-# one round trip: it stores the order, its step and its event, or none of them.
+# If another transaction has locked the row, the UPDATE waits for it and then finds that the
+# revision has changed. Using a single statement for the order, its step and its event only takes
+# one round trip and makes this atomic.
 _SAVE: Final = """
 WITH saved AS (
     UPDATE orders SET status = $2::text, version = $3::int, revision = $4::int,
@@ -36,7 +37,7 @@ WITH saved AS (
 )
 SELECT count(*) FROM saved
 """
-# Only a conflict of the inbox's own key means that the message was processed before.
+# Only a conflict with the inbox's own key means that the message has already been processed.
 _ADD_MESSAGE: Final = """
 INSERT INTO inbox (consumer, order_id, admitted_at) VALUES ($1, $2, $3)
 ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING
@@ -47,14 +48,14 @@ _NO_STEP: Final = (None,) * 5
 
 
 class PostgresOrderRepository:
-    """`OrderRepository` within a transaction of PostgreSQL."""
+    """`OrderRepository` within a PostgreSQL transaction."""
 
     def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
         self._connection = connection
         self._renderer = renderer
 
     async def get(self, order_id: OrderId) -> Order:
-        """Return the order as of the last committed write."""
+        """Return the order, including the last committed write."""
         async with within(BEGIN_TIMEOUT_SECONDS):
             row = await self._connection.fetchrow(f"{SELECT} WHERE id = $1", order_id)
         if row is None:
@@ -62,14 +63,14 @@ class PostgresOrderRepository:
         return self._renderer.restore(record_of(row))
 
     async def save(self, write: OrderWrite) -> None:
-        """Store the write, its step and its event with the transaction."""
+        """Store the write with its step and its event when the transaction commits."""
         await _ensure_begun(self._connection)
         if not await self._connection.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
 
 def _values(write: OrderWrite) -> tuple[Any, ...]:
-    """Return the parameters of `_SAVE`."""
+    """Return the parameters for `_SAVE`."""
     record, step, event = write.record, write.step, write.event
     return (
         record.id,
@@ -93,34 +94,35 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
 
 
 class PostgresProcessedMessages:
-    """`ProcessedMessages` within a transaction of PostgreSQL."""
+    """`ProcessedMessages` within a PostgreSQL transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
-        """Add a message; return False if another transaction has added and committed it."""
+        """Add a message, or return False if another transaction has committed it already."""
         await _ensure_begun(self._connection)
         return bool(await self._connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:
-    """`Effects` within a transaction of PostgreSQL."""
+    """`Effects` within a PostgreSQL transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
-        """Add an effect."""
+        """Record an effect."""
         await _ensure_begun(self._connection)
         await self._connection.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
-    """`Transaction` on one connection of PostgreSQL.
+    """`Transaction` on a PostgreSQL connection.
 
-    It begins with its first write, so that a transaction that only reads needs no BEGIN and no
-    COMMIT. At READ COMMITTED, a read before BEGIN sees the same rows as one after it.
+    BEGIN isn't sent until the first write, which saves a BEGIN and a COMMIT if a transaction only
+    reads. With READ COMMITTED, it doesn't make a difference whether a read happens before or after
+    BEGIN.
     """
 
     def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
@@ -130,18 +132,18 @@ class PostgresTransaction:
         self.effects = PostgresEffects(connection)
 
     async def commit(self) -> None:
-        """Commit; return when all writes are durable."""
+        """Commit the transaction. All writes are durable on return."""
         await self._connection.execute("COMMIT")
 
 
 async def _ensure_begun(connection: Connection) -> None:
-    """Begin the transaction unless it has begun."""
+    """Begin the transaction unless it has already begun."""
     if not connection.is_in_transaction():
         async with within(BEGIN_TIMEOUT_SECONDS):
             await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
 async def roll_back(connection: Connection) -> None:
-    """Roll the transaction back unless it was committed."""
+    """Roll back the transaction unless it was committed."""
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Unprocessed orders for the requeuer."""
+"""Find unprocessed orders for the requeuer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,9 +9,8 @@ from adapters.postgres.database import Database
 from application.ports.tasks import StalledPage
 from domain.ids import OrderId
 
-# The cost of a page depends on its size alone: `visited` walks the partial index
-# `orders_unprocessed` and is materialized, and the LIMITs keep the planner from reading a whole
-# table for a join.
+# A page's cost depends only on its size. `visited` scans the partial index `orders_unprocessed` and
+# is materialized, and the LIMITs keep the planner from reading whole tables for the joins.
 STALLED: Final = """
 WITH visited AS MATERIALIZED (
     SELECT id FROM orders WHERE processed_at IS NULL AND id > $2 ORDER BY id LIMIT $3
@@ -28,8 +27,8 @@ LEFT JOIN LATERAL (
 ORDER BY visited.id
 """
 _FIRST: Final = "SELECT id FROM orders WHERE processed_at IS NULL ORDER BY id LIMIT 1"
-# It waits for no other transaction, so that it cannot deadlock. A row that a replay has locked is
-# skipped, and its order is handed over once more.
+# This skips locked rows to avoid deadlocks. If a replay has locked a row, the worst that happens is
+# that its order is handed over once more.
 _RECORD: Final = """
 WITH free AS MATERIALIZED (
     SELECT subject FROM outbox WHERE subject = ANY($1) AND revision = 1
@@ -38,35 +37,35 @@ WITH free AS MATERIALIZED (
 UPDATE outbox SET handed_over_at = clock_timestamp()
 WHERE subject = ANY($1) AND revision = 1 AND subject IN (SELECT subject FROM free)
 """
-#: Before all ids.
+#: Sorts before all ids.
 _BEGINNING: Final = UUID(int=0)
 
 
 class PostgresUnprocessedOrders:
-    """`UnprocessedOrders` on PostgreSQL."""
+    """`UnprocessedOrders` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def now(self) -> datetime:
-        """Return the time by PostgreSQL's clock."""
+        """Return the current time according to PostgreSQL."""
         async with self._database.connection() as connection:
             moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
         return moment
 
     async def exist(self) -> bool:
-        """Return whether there is an unprocessed order."""
+        """Return whether there are any unprocessed orders."""
         async with self._database.connection() as connection:
             return await connection.fetchval(_FIRST) is not None
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
-        """Return the stalled ones of the next `limit` unprocessed orders after the id `after`."""
+        """Return the stalled orders among the next `limit` unprocessed ones, sorted by id."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(STALLED, cut_off, after or _BEGINNING, limit)
         stalled = [OrderId(row["id"]) for row in rows if row["is_stalled"]]
         return StalledPage(stalled, rows[-1]["id"] if len(rows) == limit else None)
 
     async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
-        """Record that these orders were handed to the task queue just now."""
+        """Record that these orders have just been handed to the task queue."""
         async with self._database.connection() as connection:
             await connection.execute(_RECORD, list(order_ids))

@@ -1,4 +1,4 @@
-"""Split a PostgreSQL URL into parameters under libpq's names (34.1.1.2, URIs)."""
+"""Split a PostgreSQL URL into parameters, using libpq's names (see 34.1.1.2, URIs)."""
 
 import re
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from adapters.postgres.parameters import canonical
 
 _SCHEME: Final = re.compile(r"(?:postgresql(?:\+asyncpg)?|postgres)://(?=.)", re.DOTALL)
 _HOST: Final = r"(?:\[[^\[\]]+\]|[^\s,:/?#@\[\]]*)(?::\d*)?"
-#: Hosts, database and parameters, after the login. A password may contain all separators unencoded,
-#: so the login ends at the first `@` before text of this form.
+#: Hosts, database and parameters, which follow the login. Because a password may contain unencoded
+#: separators, the login ends at the first `@` that is followed by text in this format.
 _REST: Final = re.compile(
     rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>[^/?#@]*))?"
     r"(?:\?(?P<query>(?:[^=&@]+=[^&]*(?:&|$))*))?",
@@ -20,10 +20,10 @@ DEFAULT_PORT: Final = "5432"
 
 
 def split_url(url: str) -> dict[str, str]:
-    """Return the parameters of a URL, unchecked; hosts and ports are lists with commas.
+    """Return a URL's parameters without checking them. Hosts and ports are separated by commas.
 
     Raises:
-        ValueError: it is not a PostgreSQL URL.
+        ValueError: this isn't a PostgreSQL URL.
     """
     login, rest = _split(url)
     hosts = rest["hosts"].split(",") if rest["hosts"] else []
@@ -42,7 +42,10 @@ def split_url(url: str) -> dict[str, str]:
 
 
 def _hosts_in(hosts: Sequence[str]) -> dict[str, str]:
-    """Return hosts, and ports if any has one; SQLAlchemy writes them as `?host=h1:1&host=h2:2`."""
+    """Return hosts, and ports if there are any.
+
+    SQLAlchemy's format for several hosts is `?host=h1:1&host=h2:2`.
+    """
     if not hosts:
         return {}
     found = {"host": ",".join(_host_in(host) for host in hosts)}
@@ -74,12 +77,12 @@ def _port_in(host: str) -> str:
 
 
 def _has_port(host: str) -> bool:
-    """Whether there is a port; IPv6 addresses and socket paths may have colons of their own."""
+    """Return whether there's a port. IPv6 addresses and socket paths may also contain colons."""
     return host.rpartition("]")[2].count(":") == 1 and not host.startswith("/")
 
 
 def _decoded(text: str) -> str:
-    """Decode percent-encoding; text that is not UTF-8 when decoded stays as it is."""
+    """Decode percent-encoding. If the result isn't UTF-8, return the original text."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:

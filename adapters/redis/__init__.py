@@ -1,4 +1,4 @@
-"""Redis as the order cache, the rate limiter and the relay wakeup, over one client a process.
+"""The order cache, the rate limiter and the relay wakeup on Redis, with one client per process.
 
-May import the application, the domain, redis and hiredis.
+This package may only import the application, the domain, redis and hiredis.
 """

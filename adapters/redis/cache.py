@@ -1,4 +1,4 @@
-"""The order cache of all processes."""
+"""The order cache that is shared by all processes."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,20 @@ from libraries.redis_client.script import Script
 
 _BYPASS: Final = CacheAnswer(CacheState.BYPASS)
 
-#: A reader that takes longer does not fill the cache.
+#: If a reader takes longer than this, it can't fill the cache anymore.
 _LEASE_SECONDS: Final = 5.0
-#: An offer does nothing if Redis executes it later than this after the order began to be stored.
-#: Newer revisions are noted for twice as long, so that an offer in time finds them.
+#: Redis ignores an offer if it arrives later than this, measured from when we started to store the
+#: order. Newer revisions are remembered for twice as long to make sure that an offer in time will
+#: notice them.
 _OFFER_SECONDS: Final = 2.0
 
 
 class RedisOrderCache:
-    """Caches each order as its response body for `ttl` seconds, behind a line of metadata.
+    """Caches the response bodies of orders for `ttl` seconds, each after a line of metadata.
 
-    One `MGET` reads the entry and the generation; an entry of another generation is a MISS. Each
-    of the other steps is one script. ADR 18 explains why the cache never returns an older revision
-    after a newer one.
+    A single `MGET` reads the entry and the current generation. If the entry belongs to another
+    generation, it's a MISS. All other steps are implemented as one script each. ADR 18 explains why
+    the cache never returns an older revision after a newer one.
     """
 
     def __init__(self, client: RedisClient, generation: CacheGeneration, ttl: float) -> None:
@@ -48,7 +49,7 @@ class RedisOrderCache:
         self._leases = count()
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """Return the cached order, or a MISS with a lease; BYPASS if Redis is out of reach."""
+        """Return the cached order, a MISS with a lease, or BYPASS if Redis is unreachable."""
         try:
             generation, entry = await self._client.execute(
                 "MGET", self._keys.generation, f"{self._entry}{order_id}"
@@ -75,15 +76,15 @@ class RedisOrderCache:
         return None if lease is None else lease.decode()
 
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache an order that was read after the lease had been taken."""
+        """Cache an order that was read after taking the lease."""
         await self._write(self._fill, order_id, document, lease)
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision, and end the lease; False if Redis is out of reach."""
+        """Replace an older revision and end the lease. Return False if Redis is unreachable."""
         return await self._write(self._put, order_id, document)
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
-        """As `put`, for several orders in one round trip; return those that it fails for."""
+        """Like `put`, but for several orders in one round trip. Return those that failed."""
         written = await asyncio.gather(*(self.put(*each) for each in documents.items()))
         return frozenset(
             order_id
@@ -91,8 +92,8 @@ class RedisOrderCache:
             if not is_written
         )
 
-    def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - the port's
-        """Return the generation, and the server's time after which an offer is late."""
+    def reserve(self, order_id: OrderId) -> str | None:  # noqa: ARG002 - from the port
+        """Return the generation, and the server's time after which an offer is too late."""
         generation = self._generation.current
         if generation is None or not self._client.is_available:
             return None
@@ -100,7 +101,7 @@ class RedisOrderCache:
         return f"{generation.name}.{round((now + _OFFER_SECONDS) * 1000)}"
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache the new order; the client executes later commands after it."""
+        """Cache the new order. Later commands from this client are executed after it."""
         generation, deadline_ms = lease.split(".")
         self._offer.send(
             self._keys_of(order_id),
@@ -112,7 +113,7 @@ class RedisOrderCache:
         )
 
     async def invalidate_all(self) -> bool:
-        """Begin a new generation; False if Redis is out of reach."""
+        """Begin a new generation. Return False if Redis is unreachable."""
         generation = self._generation.current
         if generation is None:
             return False
@@ -136,14 +137,14 @@ class RedisOrderCache:
 
     def _keys_of(self, order_id: OrderId) -> Sequence[str]:
         lease = self._client.key(f"lease:{order_id}")
-        return self._keys.of_order(lease, f"{self._entry}{order_id}")
+        return self._keys.generation, self._keys.recent, lease, f"{self._entry}{order_id}"
 
 
 def _entry_of(document: OrderDocument) -> bytes:
-    """Return the entry without its generation, which the script adds.
+    """Return an entry without its generation, which is added by the script.
 
-    The last word of the header stands in quotes because release 1.0 wrote it so: during a rolling
-    upgrade both releases read each other's entries.
+    The last word in the header is quoted because release 1.0 wrote it this way, and both releases
+    have to read each other's entries during a rolling upgrade.
     """
     processed = "p" if document.is_processed else ""
     header = f'{document.revision} {document.owner} "v{document.version}{processed}"\n'
@@ -151,7 +152,7 @@ def _entry_of(document: OrderDocument) -> bytes:
 
 
 def _document(generation: bytes | None, entry: bytes | None) -> OrderDocument | None:
-    """Return the document of an entry; None if it has another generation or format."""
+    """Return the document in an entry, or None if its generation or format is different."""
     if generation is None or entry is None:
         return None
     begin = generation.find(b" ") + 1

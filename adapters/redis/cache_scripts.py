@@ -1,7 +1,7 @@
-"""The scripts of the cache; each is one atomic step.
+"""The cache's scripts. Each of them is executed atomically.
 
-An entry is `generation revision owner "v<version>[p]"`, a line end and the body; a lease is
-`generation.token`. All take the keys of `CacheKeys.of_order`.
+An entry consists of `generation revision owner "v<version>[p]"`, a newline and the body. A lease
+has the format `generation.token`. All scripts take the keys that are named in `PRELUDE`.
 """
 
 from typing import Final
@@ -39,8 +39,8 @@ end
 """
 )
 
-#: ARGV: a token, milliseconds, a name for a new generation and the server's identity, should there
-#: be none. Return the lease, or nil if another reader has it.
+#: ARGV: a token, the lease's duration in milliseconds, and a name and the server's id for starting
+#: a new generation if there is none. Returns the lease, or nil if another reader has it.
 TAKE_LEASE: Final = (
     PRELUDE
     + """
@@ -55,8 +55,8 @@ return lease
 """
 )
 
-#: ARGV: the lease, the order, its revision, the document, its milliseconds to live, and those for
-#: which its revision is noted.
+#: ARGV: the lease, the order, its revision, the document, its time to live in milliseconds, and for
+#: how many milliseconds to remember the revision.
 FILL: Final = (
     _ENTRY
     + """
@@ -73,7 +73,7 @@ end
 """
 )
 
-#: ARGV: as above, without a lease.
+#: ARGV: the same as above, but without a lease.
 PUT: Final = (
     _ENTRY
     + """
@@ -89,8 +89,8 @@ end
 """
 )
 
-#: ARGV: the generation and the deadline of the offer in milliseconds, both read before the order
-#: was stored; the order, the document, its milliseconds to live.
+#: ARGV: the generation and the offer's deadline in milliseconds (both determined before the order
+#: was stored), the order, the document, and its time to live in milliseconds.
 OFFER: Final = (
     _ENTRY
     + """

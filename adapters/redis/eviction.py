@@ -1,4 +1,4 @@
-"""A warning about an eviction policy that can lose tasks."""
+"""Warn about eviction policies that can lose tasks."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ _POLICY: Final = "maxmemory_policy:"
 
 
 async def eviction_warning(client: RedisClient) -> str | None:
-    """Return a warning for the operator if the policy can evict tasks.
+    """Return a warning for the operator if Redis might evict tasks.
 
-    Return None if Redis does not answer: the check never prevents a start.
+    If Redis doesn't respond, return None, because this check must never prevent a startup.
     """
     try:
         memory = (await client.execute("INFO", "memory")).decode()

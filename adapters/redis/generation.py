@@ -1,9 +1,10 @@
-"""The generation of the cache: entries of an older generation are unreachable.
+"""The cache's generation. Entries from older generations are ignored.
 
-A server that was restored from a snapshot, or promoted while it lagged, holds old entries. Its run
-id or its replication id then differs. So the generation is stored with the id of the server on
-which it began, and every process compares the two in each handshake. The comparison and the start
-of a new generation are one script, so only one of many processes starts it.
+If a server is restored from a snapshot, or promoted while lagging behind, it contains outdated
+entries. In both cases, its run id or its replication id changes. Therefore we store the generation
+together with the id of the server where it started, and every process compares this id during each
+handshake. Comparing ids and starting a new generation happen in a single script, which makes sure
+that only one process can start it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Final
 from libraries.redis_client.errors import RedisUnavailable, translated_errors
 from libraries.redis_client.handshake import Execute
 
-#: The start of every script of the cache. Its keys are those of `CacheKeys`, in this order.
+#: The beginning of all cache scripts. The keys come from `CacheKeys`, in this order.
 PRELUDE: Final = """
 local GENERATION, RECENT, LEASE, ENTRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
@@ -30,8 +31,8 @@ local function begin_generation(name, server_id)
 end
 """
 
-#: ARGV: a name for a new generation, the server's id, 1 to start a generation in any case.
-#: Return the generation, and the server's time in seconds and microseconds.
+#: ARGV: a name for a new generation, the server's id, and 1 to always start a new generation.
+#: Returns the generation, and the server's time in seconds and microseconds.
 CHECK_GENERATION: Final = (
     PRELUDE
     + """
@@ -46,37 +47,34 @@ return {name, tonumber(time[1]), tonumber(time[2])}
 
 
 def key_prefix(prefix: str) -> str:
-    """Return the prefix of all keys; its hash tag puts them in one slot of a Redis Cluster."""
+    """Return the prefix of all keys. Its hash tag puts them into one slot of a Redis Cluster."""
     return f"{prefix}{{orders}}:"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheKeys:
-    """The keys of the cache; all of them are in one slot of a Redis Cluster."""
+    """The cache's keys, which are all in the same slot of a Redis Cluster."""
 
-    #: The generation's name, a blank and the id of its server.
+    #: Contains the generation's name, a space, and the server's id.
     generation: str
-    #: A sorted set: orders of which a revision above 1 was cached or written, by the time in
-    #: milliseconds; and the generation's name, whose absence shows that the set was evicted.
+    #: A sorted set of orders for which a revision above 1 was cached or written, sorted by time in
+    #: milliseconds. It also contains the generation's name. If the name is missing, the set has
+    #: been evicted.
     recent: str
-
-    def of_order(self, lease: str, entry: str) -> tuple[str, str, str, str]:
-        """Return the keys for a script about one order."""
-        return self.generation, self.recent, lease, entry
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation, the server that it belongs to, and that server's clock."""
+    """A generation, and the id and clock of the server it belongs to."""
 
     name: str
     server_id: str
-    #: The server's clock minus the event loop's; an estimate that is never too high.
+    #: The server's clock minus the event loop's clock. This is an estimate, but never too high.
     clock_offset_seconds: float
 
 
 class CacheGeneration:
-    """The current generation; `check` is the cache's part of the handshake."""
+    """The current generation. `check` is the cache's part of the handshake."""
 
     def __init__(self, prefix: str = "") -> None:
         tagged = key_prefix(prefix)
@@ -85,10 +83,10 @@ class CacheGeneration:
         self.current: Generation | None = None
 
     async def check(self, execute: Execute, server_id: str) -> None:
-        """Start a new generation if the server is another one than before.
+        """Start a new generation if the server's id has changed.
 
         Raises:
-            RedisUnavailable: no reply in time, or an error reply.
+            RedisUnavailable: Redis didn't respond in time or returned an error.
         """
         keys = self.keys.generation, self.keys.recent
         try:

@@ -1,4 +1,4 @@
-"""The rate limiter of all processes."""
+"""The rate limiter that is shared by all processes."""
 
 import logging
 from collections.abc import Awaitable
@@ -12,9 +12,10 @@ from libraries.redis_client.script import Script
 
 logger = logging.getLogger(__name__)
 
-#: A bucket is a level and its time. The level is in microseconds multiplied by the limit's count,
-#: so that a request adds, and a microsecond removes, a whole number; Lua is exact up to 2^53. The
-#: clock is the server's, one for all processes.
+#: A bucket consists of a fill level and the time at which it was measured. The level is in
+#: microseconds multiplied by the limit's count. This way, requests add whole numbers and each
+#: microsecond removes a whole number, which Lua can represent exactly up to 2^53. We use the
+#: server's clock because it's the same for all processes.
 _BUCKET: Final = """
 local count, period = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000000
 local one, whole = period, period * count
@@ -72,10 +73,10 @@ end
 
 
 class RedisRateLimiter:
-    """GCRA (ITU-T I.371) in one script; while Redis is unavailable, `fallback` counts instead.
+    """Implements GCRA (ITU-T I.371) in one script. If Redis is unavailable, `fallback` is used.
 
-    Their counts are separate, so a limit may be used up twice when Redis becomes
-    unavailable or available again.
+    Redis and the fallback don't share their counts. This means that a limit can be used up twice
+    when Redis becomes unavailable or available again.
     """
 
     def __init__(self, client: RedisClient, fallback: RateLimiter) -> None:
@@ -85,7 +86,7 @@ class RedisRateLimiter:
         self._refund = Script(client, _REFUND)
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
-        """Count one request of `key`; one that is not allowed is not counted."""
+        """Count a request for `key`, unless it isn't allowed."""
         reply = self._hit.submit([self._bucket(limit, key)], limit.count, limit.period)
         return self._result(limit, key, reply)
 
@@ -103,13 +104,13 @@ class RedisRateLimiter:
         )
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Take back one request that `hit` has allowed."""
+        """Take back a request that was allowed by `hit`."""
         try:
             await self._refund([self._bucket(limit, key)], limit.count, limit.period)
         except RedisUnavailable:
             await self._fallback.refund(limit, key)
 
     def _bucket(self, limit: Limit, key: str) -> str:
-        # The key may be an email address as it was typed: private, and of any length.
+        # Hash the key, because it may be an e-mail address, which is private and can be very long.
         digest = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
         return self._client.key(f"limit:{limit.name}:{limit.count}/{limit.period}:{digest}")

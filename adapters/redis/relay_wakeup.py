@@ -1,4 +1,4 @@
-"""A wakeup signal for the relays of all processes, over a Redis channel."""
+"""Wake the relays in all processes over a Redis channel."""
 
 import asyncio
 import logging
@@ -11,26 +11,26 @@ from libraries.redis_client.connection import DedicatedConnection
 
 logger = logging.getLogger(__name__)
 
-#: Seconds of silence after which the connection is probed, and until the probe's answer is late. A
-#: notification that is lost meanwhile costs a poll of the relay; the kernel notices most losses
-#: earlier.
+#: How many seconds of silence to allow before probing the connection, and how long to wait for the
+#: response. If a notification is lost during this time, the relay still finds its events when it
+#: polls. In most cases the kernel detects a lost connection earlier.
 _QUIET_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 2.0
 _SUBSCRIBE_TIMEOUT_SECONDS: Final = 2.0
-#: Seconds between two attempts to subscribe.
+#: How long to wait before subscribing again.
 _BACKOFF_SECONDS: Final = 0.5
 
 
 class RedisRelayWakeup:
-    """Wakes the relays of all processes by publish and subscribe.
+    """Wakes the relays in all processes using publish and subscribe.
 
-    A relay of this process is woken without Redis. Its own notification, which also arrives over
-    the channel, is ignored there.
+    The relay in this process is woken without Redis. If the process receives its own notification
+    over the channel, it's ignored.
     """
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
-        # The channel keeps its first name: a rolling deployment runs two releases at once.
+        # The channel can't be renamed because two releases are running during a rolling upgrade.
         self._channel = client.key("outbox:bell")
         self._sender_id = uuid4().hex
         self._notified = asyncio.Event()
@@ -41,7 +41,7 @@ class RedisRelayWakeup:
         self._may_have_missed = False
 
     async def open(self, timeout_seconds: float = _SUBSCRIBE_TIMEOUT_SECONDS) -> bool:
-        """Start to listen; return whether the subscription was confirmed in time."""
+        """Start listening, and return whether the subscription was confirmed in time."""
         self._listen()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
@@ -55,7 +55,7 @@ class RedisRelayWakeup:
             await asyncio.gather(self._subscriber, return_exceptions=True)
 
     def notify(self) -> None:
-        """Wake the relays; all calls of one turn of the event loop are one notification."""
+        """Wake the relays. Calls in the same iteration of the event loop share a notification."""
         self._notified.set()
         if not self._is_publishing:
             self._is_publishing = True
@@ -66,7 +66,7 @@ class RedisRelayWakeup:
         self._client.send("PUBLISH", self._channel, self._sender_id)
 
     async def wait(self, at_most: float) -> bool:
-        """Return True if notified since the last wait, False after `at_most` seconds."""
+        """Return True if notified since the last wait, or False after `at_most` seconds."""
         if self._subscriber is None:
             self._may_have_missed = True
             self._listen()
@@ -85,7 +85,7 @@ class RedisRelayWakeup:
         while True:
             try:
                 await self._listen_once()
-            except Exception as error:  # noqa: BLE001 - the next attempt heals every error
+            except Exception as error:  # noqa: BLE001 - try again after any error
                 logger.debug("cannot listen for wakeups: %s", error)
             await asyncio.sleep(_BACKOFF_SECONDS)
 
@@ -110,7 +110,7 @@ class RedisRelayWakeup:
             self._notified.set()
 
     async def _receive(self, connection: DedicatedConnection) -> None:
-        """Receive the notifications of other processes, until a probe is not answered."""
+        """Receive notifications from other processes until there's no response to a probe."""
         is_probed = False
         while True:
             message = await connection.receive(_ANSWER_SECONDS if is_probed else _QUIET_SECONDS)

@@ -1,4 +1,4 @@
-"""Page cursors with a signature."""
+"""Signed page cursors."""
 
 import base64
 import hmac
@@ -18,27 +18,28 @@ _LENGTH: Final = 43
 
 
 class SignedCursors:
-    """`Cursors` that consist of an order id and its HMAC, in base64url (RFC 4648).
+    """`Cursors` that consist of an order id and its HMAC in base64url (RFC 4648).
 
-    A cursor proves only that this service made it, not that the client may see the order.
+    A cursor only proves that it was created by this service. It doesn't prove that the client may
+    see the order.
     """
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = tuple(keys.derived(_LABEL))
 
     def seal(self, order_id: OrderId) -> str:
-        """Return a cursor of 43 URL-safe characters."""
+        """Return a cursor with 43 URL-safe characters."""
         return _encoded(order_id.bytes + _seal(self._keys[0], order_id.bytes))
 
     def open(self, text: object) -> OrderId:
-        """Return the order of a cursor.
+        """Return the order id in a cursor.
 
         Raises:
-            Invalid: the text is no cursor of this service.
+            Invalid: this isn't a cursor that was created by this service.
         """
         raw = _decoded(text)
         order_id, seal = raw[:_ID_BYTES], raw[_ID_BYTES:]
-        # Compare with every key, so that the time does not reveal which one matches.
+        # Always compare with all keys. Otherwise, the timing would reveal which one matches.
         fits = [hmac.compare_digest(seal, _seal(key, order_id)) for key in self._keys]
         if not any(fits):
             raise _bad_cursor()
@@ -60,7 +61,8 @@ def _decoded(text: object) -> bytes:
         raw = base64.urlsafe_b64decode(f"{text}=")
     except ValueError:
         raise _bad_cursor() from None
-    # Python's decoder ignores foreign characters and trailing bits. Accept one spelling only.
+    # Python's decoder ignores invalid characters and trailing bits, but we only want to accept one
+    # spelling of each cursor.
     if _encoded(raw) != text:
         raise _bad_cursor()
     return raw

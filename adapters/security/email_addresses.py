@@ -1,4 +1,4 @@
-"""E-mail addresses by email-validator: RFC 5321, 5322 and 6531 (Unicode), and IDNA 2008."""
+"""E-mail addresses as defined by RFC 5321, 5322 and 6531 (Unicode) and IDNA 2008."""
 
 import unicodedata
 
@@ -8,24 +8,24 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from application.ports.accounts import EmailAddress
 from domain.account import MAX_EMAIL
 from domain.errors import Invalid
-from domain.text import parse_text
+from domain.validation import parse_text
 
-#: Private networks may use domains such as `.local` and `.test`, which this list would refuse.
+#: This list would reject domains such as `.local` and `.test`, which private networks may be using.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class ValidatedAddresses:
-    """`EmailAddresses` that makes no DNS lookups.
+    """`EmailAddresses` with email-validator and without DNS lookups.
 
-    The stored form is lower case and NFC, with the domain in Unicode (U-labels of RFC 5890).
+    The stored form is in lower case and NFC, with a Unicode domain (RFC 5890, U-labels).
     """
 
     def parse(self, value: object) -> EmailAddress:
-        """Parse the address of a new account.
+        """Parse the address for a new account.
 
         Raises:
-            Invalid: the value is no address, or its domain has only one label: mail servers do not
-                deliver to a bare host name.
+            Invalid: the value is not an e-mail address, or its domain only has one label. Mail
+                servers don't deliver mail to bare host names.
         """
         text = _folded(parse_text(value, 3, MAX_EMAIL))
         valid = _validated(text)
@@ -34,14 +34,14 @@ class ValidatedAddresses:
         return _address(text, valid)
 
     def of(self, text: str) -> EmailAddress:
-        """Return the address of an existing account; `text` need not be valid."""
+        """Return the address of an existing account. `text` does not have to be valid."""
         folded = _folded(text)
         valid = _validated(folded) if len(folded) <= MAX_EMAIL else None
         return _address(folded, valid) if valid else EmailAddress(folded, (folded,))
 
 
 def _folded(text: str) -> str:
-    """Return the stored form of releases up to 1.0, which did not convert the domain."""
+    """Return the form stored by releases up to 1.0, which did not convert the domain."""
     return unicodedata.normalize("NFC", text.lower())
 
 

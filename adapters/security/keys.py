@@ -1,4 +1,4 @@
-"""Signing keys with rotation: the current key signs, and previous keys still verify."""
+"""Rotating signing keys. The current key is used for signing, and all keys for verifying."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ MIN_SECRET_BYTES: Final = 32
 
 
 class SigningKeys:
-    """The current key and the previous keys.
+    """The current key and previous keys.
 
     Raises:
         ValueError: a secret is shorter than 32 bytes.
@@ -23,22 +23,25 @@ class SigningKeys:
 
     @property
     def signing(self) -> bytes:
-        """The key that signs."""
+        """The key to sign with."""
         return self._keys[0]
 
     def __iter__(self) -> Iterator[bytes]:
-        """Iterate over the keys that verify. The signing key comes first."""
+        """Iterate over the keys to verify with, starting with the signing key."""
         return iter(self._keys)
 
     def derived(self, label: bytes) -> "SigningKeys":
-        """Derive keys for another purpose, which do not reveal these (HKDF-Expand, RFC 5869)."""
+        """Derive keys for another purpose with HKDF-Expand (RFC 5869).
+
+        The derived keys don't reveal anything about the original keys.
+        """
         first, *rest = (hmac.digest(key, label + b"\x01", "sha256") for key in self._keys)
         return SigningKeys(first, rest)
 
 
 def key_id(key: bytes) -> str:
-    """Return a short public name of a key. It is the same in every process.
+    """Return a short public name for a key, which is the same in every process.
 
-    The key is hashed twice: other software may use the single hash of a secret as a key.
+    The key is hashed twice because other software might use the hash of a secret as a key.
     """
     return hashlib.sha256(hashlib.sha256(key).digest()).hexdigest()[:8]

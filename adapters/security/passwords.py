@@ -1,4 +1,4 @@
-"""Password hashing with argon2id (RFC 9106) in threads."""
+"""Hash passwords with argon2id (RFC 9106) in threads."""
 
 import asyncio
 import ctypes
@@ -13,32 +13,32 @@ from argon2.exceptions import Argon2Error
 
 T = TypeVar("T")
 
-#: The parameters of the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
+#: Parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
 MEMORY_COST: Final = 19 * 1024
 TIME_COST: Final = 2
 PARALLELISM: Final = 1
 
-#: The option of mallopt(3), and the size in bytes from which glibc maps a block separately.
+#: The option for mallopt(3), and the minimum size for blocks to be mapped separately, in bytes.
 _M_MMAP_THRESHOLD: Final = -3
 _BLOCK: Final = 1024 * 1024
 
 
 def _return_memory() -> None:
-    """Configure glibc to return the 19 MiB of each hash to the system at once.
+    """Make glibc return the 19 MiB needed for each hash to the system immediately.
 
-    By default glibc raises the threshold when it frees such a block, and then allocates the next
-    blocks in the heap of the thread (mallopt(3), M_MMAP_THRESHOLD).
+    By default, glibc raises the threshold when such a block is freed, and then allocates further
+    blocks on the thread's heap (see M_MMAP_THRESHOLD in mallopt(3)).
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS do not have it
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # doesn't exist on musl and macOS
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _BLOCK)
 
 
 class Argon2Passwords:
-    """`PasswordHasher` with argon2id in `at_once` threads of its own.
+    """A `PasswordHasher` that runs argon2id in `at_once` dedicated threads.
 
-    A running call takes 19 MiB. Further calls wait. A waiting call that is cancelled never runs. A
-    password may contain any code points, lone surrogates included.
+    Each running call takes 19 MiB, and all other calls have to wait. If a waiting call is canceled,
+    it never runs. Passwords can contain any code points, including lone surrogates.
     """
 
     def __init__(self, at_once: int = 2) -> None:
@@ -49,33 +49,33 @@ class Argon2Passwords:
         self._making_dummy_hash = threading.Lock()
 
     async def hash(self, password: str) -> str:
-        """Return a hash to store. It contains its parameters and its salt."""
+        """Return a hash that can be stored. It includes the parameters and the salt."""
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches the stored hash.
 
-        Without a hash it returns False, and takes as long as for a wrong password. A string that is
-        no argon2 hash matches no password.
+        If `stored` is None, return False after the same time as for a wrong password. If it isn't
+        an argon2 hash, none of the passwords match.
         """
         return await self._run(lambda: self._verify(stored, password))
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether the hash has other parameters than the current ones, or is no hash."""
+        """Return whether the hash doesn't use the current parameters or isn't a hash at all."""
         try:
             return self._hasher.check_needs_rehash(stored)
         except ValueError:
             return True
 
     def close(self) -> None:
-        """Wait for all running and waiting calls, then end the threads."""
+        """Wait for all running and waiting calls, then stop the threads."""
         self._threads.shutdown()
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _verify(self, stored: str | None, password: str) -> bool:
-        # Made even if there is a hash. Otherwise the first unknown account would take longer.
+        # Create this even if it isn't needed, or the first unknown account would take longer.
         dummy_hash = self._get_dummy_hash()
         try:
             self._hasher.verify(dummy_hash if stored is None else stored, _bytes(password))
@@ -91,5 +91,6 @@ class Argon2Passwords:
 
 
 def _bytes(password: str) -> bytes:
-    # UTF-8 cannot encode a lone surrogate, but it must be a wrong password and no error.
+    # Lone surrogates can't be encoded as UTF-8, but they should be treated as a wrong password
+    # instead of causing an error.
     return password.encode("utf-8", "surrogatepass")

@@ -1,5 +1,6 @@
-"""Access tokens as signed JWTs (RFC 7519), cached after their first verification."""
+"""Signed JWTs (RFC 7519) as access tokens, with a cache for verified tokens."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,15 +9,14 @@ from uuid import UUID
 import jwt
 
 from adapters.security.keys import SigningKeys, key_id
-from adapters.security.token_memory import TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken
 from domain.ids import UserId
 
-#: The issuer and the audience of the tokens: the service itself.
+#: The service is both the issuer and the audience of its tokens.
 SERVICE: Final = "order-management-service"
 
-#: The type of access tokens (RFC 9068, section 2.1). Tokens of other types are refused.
+#: The type for access tokens (RFC 9068, section 2.1). Tokens with other types are rejected.
 TYPE: Final = "at+jwt"
 
 ALGORITHM: Final = "HS256"
@@ -24,10 +24,10 @@ MAX_TOKEN_LENGTH: Final = 8 * 1024
 
 
 class JwtTokens:
-    """`TokenIssuer` and `TokenVerifier` with JWTs. Times in a token are whole seconds.
+    """`TokenIssuer` and `TokenVerifier` for JWTs. Times in tokens are in whole seconds.
 
-    `lifetime` is in seconds. At most `remembered` verified tokens are cached: verifying one again
-    costs a lookup in a dictionary.
+    `lifetime` is in seconds. Up to `remembered` verified tokens are cached, which reduces verifying
+    them again to a dictionary lookup.
     """
 
     def __init__(self, keys: SigningKeys, lifetime: int, remembered: int = 10_000) -> None:
@@ -46,7 +46,7 @@ class JwtTokens:
             "sub": str(user_id),
             "jti": str(token_id),
             "fam": str(family),
-            # RFC 7519, section 2, allows fractions of seconds, but many JWT libraries do not.
+            # RFC 7519, section 2, allows fractions of a second, but many JWT libraries don't.
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
         }
@@ -54,11 +54,11 @@ class JwtTokens:
         return AccessToken(text, self._lifetime)
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """Return the claims of a token.
+        """Return a token's claims.
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, is not valid yet, or is no access token of this
+            NotAuthenticated: the token is forged, not valid yet, or not an access token for this
                 service.
         """
         claims = self._memory.get(token)
@@ -73,15 +73,15 @@ class JwtTokens:
         return claims
 
     def forget(self, token_id: UUID) -> None:
-        """Remove a token from the cache, so that its next use verifies it."""
+        """Remove a token from the cache. It will be verified again on its next use."""
         self._memory.forget(token_id)
 
     def forget_all(self) -> None:
-        """Remove every token from the cache."""
+        """Remove all tokens from the cache."""
         self._memory.clear()
 
     def _read(self, token: str) -> AccessClaims:
-        # PyJWT accepts padding, which would be a second spelling of the same token.
+        # PyJWT accepts padding, which would allow different spellings of the same token.
         if len(token) > MAX_TOKEN_LENGTH or "=" in token:
             raise NotAuthenticated
         try:
@@ -103,7 +103,7 @@ class JwtTokens:
 _OPTIONS: Final[Any] = {
     "require": ["iss", "aud", "sub", "jti", "fam", "iat", "exp"],
     "strict_aud": True,
-    # PyJWT would use the system clock. `verify` compares with its argument instead.
+    # PyJWT would use the system clock, but `verify` has to use its argument.
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,
@@ -119,3 +119,43 @@ def _claims(payload: Mapping[str, Any]) -> AccessClaims:
         expires_at=datetime.fromtimestamp(payload["exp"], UTC),
         not_before=datetime.fromtimestamp(payload["nbf"], UTC) if "nbf" in payload else None,
     )
+
+
+class TokenMemory:
+    """An LRU cache for the claims of up to `capacity` verified tokens.
+
+    Because the whole token including its signature is the key, modified tokens are never found.
+    Callers have to check if a token has expired. Not thread-safe.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._claims: OrderedDict[str, AccessClaims] = OrderedDict()
+        self._texts: dict[UUID, str] = {}
+
+    def get(self, text: str) -> AccessClaims | None:
+        """Return a token's claims, or None if it is not cached."""
+        claims = self._claims.get(text)
+        if claims is not None:
+            self._claims.move_to_end(text)
+        return claims
+
+    def put(self, text: str, claims: AccessClaims) -> None:
+        """Cache a verified token."""
+        self.forget(claims.token_id)
+        self._claims[text] = claims
+        self._texts[claims.token_id] = text
+        if len(self._claims) > self._capacity:
+            _, oldest = self._claims.popitem(last=False)
+            del self._texts[oldest.token_id]
+
+    def forget(self, token_id: UUID) -> None:
+        """Remove a token if it is cached."""
+        text = self._texts.pop(token_id, None)
+        if text is not None:
+            del self._claims[text]
+
+    def clear(self) -> None:
+        """Remove all tokens."""
+        self._claims.clear()
+        self._texts.clear()

@@ -1,4 +1,4 @@
-"""Orders and their events as JSON, by msgspec.
+"""Serialise orders and their events to JSON with msgspec.
 
-May import the application, the domain and msgspec.
+This package may only import the application, the domain and msgspec.
 """

@@ -1,4 +1,4 @@
-"""Mail over SMTP.
+"""Send mail over SMTP.
 
-May import the application, the domain and aiosmtplib.
+This package may only import the application, the domain and aiosmtplib.
 """

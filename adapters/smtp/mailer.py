@@ -1,6 +1,7 @@
-"""Mail over SMTP (RFC 5321)."""
+"""Send mail over SMTP (RFC 5321)."""
 
 import asyncio
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Final
@@ -12,15 +13,17 @@ from application.errors import MailRejected, MailServerUnavailable
 from application.ports.mail import Mail
 from application.ports.system import Clock
 
-#: Seconds for one mail: to connect, to log in, and to hand the mail over.
-DEADLINE_SECONDS: Final = 30.0
+#: The time limit for connecting, logging in and sending one mail. With QUIT it's 30 s.
+DEADLINE_SECONDS: Final = 29.0
+#: How long to wait for the response to QUIT, which no longer matters for the mail.
+_QUIT_SECONDS: Final = 1.0
 
 
 class SmtpMailer:
-    """`Mailer` over SMTP, with a connection for each mail.
+    """A `Mailer` that uses SMTP with a new connection for each mail.
 
-    The server is expected to be a relay that queues mail, so a refusal of one recipient or text is
-    final. Any other refusal concerns every mail, and counts as a server out of reach.
+    We expect the server to be a relay that queues mail, so if it rejects a recipient or a message,
+    this is final. Any other error would affect all mails and is treated like an unreachable server.
     """
 
     def __init__(
@@ -36,11 +39,10 @@ class SmtpMailer:
         self._deadline_seconds = deadline_seconds
 
     async def send(self, mail: Mail) -> None:
-        """Return when the server has accepted the mail."""
+        """Send a mail and wait for the server to accept it."""
         message = self._message(mail)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                await self._send(message)
+            await self._send(message)
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPNotSupported) as error:
             raise MailRejected(_reason(error)) from error
         except aiosmtplib.SMTPDataError as error:
@@ -49,9 +51,21 @@ class SmtpMailer:
             raise MailServerUnavailable(_reason(error)) from error
 
     async def _send(self, message: EmailMessage) -> None:
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await client.connect()
+                await client.send_message(message)
+            await _quit(client)
+        except aiosmtplib.SMTPException:
+            await _quit(client)
+            raise
+        finally:
+            client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
         server = self._server
-        await aiosmtplib.send(
-            message,
+        return aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
             username=server.user,
@@ -68,15 +82,21 @@ class SmtpMailer:
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(self._clock.now())
         domain = parseaddr(self._sender)[1].rpartition("@")[2]
-        # The same for a mail that is sent twice, so that its recipient can drop the second.
+        # If a mail is sent twice, the id stays the same, and the recipient can drop the duplicate.
         message["Message-ID"] = f"<{mail.id}@{domain}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
+        message["Auto-Submitted"] = "auto-generated"  # prevents automatic replies (RFC 3834)
         message.set_content(mail.text)
         return message
 
 
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    """Send QUIT, which RFC 5321 demands, and ignore a missing answer."""
+    with suppress(aiosmtplib.SMTPException):
+        await client.quit(timeout=_QUIT_SECONDS)
+
+
 def _refusal(error: aiosmtplib.SMTPDataError) -> Exception:
-    """Return the error for a refused text: final with 5xx, to be repeated with 4xx."""
+    """Return the error for a rejected message. 5xx is final, and 4xx can be retried."""
     kind = MailRejected if error.code >= 500 else MailServerUnavailable
     return kind(_reason(error))
 

@@ -1,23 +1,23 @@
-"""The address of a mail server."""
+"""Mail server settings."""
 
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _PORTS: Final = {"smtp": 25, "smtps": 465}
-#: The values of `?starttls=`, and of aiosmtplib's argument: None upgrades if the server offers it.
+#: The values for `?starttls=` and aiosmtplib's argument. None upgrades if the server supports it.
 _STARTTLS: Final[dict[str, bool | None]] = {"required": True, "auto": None, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """A mail server, the account to use there, and how the connection is encrypted."""
+    """A mail server, how to log in, and how the connection is encrypted."""
 
     host: str
     port: int
     user: str | None
     password: str | None = field(repr=False)
-    #: TLS from the first byte (RFC 8314, 3.3).
+    #: Whether to use TLS right from the start (RFC 8314, section 3.3).
     is_tls: bool
     starttls: bool | None
 
@@ -25,10 +25,10 @@ class SmtpServer:
 def parse_server(url: str) -> SmtpServer:
     """Parse `smtp[s]://[user:password@]host[:port][?starttls=required|auto|off]`.
 
-    Without the parameter, STARTTLS is required if there is a password, and else `auto`.
+    The default for `starttls` is `required` if there is a password, and `auto` otherwise.
 
     Raises:
-        ValueError: the URL is invalid; the text does not contain its password.
+        ValueError: the URL is invalid. The message doesn't contain the password.
     """
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""The clock and the randomness of the operating system.
+"""Get the time and random numbers from the operating system.
 
-May import the application, the domain and the standard library.
+This package may only import the application, the domain and the standard library.
 """

@@ -1,4 +1,5 @@
-"""The task queue port on taskiq, and the policy for failed tasks; the brokers are libraries.
+"""The task queue and the retry policy for failed tasks, based on taskiq.
 
-May import the application, the domain, taskiq and redis.
+The brokers themselves are in `libraries`. This package may only import the application, the domain,
+taskiq and redis.
 """

@@ -1,4 +1,4 @@
-"""Translation of the brokers' errors to those of the port."""
+"""Translate the brokers' errors to the errors of the task queue port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from libraries.task_stream.errors import QueueFull
 
 @contextmanager
 def queue_errors() -> Iterator[None]:
-    """Translate the errors of the brokers.
+    """Translate the brokers' errors.
 
     Raises:
         QueueUnavailable: Redis is unavailable, or the queue is full.
@@ -26,7 +26,7 @@ def queue_errors() -> Iterator[None]:
 
 @contextmanager
 def logged_outages() -> Iterator[None]:
-    """Log the outages of the queue that the broker meets; its errors pass through."""
+    """Log if the broker encounters an outage of the queue, without changing the error."""
     original: RedisUnavailable | None = None
     with suppress(QueueUnavailable), outages.noticing(QueueUnavailable.server), queue_errors():
         try:

@@ -1,4 +1,4 @@
-"""The task queue port, on any of taskiq's brokers."""
+"""A task queue that works with all of taskiq's brokers."""
 
 from typing import Final
 
@@ -17,13 +17,13 @@ PROCESS_ORDER: Final = "process_order_task"
 
 
 class TaskiqQueue:
-    """`TaskQueue` on a broker; the order's id is the task's."""
+    """A `TaskQueue` that uses a broker. Tasks have the same id as their order."""
 
     def __init__(self, broker: AsyncBroker) -> None:
         self._broker = broker
 
     async def process_order(self, order_id: OrderId) -> bool:
-        """Enqueue the order; return False if it waits or runs already."""
+        """Enqueue the order. Return False if it's already waiting or running."""
         try:
             with outages.noticing(QueueUnavailable.server), queue_errors():
                 return await self._add(str(order_id))

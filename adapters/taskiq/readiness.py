@@ -1,4 +1,4 @@
-"""The readiness check of the task queue's keys."""
+"""Check if the task queue's keys are usable."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,12 +10,12 @@ from libraries.redis_client.errors import translated_errors
 from libraries.task_stream.connections import QueueConnections
 from libraries.task_stream.stream import keys_of_queue
 
-#: For each key, in their order, a command that Redis refuses if the key has another type.
+#: A command for each key, in the same order. It fails if the key has the wrong type.
 _COMMANDS: Final = ("XLEN", "ZCARD", "HLEN", "ZCARD")
 
 
 class QueueCheck:
-    """Checks each key of the queue, on a connection of its own."""
+    """Checks all of the queue's keys on a separate connection."""
 
     def __init__(self, url: str, prefix: str) -> None:
         self._connections = QueueConnections(url)
@@ -23,10 +23,10 @@ class QueueCheck:
         self._command_of: Mapping[str, str] = dict(zip(keys, _COMMANDS, strict=True))
 
     async def __call__(self) -> None:
-        """Check that each key has its type, and may be read.
+        """Check that every key has the right type and is readable.
 
         Raises:
-            QueueUnavailable: with the reason.
+            QueueUnavailable: a key isn't usable. The message contains the reason.
         """
         with queue_errors(), translated_errors():
             client: Any = await self._connections.client()

@@ -1,4 +1,4 @@
-"""Which failures of a task count as an attempt, and when it runs again."""
+"""Decide which failures of a task count as an attempt, and when to run it again."""
 
 import asyncio
 import logging
@@ -20,29 +20,29 @@ from libraries.task_stream.retries import (
 
 logger = logging.getLogger(__name__)
 
-#: The label that counts the attempts.
+#: The label that contains the number of attempts.
 _ATTEMPTS_LABEL: Final = "attempts"
 MAX_ATTEMPTS: Final = 5
-#: Seconds until the next run of a task that met an outage, and of one that met a bug.
+#: Seconds until a task is run again after an outage, and after a bug.
 OUTAGE_DELAY_SECONDS: Final = 1.5
 BUG_DELAY_SECONDS: Final = 15.0
 
 
 def backoff_seconds(attempt: int) -> float:
-    """Return the seconds to wait after the first, second, … attempt: about 1, 2, 4, 8."""
+    """Return how many seconds to wait after an attempt: about 1 s, then 2 s, 4 s and 8 s."""
     return 2.0 ** (attempt - 1) * _jitter()
 
 
 def _jitter() -> float:
-    return uniform(0.75, 1.25)  # noqa: S311 - no secret
+    return uniform(0.75, 1.25)  # noqa: S311 - not a secret
 
 
 class ProcessingRetryPolicy:
-    """Retries a failed task with backoff, and dead-letters it after the last attempt.
+    """Retries failed tasks with backoff, and dead-letters them after the last attempt.
 
-    Only `ProcessingFailed` counts as an attempt: an error of the fulfilment or the domain. An
-    outage, a lost race, a worker that stops and a bug around the processing do not make a healthy
-    order a dead letter.
+    Only `ProcessingFailed` counts as an attempt, which means that the fulfilment or the domain
+    raised an error. A healthy order doesn't become a dead letter because of an outage, a lost race,
+    a worker that is stopping, or a bug outside the actual processing.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class ProcessingRetryPolicy:
     async def run(
         self, broker: AsyncBroker, message: TaskiqMessage, task: Callable[[], Awaitable[object]]
     ) -> Retry | None:
-        """Run a task; return its retry, or None if it is finished."""
+        """Run a task. Return when to retry it, or None if it's finished."""
         try:
             with outages.noticing(Unavailable.server):
                 await task()
-        except BaseException as error:  # noqa: BLE001 - no task may end taskiq's receiver
+        except BaseException as error:  # noqa: BLE001 - tasks must not stop taskiq's receiver
             return await self._retry_after(error, broker, message)
         return None
 
@@ -101,7 +101,7 @@ class ProcessingRetryPolicy:
         return Retry(unchanged, self._backoff(attempts))
 
     async def dead_letter(self, task: DeadTask) -> bool:
-        """Store a dead task; return False if that failed."""
+        """Store a dead task. Return False if this fails."""
         try:
             await self._dead_letter(task)
         except Unavailable as error:

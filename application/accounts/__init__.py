@@ -1,1 +1,1 @@
-"""Use cases of accounts."""
+"""Use cases for accounts."""

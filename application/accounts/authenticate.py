@@ -7,7 +7,7 @@ from domain.account import Account
 
 
 class Authenticate:
-    """Find the account of an access token.
+    """Find the account that an access token was issued for.
 
     Raises:
         NotAuthenticated: the token is not valid, or its account does not exist or is disabled.

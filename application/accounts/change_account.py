@@ -1,4 +1,4 @@
-"""Change accounts, for an operator."""
+"""Let an operator change accounts."""
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress
@@ -7,7 +7,7 @@ from domain.actor import Role
 
 
 class GrantRole:
-    """Change the role of an account.
+    """Change an account's role.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -17,12 +17,12 @@ class GrantRole:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress, role: Role) -> Account:
-        """Set the role; return the account."""
+        """Set the role and return the account."""
         return _existing(await self._accounts.update(*email.spellings, role=role))
 
 
 class DisableAccount:
-    """Disable an account, so that no login or token of it is accepted. Its orders stay.
+    """Disable an account. Its logins and tokens stop working, but its orders are kept.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -32,7 +32,7 @@ class DisableAccount:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress) -> Account:
-        """Disable the account; return it."""
+        """Disable the account and return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=True))
 
 
@@ -47,7 +47,7 @@ class EnableAccount:
         self._accounts = accounts
 
     async def __call__(self, email: EmailAddress) -> Account:
-        """Enable the account; return it."""
+        """Enable the account and return it."""
         return _existing(await self._accounts.update(*email.spellings, disabled=False))
 
 

@@ -1,4 +1,4 @@
-"""List accounts, for an operator."""
+"""Let an operator list accounts."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from domain.ids import UserId
 
 
 class ListAccounts:
-    """List accounts, the oldest first, a page at a time."""
+    """List accounts page by page, oldest first."""
 
     def __init__(self, accounts: AccountDirectory) -> None:
         self._accounts = accounts
 
     async def __call__(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
-        """Return at most `limit` accounts, after `after` if it is given."""
+        """Return at most `limit` accounts. Start after the account `after` if it's given."""
         return await self._accounts.page(limit, after)

@@ -6,10 +6,10 @@ from application.ports.system import Clock, IdGenerator
 
 
 class LogIn:
-    """Exchange an address and a password for an access token.
+    """Exchange an e-mail address and a password for an access token.
 
     Raises:
-        InvalidCredentials, RateLimited: as `PasswordCheck`.
+        InvalidCredentials, RateLimited: see `PasswordCheck`.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class LogIn:
         self._ids = ids
 
     async def __call__(self, credentials: Credentials) -> AccessToken:
-        """Log in."""
+        """Check the credentials and issue a token."""
         account = await self._check(credentials)
         now = self._clock.now()
         return self._tokens.issue(account.id, self._ids.new(now), self._ids.new(now), now)

@@ -6,16 +6,16 @@ from typing import Final
 from application.errors import RateLimited
 from application.ports.limits import Limit, RateLimiter
 
-#: The limit of an account over all addresses, and of an address over all accounts, as a multiple
-#: of the limit of one account from one address.
+#: The limits for an account (from any address) and for an address (with any account) are this many
+#: times higher than the limit for one account from one address.
 _OVER_ALL: Final = 10
 
 
 class LoginLimits:
-    """Limits failed logins of one account from one address, of one account, and of one address.
+    """Limits failed logins per account and address, per account, and per address.
 
-    An attempt is counted before the password is verified, and refunded if the password is right. So
-    a thousand concurrent guesses are a thousand counted guesses.
+    An attempt is counted before the password is verified, and it's refunded if the password is
+    correct. This makes sure that a thousand concurrent guesses are all counted.
     """
 
     def __init__(self, limiter: RateLimiter, limit: Limit | None) -> None:
@@ -26,7 +26,8 @@ class LoginLimits:
         """Count an attempt.
 
         Raises:
-            RateLimited: one of the three limits is exhausted; none of them counts the attempt.
+            RateLimited: one of the three limits is exhausted. The attempt doesn't count towards
+                any of them.
         """
         taken: list[tuple[Limit, str]] = []
         for limit, key in self._buckets(email, address):
@@ -37,7 +38,7 @@ class LoginLimits:
             taken.append((limit, key))
 
     async def refund(self, email: str, address: str) -> None:
-        """Refund an attempt with the right password."""
+        """Refund an attempt because its password was correct."""
         await self._refund(self._buckets(email, address))
 
     async def _refund(self, buckets: list[tuple[Limit, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Check an address and a password."""
+"""Check an e-mail address and a password."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,25 @@ from domain.account import Account, normal_password
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The address and the password of a login, and the client's IP address."""
+    """The e-mail address and password from a login, and the client's IP address."""
 
     email: EmailAddress
-    #: As it was sent: older accounts have hashes of passwords that were not normalised.
+    #: The password as it was sent, because passwords weren't normalised when older accounts were
+    #: created.
     password: str
     address: str
 
 
 class PasswordCheck:
-    """Find the account of some credentials.
+    """Find the account that belongs to some credentials.
 
-    The answer, and the time that it takes, is the same for an unknown account, a disabled one and
-    a wrong password.
+    An unknown account, a disabled account and a wrong password all lead to the same error after
+    the same amount of time.
 
     Raises:
-        InvalidCredentials: no such account, wrong password, or a disabled account.
-        RateLimited: too many of these; the right password does not help either.
+        InvalidCredentials: the account doesn't exist or is disabled, or the password is wrong.
+        RateLimited: there were too many failed attempts. In this case even the correct password
+            isn't accepted.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class PasswordCheck:
         self._limits = limits
 
     async def __call__(self, credentials: Credentials) -> Account:
-        """Return the account. Replace an outdated hash of its password."""
+        """Return the account. If its password hash is outdated, replace it."""
         await self._limits.hit(credentials.email.stored, credentials.address)
         normal = normal_password(credentials.password)
         login, password = await self._verified(credentials, normal)
@@ -53,10 +55,11 @@ class PasswordCheck:
         return login.account
 
     async def _verified(self, credentials: Credentials, normal: str) -> tuple[Login, str]:
-        """Return the account, and the form of the password that its hash was made of."""
+        """Return the account and the form of the password that matched its hash."""
         login = await self._accounts.login(*credentials.email.spellings)
         stored = login.password_hash if login else None
-        # An unknown account and a wrong password have both forms tried, and so take as long.
+        # Both forms are also tried for an unknown account, which makes it take as long as a wrong
+        # password.
         for password in dict.fromkeys((normal, credentials.password)):
             right = await self._passwords.verify(stored, password)
             if right and login is not None and not login.account.disabled:

@@ -1,4 +1,4 @@
-"""Read the account of the caller."""
+"""Read the caller's account."""
 
 from application.errors import NotAuthenticated
 from application.ports.accounts import Accounts
@@ -7,18 +7,18 @@ from domain.ids import UserId
 
 
 class ReadAccount:
-    """Return an account as it is stored now, past the cache that authenticates requests.
+    """Read an account from the storage, without the cache that authentication uses.
 
     Raises:
-        NotAuthenticated: the account does not exist any more, or is disabled.
-        Unavailable: the storage is out of reach.
+        NotAuthenticated: the account no longer exists or is disabled.
+        Unavailable: the storage is unreachable.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
     async def __call__(self, user_id: UserId) -> Account:
-        """Read the account."""
+        """Return the account."""
         account = await self._accounts.find(user_id)
         if account is None or account.disabled:
             raise NotAuthenticated

@@ -1,4 +1,4 @@
-"""Open an account."""
+"""Create an account."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from domain.ids import UserId
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A valid address and a valid password."""
+    """A validated e-mail address and password, and the role for the new account."""
 
     email: EmailAddress
     password: str
@@ -19,10 +19,10 @@ class Registration:
 
 
 class RegisterUser:
-    """Open an account.
+    """Create an account.
 
     Raises:
-        EmailTaken: an account has this address.
+        EmailTaken: there is already an account with this address.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RegisterUser:
         self._ids = ids
 
     async def __call__(self, command: Registration) -> Account:
-        """Open the account."""
+        """Create the account and return it."""
         password_hash = await self._passwords.hash(command.password)
         now = self._clock.now()
         account = Account(

@@ -1,4 +1,4 @@
-"""Set the password of an account, for an operator."""
+"""Let an operator set an account's password."""
 
 from application.errors import NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
@@ -6,7 +6,7 @@ from domain.account import Account
 
 
 class SetPassword:
-    """Replace the password of an account.
+    """Replace an account's password.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -17,7 +17,7 @@ class SetPassword:
         self._passwords = passwords
 
     async def __call__(self, email: EmailAddress, password: str) -> Account:
-        """Set a password that `domain.account.parse_password` has accepted; return the account."""
+        """Set a password returned by `domain.account.parse_password`, and return the account."""
         password_hash = await self._passwords.hash(password)
         account = await self._accounts.update(*email.spellings, password_hash=password_hash)
         if account is None:

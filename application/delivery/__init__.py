@@ -1,1 +1,1 @@
-"""Event delivery: relay, requeue, dead letters, replay, purge and audit."""
+"""Event delivery: the relay, requeueing, dead letters, replays, purging and the audit."""

@@ -7,9 +7,9 @@ from application.ports.system import Clock
 
 
 class AuditOrders:
-    """Judge all orders and events as they are now.
+    """Check the current state of all orders and events.
 
-    An order that is older than `stuck_after` and not processed is stuck.
+    An order is stuck if it's older than `stuck_after` and hasn't been processed.
     """
 
     def __init__(self, reader: AuditReader, clock: Clock, stuck_after: timedelta) -> None:
@@ -19,13 +19,15 @@ class AuditOrders:
 
     async def __call__(
         self,
-        broker_reachable: bool,  # noqa: FBT001 - the one fact beside the display
+        broker_reachable: bool,  # noqa: FBT001 - the only other argument is a callback
         progress: AuditProgress,
     ) -> tuple[AuditReport, datetime]:
-        """Return the report and its time; an order that waits for the broker is not stuck.
+        """Return the report and the time it was made.
+
+        An order isn't reported as stuck while it's waiting for an unreachable broker.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
         now = self._clock.now()
         report = await self._reader.audit(

@@ -1,4 +1,4 @@
-"""Make a dead letter of a message."""
+"""Turn a message into a dead letter."""
 
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.ports.dead_letters import DeadLetters
@@ -8,7 +8,7 @@ from domain.ids import EventId, OrderId
 
 
 class DeadLetterMessage:
-    """Store a message as a dead letter, and its copy in the outbox."""
+    """Store a message as a dead letter and add a copy of it to the outbox."""
 
     def __init__(
         self, dead_letters: DeadLetters, relay_wakeup: RelayWakeup, clock: Clock, ids: IdGenerator
@@ -26,12 +26,12 @@ class DeadLetterMessage:
         attempts: int = 1,
         order_id: OrderId | None = None,
     ) -> bool:
-        """Return False if the message is a dead letter already.
+        """Return False if the message is already a dead letter.
 
-        `order_id` is given if the processing of that order has failed.
+        Pass `order_id` if the message is a dead letter because processing that order has failed.
 
         Raises:
-            Unavailable: the storage is out of reach; nothing is stored yet.
+            Unavailable: the storage is unreachable, and nothing has been stored.
         """
         now = self._clock.now()
         dead_letter = dead_letter_from(message, topic, reason, attempts, now, order_id)

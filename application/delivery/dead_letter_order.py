@@ -1,4 +1,4 @@
-"""Make a dead letter of an order whose processing has failed."""
+"""Turn an order that could not be processed into a dead letter."""
 
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.ports.dead_letters import Announcements
@@ -9,7 +9,7 @@ from domain.ids import OrderId
 class DeadLetterOrder:
     """Store the message that announced an order as a dead letter.
 
-    The order is not requeued until the dead letter is replayed.
+    The order is not requeued until an operator replays the dead letter.
     """
 
     def __init__(
@@ -23,10 +23,10 @@ class DeadLetterOrder:
         self._dead_letter_message = dead_letter_message
 
     async def __call__(self, order_id: OrderId, reason: str, attempts: int) -> bool:
-        """Return False if the order is a dead letter already, or its message is not stored.
+        """Return False if the order is already a dead letter or its message is no longer stored.
 
         Raises:
-            Unavailable: the storage is out of reach; nothing is stored yet.
+            Unavailable: the storage is unreachable, and nothing has been stored.
         """
         event = await self._announcements.of(order_id)
         if event is None:

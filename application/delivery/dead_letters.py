@@ -1,4 +1,4 @@
-"""Dead letters, and the messages that are published about them."""
+"""Create dead letters and the messages that are published for them."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -13,10 +13,10 @@ from domain.ids import EventId, OrderId
 
 REASON_HEADER: Final = "dlq_reason"
 ATTEMPTS_HEADER: Final = "dlq_attempts"
-#: The longest reason that is kept, in characters.
+#: Reasons are cut off after this many characters.
 LONGEST_REASON: Final = 1000
 
-#: Of all ids that are made here (random, once).
+#: The namespace of all ids generated in this module (a random UUID).
 _NAMESPACE: Final = UUID("6f1c2a3e-7d4b-4a53-9d0e-3b1f5c8a9e27")
 
 
@@ -28,10 +28,10 @@ def dead_letter_from(
     now: datetime,
     order_id: OrderId | None = None,
 ) -> DeadLetter:
-    """Make the dead letter of a message; the same message always makes the same one.
+    """Create the dead letter for a message. The same message always gets the same id.
 
-    Messages that differ in any byte are different. A record that cannot be decoded has no bytes to
-    compare, so its placement identifies it.
+    Messages are the same if all of their bytes are equal. There are no bytes to compare if the
+    record could not be decoded, so in that case its placement becomes part of its identity.
     """
     return DeadLetter(
         id=_identity(message, topic),
@@ -47,7 +47,10 @@ def dead_letter_from(
 
 
 def dead_letter_copy(dead_letter: DeadLetter, event_id: EventId) -> Event:
-    """The message on the dead letters' topic: as it came, with reason and attempts beside it."""
+    """Create the message for the dead letter topic.
+
+    It is identical to the original, except for two more headers with the reason and the attempts.
+    """
     added = (
         (REASON_HEADER, dead_letter.reason.encode()),
         (ATTEMPTS_HEADER, str(dead_letter.attempts).encode()),
@@ -59,7 +62,7 @@ def dead_letter_copy(dead_letter: DeadLetter, event_id: EventId) -> Event:
 
 
 def replayed_message(dead_letter: DeadLetter, event_id: EventId, now: datetime) -> Event:
-    """The message once more, on the topic and with the headers that it came with."""
+    """Create the same message again, with its original topic and headers."""
     return _event(
         dead_letter,
         event_id,
@@ -104,6 +107,6 @@ def _delimited(part: bytes | None) -> bytes:
 
 
 def _storable(reason: str) -> str:
-    # A reason is any text, and storages accept neither NUL nor a lone surrogate.
+    # A reason can be any text, but storages don't accept NULs and lone surrogates.
     whole = reason.replace("\0", "\ufffd").encode(errors="replace").decode()
     return whole[:LONGEST_REASON] or "unknown"

@@ -5,15 +5,15 @@ from application.ports.tasks import TaskQueue
 
 
 class HandOverOrder:
-    """Add the order of an event to the task queue, which ignores an order that is in it already."""
+    """Add an event's order to the task queue, which ignores orders it already contains."""
 
     def __init__(self, tasks: TaskQueue) -> None:
         self._tasks = tasks
 
     async def __call__(self, event: ReceivedEvent) -> None:
-        """Return when the queue has the order.
+        """Add the order, and return as soon as it's in the queue.
 
         Raises:
-            QueueUnavailable: the queue is out of reach, or stays full.
+            QueueUnavailable: the queue is unreachable or stays full.
         """
         await self._tasks.process_order(event.order_id)

@@ -6,7 +6,7 @@ from application.ports.dead_letters import DeadLetter, DeadLetterAdmin
 
 
 class ListDeadLetters:
-    """List the dead letters that wait, the oldest first."""
+    """List the waiting dead letters, oldest first."""
 
     def __init__(self, dead_letters: DeadLetterAdmin) -> None:
         self._dead_letters = dead_letters
@@ -15,6 +15,6 @@ class ListDeadLetters:
         """Return at most `limit` dead letters.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
         return await self._dead_letters.waiting(limit)

@@ -1,4 +1,4 @@
-"""Process each message once for each consumer."""
+"""Process each message once per consumer."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -8,11 +8,12 @@ from application.ports.transaction import OrderStorage
 
 
 class ProcessOnce:
-    """Run the effect of a message, unless this consumer has recorded the message.
+    """Run a message's effect unless this consumer has already recorded the message.
 
-    The record follows the effect, because no transaction includes both: after a crash in between,
-    or if two processes have the message at the same time, the effect is repeated. An effect in the
-    same storage does not need this: it adds the message in its own transaction.
+    The message is recorded after the effect because a single transaction can't include both. This
+    means that the effect is repeated if the process crashes in between, or if two processes get
+    the message at the same time. If the effect is a change to the same storage, you don't need
+    this class, because the effect's own transaction can record the message.
     """
 
     def __init__(self, storage: OrderStorage, clock: Clock) -> None:
@@ -22,11 +23,11 @@ class ProcessOnce:
     async def __call__(
         self, consumer: str, message_id: UUID, effect: Callable[[], Awaitable[None]]
     ) -> bool:
-        """Return whether the effect was run; a failed effect is not recorded.
+        """Return whether the effect was run. If it fails, the message isn't recorded.
 
         Raises:
-            Unavailable: the storage is out of reach.
-            Exception: any error of `effect`.
+            Unavailable: the storage is unreachable.
+            Exception: any exception raised by `effect`.
         """
         async with self._storage.begin() as tx:
             if not await tx.inbox.add(consumer, message_id, self._clock.now()):

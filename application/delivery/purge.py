@@ -9,18 +9,20 @@ from application.ports.leases import Leases
 from application.ports.retention import RetentionStore
 from application.ports.system import Clock, IdGenerator
 
-#: How long a replayed dead letter is kept.
+#: How long dead letters are kept after they have been replayed.
 DEAD_LETTERS_KEPT: Final = timedelta(days=7)
-#: How long the payload of a processed order's event is kept, and can be replayed.
+#: How long the event payloads of processed orders are kept, which is also how long these events can
+#: be replayed.
 PAYLOADS_KEPT: Final = timedelta(days=7)
-#: How long an inbox row is kept, if its consumer is not the processing of orders: longer than a
-#: message is repeated by the outbox (`PAYLOADS_KEPT`) or a broker. See docs/adr/0029.
+#: How long inbox rows are kept, except those of order processing. It must be longer than the time
+#: during which the outbox (`PAYLOADS_KEPT`) or a broker can repeat a message. See docs/adr/0029.
 INBOX_KEPT: Final = timedelta(days=30)
-#: Rows of one transaction, which others may wait for.
+#: Maximum rows per transaction. Kept small because other transactions may be waiting for these
+#: rows.
 BATCH: Final = 1_000
-#: Seconds between two purges, over all processes.
+#: Seconds between two purges, no matter which processes run them.
 PERIOD_SECONDS: Final = 3600.0
-#: Seconds for which a process may purge without renewing its lease: more than any batch takes.
+#: Seconds until a purge has to renew its lease. A batch never takes this long.
 LEASE_SECONDS: Final = 600.0
 _LEASE: Final = "retention"
 
@@ -29,7 +31,7 @@ _Purge: TypeAlias = Callable[[datetime, int], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """The numbers of rows that were purged."""
+    """The number of purged rows of each kind."""
 
     dead_letters: int
     payloads: int
@@ -37,10 +39,11 @@ class Purged:
 
 
 class PurgeExpired:
-    """Purge expired rows in small transactions; the facts of the outbox stay.
+    """Purge expired rows in small transactions. The facts in the outbox are never deleted.
 
-    One process at a time purges, under a lease. A complete purge renews its lease for an hour, so
-    that the next purge is due an hour later, even if processes restart in between.
+    A lease makes sure that only one process is purging at a time. When a purge is complete, it
+    renews its lease for an hour. The next purge is therefore due an hour later, even if processes
+    restart in the meantime.
     """
 
     def __init__(
@@ -50,19 +53,21 @@ class PurgeExpired:
         self._leases = leases
         self._clock = clock
         self._ids = ids
-        #: The holder of the lease of the purge that runs.
+        #: The current purge's lease holder.
         self._holder: str | None = None
 
     async def __call__(self, after_batch: Callable[[], None]) -> Purged | None:
-        """Purge if that is due; return the numbers, or None if it is not, or the lease was lost.
+        """Purge if a purge is due.
 
-        Call `after_batch` after each transaction, so that the caller can report progress.
+        Return None if it isn't due, or if the lease was lost along the way. `after_batch` is called
+        after each transaction and lets the caller report progress.
 
         Raises:
-            Unavailable: the storage is out of reach; another purge is due when the lease ends.
+            Unavailable: the storage is unreachable. The next purge is due when the lease expires.
         """
         now = self._clock.now()
-        # One for each purge: a later one of the same process must not renew it.
+        # Each purge has its own holder, because a later purge by the same process must not be able
+        # to renew this lease.
         self._holder = holder = str(self._ids.new(now))
         purged = await self._purge(now, holder, after_batch)
         if purged is not None:
@@ -71,10 +76,10 @@ class PurgeExpired:
         return purged
 
     async def release(self) -> None:
-        """End the lease of a purge that was interrupted, so that another process can purge.
+        """Release an interrupted purge's lease to allow another process to purge.
 
         Raises:
-            Unavailable: the storage is out of reach; the lease ends by itself.
+            Unavailable: the storage is unreachable, so the lease remains until it expires.
         """
         if self._holder is not None:
             await self._leases.release(_LEASE, self._holder)
@@ -96,7 +101,7 @@ class PurgeExpired:
         return Purged(*counts)
 
     def _purges(self) -> tuple[tuple[_Purge, timedelta], ...]:
-        """Return each purge of the store with the age of the rows that it deletes."""
+        """Return the store's purge methods, and the age at which each of them deletes rows."""
         return (
             (self._store.purge_dead_letters, DEAD_LETTERS_KEPT),
             (self._store.purge_payloads, PAYLOADS_KEPT),

@@ -1,21 +1,21 @@
-"""Read the state of the outbox."""
+"""Read the outbox's state."""
 
 from application.ports.outbox_admin import OutboxAdmin, OutboxState
 from application.ports.system import Clock
 
 
 class ReadOutboxState:
-    """Read the numbers of waiting events, and the age of the oldest one."""
+    """Read how many events are waiting and how old the oldest one is."""
 
     def __init__(self, admin: OutboxAdmin, clock: Clock) -> None:
         self._admin = admin
         self._clock = clock
 
     async def __call__(self) -> tuple[OutboxState, float]:
-        """Return the state, and the age of its oldest event in seconds: 0 if there is none.
+        """Return the state and the age of the oldest event in seconds, or 0 if there is none.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
         state = await self._admin.state()
         if state.oldest is None:

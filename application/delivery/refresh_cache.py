@@ -1,4 +1,4 @@
-"""Write orders to the cache as they are stored now."""
+"""Write orders to the cache as they are currently stored."""
 
 from collections.abc import Collection
 
@@ -14,9 +14,9 @@ class RefreshCache:
         self._cache = cache
 
     async def __call__(self, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
-        """Return the orders that could not be written, because the cache is unavailable.
+        """Return the orders that could not be written because the cache is unavailable.
 
-        An id without an order needs no writing.
+        Ids of orders that don't exist are ignored.
         """
         if not order_ids:
             return frozenset()

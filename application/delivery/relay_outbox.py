@@ -1,4 +1,4 @@
-"""Publish the events of the outbox."""
+"""Publish the events in the outbox."""
 
 from typing import Final
 
@@ -14,15 +14,16 @@ BATCH: Final = 200
 class RelayOutbox:
     """Run one round of the relay: settle debts to the cache, then publish a batch of events.
 
-    The cache is updated before the events are marked. A process that died, or was cut off, between
-    its commit and its cache write leaves a stale order in the cache; a marked event proves that the
-    relay has corrected it. An unavailable cache delays no event: a debt is stored in the
-    transaction of the marks, for the next relay.
+    The cache is updated before the events are marked as published. A stale order remains in the
+    cache if a process dies or loses its connection between its commit and its cache write. Once an
+    event has been marked, you can rely on the relay having corrected such an order. Events aren't
+    delayed if the cache is unavailable. Instead, a debt is stored in the transaction that marks
+    them, and the next relay settles it.
 
-    A round keeps no state in memory, so the relay may end after any round.
+    The relay can stop after any round because no state is kept in memory.
 
     Raises:
-        BrokerUnavailable: no event of the batch reached the broker.
+        BrokerUnavailable: none of the events in the batch reached the broker.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class RelayOutbox:
         self._pay_debts = pay_debts
 
     async def __call__(self) -> int:
-        """Return the number of settled debts and published events; 0 if there was no work."""
+        """Return the number of settled debts and published events, or 0 if there was no work."""
         paid = await self._pay_debts()
         async with self._outbox.batch(BATCH) as batch:
             if not batch.events:
@@ -46,8 +47,8 @@ class RelayOutbox:
             report = await self._publisher.publish(batch.events)
             is_away = len(report.unreached) == len(batch.events)
             if is_away:
-                # A full batch may hold only events of one log that is out of reach, so they pause
-                # to let others pass. Events of a smaller batch are tried again at once.
+                # All events in a full batch may belong to one unreachable log, so they have to
+                # pause and let others go first. In a smaller batch they're retried immediately.
                 await batch.postponed(report.unreached, pause=len(batch.events) == BATCH)
             else:
                 await self._mark(batch, report)
@@ -56,7 +57,7 @@ class RelayOutbox:
         return paid + len(report.acknowledged)
 
     async def has_work(self) -> bool:
-        """Return whether a round may find work, for a relay that was not woken."""
+        """Return whether there may be work for a relay that was not woken."""
         return await self._outbox.has_work()
 
     async def _mark(self, batch: OutboxBatch, report: PublishReport) -> None:

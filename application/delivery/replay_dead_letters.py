@@ -14,9 +14,10 @@ BATCH: Final = 100
 
 
 class ReplayDeadLetters:
-    """Publish the messages of dead letters again, through the outbox, as they came.
+    """Publish the unchanged messages of dead letters again through the outbox.
 
-    A message that fails again becomes a dead letter again; no call replays it twice.
+    A message that fails again becomes a dead letter again, but it won't be replayed a second time
+    by the same call.
     """
 
     def __init__(
@@ -32,13 +33,13 @@ class ReplayDeadLetters:
         self._ids = ids
 
     async def __call__(self, dead_letter_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """Replay these dead letters; return the ids of those that waited."""
+        """Replay these dead letters, and return the ids of those that were still waiting."""
         replayed = await self._replay(await self._dead_letters.find(dead_letter_ids))
         self._relay_wakeup.notify()
         return replayed
 
     async def all(self) -> int:
-        """Replay every dead letter that waits, each at most once; return their number."""
+        """Replay every waiting dead letter, each at most once, and return their number."""
         after, count = None, 0
         while dead_letters := await self._dead_letters.waiting_by_id(after, BATCH):
             count += len(await self._replay(dead_letters))

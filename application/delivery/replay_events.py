@@ -12,7 +12,7 @@ class ReplayEvents:
     """Request that events are published again, and wake the relay.
 
     Raises:
-        Unavailable: from every method, the storage is out of reach.
+        Unavailable: the storage is unreachable. All methods can raise this.
     """
 
     def __init__(self, admin: OutboxAdmin, relay_wakeup: RelayWakeup) -> None:
@@ -20,19 +20,19 @@ class ReplayEvents:
         self._relay_wakeup = relay_wakeup
 
     async def of_order(self, order_id: OrderId) -> ReplayRequest:
-        """Replay the order's published events, and put its parked ones back."""
+        """Replay an order's published events and put its parked events back."""
         request = await self._admin.replay_order(order_id)
         self._relay_wakeup.notify()
         return request
 
     async def since(self, moment: datetime) -> AsyncIterator[ReplayRequest]:
-        """Replay every event that was first published at `moment` or later; yield the totals."""
+        """Replay all events first published at or after `moment`, and yield the running totals."""
         async for request in self._admin.replay_since(moment):
             yield request
         self._relay_wakeup.notify()
 
     async def parked(self) -> ReplayRequest:
-        """Put every parked event back."""
+        """Put all parked events back."""
         request = await self._admin.unpark_all()
         self._relay_wakeup.notify()
         return request

@@ -1,4 +1,4 @@
-"""Requeue the orders that the broker or the task queue has lost."""
+"""Requeue orders that were lost by the broker or by the task queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from application.ports.leases import Holder, Leases
 from application.ports.tasks import TaskQueue, UnprocessedOrders
 from domain.ids import OrderId
 
-#: Unprocessed orders that one page looks at.
+#: The maximum number of unprocessed orders per page.
 PAGE_SIZE: Final = 500
-#: Seconds for which a process may requeue without renewing its lease: a few rounds.
+#: Seconds until a process has to renew its lease. This is enough for a few rounds.
 LEASE_SECONDS: Final = 30.0
 _LEASE: Final = "requeuer"
 
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """The number of orders that a page added to the queue, and whether it was the last page."""
+    """How many orders from a page were added to the queue, and whether it was the last page."""
 
     added: int
     is_last: bool
@@ -27,17 +27,17 @@ class Requeued:
 
 @dataclass(slots=True)
 class _Pass:
-    """One visit to each unprocessed order, by id, with one cut-off."""
+    """One pass over all unprocessed orders, sorted by id, with the same cut-off for all of them."""
 
     cut_off: datetime
     after: OrderId | None = None
 
 
 class RequeueStalledOrders:
-    """Hand stalled orders to the task queue again, page by page, one process at a time.
+    """Hand stalled orders to the task queue again, page by page and one process at a time.
 
-    The queue ignores orders that are in it already. A hand-over is recorded afterwards: a crash in
-    between repeats it and loses nothing.
+    The queue ignores orders it already contains. Orders are handed over first and recorded
+    afterwards, so a crash in between can repeat a hand-over but never lose an order.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class RequeueStalledOrders:
         self._pass: _Pass | None = None
 
     async def __call__(self, stalled_for: timedelta) -> Requeued:
-        """Requeue the next page of the present pass, or the first page of a new one.
+        """Requeue the next page of the current pass, or the first page of a new one.
 
-        The cut-off of a pass is `stalled_for` before its beginning. If no order is unprocessed,
-        there is no pass, and no lease is taken; if another process has the lease, the pass ends.
+        The cut-off is `stalled_for` before the start of the pass. If all orders have been
+        processed, a pass isn't started and a lease isn't taken. The pass ends if another process
+        has the lease.
 
         Raises:
-            Unavailable: the storage or the queue is out of reach, or the queue is full; the next
-                call continues at the same order.
+            Unavailable: the storage or the queue is unreachable, or the queue is full. The next
+                call continues with the same order.
         """
         if self._pass is None and not await self._orders.exist():
             return Requeued(added=0, is_last=True)
@@ -77,15 +78,18 @@ class RequeueStalledOrders:
         return Requeued(added, is_last=page.next_after is None)
 
     async def release(self) -> None:
-        """End the lease, so that another process can continue at once.
+        """Release the lease to allow another process to continue immediately.
 
         Raises:
-            Unavailable: the storage is out of reach; the lease ends by itself.
+            Unavailable: the storage is unreachable, so the lease remains until it expires.
         """
         await self._leases.release(_LEASE, self._holder)
 
     async def _hand_over(self, orders: Sequence[OrderId]) -> tuple[int, Sequence[OrderId]]:
-        """Hand over orders until the queue refuses; return the number of new ones, and all."""
+        """Hand over orders until that fails.
+
+        Return how many of them were new to the queue, and all orders that were handed over.
+        """
         added, handed_over = 0, list[OrderId]()
         try:
             for order_id in orders:

@@ -1,4 +1,4 @@
-"""Update the cache after it was unavailable."""
+"""Update the cache after an outage."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,15 +9,15 @@ from application.ports.cache_debts import CacheDebt, CacheDebts
 from application.ports.orders import OrderCache
 
 BATCH: Final = 200
-#: If there are more debts, the whole cache is invalidated instead of settling each.
+#: If there are more debts than this, the whole cache is invalidated instead.
 MAX_DEBTS: Final = 10_000
 
 
 class SettleCacheDebts:
-    """Settle one batch of debts to the cache, the oldest first.
+    """Settle one batch of debts to the cache, oldest first.
 
-    While the cache is unavailable a round tries a single order, so that an outage costs little.
-    A debt older than `lifetime` is deleted: the stale entry has expired.
+    While the cache is unavailable, each round only tries a single order to keep the cost of an
+    outage low. Debts older than `lifetime` are deleted because the stale entries have expired.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class SettleCacheDebts:
         await self._debts.settle_all(counted_at - self._lifetime)
         if count <= MAX_DEBTS:
             return await self._settle(owed)
-        # A debt that is recorded later, but owed earlier, is covered by the invalidation too.
+        # This includes debts that are owed from before the count but only get recorded after it.
+        # The invalidation covers those too.
         if await self._cache.invalidate_all():
             await self._debts.settle_all(counted_at)
             return count

@@ -1,4 +1,4 @@
-"""Topics, the types of their events, and the name under which orders are processed."""
+"""Topics, their event types, and the consumer name for order processing."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,12 +8,12 @@ STATUS_CHANGED: Final = "order_status_changed"
 PROCESSED: Final = "order_processed"
 DEAD_LETTERS: Final = "new_order.dlq"
 
-#: The type of the events of each topic; a dead letter keeps its own.
+#: The event type for each topic. Dead letters keep their original type.
 TYPES: Final[Mapping[str, str]] = {
     NEW_ORDER: "order.created",
     STATUS_CHANGED: "order.status_changed",
     PROCESSED: "order.processed",
 }
 
-#: The consumer of `new_order`; the inbox has its processed orders under this name.
+#: The consumer of `new_order`. The inbox stores processed orders under this name.
 PROCESSING: Final = "order-processing"

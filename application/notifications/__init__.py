@@ -1,1 +1,1 @@
-"""Notifications: mail about orders."""
+"""Notifications about orders by mail."""

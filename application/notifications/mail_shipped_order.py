@@ -1,4 +1,4 @@
-"""Mail the owner of an order when it ships."""
+"""Send a mail to an order's owner when the order ships."""
 
 from functools import partial
 from typing import Final
@@ -10,7 +10,7 @@ from application.ports.mail import Mail, Mailer
 from application.ports.orders import OrderReader
 from domain.order.status import OrderStatus
 
-#: The name of this consumer in the inbox.
+#: This consumer's name in the inbox.
 CONSUMER: Final = "shipping-mail"
 
 _TEXT: Final = """\
@@ -21,7 +21,7 @@ You receive this mail because you placed the order with this address.
 
 
 class MailShippedOrder:
-    """Send one mail for each event that makes an order SHIPPED."""
+    """Send one mail for each event that changes an order's status to SHIPPED."""
 
     def __init__(
         self, once: ProcessOnce, orders: OrderReader, accounts: Accounts, mailer: Mailer
@@ -32,11 +32,11 @@ class MailShippedOrder:
         self._mailer = mailer
 
     async def __call__(self, event: ReceivedEvent) -> None:
-        """Send the mail unless it was sent; an owner without an account receives none.
+        """Send the mail unless it was already sent, or the owner no longer has an account.
 
         Raises:
-            Unavailable: the storage or the mail server is out of reach.
-            MailRejected: the mail server refuses the mail.
+            Unavailable: the storage or the mail server is unreachable.
+            MailRejected: the mail server rejected the mail.
         """
         if event.status is OrderStatus.SHIPPED:
             await self._once(CONSUMER, event.id, partial(self._send, event))

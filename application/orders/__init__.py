@@ -1,1 +1,1 @@
-"""Use cases of orders."""
+"""Use cases for orders."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from application.documents import OrderDocument
-from application.orders.order_writes import OrderWrites
+from application.orders.order_writes import OrderWrites, retry_lost_races
 from application.ports.system import Clock
 from domain.actor import Actor
 from domain.ids import OrderId
@@ -13,24 +13,24 @@ from domain.order.status import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatusCommand:
-    """A new status of an order, if the order's version is an accepted one."""
+    """A new status for an order, to be set only if the order has an accepted version."""
 
     order_id: OrderId
     status: OrderStatus
     actor: Actor
     reason: str | None = None
-    accepted_versions: frozenset[int] | None = None  # None: any
+    accepted_versions: frozenset[int] | None = None  # None accepts any version
 
 
 class ChangeStatus:
-    """Move an order along its lifecycle.
+    """Move an order to another status in its lifecycle.
 
-    The status policy decides which moves are for staff alone. A move to the present status changes
-    nothing.
+    The status policy decides which changes only staff may make. Setting the current status again
+    doesn't change anything.
 
     Raises:
-        OrderNotFound, VersionConflict, StatusForbidden, IllegalTransition: in this order.
-        ConcurrentUpdate: another writer came first; retry (`conflict_retry`).
+        OrderNotFound, VersionConflict, StatusForbidden, IllegalTransition: checked in this order.
+        ConcurrentUpdate: every attempt lost a race (`retry_lost_races`).
     """
 
     def __init__(self, orders: OrderWrites, policy: StatusPolicy, clock: Clock) -> None:
@@ -38,8 +38,9 @@ class ChangeStatus:
         self._policy = policy
         self._clock = clock
 
+    @retry_lost_races
     async def __call__(self, command: ChangeStatusCommand) -> OrderDocument:
-        """Change the status."""
+        """Change the status and return the order."""
         async with self._orders.begin() as tx:
             order = await tx.get(command.order_id)
             now = self._clock.now()

@@ -10,7 +10,7 @@ from domain.ids import OrderId
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """One page of the orders that match `wanted` and that `actor` may see."""
+    """A query for one page of orders that match `wanted` and are visible to `actor`."""
 
     actor: Actor
     wanted: OrderFilter
@@ -19,17 +19,17 @@ class ListQuery:
 
 
 class ListOrders:
-    """Return orders, newest first: a user's own, or those of all users for staff.
+    """List orders, newest first. Users get their own orders and staff get everyone's.
 
     Raises:
-        NotYourOrders: the actor may not see orders of the wanted owner.
+        NotYourOrders: the query is for an owner whose orders the actor may not see.
     """
 
     def __init__(self, reader: OrderReader) -> None:
         self._reader = reader
 
     async def __call__(self, query: ListQuery) -> OrderPage:
-        """Read one page."""
+        """Return one page."""
         actor, wanted = query.actor, query.wanted
         if wanted.owner is not None and not actor.may_see(wanted.owner):
             raise NotYourOrders

@@ -1,22 +1,53 @@
-"""The one way to write an order, with everything that follows a write."""
+"""The only way to write orders. It also handles everything that has to happen after a write."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from application.documents import OrderDocument, OrderWrite
+from application.errors import ConcurrentUpdate
 from application.ports.events import RelayWakeup
 from application.ports.orders import ChangeRenderer, OrderCache
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.ids import OrderId
 from domain.order.order import Order, OrderChange
+from domain.order.status import MAX_STEPS
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+#: Once created, an order is written at most once per step in its lifecycle and once more when it's
+#: processed. A race can only be lost to one of these writes, so after that many lost races there is
+#: nothing left that the next attempt could collide with.
+ATTEMPTS: Final = MAX_STEPS + 2
+
+
+def retry_lost_races(write: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
+    """Decorate `write` to start over after each `ConcurrentUpdate`.
+
+    Raises:
+        ConcurrentUpdate: all `ATTEMPTS` lost a race.
+    """
+
+    @wraps(write)
+    async def retried(*args: P.args, **kwargs: P.kwargs) -> Result:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await write(*args, **kwargs)
+            except ConcurrentUpdate:
+                continue
+        return await write(*args, **kwargs)
+
+    return retried
 
 
 @dataclass(slots=True)
 class OrderTransaction:
-    """One transaction over one order: get it, decide, commit the change.
+    """A transaction for a single order: get it, decide, then commit the change.
 
-    Leaving it without `commit` rolls everything back.
+    Everything is rolled back if you leave the transaction without calling `commit`.
     """
 
     _transaction: Transaction
@@ -25,27 +56,27 @@ class OrderTransaction:
 
     @property
     def inbox(self) -> ProcessedMessages:
-        """The inbox, within the transaction."""
+        """The inbox within this transaction."""
         return self._transaction.inbox
 
     @property
     def effects(self) -> Effects:
-        """The effects of processing, within the transaction."""
+        """The recorded effects of processing within this transaction."""
         return self._transaction.effects
 
     async def get(self, order_id: OrderId) -> Order:
-        """Return the order as the last committed write left it.
+        """Return the order, including the last committed write.
 
         Raises:
-            OrderNotFound: there is no such order.
+            OrderNotFound: the order does not exist.
         """
         return await self._transaction.orders.get(order_id)
 
     async def commit(self, change: OrderChange) -> OrderDocument:
-        """Store the change and commit the transaction; return when it is durable.
+        """Store the change and commit the transaction. The change is durable on return.
 
         Raises:
-            ConcurrentUpdate: another write has come first; nothing is stored.
+            ConcurrentUpdate: another write was faster, and nothing has been stored.
         """
         write = self._renderer.render(change)
         await self._transaction.orders.save(write)
@@ -55,9 +86,9 @@ class OrderTransaction:
 
 
 class OrderWrites:
-    """Store changes of orders, and wake the relay and refresh the cache after each commit.
+    """Store changes to orders, then wake the relay and refresh the cache after each commit.
 
-    Use cases have no other way to write an order, so none can forget a part.
+    Use cases can't forget any of these steps because there is no other way to write an order.
     """
 
     def __init__(
@@ -73,14 +104,15 @@ class OrderWrites:
         self._relay_wakeup = relay_wakeup
 
     async def add(self, change: OrderChange) -> OrderDocument:
-        """Store a new order; return when it is durable and cached.
+        """Store a new order. It's durable and cached on return.
 
         Raises:
             ReferenceTaken: the owner has another order with this reference.
-            Unavailable: the storage is out of reach; whether the order was stored is not known.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
         """
         write = self._renderer.render(change)
-        # Reserved before the order is stored: a change that comes in between ends the lease.
+        # The lease has to be reserved before the order is stored. That way, any change made in
+        # between ends it.
         lease = self._cache.reserve(change.order.id)
         await self._storage.add(write)
         self._relay_wakeup.notify()
@@ -90,7 +122,7 @@ class OrderWrites:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[OrderTransaction]:
-        """Begin a transaction. The wakeup and the cache follow when the block is left."""
+        """Begin a transaction. The relay and the cache are updated when the block exits."""
         async with self._storage.begin() as transaction:
             order_transaction = OrderTransaction(transaction, self._renderer)
             yield order_transaction
@@ -100,5 +132,5 @@ class OrderWrites:
             await self._cache.put(write.record.id, write.document)
 
     def document(self, order: Order) -> OrderDocument:
-        """Return the document of an order that was not changed."""
+        """Return the document for an order that was not changed."""
         return self._renderer.document(order)

@@ -12,7 +12,7 @@ from domain.order.order import Order
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrderCommand:
-    """An order of `owner`; `reference` is the client's own id of it."""
+    """A new order for `owner`. `reference` is the client's own id for it."""
 
     owner: UserId
     lines: OrderLines
@@ -28,7 +28,7 @@ class PlacedOrder:
 
 
 class PlaceOrder:
-    """Place an order. It is durable, cached and announced when the call returns.
+    """Place an order. On return it's durable and cached, and the relay has been notified.
 
     Raises:
         ReferenceTaken: the owner has another order with this reference.
@@ -40,7 +40,7 @@ class PlaceOrder:
         self._ids = ids
 
     async def __call__(self, command: PlaceOrderCommand) -> PlacedOrder:
-        """Place the order."""
+        """Place the order and return it."""
         now = self._clock.now()
         order_id = OrderId(self._ids.new(now))
         change = Order.place(order_id, command.owner, command.lines, command.reference, now)

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 from application.delivery.topics import PROCESSING
 from application.errors import ProcessingFailed, Unavailable
-from application.orders.conflict_retry import retrying
-from application.orders.order_writes import OrderWrites
+from application.orders.order_writes import OrderWrites, retry_lost_races
 from application.ports.system import Clock
 from application.ports.tasks import Fulfilment
 from domain.ids import OrderId
@@ -14,26 +13,24 @@ from domain.order.events import Outcome
 
 
 class ProcessOrder:
-    """Fulfil an order and record the effect exactly once, however often this is called.
+    """Fulfil an order and record the effect exactly once, no matter how often this is called.
 
-    The fulfilment itself may run again after a crash. An order that was canceled before is not
-    fulfilled, and recorded as skipped. The outcome is decided in the transaction that records it,
-    so that a cancellation during the fulfilment is a skip too.
+    The fulfilment itself may run again after a crash. If the order has already been canceled, it's
+    recorded as skipped without being fulfilled. Because the outcome is decided in the transaction
+    that records it, an order that is canceled during the fulfilment is recorded as skipped, too.
 
     Raises:
-        OrderNotFound: there is no such order.
-        ProcessingFailed: the fulfilment or the domain refused the order.
+        OrderNotFound: the order does not exist.
+        ProcessingFailed: the fulfilment failed, or the domain rejected the change.
     """
 
     def __init__(self, orders: OrderWrites, fulfilment: Fulfilment, clock: Clock) -> None:
         self._orders = orders
         self._fulfilment = fulfilment
         self._clock = clock
-        # After a race that was lost to a change of status, the order is not fulfilled again.
-        self._record = retrying(self._record_once)
 
     async def __call__(self, order_id: OrderId) -> Outcome | None:
-        """Process the order; return the outcome, or None if it was processed before."""
+        """Process the order. Return the outcome, or None if it has already been processed."""
         async with self._orders.begin() as tx:
             order = await tx.get(order_id)
         if order.is_processed:
@@ -43,7 +40,10 @@ class ProcessOrder:
                 await self._fulfilment.fulfil(order)
         return await self._record(order_id)
 
-    async def _record_once(self, order_id: OrderId) -> Outcome | None:
+    # Only the recording is retried. Losing a race to a status change is not a reason to fulfil the
+    # order again.
+    @retry_lost_races
+    async def _record(self, order_id: OrderId) -> Outcome | None:
         now = self._clock.now()
         async with self._orders.begin() as tx:
             if not await tx.inbox.add(PROCESSING, order_id, now):
@@ -59,7 +59,7 @@ class ProcessOrder:
 
 @contextmanager
 def _own_failure() -> Iterator[None]:
-    """Turn an error of the block into `ProcessingFailed`, except for a server out of reach."""
+    """Turn exceptions other than `Unavailable` into `ProcessingFailed`."""
     try:
         yield
     except Unavailable:

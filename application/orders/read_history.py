@@ -1,4 +1,4 @@
-"""Read the history of an order."""
+"""Read an order's history."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from domain.order.history import Step
 
 
 class ReadHistory:
-    """Return the steps of an order's lifecycle, oldest first, to an actor that may see the order.
+    """Read the steps that an order has taken through its lifecycle, oldest first.
 
     Raises:
-        OrderNotFound: there is no such order, or it is another user's; the two look alike.
+        OrderNotFound: the order doesn't exist or belongs to another user. Both look the same.
     """
 
     def __init__(self, history: HistoryReader) -> None:
         self._history = history
 
     async def __call__(self, order_id: OrderId, actor: Actor) -> Sequence[Step]:
-        """Read the steps."""
+        """Return the steps if the actor may see the order."""
         found = await self._history.steps(order_id)
         if found is None:
             raise OrderNotFound

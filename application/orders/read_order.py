@@ -11,17 +11,17 @@ from domain.ids import OrderId
 
 @dataclass(frozen=True, slots=True)
 class FoundOrder:
-    """An order, and how the cache answered."""
+    """An order, and whether it came from the cache."""
 
     document: OrderDocument
     cache: CacheState
 
 
 class ReadOrder:
-    """Return an order that the actor may see, from the cache if it is there.
+    """Read an order from the cache, or from the storage if it isn't cached.
 
     Raises:
-        OrderNotFound: there is no such order, or it is another user's; the two look alike.
+        OrderNotFound: the order doesn't exist or belongs to another user. Both look the same.
     """
 
     def __init__(self, cache: OrderCache, reader: OrderReader) -> None:
@@ -29,7 +29,7 @@ class ReadOrder:
         self._reader = reader
 
     async def __call__(self, order_id: OrderId, actor: Actor) -> FoundOrder:
-        """Read the order."""
+        """Return the order if the actor may see it."""
         cached = await self._cache.get(order_id)
         document = cached.document or await self._read_through(order_id, cached.lease)
         actor.ensure_may_see(document.owner)

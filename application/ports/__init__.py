@@ -1,5 +1,5 @@
-"""The ports: small protocols whose docstrings are the contracts of their adapters.
+"""Ports are small protocols. Their docstrings are the contracts that adapters have to follow.
 
-Each port has one suite in `tests/contract`, which all of its adapters pass, real or in memory.
-May import the domain and the application's values, nothing else.
+Each port has a test suite in `tests/contract` that all of its adapters pass, including the
+in-memory ones. This package may only import the domain and the application's values.
 """

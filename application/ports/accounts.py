@@ -13,10 +13,10 @@ from domain.ids import UserId
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An e-mail address: its stored form, and every spelling that an account may have.
+    """An e-mail address in its stored form, and all spellings under which it may be stored.
 
-    A domain and its `xn--` form are one address. Older releases stored addresses as they were
-    written, so accounts are looked up by all `spellings`, the most likely first.
+    A domain and its `xn--` form are the same address. Older releases stored addresses the way they
+    were entered, so accounts are looked up by all `spellings`, starting with the most likely one.
     """
 
     stored: str
@@ -24,50 +24,50 @@ class EmailAddress:
 
     @property
     def older(self) -> tuple[str, ...]:
-        """The spellings without the stored form. No new account has one of them."""
+        """The spellings other than the stored form. New accounts are never stored under them."""
         return tuple(each for each in self.spellings if each != self.stored)
 
 
 class EmailAddresses(Protocol):
-    """Parses e-mail addresses. Two spellings of one address have one stored form."""
+    """Parses e-mail addresses. All spellings of an address have the same stored form."""
 
     def parse(self, value: object) -> EmailAddress:
-        """Parse the address of a new account.
+        """Parse the address for a new account.
 
         Raises:
-            Invalid: the value is no address.
+            Invalid: the value is not an e-mail address.
         """
 
     def of(self, text: str) -> EmailAddress:
-        """Return the address of an existing account; `text` need not be valid."""
+        """Return the address of an existing account. `text` does not have to be valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """An account and the hash that its password must match."""
+    """An account and its password hash."""
 
     account: Account
     password_hash: str
 
 
 class Accounts(Protocol):
-    """Stores accounts, and finds them by id or by the stored form of their address.
+    """Stores accounts and finds them by id or by the stored form of their address.
 
-    A method with several spellings of an address finds the account of the first one that has any.
+    Methods that accept several spellings try them in order and use the first account they find.
     """
 
     async def add(self, account: Account, password_hash: str, *older_spellings: str) -> None:
-        """Store a new account; return when it is durable.
+        """Store a new account. It's durable on return.
 
         Raises:
-            EmailTaken: an account has this address, or one of its older spellings.
+            EmailTaken: there is already an account with this address or one of its older spellings.
         """
 
     async def login(self, *spellings: str) -> Login | None:
-        """Return the account with this address and its hash, or None."""
+        """Return the account with this address and its password hash, or None."""
 
     async def find(self, user_id: UserId) -> Account | None:
-        """Return the account, or None."""
+        """Return the account, or None if it does not exist."""
 
     async def update(
         self,
@@ -76,50 +76,53 @@ class Accounts(Protocol):
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values; return the changed account, or None if it does not exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist."""
 
 
 class AccountDirectory(Protocol):
-    """Lists accounts, for an operator."""
+    """Lists accounts for operators."""
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
-        """Return at most `limit` accounts after `after`, in the order of their ids."""
+        """Return at most `limit` accounts after `after`, sorted by id."""
 
 
 class PasswordStore(Protocol):
-    """Replaces hashes of passwords."""
+    """Replaces password hashes."""
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
-        """Replace `old_hash`, unless it has been replaced by another hash."""
+        """Replace `old_hash`, unless another hash has already replaced it."""
 
 
 class AccountCache(Protocol):
-    """Returns accounts that are at most a second old, for the authentication of requests."""
+    """Caches accounts for up to one second, for authenticating requests."""
 
     async def get(self, user_id: UserId) -> Account | None:
-        """Return the account, or None. If the storage is out of reach, it may be older.
+        """Return the account, or None. It can be older if the storage is unreachable.
 
         Raises:
-            Unavailable: the storage is out of reach, and the account was never read.
+            Unavailable: the storage is unreachable, and the account was never read before.
         """
 
 
 class PasswordHasher(Protocol):
-    """Hashes passwords by argon2id, outside the event loop, a limited number at once."""
+    """Hashes passwords with argon2id, outside the event loop and with limited concurrency."""
 
     async def hash(self, password: str) -> str:
-        """Return a hash to store."""
+        """Return a hash that can be stored."""
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Return whether the password matches. Without a hash it takes as long as a mismatch."""
+        """Return whether the password matches.
+
+        If `stored` is None, this takes as long as it does for a wrong password.
+        """
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether the hash was made with weaker parameters than the present ones."""
+        """Return whether the hash uses weaker parameters than the current ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """The claims of a verified access token: its account, and its ids for a revocation."""
+    """A verified access token's claims, which include the ids needed for revoking it."""
 
     user_id: UserId
     token_id: UUID
@@ -141,17 +144,17 @@ class TokenIssuer(Protocol):
     """Issues access tokens."""
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
-        """Return a signed token of the account."""
+        """Return a signed token for the account."""
 
 
 class TokenVerifier(Protocol):
     """Verifies access tokens."""
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """Return the claims of a token.
+        """Return a token's claims.
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, not valid yet, or no access token of this
+            NotAuthenticated: the token is forged, not valid yet, or not an access token for this
                 service.
         """

@@ -1,4 +1,4 @@
-"""The exactly-once audit: the judgement of every stored order."""
+"""The exactly-once audit, which checks every stored order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,24 +7,24 @@ from typing import Final, Protocol
 
 from domain.ids import OrderId
 
-#: How many orders of a kind are named.
+#: How many orders with the same kind of defect are listed by id.
 NAMED: Final = 20
 
 
 @dataclass(slots=True)
 class Bad:
-    """Orders with a defect: how many, and the first of them by id, with the reasons if any."""
+    """Orders with a defect: their number, and the ids of the first ones with any reasons."""
 
     count: int = 0
     reasons: dict[OrderId, Sequence[str]] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[OrderId]:
-        """The orders that are named."""
+        """The ids of the listed orders."""
         return list(self.reasons)
 
     def add(self, order_id: OrderId, *reasons: str) -> None:
-        """Count one more."""
+        """Add one more order."""
         self.count += 1
         if len(self.reasons) < NAMED:
             self.reasons[order_id] = reasons
@@ -32,14 +32,15 @@ class Bad:
 
 @dataclass(slots=True)
 class AuditReport:
-    """The state of all orders and events, in one consistent snapshot.
+    """The state of all orders and events in one consistent snapshot.
 
-    - pending: not processed, and younger than `stuck_after`, or waiting for a broker out of reach;
-    - unpublished: events of any revision, and copies of dead letters, that wait for the broker;
-    - stuck: not processed, and older, or a dead letter that was not replayed;
-    - lost: an order, a step or a processing without its fact, its effect or its inbox row, any of
-      these without an order, or one that contradicts another; a dead letter without its copy;
-    - duplicated: more than one effect.
+    - pending: unprocessed orders that are younger than `stuck_after`, or that are waiting for an
+      unreachable broker
+    - unpublished: events of any revision and copies of dead letters that are waiting for the broker
+    - stuck: unprocessed orders that are older, or whose dead letter has not been replayed
+    - lost: orders with missing or contradictory records. A fact, an effect or an inbox row is
+      missing, or its order is missing, or the records disagree, or a dead letter has no copy
+    - duplicated: orders with more than one effect
     """
 
     orders: int = 0
@@ -54,25 +55,25 @@ class AuditReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the audit did not find any defects."""
         return not (self.lost.count or self.duplicated.count or self.stuck.count)
 
     def add_unpublished(self, events: int, oldest: datetime | None) -> None:
-        """Count more events that wait, the oldest of them since `oldest`."""
+        """Add waiting events to the report. The oldest of them dates from `oldest`."""
         self.unpublished += events
         if oldest is not None:
             self.oldest_unpublished = min(oldest, self.oldest_unpublished or oldest)
 
 
 class AuditProgress(Protocol):
-    """The display of an audit that runs."""
+    """Displays the progress of a running audit."""
 
     def __call__(self, orders_seen: int, orders_in_all: int) -> None:
-        """Show the progress; `orders_in_all` is an estimate."""
+        """Show the progress. `orders_in_all` is an estimate."""
 
 
 class AuditReader(Protocol):
-    """Everything that is stored, seen from the audit."""
+    """Gives the audit access to everything that is stored."""
 
     async def audit(
         self,
@@ -82,8 +83,8 @@ class AuditReader(Protocol):
         broker_reachable: bool,
         progress: AuditProgress,
     ) -> AuditReport:
-        """Judge everything as it is at one moment, without keeping it in memory.
+        """Check a snapshot of all data without loading all of it into memory.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """

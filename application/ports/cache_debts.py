@@ -1,4 +1,4 @@
-"""Debts to the cache: orders whose cached copy may be stale, because it was unavailable."""
+"""Debts to the cache: orders whose cached copy may be stale because the cache was unavailable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from domain.ids import OrderId
 
 @dataclass(frozen=True, slots=True)
 class CacheDebt:
-    """An order that has to be written to the cache, and the moment of the last failed attempt."""
+    """An order that must be written to the cache, and the time of the last failed attempt."""
 
     order_id: OrderId
     owed_at: datetime
 
 
 class CacheDebts(Protocol):
-    """Durable debts, at most one an order. The outbox adds them (`OutboxBatch.not_cached`).
+    """Stores debts, at most one per order. They are added by `OutboxBatch.published`.
 
-    Moments are those of the storage's clock. Any number of processes may pay debts at once.
+    All times come from the storage's clock. Any number of processes can settle debts concurrently.
     """
 
     async def oldest(self, limit: int) -> Sequence[CacheDebt]:
-        """Return at most `limit` debts, the oldest first."""
+        """Return at most `limit` debts, oldest first."""
 
     async def settle(self, debts: Sequence[CacheDebt]) -> None:
-        """Delete debts, except those that were renewed after they had been read."""
+        """Delete debts, except for those that have been renewed since they were read."""
 
     async def count(self, limit: int) -> tuple[int, datetime]:
-        """Count debts up to `limit`; return the number and the moment before counting."""
+        """Count debts up to `limit`. Return the number and the time just before counting."""
 
     async def settle_all(self, owed_by: datetime) -> None:
-        """Delete every debt that is not younger than `owed_by`."""
+        """Delete all debts that are owed since `owed_by` or longer."""

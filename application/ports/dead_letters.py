@@ -1,4 +1,4 @@
-"""Dead letters: messages that no consumer could process, stored until an operator replays them."""
+"""Dead letters: messages that could not be processed, stored until an operator replays them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from domain.ids import OrderId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A message that was given up, as it came.
+    """A message that could not be processed, in its original form.
 
-    `order_id` is set if the processing of that order failed. The key of an unreadable message is
-    no evidence of an order.
+    `order_id` is only set if processing that order failed. It isn't taken from the key of an
+    unreadable message because there may not be such an order.
     """
 
     id: UUID
@@ -33,45 +33,46 @@ class DeadLetter:
 class DeadLetters(Protocol):
     """Stores dead letters.
 
-    The events of a dead letter go through the outbox in the order in which they happened: the
-    adapter sets their `revision`.
+    A dead letter's events go through the outbox in the order in which they happened. To make this
+    work, adapters set the `revision` of each event.
     """
 
     async def add(self, dead_letter: DeadLetter, copy: Event) -> bool:
-        """Store a dead letter, and its copy in the outbox; both or neither.
+        """Store a dead letter and add its copy to the outbox. Either both happen or neither.
 
-        Return False, and change nothing, if it waits already. One that was replayed waits again,
-        with its new reason.
+        Return False without changing anything if the dead letter is already waiting. If it was
+        replayed before, it starts waiting again, with the new reason.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
 
 
 class DeadLetterAdmin(Protocol):
-    """Dead letters, for their operator. A dead letter waits until it is replayed."""
+    """Lets operators list and replay dead letters. A dead letter waits until it's replayed."""
 
     async def waiting(self, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, the oldest first."""
+        """Return at most `limit` waiting dead letters, oldest first."""
 
     async def waiting_by_id(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """Return at most `limit` dead letters that wait, behind the id `after`, by id.
+        """Return at most `limit` waiting dead letters with ids after `after`, sorted by id.
 
-        The same message has the same id, so pages by id show it at most once.
+        A message always has the same id, so it appears at most once when you page by id.
         """
 
     async def find(self, dead_letter_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
-        """Return those that exist, waiting or replayed, the oldest first."""
+        """Return the existing dead letters with these ids, waiting or replayed, oldest first."""
 
     async def replay(self, dead_letter_id: UUID, again: Event, now: datetime) -> bool:
-        """Mark a dead letter as replayed, and add its message to the outbox; both or neither.
+        """Mark a dead letter as replayed and add its message to the outbox.
 
-        Return False, and change nothing, if it does not wait.
+        Either both happen or neither. Return False without changing anything if the dead letter
+        isn't waiting.
         """
 
 
 class Announcements(Protocol):
-    """The first event of each order."""
+    """Finds the first event of each order."""
 
     async def of(self, order_id: OrderId) -> Event | None:
-        """Return the order's first event, published or not; None if its payload was purged."""
+        """Return the order's first event, published or not, or None if its payload was purged."""

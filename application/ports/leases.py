@@ -1,28 +1,28 @@
-"""Leases: work that one process at a time does for all processes."""
+"""Leases for work that only one process should be doing at a time."""
 
 from typing import NewType, Protocol
 
-#: The name of one process as the holder of leases; unique over all processes.
+#: The name under which a process holds its leases. It's unique across all processes.
 Holder = NewType("Holder", str)
 
 
 class Leases(Protocol):
-    """Rights that one holder at a time has, each for a limited time.
+    """Named leases, each with at most one holder at a time.
 
-    Times are measured by the storage's clock. The lease of a holder that died or froze ends by
-    itself.
+    Leases expire according to the storage's clock. If a holder dies or freezes, its lease simply
+    runs out.
     """
 
     async def acquire(self, name: str, holder: str, seconds: float) -> bool:
-        """Acquire or renew a lease for `seconds` from now; False if another holder has it.
+        """Acquire or renew a lease for `seconds` from now. Return False if another holder has it.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
 
     async def release(self, name: str, holder: str) -> None:
-        """End the lease now. Does nothing if another holder has it, or if there is none.
+        """Release the lease. Does nothing if it doesn't exist or another holder has it.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """

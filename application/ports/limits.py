@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`count` requests in `period` seconds, as a steady rate with bursts of up to `count`."""
+    """Allows `count` requests per `period` seconds at a steady rate, with bursts up to `count`."""
 
     name: str
     count: int
@@ -16,10 +16,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """The state of a limit after a request was counted.
+    """The state of a limit after counting a request.
 
-    `reset` is the number of seconds until the whole limit is available again, and `retry_after`
-    until one more request is allowed.
+    `reset` is the number of seconds until the full limit is available again. `retry_after` is the
+    number of seconds until one more request is allowed.
     """
 
     limit: Limit
@@ -30,13 +30,13 @@ class RateLimitResult:
 
 
 class RateLimiter(Protocol):
-    """Limits the rate of requests by GCRA (ITU-T I.371)."""
+    """Limits request rates with GCRA (ITU-T I.371)."""
 
     def hit(self, limit: Limit, key: str) -> Awaitable[RateLimitResult]:
-        """Count one request of `key`; one that is not allowed is not counted. Never raises.
+        """Count a request for `key`, unless it isn't allowed. Never raises.
 
-        The command may be sent before the result is awaited. The caller must await the result.
+        Callers must await the result, but the command may be sent before they do.
         """
 
     async def refund(self, limit: Limit, key: str) -> None:
-        """Uncount one request that `hit` allowed. Never raises."""
+        """Take back a request that was allowed by `hit`. Never raises."""

@@ -1,4 +1,4 @@
-"""Mail to the owner of an account."""
+"""Mail to account owners."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A mail in plain text. Two mails with the same `id` are one mail that was sent twice."""
+    """A plain text mail. If two mails have the same `id`, it's the same mail sent twice."""
 
     id: UUID
     recipient: str
@@ -19,10 +19,10 @@ class Mailer(Protocol):
     """Sends mail."""
 
     async def send(self, mail: Mail) -> None:
-        """Return when the mail server has accepted the mail, within 30 s.
+        """Send a mail and wait up to 30 s for the mail server to accept it.
 
         Raises:
-            MailServerUnavailable: the server is out of reach, or accepts no mail of this service.
-                It may have accepted this one before the connection broke.
-            MailRejected: the server refuses this mail or its recipient.
+            MailServerUnavailable: the server is unreachable or doesn't accept any mail from this
+                service. It may have accepted this mail before the connection broke.
+            MailRejected: the server rejected this mail or its recipient.
         """

@@ -1,4 +1,4 @@
-"""Rendering, storing, reading and caching orders."""
+"""Ports for rendering, storing, reading and caching orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,49 +14,49 @@ from domain.order.status import OrderStatus
 
 
 class OrderRenderer(Protocol):
-    """The one serialisation of an order: HTTP, storage, cache, events and stored answers use it."""
+    """Serialises orders for HTTP, the storage, the cache, events and stored responses."""
 
     def record(self, order: Order) -> OrderRecord:
-        """Return the order as it is stored."""
+        """Return the record to store for an order."""
 
     def restore(self, record: OrderRecord) -> Order:
-        """Return the order of a record; `restore(record(order))` equals `order`."""
+        """Return a record's order. `restore(record(order))` equals `order`."""
 
     def document(self, record: OrderRecord) -> OrderDocument:
-        """Return the order as the API shows it, without decoding its lines."""
+        """Return the API's document for a record without decoding its lines."""
 
 
 class ChangeRenderer(Protocol):
-    """The serialisation of changes: everything that one write stores."""
+    """Serialises changes into everything that a write has to store."""
 
     def render(self, change: OrderChange) -> OrderWrite:
-        """Return the record, document, event and step of a change; the event has a new id."""
+        """Return the record, document, event and step for a change. The event gets a new id."""
 
     def document(self, order: Order) -> OrderDocument:
-        """Return the document of an order that was not changed."""
+        """Return the document for an order that was not changed."""
 
 
 class OrderRepository(Protocol):
-    """Orders inside one transaction: read, decide, save."""
+    """Reads and saves orders within a transaction."""
 
     async def get(self, order_id: OrderId) -> Order:
-        """Return the order as the last committed write left it.
+        """Return the order, including the last committed write.
 
         Raises:
-            OrderNotFound: there is no such order.
+            OrderNotFound: the order does not exist.
         """
 
     async def save(self, write: OrderWrite) -> None:
-        """Store the write, its step and its event, on commit.
+        """Store the write with its step and its event when the transaction commits.
 
         Raises:
-            ConcurrentUpdate: another write has come first; nothing is stored.
+            ConcurrentUpdate: another write was faster, and nothing has been stored.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """The conditions of a list. None or empty: no such condition."""
+    """The conditions for listing orders. A condition that is None or empty is ignored."""
 
     owner: UserId | None = None
     statuses: frozenset[OrderStatus] = frozenset()
@@ -67,20 +67,20 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Some orders, newest first. `next_after` is the last one's id if more orders follow."""
+    """A page of orders, newest first. `next_after` is the last order's id if there are more."""
 
     orders: Sequence[OrderDocument]
     next_after: OrderId | None
 
 
 class OrderReader(Protocol):
-    """Reads documents of orders, as of the last committed write."""
+    """Reads order documents, including the last committed write."""
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
         """Return the order, or None if it does not exist."""
 
     async def find_many(self, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
-        """Return the orders that exist."""
+        """Return the orders that exist, by id."""
 
     async def revision(self, order_id: OrderId) -> int | None:
         """Return the order's revision, or None if it does not exist. Cheaper than `find`."""
@@ -88,89 +88,89 @@ class OrderReader(Protocol):
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
         """Return at most `limit` orders after `after`, newest first.
 
-        The cost depends neither on the number of orders nor on the position of the page.
+        The cost doesn't depend on the number of orders or on the page's position.
         """
 
 
 class HistoryReader(Protocol):
-    """Reads the histories of orders."""
+    """Reads order histories."""
 
     async def steps(self, order_id: OrderId) -> tuple[UserId, Sequence[Step]] | None:
-        """Return the order's owner and its steps, oldest first; None if it does not exist."""
+        """Return the order's owner and steps, oldest first, or None if it does not exist."""
 
 
 class CacheState(Enum):
-    """How the cache answered."""
+    """The result of a cache lookup."""
 
     HIT = auto()
     MISS = auto()
-    BYPASS = auto()  # the cache is out of reach
+    BYPASS = auto()  # the cache is unreachable
 
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """The answer of the cache; only a HIT has a `document`.
+    """A response from the cache. `document` is only set after a HIT.
 
-    `lease` is the right to fill the order in after a MISS; None if another reader has it.
+    `lease` allows the reader to fill the cache after a MISS. It's None if another reader has it.
     """
 
     state: CacheState
     document: OrderDocument | None = None
-    lease: str | None = field(default=None, compare=False)  # a right, and no part of the answer
+    lease: str | None = field(default=None, compare=False)  # leases are unique, so don't compare
 
 
 class ReadThroughCache(Protocol):
-    """A cache that is filled by the readers of orders.
+    """A cache that is filled when orders are read.
 
-    A reader fills an order only under a lease that it took before it read the storage. Every write
-    of the order ends the lease. So a slow reader cannot bring an old revision back, even if the
-    cache has evicted or lost entries in between.
+    To fill the cache, a reader needs a lease that it took before reading from the storage. Every
+    write to the order ends this lease. This way a slow reader can't bring back an old revision,
+    even if the cache has evicted or lost entries in the meantime.
     """
 
     async def get(self, order_id: OrderId) -> CacheAnswer:
-        """Return the cached order. Never raises; BYPASS if the cache is out of reach.
+        """Return the cached order, or BYPASS if the cache is unreachable. Never raises.
 
-        After a MISS, read the storage, and `fill` the order in under the answer's lease.
+        After a MISS, read the order from the storage and pass it to `fill` with the lease.
         """
 
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache an order that was read from the storage after `lease` had been taken.
+        """Cache an order that was read from the storage after taking `lease`.
 
         Does nothing if the lease has ended. Never raises.
         """
 
 
 class NewOrderCache(Protocol):
-    """Caches new orders before their first read, without waiting for it."""
+    """Caches new orders before they're read for the first time, without waiting for the cache."""
 
     def reserve(self, order_id: OrderId) -> str | None:
-        """Return a lease of an order that is about to be stored for the first time.
+        """Return a lease for a new order, or None if there is none.
 
-        Call it before the order is stored. Return None if there is no lease.
+        Call this before you store the order.
         """
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """As `fill`, with the lease that `reserve` returned.
+        """Like `fill`, but with a lease returned by `reserve`.
 
-        A `get` of this process that begins afterwards finds the order, unless the lease had ended.
+        If the process calls `get` afterwards, it finds the order, unless the lease has ended.
         """
 
 
 class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
-    """A cache of orders. It may lose an entry at any time, but never returns to an older one."""
+    """A cache for orders. It can lose entries at any time, but never goes back to an older one."""
 
     async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
-        """Replace an older revision of a written order, and end its lease.
+        """Replace an older revision after a write, and end the order's lease.
 
-        An order that is not cached stays so. Return False if the cache is out of reach, so that
-        an older revision may still be in it. Never raises.
+        This doesn't add orders that are not cached. Return False if the cache is unreachable, which
+        means that it may still contain an older revision. Never raises.
         """
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
-        """As `put`, for several orders at the same time; return those that it returns False for."""
+        """Like `put`, but for several orders concurrently. Return those that failed."""
 
     async def invalidate_all(self) -> bool:
-        """Make every entry unreachable, for every process.
+        """Make all entries inaccessible to all processes.
 
-        Return False if the cache is out of reach. Never raises.
+        Return False if the cache is unreachable. Never raises.
         """

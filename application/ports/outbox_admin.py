@@ -1,4 +1,4 @@
-"""The outbox, seen from its operator."""
+"""The outbox from an operator's point of view."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -7,49 +7,52 @@ from typing import Final, Protocol
 
 from domain.ids import OrderId
 
-#: Counts stop here, so that counting is as fast in a long outage as on any other day.
+#: Counting stops here to keep it fast during long outages.
 COUNTED_AT_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """The events that wait, and why. Counts are at most `COUNTED_AT_MOST` + 1: that means more."""
+    """How many events are waiting, and why.
 
-    #: Never published; parked ones are among them.
+    A count of `COUNTED_AT_MOST` + 1 means that there are more than `COUNTED_AT_MOST`.
+    """
+
+    #: Events that have never been published, including parked events.
     unpublished: int
-    #: The moment of the oldest of them that is neither parked nor waits behind a parked event.
+    #: The time of the oldest unpublished event that is neither parked nor behind a parked event.
     oldest: datetime | None
-    #: Why the oldest event with an error waits; a replay's only if no other has one.
+    #: The error of the oldest event that has one. Replays are only considered if there's no other.
     last_error: str | None
-    #: Refused by the broker so often that they wait for an operator.
+    #: Events that the broker has rejected so often that they are waiting for an operator.
     parked: int = 0
-    #: Published events that are to be published once more.
+    #: Published events that are waiting to be published again.
     replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """How many events will be published (again), and how many cannot: their payload is purged."""
+    """How many events will be published (again), and how many can't be because they were purged."""
 
     requested: int
     purged: int = 0
 
 
 class OutboxAdmin(Protocol):
-    """The outbox, for its operator."""
+    """Lets operators inspect the outbox and replay events."""
 
     async def state(self) -> OutboxState:
-        """Return the present state."""
+        """Return the current state."""
 
     async def replay_order(self, order_id: OrderId) -> ReplayRequest:
-        """Request a replay of the order's published events, and put its parked ones back."""
+        """Request a replay of an order's published events and put its parked events back."""
 
     async def unpark_all(self) -> ReplayRequest:
-        """Put every parked event back, as if it were new."""
+        """Put all parked events back as if they were new."""
 
     def replay_since(self, since: datetime) -> AsyncIterator[ReplayRequest]:
-        """Request a replay of every event that was first published at `since` or later.
+        """Request a replay of all events first published at or after `since`.
 
-        It ends with the events that are published when it begins. It works in short transactions,
-        and yields the total so far after each of them, at least once.
+        Events that are published after this has started are not included. It runs in short
+        transactions and yields the running total after each of them, at least once.
         """

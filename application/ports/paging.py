@@ -1,4 +1,4 @@
-"""Cursors to the next page of a list, which clients cannot forge."""
+"""Cursors for paging through lists. Clients can't forge them."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ from domain.ids import OrderId
 
 
 class Cursors(Protocol):
-    """Opaque, signed positions in a list of orders."""
+    """Creates and reads opaque, signed positions in a list of orders."""
 
     def seal(self, order_id: OrderId) -> str:
-        """Return a cursor to the orders after this one."""
+        """Return a cursor for the orders after this one."""
 
     def open(self, text: object) -> OrderId:
-        """Return the order of a cursor.
+        """Return the id that was passed to `seal`.
 
         Raises:
-            Invalid: the cursor was not made by `seal`, or was changed.
+            Invalid: the cursor was not created by `seal` or has been changed.
         """

@@ -1,30 +1,31 @@
-"""Expired data."""
+"""Purging of expired data."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class RetentionStore(Protocol):
-    """Data that may be purged.
+    """Deletes data that is no longer needed.
 
-    Facts stay: the id, version and time of every published event. So does everything that waits for
-    its publication, its replay or its processing.
+    The facts about published events (their id, version and time) are never deleted, and neither is
+    anything that is still waiting to be published, replayed or processed. All methods return the
+    number of deleted items.
     """
 
     async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters that were replayed before; return their number.
+        """Delete at most `limit` dead letters that were replayed before the given time.
 
-        A dead letter is deleted together with its events, after all of these were published.
+        A dead letter is deleted together with its events once all of them have been published.
         """
 
     async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of events published before; return their number.
+        """Delete at most `limit` payloads of events that were published before the given time.
 
-        The payloads of an order that was not processed before then stay.
+        Payloads are kept if their order had not been processed by then.
         """
 
     async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` inbox rows that were added before; return their number.
+        """Delete at most `limit` inbox rows that were added before the given time.
 
-        The rows of the processing of orders stay, as long as their orders.
+        Rows for processed orders are kept for as long as the orders themselves.
         """

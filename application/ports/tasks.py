@@ -1,4 +1,4 @@
-"""The task queue, the fulfilment that its task runs, and orders that it has lost."""
+"""The task queue, the fulfilment that its tasks run, and finding orders that it has lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,25 +10,26 @@ from domain.order.order import Order
 
 
 class TaskQueue(Protocol):
-    """Work for `process_order_task`, in no order. It may forget; the requeuer does not.
+    """Queues orders for `process_order_task`, without any particular sequence.
 
-    An order is in the queue once: it is never processed twice at the same time, however often it is
-    handed over, unless a process crashes or freezes.
+    The queue may lose orders because the requeuer adds them again. An order can only be in the
+    queue once, so it's never processed twice at the same time, no matter how often it's handed
+    over. The only exception is a process that crashes or freezes.
     """
 
     async def process_order(self, order_id: OrderId) -> bool:
-        """Add the order, to be processed at least once; wait a moment while the queue is full.
+        """Add an order that will be processed at least once. If the queue is full, wait a moment.
 
-        Return True if the order was added, False if it is in the queue already: it waits, also for
-        its next attempt, or it is being processed.
+        Return True if the order was added, or False if it's already in the queue. That includes
+        orders that are being processed or waiting for their next attempt.
 
         Raises:
-            QueueUnavailable: the queue is out of reach, or stays full.
+            QueueUnavailable: the queue is unreachable or stays full.
         """
 
 
 class Fulfilment(Protocol):
-    """The work of the shop for an order. It may run again after a crash."""
+    """Fulfils orders in the shop. It may run again for the same order after a crash."""
 
     async def fulfil(self, order: Order) -> None:
         """Fulfil the order."""
@@ -36,9 +37,9 @@ class Fulfilment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StalledPage:
-    """The stalled orders of one page of unprocessed orders.
+    """The stalled orders on a page of unprocessed orders.
 
-    `next_after` is the last order of the page, or None if the page was the last one.
+    `next_after` is the last order on the page, or None if there are no more pages.
     """
 
     orders: Sequence[OrderId]
@@ -46,34 +47,34 @@ class StalledPage:
 
 
 class UnprocessedOrders(Protocol):
-    """Orders whose processing has not been recorded, and when each was last handed over.
+    """Finds orders without recorded processing, and remembers when they were last handed over.
 
-    Publications, hand-overs and `now` use the storage's own clock.
+    The times of publications, hand-overs and `now` all come from the storage's own clock.
     """
 
     async def now(self) -> datetime:
-        """Return the storage's time."""
+        """Return the current time according to the storage."""
 
     async def exist(self) -> bool:
-        """Return whether there is an unprocessed order.
+        """Return whether there are any unprocessed orders.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
 
     async def stalled(self, cut_off: datetime, after: OrderId | None, limit: int) -> StalledPage:
-        """Look at the next `limit` unprocessed orders behind `after`, by id.
+        """Return the stalled orders among the next `limit` unprocessed ones, sorted by id.
 
-        An order is stalled if it was published before `cut_off`, was not handed over at `cut_off`
-        or later, and is no dead letter that waits. The cost depends on `limit` alone.
+        An order is stalled if it was published before `cut_off`, hasn't been handed over since
+        `cut_off`, and isn't a waiting dead letter. The cost depends only on `limit`.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """
 
     async def record_hand_over(self, order_ids: Sequence[OrderId]) -> None:
-        """Record that these orders were handed to the task queue now.
+        """Record that these orders have just been handed to the task queue.
 
         Raises:
-            Unavailable: the storage is out of reach.
+            Unavailable: the storage is unreachable.
         """

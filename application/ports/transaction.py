@@ -1,4 +1,4 @@
-"""Storing orders, and transactions that read an order before they write it."""
+"""Storing orders, including transactions that read an order before changing it."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -12,65 +12,67 @@ from domain.order.events import Outcome
 
 
 class ProcessedMessages(Protocol):
-    """The inbox: the messages that each consumer has processed.
+    """The inbox, which contains the messages that each consumer has processed.
 
-    The id of a message is its event's. The processing of orders is the exception: an order may be
-    handed over by several messages, so its id is the order's.
+    A message's id is the id of its event. Order processing is an exception: it uses the order's id,
+    because several messages may hand over the same order.
     """
 
     async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
-        """Add a message; return False if another transaction has added and committed it.
+        """Add a message, or return False if another transaction has committed it already.
 
-        A concurrent transaction that has added it is waited for.
+        If a concurrent transaction has added the message, wait until that transaction ends.
         """
 
 
 class Effects(Protocol):
-    """Records effects of processing. They have no unique key: the audit can find duplicates."""
+    """Records effects of processing. There's no unique key, so the audit can find duplicates."""
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
-        """Add an effect."""
+        """Record an effect."""
 
 
 class Transaction(Protocol):
-    """All or nothing. Leaving it without `commit` rolls everything back."""
+    """An atomic transaction. If you leave it without calling `commit`, it's rolled back."""
 
     @property
     def orders(self) -> OrderRepository:
-        """The orders, seen and changed within the transaction."""
+        """The orders within this transaction."""
 
     @property
     def inbox(self) -> ProcessedMessages:
-        """The inbox, within the transaction."""
+        """The inbox within this transaction."""
 
     @property
     def effects(self) -> Effects:
-        """The effects, within the transaction."""
+        """The effects within this transaction."""
 
     async def commit(self) -> None:
-        """Make everything durable; return when it is.
+        """Commit the transaction. Everything is durable on return.
 
         Raises:
-            ConcurrentUpdate: another transaction has committed first; nothing was stored.
+            ConcurrentUpdate: another transaction committed first, and nothing has been stored.
         """
 
 
 class OrderStorage(Protocol):
-    """The two ways to store orders: new ones at once, changes in a transaction."""
+    """Stores new orders with a single call, and changes to orders in a transaction."""
 
     async def add(self, write: OrderWrite) -> None:
-        """Store a new order with its first step and its event; return when all are durable.
+        """Store a new order with its first step and its event. All are durable on return.
 
-        Concurrent calls may share a transaction; one that is refused takes no other with it.
+        Concurrent calls may share a transaction, but if one of them is rejected, this doesn't
+        affect the others.
 
         Raises:
             ReferenceTaken: the owner has another order with this reference.
-            Unavailable: the storage is out of reach; whether the order was stored is not known.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
         """
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction.
 
         Raises:
-            Unavailable: (on entering, or at any call) the storage is out of reach.
+            Unavailable: the storage is unreachable. This can be raised when entering the context or
+                by any method of the transaction.
         """

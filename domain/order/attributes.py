@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 from domain.errors import Invalid
-from domain.text import parse_text
-from domain.validation import ValidationErrors
+from domain.validation import ValidationErrors, parse_text
 
 MAX_ATTRIBUTES: Final = 20
 MAX_ATTRIBUTE_NAME: Final = 64
 MAX_ATTRIBUTES_BYTES: Final = 2048
-#: Beyond 10**±307 a JSON parser with binary numbers returns infinity or zero (RFC 7493, 2.2).
+#: JSON parsers that use binary floats turn exponents beyond ±307 into infinity or zero. See RFC
+#: 7493, section 2.2.
 _LARGEST_EXPONENT: Final = 307
 
 Attribute = str | int | Decimal | bool
@@ -23,11 +23,11 @@ NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
 
 
 def parse_attributes(value: object) -> Attributes:
-    """Return the attributes of a line: a flat object of up to 20 strings, numbers or booleans.
+    """Parse a line's attributes, a flat object with up to 20 strings, numbers or booleans.
 
     Raises:
-        Invalid: the value is no object, is nested, has too many members, or is larger than 2 KiB
-            as JSON in UTF-8.
+        Invalid: the value is not an object, is nested, has too many members, or takes more than
+            2 KiB as UTF-8 encoded JSON.
     """
     if not isinstance(value, Mapping):
         raise Invalid.value("wrong-type", "Must be an object.")

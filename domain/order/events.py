@@ -1,4 +1,4 @@
-"""The events of an order. Each write of an order records exactly one."""
+"""Order events. Every write to an order records exactly one of them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ class Outcome(StrEnum):
     """The outcome of processing."""
 
     FULFILLED = "fulfilled"
-    SKIPPED = "skipped"  # the order was canceled before
+    SKIPPED = "skipped"  # the order had already been canceled
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class OrderStatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class OrderProcessed:
-    """An order's background processing has had its effect."""
+    """An order has been processed in the background."""
 
     outcome: Outcome
     at: datetime

@@ -1,4 +1,4 @@
-"""The steps that an order has taken along its lifecycle."""
+"""An order's history: the steps that it has taken through its lifecycle."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.order.status import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an order's lifecycle; its creation is the step from nothing to PENDING."""
+    """A step in an order's lifecycle. In the first step, to PENDING, `before` is None."""
 
     version: int
     before: OrderStatus | None

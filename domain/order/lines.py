@@ -1,4 +1,4 @@
-"""The lines of an order, and the rule that its total is their sum."""
+"""Order lines, and the rule that an order's total equals their sum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol
 
-from domain.currency import Currency
 from domain.errors import FieldError, Invalid, TotalMismatch
-from domain.money import MAX_AMOUNT, Money
+from domain.money import MAX_AMOUNT, Currency, Money
 from domain.order.attributes import NO_ATTRIBUTES, Attributes, parse_attributes
-from domain.text import parse_text
-from domain.validation import ValidationErrors
+from domain.validation import ValidationErrors, parse_text
 
 MAX_LINES: Final = 100
 MAX_QUANTITY: Final = 10_000
@@ -20,15 +18,15 @@ MAX_NAME: Final = 200
 
 
 class RequestedLine(Protocol):
-    """A line of a request. No value has been validated."""
+    """A line from a request. Its values have not been validated yet."""
 
     @property
     def product_id(self) -> object:
-        """The id of the product."""
+        """The product's id."""
 
     @property
     def name(self) -> object:
-        """The name of the product."""
+        """The product's name."""
 
     @property
     def quantity(self) -> object:
@@ -40,12 +38,12 @@ class RequestedLine(Protocol):
 
     @property
     def attributes(self) -> object:
-        """A flat object with other properties."""
+        """A flat object with additional properties."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """Some units of one product; `price` is for one unit."""
+    """A quantity of one product. `price` is the unit price."""
 
     product_id: str | None
     name: str | None
@@ -56,9 +54,9 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderLines:
-    """The lines of one order and their total, in one currency.
+    """An order's lines and their total, all in the same currency.
 
-    Either every line has a price and the total is their exact sum, or none has.
+    Either every line has a price and the total is their exact sum, or none of them have one.
     """
 
     lines: tuple[OrderLine, ...]
@@ -66,16 +64,16 @@ class OrderLines:
 
     @classmethod
     def parse(cls, requested: object, total: object, currency: object) -> "OrderLines":
-        """Return the lines of a request.
+        """Parse the lines from a request.
 
         Raises:
-            Invalid: with an error for each invalid value; paths start with `items`, `total_price`
-                or `currency`.
-            TotalMismatch: every value is valid, but the total is not the sum.
+            Invalid: some values are invalid. There is one error for each of them, with a path that
+                starts with `items`, `total_price` or `currency`.
+            TotalMismatch: every value is valid, but the total is not the sum of the lines.
         """
         errors = ValidationErrors()
         known = errors.parse(Currency.parse, currency, "currency")
-        # If the currency does not exist, the amounts are validated with the most digits.
+        # If the currency doesn't exist, allow the amounts as many digits as any currency has.
         money = partial(Money.parse, currency=known or Currency("the currency", 4))
         total_price = errors.parse(money, total, "total_price")
         lines = _parse_lines(requested, money, errors)
@@ -139,19 +137,19 @@ def _parse_line(
 
 
 def parse_name(value: object) -> str:
-    """Return the name of a product: 1 to 200 characters.
+    """Parse a product name, which has 1 to 200 characters.
 
     Raises:
-        Invalid: the value is no such string.
+        Invalid: see `parse_text`.
     """
     return parse_text(value, 1, MAX_NAME)
 
 
 def parse_product_id(value: object) -> str:
-    """Return the id of a product as a string of 1 to 64 characters; it may be a whole number.
+    """Parse a product id, and return it as a string with 1 to 64 characters.
 
     Raises:
-        Invalid: the value is neither.
+        Invalid: the value is neither a valid string nor a whole number.
     """
     if isinstance(value, str):
         return parse_text(value, 1, MAX_PRODUCT_ID)
@@ -162,10 +160,10 @@ def parse_product_id(value: object) -> str:
 
 
 def parse_quantity(value: object) -> int:
-    """Return a number of units: 1 to 10 000.
+    """Parse a quantity between 1 and 10 000.
 
     Raises:
-        Invalid: the value is no whole number, or out of range.
+        Invalid: the value is not a whole number or is out of range.
     """
     number = _whole_number(value)
     if number is None:
@@ -176,7 +174,7 @@ def parse_quantity(value: object) -> int:
 
 
 def _whole_number(value: object) -> int | None:
-    """Return `value` as an integer, or None. In JSON, 1 and 1.0 are the same."""
+    """Return `value` as an integer, or None if it isn't one. In JSON, 1.0 is the same as 1."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -11,7 +11,7 @@ from domain.order.events import OrderEvent, OrderPlaced, OrderProcessed, OrderSt
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.status import TRANSITIONS, OrderStatus
-from domain.text import parse_text
+from domain.validation import parse_text
 
 MAX_REFERENCE: Final = 64
 MAX_REASON: Final = 500
@@ -19,10 +19,10 @@ MAX_REASON: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order at one moment. A method that changes it returns an `OrderChange`.
+    """An immutable snapshot of an order. Methods that change it return an `OrderChange`.
 
-    `version` counts the steps of the lifecycle and `revision` every write, processing included;
-    both start at 1.
+    `version` is incremented by every step in the lifecycle, and `revision` by every write, which
+    includes background processing. Both start at 1.
     """
 
     id: OrderId
@@ -44,7 +44,7 @@ class Order:
         reference: str | None,
         now: datetime,
     ) -> "OrderChange":
-        """Place a new order of `owner`, PENDING at version 1."""
+        """Place a new order for `owner`. It starts as PENDING at version 1."""
         order = Order(
             id=order_id,
             owner=owner,
@@ -59,20 +59,21 @@ class Order:
 
     @property
     def is_processed(self) -> bool:
-        """Whether background processing has had its effect."""
+        """Whether the order has been processed in the background."""
         return self.processed_at is not None
 
     @property
     def outcome_if_processed_now(self) -> Outcome:
-        """The outcome of processing: a canceled order is skipped."""
+        """The outcome of processing the order now. Canceled orders are skipped."""
         canceled = self.status is OrderStatus.CANCELED
         return Outcome.SKIPPED if canceled else Outcome.FULFILLED
 
     def ensure_version(self, accepted: frozenset[int] | None) -> None:
-        """Raise if the client based its change on another version.
+        """Raise an error if the client's change is based on a different version.
 
         Raises:
-            VersionConflict: the order's version is none of the accepted ones; None accepts any.
+            VersionConflict: `accepted` doesn't contain the order's version. None accepts any
+                version.
         """
         if accepted is not None and self.version not in accepted:
             raise VersionConflict(self.version)
@@ -80,10 +81,10 @@ class Order:
     def move_to(
         self, status: OrderStatus, by: Actor, reason: str | None, now: datetime
     ) -> "OrderChange | None":
-        """Move along the lifecycle. Return None if the order has this status already.
+        """Move the order to another status. Return None if it already has this status.
 
         Raises:
-            IllegalTransition: the lifecycle has no such step from here.
+            IllegalTransition: the lifecycle does not allow this step.
         """
         before = self.status
         if status is before:
@@ -101,11 +102,11 @@ class Order:
         return OrderChange(order, OrderStatusChanged(before, status, by, reason, now), step)
 
     def finish_processing(self, now: datetime) -> "OrderChange":
-        """Record that background processing had its effect. It is no step of the lifecycle.
+        """Record that the order has been processed. This is not a step in the lifecycle.
 
         Raises:
-            ValueError: the order is processed already, which is a bug of the caller: the inbox
-                admits each order once.
+            ValueError: the order has already been processed. This is a bug in the caller because
+                the inbox accepts each order only once.
         """
         if self.is_processed:
             raise ValueError(f"order {self.id} is processed already")
@@ -115,9 +116,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """One write of an order, made by the aggregate: the order after it, its event and its step.
+    """A change to an order: the changed order, and the event that describes the change.
 
-    `step` is the entry of the order's history; processing has none.
+    `step` is the new entry in the order's history. It's None for background processing.
     """
 
     order: Order
@@ -126,18 +127,18 @@ class OrderChange:
 
 
 def parse_reference(value: object) -> str:
-    """Return the client's own id of an order: 1 to 64 characters.
+    """Parse the client's own id for an order, which has 1 to 64 characters.
 
     Raises:
-        Invalid: the value is no such string.
+        Invalid: see `parse_text`.
     """
     return parse_text(value, 1, MAX_REFERENCE)
 
 
 def parse_reason(value: object) -> str:
-    """Return the reason of a change: 1 to 500 characters.
+    """Parse the reason for a change, which has 1 to 500 characters.
 
     Raises:
-        Invalid: the value is no such string.
+        Invalid: see `parse_text`.
     """
     return parse_text(value, 1, MAX_REASON)

@@ -1,4 +1,4 @@
-"""Permissions to set an order's status."""
+"""Permission to change an order's status."""
 
 from enum import StrEnum
 
@@ -9,16 +9,16 @@ from domain.order.status import OrderStatus
 
 
 class StatusPolicy(StrEnum):
-    """The moves that owners may make with their own orders. Staff may make every legal move."""
+    """The status changes that users may make to their own orders. Staff may make all of them."""
 
     OWNER = "owner"  # every legal transition
     STAFF = "staff"  # only cancel
 
     def ensure_may(self, actor: Actor, order: Order, status: OrderStatus) -> None:
-        """Raise if `actor` may not set `status`. The present status is always permitted.
+        """Raise an error if `actor` may not set `status`. Setting the current one is always fine.
 
         Raises:
-            StatusForbidden: the policy reserves this step for staff.
+            StatusForbidden: only staff may make this change.
         """
         if self is StatusPolicy.OWNER or actor.kind is not ActorKind.USER:
             return

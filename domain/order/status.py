@@ -1,4 +1,4 @@
-"""The lifecycle of an order."""
+"""The order lifecycle."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,13 +16,13 @@ class OrderStatus(StrEnum):
 
     @property
     def next(self) -> tuple["OrderStatus", ...]:
-        """The statuses that may follow this one; none if it is final."""
+        """The statuses that can follow this one. Empty if it's final."""
         return _NEXT[self]
 
 
-#: The whole lifecycle. The API's `next_statuses`, the 409's body, the diagram in the docs and the
-#: tests' model are read from here; the database's trigger is compared with it by a test. It has no
-#: circle, so that an order is written a bounded number of times.
+#: The whole lifecycle. The API's `next_statuses`, the body of a 409, the diagram in the docs and
+#: the model in the tests are all derived from it. A test checks that the database trigger agrees.
+#: It contains no cycles, which puts an upper limit on how often an order can change.
 TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = MappingProxyType(
     {
         OrderStatus.PENDING: frozenset({OrderStatus.PAID, OrderStatus.CANCELED}),
@@ -32,7 +32,7 @@ TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = MappingProxyT
     }
 )
 
-#: The same in the order of the statuses, made once: it stands in every order that is shown.
+#: The same transitions, sorted by status. Computed once because every order response includes them.
 _NEXT: Final = {
     status: tuple(later for later in OrderStatus if later in TRANSITIONS[status])
     for status in OrderStatus
@@ -43,12 +43,12 @@ def _most_steps_from(status: OrderStatus) -> int:
     return max((1 + _most_steps_from(following) for following in status.next), default=0)
 
 
-#: The steps of the longest way through the lifecycle.
+#: The number of steps on the longest path through the lifecycle.
 MAX_STEPS: Final = _most_steps_from(OrderStatus.PENDING)
 
 
 def describe_lifecycle() -> str:
-    """Return the lifecycle as sentences, for the API's documents."""
+    """Describe the lifecycle in sentences for the API documentation."""
     steps = [f"{status} may become {' or '.join(status.next)}." for status in _NEXT if status.next]
     final = " and ".join(status for status in _NEXT if not status.next)
     return " ".join([*steps, f"{final} are final."])

@@ -1,4 +1,4 @@
-"""The `orders` command: one module for each command or group of commands.
+"""The `orders` command, with one module for each command or group of commands.
 
-May import the application, the domain and every entrypoint; no adapter.
+May import the application, the domain and every entrypoint, but not adapters.
 """

@@ -31,7 +31,7 @@ def audit(*, json: Flag = False) -> None:
 
 
 async def _audit(settings: Settings, *, as_json: bool) -> int:
-    """Audit everything and print the report; return the exit status."""
+    """Audit all orders and print the report. Return the exit status."""
     async with opened_container(settings) as container:
         audit_orders = await container.get(AuditOrders)
         state = await (await container.get(Readiness))()
@@ -44,7 +44,7 @@ async def _audit(settings: Settings, *, as_json: bool) -> int:
 
 @contextmanager
 def _progress() -> Iterator[AuditProgress]:
-    """Show a progress bar on a terminal, and nothing elsewhere."""
+    """Show a progress bar if standard error is a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("audit", total=None)
@@ -80,7 +80,7 @@ def _oldest_seconds(report: AuditReport, now: datetime) -> float | None:
 
 
 def text_of(report: AuditReport, now: datetime) -> str:
-    """Return the report as lines: the counts, then the ids."""
+    """Return the report as text, with the counts first and then the ids of the bad orders."""
     lines = [" ".join(f"{name}={count}" for name, count in _counts(report).items())]
     oldest = _oldest_seconds(report, now)
     if oldest is not None:

@@ -1,4 +1,4 @@
-"""`orders consume`: the consumers in a process of their own."""
+"""`orders consume`: run the consumers in their own process."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def _chosen(settings: Settings, name: str | None) -> Sequence[Subscription]:
     """Return the consumers to run.
 
     Raises:
-        BadSettings: the consumer with this name is off.
+        BadSettings: the consumer with this name is turned off.
         Invalid: there is no such consumer.
     """
     if name is None:

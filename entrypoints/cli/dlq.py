@@ -46,7 +46,7 @@ def replay(
 
 
 async def _show(settings: Settings, limit: int) -> int:
-    """Print the dead letters that wait, a line each, the oldest first; return the exit status."""
+    """Print the waiting dead letters, one per line, oldest first. Return the exit status."""
     async with opened_container(settings) as container:
         list_dead_letters = await container.get(ListDeadLetters)
         found = await list_dead_letters(limit + 1)
@@ -55,10 +55,10 @@ async def _show(settings: Settings, limit: int) -> int:
 
 
 async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everything: bool) -> int:
-    """Replay these dead letters, or all that wait; return the exit status.
+    """Replay these dead letters, or all that are waiting. Return the exit status.
 
     Raises:
-        Invalid: neither ids nor --all were given, or both.
+        Invalid: neither ids nor `--all` were given, or both were.
     """
     if bool(dead_letter_ids) == everything:
         raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")

@@ -1,4 +1,4 @@
-"""`orders openapi`, `orders asyncapi`: the documents of the API and of the events."""
+"""`orders openapi` and `orders asyncapi`: print the documents of the API and of its events."""
 
 import sys
 

@@ -20,12 +20,12 @@ def migrate(*, check: bool = False) -> None:
 
 
 async def _migrate(settings: Settings, *, check: bool) -> int:
-    """Bring the schema to head, or only check whether it is there; return the exit status.
+    """Migrate the schema to head, or only check if it is there. Return the exit status.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the storage cannot be started, or does not answer in time.
-        Misconfigured: another program made the schema.
+        CannotStart: the storage cannot be started, or does not respond in time.
+        Misconfigured: the schema belongs to another program.
     """
     if check:
         problem = await _problem(settings)

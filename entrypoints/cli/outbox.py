@@ -46,7 +46,7 @@ def replay(
 
 
 async def _status(settings: Settings) -> int:
-    """Print the unpublished events, their age and their last error; return the exit status."""
+    """Print the outbox's counts, its age and its last error. Return the exit status."""
     async with opened_container(settings) as container:
         read_outbox_state = await container.get(ReadOutboxState)
         state, age_seconds = await read_outbox_state()
@@ -61,10 +61,10 @@ async def _status(settings: Settings) -> int:
 async def _replay(
     settings: Settings, order_id: UUID | None, since: datetime | None, *, parked: bool
 ) -> int:
-    """Request that events are published again; return the exit status.
+    """Request that events be published again. Return the exit status.
 
     Raises:
-        Invalid: not exactly one of order, time and parked events was given.
+        Invalid: not exactly one of the order, the time and `--parked` was given.
     """
     if sum((order_id is not None, since is not None, parked)) != 1:
         raise Invalid.value(
@@ -83,7 +83,7 @@ async def _replay(
 
 
 async def _with_progress(requests: AsyncIterator[ReplayRequest]) -> ReplayRequest:
-    """Show the total so far on a terminal; return the last one."""
+    """Show the running total on a terminal, and return the last request."""
     console = Console(stderr=True)
     request = ReplayRequest(0)
     with console.status("requested: 0") as line:

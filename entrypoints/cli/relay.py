@@ -1,4 +1,4 @@
-"""`orders relay`: the role in a process of its own."""
+"""`orders relay`: run the relay in its own process."""
 
 from entrypoints.cli.role import run_role
 from entrypoints.cli.run import configured, run

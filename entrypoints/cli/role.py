@@ -1,4 +1,4 @@
-"""One role in a process of its own: the relay, the consumer or the worker."""
+"""Run one role (relay, consumer or worker) in its own process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,12 +18,12 @@ from entrypoints.settings import BadSettings, Settings
 
 
 async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
-    """Run a role until SIGINT or SIGTERM; return the exit status.
+    """Run a role until SIGINT or SIGTERM, then return the exit status.
 
     Raises:
-        BadSettings: a backing service is missing (`orders serve` runs every role then), or
-            `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken, or a server that the role needs cannot be used.
+        BadSettings: a backing service is not set (in that case `orders serve` runs every role),
+            or `ORDERS_PROVIDERS` cannot be used.
+        CannotStart: the address is already in use, or the role can't use a server it needs.
     """
     if settings.missing_services:
         why = "must be set for a role of its own; without it `orders serve` runs every role"
@@ -50,7 +50,7 @@ async def run_role(settings: Settings, name: str, start: StartLoops) -> int:
 
 @asynccontextmanager
 async def _admin(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
-    """Serve liveness, readiness and metrics beside the role, if `ADMIN_PORT` is set."""
+    """Serve liveness, readiness and metrics while the role is running, if `ADMIN_PORT` is set."""
     if settings.admin_port is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The steps that every command shares: settings, logs, and an event loop."""
+"""Steps that all commands share: read the settings, set up the logs, run an event loop."""
 
 import asyncio
 import sys
@@ -12,10 +12,10 @@ from entrypoints.settings import Settings, load_settings
 
 
 def configured() -> Settings:
-    """Read the settings, and configure the logs by them.
+    """Read the settings and configure the logs accordingly.
 
     Raises:
-        BadSettings: with every wrong or missing setting.
+        BadSettings: settings are wrong or missing. The error lists all of them.
     """
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
@@ -24,6 +24,6 @@ def configured() -> Settings:
 
 
 def run(command: Coroutine[None, None, int]) -> NoReturn:
-    """Run a command to its end, and exit with the status that it returns."""
+    """Run a command until it is done, and exit with the status it returns."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(command))

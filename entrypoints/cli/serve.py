@@ -1,4 +1,4 @@
-"""`orders serve`: the API in this process, and every role that has no process of its own."""
+"""`orders serve`: run the API, and every role that does not have its own process."""
 
 import asyncio
 import sys
@@ -25,11 +25,11 @@ def serve() -> None:
 
 
 async def _serve(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status.
+    """Serve until SIGINT or SIGTERM, then return the exit status.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken, or the storage cannot be used.
+        CannotStart: the address is already in use, or the storage cannot be used.
     """
     signals = StopSignals()
     container = build_container(settings)

@@ -1,4 +1,4 @@
-"""uvicorn, in a process that handles signals and opens services itself."""
+"""uvicorn, adapted to a process that handles signals and opens services itself."""
 
 import asyncio
 import gc
@@ -19,26 +19,27 @@ from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
 from libraries.http_server.refusals import App, Refusal
 
-#: Time for requests to end after SIGTERM; the roles then have the rest of the 15 s.
+#: How long requests may take to finish after SIGTERM. A shutdown takes 15 s at most, and the roles
+#: get the rest of that.
 _GRACE_SECONDS: Final = 8
-#: Hosts that mean every address, and the address families.
+#: Hosts that stand for every address, with their address families.
 _EVERY_ADDRESS: Final = {"::": "IPv6 and IPv4", "0.0.0.0": "IPv4"}  # noqa: S104 - shown, not bound
 _BACKLOG: Final = 2048
-#: Longer than an accepted connection takes to reach its protocol object.
+#: Longer than it takes an accepted connection to reach its protocol object.
 _ACCEPT_SECONDS: Final = 0.05
 
 
 class ApiConnection(HttpConnection):
-    """A connection that answers with problems; uvicorn's worker processes import it by name."""
+    """Answers refused requests with problems. uvicorn's workers import this class by name."""
 
     @staticmethod
     def refusal_app(refusal: Refusal, /) -> App:
-        """Return the application that answers with the refusal."""
+        """Return an application that responds with the refusal."""
         return cast("App", refusal_app(refusal))
 
 
 def options(keep_alive_seconds: int) -> dict[str, Any]:
-    """Return the options of uvicorn in every process that serves."""
+    """Return the uvicorn options for every process that serves HTTP."""
     return {
         "http": ApiConnection,
         "ws": "none",
@@ -48,7 +49,7 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        # TRUSTED_PROXIES is evaluated by the application.
+        # The application reads these headers itself because of TRUSTED_PROXIES.
         "proxy_headers": False,
         "backlog": _BACKLOG,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
@@ -56,7 +57,7 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
 
 
 def announce(listener: socket.socket, data_dir: Path | None = None) -> None:
-    """Write that the service is ready, with its URLs and the folder of its data, if any."""
+    """Announce that the service is ready, with its URLs and its data folder (if any)."""
     host, port = listener.getsockname()[:2]
     url = f"http://{_shown(host)}:{port}"
     places = {"API": url, "Docs": f"{url}/docs"}
@@ -74,7 +75,7 @@ def _shown(host: str) -> str:
 
 
 class ApiServer(uvicorn.Server):
-    """Serves an app on sockets that listen already; calls `when_ready` when it serves."""
+    """Serves an app on sockets that are already listening. Calls `when_ready` once it is up."""
 
     def __init__(
         self,
@@ -87,39 +88,42 @@ class ApiServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process."""
+        """Do not capture signals, because the process handles them itself."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
+        """Start serving."""
         await super().startup(sockets)
-        # The objects of the start live as long as the process. If they are frozen, a garbage
-        # collection need not traverse them, with every request waiting.
+        # Objects created during startup live as long as the process. Freezing them means that
+        # the garbage collector does not have to traverse them while every request is waiting.
         gc.collect()
         gc.freeze()
         self._when_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve the connections that the kernel has accepted, then no more; return at their end."""
+        """Stop accepting connections, and wait until the open ones have ended.
+
+        This includes connections that the kernel has accepted and uvicorn has not seen yet.
+        """
         last = [each for listener in sockets or [] for each in self._close_listener(listener)]
         for known in list(self.server_state.connections):
             known.shutdown()
         loop = asyncio.get_running_loop()
         for connection in last:
-            with suppress(OSError):  # the client has closed it
+            with suppress(OSError):  # the client has already closed it
                 await loop.connect_accepted_socket(self._new_protocol, connection)
-        # uvicorn registers a new connection some turns of the event loop later.
+        # uvicorn registers a new connection a few iterations of the event loop later.
         await asyncio.sleep(_ACCEPT_SECONDS)
         await super().shutdown(sockets)
 
     def _close_listener(self, listener: socket.socket) -> list[socket.socket]:
-        """Close the listener; return the connections that were waiting in the kernel's queue.
+        """Close the listener and return the connections still waiting in the kernel's queue.
 
-        Their clients are connected already, and closing the listener would reset them. There is no
-        turn of the event loop between the last `accept` and the close.
+        Their clients are already connected, and closing the listener would reset them. The event
+        loop does not run between the last `accept` and the close.
         """
         last: list[socket.socket] = []
-        # An OSError: the queue is empty, or the process may open no more files.
+        # An OSError means that the queue is empty, or that the open file limit has been reached.
         with suppress(OSError), listener.dup() as duplicate:
             for server in self.servers:
                 server.close()
@@ -133,19 +137,20 @@ class ApiServer(uvicorn.Server):
         return ApiConnection(self.config, self.server_state, self.lifespan.state)
 
     def shut_down(self) -> None:
-        """Accept no more connections, and end when the open ones have ended."""
+        """Stop accepting connections, and exit once the open ones have ended."""
         self.should_exit = True
 
 
 @contextmanager
 def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
-    """Bind an address before anything slow begins; `names` are its settings, for the message.
+    """Bind an address before anything slow happens.
 
-    `::` serves IPv4 too. An IPv6 address may have brackets, as in a URL. The limit of open files is
-    raised to the hard limit: each connection is a file.
+    `names` are the address's settings, for the error message. `::` also serves IPv4, and an IPv6
+    address may be in brackets, like in a URL. The open file limit is raised to the hard limit
+    because each connection is a file.
 
     Raises:
-        CannotStart: the address is taken, or not permitted.
+        CannotStart: the address is already in use, or not permitted.
     """
     raise_file_limit()
     host = _without_brackets(host)
@@ -156,7 +161,7 @@ def listening(host: str, port: int, names: str) -> Iterator[socket.socket]:
             (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
         )
     except (OSError, UnicodeError) as error:
-        # The message of the error repeats the address; a failed look-up has a number below 0.
+        # The error's own message repeats the address. A failed lookup has a negative number.
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else error
         shown = f"[{host}]" if ":" in host else host

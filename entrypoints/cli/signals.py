@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in a process that serves until it is stopped."""
+"""Handle SIGINT and SIGTERM in a process that runs until it is stopped."""
 
 import asyncio
 import signal
@@ -9,9 +9,9 @@ from entrypoints.observability.logs import logger
 
 
 class StopSignals:
-    """Handles SIGINT and SIGTERM: cancels the start, and after the start shuts down in order.
+    """Handles SIGINT and SIGTERM. During startup they cancel it, afterwards they shut down cleanly.
 
-    Make it in the task that starts the process.
+    Create this in the task that starts the process.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class StopSignals:
             loop.add_signal_handler(number, self._handle)
 
     def on_stop(self, shut_down: Callable[[], None]) -> None:
-        """Call `shut_down` at a signal from now on: the start is over."""
+        """Call `shut_down` on signals from now on, because startup is complete."""
         self._shut_down = shut_down
 
     def _handle(self) -> None:

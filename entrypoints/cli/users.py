@@ -1,4 +1,4 @@
-"""`orders users`: accounts, for operators."""
+"""`orders users`: manage accounts."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -105,10 +105,10 @@ def set_password(email: str, *, password_stdin: Flag = False) -> None:
 
 
 def _read_new_password(*, from_stdin: bool) -> str:
-    """Read a password: a line of standard input, or twice from the terminal, without echo.
+    """Read a password from a line of standard input, or twice from the terminal without echo.
 
     Raises:
-        Invalid: it breaks a rule, the repetition differs, or there is no terminal.
+        Invalid: it breaks a rule, the two passwords differ, or there is no terminal.
     """
     faults = ValidationErrors()
     password = faults.parse(parse_password, _typed(from_stdin=from_stdin), "password")
@@ -118,7 +118,7 @@ def _read_new_password(*, from_stdin: bool) -> str:
 
 
 def _read_registration(email: str, role: Role, *, from_stdin: bool) -> Registration:
-    """Read a new account; check the address before the prompt for the password.
+    """Read a new account, checking the address before prompting for the password.
 
     Raises:
         Invalid: the address or the password breaks a rule, or there is no terminal.
@@ -129,10 +129,10 @@ def _read_registration(email: str, role: Role, *, from_stdin: bool) -> Registrat
 
 
 async def _create(settings: Settings, registration: Registration) -> int:
-    """Open an account; return the exit status.
+    """Create an account and return the exit status.
 
     Raises:
-        EmailTaken: there is an account with this address.
+        EmailTaken: there is already an account with this address.
     """
     async with opened_container(settings) as container:
         register = await container.get(RegisterUser)
@@ -142,7 +142,7 @@ async def _create(settings: Settings, registration: Registration) -> int:
 
 
 async def _show(settings: Settings, limit: int) -> int:
-    """Print the accounts, a line each, the oldest first; return the exit status."""
+    """Print the accounts, one per line, oldest first. Return the exit status."""
     async with opened_container(settings) as container:
         list_accounts = await container.get(ListAccounts)
         found = await list_accounts(limit + 1)
@@ -151,7 +151,7 @@ async def _show(settings: Settings, limit: int) -> int:
 
 
 async def _grant_role(settings: Settings, email: str, role: Role) -> int:
-    """Give an account a role; return the exit status.
+    """Change an account's role and return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -162,7 +162,7 @@ async def _grant_role(settings: Settings, email: str, role: Role) -> int:
 
 
 async def _disable(settings: Settings, email: str) -> int:
-    """Disable an account; return the exit status.
+    """Disable an account and return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -173,7 +173,7 @@ async def _disable(settings: Settings, email: str) -> int:
 
 
 async def _enable(settings: Settings, email: str) -> int:
-    """Enable a disabled account; return the exit status.
+    """Enable a disabled account and return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -184,7 +184,7 @@ async def _enable(settings: Settings, email: str) -> int:
 
 
 async def _set_password(settings: Settings, email: str, password: str) -> int:
-    """Replace the password of an account; return the exit status.
+    """Replace an account's password and return the exit status.
 
     Raises:
         NoSuchAccount: there is no account with this address.
@@ -200,7 +200,7 @@ async def _set_password(settings: Settings, email: str, password: str) -> int:
 async def _changed(
     settings: Settings, kind: type[Callable[..., Awaitable[Account]]], email: str, *values: object
 ) -> Account:
-    """Run the use case that changes the account with this address."""
+    """Run a use case on the account with this address, and return the changed account."""
     async with opened_container(settings) as container:
         change = await container.get(kind)
         user: Account = await change(email_addresses().of(email), *values)

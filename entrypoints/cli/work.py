@@ -1,4 +1,4 @@
-"""`orders work`: the role in a process of its own."""
+"""`orders work`: run the worker in its own process."""
 
 from entrypoints.cli.role import run_role
 from entrypoints.cli.run import configured, run

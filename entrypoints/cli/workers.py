@@ -1,4 +1,4 @@
-"""`orders serve` with `WORKERS` > 1: several processes of the API behind one address."""
+"""`orders serve` with `WORKERS` > 1: run several API processes behind one address."""
 
 import asyncio
 import os
@@ -24,23 +24,23 @@ from entrypoints.observability.logs import log_crashes, logger
 from entrypoints.observability.metrics.workers import counting_together, forget_worker
 from entrypoints.settings import Settings
 
-#: Between two requests that test whether a worker answers.
+#: How often to test if a worker is responding yet.
 _PERIOD_SECONDS: Final = 0.1
-#: Time for a worker to stop in order after the death of its parent.
+#: How long a worker may take to stop cleanly after its parent has died.
 _STOP_SECONDS: Final = 15.0
-#: An address of this machine, for hosts that mean every address.
+#: The address to connect to if the host stands for every address.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def serve_with_workers(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM, replacing workers that die; return the exit status.
+    """Serve until SIGINT or SIGTERM, replacing workers that die. Return the exit status.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the address is taken, or the storage does not answer in time.
-        Misconfigured: the schema is missing, behind, or another program's.
+        CannotStart: the address is already in use, or the storage does not respond in time.
+        Misconfigured: the schema is missing, out of date, or belongs to another program.
     """
-    # A bad setting is refused here once, instead of in each worker again and again.
+    # Report a bad setting here once, rather than over and over again in each worker.
     container = build_container(settings)
     with listening(settings.host, settings.port, "HOST, PORT") as listener:
         if not asyncio.run(_is_ready(container, settings)):
@@ -59,7 +59,7 @@ def serve_with_workers(settings: Settings) -> int:
 
 
 async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
-    """Wait for the storage and check its schema: each worker would report the same failure.
+    """Wait for the storage and check its schema once, instead of failing in every worker.
 
     Return False if a signal ended the wait.
     """
@@ -77,7 +77,7 @@ async def _is_ready(container: AsyncContainer, settings: Settings) -> bool:
 
 
 def create_worker_app() -> ASGIApp:
-    """Return the API of a worker, which stops in order when its parent process ends."""
+    """Return a worker's API. The worker stops cleanly when its parent process ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log_crashes()
     return create_app()
@@ -86,7 +86,7 @@ def create_worker_app() -> ASGIApp:
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        # The parent has the other end of a pipe; the kernel closes it, even after a kill.
+        # The parent holds the other end of a pipe. The kernel closes it even after a kill.
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
@@ -94,19 +94,19 @@ def _end_with_parent() -> None:
 
 
 class _Workers(Multiprocess):
-    """uvicorn's supervisor, which also removes the gauges of a worker that has ended."""
+    """uvicorn's supervisor. It also removes the gauges of workers that have ended."""
 
     _known: frozenset[int] = frozenset()
 
     def terminate_all(self) -> None:
-        """End the workers; refuse new connections, which would wait in vain."""
+        """Stop listening, because new connections would never be accepted, and end the workers."""
         logger.info("stopping", role="serve")
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have ended; called twice a second."""
+        """Replace workers that have ended. uvicorn calls this twice a second."""
         super().keep_subprocess_alive()
         running = frozenset(process.pid for process in self.processes if process.pid)
         for pid in self._known - running:

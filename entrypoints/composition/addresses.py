@@ -1,4 +1,4 @@
-"""Addresses of backing services, checked by their adapters when the settings are read.
+"""Check the addresses of backing services when the settings are read, using their adapters.
 
 Every function returns its argument.
 """
@@ -11,40 +11,40 @@ from libraries.redis_client.urls import check_url
 
 
 def postgresql(text: str) -> str:
-    """Check a URL of PostgreSQL.
+    """Check a PostgreSQL URL.
 
     Raises:
-        ValueError: with every parameter that is unknown or invalid.
+        ValueError: parameters are unknown or invalid. The error lists all of them.
     """
     targets_of(text)
     return text
 
 
 def redis(text: str) -> str:
-    """Check a URL of Redis.
+    """Check a Redis URL.
 
     Raises:
-        ValueError: it is no URL of Redis, or a parameter is unknown or invalid.
+        ValueError: it is not a Redis URL, or a parameter is unknown or invalid.
     """
     check_url(text)
     return text
 
 
 def smtp(text: str) -> str:
-    """Check a URL of a mail server.
+    """Check a mail server's URL.
 
     Raises:
-        ValueError: it is no URL of a mail server, or has an unknown parameter.
+        ValueError: it is not the URL of a mail server, or has an unknown parameter.
     """
     parse_server(text)
     return text
 
 
 def authorities(text: str) -> str:
-    """Check a file of certificate authorities (PEM).
+    """Check a file of certificate authorities in PEM format.
 
     Raises:
-        ValueError: the file cannot be read, or has no certificate.
+        ValueError: the file cannot be read, or does not contain a certificate.
     """
     try:
         ssl.create_default_context(cafile=text)

@@ -1,4 +1,4 @@
-"""The readiness checks of each group of adapters, by name."""
+"""Readiness checks by name, for each group of adapters."""
 
 from collections.abc import Mapping
 from typing import NewType

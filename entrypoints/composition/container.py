@@ -1,4 +1,4 @@
-"""The container: every provider, chosen by the settings."""
+"""The dishka container. The settings decide which providers are in it."""
 
 from collections.abc import Sequence
 from os import getpid
@@ -31,7 +31,7 @@ from entrypoints.settings import Settings
 
 
 class SettingsProvider(Provider):
-    """The settings, and values that depend on them and on the storage."""
+    """The settings, and values derived from them and from the storage."""
 
     scope = Scope.APP
 
@@ -41,15 +41,19 @@ class SettingsProvider(Provider):
 
     @provide
     def readiness(self, storage: StorageChecks, cache: CacheChecks, bus: BusChecks) -> Readiness:
-        """The readiness of the process, which loses it without the storage only."""
+        """Whether the process is ready.
+
+        Only a storage outage makes it unready. A cache or broker outage does not.
+        """
         return Readiness(storage, {**cache, **bus})
 
     @provide
     def holder(self, storage: StorageLifecycle) -> Holder:
         """The name of this process in leases.
 
-        An exclusive storage has one process at a time: the next one need not wait until the leases
-        of a killed one end.
+        If the storage is exclusive, only one process uses it at a time, and that process always
+        has the same name. If it is killed, the next one does not have to wait for its leases to
+        expire.
         """
         if storage.is_exclusive:
             return Holder("the embedded service")
@@ -62,20 +66,21 @@ class SettingsProvider(Provider):
 
 
 def make_container(settings: Settings, *overrides: BaseProvider) -> AsyncContainer:
-    """Return a container in which `overrides` replace the default providers; open nothing.
+    """Return a container in which `overrides` replace default providers, without opening anything.
 
-    Overrides with a `StorageLifecycle` replace PostgreSQL whole. A port that they lack is an error
-    here, instead of an adapter over a database that nothing opens.
+    Overrides with a `StorageLifecycle` replace all of PostgreSQL. If they don't provide all of its
+    ports, that is an error here. Falling back to the default would give you an adapter for a
+    database that is never opened.
 
     Raises:
-        DishkaError: a dependency has no provider.
+        DishkaError: there is no provider for a dependency.
     """
     replaces_storage = StorageLifecycle in provided_types(overrides)
     defaults = default_providers(settings)
     return make_async_container(
         *(each for each in defaults if not (replaces_storage and _is_storage(each))),
         *overrides,
-        # Last, because they decorate the adapters in use.
+        # These have to be last because they decorate the adapters in use.
         MetricsProvider(),
         RequestProvider(),
         context={Settings: settings},
@@ -83,7 +88,7 @@ def make_container(settings: Settings, *overrides: BaseProvider) -> AsyncContain
 
 
 def default_providers(settings: Settings) -> Sequence[BaseProvider]:
-    """Return the providers of everything that can be replaced."""
+    """Return the default providers, all of which can be replaced."""
     return (
         SettingsProvider(),
         SystemProvider(),
@@ -101,8 +106,8 @@ def _is_storage(provider: BaseProvider) -> bool:
     return StorageLifecycle in provided_types([provider])
 
 
-# Imported when it is used: Redis costs a process 8 MiB and 100 ms of CPU time, Kafka 7 MiB and
-# 50 ms.
+# These are only imported when they are used. Redis costs a process 8 MiB and 100 ms of CPU time,
+# and Kafka 7 MiB and 50 ms.
 
 
 def _redis(settings: Settings) -> Provider:

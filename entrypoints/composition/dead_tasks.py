@@ -1,4 +1,4 @@
-"""Make dead letters of tasks that were given up."""
+"""Turn abandoned tasks into dead letters."""
 
 from uuid import UUID
 
@@ -11,13 +11,13 @@ from libraries.task_stream.retries import DeadLetterTask, DeadTask, log_dead_tas
 
 
 class _Task(msgspec.Struct):
-    """The part of taskiq's message that has the order's id."""
+    """The part of a taskiq message that contains the order's id."""
 
     args: list[UUID]
 
 
 def dead_lettering(dead_letter_order: DeadLetterOrder) -> DeadLetterTask:
-    """Return the callback for dead tasks; one without an order is only logged."""
+    """Return the callback for dead tasks. Tasks without an order are only logged."""
 
     async def dead_letter(task: DeadTask) -> None:
         try:

@@ -1,9 +1,9 @@
-"""Reasons for which a process cannot start; each message is one sentence."""
+"""Reasons why a process cannot start. Each message is one sentence."""
 
 
 class CannotStart(Exception):
-    """The process lacks something that it needs: exit status 1."""
+    """Something that the process needs is missing or unavailable. The exit status is 1."""
 
 
 class Misconfigured(CannotStart):
-    """The settings do not lead to data of this service: exit status 78 (sysexits.h)."""
+    """The settings do not lead to this service's data. The exit status is 78 (sysexits.h)."""

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, with the figures of the Kafka adapter."""
+"""The AsyncAPI document, with the Kafka adapter's partition counts."""
 
 from functools import cache
 

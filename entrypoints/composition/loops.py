@@ -1,4 +1,4 @@
-"""The loops of a process: of one role, or of all roles together."""
+"""Run the loops of a process, either for one role or for all of them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,16 +20,16 @@ from entrypoints.processes import watchdog
 from entrypoints.processes.relay import relay
 from entrypoints.processes.supervisor import Supervisor, every
 
-#: Seconds that a loop gets to end when its process stops.
+#: How long a loop may take to end when its process stops.
 DRAIN_SECONDS: Final = 4.5
 
-#: Starts loops; the contexts that it enters are left when the loops have ended.
+#: Starts loops. The stack is for contexts to exit after the loops have ended.
 StartLoops = Callable[[AsyncContainer, Supervisor, AsyncExitStack], Awaitable[None]]
 
 
 @asynccontextmanager
 async def running(container: AsyncContainer, *starts: StartLoops) -> AsyncIterator[None]:
-    """Run loops until the end of the block; then all of them end at the same time."""
+    """Run loops until the end of the block, then stop all of them at the same time."""
     supervisor = await container.get(Supervisor)
     async with AsyncExitStack() as stack:
         try:
@@ -41,14 +41,14 @@ async def running(container: AsyncContainer, *starts: StartLoops) -> AsyncIterat
 
 
 async def start_relay(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
-    """Start the relay: outbox to broker."""
+    """Start the relay, which publishes the outbox to the broker."""
     relay_outbox = await container.get(RelayOutbox)
     relay_wakeup = await container.get(RelayWakeup)
     supervisor.start("relay", lambda: relay(relay_outbox, relay_wakeup))
 
 
 def start_consumers(*subscriptions: Subscription) -> StartLoops:
-    """Return the start of these consumers, each with a loop of its own."""
+    """Return a function that starts these consumers, each in its own loop."""
 
     async def start(container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack) -> None:
         sources = await container.get(EventSources)
@@ -68,7 +68,7 @@ def start_consumers(*subscriptions: Subscription) -> StartLoops:
 async def start_watchdog(
     container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack
 ) -> None:
-    """Start the watchdog, if the storage has a server of its own."""
+    """Start the watchdog if the storage has its own server."""
     watch = (await container.get(StorageLifecycle)).watch
     if watch is not None:
         supervisor.start("watchdog", lambda: every(watchdog.PERIOD, watch))
@@ -77,7 +77,7 @@ async def start_watchdog(
 async def start_metrics(
     container: AsyncContainer, supervisor: Supervisor, _: AsyncExitStack
 ) -> None:
-    """Share the gauges of this worker of the API with the other workers."""
+    """Share the gauges of this API worker with the other workers."""
     if IS_SHARED:
         metrics = await container.get(Metrics)
         supervisor.start("metrics", lambda: every(SHARE_SECONDS, metrics.share))

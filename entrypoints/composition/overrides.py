@@ -1,4 +1,4 @@
-"""Providers that replace adapters, named by `ORDERS_PROVIDERS` (`module:attribute`)."""
+"""Load the providers in `ORDERS_PROVIDERS` (`module:attribute`), which replace adapters."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -15,13 +15,13 @@ _NAME: Final = "ORDERS_PROVIDERS"
 
 
 def load_overrides(settings: Settings) -> Sequence[BaseProvider]:
-    """Import the providers that the settings name.
+    """Import the providers in the settings.
 
-    The attribute is a provider, its class, several of these, or a function that returns any of
-    these. The working directory is importable, as with `python -m`.
+    The attribute can be a provider, a provider class, an iterable of these, or a function that
+    returns any of them. Modules in the working directory can be imported, like with `python -m`.
 
     Raises:
-        BadSettings: the module or the attribute is missing, or the attribute is no provider.
+        BadSettings: the module or the attribute is missing, or the attribute is not a provider.
     """
     reference = settings.orders_providers
     if reference is None:
@@ -46,10 +46,10 @@ def provided_types(providers: Iterable[BaseProvider]) -> set[Any]:
 
 
 def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BaseProvider]) -> None:
-    """Check that the providers of the settings replace a port.
+    """Check that the providers in the settings replace a port.
 
     Raises:
-        BadSettings: none replaces a port, so that its adapter would never be called.
+        BadSettings: they don't replace any, which means they would never be used.
     """
     if not replaced(overrides, defaults):
         provided = ", ".join(sorted(map(_name, provided_types(overrides)))) or "nothing"
@@ -57,7 +57,7 @@ def refuse_useless(overrides: Sequence[BaseProvider], defaults: Iterable[BasePro
 
 
 def bad(fault: str) -> BadSettings:
-    """Return the error for the setting."""
+    """Return an error about `ORDERS_PROVIDERS`."""
     return BadSettings({_NAME: fault})
 
 
@@ -83,7 +83,7 @@ def _imported(reference: str) -> Any:
 def _providers(found: Any, reference: str) -> Iterable[BaseProvider]:
     if isinstance(found, BaseProvider):
         return [found]
-    if isinstance(found, Callable):  # type: ignore[arg-type]  # a class of a provider among them
+    if isinstance(found, Callable):  # type: ignore[arg-type]  # includes provider classes
         return _providers(_called(found, reference), reference)
     if isinstance(found, Iterable) and not isinstance(found, str | bytes):
         several = [each for part in found for each in _providers(part, reference)]

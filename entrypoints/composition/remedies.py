@@ -1,4 +1,4 @@
-"""Reasons why a server cannot be used, with remedies, for readiness."""
+"""Explain why a server cannot be used and how to fix that, for the readiness report."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from entrypoints.observability.readiness import Check
 
-#: The remedy for an error of Redis, by a word of its message.
+#: Remedies for Redis errors, by a word in the error message.
 _OF_REDIS: Final[Mapping[str, str]] = {
     "OOM": "Redis is full and refuses writes: raise maxmemory, with maxmemory-policy volatile-ttl",
     "MISCONF": "Redis refuses writes since it could not save a snapshot: see its log and its disk",
@@ -24,11 +24,11 @@ _WORD: Final = re.compile(rf"\b({'|'.join(_OF_REDIS)})\b")
 
 
 class Unready(Exception):
-    """A dependency cannot be used; the message has the reason and the remedy."""
+    """A dependency cannot be used. The message contains the reason and the remedy."""
 
 
 def with_remedy_of_redis(check: Check) -> Check:
-    """Return a check that adds the setting and the remedy to a failure of `check`."""
+    """Return a check that adds the setting and a remedy to the failures of `check`."""
 
     def reason(error: Exception) -> str:
         known = _WORD.search(str(error))
@@ -39,7 +39,7 @@ def with_remedy_of_redis(check: Check) -> Check:
 
 
 def naming(setting: str, check: Check) -> Check:
-    """Return a check that reports the setting and the root cause of a failure of `check`."""
+    """Return a check that reports the setting and the root cause if `check` fails."""
     return _explained(check, lambda error: f"{setting}: {_root_of(error)}")
 
 

@@ -1,4 +1,4 @@
-"""The service in one process: the API, and the roles that have no process of their own."""
+"""The service in one process: the API, and the roles that do not have their own process."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,7 +23,7 @@ from entrypoints.settings import Settings
 def service_of(
     settings: Settings, *overrides: BaseProvider
 ) -> AbstractAsyncContextManager[AsyncContainer]:
-    """Return the service of these settings, to be opened once.
+    """Return the service for these settings. It can be opened once.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
@@ -33,11 +33,11 @@ def service_of(
 
 @asynccontextmanager
 async def running_service(container: AsyncContainer) -> AsyncIterator[AsyncContainer]:
-    """Open the container, run every role that has no process of its own, and yield the container.
+    """Open and yield the container, and run every role that does not have its own process.
 
     Raises:
-        CannotStart: the storage cannot be started, or does not answer in time.
-        Misconfigured: there are no data, or their schema is not the one of this release.
+        CannotStart: the storage cannot be started, or does not respond in time.
+        Misconfigured: there is no data, or its schema is not the one for this release.
     """
     settings = await container.get(Settings)
     is_alone = bool(settings.missing_services)

@@ -12,7 +12,7 @@ from entrypoints.settings import Settings
 
 
 def signing_keys(settings: Settings, storage: StorageLifecycle) -> SigningKeys:
-    """Return the keys of the settings; without one, a random key that is kept beside the data.
+    """Return the keys in the settings, or else a random key that is stored next to the data.
 
     Raises:
         CannotStart: the random key cannot be written or read.
@@ -22,7 +22,7 @@ def signing_keys(settings: Settings, storage: StorageLifecycle) -> SigningKeys:
 
 
 def random_secret(folder: Path) -> bytes:
-    """Return the random key in `folder`; make the folder and the key if they are missing.
+    """Return the random key in `folder`. Create the folder and the key if they are missing.
 
     Raises:
         CannotStart: the key cannot be written or read.
@@ -49,6 +49,6 @@ def _make_secret(path: Path) -> None:
         file.write(secrets.token_urlsafe(48))
         file.flush()
         os.fsync(file.fileno())
-    with suppress(FileExistsError):  # another process was first: its key counts
+    with suppress(FileExistsError):  # another process was faster, so use its key
         os.link(draft, path)
     draft.unlink()

@@ -1,4 +1,4 @@
-"""The start of a process: a container over a storage that is open and at head."""
+"""Start a process by opening its storage, checking the schema, and building its container."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,9 +16,9 @@ from entrypoints.settings import Settings
 
 
 def build_container(settings: Settings, *overrides: BaseProvider) -> AsyncContainer:
-    """Return the container of a process; open nothing.
+    """Return a process's container without opening anything.
 
-    The providers of the settings replace the defaults, and `overrides` replace both.
+    Providers in the settings replace the defaults, and `overrides` replace both.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
@@ -34,14 +34,15 @@ def build_container(settings: Settings, *overrides: BaseProvider) -> AsyncContai
 
 @asynccontextmanager
 async def opened(container: AsyncContainer, *, owns_storage: bool) -> AsyncIterator[None]:
-    """Open the storage of a container; close both at the end.
+    """Open a container's storage, and close both at the end.
 
-    A process that owns its storage (the embedded service, which runs all roles of one release)
-    creates and migrates it. Any other finds it at head, or is refused at once.
+    If the process owns its storage, the storage is created and migrated. This is the case for the
+    embedded service, because it runs all roles of one release. For any other process, the schema
+    must already be at head.
 
     Raises:
-        CannotStart: the storage cannot be started, or does not answer in time.
-        Misconfigured: there are no data, or their schema is not the one of this release.
+        CannotStart: the storage cannot be started, or does not respond in time.
+        Misconfigured: there is no data, or its schema is not the one for this release.
     """
     storage = await container.get(StorageLifecycle)
     async with AsyncExitStack() as stack:
@@ -57,12 +58,12 @@ async def opened(container: AsyncContainer, *, owns_storage: bool) -> AsyncItera
 
 @asynccontextmanager
 async def opened_container(settings: Settings) -> AsyncIterator[AsyncContainer]:
-    """Open everything that a command or a role may need, over a storage at head.
+    """Open everything a command may need. The schema must be at head.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the storage cannot be started, or does not answer in time.
-        Misconfigured: there are no data, or their schema is not the one of this release.
+        CannotStart: the storage cannot be started, or does not respond in time.
+        Misconfigured: there is no data, or its schema is not the one for this release.
     """
     container = build_container(settings)
     async with opened(container, owns_storage=False):
@@ -73,12 +74,12 @@ async def opened_container(settings: Settings) -> AsyncIterator[AsyncContainer]:
 async def opened_storage(
     settings: Settings, *, may_create: bool
 ) -> AsyncIterator[StorageLifecycle]:
-    """Open the storage alone, with its schema in any state.
+    """Open only the storage, with its schema in any state.
 
     Raises:
         BadSettings: `ORDERS_PROVIDERS` cannot be used.
-        CannotStart: the storage cannot be started, or does not answer in time.
-        Misconfigured: there are no data, and they may not be created.
+        CannotStart: the storage cannot be started, or does not respond in time.
+        Misconfigured: there is no data, and it may not be created.
     """
     storage = await build_container(settings).get(StorageLifecycle)
     try:
@@ -89,7 +90,7 @@ async def opened_storage(
 
 
 def _overrides(settings: Settings) -> Sequence[BaseProvider]:
-    """Return the providers of the settings, and log the ports that they replace."""
+    """Return the providers in the settings, and log which ports they replace."""
     overrides = load_overrides(settings)
     if overrides:
         defaults = default_providers(settings)

@@ -1,4 +1,4 @@
-"""The lifecycle of a storage: the calls of a process around the use of its adapters."""
+"""The storage lifecycle, which a process calls before and after it uses the adapters."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,26 +9,26 @@ from pathlib import Path
 class StorageLifecycle(ABC):
     """Opens, migrates, checks and closes the storage of one process.
 
-    A storage provider provides one beside its adapters. The process calls `open`, then `migrate` or
-    `schema_problem`, and `close` at the end, after the adapters are closed.
+    A storage provider provides a lifecycle along with its adapters. The process calls `open`, then
+    `migrate` or `schema_problem`, and finally `close`, after the adapters have been closed.
     """
 
-    #: Whether one process at a time uses the storage to serve. Then nothing that an earlier process
-    #: left behind is still in progress.
+    #: Whether only one process at a time can serve with the storage. If so, work that an earlier
+    #: process left unfinished is not in progress anywhere.
     is_exclusive: bool = False
 
-    #: Checks the storage's own server and starts it again if it has died; called twice a second.
-    #: None if the storage has no server of its own.
+    #: Checks the storage's own server and restarts it if it has died. Called twice a second. None
+    #: if the storage does not have its own server.
     watch: Callable[[], Awaitable[None]] | None = None
 
     @property
     @abstractmethod
     def summary(self) -> Mapping[str, str]:
-        """The storage in the log line of a process's start; no address, and no password."""
+        """How the startup log line describes the storage, without addresses and passwords."""
 
     @property
     def data_dir(self) -> Path | None:
-        """The folder of the stored data on this machine, or None.
+        """The folder on this machine that contains the data, or None.
 
         Raises:
             CannotStart: the folder cannot be found.
@@ -36,10 +36,10 @@ class StorageLifecycle(ABC):
         return None
 
     def serve_lock(self) -> AbstractContextManager[None]:
-        """Hold the storage for one `orders serve`, if it allows only one.
+        """Return a lock on the storage for one `orders serve`, if only one may run at a time.
 
         Raises:
-            CannotStart: on entering, another one is running.
+            CannotStart: on entering, if another one is already running.
         """
         return nullcontext()
 
@@ -47,24 +47,24 @@ class StorageLifecycle(ABC):
     async def open(self, *, may_create: bool) -> None:
         """Connect to the storage, and start its server if it has its own.
 
-        `may_create` allows a process to make a storage that does not exist yet.
+        With `may_create`, a storage that does not exist yet is created.
 
         Raises:
             CannotStart: the storage cannot be reached or started.
-            Misconfigured: the storage does not exist, or refuses the process for good.
+            Misconfigured: the storage does not exist, or permanently refuses the process.
         """
 
     async def migrate(self) -> bool:
-        """Bring the schema to its newest revision; return whether anything changed.
+        """Migrate the schema to its newest revision. Return whether anything changed.
 
         Raises:
-            Misconfigured: another program made the schema, or the storage cannot hold ours.
+            Misconfigured: the schema belongs to another program, or the storage is not suitable.
         """
         return False
 
     async def schema_problem(self) -> str | None:
-        """Return why this release cannot use the schema, in one sentence; None if it can."""
+        """Return why this release cannot use the schema, as one sentence, or None if it can."""
         return None
 
-    async def close(self) -> None:  # noqa: B027 - a storage in memory has nothing to close
-        """Close the storage; one that was not opened stays closed."""
+    async def close(self) -> None:  # noqa: B027 - an in-memory storage does not need it
+        """Close the storage. This does nothing if it was not opened."""

@@ -1,4 +1,4 @@
-"""The loops of a worker: tasks, stalled orders, retention."""
+"""The loops of a worker: tasks, stalled orders and retention."""
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -19,9 +19,9 @@ from entrypoints.settings import Settings
 from libraries.asyncio_tools.heartbeat import stop_signal
 from libraries.task_stream.in_process import InProcessBroker
 
-#: Tasks that a worker runs at once; the fulfilment mostly waits.
+#: How many tasks a worker runs concurrently. Fulfilment is mostly waiting.
 TASKS_AT_ONCE: Final = 256
-#: Seconds that running tasks get to end when their process stops.
+#: How long tasks that are still running may take to finish when their process stops.
 TASKS_DRAIN_SECONDS: Final = 4.0
 
 
@@ -38,10 +38,10 @@ async def start_worker(
 
 
 async def _requeuer(container: AsyncContainer) -> Requeuer:
-    """Make the requeuer.
+    """Create the requeuer.
 
-    On an exclusive storage, the first pass requeues everything that was published before it began:
-    no other process can have it in progress.
+    If the storage is exclusive, the first pass requeues everything that was published before it
+    began, because no other process can be working on it.
     """
     settings, requeue = await container.get(Settings), await container.get(RequeueStalledOrders)
     is_exclusive = (await container.get(StorageLifecycle)).is_exclusive
@@ -55,17 +55,17 @@ def _runs_here(broker: AsyncBroker) -> bool:
 def _tasks(broker: AsyncBroker, stack: AsyncExitStack) -> Loop:
     if isinstance(broker, InProcessBroker):
         return lambda: _drain_at_the_end(broker)
-    # Imported when it is used: it costs a process 7 MiB, see composition/container.py.
+    # Only imported when used because it costs a process 7 MiB, see composition/container.py.
     from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
     from libraries.task_stream.worker import Worker  # noqa: PLC0415 - as above
 
-    assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third
+    assert isinstance(broker, RedisStreamBroker)  # noqa: S101 - there is no third kind
     worker = Worker(broker, TASKS_AT_ONCE, TASKS_DRAIN_SECONDS)
     stack.push_async_callback(worker.close)
     return lambda: worker.run(stop_signal())
 
 
 async def _drain_at_the_end(broker: InProcessBroker) -> None:
-    """Wait: such a broker runs each task when it is brought."""
+    """Wait for the stop signal. The broker runs tasks as they arrive, so nothing is polled."""
     await stop_signal().wait()
     await broker.drain(TASKS_DRAIN_SECONDS)

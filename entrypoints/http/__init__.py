@@ -1,4 +1,4 @@
-"""The HTTP API: routes, guards, messages, problems, and the OpenAPI document.
+"""The HTTP API: routes, guards, messages, problems and the OpenAPI document.
 
-`entrypoints.http.app` assembles them.
+Everything is put together in `entrypoints.http.app`.
 """

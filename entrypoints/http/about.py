@@ -1,4 +1,4 @@
-"""The name and version of the service in its documents."""
+"""The service's name and version, as shown in its documents."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The application that HTTP servers run: `entrypoints.http.app:create_app`."""
+"""The ASGI application. HTTP servers run `entrypoints.http.app:create_app`."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,13 +26,13 @@ from entrypoints.settings import Settings, load_settings
 
 
 def create_app(settings: Settings | None = None, *overrides: BaseProvider) -> ASGIApp:
-    """Return the API over the adapters that the settings name (default: from the environment).
+    """Return the API. The default settings come from the environment.
 
-    Its lifespan starts and stops all resources, and every role in embedded mode.
+    The application's lifespan starts and stops all resources and, in embedded mode, every role.
     `overrides` are providers that replace adapters (see the README).
 
     Raises:
-        BadSettings: with every wrong or missing setting.
+        BadSettings: settings are wrong or missing. The error lists all of them.
     """
     if settings is None:
         settings = load_settings()
@@ -45,7 +45,7 @@ def api(
     settings: Settings,
     routes: Sequence[Routes] = ROUTES,
 ) -> ASGIApp:
-    """Return the API over the container that `service` opens when the application starts."""
+    """Return the API. It uses the container that `service` opens when the application starts."""
     app = routing(service, routes)
     first_segments = {route.path.split("/")[1] for route in app.routes}
     readable = CorsMiddleware(app, settings.cors_origins)
@@ -57,7 +57,7 @@ def api(
 def routing(
     service: AbstractAsyncContextManager[AsyncContainer], routes: Sequence[Routes] = ROUTES
 ) -> Litestar:
-    """Return the routes without the middleware around them."""
+    """Return the routes without any middleware around them."""
     injection = Injection()
 
     @asynccontextmanager
@@ -73,7 +73,7 @@ def routing(
         request_class=ApiRequest,
         exception_handlers={Exception: handle_exception},
         openapi_config=None,
-        # Handlers return bytes, and the middleware logs: Litestar has nothing to log.
+        # Litestar does not need to log anything, because our middleware does.
         logging_config=None,
     )
 

@@ -1,7 +1,8 @@
 """The CORS protocol (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
-Litestar's own middleware refuses a preflight in plain text, treats every OPTIONS request with an
-Origin as a preflight, and overwrites `Vary` (`docs/adr/0020-proxies-and-browsers.md`).
+We don't use Litestar's own middleware because it refuses preflights in plain text, treats every
+OPTIONS request with an Origin as a preflight, and overwrites `Vary`
+(`docs/adr/0020-proxies-and-browsers.md`).
 """
 
 import re
@@ -12,7 +13,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.http.errors import PreflightRefused
-from entrypoints.http.messages.headers import joined, values_of
+from entrypoints.http.messages.request import joined, values_of
 from entrypoints.http.problems.responses import problem_response
 from entrypoints.http.responses.raw_response import Header, RawResponse
 
@@ -65,14 +66,14 @@ _PREFLIGHT: Final = (
 
 
 class CorsMiddleware:
-    """Answers preflights, and lets pages of the given origins read all other responses."""
+    """Answers preflights, and lets pages from the given origins read all other responses."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
         self._origins = [_pattern(origin) for origin in origins]
         self._is_open_to_all = "*" in origins
 
-    # Not a coroutine function: it would cost every request one more coroutine.
+    # This is not `async` because that would cost every request another coroutine.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == ScopeType.HTTP:
@@ -90,7 +91,7 @@ class CorsMiddleware:
         return RawResponse.without_body(204, [self._allow_origin(origin), *_PREFLIGHT])
 
     def _refusal(self, scope: Scope, origin: bytes) -> str | None:
-        """Return the reason to refuse a preflight, or None."""
+        """Return the reason for refusing a preflight, or None."""
         if not self._allows(origin):
             return "CORS_ORIGINS does not name this origin."
         method = joined(scope, b"access-control-request-method")
@@ -129,11 +130,11 @@ def _is_preflight(scope: Any) -> bool:
 
 
 def _origin(scope: Any) -> bytes:
-    """Return the origin of a request, or nothing if the header is repeated."""
+    """Return the origin of a request. It is empty if the header is missing or repeated."""
     values = values_of(scope, b"origin")
     return values[0] if len(values) == 1 else b""
 
 
 def _pattern(origin: str) -> re.Pattern[str]:
-    """Compile an origin. `*` matches every origin; in an origin it matches any part of the host."""
+    """Compile an origin. `*` is any origin. Within an origin, it can be any part of the host."""
     return re.compile(".*" if origin == "*" else re.escape(origin).replace(r"\*", "[^/]*"))

@@ -1,4 +1,4 @@
-"""The errors of the HTTP layer. The problem catalogue has a row for each."""
+"""The errors of the HTTP layer. Each of them has a row in the problem catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class NoSuchRoute(OrderServiceError):
 
 
 class MethodNotAllowed(OrderServiceError):
-    """The path has no handler for the request's method. `allowed` is the `Allow` header."""
+    """The path does not support the request's method. `allowed` is the `Allow` header."""
 
     def __init__(self, allowed: str = "") -> None:
         self.allowed = allowed
@@ -71,9 +71,9 @@ class UnsupportedHttpVersion(OrderServiceError):
 
 
 class NotAlive(OrderServiceError):
-    """A loop of this process has stopped, or makes no progress."""
+    """A loop of this process has stopped, or is not making progress."""
 
-    #: Seconds after which a retry makes sense.
+    #: Seconds to wait before retrying.
     retry_after = 1
 
 
@@ -91,15 +91,15 @@ class RepeatedParameter(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class ParameterError(FieldError):
-    """An error of one parameter of the path, the query or a form."""
+    """An error in a parameter of the path, the query or a form."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderError(FieldError):
-    """An error of one header."""
+    """An error in a header."""
 
 
-#: The errors of the HTTP server, by status.
+#: The HTTP server's errors by status.
 SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
     400: MalformedRequest,
     408: RequestTimeout,
@@ -110,15 +110,15 @@ SERVER_ERRORS: Final[Mapping[int, type[OrderServiceError]]] = {
 
 
 def server_error(refusal: Refusal) -> OrderServiceError:
-    """Return the error for a refusal of the HTTP server."""
+    """Return the error for a request that the HTTP server has refused."""
     kind = SERVER_ERRORS.get(refusal.status)
     return kind(refusal.detail) if kind else InternalError()
 
 
 def disconnect_error(message: Mapping[str, Any]) -> OrderServiceError:
-    """Return the reason of an `http.disconnect` in the middle of a body.
+    """Return the reason for an `http.disconnect` in the middle of a body.
 
-    Our own server puts its refusal into the message; other servers give no reason.
+    Our own server puts a refusal into the message. Other servers don't provide a reason.
     """
     refusal: Refusal | None = message.get("refusal")
     return server_error(refusal) if refusal else MalformedBody("The body broke off.")

@@ -1,29 +1,32 @@
-"""Authentication and rate limits: the checks before each route.
+"""Authentication and rate limits, which are checked before each route.
 
-A guard is the `before_request` of its route. Litestar copies the whole route for guards of its own
-kind in every request.
+A guard is its route's `before_request` hook. Litestar also has a concept of guards, but it copies
+the whole route for them in every request.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated, TokenMissing
 from application.ports.limits import Limit, RateLimiter
 from domain.account import Account
-from entrypoints.http.admission import Admission
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, peer_of
 from entrypoints.http.proxies.client_address import client_key
+from entrypoints.http.rate_limits import Admission
 from entrypoints.settings import Settings
 
 WhichLimit = Callable[[Settings], Limit | None]
 
+#: The admission's key in an ASGI scope.
+_ADMISSION: Final = "orders.admission"
+
 
 @dataclass(frozen=True, slots=True)
 class GuardDependencies:
-    """The dependencies of all guards. The application stores them in its state at its start."""
+    """The dependencies of all guards, stored in the application's state during startup."""
 
     authenticate: Authenticate
     limiter: RateLimiter
@@ -31,18 +34,18 @@ class GuardDependencies:
 
 
 def default_limit(settings: Settings) -> Limit | None:
-    """Return the limit of the routes that have no limit of their own."""
+    """Return the limit for routes without their own limit."""
     return settings.rate_limit_default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Checks the token and the rate limit of a request before its route.
+    """Checks a request's token and its rate limit before the route runs.
 
-    With `needs_token` the limit is per user, and the route gets the user in the request. Otherwise
-    the limit is per address. A request without a valid token hits the limit of its address, and
-    is refused with 429 rather than 401 if that limit is exceeded. With `reads_beside` the route
-    must read within `async with request.admission`.
+    With `needs_token`, the limit is per user, and the route finds the user in the request.
+    Otherwise the limit is per address. A request without a valid token counts against the limit of
+    its address. If that limit is exceeded, the response is 429 rather than 401. With
+    `reads_beside`, the route has to read inside `async with admission_of(request)`.
     """
 
     which: WhichLimit
@@ -63,28 +66,34 @@ class Guard:
         else:
             admission = _hit(request, self.which, address_of(request))
         if self.reads_beside:
-            request.admission = admission
+            request.scope[_ADMISSION] = admission
         else:
             await admission.require()
 
 
 def open_to_all(which: WhichLimit = default_limit) -> Guard:
-    """Return a guard that admits every client, within the limit of its address."""
+    """Return a guard that admits every client, up to the rate limit of its address."""
     return Guard(which=which, needs_token=False)
 
 
 def for_users(which: WhichLimit = default_limit) -> Guard:
-    """Return a guard that admits clients with a valid token, within the limit of their user."""
+    """Return a guard that admits clients with a valid token, up to their user's rate limit."""
     return Guard(which=which, needs_token=True)
 
 
 def for_readers() -> Guard:
-    """Return a guard like `for_users`, for a route that reads concurrently with the hit."""
+    """Like `for_users`, but the route reads while the rate limit is still being checked."""
     return Guard(which=default_limit, needs_token=True, reads_beside=True)
 
 
+def admission_of(request: Any) -> Admission:
+    """Return the admission started by the guard `for_readers`."""
+    admission: Admission = request.scope[_ADMISSION]
+    return admission
+
+
 def address_of(request: ApiRequest) -> str:
-    """Return the key of the limits by address: the client's address, or its IPv6 network."""
+    """Return the key for rate limits per address: the client's address, or its IPv6 network."""
     return client_key(
         peer_of(request.scope),
         request.list_header(b"x-forwarded-for"),

@@ -1,7 +1,7 @@
-"""Injection of handler parameters that are marked `FromDishka`, once at the start.
+"""Injects the handler parameters that are marked `FromDishka`, once during startup.
 
 dishka's own integration calls the container in every request. Our use cases live as long as the
-process, so one call at the start is enough.
+process, so calling it once during startup is enough.
 """
 
 from copy import copy
@@ -21,7 +21,7 @@ class Injection:
         self._bound: list[tuple[dict[str, DependencyKey], dict[str, Any]]] = []
 
     def bind(self, handler: HTTPRouteHandler) -> HTTPRouteHandler:
-        """Return the handler without its marked parameters; `fill` provides them."""
+        """Return the handler without its marked parameters, which `fill` provides later."""
         function = handler.fn
         hints = get_type_hints(function, include_extras=True)
         parameters = signature(function).parameters
@@ -38,7 +38,7 @@ class Injection:
         async def bound(**parsed: Any) -> Any:
             return await function(**parsed, **arguments)
 
-        # Litestar reads the parameters of a request from the annotations.
+        # Litestar finds out a handler's parameters from its annotations.
         bound.__name__ = function.__name__
         bound.__annotations__ = {name: hints[name] for name in hints if name not in wanted}
         left = [parameters[name] for name in parameters if name not in wanted]

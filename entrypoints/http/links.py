@@ -1,23 +1,23 @@
-"""Links to the paths of this service. No other module makes such links.
+"""Links to paths of this service. Links must only be made here.
 
-A client resolves a link against the URL of its request (RFC 3986, section 5). A link that begins
-with two slashes, or with a slash and a backslash, leads to another host, which then receives the
-client's token.
+Clients resolve a link against the URL of their request (RFC 3986, section 5). If a link begins with
+two slashes, or with a slash and a backslash, it leads to another host, and the client sends its
+token there.
 """
 
 from typing import Any, Final
 from urllib.parse import quote
 
-#: The key of the path prefix of clients in an ASGI scope.
+#: The key in an ASGI scope for the path prefix that clients use.
 PATH_PREFIX: Final = "orders.path_prefix"
 
-#: Characters that a path may have unescaped (RFC 3986, section 3.3), and the percent sign of the
-#: client's own escapes.
+#: Characters that don't have to be escaped in a path (RFC 3986, section 3.3), plus the percent sign
+#: because the client has already escaped some characters.
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"
 
 
 def link(scope: Any, path: str | bytes, query: str = "") -> str:
-    """Return a relative reference to a path of this service. Any path is safe."""
+    """Return a relative reference to a path of this service. This is safe for any path."""
     relative = quote(path, safe=_PATH_CHARACTERS).lstrip("/")
     reference = f"{prefix_of(scope)}/{relative}"
     return f"{reference}?{query}" if query else reference
@@ -30,5 +30,5 @@ def prefix_of(scope: Any) -> str:
 
 
 def requested_path(scope: Any) -> str:
-    """Return a reference to the path as the client sent it: the router changes `path`."""
+    """Return a reference to the path that the client sent, because the router changes `path`."""
     return link(scope, scope.get("raw_path") or scope["path"].encode())

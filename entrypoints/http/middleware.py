@@ -1,4 +1,4 @@
-"""The outermost layer of the API: request ids, deadlines, common headers, HEAD, metrics, logs."""
+"""The API's outermost layer: request ids, deadlines, common headers, HEAD, metrics and logs."""
 
 import asyncio
 import re
@@ -12,9 +12,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from application.ports.limits import RateLimitResult
-from entrypoints.http.messages.headers import given_once
-from entrypoints.http.rate_limit_results import rate_limit_results, tightest
-from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
+from entrypoints.http.messages.request import given_once
+from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
 from libraries.asyncio_tools.time_budget import (
@@ -33,7 +32,7 @@ _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_bod
 class RequestMiddleware:
     """Sets the id and the deadlines of each request, and the common headers of each response.
 
-    Also answers HEAD like GET without the body, counts the request in the metrics, and logs it.
+    It also answers HEAD like GET without a body, and it logs and counts every request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +47,7 @@ class RequestMiddleware:
         time_budget.set(TimeBudget())
         storage_deadline.set(asyncio.get_running_loop().time() + STORAGE_DEADLINE_SECONDS)
         current_traceparent.set(exchange.trace)
-        # The context variables need no reset: a server runs each request in its own context.
+        # We don't have to reset context variables: servers run each request in its own context.
         bind_contextvars(request_id=exchange.request_id.decode())
         await self._app(exchange.scope, receive, exchange.send)
 
@@ -59,7 +58,7 @@ class _Exchange:
     def __init__(self, scope: Any, send: Send) -> None:
         self._method = scope["method"]
         self._is_head = self._method == "HEAD"
-        # A copy, because the server must see HEAD in its own scope: it then sends no body.
+        # This is a copy because the server must still see HEAD, or else it would send a body.
         self.scope: Any = {**scope, "method": "GET"} if self._is_head else scope
         self._path = scope["path"]
         self._send = send
@@ -90,14 +89,14 @@ class _Exchange:
 
     async def _end(self, message: Message) -> None:
         seconds = perf_counter() - self._started
-        # Before the last byte: a client with its response finds the request in the metrics.
+        # Count it before the last byte, so a client that has its response finds it in the metrics.
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         await self._send(message)
-        # After the last byte: the client gets its response even if the log cannot be written.
+        # Log after the last byte, so the client gets its response even if logging fails.
         self._log(seconds)
 
     def _log(self, seconds: float) -> None:
-        """Log the request: changes and failures at INFO, successful reads at DEBUG."""
+        """Log the request. Changes and failures are logged at INFO, successful reads at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
         if quiet and not logger.is_enabled_for(DEBUG):
             return
@@ -121,5 +120,5 @@ class _Exchange:
 
 
 def _request_id(given: bytes) -> bytes:
-    # An id is no secret, so a pseudo-random one without a system call is enough.
+    # An id is not a secret, so we can use a pseudo-random one and save a system call.
     return given if _REQUEST_ID.fullmatch(given) else b"%032x" % getrandbits(128)

@@ -1,1 +1,1 @@
-"""Consumers of events, tasks, and the AsyncAPI document."""
+"""Event consumers, tasks and the AsyncAPI document."""

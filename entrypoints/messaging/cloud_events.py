@@ -1,6 +1,6 @@
-"""Events as messages: CloudEvents 1.0 in the binary content mode of its Kafka binding (3.2).
+"""Convert events to and from messages (CloudEvents 1.0, Kafka binding 3.2, binary content mode).
 
-The attributes of an event are headers of the message, its key is the order's id, and its value the
+An event's attributes are the message's headers, the key is the order's id, and the value is the
 event's data as JSON.
 """
 
@@ -16,13 +16,13 @@ from application.ports.events import Delivery, ReceivedEvent
 from domain.ids import EventId, OrderId
 from domain.order.status import OrderStatus
 
-#: The namespace of the ids of messages without a `ce_id` (random, chosen once).
+#: The namespace for the ids of messages without a `ce_id`. It is random, and was chosen once.
 _NAMESPACE: Final = UUID("0c4dfb3a-9e5e-4b3c-8a54-6a1d1f0f2a77")
 _STATUSES: Final = {status.value: status for status in OrderStatus}
 
 
 class Unreadable(ValueError):
-    """The message is no event of an order; the text is the reason."""
+    """The message is not an order event. The text is the reason."""
 
 
 class _Order(msgspec.Struct):
@@ -38,7 +38,7 @@ class CloudEventsEncoder:
     """`MessageEncoder` for CloudEvents."""
 
     def message(self, event: Event) -> Delivery:
-        """Return the message of an event; a copy of a message is equal to its original."""
+        """Return the message for an event. Copies of a message are identical to the original."""
         if event.original is not None:
             return Delivery(event.original.key, event.payload, event.original.headers)
         subject = str(event.subject).encode()
@@ -57,10 +57,10 @@ class CloudEventsEncoder:
 
 
 def parse_event(topic: str, delivery: Delivery) -> ReceivedEvent:
-    """Parse a message of a topic.
+    """Parse a message from a topic.
 
     Raises:
-        Unreadable: it is no event of an order.
+        Unreadable: it is not an order event.
     """
     if delivery.defect is not None:
         raise Unreadable(delivery.defect)
@@ -76,12 +76,12 @@ def parse_event(topic: str, delivery: Delivery) -> ReceivedEvent:
 
 
 def traceparent_of(delivery: Delivery) -> str | None:
-    """Return the trace that a message belongs to, as it is, or None."""
+    """Return the message's `traceparent` unchanged, or None."""
     return _text(delivery.header("traceparent"))
 
 
 def _parse_order(topic: str, value: bytes) -> _Order:
-    """Parse the order in a value, which on some topics is the value itself."""
+    """Parse the order in a value. On some topics the order is the whole value."""
     try:
         if topic == NEW_ORDER:
             return msgspec.json.decode(value, type=_Order)
@@ -102,7 +102,7 @@ def _parse_key(delivery: Delivery) -> OrderId:
 
 
 def _event_id(delivery: Delivery) -> EventId:
-    """Return `ce_id`, or else an id that only an equal message has."""
+    """Return `ce_id`, or else an id that only identical messages share."""
     try:
         return EventId(UUID(_text(delivery.header("ce_id")) or ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The loop of a consumer: messages of a topic to a use case."""
+"""A consumer's loop, which passes messages from a topic to a use case."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
 from libraries.outages import outages
 from libraries.trace_context import current_traceparent
 
-#: Failures of its own after which a message becomes a dead letter.
+#: How often a message may fail (for reasons other than outages) before it becomes a dead letter.
 ATTEMPTS: Final = 5
 
 T = TypeVar("T")
@@ -24,16 +24,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """Runs a use case for each event of a topic.
+    """Runs a use case for each event on a topic.
 
-    Three things may go wrong with a message:
+    Three things can go wrong with a message:
 
-    - It is unreadable, or of an unknown order: it becomes a dead letter.
-    - A server is out of reach: the consumer waits for it, which counts as no attempt.
-    - The use case raises any other error: it is tried again with backoff, `ATTEMPTS` times in all;
-      then the message becomes a dead letter.
+    - It is unreadable, or about an unknown order. It becomes a dead letter.
+    - A server is unavailable. The consumer waits for it, and this does not count as an attempt.
+    - The use case raises any other error. It is retried with backoff, up to `ATTEMPTS` attempts in
+      total, and then the message becomes a dead letter.
 
-    Messages are taken one after the other, so those with the same key keep their order.
+    Messages are processed one at a time, which means that messages with the same key stay in order.
     """
 
     topic: str
@@ -42,10 +42,10 @@ class Consumer:
     dead_letter_message: DeadLetterMessage
 
     async def run(self, source: EventSource) -> None:
-        """Consume for ever; commit a batch when each of its messages is processed or a dead letter.
+        """Consume forever. A batch is committed once every message is processed or dead-lettered.
 
-        An error of the dead letters or of the source ends the loop with nothing committed, so that
-        the next call receives the batch again.
+        If dead letters or the source fail, the loop ends without committing anything, and the next
+        call receives the same batch again.
         """
         while True:
             with between_rounds():
@@ -72,7 +72,7 @@ class Consumer:
                 await self._process(delivery, event)
 
     async def _process(self, delivery: Delivery, event: ReceivedEvent) -> None:
-        """Run the use case until it succeeds, or has failed often enough."""
+        """Run the use case until it succeeds or has failed too often."""
         backoff = Backoff()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -87,7 +87,7 @@ class Consumer:
         await self._give_up(delivery, reason, ATTEMPTS)
 
     async def _give_up(self, delivery: Delivery, reason: str, attempts: int = 1) -> None:
-        """Make the message a dead letter."""
+        """Turn the message into a dead letter."""
         placement = delivery.placement
         logger.error(
             "a message becomes a dead letter",
@@ -112,7 +112,7 @@ def _parse(topic: str, delivery: Delivery) -> ReceivedEvent | Unreadable:
 
 
 async def _wait_for_servers(call: Callable[[], Awaitable[T]], *servers: str) -> T:
-    """Return the result of a call to servers; repeat it while one is out of reach."""
+    """Return the result of a call, repeating it while one of its servers is unavailable."""
     backoff = Backoff()
     called = set(servers)
     while True:

@@ -1,4 +1,4 @@
-"""The consumers of the service, one row each."""
+"""The service's consumers, with a row for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ from entrypoints.settings import BadSettings, Settings
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A consumer: its topic, its group, and the use case that it runs for each event.
+    """A consumer with its topic, its group, and the use case that it runs for each event.
 
-    The consumer is off while `required_setting` is not set. Processes with the same group share
-    the topic's messages; the group is also the consumer's name in the inbox and for the command.
+    The consumer is turned off if `required_setting` is not set. Processes with the same group share
+    the topic's messages. The group is also the consumer's name in the inbox and for
+    `orders consume`.
     """
 
     topic: str
@@ -26,7 +27,7 @@ class Subscription:
     required_setting: str | None = None
 
     def is_on(self, settings: Settings) -> bool:
-        """Return whether the settings turn the consumer on."""
+        """Return whether the consumer is turned on."""
         name = self.required_setting
         return name is None or getattr(settings, name.lower()) is not None
 
@@ -38,16 +39,16 @@ SUBSCRIPTIONS: Final = (
 
 
 def subscriptions_on(settings: Settings) -> Sequence[Subscription]:
-    """Return every consumer that the settings turn on."""
+    """Return all consumers that are turned on."""
     return [each for each in SUBSCRIPTIONS if each.is_on(settings)]
 
 
 def find_subscription(settings: Settings, group: str) -> Subscription:
-    """Return the consumer with this name.
+    """Return the consumer with this group.
 
     Raises:
-        BadSettings: it is off.
-        ValueError: there is none; the text lists the names.
+        BadSettings: it is turned off.
+        ValueError: there is no such consumer. The message lists all of them.
     """
     for subscription in SUBSCRIPTIONS:
         if subscription.group == group:

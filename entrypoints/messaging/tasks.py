@@ -1,4 +1,4 @@
-"""The tasks of the worker."""
+"""The worker's tasks."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from entrypoints.observability.metrics.tasks import counting
 
 
 def register_tasks(broker: AsyncBroker, process_order: ProcessOrder) -> None:
-    """Register the tasks with the broker by their names."""
+    """Register the tasks with the broker, by name."""
     process = counting(process_order)
 
     async def process_order_task(order_id: str) -> None:

@@ -1,7 +1,7 @@
-"""Log events as lines of text, for a terminal or as JSON.
+"""Render log events as lines, either for a terminal or as JSON.
 
-No line has a local variable: the frames of a request hold passwords, hashes and tokens, and it
-takes longer to render all values of a deep stack than to serve the request.
+Tracebacks don't include local variables. During a request they can be passwords, hashes or tokens,
+and rendering all the values in a deep stack takes longer than the request itself.
 """
 
 import sys
@@ -16,7 +16,7 @@ import structlog
 
 from entrypoints.observability.log_secrets import without_secrets
 
-#: The innermost frames that are logged, of each exception in a chain.
+#: How many of the innermost frames are logged for each exception in a chain.
 _MAX_FRAMES: Final = 24
 _MAX_TRACEBACK_CHARACTERS: Final = 16_000
 _LEVELS: Final = {"warning": "WARN", "exception": "ERROR", "critical": "CRIT"}
@@ -28,18 +28,18 @@ Event = structlog.typing.EventDict
 
 
 def traceback_text(exc_info: ExcInfo) -> str:
-    """Return the traceback: frames and messages, without local variables and known secrets."""
+    """Return a traceback with frames and messages, but without local variables or known secrets."""
     trace = TracebackException(*exc_info, limit=-_MAX_FRAMES, compact=True)
     text = without_secrets("".join(trace.format()).rstrip("\n"))
     return text[-_MAX_TRACEBACK_CHARACTERS:]
 
 
 def hide_secrets(_: Any, level: str, event: Event) -> Event:
-    """Hide secrets in the texts of a failure; other events have no texts from outside."""
+    """Hide secrets in a failure's texts. Other events don't contain text from elsewhere."""
     if level in _FAILURES:
         for name, value in event.items():
             if isinstance(value, BaseException):
-                value = str(value)  # noqa: PLW2901 - rendered as its text
+                value = str(value)  # noqa: PLW2901 - rendered as text
             if isinstance(value, str):
                 event[name] = without_secrets(value)
     return event
@@ -56,7 +56,7 @@ def json_text(_: Any, __: str, event: Event) -> str:
 
 
 def console_line(*, colors: bool) -> Callable[[Any, str, Event], str]:
-    """Return a renderer of lines such as `12:03:04.123 INFO  201 POST /orders/ 12.3 ms`."""
+    """Return a renderer for lines such as `12:03:04.123 INFO  201 POST /orders/ 12.3 ms`."""
 
     def render(_: Any, __: str, event: Event) -> str:
         level = event.pop("level")
@@ -74,12 +74,12 @@ def console_line(*, colors: bool) -> Callable[[Any, str, Event], str]:
 
 
 def _request(event: Event) -> str:
-    """Remove a request's fields from the event; return them as text, the status first."""
+    """Remove a request's fields from the event and return them as text, status first."""
     status, ms = event.pop("status"), event.pop("ms")
     head = f"{status} {event.pop('method')} {_shown(event.pop('path'))} {ms} ms"
     del event["event"]
     request_id = event.pop("request_id", None)
-    if status >= 400:  # for a search in other logs
+    if status >= 400:  # to find the request in other logs
         event["request_id"] = request_id
     return head
 
@@ -90,7 +90,7 @@ def _now() -> str:
 
 
 def _shown(text: object) -> str:
-    """Return the text on one line: a client must not write log lines by its choice of a path."""
+    """Return the text on one line. Otherwise a client could forge log lines with a path."""
     shown = str(text).rstrip("\n")
     return shown if shown.isprintable() else shown.encode("unicode_escape").decode("ascii")
 

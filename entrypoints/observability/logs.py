@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, with the request's id if there is a request."""
+"""Structured logs, with one line per event. Includes the request id if there is a request."""
 
 import logging
 import os
@@ -14,17 +14,17 @@ from entrypoints.observability import log_lines
 
 logger: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger()
 
-#: Libraries whose INFO lines are for their own developers.
+#: Libraries whose INFO messages are only useful to their own developers.
 _CHATTY: Final = ("alembic", "asyncio", "dishka", "taskiq", "httpx", "uvicorn", "watchfiles")
 _STDOUT: Final = 1
 _STDERR: Final = 2
 
-#: `json` or `console`: the format of all output of this process.
+#: The format of all output from this process, `json` or `console`.
 _style = "console"
 
 
 def configure_logs(level: str, style: str) -> None:
-    """Send every log line of the process, libraries' included, to standard error.
+    """Send all log lines to standard error, including those from libraries.
 
     `style` is `json` or `console`.
     """
@@ -59,12 +59,12 @@ def configure_logs(level: str, style: str) -> None:
     logging.basicConfig(handlers=[handler], level=numeric, force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(numeric, logging.WARNING))
-    # aiokafka logs an error several times a second while Kafka is down; the adapters log one.
+    # aiokafka logs several errors a second while Kafka is down. Our adapters log only one.
     logging.getLogger("aiokafka").setLevel(numeric if level == "DEBUG" else logging.CRITICAL)
 
 
 def log_crashes() -> None:
-    """Log warnings and uncaught exceptions as lines of this log."""
+    """Log warnings and uncaught exceptions in the same format as everything else."""
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_crash
     sys.unraisablehook = lambda unraisable: _log_crash(
@@ -76,9 +76,9 @@ def log_crashes() -> None:
 
 
 def announce_ready(sentence: str, **facts: str) -> None:
-    """Write to standard output that the process is ready, with `facts` about it by name.
+    """Announce on standard output that the process is ready, with `facts` about it by name.
 
-    A closed standard output is ignored: the process serves all the same.
+    If standard output is closed, that is ignored, because the process can serve without it.
     """
     if _style == "json":
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
@@ -92,7 +92,7 @@ def announce_ready(sentence: str, **facts: str) -> None:
 
 
 def write_line(descriptor: int, line: bytes) -> None:
-    """Write a line without a buffer; a line that cannot be written is lost."""
+    """Write a line without buffering. If that fails, the line is lost."""
     unwritten = line + b"\n"
     try:
         while unwritten:
@@ -102,7 +102,7 @@ def write_line(descriptor: int, line: bytes) -> None:
 
 
 class _LineLogger:
-    """The logger beneath structlog, for rendered events."""
+    """The logger underneath structlog, which writes rendered events."""
 
     def msg(self, line: bytes | str) -> None:
         """Write the line."""
@@ -112,10 +112,10 @@ class _LineLogger:
 
 
 class _LineHandler(logging.Handler):
-    """Writes the lines of libraries."""
+    """Writes log records from libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's line."""
+        """Write the record as a line."""
         write_line(_STDERR, _encoded(self.format(record)))
 
 

@@ -1,4 +1,4 @@
-"""The readiness of a process."""
+"""The process's readiness."""
 
 import asyncio
 import re
@@ -7,23 +7,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-#: A dependency that does not answer within this time counts as down.
+#: A dependency that does not respond within this time is considered down.
 _CHECK_SECONDS: Final = 1.0
-#: Callers share a report for this time, so that several load balancers cost one check a second.
+#: How long callers share a report. Several load balancers then cause only one check per second.
 _SHARED_SECONDS: Final = 1.0
 _MAX_REASON_CHARACTERS: Final = 300
-#: User and password in a URL.
+#: The user and password in a URL.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]*@")
 
-#: Raises if its dependency cannot be used; the message is the reason, and names the remedy.
+#: Raises an error if its dependency can't be used. The message has the reason and the remedy.
 Check = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of a process (ok, degraded, down) and of each dependency (ok, down).
+    """The state of the process (ok, degraded, down) and of each dependency (ok, down).
 
-    `reasons` has a text without secrets for each dependency that is down.
+    `reasons` explains each dependency that is down, without secrets.
     """
 
     status: str
@@ -32,7 +32,7 @@ class Report:
 
 
 class Readiness:
-    """Checks each dependency: without a required one the process is down, else degraded."""
+    """Checks all dependencies. The process is down if a required one is, and otherwise degraded."""
 
     def __init__(self, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
         self._required = required
@@ -41,7 +41,7 @@ class Readiness:
         self._report: asyncio.Task[Report] | None = None
 
     async def __call__(self) -> Report:
-        """Check all dependencies at once, or share the report of another caller."""
+        """Check all dependencies concurrently, or share another caller's report."""
         now = time.monotonic()
         if self._report is None or (self._report.done() and now - self._begun >= _SHARED_SECONDS):
             self._begun = now
@@ -61,12 +61,12 @@ class Readiness:
 
 
 async def _problem(check: Check) -> str | None:
-    """Return the reason why a dependency cannot be used; None if it can."""
+    """Return why a dependency can't be used, or None if it can."""
     bound = asyncio.timeout(_CHECK_SECONDS)
     try:
         async with bound:
             await check()
-    except Exception as error:  # noqa: BLE001 - after any error it is down
+    except Exception as error:  # noqa: BLE001 - any error means it is down
         if bound.expired():
             return f"no answer within {_CHECK_SECONDS:g} s"
         return _printable(str(error) or type(error).__name__)

@@ -1,6 +1,6 @@
-"""The loops that run beside the API: relay, consumer, requeuer, retention.
+"""The loops that run next to the API: relay, consumer, requeuer and retention.
 
-Each drives use cases over ports.
+Each of them calls use cases.
 
 May import the application, the domain and the entrypoints' logs.
 """

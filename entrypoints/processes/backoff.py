@@ -1,4 +1,4 @@
-"""The waits of a loop after failures."""
+"""How long a loop waits after failures."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ class Backoff:
         self._next = FIRST
 
     def reset(self) -> None:
-        """Begin again after a success."""
+        """Start over after a success."""
         self._next = FIRST
 
     async def wait(self) -> None:
@@ -22,6 +22,6 @@ class Backoff:
         await asyncio.sleep(self.next())
 
     def next(self) -> float:
-        """Return the seconds to wait after the next failure."""
+        """Return how many seconds to wait after the next failure."""
         seconds, self._next = self._next, min(2 * self._next, LONGEST)
         return seconds

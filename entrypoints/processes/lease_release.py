@@ -1,4 +1,4 @@
-"""Releasing a lease when its loop ends."""
+"""Release a lease when its loop ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,13 +7,13 @@ from typing import Final
 
 from application.errors import Unavailable
 
-#: Seconds that releasing a lease may take when the process stops.
+#: How long releasing a lease may take when the process stops.
 _RELEASE_SECONDS: Final = 0.5
 
 
 @asynccontextmanager
 async def releasing(release: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Release a lease at the end of the block; one that cannot be released ends by itself."""
+    """Release a lease at the end of the block. If that isn't possible, it expires by itself."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The relay: outbox to broker."""
+"""The relay, which publishes the outbox to the broker."""
 
 import asyncio
 from typing import Final
@@ -9,18 +9,19 @@ from application.ports.events import RelayWakeup
 from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
 from libraries.outages import outages
 
-#: Seconds until the relay checks for a lost wakeup, or for an event to retry.
+#: How often the relay checks for lost wakeups and for events to retry.
 POLL_SECONDS: Final = 2.0
-#: Seconds between a round that was not full and the next one. Events of this time share a round,
-#: whose cost hardly depends on their number. An event after a quiet moment does not wait.
+#: How long the relay waits after a round that was not full. Events that arrive in the meantime
+#: share the next round, which hardly costs more than a round for one event. If it has been quiet
+#: for a moment, an event does not have to wait.
 LINGER_SECONDS: Final = 0.01
 
 
 async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
-    """Run rounds of the relay for ever: woken by commits, polling as a safety net.
+    """Run rounds of the relay forever. Commits wake it up, and it also polls as a safety net.
 
     Raises:
-        Unavailable, BrokerUnavailable: a server is out of reach; run it again.
+        Unavailable, BrokerUnavailable: a server is unavailable. Run it again.
     """
     while True:
         with outages.noticing(Unavailable.server):
@@ -36,7 +37,7 @@ async def relay(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
 
 
 async def _wait_for_work(relay_outbox: RelayOutbox, relay_wakeup: RelayWakeup) -> None:
-    """Return after a wakeup, or after a poll that finds work."""
+    """Return after a wakeup, or once a poll has found work."""
     while not await relay_wakeup.wait(POLL_SECONDS):
         with outages.noticing(Unavailable.server):
             if await relay_outbox.has_work():

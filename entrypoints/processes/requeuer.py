@@ -1,4 +1,4 @@
-"""The requeuer: stalled orders to `process_order_task`, again."""
+"""The requeuer, which gives stalled orders to `process_order_task` again."""
 
 import asyncio
 from datetime import timedelta
@@ -10,20 +10,20 @@ from entrypoints.processes.lease_release import releasing
 from entrypoints.processes.supervisor import every, with_database
 from libraries.asyncio_tools.heartbeat import beat, between_rounds
 
-#: Seconds between two passes.
+#: How long to wait between two passes.
 PASS_PERIOD_SECONDS: Final = 10.0
-#: Orders added to the queue, and pages read, after which a pass pauses: a backlog neither floods
-#: the queue nor keeps PostgreSQL busy.
+#: How many orders are added to the queue, or pages read, before a pass pauses. This keeps a backlog
+#: from flooding the queue and from keeping PostgreSQL busy.
 MAX_ADDED: Final = 2_000
 MAX_PAGES: Final = 100
 PAUSE_SECONDS: Final = 1.0
 
 
 class Requeuer:
-    """Requeues the orders that are stalled for `stalled_for`, pass after pass.
+    """Requeues orders that have been stalled for `stalled_for`, pass after pass.
 
-    `first` takes its place in the first pass: zero requeues everything that an earlier process
-    has left unprocessed.
+    In the first pass, `first` is used instead. If it is zero, everything that an earlier process
+    has left unprocessed is requeued.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Requeuer:
         self._next = stalled_for if first is None else first
 
     async def run(self) -> None:
-        """Run passes for ever; release the lease at the end."""
+        """Run passes forever, and release the lease at the end."""
         async with releasing(self._requeue.release):
             await every(PASS_PERIOD_SECONDS, with_database(self.run_pass))
 
     async def run_pass(self) -> None:
-        """Run a pass to its end, or go on with one that was interrupted.
+        """Complete a pass, which may be one that was interrupted.
 
         Raises:
-            Unavailable: PostgreSQL or the queue is out of reach, or the queue is full.
+            Unavailable: PostgreSQL or the queue is unavailable, or the queue is full.
         """
         added = pages = 0
         is_last = False

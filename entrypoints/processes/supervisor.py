@@ -1,4 +1,4 @@
-"""The supervisor of the loops of a process: it restarts them, judges their health, ends them."""
+"""The supervisor restarts the loops of a process, checks their health, and ends them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,22 +13,22 @@ from entrypoints.processes.backoff import Backoff
 from libraries.asyncio_tools.heartbeat import Heartbeat, between_rounds, heartbeat, round_done
 from libraries.outages import outages
 
-#: Seconds between two samples. A frozen process takes none, so a freeze is no stall.
+#: Time between two samples. A frozen process does not take any, so freezing is not stalling.
 SAMPLE_SECONDS: Final = 2.5
-#: Samples in a row without progress after which a loop has stalled: a minute.
+#: A loop has stalled after this many samples in a row without progress, which is a minute.
 STALLED_SAMPLES: Final = 24
-#: Samples that a loop runs after a failure before it counts as healthy again: 10 s.
+#: A loop is healthy again after running for this many samples since a failure, which is 10 s.
 HEALTHY_SAMPLES: Final = 4
-#: Failures in a row after which restarting does not seem to help: about 20 s.
+#: After this many failures in a row (about 20 s), restarting does not seem to help.
 FAILURES_IN_A_ROW: Final = 10
-#: Seconds that a canceled loop gets to end.
+#: How long a canceled loop may take to end.
 _CANCEL_SECONDS: Final = 1.0
 
 Loop = Callable[[], Awaitable[object]]
 
 
 class SupervisedLoop:
-    """One loop, run again whenever it raises or returns before it is to end."""
+    """A loop that is run again if it raises or returns before it is supposed to end."""
 
     def __init__(self, name: str, loop: Loop, *, is_watched: bool) -> None:
         self.name = name
@@ -45,7 +45,7 @@ class SupervisedLoop:
         self._beats_seen = 0
 
     async def run(self) -> None:
-        """Run the loop until it is to end."""
+        """Run the loop until it is supposed to end."""
         heartbeat.set(self.heartbeat)
         while not self.heartbeat.stop.is_set():
             self._rounds_before, self._healthy_samples = self.heartbeat.rounds, 0
@@ -57,11 +57,11 @@ class SupervisedLoop:
                     await self.heartbeat.stop.wait()
 
     def _judge(self, run: asyncio.Future[object]) -> None:
-        """Record the reason why the loop has ended."""
+        """Record why the loop has ended."""
         error = None if run.cancelled() else run.exception()
         if isinstance(error, Unavailable | BrokerUnavailable):
             outages.note(error)
-            self.heartbeat.beats += 1  # waiting for a server is neither a failure nor a stall
+            self.heartbeat.beats += 1  # waiting for a server is not a failure or a stall
         elif error is not None or not self.heartbeat.stop.is_set():
             self._fail(run.cancelled(), error)
 
@@ -79,7 +79,7 @@ class SupervisedLoop:
         self._backoff.reset()
 
     def sample(self) -> None:
-        """Check the progress of the loop since the last sample."""
+        """Check the loop's progress since the last sample."""
         if self._run is None or self._run.done():
             return
         self._healthy_samples += 1
@@ -100,7 +100,7 @@ class SupervisedLoop:
 
     @property
     def problem(self) -> str | None:
-        """The problem of the loop, or None."""
+        """The loop's problem, or None."""
         if self._silent_samples >= STALLED_SAMPLES:
             seconds = round(self._silent_samples * SAMPLE_SECONDS)
             return f"{self.name} has made no progress for {seconds} s"
@@ -109,7 +109,7 @@ class SupervisedLoop:
         return None
 
     def end(self, *, at_once: bool = False) -> None:
-        """Let the loop end between two rounds, or cancel it in the middle of one."""
+        """Let the loop end between two rounds. With `at_once`, cancel it in the middle of one."""
         self.heartbeat.stop.set()
         if self._run is not None and (at_once or self.heartbeat.may_end):
             self._run.cancel()
@@ -123,14 +123,14 @@ class Supervisor:
         self._sampler: asyncio.Task[None] | None = None
 
     def start(self, name: str, loop: Loop, *, is_watched: bool = True) -> SupervisedLoop:
-        """Start a loop; unless it `is_watched`, no progress is expected of it."""
+        """Start a loop. Unless it `is_watched`, it is not expected to make progress."""
         supervised = SupervisedLoop(name, loop, is_watched=is_watched)
         self._loops[supervised] = asyncio.create_task(supervised.run())
         self._sampler = self._sampler or asyncio.create_task(self._sample_for_ever())
         return supervised
 
     def problems(self) -> list[str]:
-        """Return the problems of the loops that are to run."""
+        """Return the problems of all loops that should be running."""
         ended = [
             f"{each.name} has ended"
             for each, task in self._loops.items()
@@ -139,12 +139,12 @@ class Supervisor:
         return ended + [each.problem for each in self._loops if each.problem]
 
     def sample(self) -> None:
-        """Check the progress of each loop; called on a timer."""
+        """Check each loop's progress. This is called on a timer."""
         for each in self._loops:
             each.sample()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Let all loops end between two rounds; cancel those that have not ended in time."""
+        """Let all loops end between two rounds, and cancel those that don't end in time."""
         if self._sampler is not None:
             self._sampler.cancel()
         for each in self._loops:
@@ -172,7 +172,7 @@ class Supervisor:
 
 
 async def every(seconds: float, act: Loop) -> None:
-    """Call `act` for ever: now, and again `seconds` after each return."""
+    """Call `act` now, and again `seconds` after each time it returns, forever."""
     while True:
         await act()
         round_done()
@@ -181,7 +181,7 @@ async def every(seconds: float, act: Loop) -> None:
 
 
 def with_database(act: Loop) -> Loop:
-    """Return `act` with its outcome recorded as an outage of the database, or its end."""
+    """Return `act`, but record the beginning or the end of a database outage when it is called."""
 
     async def noticed() -> None:
         with outages.noticing(Unavailable.server):
@@ -191,7 +191,7 @@ def with_database(act: Loop) -> Loop:
 
 
 def _described(error: BaseException) -> str:
-    """Describe an error in one line, with the place that raised it."""
+    """Describe an error in one line, including the place that raised it."""
     frames = extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{place}"

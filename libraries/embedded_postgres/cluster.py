@@ -1,4 +1,4 @@
-"""PostgreSQL's data directory (cluster): complete or missing, and of one major version."""
+"""Create PostgreSQL's data directory (the cluster) atomically, and check its major version."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from libraries.embedded_postgres.subprocesses import run_or_refuse
 
 _DRAFT: Final = "cluster-new-"
 
-#: Trust every connection: the mode of the socket's folder admits one user.
+#: Connections are trusted because the socket folder's mode only lets one user in.
 _INITDB: Final = (
     "--username=postgres",
     "--auth=trust",
@@ -24,16 +24,16 @@ _INITDB: Final = (
     "--no-instructions",
 )
 
-#: The role of the service is no superuser, as in production.
+#: The service's role is not a superuser, just like in production.
 _DATABASE: Final = "CREATE ROLE orders LOGIN;\nCREATE DATABASE orders OWNER orders;\n"
 
 
 def ensure_cluster(layout: Layout, life: int) -> None:
-    """Create the cluster and its database if they are missing; blocks for about a second.
+    """Create the cluster and its database if they don't exist. Blocks for about a second.
 
     Args:
-        layout: the paths, and the user of the server.
-        life: the descriptor of the server's lock; every program on the cluster inherits it.
+        layout: the paths, and the user that runs the server.
+        life: a descriptor of the server's lock, inherited by all programs that use the cluster.
 
     Raises:
         EmbeddedPostgresError: the cluster cannot be created, or the disk is full.
@@ -47,7 +47,7 @@ def ensure_cluster(layout: Layout, life: int) -> None:
 
 
 def _make(layout: Layout, life: int) -> None:
-    """Create it beside the final name, then rename: a kill in between leaves no half cluster."""
+    """Create it under a temporary name, then rename it. A kill can't leave half a cluster."""
     draft = Path(mkdtemp(prefix=_DRAFT, dir=layout.home))
     try:
         if layout.user:
@@ -70,10 +70,10 @@ def _initialise(layout: Layout, draft: Path, life: int) -> None:
 
 
 def refuse_other_version(cluster: Path) -> None:
-    """Check that this version of PostgreSQL made `cluster`, if it exists; change nothing.
+    """Check that `cluster` was created by this version of PostgreSQL, if it exists.
 
     Raises:
-        EmbeddedPostgresError: another major version made it, or it is no cluster.
+        EmbeddedPostgresError: it belongs to another major version, or it is not a cluster.
     """
     if not cluster.exists():
         return

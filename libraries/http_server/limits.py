@@ -1,29 +1,31 @@
-"""Bounds of a connection."""
+"""Limits for connections."""
 
 import resource
 from contextlib import suppress
 from typing import Final
 
-#: Bytes of a request line with its headers, and of the trailers of a chunked body beside them.
+#: Applies to the request line and headers, together with any trailers of a chunked body.
 MAX_HEAD_BYTES = 64 * 1024
-#: Bytes of a body that wait for the application before the connection is read no further.
+#: If this much of a body is waiting for the application, reading from the connection is paused.
 MAX_BUFFERED_BYTES = 64 * 1024
-#: Bytes of a body that are read and dropped to keep a connection whose request is answered.
+#: If a request is answered early, this much of its body is read and dropped to keep the
+#: connection open.
 MAX_DRAINED_BYTES = 64 * 1024
 
-#: Time from the first byte of a head to its end; of the first head, from the opening.
+#: From a head's first byte to its end. For the first head, from when the connection is opened.
 HEAD_SECONDS = 10.0
-#: Time from the end of a head to the end of its body.
+#: From the end of a head to the end of the body.
 BODY_SECONDS = 30.0
-#: Time in which a client must have read a part of its response.
+#: How long a client may take to read any part of its response.
 WRITE_SECONDS = 30.0
-#: Time for which an idle connection is kept when the service stops.
+#: How long idle connections stay open while the service is stopping.
 SHUTDOWN_IDLE_SECONDS = 1.0
-#: Time for which a closing connection is read, so that a reset does not destroy the response
-#: (RFC 9112, section 9.6): without a byte, and in total.
+#: How long a closing connection is still read, because a reset might destroy the response
+#: (RFC 9112, section 9.6). The first limit is for the time without any bytes, the second is for
+#: the total.
 LINGER_IDLE_SECONDS = 2.0
 LINGER_SECONDS = 30.0
-#: Time between two checks of the deadlines.
+#: How often deadlines are checked.
 TICK_SECONDS = 0.5
 
 _MAX_CONNECTIONS: Final = 10_000
@@ -32,14 +34,14 @@ _RESERVED_FILES: Final = 256
 
 
 def raise_file_limit() -> None:
-    """Raise the limit of open files to its hard limit (RLIMIT_NOFILE)."""
+    """Raise the open file limit (RLIMIT_NOFILE) to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # a kernel may allow less than its hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def max_connections() -> int:
-    """Return the number of connections that a process keeps open at once."""
+    """Return how many connections a process can keep open at the same time."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return _MAX_CONNECTIONS

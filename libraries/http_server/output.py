@@ -6,10 +6,10 @@ from libraries.http_server.deadlines import Deadlines
 
 
 class Output:
-    """Sends the writes of one turn of the event loop together, and applies backpressure.
+    """Sends all writes of an event loop iteration together, and applies backpressure.
 
-    Under load the responses of many connections then leave in one turn: a twentieth less work for
-    each (docs/adr/0019-http-server.md).
+    Under load, this sends the responses of many connections in the same iteration, which makes
+    each of them 5% cheaper (docs/adr/0019-http-server.md).
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
@@ -17,34 +17,34 @@ class Output:
         self._deadlines = deadlines
         self._transport: asyncio.Transport
         self._unsent: list[bytes] = []
-        #: Pending while the client must first take more of the responses; None if it need not.
+        #: Pending until the client has read more of its responses. None if there is no backlog.
         self.drained: asyncio.Future[None] | None = None
-        #: Whether the connection is lost.
+        #: Whether the connection has been lost.
         self.is_lost = False
 
     def open(self, transport: asyncio.Transport) -> None:
-        """Write to this transport from now on."""
+        """Set the transport to write to."""
         self._transport = transport
 
     def write(self, data: bytes) -> None:
-        """Send bytes at the end of this turn of the event loop."""
+        """Send bytes at the end of the current event loop iteration."""
         if not self._unsent:
             self._loop.call_soon(self.flush)
         self._unsent.append(data)
 
     def flush(self) -> None:
-        """Send all bytes now."""
+        """Send all pending bytes now."""
         unsent, self._unsent = self._unsent, []
         if unsent:
             self._transport.write(b"".join(unsent))
 
     @property
     def unsent_bytes(self) -> int:
-        """The bytes that the client has not taken."""
+        """The number of bytes that the client has not taken yet."""
         return self._transport.get_write_buffer_size()
 
     def pause(self) -> None:
-        """Make the application wait until the client has taken more of the responses."""
+        """Make the application wait until the client has read more of its responses."""
         self.drained = self._loop.create_future()
         self._deadlines.write_begun()
 
@@ -56,6 +56,6 @@ class Output:
             drained.set_result(None)
 
     def lose(self) -> None:
-        """Note that the connection is lost; the application waits no longer."""
+        """Mark the connection as lost, and let the application continue."""
         self.is_lost = True
         self.resume()

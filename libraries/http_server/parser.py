@@ -1,4 +1,4 @@
-"""Parser of HTTP/1.1 requests (RFC 9112)."""
+"""Parse HTTP/1.1 requests (RFC 9112)."""
 
 from typing import Protocol
 
@@ -8,36 +8,36 @@ from libraries.http_server import limits
 from libraries.http_server.head import RequestHead, check_head
 from libraries.http_server.refusals import RequestRefused
 
-#: Messages of llhttp for other versions; the second one is for the preface of HTTP/2.
+#: llhttp's messages for other HTTP versions. The second is for the HTTP/2 connection preface.
 _OTHER_VERSIONS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
 _TOO_LARGE = "The head of a request, its trailers included, may have 64 KiB."
 
 
 class RequestEvents(Protocol):
-    """Receiver of parsed requests."""
+    """Receives parsed requests."""
 
     def request_begun(self, head: RequestHead) -> None:
-        """Begin a request with this head."""
+        """Start a request with this head."""
 
     def body_received(self, part: bytes) -> None:
-        """Add a part to its body."""
+        """Add a part to the request's body."""
 
     def request_ended(self) -> None:
         """Complete the request."""
 
 
 class RequestParser:
-    """Parser of one connection; `feed` calls `events` in the order of the bytes.
+    """A connection's parser. `feed` calls `events` in the order of the bytes.
 
-    An upgrade offer is ignored (RFC 9110, section 7.8). llhttp stops at one, and treats the bytes
-    behind it as another protocol's. So a fresh parser reads the same head without the offer first:
-    the framing of the body then follows the same rules as that of any other request.
+    Upgrade offers are ignored (RFC 9110, section 7.8). But llhttp stops when it finds one, and
+    treats the following bytes as another protocol. To avoid that, a new parser first reads the
+    same head without the offer. This way, the body is framed like that of any other request.
     """
 
     def __init__(self, events: RequestEvents) -> None:
         self._events = events
         self._parser = self._new_parser()
-        #: Bytes since the last complete head, part of a body or end of a request.
+        #: The number of bytes since the last complete head, body part or end of a request.
         self._held_bytes = 0
         self._has_progress = False
         self._in_message = False
@@ -51,16 +51,16 @@ class RequestParser:
 
     @property
     def in_request(self) -> bool:
-        """Whether a request has begun and is not complete."""
+        """Whether a request has started but is not complete."""
         return self._in_message
 
     def feed(self, data: bytes) -> None:
-        """Parse bytes. It may not be called again after a refusal.
+        """Parse bytes. Must not be called again after it has raised.
 
-        The cost of each byte is constant, and at most `MAX_HEAD_BYTES` are held.
+        The cost per byte is constant, and no more than `MAX_HEAD_BYTES` are buffered.
 
         Raises:
-            RequestRefused: the bytes are not HTTP, or exceed a bound.
+            RequestRefused: the bytes are not HTTP, or exceed a limit.
         """
         if len(data) <= limits.MAX_HEAD_BYTES - self._held_bytes:
             self._feed_part(data)
@@ -101,14 +101,14 @@ class RequestParser:
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
-        # A request behind one with `Connection: close` is ignored, and is not an error.
+        # Requests after one with `Connection: close` are ignored instead of raising an error.
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
 
-    # --- callbacks of httptools
+    # --- httptools callbacks
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._in_message = True
         self._target = b""
         self._headers = []
@@ -118,7 +118,7 @@ class RequestParser:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header; count a trailer, and drop it."""
+        """Add a header. Trailers only count towards the size limit and are dropped."""
         if self._in_body:
             self._trailer_bytes += len(name) + len(value) + 4
             if self._trailer_bytes + self._head_bytes() > limits.MAX_HEAD_BYTES:
@@ -127,7 +127,7 @@ class RequestParser:
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Pass the head on, unless it must be parsed again without its upgrade offer."""
+        """Pass on the head, unless it has to be parsed again without its upgrade offer."""
         method = self._parser.get_method()
         if self._parser.should_upgrade() and method != b"CONNECT":
             self._is_offer = True
@@ -151,12 +151,12 @@ class RequestParser:
         self._trailer_bytes = 0
 
     def on_body(self, part: bytes) -> None:
-        """Pass a part of the body on."""
+        """Pass on a part of the body."""
         self._has_progress = True
         self._events.body_received(part)
 
     def on_message_complete(self) -> None:
-        """Pass the end on."""
+        """Pass on the end of the request."""
         if self._is_offer:
             return
         self._has_progress = True
@@ -164,7 +164,7 @@ class RequestParser:
         self._events.request_ended()
 
     def _refuse(self, refused: RequestRefused) -> None:
-        # httptools replaces the exceptions of callbacks with one of its own.
+        # httptools replaces exceptions raised in callbacks with its own.
         self._refused = refused
         raise refused
 

@@ -1,4 +1,4 @@
-"""The requests of a connection, in order."""
+"""Process a connection's requests in order."""
 
 import asyncio
 from collections import deque
@@ -20,19 +20,19 @@ _INCOMPLETE: Final = Refusal(400, "The request broke off before its end.")
 
 
 class PipelinedConnection(Protocol):
-    """The connection of a pipeline."""
+    """The connection that a pipeline belongs to."""
 
     def refusal_app(self, refusal: Refusal, /) -> App:
         """Return the application that renders a refusal."""
 
     def close_after(self) -> None:
-        """Close once everything is sent."""
+        """Close after everything has been sent."""
 
 
 class Pipeline:
-    """Parses requests, and answers them one after the other, each exactly once.
+    """Parses requests and answers each of them exactly once, one after the other.
 
-    It reads no faster than the application takes requests and bodies.
+    If the application is slow to receive requests and bodies, reading slows down with it.
     """
 
     def __init__(
@@ -49,30 +49,30 @@ class Pipeline:
         self._transport: asyncio.Transport
         self._shared_scope: dict[str, Any] = {}
         self._parser = RequestParser(self)
-        #: The request that is being answered, and those behind it.
+        #: The request that is being answered, followed by those waiting for their turn.
         self._exchanges: deque[Exchange] = deque()
-        #: The request whose body arrives.
+        #: The request whose body is arriving.
         self._arriving: Exchange | None = None
-        #: Bytes that arrived behind a request that waits for its turn.
+        #: Bytes that arrived after a request that is waiting for its turn.
         self._unparsed = b""
         self._head_has_begun = True
         self._reads_requests = True
         self._reading_is_paused = False
         #: Whether the client has closed its sending side.
         self.has_eof = False
-        #: Whether the connection ends with its present requests.
+        #: Whether the connection will close after its current requests.
         self.is_stopping = False
         self.has_served = False
         self.idle_since = context.loop.time()
 
     @property
     def is_empty(self) -> bool:
-        """Whether no request is being answered or waits."""
+        """Whether there is no request that is being answered or waiting."""
         return not self._exchanges
 
     @property
     def is_receiving(self) -> bool:
-        """Whether a body arrives."""
+        """Whether a body is arriving."""
         return self._arriving is not None
 
     # --- called by the connection
@@ -84,7 +84,7 @@ class Pipeline:
         self._deadlines.read_within(limits.HEAD_SECONDS)
 
     def receive(self, data: bytes) -> None:
-        """Parse requests, or keep the bytes until there is room for a request."""
+        """Parse requests. If there is no room for another one, keep the bytes for later."""
         if self._unparsed:
             self._unparsed += data
             return
@@ -104,19 +104,19 @@ class Pipeline:
         self._control_flow()
 
     def receive_eof(self) -> None:
-        """Answer every whole request before the end (RFC 9112, section 9.6)."""
+        """Answer all complete requests before closing (RFC 9112, section 9.6)."""
         if not self._unparsed:
             self._fail_incomplete()
 
     def disconnect(self) -> None:
-        """Wake the applications, which find the connection lost."""
+        """Wake the applications because the connection has been lost."""
         for exchange in self._exchanges:
             exchange.disconnect()
 
     def expire(self) -> None:
         """Refuse a request that has not arrived in time, or close an idle connection."""
         if self._arriving is not None:
-            if self._reading_is_paused:  # the application is late, not the client
+            if self._reading_is_paused:  # the application is slow, not the client
                 self._deadlines.read_within(limits.BODY_SECONDS)
             else:
                 self._fail_body(_BODY_TOO_SLOW)
@@ -126,12 +126,12 @@ class Pipeline:
             self._connection.close_after()
 
     def stop_parsing(self) -> None:
-        """Take no more requests."""
+        """Ignore all further requests."""
         self._reads_requests = False
         self._unparsed = b""
 
     def resume_reading(self) -> None:
-        """Read from the transport again, if reading is paused."""
+        """Resume reading from the transport if it is paused."""
         if self._reading_is_paused:
             self._reading_is_paused = False
             self._transport.resume_reading()
@@ -139,7 +139,7 @@ class Pipeline:
     # --- called by the parser
 
     def _set_deadline(self) -> None:
-        """Bound the time of a head or a body that has begun."""
+        """Set a deadline for a head or body that has started to arrive."""
         if self._arriving is not None:
             if not self._deadlines.bounds_reading:
                 self._deadlines.read_within(limits.BODY_SECONDS)
@@ -151,7 +151,7 @@ class Pipeline:
         """Enqueue a request.
 
         Raises:
-            RequestRefused: its target is no URL.
+            RequestRefused: its target is not a URL.
         """
         if not self._reads_requests:
             return
@@ -162,12 +162,12 @@ class Pipeline:
         self._enqueue(exchange)
 
     def body_received(self, part: bytes) -> None:
-        """Add a part to the body that arrives."""
+        """Add a part to the body that is arriving."""
         if self._arriving is not None:
             self._arriving.body_received(part)
 
     def request_ended(self) -> None:
-        """Complete the request that arrives."""
+        """Complete the request that is arriving."""
         exchange, self._arriving = self._arriving, None
         if exchange is None:
             return
@@ -193,7 +193,7 @@ class Pipeline:
     # --- refusals
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal in its turn, and read no further."""
+        """Answer with a refusal when it's its turn, and stop reading requests."""
         if self._arriving is not None:
             self._fail_body(refusal)
             return
@@ -205,7 +205,7 @@ class Pipeline:
         self._enqueue(exchange)
 
     def _fail_body(self, refusal: Refusal) -> None:
-        """End a body that will not arrive; the application answers with the reason."""
+        """Give up on the rest of a body. The application responds with the reason."""
         exchange, self._arriving = self._arriving, None
         self._reads_requests = False
         self._deadlines.nothing_to_read()
@@ -215,7 +215,7 @@ class Pipeline:
                 self._next(exchange)
 
     def _fail_incomplete(self) -> None:
-        """Refuse a request that will never be whole: the client sends no more."""
+        """Refuse a request that can't be completed because the client has stopped sending."""
         if self._arriving is not None:
             self._fail_body(_INCOMPLETE)
         elif self._parser.in_request and self._reads_requests:
@@ -223,7 +223,7 @@ class Pipeline:
         self._reads_requests = False
 
     def _control_flow(self) -> None:
-        """Pause reading while the application is behind, and resume it afterwards."""
+        """Pause reading while the application is behind, and resume it when it catches up."""
         pauses = bool(self._unparsed) or len(self._exchanges) > 1
         if not pauses and self._arriving is not None:
             pauses = self._arriving.buffered_bytes > limits.MAX_BUFFERED_BYTES
@@ -239,12 +239,12 @@ class Pipeline:
 
     @property
     def default_headers(self) -> Headers:
-        """The headers of every response."""
+        """Headers to add to every response."""
         return self._context.state.default_headers
 
     @property
     def is_last(self) -> bool:
-        """Whether the connection ends with the response that begins now."""
+        """Whether the connection will close after the response that is starting now."""
         is_ending = self.is_stopping or self.has_eof
         return is_ending and len(self._exchanges) == 1 and not self._unparsed
 
@@ -253,16 +253,16 @@ class Pipeline:
         return self._connection.refusal_app(refusal)
 
     def close_after(self) -> None:
-        """Close the connection once everything is sent."""
+        """Close the connection after everything has been sent."""
         self._connection.close_after()
 
     def body_taken(self) -> None:
-        """Resume reading if it waited for the application."""
+        """Resume reading if it was paused to let the application catch up."""
         if self._reading_is_paused:
             self._control_flow()
 
     def response_ended(self) -> None:
-        """Continue with the next request, or end."""
+        """Continue with the next request or close the connection."""
         self._context.state.total_requests += 1
         self.has_served = True
         exchange = self._exchanges[0]

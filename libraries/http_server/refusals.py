@@ -1,4 +1,4 @@
-"""Refusals of requests by the server itself."""
+"""Error responses sent by the server itself, instead of the application."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ Send = Callable[[Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The status code and the reason of a refusal."""
+    """A refusal's status code and reason."""
 
     status: int
     detail: str
 
 
 class RequestRefused(Exception):
-    """The bytes on a connection are not a request that this server accepts."""
+    """The server does not accept a connection's bytes as a request."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -28,7 +28,7 @@ class RequestRefused(Exception):
 
 
 def plain_text(refusal: Refusal) -> App:
-    """Return an application that responds with the detail as plain text."""
+    """Return an application that responds with the refusal's detail as plain text."""
     text = f"{HTTPStatus(refusal.status).phrase}: {refusal.detail}\n".encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(text))]
 

@@ -1,4 +1,4 @@
-"""The open connections of a process: their deadlines, and a bound on their number."""
+"""Track a process's open connections, enforce their deadlines and limit their number."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from typing import Protocol
 
 from libraries.http_server import limits
 
-#: Share of the idle connections that are closed at once when there are too many, so that a flood
-#: costs each new connection little.
+#: The share of idle connections that are closed together when there are too many. Closing them in
+#: batches keeps the cost per new connection low during a flood.
 _SHARE_PERCENT = 5
 
 
@@ -16,16 +16,16 @@ class Bounded(Protocol):
 
     @property
     def deadline(self) -> float:
-        """The next deadline, by the event loop's clock, in seconds; infinity for none."""
+        """The next deadline in seconds, as event loop time. Infinity means none."""
 
     def expire(self) -> None:
-        """Abort, refuse or close: a deadline has passed."""
+        """Abort, refuse or close, because a deadline has passed."""
 
     def rank(self) -> tuple[int, float] | None:
-        """Return the place among connections that may be closed; None if this one may not."""
+        """Return a sort key for eviction, or None if this connection must not be evicted."""
 
     def evict(self) -> None:
-        """Close at once."""
+        """Close immediately."""
 
 
 class Registry:
@@ -38,7 +38,7 @@ class Registry:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: Bounded) -> None:
-        """Watch the deadlines of a connection; make room for it if there are too many."""
+        """Start watching a connection's deadlines. Evict others if there are too many."""
         if len(self._connections) >= self._max:
             self._evict()
         self._connections.add(connection)
@@ -69,9 +69,9 @@ class Registry:
 
 
 def after_poll(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    """Call back after all bytes that have arrived by now were read.
+    """Call back once all bytes that have already arrived have been read.
 
-    After a stall of the process, its timers are called before its sockets are read. An event loop
-    polls between two turns, so the sockets are read by the second turn from now.
+    If the process has stalled, the event loop runs overdue timers before it reads the sockets.
+    Since it polls between iterations, the sockets have been read two iterations from now.
     """
     loop.call_soon(loop.call_soon, loop.call_soon, callback)

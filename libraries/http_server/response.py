@@ -1,4 +1,4 @@
-"""The head of a response as bytes, and the framing of its body."""
+"""Serialize a response's head and frame its body."""
 
 import re
 from functools import lru_cache
@@ -8,26 +8,27 @@ from typing import Any, Final
 from libraries.http_server.head import Headers
 
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: RFC 9110, section 5.5; CR and LF are counted instead.
+#: RFC 9110, section 5.5. CR and LF are missing here because they are counted instead.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-#: Headers that the connection sets itself, and the length of the body.
+#: Headers that the connection sets itself, and the body's length.
 _WATCHED: Final = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class ResponseHead:
-    """A response's status line and headers, without those that belong to the connection.
+    """A response's status line and headers, except those that the connection sets.
 
-    `length` is the rest of the body's announced length in bytes, or None without one.
+    `length` is the number of body bytes still to be sent according to Content-Length, or None if
+    the response doesn't have one.
     """
 
     __slots__ = ("closes", "has_body", "head", "length")
 
     def __init__(self, message: Any, default_headers: Headers) -> None:
-        """Encode the head of an `http.response.start`.
+        """Encode the head from an `http.response.start` message.
 
         Raises:
-            RuntimeError: a header cannot be sent.
+            RuntimeError: a header is invalid.
         """
         self.length: int | None = None
         self.closes = False
@@ -54,10 +55,10 @@ class ResponseHead:
         return False
 
     def framed(self, body: bytes, *, is_last: bool) -> bytes:
-        """Return a part of the body with the framing of HTTP/1.1.
+        """Return a part of the body, framed for HTTP/1.1.
 
         Raises:
-            RuntimeError: the body has another length than announced.
+            RuntimeError: the body's length doesn't match its Content-Length.
         """
         if not self.has_body:
             return b""

@@ -1,4 +1,4 @@
-"""The ASGI scope of a request."""
+"""Build a request's ASGI scope."""
 
 import asyncio
 from typing import Any, Final
@@ -12,7 +12,7 @@ _MAPPED_IPV4: Final = "::ffff:"
 
 
 def scope_of_connection(config: Config, transport: asyncio.Transport) -> dict[str, Any]:
-    """Return the part of the scope that all requests of a connection share."""
+    """Return the part of the scope that is the same for all requests of a connection."""
     return {
         "type": "http",
         "asgi": {"version": config.asgi_version, "spec_version": "2.3"},
@@ -29,7 +29,7 @@ def scope_of_connection(config: Config, transport: asyncio.Transport) -> dict[st
 def scope_of_request(
     shared: dict[str, Any], head: RequestHead, app_state: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the scope of a request, whose target is not yet in it."""
+    """Return a request's scope without its target."""
     scope = shared.copy()
     scope["http_version"] = head.version
     scope["method"] = head.method
@@ -39,7 +39,7 @@ def scope_of_request(
 
 
 def _without_mapping(address: tuple[str, int] | None) -> tuple[str, int] | None:
-    """Return an IPv4 client's own address, on a socket that serves both families."""
+    """Return a client's IPv4 address if the socket serves both IPv4 and IPv6."""
     if address is None or not address[0].startswith(_MAPPED_IPV4):
         return address
     return address[0].removeprefix(_MAPPED_IPV4), address[1]

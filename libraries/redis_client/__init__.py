@@ -1,1 +1,1 @@
-"""A Redis client with one multiplexed connection and a circuit breaker."""
+"""A Redis client with a single multiplexed connection that is also a circuit breaker."""

@@ -1,4 +1,4 @@
-"""The Redis client of a process, and its circuit breaker."""
+"""The process-wide Redis client and circuit breaker."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -14,19 +14,20 @@ from libraries.redis_client.reconnector import CONNECT_TIMEOUT_SECONDS, Reconnec
 
 
 class RedisClient:
-    """Send the commands of one turn of the event loop together, on one shared connection.
+    """Sends all commands of an event loop iteration together on a single shared connection.
 
-    The connection is the circuit breaker. The first error closes it, and so does a reply that is
-    `timeout_seconds` late; from then on every call fails at once. A background task connects
-    again, and closes the circuit.
+    The connection also works as a circuit breaker. It is closed by the first error, or when a
+    reply takes longer than `timeout_seconds`. From then on, all calls fail immediately until a
+    background task has reconnected, which closes the circuit again.
 
-    A call waits for the rest of its request's `time_budget`; outside of a request, for
-    `timeout_seconds`.
+    Calls can wait for the rest of their request's `time_budget`, or for `timeout_seconds` outside
+    of a request.
 
-    Every handshake, on a new connection and once a second on a used one, runs `on_handshake`.
+    `on_handshake` is called during each handshake. There is one when a connection is opened, and
+    then one every second while it is in use.
 
-    Keys should share one hash slot by a hash tag in `key_prefix`: in a Redis Cluster, the client
-    connects to the owner of that slot alone.
+    The `key_prefix` should contain a hash tag that puts all keys in one hash slot. In a Redis
+    Cluster, the client only connects to the owner of that slot.
 
     Raises:
         ValueError: redis-py does not understand the URL.
@@ -45,42 +46,42 @@ class RedisClient:
 
     @property
     def is_available(self) -> bool:
-        """Whether the circuit is closed, so that calls go to Redis."""
+        """Whether the circuit is closed, which means that calls are sent to Redis."""
         connection = self._reconnector.connection
         return connection is not None and not connection.is_closed
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why Redis is unavailable; None while it is available, and before the first attempt."""
+        """Why Redis is unavailable. None if it is available or the client hasn't connected yet."""
         return self._reconnector.unavailable_reason
 
     @property
     def unusable_reason(self) -> str | None:
-        """Why the server can never be used with this URL; None if it can."""
+        """Why the server can never be used with this URL. None if it can."""
         return self._reconnector.unusable_reason
 
     async def open(self, timeout_seconds: float = CONNECT_TIMEOUT_SECONDS) -> bool:
-        """Start to connect; return whether the first attempt succeeded in time."""
+        """Start connecting. Return whether the first attempt succeeds in time."""
         await self._reconnector.start(timeout_seconds)
         return self.is_available
 
     async def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         await self._reconnector.stop()
 
     async def execute(self, *args: Arg) -> Any:
-        """Send a command, and return its reply.
+        """Send a command and return its reply.
 
         Raises:
-            RedisUnavailable: no reply in time, or an error reply.
+            RedisUnavailable: there was no reply in time, or it was an error.
             NoScriptError: the script is not loaded.
         """
         return await self.submit(*args)
 
     def submit(self, *args: Arg) -> Awaitable[Any]:
-        """Send a command at once, and return its reply as an awaitable; it must be awaited.
+        """Send a command immediately. Return an awaitable for its reply, which must be awaited.
 
-        Errors are those of `execute`.
+        The awaitable raises the same errors as `execute`.
         """
         budget = time_budget.get()
         timeout_seconds = self._timeout_seconds if budget is None else budget.left
@@ -105,16 +106,16 @@ class RedisClient:
             return await reply
         finally:
             if budget is not None:
-                # A concurrent wait of the same request may have spent part of this time already.
+                # Another wait of the same request may already have spent some of this time.
                 elapsed = _now() - started_at
                 budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
 
     def try_submit(
         self, *args: Arg, timeout_seconds: float | None = None
     ) -> asyncio.Future[Any] | None:
-        """Send a command at once, and return the future of its reply.
+        """Send a command immediately and return a future for its reply.
 
-        Return None while Redis is unavailable.
+        Returns None if Redis is unavailable.
         """
         connection = self._reconnector.connection
         if connection is None or connection.is_closed:
@@ -124,7 +125,7 @@ class RedisClient:
         return connection.submit(args, timeout_seconds)
 
     def send(self, *args: Arg) -> None:
-        """Send a command, and ignore its reply; while Redis is unavailable, do nothing."""
+        """Send a command and ignore its reply. Does nothing if Redis is unavailable."""
         connection = self._reconnector.connection
         if connection is not None:
             self._reconnector.must_wait_for_handshake()
@@ -132,7 +133,7 @@ class RedisClient:
                 connection.send(args)
 
     def last_error_within(self, seconds: float) -> str | None:
-        """Return the last error reply if it is no older than `seconds`."""
+        """Return the last error reply if it is less than `seconds` old."""
         connection = self._reconnector.connection
         if connection is None or connection.last_error is None:
             return None
@@ -140,11 +141,11 @@ class RedisClient:
         return message if _now() - failed_at < seconds else None
 
     def key(self, name: str) -> str:
-        """Return a key with the prefix of all keys."""
+        """Return `name` with the key prefix."""
         return f"{self.key_prefix}{name}"
 
     def new_connection(self) -> DedicatedConnection:
-        """Return a connection to the same server, not yet open: for subscriptions and the like."""
+        """Return a new, unopened connection to the same server, for example for subscriptions."""
         return self._reconnector.new_connection()
 
 

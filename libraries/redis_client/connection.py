@@ -1,4 +1,4 @@
-"""Connections that redis-py opens; it handles URL, TLS and authentication."""
+"""Open connections with redis-py, which handles the URL, TLS and authentication."""
 
 import asyncio
 import socket
@@ -13,8 +13,8 @@ from libraries.redis_client.errors import RedisUnavailable, translated_errors
 #: A host and its port.
 Address: TypeAlias = tuple[str, int]
 
-#: TCP options with which the kernel notices a lost peer: on an idle connection by keepalive
-#: probes, on a used one by unacknowledged data (milliseconds).
+#: These options make the kernel notice a lost peer. Idle connections use keepalive probes, and
+#: `TCP_USER_TIMEOUT` (in milliseconds) applies if there is unacknowledged data.
 _TCP_OPTIONS: Final = {
     "TCP_KEEPIDLE": 1,
     "TCP_KEEPINTVL": 1,
@@ -24,9 +24,9 @@ _TCP_OPTIONS: Final = {
 
 
 class _RedisPyConnection(Protocol):
-    """The used part of redis-py's connection, which publishes no types for it."""
+    """The parts of redis-py's connection that are used here. redis-py doesn't publish types."""
 
-    #: The stream that it writes to; None before it is connected.
+    #: The stream it writes to, or None if it is not connected yet.
     _writer: asyncio.StreamWriter | None
 
     async def connect(self) -> None:
@@ -36,17 +36,17 @@ class _RedisPyConnection(Protocol):
         """Close the socket."""
 
     async def send_command(self, *args: str) -> None:
-        """Write one command."""
+        """Write a command."""
 
     async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - redis's
-        """Return the next reply; with a timeout, None if none arrives in time."""
+        """Return the next reply, or None if there is a timeout and it expires."""
 
 
 class DedicatedConnection:
-    """One connection for one caller, without timeouts of its own.
+    """A connection for a single caller. It does not have its own timeouts.
 
     Raises:
-        RedisUnavailable: from every method except `close`, for every error.
+        RedisUnavailable: for all errors, from all methods except `close`.
     """
 
     def __init__(self, redis_py: _RedisPyConnection) -> None:
@@ -58,7 +58,7 @@ class DedicatedConnection:
             await self._redis_py.connect()
 
     async def close(self) -> None:
-        """Close the socket, and ignore errors: nothing is left to do about them."""
+        """Close the socket. Errors are ignored because there's nothing left to do about them."""
         with suppress(Exception):
             await self._redis_py.disconnect(nowait=True)
 
@@ -68,23 +68,23 @@ class DedicatedConnection:
             await self._redis_py.send_command(*args)
 
     async def receive(self, timeout_seconds: float | None = None) -> Any:
-        """Return the next reply, or None if none arrives in time."""
+        """Return the next reply, or None if it does not arrive in time."""
         with translated_errors():
             return await self._redis_py.read_response(timeout=timeout_seconds)
 
     @property
     def transport(self) -> asyncio.Transport:
-        """The transport of the open connection."""
-        writer = self._redis_py._writer  # noqa: SLF001 - redis-py has no public name for it
+        """The open connection's transport."""
+        writer = self._redis_py._writer  # noqa: SLF001 - redis-py doesn't expose it publicly
         if writer is None:
             raise RedisUnavailable("there is no connection")
-        return writer.transport  # type: ignore[return-value]  # typeshed has its base class
+        return writer.transport  # type: ignore[return-value]  # typeshed declares the base class
 
 
 class ConnectionFactory:
-    """Makes connections to the server of a URL, or to another one with the same credentials.
+    """Creates connections to a URL's server, or to another server with the same credentials.
 
-    Connections start in database 0; the handshake selects the URL's `database`.
+    Connections start in database 0. The handshake then selects the URL's `database`.
 
     Raises:
         ValueError: redis-py does not understand the URL.
@@ -97,13 +97,13 @@ class ConnectionFactory:
         self.database = int(arguments.get("db") or 0)
         arguments.update(
             db=0,
-            # The callers bound their waits; an idle connection waits without a bound.
+            # Callers set their own timeouts, and idle connections may wait for any time.
             socket_timeout=None,
             socket_connect_timeout=connect_timeout_seconds,
             socket_keepalive=True,
             socket_keepalive_options=keepalive_options(),
             decode_responses=False,
-            # RESP3 and CLIENT SETINFO cost more round trips for each connection.
+            # RESP3 and CLIENT SETINFO need additional round trips for each connection.
             protocol=2,
             driver_info=None,
         )
@@ -119,14 +119,14 @@ class ConnectionFactory:
         return arguments.get("host", "localhost"), int(arguments.get("port", 6379))
 
     def new(self, address: Address | None = None) -> DedicatedConnection:
-        """Return a connection to an address, or to the URL's; it is not open yet."""
+        """Return a new, unopened connection to `address`, or to the URL's address."""
         host, port = address or self.default_address
         arguments = {**self._pool.connection_kwargs, "host": host, "port": port}
         return DedicatedConnection(self._class(**arguments))
 
 
 def _resolving(base: type[Any]) -> type[Any]:
-    """Return a class of redis-py connections that resolve their host's name themselves."""
+    """Return a subclass of a redis-py connection that resolves the host name itself."""
 
     class Resolving(base):  # type: ignore[misc]  # plain or TLS, depending on the URL
         async def _connect(self) -> None:
@@ -138,7 +138,7 @@ def _resolving(base: type[Any]) -> type[Any]:
 
 
 def keepalive_options() -> dict[int, int]:
-    """Return the TCP options for lost peers, as far as this system has them."""
+    """Return the TCP options for lost peers that are available on this system."""
     return {
         getattr(socket, name): value
         for name, value in _TCP_OPTIONS.items()

@@ -1,26 +1,26 @@
-"""The error of this library, and the one place that translates other errors to it."""
+"""The library's errors, and a context manager that translates other errors to them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class RedisUnavailable(Exception):
-    """Redis is unreachable, answers too late, or refuses a command."""
+    """Redis is unreachable, responded too late, or returned an error."""
 
 
 class UnusableServer(RedisUnavailable):
-    """The server cannot be used with this URL; another attempt cannot help."""
+    """The server cannot be used with this URL, so retrying won't help."""
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate every error of redis-py or of the event loop to `RedisUnavailable`.
+    """Translate all errors from redis-py and the event loop to `RedisUnavailable`.
 
-    There is no list of their classes: uvloop, for example, raises RuntimeError for a closed
-    transport.
+    This doesn't use a list of exception classes because it could never be complete. For example,
+    uvloop raises RuntimeError for a closed transport.
 
     Raises:
-        RedisUnavailable: with the reason.
+        RedisUnavailable: the block raised an exception.
     """
     try:
         yield

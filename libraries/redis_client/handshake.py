@@ -1,4 +1,4 @@
-"""The first commands on a new connection: identify the server, and check that it is usable."""
+"""Identify the server at the start of a connection, and check that it is usable."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,19 +8,19 @@ from libraries.redis_client.connection import Address
 from libraries.redis_client.errors import RedisUnavailable, UnusableServer
 from libraries.redis_client.multiplexed_connection import Arg, MultiplexedConnection
 
-#: Executes a command on the connection of a handshake, within the handshake's timeout.
+#: Executes a command on the handshake's connection, with the handshake's timeout.
 Execute: TypeAlias = Callable[..., Awaitable[Any]]
-#: A user's part of the handshake. It receives the server's id, which changes when the server is
+#: A custom part of the handshake. It receives the server's id, which changes when the server is
 #: restarted, replaced or promoted. If it raises, the connection is not used.
 HandshakeHook: TypeAlias = Callable[[Execute, str], Awaitable[None]]
 
 _REPLICA: Final = frozenset({"slave", "replica"})
-#: Hosts in CLUSTER SLOTS that stand for an unknown host, or for the one that was connected to.
+#: Placeholders in CLUSTER SLOTS for an unknown host or for the host that we are connected to.
 _NO_HOST: Final = (b"", b"?", None)
 
 
 class SlotMoved(RedisUnavailable):
-    """Another node of the cluster owns our slot: its address, and those of all nodes."""
+    """Our slot belongs to another cluster node. Contains its address and those of all nodes."""
 
     def __init__(self, owner: Address, nodes: Sequence[Address]) -> None:
         super().__init__(f"the node {owner[0]}:{owner[1]} owns our slot")
@@ -29,20 +29,21 @@ class SlotMoved(RedisUnavailable):
 
 
 async def no_hook(_execute: Execute, _server_id: str) -> None:
-    """Accept every server."""
+    """Accept any server."""
 
 
 async def select_database(
     connection: MultiplexedConnection, database: int, key: str, host: str, timeout_seconds: float
 ) -> Sequence[Address]:
-    """Select the database; in a cluster, check that this node owns the slot of `key`.
+    """Select the database. In a cluster, check that this node owns the slot of `key`.
 
-    Return the nodes of the cluster, or none for a single server.
+    Returns the cluster's nodes, which is empty for a single server.
 
     Raises:
         SlotMoved: another node owns the slot.
-        UnusableServer: the URL names a database above 0, and a cluster has database 0 alone.
-        RedisUnavailable: no reply in time, or an error reply.
+        UnusableServer: the URL contains a database other than 0, but clusters only have
+            database 0.
+        RedisUnavailable: there was no reply in time, or it was an error.
     """
     info = _parse_info(*await _submit_all(connection, timeout_seconds, ("INFO", "cluster")))
     if info.get("cluster_enabled") != "1":
@@ -70,10 +71,10 @@ async def select_database(
 
 
 async def identify_server(connection: MultiplexedConnection, timeout_seconds: float) -> str:
-    """Return the server's id: its run id and its replication id.
+    """Return the server's id, which consists of its run id and its replication id.
 
     Raises:
-        RedisUnavailable: the server is a replica, no reply in time, or an error reply.
+        RedisUnavailable: the server is a replica, there was no reply in time, or it was an error.
     """
     info = _parse_info(
         *await _submit_all(connection, timeout_seconds, ("INFO", "server"), ("INFO", "replication"))
@@ -86,7 +87,7 @@ async def identify_server(connection: MultiplexedConnection, timeout_seconds: fl
 async def _submit_all(
     connection: MultiplexedConnection, timeout_seconds: float, *commands: tuple[Arg, ...]
 ) -> list[Any]:
-    """Return the replies to some commands, which share one round trip."""
+    """Send all commands in the same round trip and return their replies."""
     return await asyncio.gather(*(connection.submit(args, timeout_seconds) for args in commands))
 
 

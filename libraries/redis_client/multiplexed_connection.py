@@ -1,4 +1,4 @@
-"""One connection to Redis that all callers of a process share."""
+"""A Redis connection that is shared by all callers of a process."""
 
 import asyncio
 from collections import deque
@@ -13,27 +13,27 @@ from redis.exceptions import NoScriptError
 from libraries.redis_client.connection import DedicatedConnection
 from libraries.redis_client.errors import RedisUnavailable
 
-#: The name of a command, or one of its arguments.
+#: A command's name or one of its arguments.
 Arg: TypeAlias = str | bytes | int
 
-#: The type stub of hiredis allows only one argument.
+#: hiredis's type stub only allows a single argument.
 _pack: Final[Callable[[tuple[Arg, ...]], bytes]] = cast("Any", pack_command)
-#: The reader's result while no whole reply has arrived; RESP2 has no booleans.
+#: Returned by the reader if there is no complete reply yet. RESP2 does not have booleans.
 _INCOMPLETE: Final = False
 
-#: A timer that fires so many seconds late is a sign of a busy event loop, not of a slow Redis,
+#: If a timer fires this late, the event loop is busy, and Redis may not be slow at all.
 _LATE_SECONDS: Final = 0.01
-#: and the reply then has so many seconds more.
+#: In that case, the reply gets this much more time.
 _GRACE_SECONDS: Final = 0.02
-#: Turns of the event loop between a timer and its verdict: the socket is read one turn after the
-#: timers have fired, and the replies are delivered in the next.
+#: The number of event loop iterations to wait before a timed-out command fails. The socket is read
+#: one iteration after the timers have fired, and replies are delivered in the one after that.
 _TURNS: Final = 3
 
-#: Seconds in which Redis may read nothing of the commands that are written to it.
+#: How long Redis may stop reading the commands that are sent to it.
 _STUCK_SECONDS: Final = 1.0
 
 _UNKNOWN_SCRIPT: Final = "NOSCRIPT"
-#: Error replies of a server that is no longer, or not yet, the right one.
+#: Error replies which mean that this is no longer, or not yet, the right server.
 _WRONG_SERVER: Final = frozenset(
     ("READONLY", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOAUTH", "MOVED", "ASK")
 )
@@ -41,7 +41,7 @@ _WRONG_SERVER: Final = frozenset(
 
 @dataclass(slots=True)
 class _PendingCommand:
-    """A command without its reply; times are the event loop's.
+    """A command that is waiting for its reply. Times are event loop times.
 
     `reply` is None if the caller ignores it.
     """
@@ -52,14 +52,13 @@ class _PendingCommand:
 
 
 class MultiplexedConnection(asyncio.Protocol):
-    """Writes the commands of one turn of the event loop together; replies arrive in order.
+    """Writes all commands of an event loop iteration together. Replies arrive in order.
 
-    A reply whose caller has given up is still read and dropped in its turn, so that no caller
-    receives the reply of another. A reply that is `timeout_seconds` late closes the connection. A
-    closed connection stays closed.
+    If a caller has given up, its reply is still read, because otherwise the next caller would get
+    it. If a reply takes longer than `timeout_seconds`, the connection is closed and stays closed.
 
-    redis-py connects and authenticates. From then on the bytes go straight to hiredis: the streams
-    and tasks in between would cost more than Redis does.
+    Once redis-py has connected and authenticated, bytes are passed straight to hiredis. The streams
+    and tasks in between would be more expensive than Redis itself.
     """
 
     def __init__(self, connection: DedicatedConnection, timeout_seconds: float) -> None:
@@ -71,7 +70,7 @@ class MultiplexedConnection(asyncio.Protocol):
         self._timer_due_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stuck_timer: asyncio.TimerHandle | None = None
-        #: The last error reply, and its time on the loop's clock.
+        #: The last error reply and its event loop time.
         self.last_error: tuple[str, float] | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
         self._transport = connection.transport
@@ -83,18 +82,18 @@ class MultiplexedConnection(asyncio.Protocol):
         return self._closed.done()
 
     async def wait_closed(self) -> str:
-        """Wait until the connection is closed, and return the reason."""
+        """Wait until the connection is closed and return the reason."""
         return await asyncio.shield(self._closed)
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the connection is closed."""
+        """Register a callback for when the connection is closed."""
         self._closed.add_done_callback(lambda _: callback())
 
     def submit(self, args: tuple[Arg, ...], timeout_seconds: float) -> "asyncio.Future[Any]":
-        """Send a command, and return the future of its reply.
+        """Send a command and return a future for its reply.
 
-        The future may fail instead, within `timeout_seconds`:
-            RedisUnavailable: no reply in time, or an error reply.
+        The future is done within `timeout_seconds`. It may contain these exceptions:
+            RedisUnavailable: there was no reply in time, or it was an error.
             NoScriptError: the script is not loaded.
 
         Raises:
@@ -107,7 +106,7 @@ class MultiplexedConnection(asyncio.Protocol):
         return reply
 
     def send(self, args: tuple[Arg, ...]) -> None:
-        """Send a command, and ignore its reply.
+        """Send a command and ignore its reply.
 
         Raises:
             RedisUnavailable: the connection is closed.
@@ -115,11 +114,11 @@ class MultiplexedConnection(asyncio.Protocol):
         self._write(args, None, 0.0)
 
     def close(self, reason: str) -> None:
-        """Close the connection, and fail every pending command at once."""
+        """Close the connection. All pending commands fail immediately."""
         if self.is_closed:
             return
         self._closed.set_result(reason)
-        with suppress(Exception):  # uvloop raises if it is closed already
+        with suppress(Exception):  # uvloop raises if it is already closed
             self._transport.abort()
         for timer in (self._timer, self._stuck_timer):
             if timer is not None:
@@ -145,30 +144,30 @@ class MultiplexedConnection(asyncio.Protocol):
             return
         try:
             self._transport.write(b"".join(unsent))
-        except Exception as error:  # noqa: BLE001 - uvloop raises RuntimeError if it is closed
+        except Exception as error:  # noqa: BLE001 - uvloop raises RuntimeError if it's closed
             self.close(str(error) or type(error).__name__)
 
     def pause_writing(self) -> None:
-        """Close the connection if Redis goes on not to read.
+        """Close the connection if Redis doesn't start reading again soon.
 
-        Without this, commands whose replies are ignored would pile up for ever.
+        Otherwise, commands sent without waiting for a reply could pile up indefinitely.
         """
         self._stuck_timer = self._loop.call_later(_STUCK_SECONDS, self.close, "it does not read")
 
     def resume_writing(self) -> None:
-        """Note that Redis reads again."""
+        """Keep the connection, because Redis is reading again."""
         if self._stuck_timer is not None:
             self._stuck_timer.cancel()
 
     # --- Reading
 
     def data_received(self, data: bytes) -> None:
-        """Deliver replies to the callers, in the order of their commands."""
+        """Deliver replies to their callers, in the order of the commands."""
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 self._deliver(reply)
-        except Exception as error:  # noqa: BLE001 - hiredis and an empty queue raise various errors
+        except Exception as error:  # noqa: BLE001 - from hiredis, or because nothing was pending
             self.close(f"this is not how Redis answers: {error}")
 
     def _deliver(self, reply: Any) -> None:
@@ -188,10 +187,10 @@ class MultiplexedConnection(asyncio.Protocol):
             self.close(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail every pending command."""
+        """Fail all pending commands."""
         self.close(str(exc or "the connection was closed"))
 
-    # --- Timeouts: one timer for all pending commands, since hardly any reply is late
+    # --- Timeouts. Late replies are rare, so all pending commands share one timer.
 
     def _set_timer(self, due_at: float) -> None:
         if self._timer_due_at is None or due_at < self._timer_due_at:
@@ -207,7 +206,7 @@ class MultiplexedConnection(asyncio.Protocol):
             self._expire(due_at, _TURNS)
 
     def _expire(self, due_at: float, turns: int) -> None:
-        """Fail the commands that were due by `due_at`, after some turns of the event loop."""
+        """Fail all commands that were due by `due_at`, after waiting for some loop iterations."""
         if turns:
             self._loop.call_soon(self._expire, due_at, turns - 1)
             return
@@ -222,9 +221,9 @@ class MultiplexedConnection(asyncio.Protocol):
             self._set_timer(min(awaited))
 
     def _is_oldest_too_late(self) -> bool:
-        """Return whether the first reply is so late that the connection is given up.
+        """Return whether the oldest reply is so late that the connection should be closed.
 
-        A caller whose budget was shorter than that fails alone.
+        If only a caller's own budget was shorter than that, just this caller's command fails.
         """
         if not self._pending:
             return False

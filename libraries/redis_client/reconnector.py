@@ -1,4 +1,4 @@
-"""Connects to Redis, checks the server once a second, and connects again."""
+"""Connects to Redis, repeats the handshake while the client is in use, and reconnects."""
 
 import asyncio
 import logging
@@ -22,20 +22,21 @@ logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 _MIN_BACKOFF_SECONDS: Final = 0.25
 _MAX_BACKOFF_SECONDS: Final = 2.0
-#: Age of a handshake after which a use repeats it beside the calls, and after which the calls wait
-#: for its repetition: an idle connection may lead to a server that has become a replica.
+#: If the last handshake is older than this, the next call repeats it in the background. If it is
+#: older than the second limit, calls wait for it, because the server may have become a replica
+#: while the client was idle.
 _REFRESH_AFTER_SECONDS: Final = 1.0
 _EXPIRES_AFTER_SECONDS: Final = 2.0
-#: Idle time after which a connection is probed: a NAT or a proxy may have forgotten it.
+#: Idle connections are probed this often, because a NAT or a proxy may have dropped them.
 _IDLE_SECONDS: Final = 10.0
-#: Timeout of a handshake or a probe that no call waits for.
+#: The timeout for handshakes and probes if there are no calls waiting for them.
 _HANDSHAKE_TIMEOUT_SECONDS: Final = 1.0
 
 
 class Reconnector:
-    """Replace the connection of a client by a new one after every error, in a background task.
+    """Keeps a client connected: a background task replaces the connection when it is closed.
 
-    `timeout_seconds` bounds a handshake that a call waits for, and the wait for a reply on the
+    `timeout_seconds` is the timeout for handshakes that calls wait for, and for replies on the
     connection.
 
     Raises:
@@ -45,11 +46,11 @@ class Reconnector:
     def __init__(
         self, url: str, key_prefix: str, timeout_seconds: float, on_handshake: HandshakeHook
     ) -> None:
-        #: The connection with a handshake, or None; it may be closed already.
+        #: The connection after its handshake, or None. It may already be closed.
         self.connection: MultiplexedConnection | None = None
-        #: Why Redis is unavailable; None while it is available, and before the first attempt.
+        #: Why Redis is unavailable. None if it is available or the client hasn't connected yet.
         self.unavailable_reason: str | None = None
-        #: Why the server can never be used with this URL; None if it can.
+        #: Why the server can never be used with this URL. None if it can.
         self.unusable_reason: str | None = None
         self._key_prefix = key_prefix
         self._timeout_seconds = timeout_seconds
@@ -57,9 +58,9 @@ class Reconnector:
         self._connections = ConnectionFactory(url, CONNECT_TIMEOUT_SECONDS)
         self._selection = ServerSelection()
         self._handshake_at = 0.0
-        #: Wakes the watcher: the client is used again, or its connection is closed.
+        #: Wakes the watcher when the client is used again or its connection is closed.
         self._woken = asyncio.Event()
-        #: Cleared while calls wait for a handshake.
+        #: Cleared while calls are waiting for a handshake.
         self._is_fresh = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._attempted = asyncio.Event()
@@ -67,7 +68,7 @@ class Reconnector:
         self._has_warned = False
 
     async def start(self, timeout_seconds: float) -> None:
-        """Start to connect, and wait until the first attempt has ended or the time is over."""
+        """Start connecting. Wait for the end of the first attempt, or until the timeout."""
         if self._task is None:
             self._task = asyncio.create_task(self._connect_forever())
         with suppress(TimeoutError):
@@ -75,13 +76,13 @@ class Reconnector:
                 await self._attempted.wait()
 
     async def stop(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def must_wait_for_handshake(self) -> bool:
-        """Note that the client is used; return whether a handshake must come first."""
+        """Record that the client is in use. Return whether it needs a handshake first."""
         if self.connection is None:
             return True
         age = _now() - self._handshake_at
@@ -92,10 +93,10 @@ class Reconnector:
         return not self._is_fresh.is_set()
 
     async def wait_for_connection(self, timeout_seconds: float) -> MultiplexedConnection:
-        """Wait for the handshake, and return the connection.
+        """Wait for a handshake if one is needed, and return the connection.
 
         Raises:
-            RedisUnavailable: the circuit is open, or the handshake does not end in time.
+            RedisUnavailable: the circuit is open, or there was no handshake in time.
         """
         if self._task is None:
             await self.start(timeout_seconds)
@@ -110,11 +111,11 @@ class Reconnector:
         return self.connection
 
     def new_connection(self) -> DedicatedConnection:
-        """Return a connection to the same server, not yet open."""
+        """Return a new, unopened connection to the same server."""
         return self._connections.new(self._selection.current)
 
     async def _connect_forever(self) -> None:
-        """Connect again and again: at once if the last connection served for a while."""
+        """Keep reconnecting, without a pause if the last connection worked for a while."""
         backoff = 0.0
         while True:
             started_at = _now()
@@ -127,7 +128,7 @@ class Reconnector:
             await asyncio.sleep(backoff * uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     async def _use_one_connection(self) -> str:
-        """Serve all calls over a new connection until it is closed; return the reason."""
+        """Use a new connection for all calls until it is closed, and return the reason."""
         self._has_served = False
         try:
             try:
@@ -135,7 +136,7 @@ class Reconnector:
             except SlotMoved as moved:
                 self._selection.prefer(moved.owner, moved.nodes)
                 return await self._connect_and_serve()
-        except Exception as error:  # noqa: BLE001 - the next attempt heals every error
+        except Exception as error:  # noqa: BLE001 - we always retry, whatever the error is
             if not self._has_served:
                 self._selection.advance()
             self.unusable_reason = str(error) if isinstance(error, UnusableServer) else None
@@ -170,10 +171,10 @@ class Reconnector:
             connection.close("the client is closed")
 
     async def _watch(self, connection: MultiplexedConnection) -> str:
-        """Repeat the handshake every second while the connection is used, until it is closed.
+        """Repeat the handshake every second while the connection is in use, until it is closed.
 
-        So a server that has become a replica is left. After an idle time, the next call waits for
-        the handshake.
+        This detects servers that have become replicas. After an idle period, the next call waits
+        for the handshake.
         """
         connection.on_close(self._woken.set)
         while not connection.is_closed:

@@ -1,4 +1,4 @@
-"""Lua scripts that run in Redis."""
+"""Run Lua scripts in Redis."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -12,7 +12,7 @@ from libraries.redis_client.multiplexed_connection import Arg
 
 
 class Script:
-    """A Lua script, sent by its digest, and in full if it is not loaded."""
+    """A Lua script. It is called by its digest, or sent in full if Redis hasn't loaded it yet."""
 
     def __init__(self, client: RedisClient, source: str) -> None:
         self._client = client
@@ -20,15 +20,15 @@ class Script:
         self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, keys: Sequence[Arg], *args: Arg) -> Any:
-        """Run the script, and return its result.
+        """Run the script and return its result.
 
         Raises:
-            RedisUnavailable: no reply in time, or an error reply.
+            RedisUnavailable: there was no reply in time, or it was an error.
         """
         return await self.submit(keys, *args)
 
     def submit(self, keys: Sequence[Arg], *args: Arg) -> Awaitable[Any]:
-        """Send the script at once, and return its result as an awaitable; it must be awaited."""
+        """Send the script immediately. Return an awaitable (to be awaited) for its result."""
         reply = self._client.submit("EVALSHA", self._digest, len(keys), *keys, *args)
         return self._result(reply, keys, args)
 
@@ -39,7 +39,7 @@ class Script:
             return await self._client.execute("EVAL", self._source, len(keys), *keys, *args)
 
     def send(self, keys: Sequence[Arg], *args: Arg) -> None:
-        """Send the script, and ignore its result; while Redis is unavailable, do nothing."""
+        """Send the script and ignore its result. Does nothing if Redis is unavailable."""
 
         def send_source(reply: asyncio.Future[Any]) -> None:
             if isinstance(reply.exception(), NoScriptError):

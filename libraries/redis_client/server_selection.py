@@ -1,4 +1,4 @@
-"""The choice of the server for the next connection."""
+"""Choose the server for the next connection."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from libraries.redis_client.connection import Address
 
 
 class ServerSelection:
-    """The URL's server, or the node of a cluster that owns our hash slot.
+    """Selects the URL's server, or the cluster node that owns our hash slot.
 
-    A node that does not answer is skipped: every known node can name the present owner.
+    If a node does not respond, the next one is tried, because any node can return the owner.
     """
 
     def __init__(self) -> None:
@@ -16,13 +16,13 @@ class ServerSelection:
 
     @property
     def current(self) -> Address | None:
-        """The server for the next connection; None stands for the URL's."""
+        """The server for the next connection, or None for the URL's server."""
         return self._candidates[0]
 
     def prefer(self, owner: Address | None, nodes: Sequence[Address]) -> None:
-        """Try the slot's owner first, then the URL's server, then the other nodes."""
+        """Try the slot's owner first, then the URL's server, and then the other nodes."""
         self._candidates = [*dict.fromkeys([owner, None, *nodes])]
 
     def advance(self) -> None:
-        """Move to the next candidate; the current one becomes the last."""
+        """Move the current candidate to the end of the list."""
         self._candidates.append(self._candidates.pop(0))

@@ -1,7 +1,8 @@
-"""Validation of Redis URLs and of their parameters.
+"""Validate Redis URLs and their parameters.
 
-redis-py accepts every argument of its connections in a URL, ignores a database that is not a
-number, and opens files only when it connects. A parameter that has no effect here is refused.
+redis-py is not strict enough for this. It accepts any connection argument in a URL, ignores
+databases that aren't numbers, and doesn't open files until it connects. This module also rejects
+parameters that don't have any effect here.
 """
 
 import re
@@ -18,11 +19,11 @@ _Check = Callable[[str], object]
 
 
 def check_url(url: str) -> None:
-    """Check a URL, and the files that it names.
+    """Check a URL and the files it refers to.
 
     Raises:
-        ValueError: it is no URL of Redis, or parameters are unknown, invalid or without effect.
-            The message names each of them, and no password.
+        ValueError: it is not a Redis URL, or some parameters are unknown, invalid or don't have an
+            effect. The message lists all of them, but never contains the password.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in {"redis", "rediss"} or not rest:
@@ -82,7 +83,7 @@ def _refuse(reason: str) -> _Check:
 
 
 def _text(_: str) -> None:
-    """Accept any text."""
+    """Accept any string."""
 
 
 def _number(value: str) -> None:

@@ -1,1 +1,1 @@
-"""A taskiq broker on a Redis stream."""
+"""taskiq brokers that use a Redis stream or run in the current process."""

@@ -1,4 +1,4 @@
-"""A taskiq broker on a Redis stream."""
+"""A taskiq broker that uses a Redis stream."""
 
 import asyncio
 import logging
@@ -26,26 +26,26 @@ logger = logging.getLogger(__name__)
 
 MAX_TASKS: Final = 100_000
 DEAD_AFTER_SECONDS: Final = 5.0
-#: Seconds in which a task must be added, and between two attempts while the queue is full.
+#: The timeout for adding a task, and the pause between attempts while the queue is full.
 _ADD_TIMEOUT_SECONDS, _FULL_PAUSE_SECONDS = 1.0, 0.1
-#: Seconds between two heartbeats while there are tasks, and so the delay of a delayed task.
+#: The heartbeat interval while there are tasks. Delayed tasks may be late by this much.
 _HEARTBEAT_SECONDS: Final = 0.5
-#: Seconds between two looks of an idle worker whether another one has tasks. Not longer than
-#: `DEAD_AFTER_SECONDS`: then a worker that dies with its first task is found as early as by a busy
-#: one.
+#: How often an idle worker checks whether other workers have tasks. This should not be longer than
+#: `DEAD_AFTER_SECONDS`. Otherwise, if a worker died with its first task, idle workers would notice
+#: it later than busy ones.
 _IDLE_LOOK_SECONDS: Final = 5.0
-#: Seconds between two attempts to read, at first and at last.
+#: The shortest and longest pause between attempts to read.
 _MIN_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 2.0
-#: Seconds until a task that this worker cannot run is offered to the others again.
+#: How long it takes until a task that this worker can't run is offered to other workers.
 _FOR_OTHERS_SECONDS: Final = 2.0
-#: Seconds without a read after which a worker with room for a task sends no heartbeat.
+#: If a worker with room for another task hasn't read for this long, it stops sending heartbeats.
 _READS_WITHIN_SECONDS: Final = 15.0
 
 
 class HeldTask(AckableMessage):
     """A task that this worker has taken.
 
-    `mark_started` notes that it runs from now on; `put_back` returns it unchanged.
+    Call `mark_started` when it starts to run, or `put_back` to return it to the queue unchanged.
     """
 
     mark_started: Callable[[], None]
@@ -53,15 +53,15 @@ class HeldTask(AckableMessage):
 
 
 class RedisStreamBroker(AsyncBroker):
-    """Keeps each task in a stream until its run has ended; other workers take over a dead one's.
+    """Keeps each task in a stream until it has finished. Workers take over tasks from dead workers.
 
-    - A task is in the queue once: adding an id that waits or runs fails.
-    - `policy` decides on the retries of a failed task, and receives at once a task that cannot be
-      read. A task of an unknown name waits for another worker.
-    - Adding a task waits while `max_tasks` others are in the queue.
-    - While Redis is unavailable, workers wait for it, and report finished tasks later.
+    - Each task is in the queue only once. Adding an id that is already waiting or running fails.
+    - The `policy` decides if failed tasks are retried. If a task can't be read, it is passed to the
+      policy immediately. If its name is unknown, it waits for another worker.
+    - If there are `max_tasks` in the queue, adding another one waits.
+    - If Redis is unavailable, workers wait for it, and report finished tasks later.
 
-    Every read of the stream runs within `watch_read()`, which sees its `RedisUnavailable`.
+    Each read is wrapped in `watch_read()`, which also sees any `RedisUnavailable`.
     """
 
     def __init__(
@@ -80,26 +80,26 @@ class RedisStreamBroker(AsyncBroker):
         self._stream = TaskStream(url, prefix, self.name, max_tasks, dead_after_seconds)
         self._watch_read = watch_read
         self._dead_after_seconds = dead_after_seconds
-        #: Task ids by entry: tasks that were taken and are not settled in Redis.
+        #: Task ids of taken tasks that have not been settled in Redis yet, by entry.
         self._held: dict[str, str] = {}
-        #: Those among them that the receiver has not started.
+        #: The held entries that the receiver has not started.
         self._offered: set[str] = set()
         self._unsettled: dict[str, Retry | None] = {}
-        #: Tasks that the receiver runs at once, and when it last read.
+        #: How many tasks the receiver runs concurrently, and when it last read.
         self._slots, self._read_at = 1, 0.0
-        #: Whether the queue was empty at the last look.
+        #: Whether the queue was empty when it was last checked.
         self._is_empty = False
         #: Set when this worker takes or adds a task.
         self._woken = asyncio.Event()
         self._has_left = False
 
     async def kick(self, message: BrokerMessage) -> None:
-        """Add a task, due after the seconds of its label `delay`.
+        """Add a task. If it has a `delay` label, it is due after that many seconds.
 
         Raises:
-            TaskAlreadyQueued: a task of this id waits or runs already.
-            QueueFull: the queue stays full.
-            RedisUnavailable: Redis does not answer.
+            TaskAlreadyQueued: a task with this id is already waiting or running.
+            QueueFull: the queue is still full after a while.
+            RedisUnavailable: Redis does not respond.
         """
         delay_seconds = float(message.labels.get("delay", 0))
         added = None
@@ -121,7 +121,7 @@ class RedisStreamBroker(AsyncBroker):
         return added
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yield tasks as they arrive; taskiq requests the next one when it has room."""
+        """Yield tasks as they arrive. taskiq requests the next one when it has room for it."""
         self._forget_offered()
         while True:
             for entry in await self._next():
@@ -130,19 +130,19 @@ class RedisStreamBroker(AsyncBroker):
                     self._read_at = _now()
 
     def is_reading(self) -> bool:
-        """Return whether the receiver goes on reading, unless it is full of running tasks."""
+        """Return whether the receiver keeps reading or has a good reason (it is full) not to."""
         return len(self._held) >= self._slots or _now() - self._read_at < _READS_WITHIN_SECONDS
 
     def expect_reads(self, slots: int) -> None:
-        """Expect reads from now on, by a receiver that runs `slots` tasks at once."""
+        """Expect reads from now on, by a receiver that runs up to `slots` tasks concurrently."""
         self._slots, self._read_at = slots, _now()
 
     async def send_heartbeats(self) -> None:
-        """Send heartbeats while this worker reads, move due tasks, and reclaim those of the dead.
+        """Send heartbeats while this worker is reading. Never returns.
 
-        It never returns.
+        Each heartbeat also moves due tasks to the stream and reclaims dead workers' tasks.
         """
-        # After an outage the other workers get time for their own heartbeats.
+        # After an outage, give other workers time to send their own heartbeats first.
         calm_at = _now() + self._dead_after_seconds
         while True:
             if self.is_reading():
@@ -158,7 +158,7 @@ class RedisStreamBroker(AsyncBroker):
             await self._pause()
 
     async def _heartbeat(self, *, reclaim: bool) -> None:
-        """Send a heartbeat; when idle, only look whether the queue is still empty."""
+        """Send a heartbeat, or only check whether the queue is still empty if it was empty."""
         self._woken.clear()
         if self._is_empty and not self._held:
             self._is_empty = await self._stream.is_empty()
@@ -166,7 +166,7 @@ class RedisStreamBroker(AsyncBroker):
             self._is_empty = await self._stream.heartbeat(reclaim=reclaim) == 0
 
     async def _pause(self) -> None:
-        """Wait until the next heartbeat; a task of this worker ends an idle wait."""
+        """Wait until the next heartbeat. If this worker gets a task, an idle wait ends early."""
         if self._held or not self._is_empty:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             return
@@ -176,7 +176,7 @@ class RedisStreamBroker(AsyncBroker):
         self._is_empty = not self._woken.is_set()
 
     async def shutdown(self) -> None:
-        """Put back the tasks that this worker has taken and not finished, and leave."""
+        """Put back all unfinished tasks of this worker and leave."""
         await super().shutdown()
         try:
             if self.is_worker_process:
@@ -186,11 +186,11 @@ class RedisStreamBroker(AsyncBroker):
             logger.warning("the other workers will find this one dead: %s", error)
         finally:
             self._has_left = True
-            with suppress(RedisUnavailable):  # a connection that cannot be closed is lost already
+            with suppress(RedisUnavailable):  # if closing fails, the connection is already lost
                 await self._stream.close()
 
     def _forget_offered(self) -> None:
-        """Read again the tasks that an earlier receiver took and did not start."""
+        """Read the tasks again that a previous receiver has taken but not started."""
         for entry_id in self._offered:
             self._held.pop(entry_id, None)
         self._offered.clear()
@@ -237,7 +237,7 @@ class RedisStreamBroker(AsyncBroker):
         )
 
     def _name_of(self, payload: bytes) -> str:
-        """Return the task's name; raise on everything that taskiq's receiver would fail on."""
+        """Return the task's name. Raise for anything that would make taskiq's receiver fail."""
         message = self.formatter.loads(payload)
         message.parse_labels()
         self.policy.check(message)
@@ -254,9 +254,9 @@ class RedisStreamBroker(AsyncBroker):
         await self._settle(entry_id, requested_retry.get())
 
     async def _settle(self, entry_id: str, retry: Retry | None) -> None:
-        """Report the outcome of a task to Redis: now, or as soon as it answers."""
+        """Report a task's outcome to Redis now, or as soon as Redis is available again."""
         if self._has_left:
-            return  # it was put back
+            return  # it has been put back
         self._unsettled[entry_id] = retry
         try:
             await self._report(entry_id, retry)
@@ -265,7 +265,7 @@ class RedisStreamBroker(AsyncBroker):
 
     async def _report(self, entry_id: str, retry: Retry | None) -> None:
         if (task_id := self._held.get(entry_id)) is None:
-            return  # it was reported meanwhile
+            return  # it has been reported in the meantime
         if retry is None:
             await self._stream.settle(entry_id, task_id)
         else:

@@ -1,4 +1,4 @@
-"""Connections to the Redis that holds the task queue: one server, or a Redis Cluster."""
+"""Connections to the task queue's Redis, which is a single server or a Redis Cluster."""
 
 import asyncio
 from typing import Any, Final, TypeAlias
@@ -13,14 +13,15 @@ from libraries.redis_client.connection import keepalive_options
 
 Client: TypeAlias = "Redis | RedisCluster"
 
-#: Seconds in which Redis must answer a command.
+#: The timeout for a command.
 ANSWER_SECONDS: Final = 2.0
 
 
 class QueueConnections:
-    """Connections of one process; the first command finds out whether Redis is a cluster.
+    """A process's connections. The first command finds out whether Redis is a cluster.
 
-    With `blocks`, answers have no timeout, because blocking commands wait; the callers bound them.
+    Set `blocks` for blocking commands. Their replies don't have a timeout, so callers have to set
+    one.
 
     Raises:
         ValueError: redis-py does not understand the URL.
@@ -34,7 +35,7 @@ class QueueConnections:
         self._choosing = asyncio.Lock()
 
     async def client(self) -> Client:
-        """Return the client of the server or cluster, which all callers share."""
+        """Return the client for the server or cluster. It is shared by all callers."""
         async with self._choosing:
             if self._client is None:
                 self._client = await self._choose()
@@ -44,7 +45,7 @@ class QueueConnections:
         try:
             info: Any = await self._single.info("cluster")
         except ResponseError:
-            return self._single  # the user may not run INFO, or the server does not have it
+            return self._single  # INFO is not permitted or not supported
         if not info.get("cluster_enabled"):
             return self._single
         return RedisCluster.from_url(self._url, **self._options)
@@ -64,7 +65,7 @@ def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
 
 
 def _cancellation_safe(base: type[Any]) -> type[Any]:
-    """Return a class of connections that leave no open socket if connecting is canceled."""
+    """Return a subclass of a connection that doesn't leak a socket if connecting is canceled."""
 
     class CancellationSafe(base):  # type: ignore[misc]  # plain or TLS, depending on the URL
         async def connect_check_health(self, *args: Any, **options: Any) -> None:
@@ -88,7 +89,7 @@ def _options(answer_timeout_seconds: float | None) -> dict[str, Any]:
         "socket_connect_timeout": ANSWER_SECONDS,
         "socket_keepalive": True,
         "socket_keepalive_options": keepalive_options(),
-        # The callers retry.
+        # Callers do the retries.
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
         "protocol": 2,

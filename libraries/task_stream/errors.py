@@ -1,9 +1,9 @@
-"""Errors of the brokers. An unreachable Redis is a `RedisUnavailable`."""
+"""Errors that the brokers raise. If Redis is unreachable, they raise `RedisUnavailable`."""
 
 
 class TaskAlreadyQueued(Exception):
-    """A task of this id waits or runs already; nothing was added."""
+    """A task with this id is already waiting or running, so it was not added again."""
 
 
 class QueueFull(Exception):
-    """The queue is full and stayed so for a while; nothing was added."""
+    """The task was not added because the queue has been full for a while."""

@@ -1,4 +1,4 @@
-"""taskiq's in-memory broker, with a bound and with retries."""
+"""taskiq's in-memory broker with a limit and retries."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,14 +11,14 @@ from libraries.task_stream.errors import QueueFull, TaskAlreadyQueued
 from libraries.task_stream.receiver import RetryingReceiver
 from libraries.task_stream.retries import Retry, RetryPolicy, requested_retry
 
-#: Seconds in which a task must be added.
+#: The timeout for adding a task.
 _ADD_TIMEOUT_SECONDS: Final = 1.0
 
 
 class InProcessBroker(InMemoryBroker):
-    """Runs tasks in this process, at most `max_running` of them, each id once at a time.
+    """Runs up to `max_running` tasks in this process, but only one per id at a time.
 
-    taskiq's own starts any number of tasks at once, and retries none.
+    taskiq's own broker does not limit how many tasks run concurrently, and doesn't retry them.
     """
 
     def __init__(self, max_running: int, policy: RetryPolicy) -> None:
@@ -27,7 +27,7 @@ class InProcessBroker(InMemoryBroker):
             self, policy, propagate_exceptions=False, max_async_tasks=1
         )
         self._free = asyncio.Semaphore(max_running)
-        #: The ids of all tasks that run, or wait for their next attempt or for room.
+        #: The ids of all tasks that are running, or waiting for their next attempt or for room.
         self._known: set[str] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[None]] = set()
@@ -37,8 +37,8 @@ class InProcessBroker(InMemoryBroker):
         """Start the task as soon as there is room for it.
 
         Raises:
-            TaskAlreadyQueued: a task of this id waits or runs already.
-            QueueFull: there is no room in time.
+            TaskAlreadyQueued: a task with this id is already waiting or running.
+            QueueFull: there is no room for it in time.
         """
         if message.task_id in self._known:
             raise TaskAlreadyQueued
@@ -71,9 +71,9 @@ class InProcessBroker(InMemoryBroker):
         _start(self._run(task_id, retry.payload), self._running)
 
     async def drain(self, drain_seconds: float) -> None:
-        """Let running tasks end, and cancel the rest after `drain_seconds`.
+        """Let running tasks finish, but cancel the remaining ones after `drain_seconds`.
 
-        Canceled and waiting tasks are dropped; their sender must send them again.
+        Canceled and waiting tasks are dropped, which means that they have to be sent again.
         """
         self._is_draining = True
         for task in self._waiting:
@@ -86,11 +86,11 @@ class InProcessBroker(InMemoryBroker):
 
 
 def _no_ack() -> None:
-    """Do nothing: the task's run is awaited here."""
+    """Do nothing, because the broker awaits the task itself."""
 
 
 def _start(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-    # A new context, so that the retry of one run is not inherited by the next.
+    # Use a new context. Otherwise, a run would inherit the previous run's retry.
     task = asyncio.create_task(work, context=Context())
     tasks.add(task)
     task.add_done_callback(tasks.discard)

@@ -1,4 +1,4 @@
-"""taskiq's receiver, with the retry policy between taskiq and the task."""
+"""A taskiq receiver that runs tasks through a retry policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ from libraries.task_stream.retries import RetryPolicy, requested_retry
 
 
 class RetryingReceiver(Receiver):
-    """Turns the failure of a task into a retry.
+    """Turns a task's failure into a retry.
 
-    Otherwise taskiq would log each failure as an error with a traceback, even during an outage.
+    Without this, taskiq would log an error and traceback for each failure, even during an outage.
     """
 
     def __init__(self, broker: AsyncBroker, policy: RetryPolicy, **options: Any) -> None:
@@ -27,7 +27,7 @@ class RetryingReceiver(Receiver):
         message: TaskiqMessage,
         ack_controller: AckController | None = None,
     ) -> TaskiqResult[Any]:
-        """Run a task; its result never holds an error of the task."""
+        """Run a task. The result never contains the task's error."""
 
         async def run(*args: Any, **kwargs: Any) -> None:
             retry = await self._policy.run(self.broker, message, lambda: target(*args, **kwargs))

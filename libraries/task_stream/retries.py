@@ -1,4 +1,4 @@
-"""The outcome of a failed task, between the brokers and the application's policy."""
+"""Retries and dead tasks: the interface between the brokers and the application's policy."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -13,20 +13,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A task that is to run again, with this payload, after `delay_seconds`."""
+    """A request to run a task again, with this payload and after `delay_seconds`."""
 
     payload: bytes
     delay_seconds: float
 
 
-#: The retry of the task that runs in this context; None if it is finished. The broker reads it when
-#: taskiq acknowledges, so that one script can delete the old entry and write the new one.
+#: The current task's retry, or None if the task is finished. The broker reads it when taskiq
+#: acknowledges the task, because the same script has to delete the old entry and add the new one.
 requested_retry: Final[ContextVar[Retry | None]] = ContextVar("requested_retry", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadTask:
-    """A task that is not retried; one that could not be read has had no attempts."""
+    """A task that won't be retried. `attempts` is 0 if it could not be read."""
 
     payload: bytes
     reason: str
@@ -38,12 +38,12 @@ DeadLetterTask = Callable[[DeadTask], Awaitable[None]]
 
 
 async def log_dead_task(task: DeadTask) -> None:
-    """Write a dead task to the log."""
+    """Log a dead task."""
     logger.error("a task is given up: %s (%d attempts): %r", task.reason, task.attempts, task)
 
 
 class RetryPolicy(Protocol):
-    """Decides which tasks run again, when, and how often."""
+    """Decides which tasks are retried, when and how often."""
 
     def check(self, message: TaskiqMessage) -> None:
         """Check the labels that the policy uses.
@@ -55,12 +55,12 @@ class RetryPolicy(Protocol):
     async def run(
         self, broker: AsyncBroker, message: TaskiqMessage, task: Callable[[], Awaitable[object]]
     ) -> Retry | None:
-        """Run a task; return its retry, or None if it is finished. Raise nothing."""
+        """Run a task. Return its retry, or None if it is finished. Must not raise."""
 
     async def dead_letter(self, task: DeadTask) -> bool:
-        """Store a dead task; return False if that failed, so that it stays in the queue."""
+        """Store a dead task. Return False if that failed, which keeps the task in the queue."""
 
 
 def payload_of(broker: AsyncBroker, message: TaskiqMessage) -> bytes:
-    """Return a message as the broker stores it."""
+    """Return a message in the broker's storage format."""
     return broker.formatter.dumps(message).message

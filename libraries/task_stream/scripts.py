@@ -1,12 +1,12 @@
-"""The atomic steps of the task queue, in Lua.
+"""The task queue's atomic operations, as Lua scripts.
 
-Times are the server's own, in milliseconds: one clock for all processes. No key has a time to
-live, because a policy such as `volatile-ttl` would evict it first.
+Times are the server's time in milliseconds, so all processes use the same clock. Keys don't have a
+time to live, because policies such as `volatile-ttl` would evict those first.
 
-`known` is a hash from a task's id to its place: `s` and the id of its entry in the stream, or `d`
-and its payload while it is in `delayed`, a sorted set of ids by the time when they are due. The
-hash is only an index, and each place is checked: the stream may have been trimmed, evicted or
-flushed without it.
+`delayed` is a sorted set of task ids by due time. `known` is a hash that maps a task's id to its
+place: `s` and the id of its stream entry, or `d` and its payload if it is in `delayed`. This hash
+is only an index and may be outdated, because the stream could have been trimmed, evicted or flushed
+separately. The scripts therefore check each place.
 """
 
 from enum import IntEnum
@@ -21,7 +21,7 @@ class Added(IntEnum):
     KNOWN = 2
 
 
-#: KEYS of every script: stream, delayed, known, workers.
+#: The KEYS of all scripts: stream, delayed, known, workers.
 _KEYS: Final = """
 local stream, delayed, known, workers = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
@@ -55,7 +55,7 @@ local function put(id, payload, delay)
 end
 """
 
-#: ARGV max tasks, id, payload, delay. An `Added`.
+#: ARGV: max tasks, id, payload, delay. Returns an `Added`.
 ADD: Final = (
     _KEYS
     + """
@@ -69,7 +69,7 @@ return 1
 """
 )
 
-#: ARGV group, entry, id, payload or nothing, delay.
+#: ARGV: group, entry, id, payload or an empty string, delay.
 SETTLE: Final = (
     _KEYS
     + """
@@ -107,10 +107,10 @@ local function reclaim(group, worker)
 end
 """
 
-#: ARGV group, this worker, dead after, whether to reclaim. The number of tasks in the queue.
+#: ARGV: group, this worker, dead after, whether to reclaim. Returns the number of queued tasks.
 #:
-#: An idle worker sends no heartbeat. A worker is dead if it holds tasks, and has neither read nor
-#: sent a heartbeat for too long; the name of one that holds nothing is kept ten times as long.
+#: A worker is dead if it holds tasks but hasn't read or sent a heartbeat for too long. Idle workers
+#: don't send heartbeats, so workers that don't hold any tasks are kept ten times longer.
 HEARTBEAT: Final = (
     _KEYS
     + _RECLAIM
@@ -145,7 +145,7 @@ return queued
 """
 )
 
-#: ARGV group, this worker.
+#: ARGV: group, this worker.
 LEAVE: Final = (
     _KEYS
     + _RECLAIM

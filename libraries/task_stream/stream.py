@@ -1,4 +1,4 @@
-"""The keys of the task queue: a stream, a set of delayed tasks, a register of workers."""
+"""The task queue's keys in Redis: a stream, its delayed tasks, an index and the workers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,54 +13,54 @@ from libraries.task_stream import connections
 from libraries.task_stream.connections import QueueConnections
 from libraries.task_stream.scripts import ADD, HEARTBEAT, LEAVE, SETTLE, Added
 
-#: The consumer group of all workers.
+#: The consumer group that all workers belong to.
 _GROUP: Final = "workers"
-#: The fields of an entry.
+#: The fields of a stream entry.
 _TASK, _ID = b"task", b"id"
-#: Seconds that a read waits for a task: while there are tasks, and when idle. A task ends the wait.
+#: How long a read waits for a task while there are tasks, and how long if the worker is idle.
 _BLOCK_SECONDS: Final = 1.0
 _IDLE_BLOCK_SECONDS: Final = 5.0
-#: The keys beside the stream, in the order of the scripts; and the place of the index.
+#: The suffixes of the other keys, in the same order as in the scripts.
 _KINDS: Final = ("delayed", "known", "workers")
 _KNOWN: Final = 2
-#: Tasks that one read returns at most. A full worker delays the tasks that it has read.
+#: The most tasks to read together. Kept small because they have to wait if the worker is full.
 _READ_COUNT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the stream: a task, a foreign entry, or a deleted one, which has no fields."""
+    """A stream entry. It is a task, something else, or a deleted entry (without any fields)."""
 
     id: str
     fields: Mapping[bytes, bytes]
 
     @property
     def payload(self) -> bytes:
-        """The task, or a description of the entry if it is not one."""
+        """The task, or a description of the entry if it isn't a task."""
         return self.fields.get(_TASK) or repr(self.fields).encode()
 
     @property
     def task_id(self) -> str:
-        """The task's id; a foreign entry has its entry's."""
+        """The task's id, or the entry's id if it isn't a task."""
         return self.fields.get(_ID, self.id.encode()).decode(errors="replace")
 
 
 class TaskStream:
-    """The queue as one process uses it; the first read makes the process a worker.
+    """One process's access to the queue. The process becomes a worker with its first read.
 
-    A delivered task stays in the stream until it is settled. A worker sends heartbeats; the other
-    workers reclaim the tasks of a dead one. All keys share a hash tag, so that they are in one
-    slot of a Redis Cluster.
+    Delivered tasks stay in the stream until they are settled. Workers send heartbeats, and reclaim
+    the tasks of dead workers. All keys have the same hash tag, which puts them in the same slot of
+    a Redis Cluster.
 
     Raises:
-        RedisUnavailable: from every method, for every error.
+        RedisUnavailable: for all errors, from all methods.
     """
 
     def __init__(
         self, url: str, prefix: str, worker: str, max_tasks: int, dead_after_seconds: float
     ) -> None:
         self._connections = QueueConnections(url)
-        # A blocking read has a connection of its own, with a timeout of its own.
+        # Blocking reads need a separate connection with a different timeout.
         self._reading = QueueConnections(url, blocks=True)
         self._keys = keys_of_queue(prefix)
         self._stream = self._keys[0]
@@ -68,7 +68,7 @@ class TaskStream:
         self._max_tasks = max_tasks
         self._dead_after_ms = _ms(dead_after_seconds)
         self._scripts: dict[str, AsyncScript] = {}
-        #: The entry behind which the next read begins; None before this worker has joined.
+        #: The next read starts after this entry. None if this worker has not joined yet.
         self._next: str | None = None
 
     async def close(self) -> None:
@@ -78,15 +78,15 @@ class TaskStream:
             await self._connections.close()
 
     async def add(self, task_id: str, payload: bytes, delay_seconds: float = 0) -> Added:
-        """Add a task that is due after `delay_seconds`, unless it is in the queue already."""
+        """Add a task that is due after `delay_seconds`, unless it is already in the queue."""
         arguments = self._max_tasks, task_id, payload, _ms(delay_seconds)
         return Added(await self._run(ADD, *arguments))
 
     async def read(self, *, is_idle: bool = False) -> Sequence[Entry]:
-        """Return the next tasks, or none after a while, which is longer if `is_idle`.
+        """Return the next tasks, or none after a timeout, which is longer if `is_idle`.
 
-        After an error this worker joins again, because a flushed Redis has lost the group. Every
-        task that was delivered to it and not settled is returned again.
+        After an error, this worker joins again because Redis may have been flushed, and then the
+        group is gone. Tasks that have been delivered to it but not settled are returned again.
         """
         try:
             if self._next is None:
@@ -98,7 +98,7 @@ class TaskStream:
             raise
 
     def reread(self) -> None:
-        """Start the next read with the tasks that were delivered and not settled."""
+        """Make the next read start with tasks that have been delivered but not settled."""
         self._next = None
 
     async def _join(self) -> None:
@@ -106,7 +106,7 @@ class TaskStream:
         with translated_errors():
             client = await self._connections.client()
             try:
-                # From the beginning: tasks may have been added before the group was made.
+                # Start at the beginning, because tasks may have been added before the group.
                 await client.xgroup_create(self._stream, _GROUP, id="0", mkstream=True)
             except ResponseError as refusal:
                 if not str(refusal).startswith("BUSYGROUP"):
@@ -132,30 +132,30 @@ class TaskStream:
     async def settle(
         self, entry_id: str, task_id: str, payload: bytes = b"", delay_seconds: float = 0
     ) -> None:
-        """Delete a task; with a payload, put that in its place, due after `delay_seconds`.
+        """Delete a task. If there is a payload, replace it with that, due after `delay_seconds`.
 
-        Do nothing if this worker does not hold the task any more.
+        Does nothing if this worker no longer holds the task.
         """
         await self._run(SETTLE, _GROUP, entry_id, task_id, payload, _ms(delay_seconds))
 
     async def heartbeat(self, *, reclaim: bool) -> int:
         """Record that this worker is alive, and move due tasks to the stream.
 
-        `reclaim`: also put back the tasks of dead workers, and remove these from the register.
-        Return the number of tasks that wait, run or are delayed.
+        If `reclaim` is set, this also puts back dead workers' tasks and removes these workers.
+        Returns the number of tasks that are waiting, running or delayed.
         """
         arguments = _GROUP, self._worker, self._dead_after_ms, int(reclaim)
         return int(await self._run(HEARTBEAT, *arguments))
 
     async def is_empty(self) -> bool:
-        """Return whether the index is empty: one cheap command, for an idle worker."""
+        """Return whether the index is empty. This is a single command, so it's cheap to poll."""
         with translated_errors():
             client = await self._connections.client()
             known: Any = await client.exists(self._keys[_KNOWN])
         return not known
 
     async def leave(self) -> None:
-        """Put back the tasks that this worker holds, and remove it from the register."""
+        """Put back all tasks that this worker holds, and remove the worker."""
         await self._run(LEAVE, _GROUP, self._worker)
 
     async def _run(self, source: str, *arguments: str | int | bytes) -> Any:
@@ -167,7 +167,7 @@ class TaskStream:
 
 
 def keys_of_queue(prefix: str) -> Sequence[str]:
-    """Return the stream, and the keys beside it in the order of the scripts."""
+    """Return the stream's key and the other keys, in the same order as in the scripts."""
     stream = f"{prefix}{{tasks}}"
     return [stream, *(f"{stream}:{kind}" for kind in _KINDS)]
 

@@ -1,4 +1,4 @@
-"""Trace propagation through the task queue."""
+"""Propagate traces through the task queue."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ from taskiq import TaskiqMessage, TaskiqMiddleware
 
 from libraries.trace_context import current_traceparent
 
-#: A worker without this middleware ignores the label.
+#: Workers without this middleware ignore the label.
 _LABEL: Final = "traceparent"
 
 
 class TraceMiddleware(TaskiqMiddleware):
-    """Pass the traceparent from the process that enqueues a task to the worker that runs it."""
+    """Passes the traceparent from the process that enqueues a task to the worker that runs it."""
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         """Store the current traceparent in the message."""
@@ -20,6 +20,6 @@ class TraceMiddleware(TaskiqMiddleware):
         return message
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Continue the trace in the context of the task."""
+        """Continue the trace in the task's context."""
         current_traceparent.set(message.labels.get(_LABEL))
         return message

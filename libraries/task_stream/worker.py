@@ -1,4 +1,4 @@
-"""A worker: taskiq's receiver, the worker's heartbeats, and its end."""
+"""Run taskiq's receiver and the worker's heartbeats, and shut them down."""
 
 import asyncio
 import logging
@@ -13,35 +13,35 @@ from libraries.task_stream.receiver import RetryingReceiver
 
 logger = logging.getLogger(__name__)
 
-#: Seconds in which a canceled task must end.
+#: How long a canceled task may take to end.
 _CANCEL_SECONDS: Final = 1.0
 
 
 class Worker:
-    """Runs at most `max_running` tasks at once.
+    """Runs up to `max_running` tasks concurrently.
 
-    When it stops, running tasks have `drain_seconds` to end; the rest is put back.
+    When it is stopped, running tasks have `drain_seconds` to finish. All others are put back.
     """
 
     def __init__(self, broker: RedisStreamBroker, max_running: int, drain_seconds: float) -> None:
         self._broker = broker
         self._max_running = max_running
         self._drain_seconds = drain_seconds
-        #: The tasks that run, of this receiver and of those before it.
+        #: The running tasks of the current and all previous receivers.
         self._running: set[asyncio.Task[object]] = set()
         broker.is_worker_process = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read and run tasks until `stop`; after a failure it may be run again.
+        """Read and run tasks until `stop` is set. Can be called again after a failure.
 
-        Tasks outlive the failure of the receiver that started them.
+        If a receiver fails, the tasks that it has started keep running.
         """
         self._broker.expect_reads(self._max_running)
         receiver = _Receiver(self._broker, self._max_running, self._drain_seconds, self._running)
         await _until_the_first_ends(receiver.listen(stop), self._broker.send_heartbeats())
 
     async def close(self) -> None:
-        """Cancel running tasks, put them back, and leave."""
+        """Cancel running tasks, put them back and leave."""
         for task in (late := set(self._running)):
             task.cancel()
         if late:
@@ -50,7 +50,7 @@ class Worker:
 
 
 class _Receiver(RetryingReceiver):
-    """Loses no task when something fails around it, or when time is up, as taskiq's own does."""
+    """Keeps tasks that taskiq's receiver would lose on an error around the task or a timeout."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Receiver(RetryingReceiver):
         self._running = running
 
     async def callback(self, message: bytes | AckableMessage, raise_err: bool = False) -> None:  # noqa: FBT001, FBT002 - taskiq's signature
-        """Run a task; put it back if something around it fails."""
+        """Run a task. If something outside the task itself fails, put it back."""
         if this := asyncio.current_task():
             self._running.add(this)
             this.add_done_callback(self._running.discard)
@@ -84,7 +84,7 @@ class _Receiver(RetryingReceiver):
 
 
 async def _until_the_first_ends(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all of them; when one ends, cancel the others, and raise its error."""
+    """Run all coroutines. When one ends, cancel the others, and raise its error if it has one."""
     tasks = [asyncio.create_task(each) for each in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,13 +1,13 @@
-"""Create the tables of accounts, orders, history, outbox, inbox and effects."""
+"""Create the tables for accounts, orders, history, outbox, inbox and effects."""
 
 from alembic import op
 
 revision = "0001"
 down_revision = None
 
-# The constraints repeat the rules of `domain/`, to protect the data from other programs. They are
-# literal, because a migration must never change its meaning. A test in `tests/integration` compares
-# them with the domain.
+# The constraints repeat the rules in `domain/` to protect the data from other programs. They don't
+# refer to the domain because a migration must never change its meaning. A test in
+# `tests/integration` compares the two.
 _UPGRADE = (
     """
 CREATE TABLE users (
@@ -125,7 +125,7 @@ CREATE TABLE order_history (
     CONSTRAINT order_history_reason_length CHECK (length(reason) BETWEEN 1 AND 500)
 )
 """,
-    # No foreign key: a fact may outlive its order. The audit finds facts without one.
+    # There is no foreign key because an event may outlive its order. The audit finds such events.
     """
 CREATE TABLE outbox (
     subject uuid NOT NULL,
@@ -164,7 +164,7 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (order_id)
 )
 """,
-    # No unique key on the order: the audit must be able to find a second effect.
+    # The order is not unique here, because the audit must be able to find a second effect.
     """
 CREATE TABLE effects (
     id bigint GENERATED ALWAYS AS IDENTITY,

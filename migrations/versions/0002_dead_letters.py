@@ -1,4 +1,4 @@
-"""Create the table of dead letters, and the index for purging payloads."""
+"""Create the table for dead letters, and an index for purging payloads."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0002"
 down_revision = "0001"
 
 _UPGRADE = (
-    # No foreign key: most dead letters belong to no order.
+    # There is no foreign key because most dead letters don't belong to an order.
     """
 CREATE TABLE dead_letters (
     id uuid NOT NULL,

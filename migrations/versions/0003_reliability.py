@@ -1,7 +1,7 @@
 """Add replays, parked events, cache debts, leases, and dead letters without a value.
 
-The next migration does everything that reads all rows of the outbox (indexes, checks of existing
-rows). It blocks neither reads nor writes.
+Anything that has to read the whole outbox (building indexes, checking existing rows) is left to
+the next migration, which doesn't block reads or writes.
 """
 
 import json
@@ -14,10 +14,11 @@ revision = "0003"
 down_revision = "0002"
 
 _UPGRADE = (
-    # `broker_*`: partition and offset of the first delivery. `parked_at`: the broker refused the
-    # event too often, so it waits for an operator. `replay_requested_at`: a published event that is
-    # to be published again; its first publication stays unchanged. `payload_is_null`: the message
-    # is a tombstone; a NULL payload without it was purged.
+    # `broker_*` are the partition and offset of the first delivery. `parked_at` is set if the
+    # broker has refused the event too often and it is waiting for an operator.
+    # `replay_requested_at` is set if a published event is going to be published again, which does
+    # not change its first publication. `payload_is_null` is true for tombstones. If it is false, a
+    # NULL payload means that the payload has been purged.
     """
 ALTER TABLE outbox
     ADD COLUMN broker_partition integer,
@@ -37,8 +38,8 @@ ALTER TABLE outbox
     ) NOT VALID
 """,
     "ALTER TABLE dead_letters ALTER COLUMN value DROP NOT NULL",
-    # Orders whose cached copies may be stale: the cache was unavailable when their events were
-    # published.
+    # Orders with possibly stale copies in the cache, because the cache was unavailable when their
+    # events were published.
     """
 CREATE TABLE cache_debts (
     order_id uuid NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE cache_debts (
 )
 """,
     "CREATE INDEX cache_debts_by_age ON cache_debts (owed_at)",
-    # Rights to do work that only one process at a time may do.
+    # For work that only one process may do at a time.
     """
 CREATE TABLE leases (
     name text NOT NULL,
@@ -91,7 +92,7 @@ def downgrade() -> None:
 
 
 def _headers_as_strings(table: str, column: str) -> None:
-    """Turn lists of [name, base64 or null] into the objects of strings of revision 0002."""
+    """Turn lists of [name, base64 or null] back into objects of strings, like in revision 0002."""
     connection = op.get_bind()
     lists = f"SELECT ctid::text, {column}::text FROM {table} WHERE json_typeof({column}) = 'array'"  # noqa: S608 - our own names
     where = "ctid = CAST(CAST(:row AS text) AS tid)"

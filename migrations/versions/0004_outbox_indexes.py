@@ -1,7 +1,7 @@
-"""Build the indexes and validate the checks of migration 0003 while the service runs.
+"""Build the indexes and validate the checks of migration 0003 while the service is running.
 
-The statements cannot run in one transaction. The migration can be repeated after a failure: it
-drops an unfinished index and builds it again.
+The statements can't run in one transaction. You can repeat the migration if it fails, because it
+drops unfinished indexes and builds them again.
 """
 
 from alembic import op
@@ -16,19 +16,19 @@ _CHECKS = (
     "outbox_parked_waits",
 )
 _INDEXES = {
-    # By age, so that the oldest unpublished event is found without a scan.
+    # By age, which finds the oldest unpublished event without a scan.
     "outbox_unpublished": "(at, subject, revision) WHERE published_at IS NULL",
     "outbox_replays": (
         "(replay_requested_at, subject, revision) WHERE replay_requested_at IS NOT NULL"
     ),
     "outbox_retries": "(retry_at, subject, revision) WHERE retry_at IS NOT NULL",
     "outbox_parked": "(parked_at) WHERE parked_at IS NOT NULL",
-    # A tombstone has no payload to purge, but it can be replayed.
+    # Includes tombstones. They don't have a payload to purge, but they can be replayed.
     "outbox_to_sweep": (
         "(published_at) WHERE published_at IS NOT NULL AND (payload IS NOT NULL OR payload_is_null)"
     ),
 }
-#: The definitions before this migration. The other indexes did not exist.
+#: The definitions before this migration. The other indexes did not exist yet.
 _INDEXES_BEFORE = {
     "outbox_unpublished": "(subject, revision) WHERE published_at IS NULL",
     "outbox_to_sweep": "(published_at) WHERE published_at IS NOT NULL AND payload IS NOT NULL",
@@ -36,7 +36,7 @@ _INDEXES_BEFORE = {
 
 
 def _build(name: str, definition: str) -> None:
-    """Build an index of the outbox, and replace an older one with this name."""
+    """Build an index on the outbox, replacing an older one with the same name."""
     op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}_new")
     op.execute(f"CREATE INDEX CONCURRENTLY {name}_new ON outbox {definition}")
     op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

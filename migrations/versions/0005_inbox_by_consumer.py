@@ -1,10 +1,11 @@
 """Key the inbox by consumer and message.
 
 Existing rows belong to the consumer that processes orders. Processes of the previous release still
-insert such rows without a consumer, so the column has that default. For the same reason `order_id`
-keeps its name until the next release, although it is the id of a message.
+insert rows for that consumer, but don't fill in the new column. That's why it has a default. For
+the same reason, `order_id` keeps its name until the next release, although it is now the id of a
+message.
 
-The migration can be repeated after a failure.
+You can repeat the migration if it fails.
 """
 
 from alembic import op
@@ -16,7 +17,7 @@ _EXPIRING = "(admitted_at) WHERE consumer <> 'order-processing'"
 
 
 def _replace_key(columns: str) -> None:
-    """Replace the primary key of the inbox. The index is built without blocking the service."""
+    """Replace the inbox's primary key. Building the index does not block the service."""
     op.execute("DROP INDEX CONCURRENTLY IF EXISTS inbox_key_new")
     op.execute(f"CREATE UNIQUE INDEX CONCURRENTLY inbox_key_new ON inbox ({columns})")
     op.execute(

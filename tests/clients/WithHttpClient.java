@@ -1,5 +1,5 @@
-// The whole flow with Java's HttpClient as it comes: java WithHttpClient.java http://localhost:8000
-// It offers to upgrade each request to HTTP/2 (h2c); the service answers by HTTP/1.1.
+// The whole flow with Java's default HttpClient: java WithHttpClient.java http://localhost:8000
+// It offers to upgrade each request to HTTP/2 (h2c), but the service responds with HTTP/1.1.
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;

@@ -1,1 +1,1 @@
-"""Clients in several languages, each in one file, and the test that runs them."""
+"""Clients in several languages, one file each, and a test that runs them all."""

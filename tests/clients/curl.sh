@@ -1,6 +1,6 @@
 #!/bin/sh
 # The whole flow with curl: sh curl.sh http://localhost:8000
-# Needs curl 7.83 or newer (%header{…}); HTTP/2 is offered on purpose, as `curl --http2` does.
+# Needs curl 7.83 or newer for %header{…}. It offers HTTP/2 on purpose, like `curl --http2`.
 set -eu
 api=$1
 email="curl.$$.$(date +%s)@example.com"
@@ -8,7 +8,7 @@ password="correct horse battery"
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
-call() { # METHOD PATH [curl's options]: the body goes to $answer, status and headers to stdout
+call() { # METHOD PATH [curl's options]. Writes the body to $answer, status and headers to stdout.
 	method=$1 path=$2
 	shift 2
 	curl --silent --show-error --http2 --request "$method" --output "$answer" "$@" "$api$path" \

@@ -1,4 +1,4 @@
-"""HTTP clients of several languages, used without adjustments, complete the whole flow."""
+"""HTTP clients in several languages complete the whole flow with their default configuration."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ CLIENTS = {
     "node": ["node", "with_fetch.mjs"],
     "go": ["go", "run", "with_net_http.go"],
 }
-#: The clients that CI can run. In CI, and under `make test-clients`, a missing tool is a failure.
+#: The clients that CI can run. In CI and in `make test-clients`, a missing tool fails the test.
 IN_CI = {"requests", "java"}
 
 

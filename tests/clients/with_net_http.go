@@ -50,7 +50,7 @@ func send(method, path, contentType string, body []byte, ifMatch string) (got an
 	text, err := io.ReadAll(response.Body)
 	check(err)
 	got.status, got.header = response.StatusCode, response.Header
-	_ = json.Unmarshal(text, &got.body) // a list has neither member
+	_ = json.Unmarshal(text, &got.body) // lists don't have these members
 	return got
 }
 

@@ -1,4 +1,4 @@
-"""Tests of the running stack of compose.yaml: `make test-compose`. Not part of `make test`.
+"""Test the running stack from compose.yaml: `make test-compose`. Not part of `make test`.
 
-pytest collects `stack_tests.py` only if the command names it.
+pytest only collects `stack_tests.py` if you pass its path.
 """

@@ -1,1 +1,1 @@
-"""One suite for each port, run with every adapter in `conftest.py`."""
+"""One test suite per port. Each suite runs with every adapter in `conftest.py`."""

@@ -1,4 +1,4 @@
-"""Ports with the means that their suites need."""
+"""Ports, together with the tools that their suites need."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from application.ports.events import EventPublisher, EventSource
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 
-#: Seconds that the caches of these suites keep an order, so many that the real time of a test does
-#: not matter.
+#: How long the caches in these suites keep an order, in seconds. A large number, because the real
+#: time that a test takes must not matter.
 TTL: Final = 3_600.0
 
 PassTime = Callable[[float], Awaitable[None]]
@@ -33,7 +33,7 @@ class Limiter:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A broker: its publisher, and a function that subscribes to a topic."""
+    """A broker's publisher, and a function that subscribes to one of its topics."""
 
     publisher: EventPublisher
     listen: Callable[[str], Awaitable[EventSource]]

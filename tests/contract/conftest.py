@@ -1,4 +1,4 @@
-"""Every adapter of every port. To test a new adapter, add a line to one of these tables."""
+"""All adapters of all ports. To test a new adapter, add a line to one of these tables."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,7 +23,7 @@ from tests.support.time import MovableClock
 
 @asynccontextmanager
 async def _stored_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
-    # The real time, as on a real server.
+    # Uses real time, like a real server does.
     yield memory_adapters(MovableClock(datetime.now(UTC)))
 
 
@@ -60,7 +60,7 @@ BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_
 
 @pytest.fixture(autouse=True)
 def _without_hurry(with_generous_deadlines: None) -> None:
-    """Widen all deadlines: the suites test behaviour, not speed."""
+    """Widen all deadlines because these suites test behaviour, not speed."""
 
 
 @pytest.fixture(params=STORAGES)

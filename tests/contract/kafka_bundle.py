@@ -1,4 +1,7 @@
-"""Kafka's adapters for the suite. Each test has its own topics and groups on the shared broker."""
+"""The Kafka adapters for the contract suites.
+
+The broker is shared, so each test uses its own topics and groups.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,7 +1,7 @@
-"""The Redis adapters for the contract suites, each with a key prefix of its own.
+"""The Redis adapters for the contract suites, each with its own key prefix.
 
-Real waits would take a minute, and depend on the load of the machine. So a test moves the time: the
-expiry of every key comes nearer, and the limiter's script reads a clock of the test.
+Really waiting would take a minute and depend on the machine's load. Instead, tests move the time:
+they bring the expiry of every key closer, and the limiter's script reads the test's clock.
 """
 
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ _SERVERS_CLOCK: Final = "redis.call('TIME')"
 
 
 def client_of_test(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[ServiceClient]:
-    """Return a client of the shared server, with a key prefix of its own."""
+    """Return a client for the shared server, with its own key prefix."""
     server: Shared = request.getfixturevalue("redis_server")
     return connected(server.url, f"{uuid4().hex}:")
 
@@ -73,7 +73,7 @@ async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limi
 
 
 class Unused:
-    """A fallback that must not be used: Redis is available."""
+    """A fallback that must not be used because Redis is available."""
 
     async def hit(self, limit: Limit, key: str) -> RateLimitResult:
         raise AssertionError(f"Redis did not count {limit} of {key}")
@@ -83,7 +83,7 @@ class Unused:
 
 
 class DistantWakeup:
-    """Notifies in one process, and waits in another."""
+    """Notifies in one process and waits in another."""
 
     def __init__(self, here: RelayWakeup, there: RedisRelayWakeup) -> None:
         self.notify = here.notify

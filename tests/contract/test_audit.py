@@ -1,4 +1,7 @@
-"""Faults that every audit finds. tests/integration/test_audit.py damages PostgreSQL's rows."""
+"""Faults that every audit finds.
+
+`tests/integration/test_audit.py` covers faults that are made by damaging rows in PostgreSQL.
+"""
 
 from datetime import datetime, timedelta
 

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from adapters.system.clock import SystemClock
+from adapters.system.clock_and_ids import SystemClock
 
 
 def test_the_clock_returns_utc() -> None:

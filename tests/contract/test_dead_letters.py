@@ -178,9 +178,9 @@ async def test_pages_contain_each_waiting_dead_letter_once(adapters: Adapters) -
 
 
 class DyingAgain:
-    """`DeadLetterAdmin` whose replayed messages fail again at once, on another host.
+    """`DeadLetterAdmin` whose replayed messages immediately fail again, on another host.
 
-    It raises if a message is replayed twice.
+    Raises an error if a message is replayed twice.
     """
 
     def __init__(self, adapters: Adapters, clock: MovableClock) -> None:

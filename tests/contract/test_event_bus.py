@@ -31,7 +31,7 @@ def new_orders(count: int) -> list[Event]:
 
 
 async def received(source: EventSource, count: int) -> Sequence[Delivery]:
-    """Receive this number of deliveries, in batches of any size."""
+    """Receive `count` deliveries, no matter how many batches it takes."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while len(deliveries) < count:

@@ -4,7 +4,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from adapters.system.ids import Uuid7Generator
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.ports.system import MAX_ID_LEAD_MS, IdGenerator
 from tests.support.time import NOW
 
@@ -29,7 +29,7 @@ def test_an_id_is_a_uuid_of_version_7(ids: IdGenerator) -> None:
 
 
 def test_an_id_carries_the_milliseconds_of_its_time(ids: IdGenerator) -> None:
-    # 2026-01-02T03:04:05.678Z, by date(1).
+    # 2026-01-02T03:04:05.678Z, according to date(1).
     assert milliseconds(ids.new(NOW)) == 1_767_323_045_678
     assert milliseconds(ids.new(NOW + timedelta(seconds=1))) == 1_767_323_046_678
 

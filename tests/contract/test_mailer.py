@@ -1,4 +1,4 @@
-"""The port of the mail server, over both adapters."""
+"""The mailer port, with both adapters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ MAIL: Final = Mail(
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A mailer, and the recipient, subject and text of each mail that arrived."""
+    """A mailer, and the recipient, subject and text of each mail that has arrived."""
 
     mailer: Mailer
     arrived: Callable[[], list[tuple[str, str, str]]]

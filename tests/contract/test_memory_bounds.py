@@ -1,4 +1,4 @@
-"""The bounds of the adapters in memory on size and time."""
+"""The in-memory adapters' limits on size and time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def a_document(revision: int, body: bytes = b"{}") -> OrderDocument:
 
 
 async def fill(cache: MemoryOrderCache, *documents: OrderDocument) -> list[OrderId]:
-    """Cache orders in the order of their documents."""
+    """Cache a new order for each document, one after the other."""
     orders = [an_order_id() for _ in documents]
     for order_id, document in zip(orders, documents, strict=True):
         lease = cache.reserve(order_id)
@@ -80,7 +80,7 @@ async def test_an_order_larger_than_the_cache_is_not_cached() -> None:
 
 async def test_the_default_cache_stays_within_its_limit() -> None:
     cache = MemoryOrderCache(ttl=60)
-    body = bytes(256 * 1024)  # one shared object, so that the test needs little memory
+    body = bytes(256 * 1024)  # one shared object, because it saves the test a lot of memory
     await fill(cache, *(a_document(1, body) for _ in range(1_000)))
     held = sum(len(entry.document.body) for entry in cache._entries.values())
     assert BOUND_BYTES // 2 < held <= BOUND_BYTES

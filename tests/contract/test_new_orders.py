@@ -5,10 +5,9 @@ from decimal import Decimal
 import pytest
 
 from application.documents import OrderWrite
-from domain.currency import Currency
 from domain.errors import ReferenceTaken
 from domain.ids import UserId
-from domain.money import Money
+from domain.money import Currency, Money
 from domain.order.history import Step
 from domain.order.lines import OrderLine, OrderLines
 from tests.support.adapters import Adapters

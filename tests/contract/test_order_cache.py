@@ -42,7 +42,7 @@ def a_write() -> OrderWrite:
 
 
 async def missed(cache: Cache, order_id: OrderId) -> str:
-    """Read an uncached order and return the lease."""
+    """Read an order that is not cached, and return the lease."""
     answer = await cache.orders.get(order_id)
     assert answer == MISS
     assert answer.lease is not None
@@ -50,7 +50,7 @@ async def missed(cache: Cache, order_id: OrderId) -> str:
 
 
 async def cached(cache: Cache, document: OrderDocument) -> OrderId:
-    """Cache an order as a reader does."""
+    """Cache an order the way a reader does."""
     order_id = an_order_id()
     await cache.orders.fill(order_id, document, await missed(cache, order_id))
     assert await cache.orders.get(order_id) == hit(document)

@@ -80,7 +80,7 @@ async def test_concurrent_readers_get_their_own_orders(adapters: Adapters) -> No
     assert found == [placed[5].document, None, placed[2].document, placed[5].document]
 
 
-#: The largest step back of a clock that ids do not follow.
+#: How far the clock can jump back without affecting the order of ids.
 STEP_BACK = timedelta(milliseconds=MAX_ID_LEAD_MS)
 
 
@@ -197,7 +197,7 @@ MOMENTS = tuple(NOW + timedelta(microseconds=n) for n in range(4))
 
 
 async def a_mixed_shop(adapters: Adapters) -> list[OrderRecord]:
-    """Store orders of two owners in every status, placed at four times, some with a reference."""
+    """Store two owners' orders in every status, placed at four times, some with a reference."""
     owners = [await an_owner(adapters) for _ in range(2)]
     ways = [(), (PAID,), (CANCELED,), (PAID, SHIPPED)]
     stored = []

@@ -29,7 +29,7 @@ from tests.support.time import NOW
 
 
 async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
-    """Make every write of a transaction without committing it."""
+    """Use every write that a transaction supports, but do not commit."""
     assert await tx.inbox.add(PROCESSING, order_id, NOW)
     await tx.effects.record(order_id, Outcome.FULFILLED, NOW)
     order = await tx.orders.get(order_id)
@@ -37,7 +37,7 @@ async def pay_and_process(tx: Transaction, order_id: OrderId) -> None:
 
 
 async def save_and_commit(tx: Transaction, change: OrderChange | None) -> None:
-    """An adapter may detect a concurrent writer at either call."""
+    """Save and commit. An adapter may detect a concurrent writer in either call."""
     await tx.orders.save(rendered_write(change))
     await tx.commit()
 
@@ -145,7 +145,7 @@ async def test_a_transaction_reads_writes_that_were_committed_after_it_began(
 async def write_too_late(
     adapters: Adapters, order_id: OrderId, meanwhile: Callable[[], Awaitable[object]]
 ) -> None:
-    """Process an order, with an action between its read and its write."""
+    """Process an order, and run an action between its read and its write."""
     async with adapters.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)

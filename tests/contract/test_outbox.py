@@ -13,9 +13,9 @@ from tests.support.deadlines import LONG
 from tests.support.orders import CANCELED, PAID, SHIPPED
 from tests.support.storage_actions import an_owner, move, place, placed, process, publish, waiting
 
-#: The longest wait of a rejected event, in seconds.
+#: The longest that a rejected event can wait, in seconds.
 LONGEST_WAIT = 60
-#: The longest pause of a postponed event, in seconds.
+#: The longest that a postponed event can pause, in seconds.
 LONGEST_PAUSE = 10
 AN_HOUR = 3_600
 
@@ -124,7 +124,7 @@ async def test_a_cancelled_relay_releases_its_batch(adapters: Adapters) -> None:
     assert await waiting(adapters.outbox) == []
     relay.cancel()
     await asyncio.wait([relay])
-    # A server releases locks as soon as it notices that the client is gone.
+    # The server doesn't release the locks until it has noticed that the client is gone.
     async with asyncio.timeout(LONG):
         while not (left := await waiting(adapters.outbox)):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.02)
@@ -142,7 +142,7 @@ async def test_positions_follow_the_order_of_publication(adapters: Adapters) -> 
 
 
 async def refuse(adapters: Adapters, *events: Event) -> None:
-    """Reject events. Real time has no effect until the test lets time pass."""
+    """Reject events. They wait until the test moves the clock, no matter how slow it is."""
     async with adapters.outbox.batch(10) as batch:
         assert set(batch.events) >= set(events)
         await batch.rejected({event.id: "too large" for event in events})
@@ -150,7 +150,7 @@ async def refuse(adapters: Adapters, *events: Event) -> None:
 
 
 async def let_pass(adapters: Adapters, seconds: float) -> None:
-    """Let this number of seconds pass since the last rejection."""
+    """Move the clock to this many seconds after the last rejection."""
     await adapters.pass_time(AN_HOUR + seconds)
 
 
@@ -214,7 +214,7 @@ async def test_an_event_is_parked_after_its_last_rejection_with_its_order(
 
 
 async def postpone(adapters: Adapters, *events: Event, pause: bool = True) -> None:
-    """Postpone events that do not reach the broker; otherwise like `refuse`."""
+    """Postpone events as unreached. Apart from that, this is like `refuse`."""
     async with adapters.outbox.batch(10) as batch:
         await batch.postponed({event.id: "no answer" for event in events}, pause=pause)
     await adapters.pass_time(-AN_HOUR)

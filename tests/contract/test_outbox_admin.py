@@ -53,7 +53,7 @@ def ids(events: Sequence[Event]) -> list[EventId]:
     return [event.id for event in events]
 
 
-# --- The state
+# --- Reading the state
 
 
 async def test_an_empty_outbox_has_an_empty_state(adapters: Adapters) -> None:
@@ -90,7 +90,7 @@ async def test_replays_are_counted_and_are_not_unpublished(adapters: Adapters) -
     assert await adapters.stored_facts.published() == ids(events)
 
 
-# --- Replays of one order
+# --- Replaying one order
 
 
 async def test_a_replay_publishes_an_orders_events_in_order(adapters: Adapters) -> None:
@@ -203,7 +203,7 @@ async def test_a_dead_relays_replay_is_eligible_again(adapters: Adapters) -> Non
     assert await waiting(adapters.outbox) == [first]
 
 
-# --- Replays of everything
+# --- Replaying everything
 
 
 async def test_a_replay_publishes_all_events_since_a_time(adapters: Adapters) -> None:

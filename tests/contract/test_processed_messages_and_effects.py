@@ -7,7 +7,7 @@ from tests.support.storage_actions import place
 from tests.support.time import NOW
 
 CONSUMER = "a consumer"
-#: Long enough for calls that do not wait, in seconds.
+#: More than enough for calls that do not have to wait, in seconds.
 A_WHILE = 0.05
 
 

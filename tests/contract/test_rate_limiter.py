@@ -8,8 +8,8 @@ from tests.contract.bundles import Limiter
 from tests.contract.conftest import LIMITERS
 from tests.contract.redis_bundle import limited_in_redis
 
-#: Three in six thousand seconds. Redis expires buckets by its own clock, so that the period is
-#: long.
+#: Three hits in six thousand seconds. The period is this long because Redis expires buckets by its
+#: own clock.
 LIMIT = Limit("orders", 3, 6_000)
 KEY = "alice"
 

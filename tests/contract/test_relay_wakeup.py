@@ -8,9 +8,9 @@ from application.ports.events import RelayWakeup
 from tests.contract.redis_bundle import distant_wakeup_over_redis, wakeup_over_redis
 from tests.support.deadlines import LONG
 
-#: Seconds that a test waits for an event that must not happen.
+#: How long a test waits for an event that must not happen, in seconds.
 SHORT = 0.05
-#: Seconds that a wait without a notification would last; no test waits for them.
+#: How long `wait` takes if there is no notification, in seconds. Tests never wait that long.
 FOR_EVER = 10 * LONG
 
 OVER_REDIS = {"redis": wakeup_over_redis, "redis, another process": distant_wakeup_over_redis}

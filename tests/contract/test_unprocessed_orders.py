@@ -24,7 +24,7 @@ async def grow_old(adapters: Adapters) -> None:
 
 
 async def stalled(adapters: Adapters, limit: int = 100) -> list[OrderId]:
-    """Return the stalled orders of a whole pass."""
+    """Return the stalled orders that a complete pass finds."""
     orders = adapters.unprocessed
     cut_off, after = await orders.now() - AGE, None
     found: list[OrderId] = []

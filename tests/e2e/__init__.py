@@ -1,1 +1,1 @@
-"""Tests of the contract against the real service, as a separate process, over HTTP."""
+"""Test the contract over HTTP, with the real service in a separate process."""

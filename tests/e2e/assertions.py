@@ -13,7 +13,7 @@ LOCATIONS = ("pointer", "parameter", "header")
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Assert that the response is this problem with every promised member (RFC 9457)."""
+    """Assert that the response is this problem and has all promised members (RFC 9457)."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
@@ -27,7 +27,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
 
 
 def field_errors(answer: httpx.Response) -> set[tuple[str, str]]:
-    """Return the location and code of each error. Assert that no location is repeated."""
+    """Return the location and code of each error. Assert that all locations are different."""
     errors = answer.json()["errors"]
     assert all(error["detail"] for error in errors)
     found = [
@@ -47,7 +47,7 @@ def digits(answer: httpx.Response) -> dict[str, Any]:
 
 
 def concurrently(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """Make all calls concurrently and return their results."""
+    """Run all calls concurrently and return their results."""
     calls = list(calls)
     with ThreadPoolExecutor(len(calls)) as threads:
         return [each.result() for each in [threads.submit(call) for call in calls]]

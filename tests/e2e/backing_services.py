@@ -45,7 +45,7 @@ def migrate(settings: Mapping[str, str]) -> None:
 
 @contextmanager
 def a_role(name: str, settings: dict[str, str]) -> Iterator[None]:
-    """Run a role as a process until the end of the block."""
+    """Run a role in a process until the end of the block."""
     with Popen(
         [*long_deadlines_command(), name], stdout=PIPE, text=True, env=environment(settings)
     ) as role:

@@ -1,4 +1,4 @@
-"""Services that the tests share. Each starts when a test first needs it."""
+"""Services shared by the tests. Each one starts when the first test needs it."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ TOKEN_TTL_SECONDS = 86_400
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """A service with default settings, without rate limits, with a fast fulfilment.
+    """A service with default settings, but with fast fulfilment and without rate limits.
 
-    A token is valid for longer than the test run.
+    Its tokens stay valid for longer than the test run.
     """
     with running_service(
         **NO_LIMITS, PROCESSING_DELAY="0.2", ACCESS_TOKEN_TTL=str(TOKEN_TTL_SECONDS)
@@ -27,7 +27,7 @@ def service() -> Iterator[Service]:
 def staffed_service() -> Iterator[Service]:
     """A service with `STATUS_POLICY=staff`, a low limit on failed logins and no trusted proxy.
 
-    No order is processed during the tests.
+    It doesn't process any orders during the tests.
     """
     settings = NO_LIMITS | {"RATE_LIMIT_LOGIN": "2/day", "DEFAULT_CURRENCY": "EUR"}
     with running_service(**settings, STATUS_POLICY="staff", PROCESSING_DELAY="3600") as service:
@@ -51,25 +51,25 @@ def limited_service() -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def ada(service: Service) -> User:
-    """A user of the service."""
+    """A registered user."""
     return service.register()
 
 
 @pytest.fixture(scope="session")
 def bob(service: Service) -> User:
-    """Another user of the service."""
+    """Another registered user."""
     return service.register()
 
 
 @pytest.fixture
 def newcomer(service: Service) -> User:
-    """A user without orders."""
+    """A user who hasn't placed any orders."""
     return service.register()
 
 
 @pytest.fixture(scope="session")
 def staff(service: Service) -> User:
-    """A staff account of the service."""
+    """A staff account."""
     return service.register_staff()
 
 

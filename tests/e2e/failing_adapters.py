@@ -1,6 +1,6 @@
-"""Adapters that raise an unexpected error, with secrets in their variables and in its message.
+"""Adapters that raise an unexpected error with secrets in its message and in local variables.
 
-The service under test imports this module from its working directory; see `ORDERS_PROVIDERS`.
+The service under test imports this module from its working directory (see `ORDERS_PROVIDERS`).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ async def _fail_alone(*secrets: object) -> None:
 
 
 class Passwords(Argon2Passwords):
-    """Fails with the password and its hash in local variables."""
+    """Fail with the password and its hash in local variables."""
 
     async def hash(self, password: str) -> str:
         """Hash, or fail."""
@@ -43,7 +43,7 @@ class Passwords(Argon2Passwords):
 
 
 class Tokens(TokenVerifier):
-    """Fails with the token in local variables, also in a task that is never awaited."""
+    """Fail with the token in local variables, even in a task that is never awaited."""
 
     def __init__(self, issuer: TokenIssuer) -> None:
         assert isinstance(issuer, JwtTokens)
@@ -51,13 +51,13 @@ class Tokens(TokenVerifier):
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         """Verify, or fail."""
-        asyncio.ensure_future(_fail_alone(token))  # noqa: RUF006 - lost on purpose
+        asyncio.ensure_future(_fail_alone(token))  # noqa: RUF006 - never awaited on purpose
         fail(token, f"Bearer {token}")
         return self._tokens.verify(token, now)
 
 
 class Warehouse:
-    """Fails in the worker."""
+    """Fail in the worker."""
 
     async def fulfil(self, order: Order) -> None:
         """Fulfil, or fail."""
@@ -65,7 +65,7 @@ class Warehouse:
 
 
 class FailingAdapters(Provider):
-    """Provides all failing adapters."""
+    """Provide all failing adapters."""
 
     scope = Scope.APP
 

@@ -1,8 +1,9 @@
-"""`orders` with longer deadlines for its servers.
+"""Run `orders` with longer deadlines for its servers.
 
-A request gives up on a server after at most two seconds. A busy test machine may delay any process
-that long, which is no defect. `KEEP_DEADLINES` names the setting whose server a test disturbs: its
-deadlines stay as they are. Workers started by uvicorn run this module again.
+A request waits for a server for two seconds at most. On a busy test machine any process can be
+delayed that long, and this isn't a bug. If a test disturbs a server, it puts that server's setting
+into `KEEP_DEADLINES` and the deadlines stay as they are. Workers started by uvicorn run this module
+again.
 """
 
 import os
@@ -19,7 +20,7 @@ def _lengthen(module: Any, name: str) -> None:
     setattr(module, name, _LONG_SECONDS)
 
 
-# Before other modules import these values.
+# This has to happen before other modules import these values.
 if _KEEP_DEADLINES != "REDIS_URL":
     _lengthen(time_budget, "AUXILIARY_BUDGET_SECONDS")
     time_budget.TimeBudget.__init__.__defaults__ = (_LONG_SECONDS,)

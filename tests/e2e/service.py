@@ -1,4 +1,4 @@
-"""The real service in a separate process, and its users."""
+"""Run the real service in a separate process, and act as its users."""
 
 import os
 import re
@@ -26,21 +26,21 @@ NO_LIMITS: Final = {
     f"RATE_LIMIT_{name}": "off" for name in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")
 }
 _SETTINGS: Final = {each.name.upper() for each in fields(Settings)}
-#: Many times the promised durations. After them a missing event counts as a failure.
+#: Many times longer than promised. A test fails if an event still hasn't happened by then.
 START_TIMEOUT_SECONDS: Final = 300.0
 STOP_TIMEOUT_SECONDS: Final = 150.0
 ANSWER_TIMEOUT_SECONDS: Final = 120.0
-#: The service's ready message, in JSON and on a console.
+#: The log message of a ready service, as JSON and on a console.
 _READY: Final = re.compile(
     r'"The order service is ready\.","api":"([^"]+)".*\n|ready\.\n  API   (\S+)\n.*\n'
 )
-#: Idle connections are closed after one second: some tests make the server close them soon, and a
-#: delayed request must not meet a closed connection.
+#: The client closes idle connections after one second, because some tests make the server close
+#: them early and a delayed request must not be sent over a closed connection.
 SHORT_KEEPALIVE: Final = httpx.Limits(keepalive_expiry=1.0)
 
 
 def orders_command() -> list[str]:
-    """Return the console script of this environment, or the same command in Python."""
+    """Return the console script from this environment, or the same command in Python."""
     script = Path(sys.executable).with_name("orders")
     inline = [sys.executable, "-c", "from entrypoints.cli.main import main; main()"]
     return [str(script)] if script.exists() else inline
@@ -52,13 +52,13 @@ def long_deadlines_command() -> list[str]:
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return this process's environment with exactly these settings."""
+    """Return this process's environment with only these settings."""
     inherited = {name: text for name, text in os.environ.items() if name not in _SETTINGS}
     return inherited | {"PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"} | settings
 
 
 class OrdersProcess:
-    """An `orders` command as a process that runs until it is stopped. Its log is kept."""
+    """Run an `orders` command in a process until it is stopped, and keep its log."""
 
     def __init__(self, command: str, folder: Path, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
@@ -69,17 +69,17 @@ class OrdersProcess:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The started process."""
+        """The process, which must have been started."""
         assert self._process is not None
         return self._process
 
     @property
     def log(self) -> str:
-        """The whole log."""
+        """The complete log."""
         return os.pread(self._log.fileno(), 1 << 24, 0).decode()
 
     def spawn(self) -> None:
-        """Start the process without waiting."""
+        """Start the process without waiting for it to be ready."""
         self._process = subprocess.Popen(
             [*long_deadlines_command(), self._command],
             stdout=self._log,
@@ -90,25 +90,25 @@ class OrdersProcess:
         )
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Stop the process with a signal. It must exit with 0."""
+        """Stop the process with a signal, and assert that its exit code is 0."""
         self.process.send_signal(number)
         assert self.process.wait(STOP_TIMEOUT_SECONDS) == 0, self.log
 
     def kill(self) -> None:
-        """Kill the process group. An embedded PostgreSQL has its own session and survives."""
+        """Kill the process group. An embedded PostgreSQL survives in its own session."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def close(self) -> None:
-        """Kill the process if it is running, and close its log."""
+        """Kill the process if it is still running, and close its log."""
         if self._process is not None:
             self.kill()
         self._log.close()
 
 
 class Service(OrdersProcess):
-    """`orders serve` with a `DATA_DIR`. It can be stopped, killed and restarted."""
+    """Run `orders serve` with a `DATA_DIR`. It can be stopped, killed and restarted."""
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
         super().__init__("serve", data_dir, {"PORT": "0", "DATA_DIR": str(data_dir), **settings})
@@ -116,7 +116,7 @@ class Service(OrdersProcess):
         self.http = httpx.Client()
 
     def start(self) -> Self:
-        """Start the service and wait for its address."""
+        """Start the service and wait until it has logged its address."""
         log_length = len(self.log)
         self.spawn()
         url = self._announced_url(log_length)
@@ -135,7 +135,7 @@ class Service(OrdersProcess):
         return found[1] or found[2]
 
     def kill_everything(self) -> None:
-        """Kill the process group and PostgreSQL."""
+        """Kill the process group and the embedded PostgreSQL."""
         self.kill()
         postgres = self.postgres
         if postgres is not None:
@@ -144,7 +144,7 @@ class Service(OrdersProcess):
             eventually(lambda: not is_alive(postgres))
 
     def close(self) -> None:
-        """Kill every running process, and close the log."""
+        """Kill everything that is still running, and close the log."""
         if self._process is not None:
             self.kill_everything()
         self.http.close()
@@ -159,7 +159,7 @@ class Service(OrdersProcess):
     def run(
         self, *command: str, stdin: str = "", **settings: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run another `orders` command on the same `DATA_DIR`."""
+        """Run another `orders` command with the same `DATA_DIR`."""
         return subprocess.run(
             [*orders_command(), *command],
             input=stdin,
@@ -172,7 +172,7 @@ class Service(OrdersProcess):
         )
 
     def register(self, **headers: str) -> "User":
-        """Register and log in a new user."""
+        """Register a new user and log in."""
         credentials = {"email": an_email(), "password": PASSWORD}
         answer = self.http.post("/register/", json=credentials, headers=headers)
         assert answer.status_code == 201, answer.text
@@ -217,11 +217,11 @@ class User:
         return self.request("GET", path, **request)
 
     def post_order(self, **changes: Any) -> httpx.Response:
-        """Place an order for tea, with these changes."""
+        """Place an order for tea with these changes to its body."""
         return self.request("POST", "/orders/", json={**TEA, **changes})
 
     def post_text(self, body: str | bytes) -> httpx.Response:
-        """Place an order with this JSON text."""
+        """Place an order with this JSON text as its body."""
         headers = {"Content-Type": "application/json"}
         return self.request("POST", "/orders/", content=body, headers=headers)
 
@@ -242,7 +242,7 @@ class User:
     def patch(
         self, order: Mapping[str, Any], status: str, if_match: str | None = None, **more: Any
     ) -> httpx.Response:
-        """Request a change of status."""
+        """Request a status change."""
         headers = {} if if_match is None else {"If-Match": if_match}
         body = {"status": status, **more}
         return self.request("PATCH", f"/orders/{order['id']}/", json=body, headers=headers)
@@ -255,7 +255,7 @@ class User:
 
 @contextmanager
 def running_service(**settings: str) -> Iterator[Service]:
-    """Run a service with these settings and its own data. Stop it gracefully at the end."""
+    """Run a service with these settings and its own data, and stop it gracefully at the end."""
     with a_data_dir() as data_dir, a_service(data_dir, **settings) as service:
         service.start()
         yield service
@@ -264,7 +264,7 @@ def running_service(**settings: str) -> Iterator[Service]:
 
 @contextmanager
 def a_service(data_dir: Path, **settings: str) -> Iterator[Service]:
-    """Yield a service that is not started, and kill it at the end."""
+    """Yield a service that hasn't been started yet, and kill it at the end."""
     service = Service(data_dir, settings)
     try:
         yield service
@@ -274,7 +274,7 @@ def a_service(data_dir: Path, **settings: str) -> Iterator[Service]:
 
 @contextmanager
 def a_data_dir() -> Iterator[Path]:
-    """Yield an empty folder that PostgreSQL's user can enter, unlike pytest's own."""
+    """Yield an empty folder. Unlike pytest's own folders, PostgreSQL's user can enter it."""
     folder = Path(tempfile.mkdtemp(prefix="orders-e2e-"))
     try:
         yield folder
@@ -283,12 +283,12 @@ def a_data_dir() -> Iterator[Path]:
 
 
 def an_email() -> str:
-    """Return a unique address."""
+    """Return a unique email address."""
     return f"ada.{secrets.token_hex(6)}@example.com"
 
 
 def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
-    """Wait until the condition holds, at most `within` seconds."""
+    """Wait until the condition is true, for `within` seconds at most."""
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met in time"
@@ -296,7 +296,7 @@ def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process exists and is no zombie."""
+    """Return whether the process exists and is not a zombie."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat")

@@ -41,7 +41,7 @@ def test_unicode_forms_of_an_address_are_one_account(service: Service) -> None:
     assert_problem(answer, 409, "email-taken")
 
 
-#: Both forms of a domain, then scripts that write vowels as combining marks.
+#: Both forms of a domain, followed by scripts that write vowels as combining marks.
 ADDRESSES = [
     ("{}@b\u00fccher.example", "{}@xn--bcher-kva.example"),
     ("{}\u0938\u0902\u092a\u0930\u094d\u0915@\u0921\u093e\u091f\u093e.\u092d\u093e\u0930\u0924",)
@@ -321,7 +321,7 @@ EXPIRED = 'Bearer error="invalid_token", error_description="The access token has
 
 
 def changed(service: Service, user: User, header: dict[str, Any], **claims: Any) -> str:
-    """Return the user's token with other claims, signed with the service's key."""
+    """Change claims of the user's token, and sign it with the service's key."""
     key = (service.data_dir / "jwt-secret-key").read_text()
     payload = jwt.decode(user.token, options={"verify_signature": False}) | claims
     head = jwt.get_unverified_header(user.token) | header
@@ -436,7 +436,7 @@ def test_a_granted_role_takes_effect_while_the_service_runs(service: Service) ->
     eventually(lambda: user.get("/me/").json()["role"] == "staff")
 
 
-# --- the operator's commands
+# --- operator commands
 
 
 def test_operator_commands_accept_any_form_of_an_address(service: Service) -> None:

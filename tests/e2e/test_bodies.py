@@ -1,4 +1,4 @@
-"""Section 3 of the contract: request bodies, and the errors that name every invalid part."""
+"""Section 3 of the contract: request bodies, and an error for every invalid part."""
 
 import json
 from collections.abc import Iterator
@@ -146,7 +146,7 @@ def test_registration_requires_json_and_login_requires_a_form(
         assert_problem(answer, 415, "unsupported-content-type")
 
 
-# --- 422: every invalid field is named
+# --- 422: an error for every invalid field
 
 ITEM = {"name": "tea"}
 
@@ -323,7 +323,7 @@ def test_invalid_fields_and_headers_are_named_together(ada: User) -> None:
     assert field_errors(answer) == {("/status", "unknown-status"), ("If-Match", "bad-etag")}
 
 
-# --- null and limits of valid values
+# --- null, and the limits of valid values
 
 
 def test_null_in_an_optional_field_equals_a_missing_field(ada: User) -> None:
@@ -372,7 +372,7 @@ def test_a_quantity_of_two_point_zero_is_two(ada: User) -> None:
     assert ada.order(items=[ITEM | {"quantity": 2.0}])["items"][0]["quantity"] == 2
 
 
-# --- the detail of a problem
+# --- problem details
 
 
 def test_the_detail_suggests_fields_of_an_order(ada: User) -> None:

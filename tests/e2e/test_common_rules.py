@@ -1,4 +1,4 @@
-"""Section 3 of the contract: rules for every route."""
+"""Section 3 of the contract: rules that apply to every route."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def eve(service: Service) -> User:
-    """A user whose only order no longer changes."""
+    """A user with a single order that no longer changes."""
     return service.register()
 
 

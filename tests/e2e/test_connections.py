@@ -1,4 +1,4 @@
-"""Requests as bytes on a connection: problems of the HTTP server itself, and its limits."""
+"""Send requests as raw bytes to test the HTTP server's own problems and limits."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ def address_of(service: Service) -> tuple[str, int]:
 
 
 def exchange(service: Service, *parts: bytes, half_closes: bool = False) -> bytes:
-    """Send the parts as packets, and return everything received until the connection closes."""
+    """Send each part as a packet, and return everything received until the connection closes."""
     with socket.create_connection(address_of(service), timeout=120) as client:
         for part in parts:
             with suppress(ConnectionError):
@@ -34,7 +34,7 @@ def exchange(service: Service, *parts: bytes, half_closes: bool = False) -> byte
 
 
 def problem(raw: bytes) -> tuple[int, str]:
-    """Return the status and code of the only response, a problem with the common headers."""
+    """Return the status and code of the only response, a problem with all common headers."""
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     assert b"content-type: application/problem+json" in lines, raw
@@ -142,7 +142,7 @@ def test_an_unspecified_address_serves_ipv4_and_ipv6_and_idle_connections_surviv
                 time.sleep(2)
                 service.process.send_signal(signal.SIGCONT)
                 assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
-                assert client.recv(1000) == b""  # closed after one idle second
+                assert client.recv(1000) == b""  # closed after being idle for a second
 
 
 def test_host_accepts_an_ipv6_address_in_brackets() -> None:

@@ -26,7 +26,7 @@ def test_a_code_change_restarts_the_service_gracefully() -> None:
             return re.findall(r'"event":"(starting|stopping|stopped|The order [^"]*)"', text)
 
         def touched() -> bool:
-            os.utime(ROOT / "migrations/env.py")  # only its time changes
+            os.utime(ROOT / "migrations/env.py")  # changes only its modification time
             return "stopping" in events()
 
         ready = "The order service is ready."

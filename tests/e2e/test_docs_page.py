@@ -43,11 +43,11 @@ BROWSER_FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # No other host can be resolved.
+    # Keep the browser from resolving any other host.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 )
 INSTALL_TIMEOUT_SECONDS: Final = 900.0
-#: Milliseconds, generous for a busy machine.
+#: In milliseconds. Generous because the machine may be busy.
 TIMEOUT_MS: Final = 120_000.0
 
 
@@ -55,7 +55,7 @@ def policy(header: str) -> dict[str, str]:
     return dict(part.strip().split(" ", 1) for part in header.split(";"))
 
 
-# --- The pages, as they are sent
+# --- Pages as sent by the server
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/", "/problems/order-not-found"])
@@ -105,10 +105,10 @@ def test_every_problem_has_a_page(service: Service, row: ProblemRow) -> None:
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """Run a headless browser with its own profile: the machine's Chromium or Chrome.
+    """Run the machine's Chromium or Chrome, headless and with its own profile.
 
-    Without a browser the test is skipped. In CI, Debian's Chromium is installed, and a missing
-    browser is a failure.
+    The test is skipped if there is no browser. In CI, Debian's Chromium is installed first, and a
+    missing browser fails the test.
     """
     if os.environ.get("CI") and installed_browser() is None:
         install_browser()
@@ -134,7 +134,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def install_browser() -> None:
-    """Install Debian's Chromium if this is Debian and the user is root."""
+    """Install Debian's Chromium if this is Debian and we are root."""
     if os.geteuid() or not shutil.which("apt-get"):
         return
     packages = ["chromium", "fonts-dejavu-core"]
@@ -163,7 +163,7 @@ def skip_or_fail(reason: str) -> NoReturn:
 
 
 class Visit:
-    """A page with its requests and error messages."""
+    """A visited page, its requests and its error messages."""
 
     def __init__(self, page: Page, origin: str) -> None:
         self.page = page
@@ -175,27 +175,27 @@ class Visit:
         page.on("console", self._record_error)
 
     def _record_error(self, message: ConsoleMessage) -> None:
-        # Swagger UI warns about spaces in deep links at each underscore of an operation's name.
+        # Swagger UI warns about spaces in deep links for every underscore in an operation's name.
         if message.type == "error" and "deep link whitespace" not in message.text:
             self.errors.append(message.text)
 
     @property
     def foreign_requests(self) -> list[str]:
-        """Requests to other hosts."""
+        """All requests to other hosts."""
         return [url for url in self.requested if not url.startswith((f"{self.origin}/", "data:"))]
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.origin}{path}")
 
     def authorize(self, username: str, password: str) -> None:
-        """Log in with the page's own form, which sends the requests of an OAuth2 client."""
+        """Log in with the page's form, which sends the same requests as an OAuth2 client."""
         self.page.get_by_role("button", name="Authorize", exact=True).click()
         self.page.get_by_label("username:").fill(username)
         self.page.get_by_label("password:").fill(password)
         self.page.get_by_role("button", name="Apply given OAuth2 credentials").click()
 
     def try_out(self, operation: str) -> Locator:
-        """Send an operation's example and return the table of the response."""
+        """Send an operation's example request and return the table with its response."""
         block = self.page.locator(f"[id$='-{operation}']")
         block.locator(".opblock-summary-control").click()
         block.get_by_role("button", name="Try it out").click()
@@ -245,7 +245,7 @@ def test_a_user_places_an_order_on_the_page_without_requests_to_other_hosts(
     assert f"{visit.origin}/orders/" in visit.requested
     assert visit.foreign_requests == []
     assert visit.errors == []
-    # Check the check: the browser reports a request that the policy forbids.
+    # Check the check: the browser does report requests that violate the policy.
     with visit.page.expect_console_message(
         lambda message: "Content Security Policy" in message.text
     ):
@@ -266,7 +266,7 @@ def test_an_operation_is_folded_and_the_page_follows_the_theme(visit: Visit) -> 
     expect(refusal).to_be_visible()
     box = block.bounding_box()
     assert box is not None
-    # Pixels. With every problem unfolded it is 7000.
+    # In pixels. With all problems unfolded, the height is 7000.
     assert box["height"] < 3500
     expect(block.get_by_text("/problems/reference-taken")).to_have_count(0)
     refusal.click()

@@ -1,4 +1,4 @@
-"""Each backing service is configured or not: orders are processed in all eight combinations."""
+"""Orders are processed in all eight combinations of configured and missing backing services."""
 
 from contextlib import ExitStack
 from itertools import product
@@ -26,7 +26,7 @@ def test_several_workers_share_an_address(request: pytest.FixtureRequest) -> Non
     with running_service(**settings, WORKERS="2") as service:
         user = service.register()
         order = user.order()
-        service.http.headers["Connection"] = "close"  # so that both workers respond
+        service.http.headers["Connection"] = "close"  # use both workers
 
         def states() -> set[str]:
             return {user.get(f"/orders/{order['id']}/").headers["X-Cache"] for _ in range(20)}
@@ -46,7 +46,8 @@ def test_an_order_is_processed_with(given: list[str], request: pytest.FixtureReq
         user = service.register()
         order = user.order()
         path = f"/orders/{order['id']}/"
-        # It may be processed at any time: the cached revision may be old, and is not returned then.
+        # The order may be processed at any time. If the cached revision is outdated by then, it
+        # isn't returned.
         eventually(lambda: user.get(path).headers["X-Cache"] == "HIT")
         assert user.request("PATCH", path, json={"status": "PAID"}).status_code == 200
         assert user.get(path).json()["status"] == "PAID"

@@ -1,4 +1,4 @@
-"""Tasks of an earlier process are processed once and do not delay a start."""
+"""Tasks left by an earlier process are processed once and don't delay startup."""
 
 import re
 from uuid import uuid4
@@ -7,12 +7,12 @@ import pytest
 
 from tests.e2e.service import NO_LIMITS, Service, a_data_dir, a_service, eventually
 
-#: A fulfilment that takes longer than two requeue intervals.
+#: Longer than two requeue intervals.
 SLOW = {"PROCESSING_DELAY": "8", "SWEEP_AFTER": "1"}
 
 
 def task_results(service: Service) -> dict[str, int]:
-    """Return the number of finished tasks in this process, by result."""
+    """Return how many tasks this process has finished, by result."""
     page = service.http.get("/metrics").text
     found = re.findall(r'^orders_tasks_total\{result="(\w+)"\} (\S+)', page, re.MULTILINE)
     return {result: int(float(count)) for result, count in found if float(count)}

@@ -16,7 +16,7 @@ ALLOWED = {"origin": ALLOWED_ORIGIN}
 
 @pytest.fixture
 def from_new_address() -> dict[str, str]:
-    """The header of an unused client address."""
+    """Return the header for a client address that hasn't been used yet."""
     return {"X-Forwarded-For": an_address()}
 
 
@@ -38,7 +38,7 @@ def assert_limited(answer: httpx.Response) -> None:
 
 @pytest.fixture
 def user(limited_service: Service, from_new_address: dict[str, str]) -> User:
-    """A user with unused limits."""
+    """A user who hasn't used up any limits."""
     return limited_service.register(**from_new_address)
 
 

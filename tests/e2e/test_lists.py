@@ -1,4 +1,4 @@
-"""Section 5 of the contract: lists, their filters and their pages."""
+"""Section 5 of the contract: lists, filters and pages."""
 
 import re
 import threading
@@ -28,7 +28,7 @@ def shopper(ada: User) -> User:
 
 @pytest.fixture(scope="module")
 def orders(shopper: User) -> list[dict[str, Any]]:
-    """The user's processed orders, oldest first."""
+    """The shopper's processed orders, oldest first."""
     eventually(lambda: all(each["processed_at"] for each in shopper.get("/orders/").json()))
     listed: list[dict[str, Any]] = shopper.get("/orders/").json()
     return [shopper.get(f"/orders/{each['id']}/").json() for each in reversed(listed)]
@@ -41,7 +41,7 @@ def references(answer: httpx.Response) -> list[int]:
 
 @pytest.fixture(params=["/orders/", "/orders/user/{}/"])
 def path(request: pytest.FixtureRequest, shopper: User) -> str:
-    """The two paths of a user's own orders."""
+    """Both paths for listing your own orders."""
     path: str = request.param.format(shopper.id)
     return path
 
@@ -238,7 +238,7 @@ def test_a_users_list_has_no_orders_of_others(shopper: User, bob: User) -> None:
 
 
 def pages(user: User, path: str) -> Iterator[list[dict[str, Any]]]:
-    """Yield page after page by following the links."""
+    """Follow the links and yield each page."""
     following: str | None = path
     while following:
         answer = user.get(following)
@@ -279,7 +279,7 @@ def test_the_default_page_has_50_orders(newcomer: User) -> None:
 
 @contextmanager
 def creating_orders(*users: User) -> Iterator[None]:
-    """Create orders concurrently until the end of the block."""
+    """Keep creating orders in the background until the end of the block."""
     done = threading.Event()
 
     def create(user: User) -> None:

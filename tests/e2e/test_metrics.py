@@ -39,7 +39,7 @@ POOL_SIZE = "orders_db_pool_size"
 
 
 class Page:
-    """One response of `/metrics`."""
+    """A parsed response from `/metrics`."""
 
     def __init__(self, answer: httpx.Response) -> None:
         assert answer.status_code == 200, answer.text
@@ -51,7 +51,7 @@ class Page:
         ]
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        """Return the sum of the series with these labels, or None if there is none."""
+        """Return the sum of all series with these labels, or None if there are none."""
         values = [
             each.value
             for each in self.samples
@@ -60,7 +60,7 @@ class Page:
         return sum(values) if values else None
 
     def count(self, name: str, **labels: str) -> float:
-        """Return the same for a counter, or 0 before its first increment."""
+        """Like calling the page, but for counters: return 0 before the first increment."""
         return self(name, **labels) or 0.0
 
 
@@ -74,7 +74,7 @@ def page_of(service: Service) -> Page:
 def test_the_embedded_service_reports_every_metric(service: Service, ada: User) -> None:
     ada.processed_order()
     names = (REQUESTS, SECONDS, CACHE, TASKS, *OUTBOX, LAG, POOL, POOL_SIZE)
-    # Values that are late are left out, and a task is counted after its order has changed.
+    # Late values are left out of the page, and a task is only counted after its order has changed.
     eventually(lambda: all(page_of(service)(name) is not None for name in names))
     page = page_of(service)
     assert page(POOL_SIZE) == 10
@@ -162,12 +162,12 @@ def test_a_task_is_counted_by_its_result(service: Service, ada: User) -> None:
     eventually(lambda: page_of(service)(LAG) == 0)
 
 
-# --- The production shape
+# --- The production setup
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """Prepare all three services."""
+    """Prepare all three backing services."""
     settings = {**settings_with(request), "PROCESSING_DELAY": "0"}
     migrate(settings)
     return settings
@@ -175,7 +175,7 @@ def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
 
 @pytest.fixture
 def workers(settings: Mapping[str, str]) -> Iterator[Service]:
-    """Run two processes of the API. Each request uses a new connection to either of them."""
+    """Run two API processes. Every request uses a new connection to either of them."""
     with a_data_dir() as folder:
         more = {"WORKERS": "2", "DB_POOL_SIZE": "7", "TMPDIR": str(folder)}
         with a_service(folder, **settings, **more) as service:
@@ -187,13 +187,13 @@ def workers(settings: Mapping[str, str]) -> Iterator[Service]:
 
 
 def reported_workers(folder: Path) -> set[int]:
-    """Return the workers whose gauges are counted."""
+    """Return the process ids of the workers whose gauges are included."""
     files = folder.glob("orders-metrics-*/gauge_livesum_*.db")
     return {int(file.stem.rpartition("_")[2]) for file in files}
 
 
 def reported_pool_sizes(folder: Path) -> float:
-    """Return the size of all pools as reported by the workers themselves."""
+    """Return the total pool size, read directly from the workers' own files."""
     [shared] = folder.glob("orders-metrics-*")
     reported_workers = CountedByAll(str(shared)).collect()
     sizes = [

@@ -7,7 +7,7 @@ from tests.e2e.service import User
 
 
 def with_total(total: str, currency: str = "USD") -> str:
-    """Return an order as JSON text, with this total as it is."""
+    """Return an order as JSON text. The total is inserted verbatim."""
     return f'{{"items": [{{"name": "x"}}], "total_price": {total}, "currency": "{currency}"}}'
 
 

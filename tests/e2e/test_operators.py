@@ -1,4 +1,4 @@
-"""Operator commands beside a running service."""
+"""Operator commands while the service is running."""
 
 import json
 import re

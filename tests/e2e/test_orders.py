@@ -1,4 +1,4 @@
-"""Section 5 of the contract: placing orders, reading them, and their history."""
+"""Section 5 of the contract: placing and reading orders, and their history."""
 
 from uuid import UUID, uuid4
 

@@ -1,4 +1,4 @@
-"""Section 3 of the contract: unknown parameters are rejected on routes of the API."""
+"""Section 3 of the contract: API routes reject unknown query parameters."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""schemathesis with the whole OpenAPI document: every response is a documented one."""
+"""Run schemathesis over the whole OpenAPI document. Every response must be documented."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def test_every_response_to_schemathesis_is_documented(service: Service, ada: Use
             *("run", f"{service.http.base_url}/openapi.json"),
             *("--header", f"Authorization: Bearer {ada.token}"),
             *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
-            # The speed of examples and responses depends on the machine.
+            # How fast examples and responses are depends on the machine.
             *("--suppress-health-check", "all", "--request-timeout", str(ANSWER_TIMEOUT_SECONDS)),
             *("--generation-deterministic", "--continue-on-failure", "--no-shrink"),
         ],

@@ -38,13 +38,13 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     settings = {"ORDERS_PROVIDERS": "failing_adapters:FailingAdapters", "PROCESSING_DELAY": "0"}
     settings |= {"LOG_FORMAT": request.param, "LOG_LEVEL": "DEBUG"}
     with a_data_dir() as folder, a_service(folder, **NO_LIMITS, **settings) as stopped:
-        folder.chmod(0o755)  # the service would not, because the folder is not empty
+        folder.chmod(0o755)  # the service only does this itself if the folder is empty
         (folder / "failing_adapters.py").write_text(Path(failing_adapters.__file__).read_text())
         yield stopped.start()
 
 
 def failures(user: User) -> Iterator[httpx.Response]:
-    """Yield the response of every route that handles a secret."""
+    """Call every route that handles a secret and yield the responses."""
     http = user.service.http
     yield http.post("/register/", json={"email": an_email(), "password": PASSWORD})
     yield http.post("/token/", data={"username": user.email, "password": PASSWORD})
@@ -73,7 +73,7 @@ def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
 
 
 def stop_during_errors(user: User) -> None:
-    """Stop the service while many clients receive errors."""
+    """Stop the service while many clients are receiving errors."""
     statuses: list[int] = []
 
     def request_until_stopped() -> None:

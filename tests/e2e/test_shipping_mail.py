@@ -1,4 +1,4 @@
-"""A mail to its owner when an order ships."""
+"""The owner of an order gets a mail when it ships."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def test_an_order_that_ships_is_one_mail_and_a_replayed_event_is_no_second(
     assert mail["From"] == "The shop <shop@example.com>"
 
     assert service.run("outbox", "replay", order_id).returncode == 0
-    ship(bob)  # its events are published after the replay, and consumed after it
+    ship(bob)  # its events are published and consumed after the replay
     eventually(lambda: "replays=0" in service.run("outbox", "status").stdout)
     eventually(lambda: bob.email in recipients(mailbox))
     ship(bob)

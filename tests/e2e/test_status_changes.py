@@ -1,4 +1,4 @@
-"""Section 5 of the contract: the lifecycle, conditional requests, and concurrent writers."""
+"""Section 5 of the contract: the lifecycle, conditional requests and concurrent writers."""
 
 from functools import partial
 from itertools import pairwise, product
@@ -23,13 +23,13 @@ def an_order_in(status: str, user: User) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def owner(staffed_service: Service) -> User:
-    """A user of a service with `STATUS_POLICY=staff`."""
+    """A user. The service has `STATUS_POLICY=staff`."""
     return staffed_service.register()
 
 
 @pytest.fixture(scope="module")
 def clerk(staffed_service: Service) -> User:
-    """Staff of a service with `STATUS_POLICY=staff`."""
+    """A staff user. The service has `STATUS_POLICY=staff`."""
     return staffed_service.register_staff()
 
 

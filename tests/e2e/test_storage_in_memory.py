@@ -1,4 +1,4 @@
-"""`orders serve` over a storage in memory: the whole service, and no PostgreSQL."""
+"""Run the whole service with in-memory storage and without PostgreSQL."""
 
 import subprocess
 
@@ -14,7 +14,7 @@ REFUSED = (
 
 
 def programs_of(service: Service) -> list[str]:
-    """Return the programs of the process and of its descendants, in any session."""
+    """Return the programs that the process and its descendants run, in any session."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The README's guide to another adapter, followed with the embedded service."""
+"""Follow the README's guide to swapping an adapter, with the embedded service."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ SETTING = code(GUIDE, "sh").split()[1].partition("=")
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Service]:
     with a_data_dir() as folder, a_service(folder, **NO_LIMITS) as service:
-        folder.chmod(0o755)  # the service would not, because the folder is not empty
+        folder.chmod(0o755)  # the service only does this itself if the folder is empty
         (folder / "shop.py").write_text(code(GUIDE, "python"))
         yield service
 

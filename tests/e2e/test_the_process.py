@@ -1,4 +1,4 @@
-"""Start, stop and crash of the service's process."""
+"""Start, stop and crash the service's process."""
 
 import json
 import os
@@ -36,20 +36,20 @@ from tests.servers.ports import Ports
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """A `DATA_DIR` for one test after another: making a cluster takes longer than a test."""
+    """A `DATA_DIR` shared by all tests, because creating a cluster takes longer than a test."""
     with a_data_dir() as folder:
         yield folder
 
 
 @pytest.fixture
 def stopped(data_dir: Path) -> Iterator[Service]:
-    """A service that is not started."""
+    """A service that hasn't been started yet."""
     with a_service(data_dir, **NO_LIMITS, PROCESSING_DELAY="0") as service:
         yield service
 
 
 def orders_of(user: User) -> list[dict[str, Any]]:
-    """Return the user's orders when all are processed."""
+    """Wait until all of the user's orders are processed, and return them."""
     again = user.service.log_in(user.email)
     eventually(lambda: all(each["processed_at"] for each in again.get("/orders/").json()))
     orders: list[dict[str, Any]] = again.get("/orders/").json()
@@ -201,7 +201,7 @@ def test_requests_without_postgresql_are_503(stopped: Service) -> None:
             ready = service.http.get("/health/ready/")
             return [user.get("/orders/"), user.post_order(), user.get("/me/"), ready]
 
-        # PostgreSQL's child processes serve until each has noticed the death of its parent.
+        # PostgreSQL's child processes keep serving until they notice that their parent has died.
         eventually(lambda: {answer.status_code for answer in answers()} == {503})
         assert all(int(answer.headers["retry-after"]) > 0 for answer in answers())
         for path in ("/health/", "/metrics"):
@@ -217,7 +217,7 @@ def test_a_killed_postgresql_is_restarted(stopped: Service) -> None:
     service.stop()
 
 
-# --- failures at the start
+# --- startup failures
 
 
 def assert_one_sentence(output: str) -> None:

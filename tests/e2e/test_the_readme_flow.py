@@ -1,4 +1,4 @@
-"""The README's steps: register, log in, create, read, pay, list, processed."""
+"""The README's steps: register, log in, create, read, pay, list, and wait for processing."""
 
 from tests.e2e.service import Service, an_email, eventually
 

@@ -1,1 +1,1 @@
-"""The production deployment in real processes, with stopped servers and killed processes."""
+"""The production deployment in real processes, while servers are stopped and processes killed."""

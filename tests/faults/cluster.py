@@ -1,4 +1,4 @@
-"""A production deployment on one machine: each role in its own processes."""
+"""A production deployment on one machine, with separate processes for each role."""
 
 import json
 import signal
@@ -26,28 +26,28 @@ from tests.servers.databases import create_database, drop_database, fetch_value
 from tests.support.postgres import beside
 
 SECRET: Final = "a key of thirty-two bytes or more"
-#: The time limit for a backlog, also on a busy machine.
+#: Seconds until a backlog must be drained, even on a busy machine.
 _DRAIN_TIMEOUT_SECONDS: Final = 300.0
 _UNFINISHED: Final = """
 SELECT (SELECT count(*) FROM orders WHERE processed_at IS NULL)
      + (SELECT count(*) FROM outbox WHERE published_at IS NULL)
 """
-#: The number of changes that customers received, if no response was lost: creations and other
-#: steps.
+#: All steps of all orders, including creations. If no response was lost, customers have received
+#: this number of changes.
 _STEPS: Final = "SELECT count(*) FROM order_history"
-#: The number of characters of each log that are added to a failure.
+#: How much of the end of each log is added to a failure.
 _TAIL_CHARACTERS: Final = 3_000
 
 
 class HasUrl(Protocol):
-    """A server with an address."""
+    """A server with a `url`."""
 
     @property
     def url(self) -> str: ...
 
 
 class Role(OrdersProcess):
-    """`orders relay`, `orders consume` or `orders work` as a process."""
+    """Run `orders relay`, `orders consume` or `orders work` in a process."""
 
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
         super().__init__(name, folder, settings)
@@ -69,12 +69,12 @@ class Role(OrdersProcess):
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """End a pause."""
+        """Resume a frozen process."""
         self.process.send_signal(signal.SIGCONT)
 
 
 class Cluster:
-    """Several processes of each role that share one database, one Redis and one Kafka."""
+    """Several processes for each role, sharing one database, one Redis and one Kafka."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], each: int) -> None:
         self.settings = dict(settings)
@@ -95,7 +95,7 @@ class Cluster:
         return self.apis[0]
 
     def role(self, name: str, **settings: str) -> Role:
-        """Return another process, which the caller starts and closes."""
+        """Return another process for a role. The caller starts and closes it."""
         return Role(name, self._folder, self.settings | settings)
 
     def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -103,8 +103,8 @@ class Cluster:
         return self.api.run(*command, **settings)
 
     def audit(self, **settings: str) -> dict[str, Any]:
-        """Return the report of `orders audit`. Its exit code is 1 exactly if the report shows a
-        fault.
+        """Return the report from `orders audit`. Assert that its exit code is 1 if and only if the
+        report shows a fault.
         """
         done = self.run("audit", "--json", **settings)
         assert done.stdout, done.stderr
@@ -113,9 +113,9 @@ class Cluster:
         return report
 
     def assert_drained(self, orders: int) -> None:
-        """Wait until this number of orders is processed, each exactly once.
+        """Wait until this number of orders has been processed, each exactly once.
 
-        All events must be published, and there may be no dead letters.
+        All events must be published, and there must not be any dead letters.
         """
         self.wait_until_finished()
         report = self.audit()
@@ -125,18 +125,18 @@ class Cluster:
         assert self.run("dlq", "list").stdout == "No dead letter waits.\n"
 
     def wait_until_finished(self) -> None:
-        """Wait until all orders are processed and all events published, without an audit."""
+        """Wait until all orders are processed and all events published. Don't run an audit."""
         eventually(lambda: not self._count(_UNFINISHED), within=_DRAIN_TIMEOUT_SECONDS)
 
     def steps(self) -> int:
-        """Return the number of steps of all orders, including their creation."""
+        """Return the total number of steps, including each order's creation."""
         return self._count(_STEPS)
 
     def _count(self, statement: str) -> int:
         return int(beside(fetch_value, self.settings["DATABASE_URL"], statement))
 
     def messages(self, topic: str) -> list[Any]:
-        """Return all messages of a topic, read by an independent consumer."""
+        """Read all messages in a topic with an independent consumer."""
         connection = KafkaConnection(
             self.settings["KAFKA_BOOTSTRAP_SERVERS"],
             topic_prefix=self.settings["KAFKA_TOPIC_PREFIX"],
@@ -149,7 +149,7 @@ class Cluster:
         return beside(read)
 
     def send(self, topic: str, *messages: dict[str, Any]) -> None:
-        """Send messages from another producer."""
+        """Send messages with another producer."""
 
         async def write() -> None:
             async with AsyncExitStack() as stack:
@@ -158,7 +158,7 @@ class Cluster:
         beside(write)
 
     def send_undecodable(self, topic: str, count: int) -> None:
-        """Send records that the client library cannot decode."""
+        """Send records that the client library can't decode."""
 
         async def write() -> None:
             async with AsyncExitStack() as stack:
@@ -175,7 +175,7 @@ class Cluster:
         )
 
     def tail(self) -> str:
-        """Return the end of each process's log."""
+        """Return the last lines of each process's log."""
         return "\n\n".join(
             f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_TAIL_CHARACTERS:]}"
             for each in self.processes
@@ -193,8 +193,8 @@ def a_cluster(
 ) -> Iterator[Cluster]:
     """Run a cluster with its own data, and stop it gracefully at the end.
 
-    `files` are written to the working directory of its processes. A failure includes the end of
-    their logs, and no process is left running.
+    `files` are written to the processes' working directory. If a test fails, the failure includes
+    the end of their logs, and all processes are killed.
     """
     prefix = f"t{uuid4().hex[:8]}."
     with ExitStack() as stack:
@@ -235,12 +235,12 @@ def _a_database(server_url: str) -> Iterator[str]:
     try:
         yield url
     finally:
-        with suppress(OSError):  # a failed test may have left its server stopped
+        with suppress(OSError):  # its server may still be stopped after a failed test
             beside(drop_database, server_url, url)
 
 
 def run_concurrently(actions: Iterable[Callable[[], object]]) -> None:
-    """Run all actions concurrently. Raise the first failure when all have ended."""
+    """Run all actions concurrently. Once all of them have ended, raise the first failure."""
     with ThreadPoolExecutor(16) as pool:
         done = [pool.submit(action) for action in actions]
     for each in done:
@@ -248,5 +248,5 @@ def run_concurrently(actions: Iterable[Callable[[], object]]) -> None:
 
 
 def user_at(api: Service, user: User) -> User:
-    """Return the same user at another API."""
+    """Return the same user, connected to another API."""
     return User(api, user.id, user.email, user.token)

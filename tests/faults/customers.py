@@ -1,4 +1,4 @@
-"""Customers who place orders at every API and change some of them."""
+"""Customers place orders at every API and change some of them."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, TEA, Service, User, eventu
 from tests.faults.cluster import Cluster
 
 TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
-#: The `traceparent` header of the requests that place orders.
+#: The `traceparent` header for placing orders.
 PARENT: Final = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
@@ -22,16 +22,16 @@ PARENT: Final = f"00-{TRACE}-00f067aa0ba902b7-01"
 class Journal:
     """The responses that the customers received."""
 
-    #: Accepted orders as their customers received them, by id.
+    #: Accepted orders by id, as returned to the customers.
     placed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    #: Orders after an accepted change, with the requested change.
+    #: Changed orders and the status change that was requested.
     changed: list[tuple[dict[str, Any], dict[str, str]]] = field(default_factory=list)
     refused: list[httpx.Response] = field(default_factory=list)
-    #: Requests that could not connect or received no response.
+    #: Requests that couldn't connect or didn't receive a response.
     broken: list[httpx.TransportError] = field(default_factory=list)
 
     def wait_for_orders(self, orders: int) -> None:
-        """Wait until this number of further orders is accepted."""
+        """Wait until this number of additional orders has been accepted."""
         so_far = len(self.placed)
         eventually(lambda: len(self.placed) >= so_far + orders)
 
@@ -50,10 +50,10 @@ class Customer:
         )
 
     def place_order(self, shop: httpx.Client, number: int) -> None:
-        """Place an order. Pay every fourth and cancel every fourth at once.
+        """Place an order. Immediately pay one in four, and cancel another one in four.
 
         Raises:
-            TransportError: there was no response.
+            TransportError: if there is no response.
         """
         order = {**TEA, "items": [{"name": f"tea {number}"}]}
         answer = shop.post("/orders/", json=order, headers={"traceparent": PARENT})
@@ -72,7 +72,7 @@ class Customer:
 
 
 def place_concurrently(cluster: Cluster, user: User, orders: int, customers: int = 8) -> Journal:
-    """Place this number of orders through all APIs concurrently."""
+    """Place this number of orders concurrently, through all APIs."""
     journal = Journal()
 
     def shopping(number: int) -> None:
@@ -88,8 +88,8 @@ def place_concurrently(cluster: Cluster, user: User, orders: int, customers: int
 
 @contextmanager
 def customers_at(cluster: Cluster, user: User, customers: int = 3) -> Iterator[Journal]:
-    """Place orders at all APIs until the end of the block. After a failed connection a customer
-    uses the next API.
+    """Keep placing orders at all APIs until the end of the block. If a connection fails, the
+    customer uses the next API.
     """
     journal = Journal()
     stopped = threading.Event()

@@ -1,4 +1,4 @@
-"""The messages of the topics, compared with section 7 of the contract."""
+"""Compare messages with section 7 of the contract."""
 
 import json
 import re
@@ -26,11 +26,10 @@ _HEADERS: Final = {
 
 
 def first_deliveries(topic: str, records: Sequence[Any]) -> Mapping[str, list[dict[str, Any]]]:
-    """Return the values by order, without repeated versions, and assert that versions only
-    increase.
+    """Return each order's values without repeated versions.
 
-    Every message follows section 7: its key is the order's id, its headers are those of
-    CloudEvents.
+    Assert that versions only increase and that every message follows section 7: its key is the
+    order's id, and it has the CloudEvents headers.
     """
     values: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     seen: defaultdict[str, list[int]] = defaultdict(list)
@@ -63,6 +62,6 @@ def _assert_headers(topic: str, order_id: str, pairs: Sequence[tuple[str, bytes]
 
 
 def trace_of(record: Any) -> str:
-    """Return the trace id of a message."""
+    """Return a message's trace id."""
     headers: dict[str, bytes] = dict(record.headers)
     return headers["traceparent"].decode().split("-")[1]

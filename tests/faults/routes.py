@@ -1,4 +1,4 @@
-"""One request to every route."""
+"""Send one request to every route."""
 
 from functools import partial
 from typing import Any, Final
@@ -9,12 +9,12 @@ from tests.e2e.assertions import concurrently
 from tests.e2e.service import PASSWORD, TEA, User, an_email
 
 _ID: Final = "0190a0c0-0000-7000-8000-000000000000"
-#: Routes that need no server.
+#: Routes that don't need a server.
 WITHOUT_SERVERS: Final = ("/health/", "/docs", "/openapi.json")
 
 
 def request_every_route(user: User, order_id: str) -> dict[str, httpx.Response]:
-    """Return the response of each route that needs PostgreSQL."""
+    """Return the response from each route that needs PostgreSQL."""
     account = {"email": an_email(), "password": PASSWORD}
     order = f"/orders/{order_id}/"
     requests: list[tuple[str, str, dict[str, Any]]] = [
@@ -36,12 +36,12 @@ def request_every_route(user: User, order_id: str) -> dict[str, httpx.Response]:
     }
 
 
-#: The status of each response while PostgreSQL is available.
+#: Expected status codes while PostgreSQL is available.
 SERVED: Final = [201, 200, 200, 201, 200, 404, 200, 200, 200]
 
 
 def all_served(user: User, order_id: str) -> bool:
-    """Return whether no route returns 503. Assert that every other status is the expected one."""
+    """Return False if any route returns 503. Assert that every other status is as expected."""
     statuses = [answer.status_code for answer in request_every_route(user, order_id).values()]
     expected = [(status, 503) for status in SERVED]
     assert all(each in both for each, both in zip(statuses, expected, strict=True)), statuses
@@ -49,8 +49,8 @@ def all_served(user: User, order_id: str) -> bool:
 
 
 def assert_all_served(user: User, order_id: str) -> str:
-    """Assert that every route returns the expected status and that the order is paid. Return a new
-    order's id.
+    """Assert that every route returns the expected status and that the order is paid. Return the
+    new order's id.
     """
     answers = request_every_route(user, order_id)
     assert [answer.status_code for answer in answers.values()] == SERVED, answers
@@ -62,7 +62,7 @@ def assert_all_served(user: User, order_id: str) -> str:
 
 
 def is_refused(user: User, order_id: str) -> bool:
-    """Return whether every route that needs PostgreSQL returns 503. Assert that the others work."""
+    """Return whether every route that needs PostgreSQL returns 503. Assert that all others work."""
     answers = request_every_route(user, order_id)
     for path in WITHOUT_SERVERS:
         assert user.service.http.get(path).status_code == 200

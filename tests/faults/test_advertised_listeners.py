@@ -1,4 +1,4 @@
-"""A Kafka that is reachable but advertises an unreachable address."""
+"""Kafka is reachable but advertises an unreachable address."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Section 8 of the contract, row by row: the service during outages of its servers."""
+"""Section 8 of the contract, row by row: how the service behaves while its servers are down."""
 
 import time
 from functools import partial
@@ -46,13 +46,13 @@ def status_of(user: User, order_id: str) -> str:
 
 
 def guess_password(user: User, times: int) -> list[int]:
-    """Return the statuses of logins with a wrong password."""
+    """Log in with wrong passwords and return the status codes."""
     guess = {"username": user.email, "password": f"not {PASSWORD}"}
     return [user.service.http.post("/token/", data=guess).status_code for _ in range(times)]
 
 
 def without_redis(redis: Server, begin: str, end: str, user: User) -> list[str]:
-    """Assert the promises for an outage of Redis. Return the ids of the placed orders."""
+    """Assert all promises for a Redis outage. Return the placed orders' ids."""
     orders = [user.order()["id"] for _ in range(3)]
     eventually(lambda: cache_state(user, orders[0]) == "HIT")
     getattr(redis, begin)()
@@ -63,7 +63,7 @@ def without_redis(redis: Server, begin: str, end: str, user: User) -> list[str]:
     getattr(redis, end)()
     eventually(lambda: is_ready(user, "ok"))
     eventually(lambda: cache_state(user, orders[0]) == "HIT")
-    # Orders that changed during the outage are stale for seconds, not for `CACHE_TTL`.
+    # Orders that changed during the outage stay stale for seconds, not for `CACHE_TTL`.
     eventually(lambda: status_of(user, orders[0]) == "PAID")
     return orders
 
@@ -87,7 +87,7 @@ def test_an_outage_of_redis_or_the_loss_of_its_data_loses_no_order(
         placed += without_redis(redis, "pause", "resume", user)
         cluster.assert_drained(len(placed))
 
-        # Tasks that were queued while no worker ran are lost with the other data.
+        # Tasks queued while no worker was running are lost, like all other data.
         [worker] = cluster.workers
         stream = f"{cluster.settings['REDIS_PREFIX']}{{tasks}}"
         with Redis.from_url(redis.url) as client:
@@ -123,7 +123,7 @@ def test_an_outage_of_kafka_delays_events_and_loses_none(
         late = assert_all_served(user, orders[0]["id"])
         assert user.patch(orders[0], "SHIPPED").status_code == 200
 
-        # Events that wait for an unreachable broker are pending, not stuck, with a reason.
+        # Events waiting for an unreachable broker are pending, not stuck, and have a reason.
         time.sleep(1)
         report = cluster.audit(STUCK_AFTER="1")
         assert (report["pending"], report["stuck"], report["lost"]) == (11, 0, 0)
@@ -162,12 +162,12 @@ def test_an_outage_of_postgresql_returns_503_and_loses_no_accepted_order(
             for begin, end in (("stop", "start"), ("kill", "start"), ("pause", "resume")):
                 journal.wait_for_orders(5)
                 getattr(postgres, begin)()
-                # Accounts are cached for a moment.
+                # Accounts are cached for a short time.
                 eventually(lambda: is_refused(user, order))
                 eventually(lambda: is_ready(user, "down", postgresql="down"))
                 getattr(postgres, end)()
                 eventually(lambda: is_ready(user, "ok"))
-                # Requests during a short outage are refused as well.
+                # Requests may still fail for a moment, even after a short outage.
                 eventually(lambda: all_served(user, order))
         assert {each.status_code for each in journal.refused} == {503}
         assert all(each.headers["Retry-After"].isdigit() for each in journal.refused)

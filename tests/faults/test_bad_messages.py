@@ -16,14 +16,14 @@ ORDER_CREATED = [("ce_type", b"order.created")]
 
 
 def of_unknown_order(*headers: tuple[str, bytes | None]) -> Message:
-    """Return the announcement of an order that does not exist."""
+    """Return a `new_order` message for an order that doesn't exist."""
     key = str(uuid4()).encode()
     return {"key": key, "value": b'{"id": "%s"}' % key, "headers": [*headers]}
 
 
 UNKNOWN = of_unknown_order(*ORDER_CREATED)
 
-#: Each invalid message, and the beginning of the reason.
+#: Invalid messages, with the beginning of the expected reason.
 BAD: list[tuple[Message, str]] = [
     (of_unknown_order(*ORDER_CREATED) | {"value": b"not JSON"}, "the value is no order in JSON"),
     (of_unknown_order(*ORDER_CREATED) | {"value": b""}, "the value is no order in JSON"),
@@ -75,7 +75,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
             assert dead_letter_headers["dlq_reason"].decode().startswith(reason)
             assert dead_letter_headers["dlq_attempts"] == b"1"
 
-        # Replayed messages are unchanged and become dead letters again.
+        # Replayed messages haven't changed, so they become dead letters again.
         sent = len(cluster.messages("new_order"))
         found = [line for line in dead_letters() if f"no order {UNKNOWN['key'].decode()}" in line]
         [unknown] = [line.split()[0] for line in found]
@@ -93,7 +93,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
             times = 3 if message is UNKNOWN else 2
             assert again[as_sent(message)] == times
 
-        # A record that cannot be decoded is named by its partition and offset.
+        # Undecodable records are identified by their partition and offset.
         cluster.send_undecodable("new_order", 2)
         eventually(lambda: len(dead_letters()) == len(BAD) + 2)
         offsets = [
@@ -111,7 +111,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
 
 
 def shown(record: Any) -> tuple[bytes | None, bytes | None, Headers]:
-    """Return a message without the headers of its dead letter."""
+    """Return a message without its dead-letter headers."""
     headers = [pair for pair in record.headers if not pair[0].startswith("dlq_")]
     return record.key, record.value, tuple(headers)
 

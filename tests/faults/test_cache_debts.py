@@ -1,11 +1,11 @@
-"""Invalidations of the cache that the relay still owes survive its restart."""
+"""Pending cache invalidations are not lost when the relay restarts."""
 
 from tests.e2e.service import eventually
 from tests.faults.cluster import a_cluster
 from tests.servers.plugin import Shared
 from tests.support.fault_proxy import FaultProxy
 
-#: So long that no stale order expires within the test.
+#: In seconds. Long enough that stale orders don't expire during the test.
 CACHE_TTL = "3600"
 ORDERS = 10
 

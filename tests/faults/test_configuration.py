@@ -1,4 +1,4 @@
-"""Invalid settings, and servers that are not available when a process starts."""
+"""Invalid settings, and servers that aren't available when a process starts."""
 
 import asyncio
 import json
@@ -218,7 +218,7 @@ def test_every_process_starts_without_redis_and_kafka_and_warns_once(
         unavailable = ["REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"]
         for setting in (
             unavailable[:1] if name == "work" else unavailable
-        ):  # a worker needs no Kafka
+        ):  # workers don't need Kafka
             warnings = [line for line in log.splitlines() if setting in line]
             assert len(warnings) == 1, log
             assert json.loads(warnings[0])["level"] == "warning"

@@ -1,4 +1,4 @@
-"""All roles, while connections are reset or silently dropped between healthy servers."""
+"""All roles, while connections to healthy servers are reset or silently dropped."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from tests.support.fault_proxy import FaultProxy
 
 _ROUNDS = 8
 _PAUSE_SECONDS = 0.5
-#: Texts that no log may contain during network faults.
+#: Texts that must not appear in any log during network faults.
 _UNEXPECTED = ("Traceback (most recent call last)", '"level":"error"', "never retrieved")
 
 

@@ -1,4 +1,4 @@
-"""The mail when an order ships, over Kafka."""
+"""The shipping mail is sent through Kafka."""
 
 from tests.e2e.service import eventually
 from tests.faults.cluster import a_cluster

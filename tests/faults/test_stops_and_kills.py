@@ -1,4 +1,4 @@
-"""Each role is stopped and killed under load; other processes or its restart finish its work."""
+"""Stop and kill each role under load. Other processes, or a restart, finish its work."""
 
 import signal
 from http.client import HTTPConnection
@@ -22,7 +22,7 @@ BODY = b'{"items": [{"name": "tea"}], "total_price": 4.5}'
 
 
 def stop_under_load(cluster: Cluster, journal: Journal) -> None:
-    """Stop and start one process of each role in turn."""
+    """Stop and restart one process of each role in turn."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
         journal.wait_for_orders(5)
         process.stop()
@@ -31,16 +31,17 @@ def stop_under_load(cluster: Cluster, journal: Journal) -> None:
 
 
 def assert_no_request_failed(cluster: Cluster, journal: Journal) -> None:
-    """Assert that no accepted request failed: every step of an order reached a customer.
+    """Assert that no accepted request failed, which means that customers received every step.
 
-    An idle connection may be closed at any time, and a stopping API accepts no new connections.
+    Failed connections don't count: an idle connection may be closed at any time, and a stopping API
+    doesn't accept new ones.
     """
     assert journal.refused == []
     assert cluster.steps() == len(journal.placed) + len(journal.changed)
 
 
 def kill_under_load(cluster: Cluster, journal: Journal) -> None:
-    """Kill and start one process of each role in turn. Assert that no order is lost."""
+    """Kill and restart one process of each role in turn. Assert that no order is lost."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
         journal.wait_for_orders(5)
         process.kill()
@@ -51,7 +52,7 @@ def kill_under_load(cluster: Cluster, journal: Journal) -> None:
 
 
 def assert_a_request_during_a_stop_succeeds(api: Service, user: User) -> None:
-    """Send half of a request before the stop signal, and the other half after it."""
+    """Send the first half of a request before the stop signal and the second half after it."""
     host, port = api.http.base_url.host, api.http.base_url.port
     connection = HTTPConnection(host, port or 80, timeout=ANSWER_TIMEOUT_SECONDS)
     connection.putrequest("POST", "/orders/")
@@ -78,10 +79,10 @@ def accepts_connections(api: Service) -> bool:
 
 
 def assert_a_stopped_worker_releases_its_task(cluster: Cluster, user: User) -> None:
-    """Stop a worker during a long fulfilment. Another worker must process the task."""
+    """Stop a worker during a long fulfilment. Another worker must process its task."""
     for worker in cluster.workers:
         worker.stop()
-        worker.settings["SWEEP_AFTER"] = "3600"  # the requeuer may not bring the task back
+        worker.settings["SWEEP_AFTER"] = "3600"  # keep the requeuer from bringing the task back
     slow = cluster.role("work", PROCESSING_DELAY="3600", SWEEP_AFTER="3600")
     try:
         slow.start()
@@ -121,8 +122,8 @@ def test_stops_and_kills_of_each_role_lose_no_order(
         assert_a_request_during_a_stop_succeeds(cluster.apis[1], user)
         cluster.wait_until_finished()
 
-        # Interrupted customers may have orders whose response they never received. No order is
-        # lost.
+        # Customers that were interrupted may never have received the response for an order, but no
+        # order is lost.
         orders = cluster.audit()["orders"]
         cluster.assert_drained(orders)
         created = first_deliveries("new_order", cluster.messages("new_order"))

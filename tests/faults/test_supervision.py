@@ -1,4 +1,4 @@
-"""No loop stalls, no process outlives its parent, and a stop repeats no event."""
+"""Loops never stall, processes don't outlive their parent, and stopping doesn't repeat events."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ from tests.servers.watchdog import process_tree
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 
-#: The requeuer requeues no order in these tests.
+#: Long enough that nothing is requeued in these tests.
 NEVER = "86400"
 RESETS = 12
 UNREACHABLE, REACHABLE = "the database is out of reach", "the database is in reach again"
@@ -34,7 +34,7 @@ UNREACHABLE, REACHABLE = "the database is out of reach", "the database is in rea
 
 @contextmanager
 def a_role(cluster: Cluster, name: str, **settings: str) -> Iterator[Role]:
-    """Run another process of a role, with an admin port."""
+    """Run another process for a role, with an admin port."""
     ports = Ports(1)
     role = cluster.role(name, ADMIN_PORT=str(ports.numbers[0]), **settings)
     try:
@@ -125,7 +125,7 @@ def test_workers_end_and_free_the_port_when_their_parent_is_killed(
 
 
 class LockedOutbox:
-    """Blocks changes of the outbox. Its rows can still be read and locked."""
+    """Block changes to the outbox. Its rows can still be read and locked."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -159,7 +159,7 @@ def test_a_relay_stopped_within_a_batch_repeats_no_event(
         placed = [user.order()["id"] for _ in range(20)]
         with LockedOutbox(cluster.settings["DATABASE_URL"]):
             relay.start()
-            # The events are published; the relay waits to mark them.
+            # The events have been published, and the relay is waiting to mark them.
             eventually(lambda: len(cluster.messages("new_order")) == len(placed), within=LONG)
             relay.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The README's guide to another adapter, followed with each role in its own process."""
+"""Follow the README's guide to swapping an adapter, with each role in its own process."""
 
 import json
 from functools import partial

@@ -1,4 +1,4 @@
-"""Two processes of each role and two thousand orders."""
+"""Two processes for each role process two thousand orders."""
 
 from tests.faults.cluster import a_cluster
 from tests.faults.customers import TRACE, place_concurrently

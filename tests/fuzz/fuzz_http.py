@@ -3,7 +3,7 @@
     python -m tests.fuzz.fuzz_http --requests 50000 --seed 1
     python -m tests.fuzz.fuzz_http --seed 1 --only 4711
 
-The same seed sends the same requests. Only the service's ids and tokens differ.
+The same seed always sends the same requests, except for ids and tokens from the service.
 """
 
 import argparse
@@ -26,14 +26,14 @@ _TOKEN: Final = re.compile(rb"(?<=Bearer )[\w.-]{99,}")
 
 @dataclass(slots=True)
 class Report:
-    """The number of responses by status, and the complaints about them."""
+    """The number of responses for each status, and all complaints."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     complaints: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, number: int, request: Request, answer: Answer | None, wrong: list[str]) -> None:
-        """Record a response. The first example of every complaint is kept."""
+        """Record a response. Keep the first example of each complaint."""
         self.statuses[answer.status if answer else 0] += 1
         self.complaints.update(wrong)
         for complaint in wrong:
@@ -53,7 +53,7 @@ class Report:
 
 
 def request_number(number: int, seed: int, seeds: Seeds) -> Request:
-    """Return the request with this number, independent of the requests before it."""
+    """Return the request with this number. It doesn't depend on earlier requests."""
     chance = Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
     return mutated(chance, seeds.pick(chance))
 
@@ -71,7 +71,7 @@ def fuzz(service: Service, numbers: Iterable[int], seed: int) -> Report:
 
 
 def main() -> int:
-    """Fuzz a temporary service. Return 1 if there are complaints."""
+    """Fuzz a temporary service. Return 1 if there are any complaints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--requests", type=int, default=50_000, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="another seed sends other requests")

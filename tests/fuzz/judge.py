@@ -1,4 +1,4 @@
-"""The rules that every response must follow, for any request."""
+"""Rules that every response must follow, no matter what the request was."""
 
 import importlib
 import json
@@ -12,23 +12,23 @@ from entrypoints.http.problems.lookup import row_of
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
-#: The codes of problems that the server returns before any route.
+#: Problem codes that the server returns before routing.
 _SERVER_CODES: Final = tuple(row_of(error).code.encode() for error in REFUSED_BY_SERVER)
 _SERVER_STATUSES: Final = {row_of(error).status for error in REFUSED_BY_SERVER}
 ERROR_LOCATIONS: Final = {"pointer", "parameter", "header"}
-#: The end of the path. Most clients do not send the fragment; a fuzzer may.
+#: The end of the path. Most clients don't send fragments, but the fuzzer may.
 _END_OF_PATH: Final = re.compile(rb"[?#]")
 
 
 class Judge:
-    """Checks responses, also against the OpenAPI document if there is one."""
+    """Check responses, including against the OpenAPI document if there is one."""
 
     def __init__(self) -> None:
         document = _document()
         self._paths = {_pattern(path): item for path, item in document.get("paths", {}).items()}
 
     def complaints(self, request: Request, answer: Answer | None) -> Iterator[str]:
-        """Yield everything that is wrong with the response."""
+        """Yield every fault in the response."""
         if answer is None:
             yield "no answer"
         else:
@@ -53,10 +53,10 @@ class Judge:
 
 
 def _is_from_the_server(request: Request, answer: Answer) -> bool:
-    """Return whether the server rejected the bytes before routing. No route documents these
+    """Return whether the server rejected the request before routing. Routes don't document these
     problems.
     """
-    if request.method == b"HEAD":  # a response without a body has no code
+    if request.method == b"HEAD":  # the response doesn't have a body, so there is no code
         return answer.status in _SERVER_STATUSES
     return any(b'"code":"%s"' % code in answer.body for code in _SERVER_CODES)
 
@@ -101,7 +101,7 @@ def _check_problem(request: Request, answer: Answer) -> Iterator[str]:
 
 
 def _path(target: bytes) -> str:
-    """Return the path after decoding, with single slashes and none at the end."""
+    """Return the decoded path, with repeated slashes merged and trailing ones removed."""
     return re.sub("/+", "/", unquote(_END_OF_PATH.split(target)[0].decode("latin-1"))).rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""Mutations of valid requests."""
+"""Mutate valid requests."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ Mutation = Callable[[Random, Request], Request]
 
 
 class Raw(str):
-    """JSON text that is written as it is."""
+    """JSON text that is written verbatim."""
 
     __slots__ = ()
 
 
-#: Values that have broken services before, as JSON texts, valid or not.
+#: JSON texts, valid or not, that have broken services before.
 JSON_VALUES: Final = tuple(
     map(
         Raw,
@@ -71,7 +71,7 @@ CONTENT_TYPES: Final = (
 
 
 def mutated(chance: Random, request: Request) -> Request:
-    """Return the request after one or several mutations."""
+    """Return the request with one or more mutations."""
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5))):
         request = chance.choice(_MUTATIONS)(chance, request)
     return request
@@ -83,13 +83,13 @@ def mutated(chance: Random, request: Request) -> Request:
 def _json(chance: Random, request: Request) -> Request:
     try:
         changed = written(_changed(chance, json.loads(request.body)))
-    except (ValueError, RecursionError):  # an earlier mutation has damaged the JSON
+    except (ValueError, RecursionError):  # an earlier mutation broke the JSON
         return _bytes(chance, request)
     return replace(request, body=changed.encode("utf-8", "surrogatepass"))
 
 
 def written(value: Any) -> str:
-    """Return the value as JSON. Raw text is included as it is."""
+    """Return the value as JSON. Raw text is included verbatim."""
     if isinstance(value, Raw):
         return value
     if isinstance(value, list):
@@ -146,7 +146,7 @@ def _chunked(_: Random, request: Request) -> Request:
 
 
 def _damaged(chance: Random, text: bytes) -> bytes:
-    """Return the text with some bytes replaced, dropped, doubled or inserted."""
+    """Return the text with some bytes replaced, removed, duplicated or inserted."""
     at = chance.randrange(len(text) + 1)
     to = min(len(text), at + chance.choice((1, 1, 2, 5, 40)))
     noise = bytes(chance.randrange(256) for _ in range(chance.choice((1, 1, 2, 8))))
@@ -220,7 +220,7 @@ def _slow(chance: Random, request: Request) -> Request:
 
 
 def _repeated_parameter(chance: Random, request: Request) -> Request:
-    """Repeat a parameter of the query or form, with the same or another value."""
+    """Repeat a query or form parameter with the same or another value."""
     if b"=" in request.body and not request.body.startswith((b"{", b"[")):
         pair = chance.choice(request.body.split(b"&"))
         return replace(request, body=request.body + b"&" + _repeated(chance, pair))

@@ -1,4 +1,4 @@
-"""Valid requests for every route, from which the fuzzer starts."""
+"""The fuzzer's starting points: valid requests for every route."""
 
 import json
 from random import Random
@@ -7,7 +7,8 @@ from typing import Any, Final
 from tests.e2e.service import PASSWORD, User, an_email
 from tests.fuzz.wire import Request
 
-#: One request in this number hashes a password, which takes as long as a hundred others.
+#: One in this many requests hashes a password. Kept rare because it takes as long as a hundred
+#: other requests.
 _HASHING: Final = 60
 _ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"items": [{"name": "tea"}], "total_price": 4.5},
@@ -34,7 +35,7 @@ _QUERIES: Final = (
 
 
 class Seeds:
-    """Makes valid requests of one user who has an order in every status."""
+    """Make valid requests from a user who has an order in every status."""
 
     def __init__(self, user: User) -> None:
         self._user = user

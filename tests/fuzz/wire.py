@@ -1,4 +1,4 @@
-"""Requests as bytes, also malformed ones, and their responses."""
+"""Send requests as raw bytes, even malformed ones, and receive the responses."""
 
 import socket
 import time
@@ -8,15 +8,15 @@ from http.client import HTTPException, HTTPResponse
 from typing import Final
 from urllib.parse import urlsplit
 
-#: Seconds after which a request counts as unanswered.
+#: Seconds to wait for a response.
 TIMEOUT_SECONDS: Final = 120.0
-#: The pause between two parts of a slow request, so that each becomes a packet of its own.
+#: The pause, in seconds, between the parts of a slow request. It makes each part a separate packet.
 _PAUSE_SECONDS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request in bytes, without the headers that frame its body."""
+    """A request as bytes, without the headers that frame its body."""
 
     method: bytes
     target: bytes
@@ -25,11 +25,11 @@ class Request:
     chunked: bool = False
     #: Whether the client closes its sending side after the request (RFC 9112, section 9.6).
     half_closed: bool = False
-    #: The number of packets in which it is sent.
+    #: How many packets the request is split into.
     packets: int = 1
 
     def encoded(self) -> bytes:
-        """Return all bytes. The body is framed correctly, or the server would wait for more."""
+        """Return all bytes. Frame the body correctly, or the server would wait for more."""
         headers = [(b"host", b"fuzz"), *self.headers]
         body = self.body
         if self.chunked and body:
@@ -51,7 +51,7 @@ class Answer:
 
 
 class Connection:
-    """A connection that is reused until the server closes it."""
+    """A connection that is kept open until the server closes it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -59,10 +59,10 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def send(self, request: Request) -> Answer | None:
-        """Return the response, or None if the server closed the connection or did not respond."""
+        """Return the response, or None if the server closed the connection or didn't respond."""
         fresh = self._socket is None
         answer = self._try(request)
-        # A server may close an idle connection at any time (RFC 9112, section 9.5): try once more.
+        # Try again because a server may close idle connections at any time (RFC 9112, section 9.5).
         return answer if answer or fresh else self._try(request)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Connection:
     def _try(self, request: Request) -> Answer | None:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, TIMEOUT_SECONDS)
-        with suppress(OSError):  # the server may respond and close before it has read everything
+        with suppress(OSError):  # the server may respond and close before reading everything
             self._send(self._socket, request)
         try:
             answer = self._read(self._socket, request)

@@ -1,1 +1,1 @@
-"""Adapters against the real thing: real servers, real processes, real signals."""
+"""Test adapters against real servers, with real processes and real signals."""

@@ -1,4 +1,4 @@
-"""Damage to stored facts, made without triggers, and the reasons that the audit reports."""
+"""SQL that damages stored facts while triggers are off, and the reasons that the audit reports."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ _FACT: Final = (
     " nextval('outbox_position'), now())"
 )
 _EFFECT: Final = "INSERT INTO effects (order_id, outcome, at) VALUES ($1, '{}', now())"
-#: The statements, the name of the order that they damage, and the expected reasons.
+#: SQL statements, the name of the damaged order, and the expected reasons.
 ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
     "effect missing": ("DELETE FROM effects WHERE order_id = $1", "paid", ["effect-missing"]),
     "inbox row missing": ("DELETE FROM inbox WHERE order_id = $1", "paid", ["inbox-row-missing"]),
@@ -153,7 +153,7 @@ ORDER_DAMAGES: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
         ["facts-differ-from-revision", "facts-differ-from-processing"],
     ),
 }
-#: The statements and the expected reasons for a replayed dead letter.
+#: SQL statements and expected reasons for a replayed dead letter.
 DEAD_LETTER_DAMAGES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     "copy missing": (
         "DELETE FROM outbox WHERE subject = $1 AND revision = 1",

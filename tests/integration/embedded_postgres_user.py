@@ -1,12 +1,12 @@
-"""A process that uses the embedded PostgreSQL, for tests to kill.
+"""Use the embedded PostgreSQL in a process that tests can kill.
 
-It prints the URL when it is ready, ends when its input ends, and prints a refusal. A second
-argument names the user that it becomes after its imports: that user's right to read Python and this
-checkout is not tested.
+It prints the URL when it is ready, or the error if it can't start, and ends when its input ends.
+The optional second argument is a user to switch to. This happens after the imports because it
+doesn't matter here whether that user can read Python and this checkout.
 """
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401 - asyncio imports it late, when it may be out of reach
+import concurrent.futures.thread  # noqa: F401 - asyncio imports it late, when it may be unreadable
 import os
 import pwd
 import sys

@@ -1,4 +1,4 @@
-"""Helpers for the tests of Kafka's adapters."""
+"""Helpers for testing the Kafka adapters."""
 
 import asyncio
 import gc
@@ -33,7 +33,7 @@ def new_orders(count: int) -> list[Event]:
 
 
 def next_of(event: Event) -> Event:
-    """Return a later event of the same order, on the same topic."""
+    """Return a later event for the same order and topic."""
     revision = event.revision + 1
     return replace(
         event,
@@ -49,7 +49,7 @@ def with_random_prefix(bootstrap: str) -> KafkaConnection:
 
 @asynccontextmanager
 async def no_tasks_left() -> AsyncIterator[None]:
-    """Assert that all tasks started in the block have ended, without unretrieved failures."""
+    """Assert that all tasks started in the block have ended and their failures were retrieved."""
     failures: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(
@@ -64,23 +64,24 @@ async def no_tasks_left() -> AsyncIterator[None]:
 
 
 def _is_from_aiokafka(context: dict[str, Any]) -> bool:
-    """Return whether the failure is in one of aiokafka's own tasks, such as a late commit."""
+    """Return whether the failure comes from one of aiokafka's own tasks, like a late commit."""
     task = context.get("future") or context.get("task")
     coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
     return "aiokafka" in getattr(getattr(coroutine, "cr_code", None), "co_filename", "")
 
 
 async def until(ready: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
+    """Wait until the condition is true."""
     async with asyncio.timeout(LONG):
         while not ready():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
 
 
 def _tasks() -> set[asyncio.Task[Any]]:
-    """Return all running tasks, except those of anyio's test runner and two of a producer.
+    """Return all running tasks, except for anyio's test runner and two producer tasks.
 
-    A producer that is closed while its broker hangs leaves these two behind; the process ends then.
+    If a producer is closed while its broker hangs, these two are left behind. In the service, the
+    process ends at this point.
     """
     excluded = ("TestRunner", "Sender._sender_routine", "AIOKafkaClient._md_synchronizer")
     return {
@@ -91,7 +92,7 @@ def _tasks() -> set[asyncio.Task[Any]]:
 
 
 class Kafka:
-    """Adapters on one broker. They are closed at the end of the test."""
+    """Adapters for one broker. They are closed at the end of the test."""
 
     def __init__(self, connection: KafkaConnection, stack: AsyncExitStack) -> None:
         self.connection = connection
@@ -119,7 +120,7 @@ class Kafka:
         return topic
 
     async def read(self, count: int, topic: str = TOPIC) -> list[Any]:
-        """Return the first messages of a topic, read by an independent consumer."""
+        """Read the first messages in a topic with an independent consumer."""
         consumer = AIOKafkaConsumer(
             self.connection.name(topic),
             bootstrap_servers=self.connection.bootstrap_servers,
@@ -133,7 +134,7 @@ class Kafka:
             await consumer.stop()
 
     async def read_all(self, topic: str = TOPIC) -> list[Any]:
-        """Return all messages of a topic, read by an independent consumer."""
+        """Read all messages in a topic with an independent consumer."""
         name = self.connection.name(topic)
         async with (
             asyncio.timeout(LONG),
@@ -150,7 +151,7 @@ class Kafka:
     async def write(
         self, *messages: dict[str, Any], topic: str = TOPIC, compression_type: str | None = None
     ) -> None:
-        """Send messages from another producer."""
+        """Send messages with another producer."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.connection.bootstrap_servers, compression_type=compression_type
         )
@@ -194,7 +195,7 @@ async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
 
 
 async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
-    """Publish until all events are acknowledged, as the relay does."""
+    """Keep publishing until all events are acknowledged, like the relay does."""
     async with asyncio.timeout(LONG):
         while events:
             report = await publisher.publish(events)
@@ -204,7 +205,7 @@ async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> Non
 
 
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
-    """Return this number of different deliveries. The last batch is not committed."""
+    """Receive this number of different deliveries. Leave the last batch uncommitted."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while len({d.header("ce_id") or n for n, d in enumerate(deliveries)}) < count:

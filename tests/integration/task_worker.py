@@ -1,6 +1,6 @@
-"""A worker in a separate process, to be killed. It writes the id of each task that it starts.
+"""A worker process that tests can kill. It writes the id of every task that it starts to a file.
 
-`python -m tests.integration.task_worker URL PREFIX FILE SECONDS`: each run takes SECONDS.
+Usage: `python -m tests.integration.task_worker URL PREFIX FILE SECONDS`. Each run takes SECONDS.
 """
 
 import asyncio

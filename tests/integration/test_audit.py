@@ -1,4 +1,4 @@
-"""The audit: each kind of damage raises its own count and no other."""
+"""The audit: each kind of damage increases only its own count."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ LATER = NOW + STUCK_AFTER
 
 @dataclass(frozen=True, slots=True)
 class AuditScenario:
-    """Orders in several states, with their stored facts."""
+    """Orders in several states and their stored facts."""
 
     database: Database
     stored: Adapters
@@ -56,7 +56,7 @@ class AuditScenario:
         assert not done.endswith(" 0"), "the mutation changed nothing"
 
     async def damage(self, statements: str, order_id: object) -> None:
-        """Change rows without triggers and foreign keys."""
+        """Change rows while triggers and foreign keys are off."""
         async with self.database.connection() as connection, connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")
             for statement in statements.split(";"):
@@ -64,7 +64,7 @@ class AuditScenario:
                 assert not done.endswith(" 0"), f"changed nothing: {statement}"
 
     async def purge(self) -> Purged:
-        """Purge everything that retention may delete."""
+        """Purge everything that retention is allowed to delete."""
         clock = MovableClock(datetime.now(NOW.tzinfo) + 2 * PAYLOADS_KEPT)
         store = PostgresRetentionStore(self.database)
         purged = await PurgeExpired(store, MemoryLeases(clock), clock, IDS)(beat)
@@ -72,7 +72,7 @@ class AuditScenario:
         return purged
 
     async def dead_letter_message(self, order_id: OrderId) -> UUID:
-        """Make a dead letter of an unreadable message; return its id."""
+        """Dead-letter an unreadable message and return its id."""
         message = Delivery(str(order_id).encode(), b"?")
         assert await self._dead_letter(message, "new_order", "no JSON")
         return (await self.stored.dead_letters.waiting(1))[0].id
@@ -106,7 +106,7 @@ async def scenario(postgres_server: Shared, migrated: str) -> AsyncIterator[Audi
 
 
 def faults_of(report: AuditReport) -> dict[str, list[OrderId]]:
-    """Return the orders with faults, by kind."""
+    """Return the faulty orders for each kind of fault."""
     bad = {"lost": report.lost, "duplicated": report.duplicated, "stuck": report.stuck}
     assert all(each.count == len(each.ids) for each in bad.values())
     return {name: sorted(each.ids) for name, each in bad.items() if each.count}
@@ -225,7 +225,7 @@ async def test_unpublished_events_are_counted_with_the_oldest(scenario: AuditSce
 
 
 async def test_orders_in_every_state_are_clean(scenario: AuditScenario) -> None:
-    """Every state of an order, with published and unpublished events."""
+    """All order states, with published and unpublished events."""
     for number in range(40):
         order_id = (await place(scenario.stored)).record.id
         if number % 5 == 1:

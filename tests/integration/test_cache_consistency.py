@@ -1,4 +1,4 @@
-"""The cache in Redis never returns an older revision after a newer one, even if Redis fails."""
+"""The Redis cache never returns an older revision after a newer one, even if Redis fails."""
 
 import asyncio
 import shutil
@@ -29,12 +29,12 @@ from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: The lifetime of entries in these tests, in seconds.
+#: How long entries live in these tests, in seconds.
 TTL = 3_600.0
 
 
 class SlowReader:
-    """An `OrderReader` that returns an order only when `may_return` is set."""
+    """An `OrderReader` that waits for `may_return` before returning an order."""
 
     def __init__(self, reader: OrderReader) -> None:
         self._reader = reader
@@ -53,20 +53,20 @@ class SlowReader:
 
 @dataclass
 class Process:
-    """The use cases with a cache in Redis."""
+    """The use cases with a Redis cache."""
 
     link: ServiceClient
     service: Service
 
     async def read(self, order_id: OrderId) -> int:
-        """Return the revision that a reader receives while Redis is reachable."""
+        """Read the order while Redis is reachable, and return its revision."""
         await wait_available(self.link)
         found = await self.service.read(order_id, SYSTEM)
         assert found.cache is not CacheState.BYPASS
         return found.document.revision
 
     async def cached(self) -> OrderId:
-        """Place an order and cache its first revision."""
+        """Place an order and wait until its first revision is cached."""
         order_id = (await self.service.placed()).id
         assert await self.read(order_id) == 1
         assert (await self.service.read(order_id, SYSTEM)).cache is CacheState.HIT
@@ -77,14 +77,14 @@ class Process:
         await self.service.change(ChangeStatusCommand(order_id, PAID, STAFF))
 
     async def evict(self, order_id: OrderId) -> None:
-        """Delete every key of an order that Redis may evict under `volatile-ttl`."""
+        """Delete all of an order's keys that Redis may evict under `volatile-ttl`."""
         for key in await self.link.execute("KEYS", f"*{order_id}*"):
             if await self.link.execute("PTTL", key) >= 0:
                 await self.link.execute("DEL", key)
 
     @asynccontextmanager
     async def slow_read(self, order_id: OrderId) -> AsyncIterator[None]:
-        """Start to read an uncached order. The read returns and fills the cache after the block."""
+        """Start reading an uncached order. The read ends and fills the cache after the block."""
         slow = SlowReader(self.service.stored.reader)
         read = ReadOrder(self.link.cache(TTL), slow)
         reading = asyncio.create_task(read(order_id, SYSTEM))
@@ -118,7 +118,7 @@ async def process(server: Server) -> AsyncIterator[Process]:
 
 
 class TestSlowReader:
-    """A reader reads the first revision, and fills the cache after the second was written."""
+    """A reader reads the first revision but fills the cache after the second one was written."""
 
     async def an_order(self, process: Process) -> OrderId:
         order_id = await process.cached()
@@ -177,11 +177,11 @@ async def gone(link: ServiceClient, pattern: str) -> None:
 
 
 class TestLateOffer:
-    """Redis executes the offer of the first revision after the second was written."""
+    """Redis executes the first revision's offer after the second revision was written."""
 
     async def late(self, process: Process) -> tuple[OrderId, tuple[Any, ...]]:
-        """Return an order, and the command of its offer, which was not sent."""
-        await process.cached()  # so that Redis has loaded the script
+        """Return an order and its offer command, which hasn't been sent."""
+        await process.cached()  # makes Redis load the script
         held: list[tuple[Any, ...]] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(process.link, "try_submit", lambda *words: held.append(words))
@@ -232,7 +232,7 @@ class TestLateOffer:
     async def test_an_expired_offer_is_rejected(
         self, process: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Negative, because a fast machine would still be in time with 0.
+        # Negative because a fast machine would still meet a limit of 0.
         monkeypatch.setattr("adapters.redis.cache._OFFER_SECONDS", -1.0)
         held: list[tuple[Any, ...]] = []
         monkeypatch.setattr(process.link, "try_submit", lambda *words: held.append(words))
@@ -246,7 +246,7 @@ class TestLateOffer:
 
 
 async def wait_for_generation(process: Process) -> None:
-    """Wait until the process has read the generation of the current server."""
+    """Wait until the process has read the current server's generation."""
     async with asyncio.timeout(LONG):
         while not await has_current_generation(process.link):  # noqa: ASYNC110 - Redis sets no event
             await asyncio.sleep(0.02)
@@ -385,7 +385,7 @@ def port_of(url: str) -> int:
 
 @asynccontextmanager
 async def an_operator(url: str) -> AsyncIterator["Operator"]:
-    """Yield a connection that accepts a server in any role."""
+    """Yield a connection that accepts primaries and replicas."""
     operator = Operator(url)
     try:
         yield operator
@@ -405,7 +405,7 @@ class Operator:
 
 
 async def replicate(replica: Operator, port: int) -> None:
-    """Make a server the replica of another, and wait for its data."""
+    """Make one server a replica of the other, and wait until it has the data."""
     await replica.execute("REPLICAOF", "127.0.0.1", port)
     async with asyncio.timeout(LONG):
         while (await replica.execute("INFO", "replication"))["master_link_status"] != "up":  # noqa: ASYNC110 - Redis sets no event

@@ -44,6 +44,7 @@ async def database(url: str, proxy: FaultProxy) -> AsyncIterator[Database]:
     async with opened_database(proxy.through(url), SIZE) as database:
         await fill(database)
         yield database
+        proxy.reset()  # else the generous deadline applies to the close of a silent connection
 
 
 async def fill(database: Database) -> None:

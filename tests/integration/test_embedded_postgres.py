@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, with real servers, users and kills."""
+"""Test the embedded PostgreSQL with real servers, users and kills."""
 
 import asyncio
 import errno
@@ -51,7 +51,7 @@ only_as_root = pytest.mark.skipif(
 
 
 class User:
-    """A process that uses the database until it is stopped or killed."""
+    """Use the database from a process until that process is stopped or killed."""
 
     def __init__(self, data_dir: Path, switch_user: str | None = None, path: Path = ROOT) -> None:
         self.process = subprocess.Popen(
@@ -96,7 +96,7 @@ class User:
 
 
 def remove(folder: Path) -> None:
-    """Stop servers that a failed test left running in the folder, and remove it."""
+    """Stop servers that a failed test left running in the folder, and remove the folder."""
     for pid_file in folder.rglob("postmaster.pid"):
         with suppress(EmbeddedPostgresError):
             using(choose_layout(pid_file.parents[2]))
@@ -105,16 +105,16 @@ def remove(folder: Path) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder, closed to others, that the server's user can enter."""
-    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
+    """An empty private folder that the server's user can enter."""
+    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own folder is private
     yield made
     remove(made)
 
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """A DATA_DIR shared by all tests that leave it unchanged."""
-    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own is closed
+    """A DATA_DIR shared by all tests that don't change it."""
+    made = Path(tempfile.mkdtemp(prefix="ep-", dir="/tmp"))  # pytest's own folder is private
     yield made
     remove(made)
 
@@ -126,7 +126,7 @@ def layout(data_dir: Path) -> Layout:
 
 @pytest.fixture
 def users(data_dir: Path) -> Iterator[Callable[[], User]]:
-    """Starts users of the shared DATA_DIR, and kills the remaining ones at the end."""
+    """Start users of the shared DATA_DIR. Any that are left are killed at the end."""
     made: list[User] = []
 
     def begin() -> User:
@@ -151,7 +151,7 @@ def using(layout: Layout, work: Callable[[str], Awaitable[T]] = nothing) -> T:  
 
 
 def sql(*statements: str) -> Callable[[str], Awaitable[object]]:
-    """Return work that runs the statements and returns the value of the last one."""
+    """Return work that runs all statements and returns the last one's value."""
 
     async def work(url: str) -> object:
         connection = await asyncpg.connect(**targets_of(url)[0].arguments)
@@ -188,7 +188,7 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 def wait_until_dead(pid: int) -> None:
-    """Wait until the process has ended. Its resources are released a moment earlier."""
+    """Wait until the process is gone. Its resources are released a moment before that."""
     eventually(lambda: not is_alive(pid))
 
 
@@ -257,7 +257,7 @@ def test_a_clean_stop_leaves_no_process_and_no_pid_file(layout: Layout) -> None:
 
 
 def exists(pid: int) -> bool:
-    """Return whether the process exists, even as a zombie."""
+    """Return whether the process exists. Zombies count."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
@@ -485,7 +485,7 @@ def test_a_dead_server_is_revived_at_the_same_url(layout: Layout) -> None:
     assert asyncio.run(main()) == 1
 
 
-# --- errors of one sentence
+# --- one-sentence errors
 
 
 def test_a_cluster_of_another_version_is_rejected_unchanged(folder: Path) -> None:
@@ -592,7 +592,7 @@ def test_a_path_may_have_any_characters(folder: Path) -> None:
 
 @pytest.fixture
 def long_place(folder: Path) -> Layout:
-    """A layout with a path that is too long for a socket."""
+    """A layout whose path is too long for a socket."""
     folder.chmod(0o711)
     return choose_layout(folder / ("far" * 40))
 
@@ -740,7 +740,7 @@ def test_as_root_an_unreachable_wheel_is_copied_and_older_copies_removed(
 
 @pytest.fixture
 def ordinary(folder: Path) -> Path:
-    """A folder of an ordinary user, another than the one for root's server."""
+    """A folder owned by an ordinary user, not by the user that root's server runs as."""
     nobody = pwd.getpwnam("nobody")
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return folder

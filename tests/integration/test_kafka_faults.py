@@ -32,7 +32,7 @@ from tests.support.fault_proxy import FaultProxy
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[tuple[LocalServer, FaultProxy]]:
-    """A broker whose advertised address is that of a proxy."""
+    """A broker that advertises a proxy's address."""
     try:
         with FaultProxy("127.0.0.1", 0) as proxy:
             server = LocalServer(KafkaProgram(advertised_port=proxy.port))
@@ -56,7 +56,7 @@ async def kafka(broker: tuple[LocalServer, FaultProxy]) -> AsyncIterator[Kafka]:
 
 
 async def receive_until(source: KafkaSource, expected: set[str]) -> None:
-    """Receive and commit until all expected events have arrived."""
+    """Keep receiving and committing until all expected events have arrived."""
     seen: set[str] = set()
     async with asyncio.timeout(LONG):
         while not seen >= expected:
@@ -117,7 +117,7 @@ async def test_an_emptied_topic_stops_neither_publisher_nor_source(
 
 
 def damage(log: Path, value: bytes) -> None:
-    """Change a byte of a stored value, as a faulty disk does."""
+    """Change one byte in a stored value, like a faulty disk."""
     content = log.read_bytes()
     with log.open("r+b") as file:
         file.seek(content.index(value))
@@ -149,7 +149,7 @@ async def test_network_faults_end_neither_loop(
     receiving = asyncio.create_task(receive_until(source, names([*first, *second])))
     await asyncio.sleep(1)
     getattr(proxy, fault)()
-    # The publisher's own time limit must end the call.
+    # The publisher's own time limit must end this call.
     async with asyncio.timeout(LONG):
         report = await publisher.publish(second)
     assert report.rejected == {}
@@ -166,7 +166,7 @@ async def test_a_silent_connection_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
 ) -> None:
-    """Each request may take an hour: a response may be large or late."""
+    """Requests may take up to an hour here, because a response can be large or late."""
     _, proxy = broker
     monkeypatch.setattr("adapters.kafka.producer._REQUEST_SECONDS", 3_600.0)
     monkeypatch.setattr("adapters.kafka.consumer._REQUEST_MS", 3_600_000)
@@ -182,7 +182,7 @@ async def test_a_silent_connection_is_replaced(
         while not await publishes(publisher, second):
             proxy.heal()
     await receiving
-    publisher._at_most = LONG  # also limits its closing
+    publisher._at_most = LONG  # closing has the same limit
 
 
 async def publishes(publisher: KafkaPublisher, events: Sequence[Event]) -> bool:

@@ -1,4 +1,4 @@
-"""Outages of Kafka: stopped, killed, frozen, not started yet. All tests use one broker."""
+"""Kafka outages: the broker is stopped, killed, frozen or not started yet. All tests share it."""
 
 import asyncio
 from collections import Counter
@@ -24,9 +24,9 @@ from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 
-#: The beginning and the end of each outage.
+#: How each outage begins and ends.
 OUTAGES = {"stop": "start", "kill": "start", "pause": "resume"}
-#: Seconds that a publisher waits for a frozen server.
+#: How long a publisher waits for a frozen server, in seconds.
 AT_MOST = 1.5
 
 
@@ -43,7 +43,7 @@ async def kafka(server: Server) -> AsyncIterator[Kafka]:
 
 
 class Relay:
-    """Publishes as the relay does: the whole batch again until it succeeds."""
+    """Publish like the relay: retry the whole batch until it succeeds."""
 
     def __init__(self, publisher: KafkaPublisher) -> None:
         self._publisher = publisher
@@ -62,7 +62,7 @@ class Relay:
 
 
 def history(orders: int, steps: int) -> list[list[Event]]:
-    """Return the events of some orders, step by step."""
+    """Return events for some orders, one step after the other."""
     turns = [new_orders(orders)]
     for _ in range(steps - 1):
         turns.append([next_of(event) for event in turns[-1]])
@@ -70,21 +70,21 @@ def history(orders: int, steps: int) -> list[list[Event]]:
 
 
 async def assert_publish_fails(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
-    """Assert that publishing fails within its own time limit; aiokafka would retry for ever."""
+    """Assert that publishing fails within its time limit. aiokafka itself would retry forever."""
     async with asyncio.timeout(LONG):
         report = await publisher.publish(events)
     assert set(report.unreached) == {event.id for event in events}
 
 
 async def close_while_busy(publisher: KafkaPublisher, source: KafkaSource) -> None:
-    """Close both in the middle of their work. Closing may not wait for the broker."""
+    """Close both while they are busy. This must not wait for the broker."""
     publishing = asyncio.create_task(publisher.publish(new_orders(10)))
     receiving = asyncio.create_task(source.receive())
     await asyncio.sleep(0.3)
     async with asyncio.timeout(LONG):
         for task in (publishing, receiving):
             task.cancel()
-        # On a busy machine they may have failed already.
+        # On a busy machine, they may have failed already.
         await asyncio.gather(publishing, receiving, return_exceptions=True)
         await asyncio.gather(publisher.close(), source.close())
 
@@ -136,14 +136,14 @@ async def test_an_outage_delays_events_and_loses_none(
         key = str(order.subject).encode()
         seen = dict.fromkeys(event_id(d) for d in deliveries if d.key == key)
         assert list(seen) == [str(e.id) for e in sent if e.subject == order.subject]
-    # Uncommitted deliveries are received again, committed ones are not, and later ones arrive.
+    # Uncommitted deliveries are received again, but committed ones aren't. Later ones still arrive.
     async with asyncio.timeout(LONG):
         await committing
     await receive_until(slow, everything - held)
     await receive_until(newcomer, everything - ids(await newcomers))
     await Relay(coming)(turns[-1])
-    # Abandoned events were not queued for each attempt. A frozen server receives the first attempt
-    # when it resumes; one of the failed others may have succeeded.
+    # Abandoned events haven't been queued once per attempt. A frozen server receives the first
+    # attempt when it resumes, and one of the failed attempts after that may have succeeded.
     copies = Counter(dict(message.headers)["ce_id"] for message in await kafka.read_all())
     assert max(copies[str(event.id).encode()] for event in turns[3]) <= 2 + again.failures
 
@@ -158,7 +158,7 @@ async def wait_for_ping(publisher: KafkaPublisher) -> None:
 
 
 async def receive_until(source: KafkaSource, expected: set[str]) -> list[Delivery]:
-    """Receive and commit until all expected events have arrived. Return the deliveries."""
+    """Keep receiving and committing until all expected events have arrived. Return them."""
     deliveries: list[Delivery] = []
     async with asyncio.timeout(LONG):
         while not ids(deliveries) >= expected:

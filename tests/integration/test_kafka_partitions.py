@@ -1,4 +1,4 @@
-"""Two brokers. One of them, the leader of one partition, is killed or frozen."""
+"""Two brokers, one of which leads a single partition and is killed or frozen."""
 
 import os
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.support.messages import message_of
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 PARTITIONS = range(6)
-#: The partition that the second broker leads.
+#: The second broker leads this partition.
 LAST = PARTITIONS[-1]
 
 
@@ -92,8 +92,8 @@ async def test_a_partition_without_a_leader_does_not_affect_the_others(
             assert all(f"partition {LAST} of" in reason for reason in report.unreached.values())
             assert report.rejected == {}
             producers.append(publisher._producer)
-        # Events for an unreachable partition are not sent: no sequence gets a gap, and the producer
-        # is kept. Only the first attempt may have used the dead connection.
+        # Events for an unreachable partition aren't sent. This avoids gaps in the sequences, and
+        # the producer can be kept. Only the first attempt may have used the dead connection.
         assert producers[1] is not None
         assert set(producers[1:]) == {producers[1]}
         placements = {placement.log for placement in report.acknowledged.values()}

@@ -51,7 +51,7 @@ async def test_a_large_event_is_rejected_without_stopping_others(kafka: Kafka) -
 
 
 async def test_the_broker_rejects_only_the_large_events_of_a_batch(kafka: Kafka) -> None:
-    # With one partition, all events share a batch and a sequence.
+    # With a single partition, all events share a batch and a sequence.
     await kafka.make_topic(TOPIC, 1, max_message_bytes="5000")
     publisher = kafka.publisher()
     before = new_orders(2)
@@ -126,7 +126,7 @@ async def test_a_closed_publisher_can_be_used_again(kafka: Kafka) -> None:
 
 async def test_an_unreachable_broker_is_named_with_the_reason() -> None:
     async with no_tasks_left():
-        # Nothing listens on port 1 of this machine.
+        # Nothing is listening on port 1.
         publisher = KafkaPublisher(KafkaConnection(f"{HOST}:1"), ENCODER)
         report = await publisher.publish(new_orders(1))
         [reason] = report.unreached.values()

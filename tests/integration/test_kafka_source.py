@@ -31,14 +31,14 @@ async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
 
 
 async def published(kafka: Kafka, count: int) -> set[str]:
-    """Publish this number of events and return their ids."""
+    """Publish this many events and return their ids."""
     events = new_orders(count)
     assert len((await kafka.publisher().publish(events)).acknowledged) == count
     return {str(event.id) for event in events}
 
 
 async def committed(kafka: Kafka) -> int:
-    """Return the number of committed messages of the group, over all partitions."""
+    """Return how many messages the group has committed, over all partitions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.connection.bootstrap_servers,
         group_id=kafka.connection.name("group"),
@@ -69,7 +69,7 @@ async def test_a_new_group_starts_with_the_first_message(kafka: Kafka) -> None:
 
 
 async def test_a_receiver_can_be_cancelled_while_it_joins(kafka: Kafka) -> None:
-    # aiokafka's own `close` may swallow the cancellation; polling would then never end.
+    # aiokafka's own `close` may swallow the cancellation, and then polling would never end.
     for moment in range(0, 150, 3):
         source = kafka.source()
         receiving = asyncio.create_task(source.receive())
@@ -259,7 +259,7 @@ async def test_a_hanging_commit_ends_when_the_partitions_are_lost(kafka: Kafka) 
     source = kafka.source()
     await source.receive()
     assert source._consumer
-    # Simulates aiokafka while it cannot send the commit. Later the broker would accept it from any
+    # Simulate aiokafka being unable to send the commit. The broker would later accept it from any
     # member.
     source._consumer.commit = lambda _: asyncio.Event().wait()
     committing = asyncio.create_task(source.commit())
@@ -278,7 +278,7 @@ async def test_a_consumer_that_stops_fetching_is_replaced(kafka: Kafka) -> None:
     assert ids(await received(source, 5)) == sent
     await source.commit()
     assert source._consumer
-    source._consumer._fetcher._fetch_task.cancel()  # aiokafka #983: it ends without an error
+    source._consumer._fetcher._fetch_task.cancel()  # aiokafka #983: the task ends without an error
     for _ in range(3):
         sent = await published(kafka, 5)
         assert ids(await received(source, 5)) == sent

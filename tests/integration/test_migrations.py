@@ -1,4 +1,4 @@
-"""Migrations run one by one, in one process at a time, beside a running service."""
+"""Migrations run one by one, in one process at a time, while the service is running."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def url(postgres_server: Shared) -> AsyncIterator[str]:
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
-    """An empty folder of migrations."""
+    """An empty migrations folder."""
     (tmp_path / "versions").mkdir()
     for name in ("env.py", "script.py.mako"):
         copy(ENV / name, tmp_path / name)

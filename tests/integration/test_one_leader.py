@@ -1,4 +1,4 @@
-"""One of several workers on a PostgreSQL requeues and purges at a time."""
+"""Only one of several workers on the same PostgreSQL requeues and purges at a time."""
 
 import asyncio
 from collections import Counter
@@ -40,7 +40,7 @@ async def running_worker(url: str) -> AsyncIterator[None]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Counter[object]]:
-    """Counts the calls of a method by the database object of the worker."""
+    """Count calls of a method for each worker's database object."""
 
     def count(kind: type, name: str) -> Counter[object]:
         seen: Counter[object] = Counter()

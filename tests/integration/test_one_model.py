@@ -1,4 +1,4 @@
-"""A model of the whole service, compared with the service in memory and on PostgreSQL."""
+"""Compare a model of the whole service with the service itself, in memory and on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 @dataclass(eq=False)
 class UserModel:
-    """A user and their orders, oldest first."""
+    """A user and the user's orders, oldest first."""
 
     id: str
     headers: dict[str, str]
@@ -38,7 +38,7 @@ class UserModel:
 
 @dataclass(eq=False)
 class OrderModel:
-    """The expected state of an order."""
+    """An order's expected state."""
 
     owner: UserModel
     shown: dict[str, Any]
@@ -58,7 +58,7 @@ class OrderModel:
 
 
 class Model(RuleBasedStateMachine):
-    """Users, orders, statuses, preconditions and lists according to `docs/contract.md`."""
+    """Users, orders, statuses, preconditions and lists as described in `docs/contract.md`."""
 
     call: ClassVar[Caller]
 

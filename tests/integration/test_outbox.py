@@ -1,4 +1,4 @@
-"""Properties of the outbox that only a real PostgreSQL can show."""
+"""Outbox properties that only show on a real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: Enough rows to distinguish an index scan from a sequential one.
+#: Enough rows to distinguish an index scan from a sequential scan.
 MANY = 30_000
 
 
@@ -77,7 +77,7 @@ async def many_events(
 
 
 async def test_positions_are_committed_in_order(db: OutboxDatabase) -> None:
-    """The relay with the lower positions would commit last if nothing made the other wait."""
+    """Without the lock, the relay with the lower positions would commit last."""
     first, second = [(await place(db.stored)).event for _ in range(2)]
     second_is_marked = asyncio.Event()
 
@@ -90,7 +90,8 @@ async def test_positions_are_committed_in_order(db: OutboxDatabase) -> None:
         assert list(batch.events) == [first]
         await batch.published(placed(batch.events))
         other = asyncio.create_task(mark_second())
-        # Without a lock the other relay commits at once. With it, it waits for this transaction.
+        # Without the lock, the other relay commits immediately. With it, that relay has to wait for
+        # this transaction.
         while not second_is_marked.is_set() and not await waits_for_positions(db):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         last_seen = await last_position(db)
@@ -116,7 +117,7 @@ async def waits_for_positions(db: OutboxDatabase) -> bool:
 
 
 async def forbid_marks(db: OutboxDatabase, event: Event, column: str) -> None:
-    """Add a constraint that rejects any value in a column for one event."""
+    """Add a constraint that forbids setting a column for one event."""
     await db.execute(
         f"ALTER TABLE outbox ADD CONSTRAINT bad_row"
         f" CHECK (id <> '{event.id}' OR {column} IS NULL) NOT VALID"
@@ -190,7 +191,7 @@ async def test_relays_with_debts_for_the_same_orders_do_not_deadlock(
 async def test_the_locks_of_a_frozen_relay_expire(db: OutboxDatabase) -> None:
     assert IDLE_IN_TRANSACTION_SECONDS <= 8
     event = (await place(db.stored)).event
-    async with db.database.connection() as connection:  # the pool returns this session next
+    async with db.database.connection() as connection:  # the pool hands out this session next
         assert (
             await connection.fetchval(
                 "SELECT current_setting('idle_in_transaction_session_timeout')"
@@ -214,7 +215,7 @@ async def test_the_locks_of_a_frozen_relay_expire(db: OutboxDatabase) -> None:
 
 @pytest.mark.parametrize("are_counted", [True, False])
 async def test_new_events_are_selected_by_index(db: OutboxDatabase, *, are_counted: bool) -> None:
-    """Without fresh statistics PostgreSQL once sorted all waiting events in each batch."""
+    """Without fresh statistics, PostgreSQL used to sort all waiting events for each batch."""
     await db.execute("ALTER TABLE outbox SET (autovacuum_enabled = false)")
     await many_events(db, MANY, are_published=False, are_counted=are_counted)
     plan = await db.plan(sql.SELECT_NEW, 200)
@@ -267,7 +268,7 @@ async def test_a_full_replay_uses_an_index(db: OutboxDatabase) -> None:
     row = (await db.fetch("SELECT published_at, subject FROM outbox WHERE position = 100"))[0]
     values: list[Any] = [row["published_at"], row["published_at"].replace(year=2100)]
     plan = await db.plan(outbox_admin._REPLAY_SOME, *values, row["subject"], 1, 1_000)
-    chosen = plan[: plan.index("CTE requested")]  # the rest reads a thousand rows by key
+    chosen = plan[: plan.index("CTE requested")]  # the rest reads 1,000 rows by key
     assert "outbox_to_sweep" in chosen, plan
     assert "Seq Scan" not in chosen, plan
 

@@ -1,4 +1,4 @@
-"""The reported outcome of unconfirmed changes, and batches of conflicting orders."""
+"""The outcome reported for unconfirmed changes, and batches with conflicting orders."""
 
 import asyncio
 from collections import Counter
@@ -27,13 +27,13 @@ from tests.support.postgres import adapters_over, opened_database
 from tests.support.storage_actions import an_owner, order_in, place
 from tests.support.time import NOW
 
-#: Seconds that an unanswered call may take in these tests.
+#: How long an unanswered call may take in these tests, in seconds.
 DEADLINE_SECONDS = 2.0
 
 
 @pytest.fixture
 async def server(new_postgres: NewServer) -> AsyncIterator[Server]:
-    """A private PostgreSQL with the schema."""
+    """A private PostgreSQL with the current schema."""
     with new_postgres() as server:
         with generous_deadlines():
             await migrate(server.url)
@@ -49,14 +49,14 @@ async def database(server: Server) -> AsyncIterator[Database]:
 
 @contextmanager
 def deadline() -> Iterator[None]:
-    """Set a request's deadline for the duration of the block."""
+    """Set a request deadline for the duration of the block."""
     token = storage_deadline.set(asyncio.get_running_loop().time() + DEADLINE_SECONDS)
     yield
     storage_deadline.reset(token)
 
 
 async def outcome_of(change: Awaitable[object]) -> str:
-    """Return the message of an unconfirmed change."""
+    """Return the error message for an unconfirmed change."""
     with deadline(), pytest.raises(Unavailable) as error:
         await change
     return str(error.value)
@@ -86,7 +86,7 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
         await set_up(server.url, "ALTER SYSTEM SET synchronous_standby_names = 'nowhere'")
         server.stop()
         server.start()
-        with suppress(Unavailable):  # the old connection is not yet known to be closed
+        with suppress(Unavailable):  # the pool may still hold the closed connection
             await database.ping()
         await database.ping()
     created = rendered_write(a_placed_order(owner))
@@ -94,7 +94,7 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
     with generous_deadlines():
-        # The changes were made.
+        # The changes have been made.
         await set_up(
             server.url, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"
         )
@@ -111,7 +111,7 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
     server.pause()
     created = rendered_write(a_placed_order(write.record.owner))
     assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
-    # The pool has no open connection now, so nothing is sent.
+    # The pool doesn't have an open connection now, so nothing is sent.
     assert await outcome_of(adapters.storage.add(created)) == NOTHING_CHANGED
     assert await outcome_of(pay(adapters, write)) == NOTHING_CHANGED
     assert await outcome_of(adapters.reader.find(write.record.id)) == NOTHING_CHANGED
@@ -163,7 +163,7 @@ async def test_a_change_without_a_connection_has_changed_nothing(database: Datab
 async def processes(
     postgres_server: Shared, migrated: str
 ) -> AsyncIterator[tuple[Database, Database]]:
-    """The pools of two processes on one database."""
+    """The connection pools of two processes that share a database."""
     async with (
         fresh_database(postgres_server.url, migrated) as url,
         opened_database(url, 4) as one,
@@ -176,7 +176,7 @@ async def processes(
 async def uncommitted_reference(
     database: Database, owner: UserId, reference: str
 ) -> AsyncIterator[None]:
-    """Hold an entry of the unique index until the end of the block, then roll back."""
+    """Hold an entry in the unique index until the end of the block, and then roll back."""
     async with database.connection(LONG) as connection:
         await connection.execute("BEGIN")
         await connection.execute(
@@ -203,14 +203,14 @@ async def test_groups_with_crossed_references_do_not_deadlock(
         ]
         await wait_for_two_locks(one)
     results = [each for group in groups for each in await group]
-    # Each reference is stored by one of the groups.
+    # One of the groups has stored each reference.
     assert Counter(type(each) for each in results) == {type(None): 3, ReferenceTaken: 3}
 
 
 def create_group(
     storage: PostgresOrderStorage, owner: UserId, references: Sequence[str]
 ) -> "asyncio.Future[list[BaseException | None]]":
-    """Create orders with these references in one group."""
+    """Create orders with these references as one group."""
     writes = [rendered_write(a_placed_order(owner, reference=each)) for each in references]
     return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
 

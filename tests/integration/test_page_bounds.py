@@ -1,4 +1,4 @@
-"""The number of rows that PostgreSQL visits for a page between two times."""
+"""How many rows PostgreSQL visits for a page between two timestamps."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +24,7 @@ _ORDERS_A_DAY = 20_000
 
 @pytest.fixture
 async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
-    """A database with the current schema."""
+    """A database at the newest revision."""
     async with new_database(postgres_server, migrated, pool_size=1) as database:
         yield database
 
@@ -50,7 +50,7 @@ async def test_a_page_between_two_times_visits_few_other_rows(
     async with at_head.connection() as connection:
         rows = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters)
     visited = sum(_visited(json.loads(rows[0][0])[0]["Plan"]))
-    # A page, and the orders of one minute: an id may be that much ahead of its order's time.
+    # One page plus one minute of orders, because an id may be that far ahead of its order's time.
     assert visited <= 21 + 2 * _ORDERS_A_DAY / (24 * 60), rows[0][0]
 
 
@@ -62,7 +62,7 @@ def _visited(plan: dict[str, Any]) -> Iterator[int]:
 
 
 async def _a_day_of_orders(database: Database) -> None:
-    """Insert orders evenly over a day, with ids of their times."""
+    """Insert orders spread evenly over a day. Each id matches its order's time."""
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO users VALUES ($1, 'a@example.com', 'hash', 'user', false, now())", _OWNER

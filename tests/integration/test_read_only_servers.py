@@ -1,4 +1,4 @@
-"""PostgreSQL that takes no writes for a while: a standby, or a server set to read-only."""
+"""PostgreSQL temporarily rejects writes because it is a standby or has been set to read-only."""
 
 import asyncio
 from pathlib import Path
@@ -49,7 +49,7 @@ async def test_read_only_sessions_are_unavailable_and_replaced(
             await fetch_value(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
             await fetch_value(server.url, "SELECT pg_reload_conf()")
             await becomes_read_only(database)
-            assert database.pool_usage() == (0, 0)  # all are closed
+            assert database.pool_usage() == (0, 0)  # all connections are closed
             with pytest.raises(Unavailable) as refusal:
                 await a_write(database)
             assert str(refusal.value) == NOTHING_CHANGED
@@ -61,7 +61,7 @@ async def test_read_only_sessions_are_unavailable_and_replaced(
 
 
 async def becomes_read_only(database: Database) -> None:
-    """Write until PostgreSQL refuses a write."""
+    """Keep writing until PostgreSQL rejects a write."""
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -77,7 +77,7 @@ async def make_writable(url: str) -> None:
 
 
 def demote(server: Server) -> None:
-    """Restart a server as a standby without a primary."""
+    """Restart the server as a standby without a primary."""
     if not isinstance(server, LocalServer):
         pytest.skip("needs the files of a server of this machine")
     server.stop()
@@ -119,7 +119,7 @@ async def test_writable_one_of_several_hosts_is_used(
         primary = postgres_server.url
         hosts = [each.rpartition("@")[2].partition("/")[0] for each in (standby.url, primary)]
         hosts.insert(0, f"127.0.0.1:{silent.port}")
-        # A silent host may not use up the time of the others.
+        # A silent host must not use up the other hosts' time.
         monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", 3 * 5.0)
         url = primary.replace(hosts[-1], ",".join(hosts))
         async with opened_database(url, SIZE) as database:
@@ -127,5 +127,5 @@ async def test_writable_one_of_several_hosts_is_used(
             async with database.connection() as connection:
                 assert not await connection.fetchval("SELECT pg_is_in_recovery()")
             tried = silent.accepted
-            await fill(database)  # the host of the last success is tried first
+            await fill(database)  # the last working host is tried first
             assert silent.accepted == tried

@@ -1,4 +1,4 @@
-"""Readiness names the fault of an unusable Kafka. A replaced Kafka is used without a restart."""
+"""Readiness reports why Kafka is unusable. A replaced Kafka is used without a restart."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class ReplaceableKafka(KafkaProgram):
-    """A Kafka in which every new storage belongs to a new cluster."""
+    """A Kafka that becomes a new cluster whenever its storage is replaced."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ async def test_an_emptied_kafka_is_used_without_a_restart() -> None:
 
             await asyncio.to_thread(server.stop)
             await asyncio.to_thread(lambda: server.start(empty=True))
-            # More events than before: offsets of the old cluster are not valid here.
+            # More events than before, because offsets from the old cluster aren't valid here.
             after = new_orders(12)
             await publish_all(publisher, after)
             await receive_all(source, after)

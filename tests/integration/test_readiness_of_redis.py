@@ -1,4 +1,4 @@
-"""Readiness names the fault of a Redis that responds to PING but is not usable."""
+"""Readiness reports why Redis is unusable even though it responds to PING."""
 
 import asyncio
 import shutil
@@ -52,7 +52,7 @@ async def operator(server: Server) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def a_process(server: Server) -> AsyncIterator[tuple[Readiness, RedisClient]]:
-    """Yield the checks of a process that uses Redis as the user ada."""
+    """Yield the readiness checks for a process that logs in to Redis as ada."""
     url = server.url.replace("redis://", f"redis://ada:{SECRET}@")
     settings = load_settings(UNLIMITED | {"REDIS_URL": url, "REDIS_PREFIX": "shop:"})
     container = make_container(settings)

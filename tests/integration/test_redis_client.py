@@ -1,4 +1,4 @@
-"""The Redis client with a server that is stopped, slow, empty, or the wrong one."""
+"""Test the Redis client with a server that is stopped, slow, empty, or the wrong one."""
 
 import asyncio
 import select
@@ -35,9 +35,9 @@ from tests.support.time import MovableClock
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: Seconds that no test waits for.
+#: In seconds. Longer than any test waits.
 FOR_EVER = 10 * LONG
-#: Calls that would, one after the other, wait longer than a test.
+#: So many calls that waiting for each in turn would exceed a test's time limit.
 MANY = round(2 * LONG / AUXILIARY_BUDGET_SECONDS)
 
 LIMIT = Limit("orders", 3, 6)
@@ -49,7 +49,7 @@ def a_document(revision: int) -> OrderDocument:
 
 
 async def fill(cache: RedisOrderCache, order_id: OrderId, document: OrderDocument) -> None:
-    """Fill the cache after a MISS, as a reader does."""
+    """Fill the cache after a MISS, like a reader."""
     missed = await cache.get(order_id)
     assert missed.lease is not None
     await cache.fill(order_id, document, missed.lease)
@@ -57,7 +57,7 @@ async def fill(cache: RedisOrderCache, order_id: OrderId, document: OrderDocumen
 
 @asynccontextmanager
 async def opened(url: str, timeout_seconds: float = FOR_EVER) -> AsyncIterator[ServiceClient]:
-    """Yield a client of any server; its timeout is long unless the test is about it."""
+    """Yield a client for any server. Its timeout is long unless the test is about timeouts."""
     client = ServiceClient(url, timeout_seconds=timeout_seconds)
     await client.open()
     try:
@@ -68,7 +68,7 @@ async def opened(url: str, timeout_seconds: float = FOR_EVER) -> AsyncIterator[S
 
 @asynccontextmanager
 async def connected(url: str, timeout_seconds: float = FOR_EVER) -> AsyncIterator[ServiceClient]:
-    """Yield a client of a server that answers."""
+    """Yield a client for a server that responds."""
     async with opened(url, timeout_seconds) as client:
         await wait_available(client)
         yield client
@@ -82,7 +82,7 @@ async def is_refused(work: Awaitable[object]) -> None:
 
 
 def is_refused_at_once(client: ServiceClient) -> None:
-    """Check that the circuit is open: a call fails without a wait."""
+    """Check that the circuit breaker is open, which means that calls fail without waiting."""
     with pytest.raises(RedisUnavailable):
         client.execute("PING").send(None)
 
@@ -111,7 +111,7 @@ async def client(server: Server) -> AsyncIterator[ServiceClient]:
 
 @pytest.fixture
 def without_repeated_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no call wait for a handshake, and let no reply of one arrive among the others."""
+    """Keep calls from waiting for handshakes, and handshake replies from mixing with others."""
     monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", FOR_EVER)
     monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", FOR_EVER)
 
@@ -121,7 +121,7 @@ async def short_client(
     server: Server,
     without_repeated_handshakes: None,  # noqa: ARG001 - for its effect
 ) -> AsyncIterator[ServiceClient]:
-    """A client with the timeout of the service."""
+    """A client with the service's own timeout."""
     async with connected(server.url, AUXILIARY_BUDGET_SECONDS) as client:
         yield client
 
@@ -157,7 +157,7 @@ class TestFrozenServer:
                 assert await cache.get(an_order_id()) == BYPASS
                 assert not await cache.put(an_order_id(), a_document(1))
                 await limiter.refund(LIMIT, "alice")
-        assert client.is_available  # a small budget does not close the connection
+        assert client.is_available  # running out of a small budget doesn't close the connection
 
     async def test_the_circuit_closes_again(
         self, server: Server, short_client: ServiceClient
@@ -311,7 +311,7 @@ def _with_password(url: str, password: str) -> str:
 
 @dataclass
 class FakeRedis:
-    """A server that replies with the results of `answer`."""
+    """A server that replies with the results from `answer`."""
 
     answer: Callable[[list[bytes]], Awaitable[bytes]]
     port: int = 0
@@ -326,7 +326,7 @@ class FakeRedis:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._serving.append(asyncio.current_task())
-        # asyncio logs an error if the task of a connection is canceled.
+        # asyncio logs an error if a connection's task is canceled.
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._answer_all(reader, writer)
         writer.close()
@@ -364,14 +364,14 @@ async def serve_fake(
 
 
 async def echo(words: list[bytes]) -> bytes:
-    """Reply with the last argument; answer the handshake as an empty server."""
+    """Reply with the last argument. Respond to the handshake like an empty server."""
     if words[0] == b"EVAL":
         return b"*3\r\n$10\r\ngeneration\r\n:1790000000\r\n:0\r\n"
     return b"+%b\r\n" % words[-1]
 
 
 async def answered(client: ServiceClient, *words: str) -> bytes:
-    """Return the reply of the first successful attempt."""
+    """Retry until a call succeeds, and return its reply."""
     async with asyncio.timeout(LONG):
         while True:
             with suppress(RedisUnavailable):
@@ -381,7 +381,7 @@ async def answered(client: ServiceClient, *words: str) -> bytes:
 
 
 class SlowGet:
-    """Delays the replies to `GET` until it is released."""
+    """Hold back replies to `GET` until released."""
 
     def __init__(self) -> None:
         self.released = asyncio.Event()
@@ -452,7 +452,7 @@ class TestReplies:
         async with serve_fake(SlowGet()) as fake, connected(fake.url) as client:
             with request_with_budget() as result:
                 asked = client.submit("GET", "one")
-                time.sleep(AUXILIARY_BUDGET_SECONDS / 2)  # noqa: ASYNC251 - a machine that pauses
+                time.sleep(AUXILIARY_BUDGET_SECONDS / 2)  # noqa: ASYNC251 - simulates a paused machine
                 async with asyncio.timeout(LONG):
                     with pytest.raises(RedisUnavailable):
                         await asked
@@ -522,7 +522,7 @@ class TestBusyEventLoop:
     async def test_busy_before_the_command_is_sent(
         self, short_client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # The reply has not arrived yet, and a slow machine may need long.
+        # The reply hasn't arrived yet, and this can take long on a slow machine.
         monkeypatch.setattr(multiplexed_connection, "_GRACE_SECONDS", LONG)
         call = asyncio.create_task(short_client.execute("ECHO", "here"))
         await asyncio.sleep(0)
@@ -560,7 +560,7 @@ class TestBusyEventLoop:
 
 
 def block_until_answered(client: ServiceClient) -> None:
-    """Block the event loop until the reply of Redis can be read."""
+    """Block the event loop until Redis's reply can be read."""
     assert client._reconnector.connection is not None
     socket = client._reconnector.connection._transport.get_extra_info("socket")
     arrived, _, _ = select.select([socket], [], [], LONG)
@@ -634,7 +634,7 @@ class TestRelayWakeup:
             server.kill()
             server.start(empty=True)
             await wait_available(client)
-            await is_notified(there)  # a notification may have been missed
+            await is_notified(there)  # it may have missed a notification
             asyncio.get_running_loop().call_later(0.1, here.notify)
             await is_notified(there)
         finally:

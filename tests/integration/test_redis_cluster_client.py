@@ -1,4 +1,4 @@
-"""Cache, rate limits and wakeups over a Redis Cluster, with the URL of any node."""
+"""Cache, rate limits and wakeups on a Redis Cluster, with any node's URL."""
 
 import asyncio
 import time
@@ -41,7 +41,7 @@ NODE_NUMBERS = range(NODES)
 
 
 async def cached(cache: RedisOrderCache) -> OrderId:
-    """Fill the cache with an order."""
+    """Cache an order and return its id."""
     order_id = an_order_id()
     missed = await cache.get(order_id)
     assert missed.state is CacheState.MISS
@@ -109,7 +109,7 @@ async def test_the_client_follows_its_slot_to_another_node(own_cluster: RedisClu
         target = (owner + 1) % NODES
         slot = slot_of(own_cluster, client)
         target_id = own_cluster.command(target, "CLUSTER", "MYID")
-        own_cluster.command(owner, "FLUSHALL")  # a node does not give away a slot with keys
+        own_cluster.command(owner, "FLUSHALL")  # a node can't give away a slot that contains keys
         for number in (target, owner, (owner + 2) % NODES):
             own_cluster.command(number, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
         async with asyncio.timeout(LONG):
@@ -142,7 +142,7 @@ async def test_the_client_follows_a_failover_without_the_node_of_its_url(
 
 
 def follow(cluster: RedisCluster, replica: LocalServer, owner: int) -> None:
-    """Make a new node a replica of one of the others."""
+    """Make a new node a replica of another node."""
     cluster.nodes.append(replica)
     port, bus = cluster.nodes[owner]._ports.numbers
     cluster.command(NODES, "CLUSTER", "MEET", "127.0.0.1", port, bus)
@@ -157,7 +157,7 @@ def has_the_data_of_its_master(cluster: RedisCluster) -> None:
 
 
 def repeat_until_done(step: Callable[[], object]) -> None:
-    """Repeat a step until it does not fail."""
+    """Repeat a step until it succeeds."""
     deadline = time.monotonic() + LONG
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Connections to Redis that are reset, forgotten or closed are replaced, and no loop ends."""
+"""Reset, forgotten and closed Redis connections are replaced, and the loops keep running."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
-    """Run each test on both event loops: they report a closed transport differently."""
+    """Run each test on both event loops, because they report a closed transport differently."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -46,14 +46,14 @@ async def client(server: Server, proxy: FaultProxy) -> AsyncIterator[ServiceClie
 
 
 async def has_accepted(proxy: FaultProxy, connections: int) -> None:
-    """Return when the proxy has accepted this number of connections in total."""
+    """Wait until the proxy has accepted this many connections in total."""
     async with asyncio.timeout(LONG):
-        while proxy.accepted < connections:  # noqa: ASYNC110 - it has a thread of its own
+        while proxy.accepted < connections:  # noqa: ASYNC110 - it runs in its own thread
             await asyncio.sleep(0.02)
 
 
 async def is_notified(relay_wakeup: RedisRelayWakeup, server: Server) -> None:
-    """Return when a notification of another process has arrived."""
+    """Wait until a notification from another process has arrived."""
     async with connected(server.url) as other, asyncio.timeout(LONG):
         while True:
             RedisRelayWakeup(other).notify()
@@ -91,7 +91,7 @@ class TestReset:
 
 
 class Closed:
-    """A closed transport of uvloop."""
+    """A closed uvloop transport."""
 
     def write(self, _data: bytes) -> None:
         raise RuntimeError("unable to perform operation; the handler is closed")
@@ -101,7 +101,7 @@ class Closed:
 
 
 class TestAnyError:
-    """The loops survive every error of redis-py."""
+    """The loops survive every error that redis-py can raise."""
 
     @pytest.mark.parametrize("method", ["connect", "disconnect"])
     async def test_client_and_wakeup_survive_errors_of_redis_py(
@@ -142,7 +142,7 @@ class TestAnyError:
             async def read_response(self, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
                 raise ValueError(timeout)
 
-        raw = connection.DedicatedConnection(Raw())  # type: ignore[arg-type]  # it is never open
+        raw = connection.DedicatedConnection(Raw())  # type: ignore[arg-type]  # never opened
         for work in (raw.open(), raw.send("PING"), raw.receive()):
             with pytest.raises(RedisUnavailable):
                 await work
@@ -152,7 +152,7 @@ class TestAnyError:
 
 
 class TestForgottenByNat:
-    """A NAT has forgotten the connection: it drops all packets, without a reset."""
+    """A NAT has forgotten the connection and drops all packets without sending a reset."""
 
     @pytest.fixture(autouse=True)
     def _prompt(self, with_generous_deadlines: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002 - after it
@@ -166,10 +166,10 @@ class TestForgottenByNat:
             monkeypatch.setattr(bound, 0.5)
 
     async def test_an_idle_client_replaces_it(self, proxy: FaultProxy, server: Server) -> None:
-        async with connected(proxy.through(server.url)) as client:  # with the bounds of above
+        async with connected(proxy.through(server.url)) as client:  # with the bounds set above
             opened = proxy.accepted
             assert proxy.forget() > 0
-            await has_accepted(proxy, opened + 1)  # without any call
+            await has_accepted(proxy, opened + 1)  # without making a call
             await wait_available(client)
 
     async def test_the_first_call_replaces_it(
@@ -184,7 +184,7 @@ class TestForgottenByNat:
                 patch.setattr(each, "_timeout_seconds", 0.5)
             with pytest.raises(RedisUnavailable):
                 await client.execute("PING")
-        await has_accepted(proxy, opened + 1)  # without another call
+        await has_accepted(proxy, opened + 1)  # without making another call
         await wait_available(client)
 
     async def test_a_command_with_an_ignored_reply_replaces_it(

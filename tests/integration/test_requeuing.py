@@ -1,4 +1,4 @@
-"""The cost of requeuing in rows that a real PostgreSQL visits."""
+"""How many rows a real PostgreSQL visits when stalled orders are requeued."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from tests.support.postgres import new_database
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 ORDERS, DEAD = 20_000, 5_000
-#: The most rows that a whole pass may visit for each unprocessed order: the order, its event and
-#: its dead letter.
+#: A complete pass may visit this many rows per unprocessed order: the order, its event and its
+#: dead letter.
 ROWS_PER_ORDER = 3
 
 _USER = "INSERT INTO users VALUES (gen_random_uuid(), 'a@example.com', '', 'user', false, now())"
@@ -52,7 +52,7 @@ async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Data
         async with database.connection() as connection:
             await connection.execute(_USER)
             await connection.execute(_ORDERS, 1, ORDERS, 1)
-            # Without the triggers: they would demand each step of every order.
+            # Triggers are off because they would require every single step of every order.
             await connection.execute("SET session_replication_role = replica")
             await connection.execute(_ORDERS, 1, ORDERS, 2)
             await connection.execute("SET session_replication_role = origin")
@@ -63,7 +63,7 @@ async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Data
 
 
 def visited(plan: dict[str, Any]) -> int:
-    """Return the number of rows that the scans of a plan have read."""
+    """Return how many rows the plan's scans have read."""
     rows = sum(visited(child) for child in plan.get("Plans", ()))
     if "Relation Name" in plan:
         removed = plan.get("Rows Removed by Filter", 0)
@@ -72,7 +72,7 @@ def visited(plan: dict[str, Any]) -> int:
 
 
 async def a_pass(database: Database, *, requeues: bool) -> tuple[int, int]:
-    """Visit every page. Return the numbers of stalled orders and of visited rows."""
+    """Go through all pages. Return how many orders were stalled and how many rows were visited."""
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     after = OrderId(UUID(int=0))

@@ -1,4 +1,4 @@
-"""The schema compared with its migrations, the domain's rules and the queries."""
+"""Compare the schema with the migrations, the domain's rules and the queries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -243,7 +243,7 @@ async def test_no_page_needs_a_scan_or_a_sort(
     at_head: Database, wanted: OrderFilter, after: OrderId | None
 ) -> None:
     plan = await _plan(at_head, *page_query(wanted, after, 21))
-    if wanted.reference is None:  # the index has at most one order per user: few rows to sort
+    if wanted.reference is None:  # the index has at most one order per user, so sorting is cheap
         assert "Sort" not in plan.replace("Sort Key", ""), plan
 
 
@@ -256,10 +256,10 @@ async def test_batched_pages_are_index_scans_too(
 
 
 async def _plan(database: Database, sql: str, parameters: Sequence[Any]) -> str:
-    """Return the plan; it may not read all orders."""
+    """Return the query plan. Assert that it doesn't read all orders."""
     await _many_orders(database)
     async with database.connection() as connection:
-        # PostgreSQL would read such small tables without an index; the rule is about large tables.
+        # PostgreSQL would not use an index for such small tables, but the rule is about large ones.
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         rows = await connection.fetch(f"EXPLAIN {sql}", *parameters)
         await connection.execute("RESET ALL")
@@ -275,11 +275,11 @@ async def _many_orders(database: Database) -> None:
             " n || '@example.com', 'hash', 'user', false, now() FROM generate_series(1, 20) AS n"
         )
         await connection.execute(
-            # As in the service, the newest orders are stored together.
+            # The newest orders are stored together, like in the service.
             "INSERT INTO orders SELECT"
             " ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,"
             " ('00000000-0000-0000-0000-'"
-            # One owner has most of the orders. A page of another owner must not read them.
+            # One owner has most of the orders. Another owner's page must not read them.
             " || lpad((CASE WHEN n % 10 = 0 THEN 1 + n % 20 ELSE 20 END)::text, 12, '0'))::uuid,"
             " NULL, '[{}]', 1, 'USD', 'PENDING', 1, 1, now(), now(), NULL"
             " FROM generate_series(1, 2000) AS n"

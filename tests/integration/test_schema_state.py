@@ -1,4 +1,4 @@
-"""Recognise the schema of a database, and the commands that may change it (ADR 22)."""
+"""Recognise a database's schema, and which commands may change it (ADR 22)."""
 
 from collections.abc import AsyncIterator
 
@@ -21,9 +21,9 @@ USERS = "CREATE TABLE users (id int)"
 
 
 def at(*revisions: str) -> str:
-    """Return SQL of Alembic's table with these revisions."""
+    """Return SQL that creates Alembic's table with these revisions."""
     rows = ", ".join(f"('{each}')" for each in revisions)
-    return f"{VERSIONED}; INSERT INTO alembic_version VALUES {rows}"  # noqa: S608 - texts of our own
+    return f"{VERSIONED}; INSERT INTO alembic_version VALUES {rows}"  # noqa: S608 - our own texts
 
 
 FOREIGN = {
@@ -56,7 +56,7 @@ async def tables_of(database: Database) -> set[str]:
 
 
 async def upgrade(database: Database, revision: str) -> None:
-    """Migrate up to a revision, as an earlier release did."""
+    """Migrate to this revision, like an earlier release did."""
 
     def step(connection: Connection) -> None:
         command.upgrade(alembic_config(connection), revision)

@@ -1,4 +1,4 @@
-"""Tests of the test servers: they start, stop, crash, freeze and keep their data."""
+"""Test the test servers: they start, stop, crash, freeze and keep their data."""
 
 import asyncio
 import subprocess

@@ -7,15 +7,16 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from adapters.smtp.mailer import SmtpMailer
+from adapters.smtp.mailer import DEADLINE_SECONDS, SmtpMailer
 from adapters.smtp.server import SmtpServer, parse_server
 from application.errors import MailRejected, MailServerUnavailable
 from tests.contract.test_mailer import MAIL, SENDER
+from tests.support.deadlines import LONG
 from tests.support.smtp import HOST, a_mail_server, free_port
 from tests.support.time import NOW, MovableClock
 
 
-def a_mailer(server: SmtpServer, deadline_seconds: float = 30.0) -> SmtpMailer:
+def a_mailer(server: SmtpServer, deadline_seconds: float = DEADLINE_SECONDS) -> SmtpMailer:
     return SmtpMailer(server, SENDER, MovableClock(), deadline_seconds)
 
 
@@ -41,8 +42,10 @@ async def test_the_account_of_the_url_is_used() -> None:
 async def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_shown() -> None:
     async with a_mail_server(requires_login=True) as server:
         url = f"smtp://shop:my-password@{HOST}:{server.port}?starttls=off"
-        with pytest.raises(MailServerUnavailable) as failure:
+        with pytest.raises(MailServerUnavailable, match="535") as failure:
             await a_mailer(parse_server(url)).send(MAIL)
+        assert ("shop", "my-password") in server.mailbox.logins
+        assert server.mailbox.mails == []
     assert "my-password" not in f"{failure.value}"
 
 
@@ -101,3 +104,36 @@ async def test_sending_may_be_canceled() -> None:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+
+
+@pytest.fixture
+def short_quit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.smtp.mailer._QUIT_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("short_quit")
+async def test_an_accepted_mail_is_sent_if_quit_is_not_answered() -> None:
+    async with a_mail_server() as server, asyncio.timeout(LONG):
+        server.mailbox.unanswered.add("QUIT")
+        await a_mailer(parse_server(server.url)).send(MAIL)
+        assert len(server.mailbox.mails) == 1
+
+
+@pytest.mark.usefixtures("short_quit")
+async def test_a_refused_mail_is_refused_if_quit_is_not_answered() -> None:
+    async with a_mail_server() as server, asyncio.timeout(LONG):
+        server.mailbox.answers["DATA"] = "554 spam"
+        server.mailbox.unanswered.add("QUIT")
+        with pytest.raises(MailRejected, match="spam"):
+            await a_mailer(parse_server(server.url)).send(MAIL)
+
+
+async def test_canceled_sending_does_not_wait_for_the_server() -> None:
+    async with a_mail_server() as server:
+        server.mailbox.unanswered |= {"DATA", "QUIT"}
+        sending = asyncio.create_task(a_mailer(parse_server(server.url)).send(MAIL))
+        await server.mailbox.is_waiting.wait()
+        sending.cancel()
+        async with asyncio.timeout(LONG):
+            with pytest.raises(asyncio.CancelledError):
+                await sending

@@ -1,4 +1,4 @@
-"""Databases that cannot hold the schema are refused with the remedy, and are not changed."""
+"""An unsuitable database is rejected with instructions for fixing it, and is left unchanged."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
@@ -23,7 +23,7 @@ Make = Callable[[str], Awaitable[str]]
 
 @pytest.fixture
 async def make(postgres_server: Shared) -> AsyncIterator[Make]:
-    """A function that creates a database of the administrator with these options."""
+    """A function that creates a database, owned by the administrator, with these options."""
     made: list[str] = []
     administrator = await asyncpg.connect(postgres_server.url, timeout=LONG)
 
@@ -41,7 +41,7 @@ async def make(postgres_server: Shared) -> AsyncIterator[Make]:
 
 @pytest.fixture
 async def role(postgres_server: Shared) -> AsyncIterator[str]:
-    """A role without privileges; its password is its name."""
+    """A role without privileges. Its name is also its password."""
     name = f"role_{uuid4().hex}"
     administrator = await asyncpg.connect(postgres_server.url, timeout=LONG)
     await administrator.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
@@ -85,7 +85,7 @@ async def test_refusal_of_a_role_names_the_missing_privileges(make: Make, role: 
 
 
 class PooledSession:
-    """A session behind a pooler that gives it one of these backends for each statement."""
+    """A session behind a pooler, which runs each statement on one of these backends."""
 
     def __init__(self, *backends: int) -> None:
         self._backends = list(backends)
@@ -101,7 +101,7 @@ class PooledSession:
         return self._backends.pop(0)
 
     async def close(self) -> None:
-        """Close nothing."""
+        """Do nothing."""
 
 
 async def check(*sessions: PooledSession) -> None:

@@ -1,4 +1,4 @@
-"""The task queue, in this process and on a real Redis that fails at the worst moments."""
+"""Test the task queue in process and on a real Redis that fails at the worst moments."""
 
 import asyncio
 import subprocess
@@ -47,12 +47,12 @@ from tests.support.worker import work
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
-#: Seconds without a heartbeat after which a worker counts as dead: longer than any pause of this
-#: machine in most tests, and short in the tests of dead workers.
+#: How many seconds without a heartbeat make a worker count as dead. Most tests use a value longer
+#: than any pause of the machine. Tests about dead workers use a short one.
 DEAD_AFTER: Final = 10 * LONG
 DEAD_SOON: Final = 1.0
 
-#: Seconds until the second attempt.
+#: Seconds before the second attempt.
 DELAY = 0.01
 
 Act = Callable[[str], Awaitable[None]]
@@ -72,13 +72,13 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 
 @dataclass
 class RunLog:
-    """The runs and the dead letters."""
+    """Record runs and dead letters."""
 
     runs: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     dead: list[DeadTask] = field(default_factory=list)
-    #: Number of dead tasks that cannot be stored yet.
+    #: How many more dead letters fail to be stored.
     store_failures: int = 0
 
     def task(self, act: Act) -> Callable[[str], Awaitable[None]]:
@@ -107,7 +107,7 @@ class RunLog:
 
 
 async def succeed(_: str) -> None:
-    """Succeed at once."""
+    """Succeed immediately."""
 
 
 def own_failure() -> ProcessingFailed:
@@ -137,7 +137,7 @@ def lasting(seconds: float) -> Act:
 
 
 class Blocked:
-    """A task that lasts until it is released."""
+    """A task that runs until released."""
 
     def __init__(self) -> None:
         self._released = asyncio.Event()
@@ -172,7 +172,7 @@ async def running(broker: RedisStreamBroker, drain_seconds: float = LONG) -> Asy
 async def enqueuing_broker(
     url: str, prefix: str, max_tasks: int = 1000
 ) -> AsyncIterator[TaskiqQueue]:
-    """Yield a queue whose process runs no task."""
+    """Yield a queue whose process doesn't run any tasks."""
     broker = RedisStreamBroker(url, prefix, ProcessingRetryPolicy(), max_tasks=max_tasks)
     broker.add_middlewares(TraceMiddleware())
     try:
@@ -183,7 +183,7 @@ async def enqueuing_broker(
 
 @dataclass(frozen=True)
 class StreamQueue:
-    """A queue with a prefix of its own, and access to its keys."""
+    """A queue with its own prefix, and access to its keys."""
 
     url: str
     prefix: str
@@ -219,8 +219,8 @@ class StreamQueue:
         return enqueuing_broker(self.url, self.prefix, max_tasks)
 
     async def remaining(self) -> int:
-        """Return the number of tasks in any state."""
-        async with self.redis.pipeline(transaction=True) as both:  # tasks move between the two
+        """Return how many tasks there are, in any state."""
+        async with self.redis.pipeline(transaction=True) as both:  # tasks move between both
             both.xlen(self.stream)
             both.zcard(f"{self.stream}:delayed")
             return sum(map(int, await both.execute()))
@@ -229,7 +229,7 @@ class StreamQueue:
         return bool(await self.redis.zcard(f"{self.stream}:delayed"))
 
     async def heartbeats(self) -> dict[str, float]:
-        """Return the time of each worker's last heartbeat, in milliseconds."""
+        """Return each worker's last heartbeat, in milliseconds."""
         shown: Any = await self.redis.zrange(f"{self.stream}:workers", 0, -1, withscores=True)
         return {name.decode(): at for name, at in shown}
 
@@ -276,7 +276,7 @@ RunningQueue = Callable[[RunLog, Act], Any]
 
 @pytest.fixture(params=["in process", "redis"])
 def running_queue(request: pytest.FixtureRequest) -> RunningQueue:
-    """Return a factory of a queue whose tasks run."""
+    """Return a factory for a queue and workers that run its tasks."""
 
     @asynccontextmanager
     async def in_process(log: RunLog, act: Act) -> AsyncIterator[TaskiqQueue]:
@@ -683,7 +683,7 @@ async def test_the_queue_needs_no_right_to_info(
 
 
 class FailsOnce:
-    """A method of redis-py that raises an error of another class once."""
+    """A redis-py method that raises an error once, of a class that isn't redis-py's own."""
 
     def __init__(self, original: Any, error: Exception, after: int) -> None:
         self._original, self._error, self._left = original, error, after
@@ -757,7 +757,7 @@ async def test_a_stopping_worker_puts_late_tasks_back(shared_queue: StreamQueue)
     stopping, other, order_id = RunLog(), RunLog(), an_order_id()
     async with shared_queue.queue() as queue:
         await queue.process_order(order_id)
-        # More often than a task may fail, and earlier than a worker counts as dead.
+        # More times than a task may fail, and before a worker counts as dead.
         for times in range(1, 7):
             async with running(shared_queue.worker(stopping, Blocked()), drain_seconds=0.1):
                 await until(stopping.has_started(times))
@@ -772,7 +772,7 @@ async def test_a_stopping_worker_puts_late_tasks_back(shared_queue: StreamQueue)
 
 
 async def test_a_worker_can_be_stopped_at_any_time(shared_queue: StreamQueue) -> None:
-    """No step of a worker may swallow its cancellation."""
+    """A worker must not swallow a cancellation at any step."""
     for times in range(60):
         async with running(shared_queue.worker(RunLog())):
             await asyncio.sleep(times * 0.0007)
@@ -821,7 +821,7 @@ async def test_workers_survive_a_flush(own_queue: StreamQueue) -> None:
         await until(log.has_done(1))
         for number in (2, 3):
             await own_queue.redis.flushall()
-            # Before the worker has noticed.
+            # The worker hasn't noticed yet.
             await queue.process_order(an_order_id())
             await until(log.has_done(number))
         await own_queue.wait_empty()
@@ -842,7 +842,7 @@ async def test_workers_survive_a_restart_without_data(
 
 
 async def enqueue(queue: TaskiqQueue, order_id: OrderId) -> bool:
-    """Repeat until Redis answers, as the consumer does."""
+    """Repeat until Redis responds, like the consumer."""
     async with asyncio.timeout(LONG):
         while True:
             try:
@@ -871,9 +871,9 @@ async def test_an_outage_makes_no_worker_dead(own_queue: StreamQueue, server: Se
     workers = own_queue.worker(one, blocked), own_queue.worker(other, blocked)
     failed_heartbeats = [collect_failed_heartbeats(worker) for worker in workers]
     for worker in workers:
-        worker._dead_after_seconds = 0  # as if no outage had been for long
+        worker._dead_after_seconds = 0  # as if the last outage had been long ago
     async with own_queue.queue() as queue, running(workers[0]), running(workers[1]):
-        for _ in range(40):  # more than one read returns
+        for _ in range(40):  # more than a single read returns
             await queue.process_order(an_order_id())
         await until(lambda: bool(one.runs and other.runs))
         for worker in workers:
@@ -881,7 +881,7 @@ async def test_an_outage_makes_no_worker_dead(own_queue: StreamQueue, server: Se
         server.stop()
         await until(lambda: all(failed_heartbeats))
         server.start()
-        # Age their heartbeats before the workers have connected again.
+        # Age the heartbeats before the workers have reconnected.
         with BlockingRedis.from_url(server.url) as redis:
             for worker in workers:
                 redis.zincrby(f"{own_queue.stream}:workers", -2_000 * DEAD_AFTER, worker.name)
@@ -897,7 +897,7 @@ async def test_an_outage_makes_no_worker_dead(own_queue: StreamQueue, server: Se
 
 
 def collect_failed_heartbeats(worker: RedisStreamBroker) -> list[Exception]:
-    """Return a list that collects the errors of the worker's heartbeats."""
+    """Return a list that collects errors from the worker's heartbeats."""
     heartbeat, failed_heartbeats = worker._stream.heartbeat, list[Exception]()
 
     async def watched(*, reclaim: bool) -> int:
@@ -937,7 +937,7 @@ async def test_only_the_holder_of_a_task_can_retry_it(shared_queue: StreamQueue)
 
 
 async def test_a_lost_delivery_is_read_again(own_queue: StreamQueue) -> None:
-    """The entry is pending for a live worker, which has not received it."""
+    """The entry is pending for a live worker that never received it."""
     log, undelivered = RunLog(), an_order_id()
     worker = own_queue.worker(log)
     async with own_queue.queue() as queue, running(worker):

@@ -1,4 +1,4 @@
-"""The task queue on a real Redis Cluster: its keys share a slot, and a node may be restarted."""
+"""Test the task queue on a real Redis Cluster. Its keys share a slot, and nodes can restart."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 
 class Shop:
-    """Counts runs; every order fails once."""
+    """Count runs. Every order fails once."""
 
     def __init__(self) -> None:
         self.runs: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Purges of the outbox and of dead letters in a real PostgreSQL."""
+"""Purge the outbox and dead letters in a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -150,7 +150,7 @@ async def test_dead_letter_with_a_waiting_message_is_kept(house: House, waits: s
     await house.dead_letter()
     await house.replay_all()
     await house.publish_all()
-    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - texts above
+    await house.change(f"UPDATE outbox SET {waits} WHERE revision = 2")  # noqa: S608 - our own texts
     assert (await house.purge(10 * DEAD_LETTERS_KEPT)).dead_letters == 0
     async with house.database.connection() as connection:
         assert (
@@ -159,7 +159,7 @@ async def test_dead_letter_with_a_waiting_message_is_kept(house: House, waits: s
 
 
 async def many_copies(house: House, count: int) -> None:
-    """Store `count` events as published just now."""
+    """Store `count` events that have just been published."""
     async with house.database.connection() as connection:
         await connection.execute(
             "INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at,"

@@ -1,5 +1,5 @@
 """Real PostgreSQL, Redis and Kafka for the tests: given by URL, in containers, or from packages.
 
-`plugin.py` holds the fixtures, `lookup.py` the order of the lookup. The package imports nothing of
-the service, so that a broken service cannot break its test environment.
+The fixtures are in `plugin.py`, and the lookup order is in `lookup.py`. This package doesn't import
+the service, which means that a broken service can't break its test environment.
 """

@@ -1,7 +1,7 @@
-"""Servers in containers, if a Docker engine on this machine has their images or can pull them.
+"""Run servers in containers if the local Docker engine has their images or can pull them.
 
-The port is the same inside and outside, on the loopback address. A container therefore restarts on
-the same address, and Kafka advertises one address to itself and to the tests.
+A server uses the same loopback port inside and outside its container. This way, a container has the
+same address after a restart, and Kafka can advertise one address to itself and to the tests.
 """
 
 import os
@@ -34,7 +34,7 @@ IMAGES: Final[Mapping[Kind, str]] = {
     Kind.KAFKA: "apache/kafka:4.1.1",
 }
 ENGINE_TIMEOUT_SECONDS = 30
-REGISTRY_TIMEOUT_SECONDS = 30  # it sends progress as soon as it is reached
+REGISTRY_TIMEOUT_SECONDS = 30  # once reached, a registry sends progress immediately
 PULL_TIMEOUT_SECONDS = 900.0
 START_TIMEOUT_SECONDS = 300.0
 STOP_TIMEOUT_SECONDS = 120
@@ -42,7 +42,7 @@ STOP_TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Recipe:
-    """The command, environment, readiness check and client URL of one kind of container."""
+    """The command, environment, readiness check and client URL for one kind of container."""
 
     is_ready: Callable[[int], bool]
     url: Callable[[int], str]
@@ -53,7 +53,7 @@ class Recipe:
 def _postgres_command(port: int) -> list[str]:
     inside = postgres.SETTINGS | {"listen_addresses": "*", "port": str(port)}
     inside["unix_socket_directories"] = (
-        "/var/run/postgresql"  # the image's set-up connects through it
+        "/var/run/postgresql"  # the image's setup connects through it
     )
     return ["postgres", *(word for k, v in inside.items() for word in ("-c", f"{k}={v}"))]
 
@@ -96,10 +96,10 @@ RECIPES: Final[Mapping[Kind, Recipe]] = {
 
 
 def check(kind: Kind) -> None:
-    """Check, in bounded time, that the engine responds and has the image.
+    """Check within a time limit that the engine responds and has the image.
 
     Raises:
-        Unavailable: no engine responds, or it has no image and cannot pull it.
+        Unavailable: if the engine doesn't respond, or doesn't have the image and can't pull it.
     """
     with _engine() as engine:
         if not engine.images.list(name=_image(kind)):
@@ -107,7 +107,7 @@ def check(kind: Kind) -> None:
 
 
 def launch(kind: Kind) -> "ContainerServer":
-    """Return a server in a container that is not started yet."""
+    """Return a server in a container that hasn't been started yet."""
     return ContainerServer(kind)
 
 
@@ -117,7 +117,7 @@ def _image(kind: Kind) -> str:
 
 @contextmanager
 def _engine(timeout: int = ENGINE_TIMEOUT_SECONDS) -> Iterator[Engine]:
-    """Yield a client of the engine, once the engine has responded."""
+    """Yield a client for the engine, once the engine has responded."""
     _ensure_engine_listens()
     try:
         engine = DockerClient(timeout=timeout).client
@@ -133,10 +133,10 @@ def _engine(timeout: int = ENGINE_TIMEOUT_SECONDS) -> Iterator[Engine]:
 
 
 def _ensure_engine_listens() -> None:
-    """Check the socket first: Docker's client leaks the socket on which it fails to connect.
+    """Check the socket first, because Docker's client leaks it if it can't connect.
 
-    An engine on another machine would open ports on its own loopback address, out of the tests'
-    reach.
+    An engine on another machine would open ports on its own loopback address, where tests can't
+    reach them.
     """
     scheme, _, path = (get_docker_host() or "unix:///var/run/docker.sock").partition("://")
     if scheme != "unix":
@@ -149,14 +149,14 @@ def _ensure_engine_listens() -> None:
 
 
 def _ensure_engine_is_not_outside(engine: Engine) -> None:
-    """Refuse an engine that runs this container: its loopback address is another one."""
+    """Reject an engine outside of this container, because it has a different loopback address."""
     if Path("/.dockerenv").exists() and engine.info()["Name"] != socket.gethostname():
         raise Unavailable("the Docker engine is another machine's")
 
 
 @cache
 def _unreachable() -> list[str]:
-    """The reason why no image can be pulled in this run, found once."""
+    """Why images can't be pulled. Recorded once per run, at the first failure."""
     return []
 
 
@@ -182,7 +182,7 @@ def _pull(image: str) -> None:
 
 
 class ContainerServer:
-    """A `Server` run in a container, which is kept while it is stopped."""
+    """A `Server` in a container. The container is kept while the server is stopped."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
@@ -213,15 +213,15 @@ class ContainerServer:
             self._container.start()
 
     def _build_container(self) -> DockerContainer:
-        # Our watchdog removes containers as reliably, without an image of its own. The variable
-        # TESTCONTAINERS_RYUK_DISABLED still enables Ryuk.
+        # Our watchdog removes containers just as reliably and doesn't need an image. You can still
+        # enable Ryuk with TESTCONTAINERS_RYUK_DISABLED.
         if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
             testcontainers_config.ryuk_disabled = True
         name = f"orders-{self._kind.lower()}-{uuid4().hex}"
         self._watchdog.guard(container=name)
         container = DockerContainer(IMAGES[self._kind]).with_name(name)
         container.with_envs(**self._recipe.environment(self._port))
-        # Docker accepts an address with the port; the types of testcontainers do not.
+        # Docker accepts an address with the port, but testcontainers' types don't.
         container.ports[f"{self._port}/tcp"] = (HOST, self._port)  # type: ignore[assignment]
         if command := self._recipe.command(self._port):
             container.with_command(command)

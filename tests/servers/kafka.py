@@ -1,4 +1,4 @@
-"""Apache Kafka from its own jars: one node that is both broker and controller."""
+"""Run Apache Kafka from its jars, as a single node that is both broker and controller."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ VERSION = "4.4.0"
 OLDEST_JAVA = 17
 FETCH_TIMEOUT_SECONDS = 900.0
 
-#: Settings of a single broker, in a container and on this machine.
+#: Settings for a single broker, in a container or on this machine.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -36,7 +36,7 @@ SETTINGS = {
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
-    # A killed broker can register again only when its old session has expired.
+    # A killed broker can only register again once its old session has expired.
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",
     "log.cleaner.dedupe.buffer.size": "16777216",
@@ -45,10 +45,10 @@ CLUSTER = "b3JkZXJzLW9ubHktdGVzdA"
 
 
 class Kafka:
-    """A small Kafka that starts fast, with a preformatted storage and a light compiler."""
+    """A small Kafka that starts fast because of preformatted storage and a light compiler."""
 
     name = "kafka"
-    ports = 2  # for clients, for the controller
+    ports = 2  # one for clients, one for the controller
     stop_signal = signal.SIGTERM
     account: pwd.struct_passwd | None = None
 
@@ -66,7 +66,7 @@ class Kafka:
         machine = [
             "-Xms64m",
             "-Xmx384m",
-            f"-Djava.io.tmpdir={folder.parent}",  # unpacked files are deleted with its folder
+            f"-Djava.io.tmpdir={folder.parent}",  # unpacked files are deleted with the folder
         ]
         return [*_run(self._java, self._kit / "jars", machine), "kafka.Kafka", str(properties)]
 
@@ -81,7 +81,7 @@ class Kafka:
 
 
 class SecondBroker(Kafka):
-    """A broker that joins another broker's cluster through that broker's controller."""
+    """A broker that joins another broker's cluster through its controller."""
 
     ports = 1
 
@@ -146,7 +146,7 @@ def _java() -> str:
 
 
 def _prepared_kit(java: str) -> Path:
-    """Return the folder with the jars and a formatted storage, made once per user and version."""
+    """Return the folder with the jars and formatted storage, created once per user and version."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     kit = cache / "order-management-service" / f"kafka-{VERSION}"
     if not kit.exists():
@@ -185,7 +185,7 @@ def _fetch(jars: Path) -> None:
     try:
         run_command(command, timeout_seconds=FETCH_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL)
     except Unavailable:
-        # A registry may fail once, and Maven would cache that failure for a day.
+        # A registry can fail temporarily, and Maven would cache that failure for a day.
         run_command(
             [*command, "--update-snapshots"],
             timeout_seconds=FETCH_TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""Servers run from packages on this machine."""
+"""Run servers from packages on this machine."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -17,14 +17,14 @@ PROGRAMS: Final[Mapping[Kind, Callable[[], Program]]] = {
 
 
 def check(kind: Kind) -> None:
-    """Check that the program is installed. Kafka is fetched the first time.
+    """Check that the program is installed. Kafka is downloaded the first time.
 
     Raises:
-        Unavailable: it is not installed.
+        Unavailable: if it is not installed.
     """
     PROGRAMS[kind]()
 
 
 def launch(kind: Kind) -> LocalServer:
-    """Return a local server that is not started yet."""
+    """Return a local server that hasn't been started yet."""
     return LocalServer(PROGRAMS[kind]())

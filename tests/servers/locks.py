@@ -1,4 +1,4 @@
-"""Locks that hold across the processes of a test run, and across test runs."""
+"""Locks that are shared by all processes in a test run, and by different test runs."""
 
 import fcntl
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class FileLock:
-    """A lock that the kernel releases when its holder ends."""
+    """A lock that the kernel releases when the holding process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

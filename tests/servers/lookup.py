@@ -1,11 +1,11 @@
-"""The order in which a server is looked up.
+"""Look up a server in this order:
 
-1. A server given by `TEST_DATABASE_URL`, `TEST_REDIS_URL` or `TEST_KAFKA`. Tests may not stop
-   or kill it: a test that needs a server of its own skips this step.
+1. A server given by `TEST_DATABASE_URL`, `TEST_REDIS_URL` or `TEST_KAFKA`. Tests must not stop
+   or kill it, so a test that needs its own server skips this step.
 2. A container.
 3. A program on this machine.
 
-`TEST_SERVERS=containers` or `TEST_SERVERS=local` allows only that source.
+`TEST_SERVERS=containers` or `TEST_SERVERS=local` restricts the lookup to that source.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,14 +27,14 @@ GIVEN_BY: Final[Mapping[Kind, str]] = {
 
 
 class Source(StrEnum):
-    """The sources of a server that the tests start themselves."""
+    """Sources for servers that the tests start themselves."""
 
     CONTAINERS = "containers"
     LOCAL = "local"
 
 
 class Launcher(Protocol):
-    """The module of a source: it checks for a kind of server and launches one."""
+    """A source's module, which checks whether a kind of server is available and launches it."""
 
     def check(self, kind: Kind) -> None: ...
 
@@ -42,17 +42,17 @@ class Launcher(Protocol):
 
 
 def launcher(source: Source) -> Launcher:
-    """Import the module of a source now: testcontainers is slow to import and rarely needed."""
+    """Import a source's module lazily. testcontainers is slow to import and rarely needed."""
     return cast(Launcher, import_module(f"tests.servers.{source}"))
 
 
 def given_url(kind: Kind, environment: Mapping[str, str]) -> str | None:
-    """Return the URL given by the environment, or None."""
+    """Return the URL from the environment, or None."""
     return environment.get(GIVEN_BY[kind]) or None
 
 
 def allowed_sources(environment: Mapping[str, str]) -> tuple[Source, ...]:
-    """Return the allowed sources, the preferred one first."""
+    """Return the allowed sources in order of preference."""
     only = environment.get("TEST_SERVERS")
     if not only:
         return tuple(Source)
@@ -62,10 +62,10 @@ def allowed_sources(environment: Mapping[str, str]) -> tuple[Source, ...]:
 
 
 def first_available(sources: Iterable[Source], attempt: Callable[[Source], Result]) -> Result:
-    """Return the first result of `attempt` that does not fail.
+    """Return the result of the first successful `attempt`.
 
     Raises:
-        Unavailable: every source fails; the message has the reasons.
+        Unavailable: if every source fails. The message contains the reasons.
     """
     reasons = []
     for source in sources:
@@ -77,17 +77,17 @@ def first_available(sources: Iterable[Source], attempt: Callable[[Source], Resul
 
 
 def start_server(kind: Kind, source: Source) -> Server:
-    """Start a server of this kind from this source and wait until it is ready.
+    """Start this kind of server from this source and wait until it is ready.
 
     Raises:
-        Unavailable: the source cannot provide one.
+        Unavailable: if the source can't provide one.
     """
     module = launcher(source)
     module.check(kind)
     try:
         return _launch_and_start(module, kind)
     except Unavailable:
-        return _launch_and_start(module, kind)  # another process may have taken its port
+        return _launch_and_start(module, kind)  # try again, another process may have taken the port
 
 
 def _launch_and_start(module: Launcher, kind: Kind) -> Server:

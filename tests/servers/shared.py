@@ -1,7 +1,7 @@
-"""One server of each kind for a whole test run, owned by the leading process.
+"""Share one server of each kind during a test run. The leading process owns them.
 
-The leader (pytest itself, or the controller of pytest-xdist) starts a server when a test first
-needs it, and stops it at the end of the run. Workers of xdist send requests to the leader over a
+The leader is pytest itself or pytest-xdist's controller. It starts a server when the first test
+needs it and stops it at the end of the run. xdist workers send requests to the leader over a
 socket.
 """
 
@@ -26,14 +26,14 @@ from tests.servers.lookup import (
 from tests.servers.ports import HOST
 from tests.servers.server import Kind, Server, Unavailable
 
-#: The longest wait, in seconds, for a server that is still starting when the run ends. After that
+#: How long to wait, in seconds, for a server that is still starting when the run ends. After that,
 #: its watchdog stops it.
 CLOSE_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The result of a lookup, or the reason of its failure."""
+    """A lookup's result, or the reason for its failure."""
 
     value: str = ""
     reason: str = ""
@@ -42,7 +42,7 @@ class Lookup:
         """Return the result.
 
         Raises:
-            Unavailable: the lookup failed.
+            Unavailable: if the lookup failed.
         """
         if self.reason:
             raise Unavailable(self.reason)
@@ -50,17 +50,17 @@ class Lookup:
 
 
 class Servers(Protocol):
-    """The servers of a test run."""
+    """All servers in a test run."""
 
     def shared(self, kind: Kind) -> Lookup:
-        """Return the URL of the server that the whole run shares."""
+        """Return the URL of the server that is shared by the whole run."""
 
     def source(self, kind: Kind) -> Lookup:
-        """Return the `Source` of a server that belongs to one test."""
+        """Return the `Source` for a server that belongs to a single test."""
 
 
 class Leader:
-    """Start the shared servers when they are needed, and serve the workers' lookups."""
+    """Start shared servers when they are needed, and serve the workers' lookups."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,7 +71,7 @@ class Leader:
 
     @property
     def missing(self) -> dict[Kind, str]:
-        """The kinds that were looked up and not found, with the reasons."""
+        """The kinds that were looked up but not found, and the reasons."""
         return {kind: a.reason for (_, kind), a in self._lookups.items() if a.reason}
 
     def shared(self, kind: Kind) -> Lookup:
@@ -81,7 +81,7 @@ class Leader:
         return self._once("source", kind, self._choose)
 
     def _once(self, method: str, kind: Kind, find: Callable[[Kind], str]) -> Lookup:
-        """Look up once. A failed search would fail again, and as slowly."""
+        """Look up only once, because a failed lookup would fail again and be just as slow."""
         with self._lock:
             if self._closed:
                 return Lookup(reason="the test run has ended")
@@ -110,7 +110,7 @@ class Leader:
         return first_available(allowed_sources(os.environ), checked)
 
     def listen(self) -> tuple[int, bytes]:
-        """Start to serve workers. Return the port and the key of the connection."""
+        """Start serving workers. Return the port and the connection key."""
         if not self._listener:
             self._key = secrets.token_bytes(32)
             self._listener = Listener((HOST, 0), backlog=64, authkey=self._key)
@@ -123,7 +123,7 @@ class Leader:
             pass
 
     def _serve_one(self, listener: Listener) -> bool:
-        """Serve one request. Return False if it was the request to stop."""
+        """Serve one request. Return False if it was a stop request."""
         with suppress(OSError, EOFError, AuthenticationError), listener.accept() as worker:
             if not (method := worker.recv()):
                 return False
@@ -133,11 +133,11 @@ class Leader:
     def _reply(self, method: str, kind: Kind) -> Lookup | Exception:
         try:
             return self.shared(kind) if method == "shared" else self.source(kind)
-        except Exception as error:  # noqa: BLE001 - the worker raises it
+        except Exception as error:  # noqa: BLE001 - re-raised in the worker
             return error
 
     def close(self) -> None:
-        """Stop all servers, then the listener."""
+        """Stop all servers and then the listener."""
         idle = self._lock.acquire(timeout=CLOSE_TIMEOUT_SECONDS)
         self._closed = True
         for _, server in self._running.values():

@@ -1,7 +1,7 @@
-"""A process that clears up after its owner has ended, however the owner ended.
+"""Clean up after another process, the owner, no matter how it has ended.
 
-It is run by path, with only the standard library. The owner sends lines over a pipe: the last line
-names everything to clear away. The watchdog clears it when the pipe closes.
+The watchdog is run by path and only uses the standard library. Its owner sends lines over a pipe.
+The last line lists everything to clean up, which happens when the pipe is closed.
 """
 
 import json
@@ -18,26 +18,26 @@ from pathlib import Path
 
 
 class Watchdog:
-    """The owner's end of the pipe."""
+    """The owner's side of the pipe."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(Path(__file__).resolve())],
             stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the owner
+            start_new_session=True,  # Ctrl-C should only reach the owner
         )
 
     def guard(
         self, *, pid: int | None = None, folder: Path | None = None, container: str | None = None
     ) -> None:
-        """Replace the list of things to clear away."""
+        """Replace the list of things to clean up."""
         line = {"pid": pid, "folder": str(folder) if folder else None, "container": container}
         if self._process.stdin:
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """End the watchdog. Its owner has cleared up already."""
+        """End the watchdog because its owner has already cleaned up."""
         with suppress(BrokenPipeError):
             self.guard()
         if self._process.stdin:
@@ -48,7 +48,7 @@ class Watchdog:
 def process_tree(pid: int) -> list[int]:
     """Return the process and all its descendants, parents first.
 
-    PostgreSQL gives every backend its own session, so that no process group reaches them all.
+    A process group isn't enough, because PostgreSQL runs every backend in its own session.
     """
     children = defaultdict(list)
     for child, parent in _parents():
@@ -57,10 +57,10 @@ def process_tree(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """Yield every process with its parent. Slim images have no `ps`, macOS has no `/proc`."""
+    """Yield processes with their parents. Slim images have no `ps`, and macOS has no `/proc`."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # the process has ended since
-            # The name, in parentheses, may hold any character. The state and the parent follow it.
+        with suppress(OSError):  # the process has ended in the meantime
+            # The name is in parentheses and can contain any character. State and parent come next.
             yield int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
     if not Path("/proc").exists():
         listing = subprocess.run(
@@ -78,14 +78,14 @@ def _descent(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
 
 
 def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
-    """Send a signal to each process that still exists."""
+    """Send a signal to all processes that still exist."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process exists. A zombie does not count: some are never reaped."""
+    """Return whether the process exists. Zombies don't count because some are never reaped."""
     with suppress(OSError):
         os.kill(pid, 0)
         stat = Path(f"/proc/{pid}/stat")
@@ -94,7 +94,7 @@ def is_alive(pid: int) -> bool:
 
 
 def freeze_tree(pid: int) -> list[int]:
-    """Stop a process, which then starts no more children, and its descendants."""
+    """Stop a process first, to keep it from starting more children, and then its descendants."""
     signal_all([pid], signal.SIGSTOP)
     pids = process_tree(pid)
     signal_all(pids, signal.SIGSTOP)
@@ -109,7 +109,7 @@ def kill_tree(pid: int) -> list[int]:
 
 
 def _remove(folder: str) -> None:
-    """Remove a folder to which ending processes may still write."""
+    """Remove a folder, even if processes that are ending still write to it."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not Path(folder).exists():
@@ -118,7 +118,7 @@ def _remove(folder: str) -> None:
 
 
 def _remove_container(name: str) -> None:
-    # Import lazily: only runs with containers need it, and it may not be installed.
+    # Import lazily because only runs with containers need it, and it may not be installed.
     import docker  # type: ignore[import-untyped]  # noqa: PLC0415
 
     with suppress(docker.errors.NotFound):

@@ -1,1 +1,1 @@
-"""Test support: a movable clock, orders, accounts, and adapters with faults."""
+"""Test support: a movable clock, orders, accounts and faulty adapters."""

@@ -1,4 +1,4 @@
-"""Cheap passwords and tokens."""
+"""Passwords and tokens that are cheap to check."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,12 +9,12 @@ from domain.ids import UserId
 
 
 def an_address(text: str) -> EmailAddress:
-    """Return an address with one spelling."""
+    """Return an address that has only one spelling."""
     return EmailAddress(text, (text,))
 
 
 class PlainPasswords:
-    """`PasswordHasher` without hashing; `asked` has the hashes of all calls to `verify`."""
+    """A `PasswordHasher` that doesn't hash. `asked` lists the hash from every `verify` call."""
 
     def __init__(self, strength: str = "strong") -> None:
         self._strength = strength
@@ -32,7 +32,7 @@ class PlainPasswords:
 
 
 class PlainTokens:
-    """`TokenIssuer` and `TokenVerifier` that keep the claims of each issued token."""
+    """A `TokenIssuer` and `TokenVerifier` that remembers every issued token's claims."""
 
     def __init__(self, lifetime: int = 1800) -> None:
         self._lifetime = lifetime

@@ -1,4 +1,4 @@
-"""The ports over one storage, for each adapter."""
+"""All ports on one storage, for each kind of adapter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -34,24 +34,24 @@ from tests.support.time import MovableClock
 
 
 class StoredFacts(Protocol):
-    """Reads stored facts that no port returns."""
+    """Read stored facts that the ports don't return."""
 
     async def published(self) -> Sequence[EventId]:
-        """Return the published events by position."""
+        """Return published events by position."""
 
     async def placements(self) -> Mapping[EventId, tuple[int, Placement]]:
-        """Return the position and the first placement of each published event."""
+        """Return each published event's position and first placement."""
 
     async def errors(self) -> Mapping[EventId, str]:
-        """Return the errors of unpublished events."""
+        """Return the errors for unpublished events."""
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
-        """Return the effects of the order."""
+        """Return the order's effects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """Every port of a storage."""
+    """All ports on one storage."""
 
     storage: OrderStorage
     reader: OrderReader
@@ -68,7 +68,7 @@ class Adapters:
     passwords: PasswordStore
     audit: AuditReader
     stored_facts: StoredFacts
-    #: Advances the time of the storage by seconds.
+    #: Advances the storage's time by this many seconds.
     pass_time: Callable[[float], Awaitable[None]]
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
@@ -77,7 +77,7 @@ class Adapters:
 
 
 class MemoryStoredFacts:
-    """`StoredFacts` of the storage in memory."""
+    """`StoredFacts` for the in-memory storage."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -99,7 +99,7 @@ class MemoryStoredFacts:
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
-    """Return the ports of a new, empty storage in memory."""
+    """Return all ports on a new, empty in-memory storage."""
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)

@@ -1,4 +1,4 @@
-"""The whole API in this process, with adapters of the test's choice, called without a socket."""
+"""Run the whole API in this process, with the test's adapters, and call it without a socket."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -33,12 +33,12 @@ UNLIMITED = {
 
 
 def at(database_url: str) -> dict[str, str]:
-    """Return the settings of a process on this database that signs tokens with `KEYS`."""
+    """Return settings for a process that uses this database and signs tokens with `KEYS`."""
     return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY}
 
 
 class NowhereProvider(Provider):
-    """Provides connections to a missing PostgreSQL, for objects that never open one."""
+    """Provide connections to a missing PostgreSQL, for objects that never open them."""
 
     scope = Scope.APP
 
@@ -48,7 +48,7 @@ class NowhereProvider(Provider):
 
 
 class PlainPasswordsProvider(Provider):
-    """Provides passwords without hashing."""
+    """Provide passwords that aren't hashed."""
 
     scope = Scope.APP
 
@@ -59,7 +59,7 @@ class PlainPasswordsProvider(Provider):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The API and its container."""
+    """The API and its dependency container."""
 
     client: httpx.AsyncClient
     container: AsyncContainer
@@ -69,7 +69,7 @@ class App:
 async def running_app(
     database_url: str, *overrides: Provider, **settings: str
 ) -> AsyncIterator[App]:
-    """Run the API on PostgreSQL, or on the storage of `overrides`, without any other role."""
+    """Run only the API, on PostgreSQL or on the storage from `overrides`."""
     given = load_settings(UNLIMITED | at(database_url) | settings)
     container = make_container(given, PlainPasswordsProvider(), *overrides)
     app = api(nullcontext(container), given)
@@ -80,7 +80,7 @@ async def running_app(
 
 @asynccontextmanager
 async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Start an ASGI application, and call it without a socket."""
+    """Start an ASGI application and call it without a socket."""
     async with _started(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -88,14 +88,14 @@ async def calling_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def opened_api(container: AsyncContainer) -> None:
-    """Start the routes with a container, which must provide everything that they need."""
+    """Start the routes with a container. It must provide everything that they need."""
     async with routing(nullcontext(container)).lifespan():
         pass
 
 
 @asynccontextmanager
 async def _started(app: Any) -> AsyncIterator[None]:
-    """Run the application between the start-up and shutdown of its ASGI lifespan."""
+    """Run the application's ASGI lifespan: startup before the block, shutdown after it."""
     said: list[str] = []
     to_app = anyio.create_memory_object_stream[dict[str, str]](2)
     from_app = anyio.create_memory_object_stream[dict[str, str]](2)
@@ -113,7 +113,7 @@ async def _started(app: Any) -> AsyncIterator[None]:
 
 
 class Caller:
-    """Calls the API from a thread without an event loop."""
+    """Call the API from a thread that doesn't have an event loop."""
 
     def __init__(self, portal: BlockingPortal, app: App) -> None:
         self._portal = portal
@@ -126,7 +126,7 @@ class Caller:
         return self._portal.call(send)
 
     def process(self, order_id: str) -> None:
-        """Process an order as the worker does."""
+        """Process an order like the worker does."""
 
         async def work() -> None:
             process_order = await self._app.container.get(ProcessOrder)
@@ -137,7 +137,7 @@ class Caller:
 
 @contextmanager
 def calling(database_url: str, *overrides: Provider) -> Iterator[Caller]:
-    """Run the API for tests that are not async."""
+    """Run the API for tests that aren't async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_app(database_url, *overrides)) as app,

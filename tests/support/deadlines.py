@@ -1,7 +1,8 @@
-"""Longer time limits of the service for tests that do not measure time.
+"""Raise the service's time limits for tests that don't measure time.
 
-The service gives up on a server after a second or two, as it promises. A busy test machine may
-delay any process that long, which is no defect. Tests of a time limit set it themselves.
+The service stops waiting for a server after a second or two, as promised. On a busy test machine
+any process can be delayed that long, and this isn't a bug. Tests about a time limit set that limit
+themselves.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Final
 
 import pytest
 
-#: Seconds after which an expected event counts as missing.
+#: Seconds to wait for something that must happen.
 LONG: Final = 25.0
 
 _BOUNDS: Final = (
@@ -41,7 +42,7 @@ _BOUNDS: Final = (
 
 @contextmanager
 def generous_deadlines() -> Iterator[None]:
-    """Set long time limits for the duration of the block."""
+    """Set long time limits until the end of the block."""
     with pytest.MonkeyPatch.context() as patch:
         for bound in _BOUNDS:
             patch.setattr(bound, LONG)
@@ -51,6 +52,6 @@ def generous_deadlines() -> Iterator[None]:
 
 @pytest.fixture
 def with_generous_deadlines() -> Iterator[None]:
-    """Set long time limits for a whole test."""
+    """Set long time limits for the whole test."""
     with generous_deadlines():
         yield

@@ -1,7 +1,7 @@
 """A TCP proxy on loopback that injects network faults.
 
-Between the service and a server it imitates a reset (RST, not FIN), a half-open connection, a path
-that drops everything, latency, and a refused connection.
+It runs between the service and a server, and can simulate resets (RST, not FIN), half-open
+connections, a path that drops everything, latency, and refused connections.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 HOST: Final = "127.0.0.1"
 _CHUNK_BYTES: Final = 64 * 1024
-#: Closing a socket with this option sends RST and drops unsent data (SO_LINGER, zero seconds).
+#: Makes closing a socket send RST and drop unsent data (SO_LINGER with zero seconds).
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 T = TypeVar("T")
 
 
 class Way(Enum):
-    """A direction of traffic."""
+    """One direction of traffic."""
 
     TO_SERVER = "to the server"
     TO_CLIENT = "to the client"
@@ -52,8 +52,8 @@ class _Pair:
 class FaultProxy:
     """Forward TCP connections to `host:port`, with faults on demand.
 
-    Its event loop runs in a separate thread, so that tests of any kind can use it. Every method
-    returns when its effect holds. Use it as a context manager.
+    Use it as a context manager. Its event loop runs in a separate thread, which means that sync and
+    async tests can use it. Methods return once they have taken effect.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -67,17 +67,17 @@ class FaultProxy:
         self._delay_seconds = 0.0
         self._refuses = False
         self.port = 0
-        #: The number of connections that clients have opened.
+        #: How many connections clients have opened.
         self.accepted = 0
 
     @classmethod
     def to(cls, url: str) -> Self:
-        """Make a proxy to the server of a URL, or of Kafka's `host:port`."""
+        """Create a proxy for the server at this URL or Kafka `host:port`."""
         parts = urlsplit(url if "://" in url else f"tcp://{url}")
         return cls(parts.hostname or HOST, parts.port or 0)
 
     def through(self, url: str) -> str:
-        """Return `url` with the proxy's address in place of the server's."""
+        """Return `url` with the server's address replaced by the proxy's."""
         if "://" not in url:
             return f"{HOST}:{self.port}"
         parts = urlsplit(url)
@@ -98,7 +98,7 @@ class FaultProxy:
     # --- Faults
 
     def reset(self) -> int:
-        """Reset every open connection with RST, and return their number."""
+        """Reset all open connections with RST, and return how many there were."""
 
         async def reset_all() -> int:
             pairs = list(self._pairs)
@@ -109,9 +109,9 @@ class FaultProxy:
         return self._run(reset_all())
 
     def forget(self, ways: frozenset[Way] = BOTH) -> int:
-        """Drop all further bytes of the open connections, like a NAT that has lost their state.
+        """Drop all further bytes on open connections, like a NAT that has lost their state.
 
-        New connections work. Return the number of affected connections.
+        New connections still work. Return how many connections are affected.
         """
 
         async def forget_all() -> int:
@@ -122,33 +122,33 @@ class FaultProxy:
         return self._run(forget_all())
 
     def silence(self, ways: frozenset[Way] = BOTH) -> None:
-        """Accept connections and drop all bytes, of old and new ones, until `heal`."""
+        """Keep accepting connections, but drop all bytes on old and new ones until `heal`."""
         self._silent = ways
 
     def delay(self, seconds: float) -> None:
-        """Delay every chunk of data by this number of seconds in both directions, until `heal`."""
+        """Delay every chunk of data in both directions by this many seconds until `heal`."""
         self._delay_seconds = seconds
 
     def redirect(self, url: str) -> None:
-        """Reset open connections, and forward new ones to another server: a failover."""
+        """Simulate a failover: reset open connections, and forward new ones to another server."""
         parts = urlsplit(url)
         self._upstream = (parts.hostname or HOST, parts.port or 0)
         self.reset()
 
     def refuse(self) -> None:
-        """Reset open connections, and each new one at once, until `heal`."""
+        """Reset open connections, and immediately reset new ones, until `heal`."""
         self._refuses = True
         self.reset()
 
     def heal(self) -> None:
-        """End `silence`, `delay` and `refuse`. Dropped bytes and connections stay lost."""
+        """End `silence`, `delay` and `refuse`. Lost bytes and connections don't come back."""
         self._silent = frozenset()
         self._delay_seconds = 0.0
         self._refuses = False
 
     @property
     def open_connections(self) -> int:
-        """The number of open client connections."""
+        """How many client connections are open."""
         return len(self._pairs)
 
     # --- Inside the loop
@@ -200,6 +200,9 @@ class FaultProxy:
             for writer in (client, server):
                 writer.close()
 
+    def _observe(self, pair: _Pair, way: Way, data: bytes) -> None:
+        """Receive each chunk of data before it is forwarded, for counts in subclasses."""
+
     async def _pump(
         self, pair: _Pair, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -208,9 +211,10 @@ class FaultProxy:
                 await asyncio.sleep(self._delay_seconds)
             if way in self._silent or way in pair.silent:
                 continue
+            self._observe(pair, way, data)
             writer.write(data)
             await writer.drain()
         if way in self._silent or way in pair.silent:
-            await asyncio.Event().wait()  # a forgotten connection delivers no FIN either
+            await asyncio.Event().wait()  # a forgotten connection doesn't deliver a FIN either
         if writer.can_write_eof():
             writer.write_eof()

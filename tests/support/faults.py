@@ -1,4 +1,4 @@
-"""Adapters that are out of reach, refuse calls, or are interrupted."""
+"""Adapters that can be unreachable, reject calls, or be interrupted."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from domain.order.order import Order
 
 
 class UnreachableCache:
-    """An unreachable `OrderCache`. `tried` counts attempted writes."""
+    """An `OrderCache` that is always unreachable. `tried` counts attempted writes."""
 
     def __init__(self) -> None:
         self.tried = 0
@@ -49,7 +49,7 @@ class UnreachableCache:
 
 
 class FlickeringCache:
-    """An `OrderCache` in memory that can become unreachable with all its entries."""
+    """An in-memory `OrderCache` that can become unreachable, together with its entries."""
 
     def __init__(self) -> None:
         self.is_reachable = True
@@ -82,10 +82,10 @@ class FlickeringCache:
 
 
 class Broker:
-    """`EventPublisher` that records arrived events, refuses events, and may go away.
+    """An `EventPublisher` that records events, and can reject them or become unavailable.
 
-    After `goes_away_after` further events it does not respond. Events of the orders in `cuts_off`
-    do not reach it.
+    It stops responding after `goes_away_after` more events. Events for orders in `cuts_off` don't
+    reach it.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Broker:
 
 
 class UncertainAccounts(MemoryAccounts):
-    """Accounts whose storage may be out of reach; `asked` counts the calls of `find`."""
+    """Accounts whose storage can be unreachable. `asked` counts calls to `find`."""
 
     reachable = True
     asked = 0
@@ -145,7 +145,7 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """An `OrderStorage` with an action between each transaction's read and write."""
+    """An `OrderStorage` that runs an action between each transaction's read and write."""
 
     def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
         self._storage = storage

@@ -1,4 +1,4 @@
-"""Messages with any content, for Hypothesis."""
+"""Hypothesis strategies for messages with arbitrary content."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ HEADERS: Final[st.SearchStrategy[Headers]] = st.lists(
 ).map(tuple)
 MESSAGES: Final = st.builds(Delivery, BYTES, BYTES, HEADERS)
 
-#: For tests with fixtures that are kept between examples, and with slow servers.
+#: For tests whose fixtures are shared by all examples, and tests with slow servers.
 WITH_SERVERS: Final = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

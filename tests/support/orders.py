@@ -1,24 +1,22 @@
-"""Orders and their writes, made by the service's own code."""
+"""Create orders and their writes with the service's own code."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from adapters.serialisation.changes import JsonChangeRenderer
-from adapters.serialisation.orders import JsonOrderRenderer
-from adapters.system.ids import Uuid7Generator
+from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.documents import OrderWrite
 from domain.actor import Actor, ActorKind
-from domain.currency import Currency
 from domain.ids import OrderId, UserId
-from domain.money import Money
+from domain.money import Currency, Money
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
 from domain.order.status import TRANSITIONS, OrderStatus
 from tests.support.time import NOW
 
 IDS: Final = Uuid7Generator()
-#: A separate generator: tests place orders at any time, and ids begin with it.
+#: A separate generator because ids begin with the time, and tests place orders at any time.
 _ORDER_IDS: Final = Uuid7Generator()
 RENDERER: Final = JsonOrderRenderer()
 CHANGE_RENDERER: Final = JsonChangeRenderer(RENDERER, IDS)
@@ -31,7 +29,7 @@ CANCELED: Final = OrderStatus.CANCELED
 
 
 def way_to(status: OrderStatus) -> list[OrderStatus]:
-    """Return the steps from PENDING to this status, without PENDING."""
+    """Return the steps from PENDING to this status, excluding PENDING itself."""
     if status is PENDING:
         return []
     before = next(each for each, after in TRANSITIONS.items() if status in after)
@@ -39,12 +37,12 @@ def way_to(status: OrderStatus) -> list[OrderStatus]:
 
 
 def a_user_id() -> UserId:
-    """Return a new id of a user."""
+    """Return a new user id."""
     return UserId(IDS.new(NOW))
 
 
 def an_order_id(at: datetime = NOW) -> OrderId:
-    """Return a new id of an order, greater than earlier ones of the same or an earlier time."""
+    """Return a new order id. It is greater than earlier ids for the same or an earlier time."""
     return OrderId(_ORDER_IDS.new(at))
 
 
@@ -53,7 +51,7 @@ def usd(amount: str) -> Money:
 
 
 def tea(quantity: int = 2) -> OrderLines:
-    """Return lines with some packets of tea at 4.50 each."""
+    """Return order lines with some packets of tea at 4.50 each."""
     price = usd("4.50")
     return OrderLines((OrderLine("tea", "Tea", quantity, price),), price.times(quantity))
 
@@ -65,12 +63,12 @@ def a_placed_order(
     lines: OrderLines | None = None,
     at: datetime = NOW,
 ) -> OrderChange:
-    """Place an order without storing it; each is newer than those before it."""
+    """Place an order without storing it. Each order is newer than the previous ones."""
     return Order.place(an_order_id(at), owner, lines or tea(), reference, at)
 
 
 def rendered_write(change: OrderChange | None) -> OrderWrite:
-    """Render a change, which must not be None."""
+    """Render a change. It must not be None."""
     assert change is not None
     return CHANGE_RENDERER.render(change)
 

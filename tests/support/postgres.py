@@ -1,4 +1,4 @@
-"""The same ports on a real PostgreSQL, with a database for each test."""
+"""The same ports on a real PostgreSQL, with a separate database for each test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from tests.support.orders import RENDERER
 
 T = TypeVar("T")
 
-#: Makes every waiting row older by this number of seconds.
+#: Makes every waiting row older by this many seconds.
 _AGE = (
     """
 UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
@@ -46,7 +46,7 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
 
 @pytest.fixture(scope="session")
 def migrated(postgres_server: Shared) -> Iterator[str]:
-    """A database at head without connections: the template of all others."""
+    """The template for all other databases: at head, and without open connections."""
     url = beside(_made, postgres_server.url)
     yield urlsplit(url).path.removeprefix("/")
     beside(drop_database, postgres_server.url, url)
@@ -54,7 +54,7 @@ def migrated(postgres_server: Shared) -> Iterator[str]:
 
 def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
     """Run a coroutine in another thread and return its result."""
-    # The event loop of a test may be running in this thread.
+    # A test's event loop may already be running in this thread.
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(lambda: asyncio.run(work(*values))).result()
 
@@ -67,7 +67,7 @@ async def _made(server_url: str) -> str:
 
 
 class PostgresStoredFacts:
-    """`StoredFacts` of a database."""
+    """`StoredFacts` for a PostgreSQL database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

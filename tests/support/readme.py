@@ -1,4 +1,4 @@
-"""Code examples of the README."""
+"""Code examples from the README."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ README: Final = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """Return a section of the README."""
+    """Return the README section with this heading."""
     return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def code(title: str, language: str) -> str:
-    """Return the first block of a section in this language."""
+    """Return the section's first code block in this language."""
     found = re.search(rf"```{language}\n(.*?)```", section(title), re.DOTALL)
     assert found
     return found[1]

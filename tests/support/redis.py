@@ -1,4 +1,4 @@
-"""Redis clients for tests, and a wait for their connection."""
+"""Redis clients for tests."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,14 +13,14 @@ from tests.support.deadlines import LONG
 
 
 class ServiceClient(RedisClient):
-    """The client with the cache's part of the handshake, as the composition root connects them."""
+    """The client and the cache's part of the handshake, connected as in the composition root."""
 
     def __init__(self, url: str, prefix: str = "", timeout_seconds: float = LONG) -> None:
         self.generation = CacheGeneration(prefix)
         super().__init__(url, key_prefix(prefix), timeout_seconds, self.generation.check)
 
     def cache(self, ttl: float = 60) -> RedisOrderCache:
-        """Return a cache on this client."""
+        """Return a cache that uses this client."""
         return RedisOrderCache(self, self.generation, ttl)
 
 
@@ -42,7 +42,7 @@ async def listening(client: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
     relay_wakeup = RedisRelayWakeup(client)
     try:
         assert await relay_wakeup.open(LONG)
-        # A subscription of a second attempt has notified, because one may have been missed.
+        # A second attempt to subscribe notifies because we may have missed a notification.
         await relay_wakeup.wait(0)
         yield relay_wakeup
     finally:
@@ -50,7 +50,7 @@ async def listening(client: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
 
 
 async def wait_available(client: RedisClient) -> None:
-    """Wait until Redis replies."""
+    """Wait until Redis responds."""
     async with asyncio.timeout(LONG):
         while True:
             try:

@@ -1,4 +1,4 @@
-"""A real Redis Cluster of three nodes on this machine, each with a third of the slots."""
+"""A real Redis Cluster on this machine. It has three nodes, each with a third of the slots."""
 
 import os
 import time
@@ -31,7 +31,7 @@ class ClusterNode(Valkey):
         settings = {
             "cluster-enabled": "yes",
             "cluster-port": str(ports[1]),
-            # Long enough that healthy nodes on a busy machine do not count as failed.
+            # Long enough that healthy nodes don't count as failed on a busy machine.
             "cluster-node-timeout": "15000",
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -40,7 +40,7 @@ class ClusterNode(Valkey):
 
 @dataclass
 class RedisCluster:
-    """A running cluster. `url` is the address of its first node."""
+    """A running cluster. `url` is its first node's address."""
 
     nodes: list[LocalServer] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class RedisCluster:
         return [node.url for node in self.nodes]
 
     def command(self, node: int, *words: Any) -> Any:
-        """Send a command to one node only."""
+        """Send a command to only one node."""
         with Redis.from_url(self.nodes[node].url, protocol=2) as redis:
             return redis.execute_command(*words)
 
@@ -63,7 +63,7 @@ class RedisCluster:
         return self.nodes[slot * NODES // _SLOTS]
 
     def is_whole(self) -> bool:
-        """Return whether every node sees all slots served."""
+        """Return whether all slots are served according to every node."""
         infos = [self._info(number) for number in range(len(self.nodes))]
         return all(
             info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(NODES)
@@ -95,10 +95,10 @@ def _first_slot(node: int) -> int:
 
 @contextmanager
 def a_redis_cluster() -> Iterator[RedisCluster]:
-    """Run a cluster that belongs to one test.
+    """Run a cluster for a single test.
 
     Raises:
-        Unavailable: this machine has no program for it.
+        Unavailable: if the program is not installed on this machine.
     """
     with ExitStack() as stack:
         cluster = RedisCluster()
@@ -113,7 +113,7 @@ def a_redis_cluster() -> Iterator[RedisCluster]:
 
 @pytest.fixture(scope="module")
 def redis_cluster() -> Iterator[RedisCluster]:
-    """A cluster shared by the tests of a module."""
+    """A cluster shared by all tests in a module."""
     if Source.LOCAL not in allowed_sources(os.environ):
         skip_or_fail(Kind.REDIS, "a cluster is made from local programs alone", os.environ)
     try:

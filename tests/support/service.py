@@ -1,4 +1,4 @@
-"""The use cases over adapters in memory."""
+"""The use cases on in-memory adapters."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -31,11 +31,11 @@ CACHE_TTL_SECONDS: Final = 300
 
 
 async def nothing() -> None:
-    """Do nothing during a fulfilment."""
+    """Do nothing."""
 
 
 class Shop:
-    """`Fulfilment` that records the orders; `meanwhile` runs during each fulfilment."""
+    """A `Fulfilment` that records orders and calls `meanwhile` during each one."""
 
     def __init__(self) -> None:
         self.fulfilled: list[OrderId] = []
@@ -48,7 +48,7 @@ class Shop:
 
 @dataclass
 class Service:
-    """The use cases of orders over one storage and one cache."""
+    """The order use cases on one storage and one cache."""
 
     policy: StatusPolicy = StatusPolicy.OWNER
     clock: MovableClock = field(default_factory=MovableClock)
@@ -67,7 +67,7 @@ class Service:
         self.relay = self.relaying()
 
     def relaying(self) -> RelayOutbox:
-        """Return a new relay over the same storage, cache and broker."""
+        """Return a new relay on the same storage, cache and broker."""
         stored = self.stored
         update_cache = RefreshCache(stored.reader, self.cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
@@ -75,29 +75,29 @@ class Service:
         return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
 
     def writes(self, storage: OrderStorage) -> OrderWrites:
-        """Return `OrderWrites` over `storage`."""
+        """Return `OrderWrites` on `storage`."""
         return OrderWrites(storage, CHANGE_RENDERER, self.cache, self.relay_wakeup)
 
     def changing(self, storage: OrderStorage) -> ChangeStatus:
-        """Return `ChangeStatus` over `storage`."""
+        """Return `ChangeStatus` on `storage`."""
         return ChangeStatus(self.writes(storage), self.policy, self.clock)
 
     def processing(self, storage: OrderStorage) -> ProcessOrder:
-        """Return `ProcessOrder` over `storage`."""
+        """Return `ProcessOrder` on `storage`."""
         return ProcessOrder(self.writes(storage), self.shop, self.clock)
 
     async def placed(self, reference: str | None = None) -> PlacedOrder:
-        """Place an order of a new owner, and consume the wakeup of the relay."""
+        """Place an order for a new owner, and consume the relay's wakeup."""
         owner = await an_owner(self.stored)
         placed = await self.create(PlaceOrderCommand(owner, tea(), reference))
         await self.relay_wakeup.wait(0)
         return placed
 
     async def cached(self, order_id: OrderId) -> OrderDocument | None:
-        """Return the cached document of the order, or None."""
+        """Return the order's cached document, or None."""
         return (await self.cache.get(order_id)).document
 
     @property
     def relay_was_notified(self) -> bool:
-        """Whether the relay was notified since the last wait."""
+        """Whether the relay has been notified since the last wait."""
         return self.relay_wakeup._notified.is_set()

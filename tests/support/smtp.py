@@ -19,14 +19,18 @@ HOST: Final = "127.0.0.1"
 
 @dataclass
 class Mailbox:
-    """A handler of aiosmtpd that accepts mail, unless it has the answer for a command."""
+    """An aiosmtpd handler that accepts mail unless it was given another answer for a command."""
 
     received: list[Envelope] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
     #: The answers to `RCPT TO` by recipient, and to `DATA`.
     answers: dict[str, str] = field(default_factory=dict)
+    #: The commands, `DATA` or `QUIT`, that receive no answer.
+    unanswered: set[str] = field(default_factory=set)
+    #: Whether such a command has arrived.
+    is_waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def handle_RCPT(  # noqa: N802 - the library's name
+    async def handle_RCPT(  # noqa: N802 - the library's naming
         self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
     ) -> str:
         if address in self.answers:
@@ -37,27 +41,40 @@ class Mailbox:
     async def handle_DATA(  # noqa: N802 - as above
         self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
+        await self._wait_if_unanswered("DATA")
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.received.append(envelope)
         return "250 OK"
 
+    async def handle_QUIT(  # noqa: N802 - as above
+        self, _server: Any, _session: Any, _envelope: Envelope
+    ) -> str:
+        await self._wait_if_unanswered("QUIT")
+        return "221 Bye"
+
+    async def _wait_if_unanswered(self, command: str) -> None:
+        if command in self.unanswered:
+            self.is_waiting.set()
+            await asyncio.Event().wait()
+
     def authenticate(
         self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any
     ) -> AuthResult:
         if not isinstance(login, LoginPassword):
-            return AuthResult(success=False)
+            return AuthResult(success=False, handled=False)
         self.logins.append((login.login.decode(), login.password.decode()))
-        return AuthResult(success=login.password == b"right")
+        # A result that counts as handled would leave the client without an answer.
+        return AuthResult(success=login.password == b"right", handled=False)
 
     @property
     def mails(self) -> list[EmailMessage]:
-        """The mails that were received."""
+        """All received mails."""
         return [parsed(envelope) for envelope in self.received]
 
 
 def parsed(envelope: Envelope) -> EmailMessage:
-    """Return the mail in an envelope."""
+    """Return the envelope's parsed mail."""
     content = envelope.content
     assert isinstance(content, bytes)
     mail = message_from_bytes(content, policy=default)
@@ -67,14 +84,14 @@ def parsed(envelope: Envelope) -> EmailMessage:
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """A server that runs, and its mailbox."""
+    """A running mail server and its mailbox."""
 
     port: int
     mailbox: Mailbox
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The server's address."""
         return f"smtp://{HOST}:{self.port}"
 
 
@@ -85,7 +102,7 @@ async def a_mail_server(*, requires_login: bool = False) -> AsyncIterator[MailSe
 
     def session() -> SMTP:
         with catch_warnings():
-            simplefilter("ignore", UserWarning)  # passwords without encryption: a test wants it
+            simplefilter("ignore", UserWarning)  # a test sends passwords unencrypted on purpose
             sessions.append(
                 SMTP(
                     mailbox,
@@ -112,7 +129,7 @@ async def a_mail_server(*, requires_login: bool = False) -> AsyncIterator[MailSe
 
 @contextmanager
 def a_mail_server_in_a_thread() -> Iterator[MailServer]:
-    """Run a mail server beside a test that is not async."""
+    """Run a mail server in a thread for tests that aren't async."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(a_mail_server()) as server,
@@ -121,7 +138,7 @@ def a_mail_server_in_a_thread() -> Iterator[MailServer]:
 
 
 def free_port() -> int:
-    """Return a port that no server listens on."""
+    """Return a port that nothing is listening on."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -1,4 +1,4 @@
-"""Steps that prepare a storage for a test."""
+"""Steps that prepare a test's storage."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +18,7 @@ from tests.support.time import NOW
 
 
 async def an_owner(to: Adapters) -> UserId:
-    """Open an account, which each order needs; return its id."""
+    """Open an account and return its id. Every order needs one."""
     user_id = a_user_id()
     account = Account(id=user_id, email=f"{user_id}@example.com", created_at=NOW)
     await to.accounts.add(account, "hash")
@@ -33,7 +33,7 @@ async def place(
     lines: OrderLines | None = None,
     at: datetime = NOW,
 ) -> OrderWrite:
-    """Store a new order, of a new owner unless one is given."""
+    """Store a new order. Create a new owner unless one is given."""
     placed = a_placed_order(owner or await an_owner(to), reference=reference, lines=lines, at=at)
     write = rendered_write(placed)
     await to.storage.add(write)
@@ -41,7 +41,7 @@ async def place(
 
 
 async def order_in(to: Adapters, order_id: OrderId) -> Order:
-    """Return the order as it is stored."""
+    """Return the stored order."""
     async with to.begin() as tx:
         return await tx.orders.get(order_id)
 
@@ -49,7 +49,7 @@ async def order_in(to: Adapters, order_id: OrderId) -> Order:
 async def move(
     to: Adapters, order_id: OrderId, *statuses: OrderStatus, by: Actor = STAFF
 ) -> OrderWrite:
-    """Move a stored order along its lifecycle; return the last write."""
+    """Move a stored order along its lifecycle and return the last write."""
     for status in statuses:
         async with to.begin() as tx:
             order = await tx.orders.get(order_id)
@@ -60,7 +60,7 @@ async def move(
 
 
 async def process(to: Adapters, order_id: OrderId) -> OrderWrite:
-    """Record that a stored order was processed."""
+    """Record that a stored order has been processed."""
     async with to.begin() as tx:
         assert await tx.inbox.add(PROCESSING, order_id, NOW)
         order = await tx.orders.get(order_id)
@@ -84,13 +84,13 @@ def placed(events: Iterable[Event]) -> dict[EventId, Placement]:
 
 
 async def waiting(outbox: Outbox, size: int = 100) -> list[Event]:
-    """Return the eligible events without marking them."""
+    """Return eligible events without marking them."""
     async with outbox.batch(size) as batch:
         return list(batch.events)
 
 
 def acknowledged(report: PublishReport) -> list[EventId]:
-    """Return the stored events, which must be all of them."""
+    """Return the acknowledged events. Assert that there aren't any others."""
     assert (report.rejected, report.unreached) == ({}, {})
     return list(report.acknowledged)
 

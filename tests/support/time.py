@@ -1,4 +1,4 @@
-"""A clock that tests move."""
+"""A clock that tests can move."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,7 +8,7 @@ HOUR: Final = timedelta(hours=1)
 
 
 class MovableClock:
-    """A `Clock` and its monotonic counterpart."""
+    """A `Clock` with a monotonic counterpart."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self._start = now

@@ -1,1 +1,1 @@
-"""Rules and use cases alone: no server, no file, no network."""
+"""Tests that do not need a server, mostly of rules and use cases."""

@@ -1,4 +1,4 @@
-"""Hypothesis on a busy machine: slowness is judged by the suite's time, never by one example's."""
+"""Hypothesis settings for busy machines. A single slow example does not mean anything there."""
 
 from hypothesis import HealthCheck, settings
 

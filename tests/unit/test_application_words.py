@@ -1,4 +1,4 @@
-"""The application does not know the technology around it."""
+"""The application never mentions the technology around it."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The AsyncAPI document, compared with the messages of the service."""
+"""The AsyncAPI document, compared with the service's messages."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def at(reference: str) -> Any:
 
 
 def strict(value: Any) -> Any:
-    """Return the schema without additional properties: every sent property must be described."""
+    """Forbid additional properties in the schema, because all sent properties must be described."""
     if isinstance(value, list):
         return [strict(each) for each in value]
     if not isinstance(value, dict):
@@ -232,11 +232,11 @@ def test_every_subscription_has_a_receive_operation() -> None:
 
 def test_a_receive_operation_names_the_setting_that_it_needs() -> None:
     for subscription, operation in zip(SUBSCRIPTIONS, operations("receive"), strict=True):
-        condition = f"off while `{subscription.required_setting}` is not set"
+        condition = f"off unless `{subscription.required_setting}` is set"
         assert (condition in operation["description"]) is bool(subscription.required_setting)
 
 
-# --- The messages of the service, compared with their schemas
+# --- The service's messages, compared with their schemas
 
 
 def test_the_test_events_cover_every_type_and_outcome() -> None:

@@ -70,7 +70,7 @@ def test_the_script_contains_the_requests() -> None:
     script = script_of(work)
     assert 'local paths = {"/orders/1/","/orders/2/"}' in script
     assert '"POST", path, {["Authorization"]="Bearer abc"}' in script
-    # Quotes, line ends and characters beyond ASCII are numbers.
+    # Quotes, line ends and non-ASCII characters are written as numbers.
     assert r'"{\034name\034: \034\209\135\208\176\208\185\010\034}"' in script
     assert "%" + "%" not in script
 

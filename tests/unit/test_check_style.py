@@ -1,4 +1,4 @@
-"""The check of style counts what docs/style.md says, and spares code and ordinary English."""
+"""The style check counts the habits in `docs/style.md`, but not code or ordinary English."""
 
 from pathlib import Path
 
@@ -27,6 +27,13 @@ def habits(tmp_path: Path, text: str, suffix: str = ".md") -> list[str]:
         ("What the table holds.", "what"),
         ("Return None where there is no order.", "where"),
         ("Retry where the server refuses.", "where"),
+        ("The value is no object.", "no"),
+        ("A token without a scope has no rights.", "no"),
+        ("Others would wait in vain.", "dated"),
+        ("A cluster has database 0 alone.", "dated"),
+        ("The caller need not wait.", "dated"),
+        ("The lease ends so that others can start.", "so that"),
+        ("The lease ends; others start.", "semicolon"),
     ],
 )
 def test_a_habit_is_counted(tmp_path: Path, sentence: str, habit: str) -> None:
@@ -39,6 +46,8 @@ def test_a_habit_is_counted(tmp_path: Path, sentence: str, habit: str) -> None:
         "A user who registers gets a token.",
         "If you know the id, use the route.",
         "What does the audit count?",
+        "There is no such order, and the row has no effect.",
+        "The account no longer exists, and is alone in its table of accounts.",
         "There are rules for what kind of value passes.",
         "Write to the folder where it is mounted.",
         "The host's `what who where it` is code.",
@@ -55,14 +64,14 @@ def test_ordinary_english_and_code_are_not_counted(tmp_path: Path, sentence: str
 def test_python_is_judged_by_its_docstrings_and_comments_alone(tmp_path: Path) -> None:
     code = (
         '"""Return what is stored."""\n'
-        "# A pragma is no sentence, but this is: nobody reads it.\n"
+        "# A pragma is not a sentence, but this is: nobody reads it.\n"
         'text = "whoever asks"  # noqa: E501 - told\n'
     )
     path = tmp_path / "module.py"
     path.write_text(code)
     found = check_style.examine(path)
     assert [(hit.habit, hit.line) for hit in found.hits] == [("what", 1), ("people", 2)]
-    assert found.words == 15
+    assert found.words == 16
 
 
 def test_a_hit_names_the_line_on_which_it_stands(tmp_path: Path) -> None:

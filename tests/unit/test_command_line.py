@@ -1,4 +1,4 @@
-"""The command line: help, options, and standard streams in every state."""
+"""The command line: help, options, and all states of the standard streams."""
 
 import inspect
 import os
@@ -116,7 +116,7 @@ def test_password_from_standard_input_is_checked(typed: bytes) -> None:
 
 # --- A terminal
 
-#: A shell that runs the suite in the background makes its children ignore SIGINT.
+#: If a shell runs the tests in the background, it makes its children ignore SIGINT. Undo that.
 OF_THIS_TERMINAL: Final = (
     "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     " signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -124,7 +124,7 @@ OF_THIS_TERMINAL: Final = (
 
 
 def at_a_terminal(*typed: str) -> str:
-    """Run `orders users create` with these lines typed at its prompts; return the output."""
+    """Run `orders users create`, type these lines at its prompts, and return the output."""
     terminal, end = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-c", f"{OF_THIS_TERMINAL}; {MAIN}", "users", "create", "ada@example.com"],
@@ -136,7 +136,7 @@ def at_a_terminal(*typed: str) -> str:
     os.close(end)
     shown = b""
     lines = list(typed)
-    with suppress(OSError):  # EIO: the child has ended
+    with suppress(OSError):  # EIO if the child has ended
         while read := os.read(terminal, 4096):
             shown += read
             if lines and re.search(rb"(Password|Again): $", shown):
@@ -167,7 +167,7 @@ def test_closed_reader_causes_no_traceback(command: tuple[str, ...]) -> None:
     done = orders(*command, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert done.stderr == ""
-    assert done.returncode in {1, 128 + signal.SIGPIPE}  # rich ends by itself, with 1
+    assert done.returncode in {1, 128 + signal.SIGPIPE}  # rich exits by itself, with 1
 
 
 def test_exit_status_of_an_error_survives_a_closed_standard_error() -> None:

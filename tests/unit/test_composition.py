@@ -1,4 +1,4 @@
-"""The container of each combination of settings, for each role."""
+"""The containers for each combination of settings and each role."""
 
 from itertools import product
 
@@ -27,7 +27,7 @@ from libraries.task_stream.broker import RedisStreamBroker
 from libraries.task_stream.in_process import InProcessBroker
 from tests.support.app import NowhereProvider, opened_api
 
-#: Addresses where no server listens: a container is made without connections.
+#: Nothing listens on these addresses. That is fine because making a container does not connect.
 NOWHERE = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/orders",
     "REDIS_URL": "redis://127.0.0.1:1/0",

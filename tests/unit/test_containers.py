@@ -1,6 +1,7 @@
-"""The promises of compose.yaml and the Containerfile, read without an engine."""
+"""The promises of compose.yaml and the Containerfile, checked without a container engine."""
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +20,9 @@ CONTAINERFILE: Final = (ROOT / "Containerfile").read_text()
 OURS: Final = {name for name, s in SERVICES.items() if s["image"].startswith("order-management")}
 ONE_SHOT: Final = {"secrets", "migrate"}
 
-#: Set by compose.yaml for the roles that need them, or useless in a container.
+#: Either compose.yaml sets these for the roles that need them, or they are useless in a container.
 NOT_PASSED_ON: Final = {
-    "JWT_SECRET_KEY",  # given as a file
+    "JWT_SECRET_KEY",  # passed as a file
     "DATA_DIR",
     "HOST",
     "PORT",
@@ -78,6 +79,24 @@ def test_every_stage_begins_with_a_pinned_python() -> None:
     assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"python:3.13-slim"}
 
 
+def test_the_image_has_every_package_of_the_wheel() -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    assert set(hatch["build"]["targets"]["wheel"]["packages"]) <= _copied()
+
+
+def test_the_build_context_is_the_copied_paths_alone() -> None:
+    rules = (ROOT / ".dockerignore").read_text().splitlines()
+    admitted = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    # A file of `tools` is admitted by a rule for the folder and a rule for the file.
+    assert admitted - {"tools"} == _copied()
+
+
+def _copied() -> set[str]:
+    """Return the paths that the Containerfile copies from the build context."""
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", CONTAINERFILE, re.MULTILINE)
+    return {path for paths in copies for path in paths.split()}
+
+
 @pytest.mark.parametrize("name", sorted(OURS - ONE_SHOT))
 def test_a_setting_reaches_every_role(name: str) -> None:
     known = {each.name.upper() for each in fields(Settings)}
@@ -96,7 +115,7 @@ def test_the_image_omits_dependencies_of_omitted_packages_only() -> None:
 
 def _needed_by() -> list[tuple[str, set[str]]]:
     pins = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements.lock").read_text())
-    # A marker keeps a pin for other systems.
+    # Skip pins with a marker, because they are for other systems.
     found = (re.match(r"([\w.-]+)==[^;\n]+\n.*?# via(.*)", pin, re.DOTALL) for pin in pins)
     return [(f[1], set(re.findall(r"(?m)^ *#? *([\w.-]+)", f[2]))) for f in found if f]
 

@@ -1,4 +1,4 @@
-"""`.env` as written by editors and shells of several systems."""
+"""`.env` files, as written by editors and shells on several systems."""
 
 from pathlib import Path
 

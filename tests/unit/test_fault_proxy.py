@@ -1,4 +1,4 @@
-"""The effects of the tests' fault proxy on connections."""
+"""How the tests' fault proxy affects connections."""
 
 import socket
 import threading

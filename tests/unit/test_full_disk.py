@@ -1,4 +1,4 @@
-"""An embedded start on a full disk ends with one sentence."""
+"""Starting the embedded service on a full disk ends with one sentence."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def test_full_disk_while_locking_is_reported(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(CannotStart, match=sentence), EmbeddedLifecycle(folder, 2).serve_lock():
             pass
         monkeypatch.undo()
-        with ServeLock(choose_layout(folder).data_dir):  # the lock was released
+        with ServeLock(choose_layout(folder).data_dir):  # works because the lock was released
             pass
 
 

@@ -1,4 +1,4 @@
-"""docs/how-to/consumer.md, carried out."""
+"""The code in `docs/how-to/consumer.md`, executed."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ BLOCKS: Final = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-
 
 @pytest.fixture
 def names() -> dict[str, Any]:
-    """The names that the code of the page defines."""
+    """Return the names that the page's code defines."""
     defined: dict[str, Any] = {}
     for block in BLOCKS:
         exec(compile(block, PAGE.name, "exec"), defined)  # noqa: S102 - our own page
@@ -48,7 +48,7 @@ async def test_the_consumer_of_the_page_receives_each_event_once(names: dict[str
 
     task = asyncio.create_task(consumer.run(source))
     async with asyncio.timeout(LONG):
-        while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop sets no event
+        while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop does not set an event
             await asyncio.sleep(0)
     task.cancel()
     assert handler.count == 1

@@ -1,4 +1,4 @@
-"""`docs/how-to/storage.md`: its code, as a reader copies it, and its list of ports."""
+"""The code in `docs/how-to/storage.md`, used like by a reader, and the page's list of ports."""
 
 import asyncio
 import re
@@ -55,7 +55,7 @@ async def test_an_order_is_placed_and_processed_in_the_storage_of_the_page(noteb
 
 def test_the_page_lists_and_provides_every_port_of_the_storage() -> None:
     module: dict[str, Any] = {}
-    exec(CODE, module)  # noqa: S102 - a document of this repository
+    exec(CODE, module)  # noqa: S102 - a document in this repository
     provided = provided_types([module["NotebookProvider"]()])
     of_postgresql = provided_types([PostgresProvider()])
     ports = {each for each in of_postgresql if each.__module__.startswith("application.")}

@@ -1,4 +1,4 @@
-"""Lines of the log: their content, and that a process writes nothing else."""
+"""The content of log lines. A process never writes anything else."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def test_traceback_has_frames_and_message_but_no_local_variables() -> None:
     assert len(text.splitlines()) < 100
 
 
-# --- Every line of a process
+# --- All lines that a process writes
 
 PROCESS: Final = """
 import asyncio, logging, threading, warnings

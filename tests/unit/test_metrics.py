@@ -1,4 +1,4 @@
-"""The page for Prometheus: counts, figures, and their absence."""
+"""The page for Prometheus: counts and figures, and cases in which they are missing."""
 
 import asyncio
 import re
@@ -94,7 +94,7 @@ def test_file_of_a_starting_worker_is_left_out(tmp_path: Path) -> None:
 
 
 def described() -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Return each metric of the table, with its labels and its meaning."""
+    """Return each metric in the table, with its labels and its meaning."""
     for each in vars(table).values():
         if isinstance(each, table.Asked):
             yield each.name, each.labels, each.meaning
@@ -214,7 +214,7 @@ async def counted_tasks() -> dict[TaskResult, float]:
     return {each: value(page, "orders_tasks_total", result=each.value) or 0 for each in TaskResult}
 
 
-# --- Figures that are read at a scrape
+# --- Figures that are read at the scrape
 
 
 async def an_outbox() -> OutboxState:

@@ -1,4 +1,4 @@
-"""What the operator's manual names, against what there is."""
+"""Everything that the operations manual mentions exists."""
 
 import re
 from dataclasses import fields
@@ -30,7 +30,7 @@ def test_every_command_in_it_is_one() -> None:
     for words in named:
         command = app
         for word in words:
-            command = command[word]  # KeyError: there is none
+            command = command[word]  # raises a KeyError if it does not exist
 
 
 def test_every_setting_in_it_is_one() -> None:

@@ -1,4 +1,4 @@
-"""`ORDERS_PROVIDERS`: valid references, errors of invalid ones, and the replaced ports."""
+"""`ORDERS_PROVIDERS`: valid references, errors for invalid ones, and the replaced ports."""
 
 import sys
 from collections.abc import Iterator

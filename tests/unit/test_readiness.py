@@ -1,4 +1,4 @@
-"""Readiness: states, reasons, and one check for many callers."""
+"""Readiness: its states and reasons, and one check that many callers share."""
 
 import asyncio
 

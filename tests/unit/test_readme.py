@@ -1,4 +1,4 @@
-"""What the README says, against what the service does."""
+"""The README, compared with the service."""
 
 import re
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""`docs/reliability.md` names only tests that exist."""
+"""All tests mentioned in `docs/reliability.md` exist."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs/reliability.md").read_text()
-#: `path` or `path::name`; `::name` stands for the same path as before.
+#: `path` or `path::name`. A `::name` refers to the previous path.
 _REFERENCE: Final = re.compile(r"`(tests/[\w/]+\.py)?(?:::(\w+)(?:::\w+)*)?`")
 
 

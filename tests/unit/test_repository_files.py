@@ -1,4 +1,4 @@
-"""The files that forges, editors and contributors read parse, and name only what exists."""
+"""Files for forges, editors and contributors can be parsed, and everything they mention exists."""
 
 import json
 import re

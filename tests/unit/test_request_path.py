@@ -1,4 +1,4 @@
-"""The measurement of docs/architecture.md."""
+"""The measurement in `docs/architecture.md`."""
 
 from tools.request_path import Step, Trace
 from tools.request_picture import picture

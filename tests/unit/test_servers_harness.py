@@ -1,4 +1,4 @@
-"""The lookup of servers: its order, its failure messages, and skipped tests."""
+"""How test servers are looked up: the order, failure messages, and skipped tests."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from tests.servers.shared import Follower, Leader
 
 @pytest.fixture
 def failed_starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Kind, Source]]:
-    """Fail every start of a server. The list receives the kinds and sources that were tried."""
+    """Make every server fail to start. Return a list that collects the attempts."""
     tried: list[tuple[Kind, Source]] = []
 
     def fail(kind: Kind, source: Source) -> None:
@@ -124,7 +124,7 @@ def test_workers_look_servers_up_at_the_leader(
 
 
 def test_a_port_stays_reserved_while_nothing_listens_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A range that no other test run uses: it would take the port as soon as it is released.
+    # Other test runs don't use this range. They could take the port as soon as it is released.
     monkeypatch.setattr(ports, "RANGE", range(12_000, 20_000))
     reserved = Ports(1)
     monkeypatch.setattr(ports, "RANGE", range(reserved.numbers[0], reserved.numbers[0] + 1))

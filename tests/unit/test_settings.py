@@ -1,4 +1,4 @@
-"""Settings: all errors at once, by name."""
+"""All errors in the settings are reported together, by name."""
 
 from datetime import timedelta
 from pathlib import Path

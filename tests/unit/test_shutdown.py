@@ -1,4 +1,4 @@
-"""The shutdown of the HTTP server: connected clients are served once more."""
+"""When the HTTP server shuts down, it serves connected clients one last time."""
 
 import asyncio
 import socket
@@ -17,14 +17,14 @@ ANSWER = b"here you are"
 
 @get("/")
 async def slowly() -> bytes:
-    """Answer after a while."""
+    """Respond after a while."""
     await asyncio.sleep(0.1)
     return ANSWER
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Use uvloop, as the service does."""
+    """Use uvloop, like the service."""
     return "asyncio", {"use_uvloop": True}
 
 
@@ -36,7 +36,7 @@ def listener() -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def served(listener: socket.socket) -> AsyncIterator[ApiServer]:
-    """Start a server; the block shuts it down."""
+    """Start a server. It has to be shut down within the block."""
     server = ApiServer(Litestar([slowly], openapi_config=None), 3600)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -57,12 +57,12 @@ async def connected(
 
 
 async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - uvicorn's state, which tells nobody
+    while not condition():  # noqa: ASYNC110 - uvicorn's state has no event
         await asyncio.sleep(0.01)
 
 
 async def the_answer(reader: asyncio.StreamReader) -> tuple[bool, bool]:
-    """Return whether the answer is complete, and whether it closes the connection."""
+    """Return whether the response is complete, and whether it closes the connection."""
     head = await reader.readuntil(b"\r\n\r\n")
     return await reader.readexactly(len(ANSWER)) == ANSWER, b"connection: close\r\n" in head
 
@@ -106,7 +106,7 @@ async def test_waiting_connections_are_served_before_the_port_closes(
     listener: socket.socket,
 ) -> None:
     async with served(listener) as server:
-        # The event loop does not run in between: the kernel alone has seen them.
+        # The event loop does not run until the shutdown, so only the kernel has seen these.
         waiting = [socket.create_connection(listener.getsockname()) for _ in range(3)]
         for each in waiting:
             each.sendall(REQUEST)

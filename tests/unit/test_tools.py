@@ -65,7 +65,7 @@ def test_ci_runs_only_the_checks_and_the_tests() -> None:
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
-# --- The choice of a Python
+# --- Choosing a Python
 
 
 def find_python(*folders: Path) -> CompletedProcess[str]:
@@ -120,7 +120,7 @@ def test_the_range_of_pythons_is_the_one_of_the_project() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout in a folder with a space in its name; commands are recorded, not run."""
+    """Make a checkout in a folder with a space in its name. Commands are only recorded."""
     root = tmp_path / "a checkout"
     (root / "tools").mkdir(parents=True)
     for name in ("environment.sh", "environment.py", "python.sh"):
@@ -151,7 +151,7 @@ def recorded(checkout: Path) -> list[str]:
 
 
 def is_fresh(checkout: Path, level: str) -> bool:
-    """Return whether the shell's fast path finds nothing to do. The slow path has no Python."""
+    """Return whether the shell's fast path is enough. The slow path cannot find a Python."""
     tools = ":".join({str(Path(shutil.which(name) or "").parent) for name in ("cmp", "cat")})
     (checkout / "tools/python.sh").write_text("exit 9")
     done = run(SH, "tools/environment.sh", level, cwd=checkout, path=tools)
@@ -244,7 +244,7 @@ def test_a_failed_installation_is_one_sentence_and_no_traceback(
 
 @pytest.fixture
 def with_uv(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Return the commands that are run, beside an installed uv."""
+    """Pretend that uv is installed, and return the list of commands that are run."""
     commands: list[tuple[str, ...]] = []
 
     def listed(*command: str) -> None:
@@ -370,7 +370,7 @@ def test_an_outdated_document_is_named_with_the_command_that_renews_it(tmp_path:
     assert error == f"{other} is out of date: .venv/bin/orders other > {other}"
 
 
-# --- The files of examples
+# --- The example files
 
 
 def test_the_example_settings_are_all_commented_out_and_named_once() -> None:

@@ -45,7 +45,7 @@ _WIDTH = 116
 
 
 class Bench:
-    """One run, with its options, servers and folder."""
+    """A benchmark run with its options, servers and folder."""
 
     def __init__(self, options: Namespace, storage: Storage, folder: Path, status: Status) -> None:
         self._options = options
@@ -53,7 +53,7 @@ class Bench:
         self._folder = folder
         self._status = status
         self._console = Console(highlight=False)
-        # A pipe would have 80 columns and cut the figures off.
+        # The default for pipes is 80 columns, which would truncate the figures.
         self._console.width = max(self._console.width, _WIDTH)
         self._settings = production(storage)
         self._audit = ""
@@ -89,7 +89,7 @@ class Bench:
             )
 
     def _rounds(self, contestants: Sequence[Contestant], rounds: int, connections: int) -> Rounds:
-        """Measure every contestant with every workload, in turns, so that noise affects all."""
+        """Measure all contestants and workloads in turn, so noise affects all of them equally."""
         seen: dict[str, dict[str, list[Measured]]] = {work: {} for work in WORKS}
         for number in range(rounds):
             for work in WORKS:
@@ -108,10 +108,10 @@ class Bench:
             raise BenchError(f"{contestant.name}, {work}: {error}") from error
 
     def _processed(self, contestant: Contestant) -> Iterator[Figure]:
-        """Start the roles and measure the processing of the created orders.
+        """Start the roles and measure how fast they process the created orders.
 
         Raises:
-            BenchError: orders are not processed, or the service did not use Redis.
+            BenchError: orders are not being processed, or the service has not used Redis.
         """
         database = self._settings["DATABASE_URL"]
         with roles(self._settings, self._folder):
@@ -138,7 +138,7 @@ class Bench:
 
 
 def options_of(arguments: Sequence[str]) -> Namespace:
-    """Parse the command line."""
+    """Parse the command-line arguments."""
     parser = ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=4, help="length of a measurement")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
@@ -153,7 +153,7 @@ def options_of(arguments: Sequence[str]) -> Namespace:
 
 
 def main() -> None:
-    """Run the benchmark. Print a failure as one sentence."""
+    """Run the benchmark. If it fails, exit with a message."""
     options = options_of(sys.argv[1:])
     status = Console(stderr=True).status("bench")
     try:
@@ -164,7 +164,7 @@ def main() -> None:
             status,
         ):
             folder = Path(name)
-            folder.chmod(0o755)  # the embedded database's own user must reach its subfolder
+            folder.chmod(0o755)  # the embedded database's user needs access to its subfolder
             Bench(options, storage, folder, status).run()
     except (BenchError, Unavailable) as error:
         sys.exit(f"bench: {error}")

@@ -1,20 +1,21 @@
-# A copy of the original design, the baseline of the benchmark, by the rules of its own code.
-# It runs in an environment of its own (`requirements.txt`), whose packages our checks lack.
+# The original design, which is the benchmark's baseline. This is a copy, in its own coding style.
+# It runs in a separate environment (`requirements.txt`), so our checks can't import its packages.
 # mypy: ignore-errors
-# ruff: noqa: ANN201, D101, D103, E501, PLW0603, S105
+# ruff: noqa: ANN201, D101, D103, PLW0603, S105
 # fmt: off
-"""The original design of an order service, written plainly and fairly: the benchmark's baseline.
+"""The original design of the order service, in a plain and fair implementation.
 
-FastAPI, Pydantic v2, SQLAlchemy's async ORM on asyncpg, a Redis cache (TTL 5 minutes), a JWT
-checked and its user selected on every request, a fixed-window Redis limiter on creation with a limit that is never reached,
-and `new_order` published with aiokafka after the commit if a broker is given.
+It uses FastAPI, Pydantic v2, SQLAlchemy's async ORM on asyncpg, and a Redis cache with a TTL of 5
+minutes. Each request checks its JWT and selects the user. Creating an order also increments a
+fixed-window Redis limiter, whose limit is never reached. If a broker is configured, `new_order` is
+published with aiokafka after the commit.
 
     pip install fastapi python-multipart 'uvicorn[standard]' 'sqlalchemy[asyncio]' asyncpg \
         'redis[hiredis]' aiokafka pyjwt argon2-cffi
     BASELINE_DATABASE_URL=postgresql+asyncpg://… BASELINE_REDIS_URL=redis://… \
         uvicorn seed_baseline:app --port 8100 --no-access-log --log-level warning
 
-It creates its tables in the schema it is given. One worker, uvloop, httptools.
+It creates its tables in the given schema. Run it with one worker, uvloop and httptools.
 """
 
 import json

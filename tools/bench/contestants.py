@@ -1,4 +1,4 @@
-"""The three contestants: how to start each one, and its workloads."""
+"""The three contestants, with functions to start them, and their workloads."""
 
 import json
 import secrets
@@ -32,7 +32,7 @@ _COMMON: Final = {
     "LOG_FORMAT": "json",
 }
 
-#: The number of orders that are read in turn, and the length of the list.
+#: How many orders to read in turn, and how many the list contains.
 _READ: Final = 100
 _LISTED: Final = 20
 _BODY: Final = json.dumps(
@@ -52,7 +52,7 @@ BASELINE, FLOOR, SERVICE = "baseline", "floor", "service"
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server that is ready for measurement."""
+    """A server that is ready to be measured."""
 
     name: str
     works: Mapping[str, Work]
@@ -60,19 +60,19 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of a server."""
+    """A user account on a server."""
 
     id: str
     client: httpx.Client
 
     def place(self, count: int) -> list[str]:
-        """Place orders and return their ids."""
+        """Place `count` orders and return their ids."""
         responses = (self.client.post("/orders/", content=_BODY) for _ in range(count))
         return [response.raise_for_status().json()["id"] for response in responses]
 
 
 def open_account(url: str) -> Account:
-    """Register and log in at a server."""
+    """Register a new user on a server and log in."""
     client = httpx.Client(base_url=url, trust_env=False, timeout=30, headers=_JSON)
     email, password = f"{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
     opened = client.post("/register/", json={"email": email, "password": password})
@@ -84,14 +84,15 @@ def open_account(url: str) -> Account:
 
 
 def work_of(account: Account, *paths: str) -> Work:
-    """Return a workload of reads with an account's token."""
+    """Return a workload that reads these paths with the account's token."""
     headers = {"Authorization": account.client.headers["Authorization"]}
     return Work(str(account.client.base_url), paths, headers=headers)
 
 
 def works_of(url: str) -> dict[str, Work]:
-    """Return the three workloads of a server with accounts. One user reads and writes, another has
-    20 orders.
+    """Return the three workloads for a server that has accounts.
+
+    One user creates and reads orders, and another one has 20 orders to list.
     """
     user, lister = open_account(url), open_account(url)
     with closing(user.client), closing(lister.client):
@@ -102,7 +103,7 @@ def works_of(url: str) -> dict[str, Work]:
 
 
 def make_baseline_environment(folder: Path) -> Path:
-    """Make a temporary environment with the baseline's dependencies, and return its Python.
+    """Create a temporary environment with the baseline's dependencies and return its Python.
 
     Raises:
         BenchError: pip failed.
@@ -134,7 +135,7 @@ def baseline(storage: Storage, folder: Path, python: Path) -> Iterator[Contestan
 
 @contextmanager
 def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
-    """Run the bare framework on the same servers."""
+    """Run the bare framework on the same database servers."""
     settings = {
         "FLOOR_DATABASE_URL": storage.database(FLOOR),
         "FLOOR_REDIS_URL": storage.redis_number(2),
@@ -150,7 +151,7 @@ def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
 
 
 def production(storage: Storage) -> dict[str, str]:
-    """Return the settings of a service with every role in its own process."""
+    """Return the settings for a service with each role in its own process."""
     return {
         **external(storage.database(SERVICE)),
         "REDIS_URL": storage.redis_number(3),
@@ -159,13 +160,13 @@ def production(storage: Storage) -> dict[str, str]:
 
 
 def external(database: str) -> dict[str, str]:
-    """Return the settings of a service on this database."""
+    """Return the settings for a service that uses this database."""
     return {"DATABASE_URL": database, "JWT_SECRET_KEY": secrets.token_urlsafe(32)}
 
 
 @contextmanager
 def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
-    """Run this service's API in its own process, as in production."""
+    """Run this service's API in its own process, like in production."""
     orders("migrate", folder, settings)
     with orders_serve(folder, SERVICE, settings) as running:
         yield Contestant(SERVICE, works_of(running.url))
@@ -184,20 +185,20 @@ def roles(settings: Mapping[str, str], folder: Path) -> Iterator[None]:
 
 @contextmanager
 def orders_serve(folder: Path, name: str, settings: Mapping[str, str]) -> Iterator[Running]:
-    """Run `orders serve` as an operator does, with limits that are counted and never reached."""
+    """Run `orders serve` as an operator would, with rate limits that are never reached."""
     limits = {f"RATE_LIMIT_{each}": _ENDLESS for each in ("ORDERS", "LOGIN", "REGISTER", "DEFAULT")}
     log = folder / f"{name}.log"
     service_settings = {**_COMMON, **limits, **settings, "PORT": "{port}"}
-    # The working directory belongs to the benchmark and has no `.env`.
+    # The working directory belongs to the benchmark, so it doesn't contain a `.env` file.
     with serving((_ORDERS, "serve"), folder, log, service_settings) as running:
         yield running
 
 
 def orders(command: str, folder: Path, settings: Mapping[str, str]) -> str:
-    """Run an operator's command and return its output.
+    """Run a command for operators and return its output.
 
     Raises:
-        BenchError: it fails.
+        BenchError: the command failed.
     """
     done = subprocess.run(  # noqa: S603 - a fixed command
         [_ORDERS, command],

@@ -1,5 +1,5 @@
-"""The failure of a benchmark."""
+"""The benchmark's error."""
 
 
 class BenchError(Exception):
-    """The benchmark cannot run, or a measurement is not valid."""
+    """The benchmark can't run, or a measurement is invalid."""

@@ -1,4 +1,4 @@
-"""Medians and ratios of the measurements, and the tables that show them."""
+"""Calculate the measurements' medians and ratios, and format them as tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from tools.bench.contestants import BASELINE, CREATE, FLOOR, LIST, READ, SERVICE
 from tools.bench.storage import Backlog, Processing
 from tools.bench.wrk import Measured
 
-#: Every round, by workload and contestant.
+#: The results of all rounds, by workload and contestant.
 Rounds = Mapping[str, Mapping[str, Sequence[Measured]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The lowest ratios against the baseline and the floor."""
+    """The minimum ratios compared with the baseline and the floor."""
 
     baseline: float
     floor: float
 
 
-#: The targets of `docs/contract.md`, section 9.
+#: The targets from `docs/contract.md`, section 9.
 TARGETS: Final = {CREATE: Target(12, 1.3), READ: Target(15, 1.3), LIST: Target(10, 0.8)}
 ALONE_AT_MOST: Final = 1.3
 GROWTH_WITHIN: Final = 0.2
 MEMORY_BELOW: Final = 120.0
-#: Milliseconds from creation to effect.
+#: Milliseconds from an order's creation to its effect.
 PROCESSED_P50_BELOW: Final = 50.0
 PROCESSED_P99_BELOW: Final = 250.0
 
@@ -43,7 +43,7 @@ class Figure:
 
 
 def median_of(rounds: Sequence[Measured]) -> Measured:
-    """Return the median of each measure over the rounds."""
+    """Return the median of each measurement across all rounds."""
     return Measured(
         median(each.per_second for each in rounds),
         median(each.p50 for each in rounds),
@@ -52,12 +52,12 @@ def median_of(rounds: Sequence[Measured]) -> Measured:
 
 
 def ratio(mine: float, theirs: float) -> str:
-    """Return the quotient of two values as text."""
+    """Return the ratio of two values as a string."""
     return f"{mine / theirs:.2f}x" if mine / theirs < 10 else f"{mine / theirs:.1f}x"
 
 
 def spread(rounds: Sequence[Measured]) -> str:
-    """Return half the range of the rounds, in percent of the median."""
+    """Return half the range of the rounds as a percentage of the median."""
     if len(rounds) < 2:
         return "?"
     rates = [each.per_second for each in rounds]
@@ -96,7 +96,7 @@ def _ratios(work: str, medians: Mapping[str, Measured]) -> tuple[str, str]:
 
 
 def throughput_table(rounds: Rounds, title: str) -> Table:
-    """Return the table of requests, latencies and ratios."""
+    """Return a table of throughputs, latencies and ratios."""
     table = Table(title=title)
     table.add_column("work", no_wrap=True)
     table.add_column("server")
@@ -108,7 +108,7 @@ def throughput_table(rounds: Rounds, title: str) -> Table:
 
 
 def alone_figures(rounds: Rounds) -> list[Figure]:
-    """Compare the latency of the service on one connection with the floor's."""
+    """Compare the service's latency on a single connection with the floor's."""
     figures = []
     for work, by_name in rounds.items():
         mine, floor = (median_of(by_name[name]).p50 for name in (SERVICE, FLOOR))
@@ -123,7 +123,7 @@ def alone_figures(rounds: Rounds) -> list[Figure]:
 
 
 def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measured]) -> Figure:
-    """Compare a workload's cost among many orders with its cost among few."""
+    """Compare a workload's cost with many orders to its cost with few orders."""
     cost = few[1].per_second / many[1].per_second
     return Figure(
         f"{work} among {many[0]:,} orders",
@@ -133,7 +133,7 @@ def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measure
 
 
 def processing_figure(per_second: float, seen: Processing) -> Figure:
-    """Show the time from creation through outbox, Kafka and task queue to the effect."""
+    """Show how long it takes from creation, through outbox, Kafka and task queue, to the effect."""
     return Figure(
         f"create → processed through Kafka, {per_second:.0f} orders/s",
         f"p50 {seen.p50:.0f} ms, p99 {seen.p99:.0f} ms",
@@ -142,19 +142,19 @@ def processing_figure(per_second: float, seen: Processing) -> Figure:
 
 
 def backlog_figure(backlog: Backlog) -> Figure:
-    """Show the rate at which a backlog of orders is processed."""
+    """Show how fast a backlog of orders is processed."""
     rate = backlog.orders / backlog.seconds if backlog.seconds else 0.0
     return Figure(f"backlog of {backlog.orders:,} orders, processed", f"{rate:,.0f} orders/s", "")
 
 
 def memory_figure(mib: float | None) -> Figure:
-    """Show the memory of the embedded service's Python process."""
+    """Show how much memory the embedded service's Python process uses."""
     value = "unknown: no /proc on this system" if mib is None else f"{mib:.0f} MiB"
     return Figure("embedded service at rest, after 1,000 orders", value, f"< {MEMORY_BELOW:g} MiB")
 
 
 def figures_table(figures: Sequence[Figure]) -> Table:
-    """Return the table of all other figures."""
+    """Return a table of all other figures."""
     table = Table()
     for name in ("measure", "value", "target"):
         table.add_column(name)

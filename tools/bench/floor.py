@@ -1,7 +1,7 @@
-"""The floor: the bare framework with one plain storage call per request.
+"""The floor, which is the bare framework with one simple storage call per request.
 
-It has no authentication, no limits, no validation and no relay. It shows the cost of a request
-without the promises of the service. `FLOOR_DATABASE_URL` and `FLOOR_REDIS_URL` name its storage.
+It shows how much a request costs without the service's guarantees: there is no authentication, rate
+limiting, validation or relay. Its storage is set by `FLOOR_DATABASE_URL` and `FLOOR_REDIS_URL`.
 """
 
 import os
@@ -53,7 +53,7 @@ _ITEMS: Final = '[{"name":"Green tea","quantity":2,"price":9.95}]'
 
 @post("/orders/")
 async def create(request: Request[Any, Any, State]) -> Response[bytes]:
-    """Insert an order and its outbox row with one statement."""
+    """Insert an order and its outbox row in a single statement."""
     body = await request.body()
     state = request.app.state
     await state.pool.execute(_INSERT, uuid4(), uuid4(), body.decode(), uuid4(), body)
@@ -62,13 +62,13 @@ async def create(request: Request[Any, Any, State]) -> Response[bytes]:
 
 @get("/orders/{order_id:uuid}/")
 async def read(state: State, order_id: FromPath[UUID]) -> Response[bytes]:
-    """Get ready bytes from Redis."""
+    """Return bytes from Redis unchanged."""
     return Response(await state.redis.get(f"floor:order:{order_id}"), media_type=_JSON)
 
 
 @get("/orders/user/{user_id:uuid}/")
 async def of_user(state: State, user_id: FromPath[UUID]) -> list[dict[str, Any]]:
-    """Select 20 rows by an index."""
+    """Select 20 rows using an index."""
     return [dict(row) for row in await state.pool.fetch(_SELECT, user_id)]
 
 

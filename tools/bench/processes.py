@@ -1,4 +1,4 @@
-"""Server processes of the benchmark: start, wait, stop."""
+"""Start the benchmark's server processes, wait for them and stop them."""
 
 import os
 import signal
@@ -15,7 +15,8 @@ import httpx
 from tests.servers.ports import HOST, Ports
 from tools.bench.errors import BenchError
 
-#: The variables that every program needs. Settings of other services may not be inherited.
+#: The variables that all programs need. Others aren't inherited because they may be settings that
+#: are meant for another service.
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 _START_TIMEOUT_SECONDS: Final = 60.0
 _STOP_TIMEOUT_SECONDS: Final = 20.0
@@ -23,7 +24,7 @@ _STOP_TIMEOUT_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server under measurement."""
+    """A running server."""
 
     url: str
     pid: int
@@ -33,12 +34,12 @@ class Running:
 def serving(
     command: Sequence[str | Path], folder: Path, log: Path, settings: Mapping[str, str]
 ) -> Iterator[Running]:
-    """Run a server until the end of the block, with its output in `log`.
+    """Run a server until the end of the block, with its output redirected to `log`.
 
-    `{port}` in the command and in the settings is replaced by a reserved port.
+    Replaces `{port}` in the command and the settings with a reserved port.
 
     Raises:
-        BenchError: it does not start.
+        BenchError: the server does not start.
     """
     ports = Ports(1)
     port = str(ports.numbers[0])
@@ -64,7 +65,7 @@ def serving(
 
 
 def program_environment() -> dict[str, str]:
-    """Return the environment of a program, without settings."""
+    """Return the environment for a program, without any settings."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
@@ -89,7 +90,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def resident_mib(pid: int) -> float | None:
-    """Return the memory of a process, or None on a system without `/proc`."""
+    """Return how much memory a process uses, or None if the system doesn't have `/proc`."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None

@@ -1,4 +1,4 @@
-"""Measurements of the service alone: processing, growth of its data, memory at rest."""
+"""Measure the service's processing, growing amounts of data, and memory when idle."""
 
 import time
 from contextlib import closing
@@ -20,15 +20,16 @@ from tools.bench.storage import drain, grow, processing_since, some_orders
 from tools.bench.wrk import Measured, Work, measure
 
 _FEW: Final = 1000
-#: The number of random orders that are read in turn.
+#: How many random orders are read in turn.
 _SAMPLE: Final = 1000
 _REST: Final = 3.0
-#: Milliseconds between the requests of each of 32 connections: about 200 orders a second.
+#: Milliseconds between requests on a connection. With 32 connections, this results in about 200
+#: orders per second.
 _PAUSE: Final = 150
 
 
 def processing(database: str, create: Work, folder: Path, seconds: int) -> Figure:
-    """Measure the time from creation to effect in PostgreSQL, at about 200 orders a second."""
+    """Measure the time from creation to effect in PostgreSQL, at about 200 orders per second."""
     paced = replace(create, pause=_PAUSE)
     since = datetime.now(UTC)
     seen = measure(paced, folder, seconds)
@@ -37,9 +38,9 @@ def processing(database: str, create: Work, folder: Path, seconds: int) -> Figur
 
 
 def growth(database: str, folder: Path, many: int, seconds: int) -> list[Figure]:
-    """Measure reads and lists with few orders of one user, and with many.
+    """Measure reads and lists for a user with few orders, and again with many orders.
 
-    There is no Redis, so that every read selects the order by its key.
+    This runs without Redis because each read should select the order by its key.
     """
     with orders_serve(folder, "growth", external(database)) as running:
         account = open_account(running.url)
@@ -66,7 +67,7 @@ def _read_and_list(
 
 
 def memory(folder: Path, orders: int = 1000) -> Figure:
-    """Measure the memory of an embedded service after some orders."""
+    """Measure how much memory an embedded service uses after creating some orders."""
     with orders_serve(folder, "embedded", {"DATA_DIR": str(folder / "var")}) as running:
         account = open_account(running.url)
         with closing(account.client):

@@ -1,4 +1,4 @@
-"""The benchmark's PostgreSQL, Redis and Kafka, and direct queries of them."""
+"""Start the benchmark's PostgreSQL, Redis and Kafka, and query them directly."""
 
 import asyncio
 import time
@@ -16,12 +16,12 @@ from tests.servers.local import launch
 from tests.servers.server import Kind
 from tools.bench.errors import BenchError
 
-#: Seconds without progress after which the benchmark fails.
+#: The benchmark fails if there is no progress for this long.
 _STALL_TIMEOUT_SECONDS: Final = 30.0
 
-# Copies of one processed order with its history. The id of a copy is a UUIDv7, like those of the
-# service, so that new rows are at the end of every index. The triggers are disabled: they would
-# demand that an order begins as PENDING.
+# Copy a processed order together with its history. The copies' ids are UUIDv7, like the service's,
+# so new rows are at the end of each index. Triggers are disabled because they only allow new orders
+# that are PENDING.
 _COPIES: Final = """
 WITH made AS (
     SELECT (lpad(to_hex(1600000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
@@ -49,7 +49,7 @@ FROM orders WHERE created_at >= $1
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The servers of this run."""
+    """The servers used by a run."""
 
     postgres: str
     redis: str
@@ -61,13 +61,13 @@ class Storage:
         return urlsplit(self.postgres)._replace(path=f"/{name}").geturl()
 
     def redis_number(self, number: int) -> str:
-        """Return the URL of a numbered database of Redis."""
+        """Return the URL of a numbered Redis database."""
         return urlsplit(self.redis)._replace(path=f"/{number}").geturl()
 
 
 @contextmanager
 def private_storage() -> Iterator[Storage]:
-    """Start a PostgreSQL, a Redis and a Kafka for this run."""
+    """Start PostgreSQL, Redis and Kafka for this run."""
     with ExitStack() as stack:
         servers = {kind: launch(kind) for kind in Kind}
         for server in servers.values():
@@ -78,24 +78,24 @@ def private_storage() -> Iterator[Storage]:
 
 
 def has_keys(redis_url: str) -> bool:
-    """Return whether this Redis database has keys."""
+    """Return whether this Redis database contains any keys."""
     with Redis.from_url(redis_url) as redis:
         return bool(redis.dbsize())
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """A number of unprocessed orders, and the seconds that their processing took."""
+    """The number of unprocessed orders, and how long it took to process them."""
 
     orders: int
     seconds: float
 
 
 def drain(database: str) -> Backlog:
-    """Wait until every order is processed.
+    """Wait until all orders have been processed.
 
     Raises:
-        BenchError: there is no progress.
+        BenchError: processing has stalled.
     """
     return asyncio.run(_drain(database))
 
@@ -119,7 +119,7 @@ async def _drain(database: str) -> Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """Milliseconds from the creation of orders to their effect."""
+    """How many milliseconds it took from the orders' creation to their effect."""
 
     orders: int
     p50: float
@@ -127,9 +127,7 @@ class Processing:
 
 
 def processing_since(database: str, moment: datetime) -> Processing:
-    """Return the times between `created_at` and `processed_at` of the orders created since
-    `moment`.
-    """
+    """Return the time from `created_at` to `processed_at` for orders created since `moment`."""
     return asyncio.run(_processing_since(database, moment))
 
 
@@ -148,7 +146,7 @@ async def _unprocessed(connection: Any) -> int:
 
 
 def grow(database: str, template: str, first: int, last: int) -> None:
-    """Insert copies of the order `template`, numbered `first` to `last`."""
+    """Insert copies of the order `template`, numbered from `first` to `last`."""
     asyncio.run(_grow(database, template, first, last))
 
 
@@ -164,7 +162,7 @@ async def _grow(database: str, template: str, first: int, last: int) -> None:
 
 
 def some_orders(database: str, count: int) -> list[str]:
-    """Return the ids of random orders."""
+    """Return the ids of `count` random orders."""
     return asyncio.run(_some_orders(database, count))
 
 

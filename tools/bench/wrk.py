@@ -1,4 +1,4 @@
-"""Run wrk: find or install it, write its script, read its output."""
+"""Find or install wrk, generate its script, run it and parse its output."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _INSTALL: Final = (
 )
 _MARK: Final = "figures "
 
-# Send prepared requests in turn. Print one line at the end.
+# Send prepared requests in turn, and print a line of figures at the end.
 _SCRIPT: Final = """
 local paths = {%(paths)s}
 local ready = {}
@@ -43,7 +43,7 @@ end
 """
 
 
-# Pauses of equal length would synchronise the connections.
+# Pauses of equal length would synchronize the connections.
 _DELAY: Final = """
 function delay()
   return math.random(0, 2 * %d)
@@ -53,9 +53,9 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One method and body, sent to each of the paths in turn.
+    """A method and a body, sent to each path in turn.
 
-    `pause` is the mean pause in milliseconds of a connection before each request.
+    `pause` is how many milliseconds a connection waits before each request, on average.
     """
 
     url: str
@@ -68,7 +68,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The result of one run of wrk. Latencies are in milliseconds."""
+    """The result of a wrk run. Latencies are in milliseconds."""
 
     per_second: float
     p50: float
@@ -76,10 +76,10 @@ class Measured:
 
 
 def ensure_wrk() -> None:
-    """Check that wrk is installed. Install it if this is root on Debian.
+    """Check that wrk is installed. On Debian, install it if running as root.
 
     Raises:
-        BenchError: it is missing; the message names the package.
+        BenchError: wrk is missing. The message contains the package's name.
     """
     if shutil.which("wrk"):
         return
@@ -92,10 +92,10 @@ def ensure_wrk() -> None:
 
 
 def measure(work: Work, folder: Path, seconds: int, connections: int = 32) -> Measured:
-    """Warm the server up for one second, then measure for `seconds`.
+    """Warm up the server for one second, then measure for `seconds`.
 
     Raises:
-        BenchError: the server rejected requests or closed connections.
+        BenchError: the server has rejected requests or closed connections.
     """
     script = folder / "work.lua"
     script.write_text(script_of(work), encoding="utf-8")
@@ -122,7 +122,7 @@ def _run(script: Path, url: str, seconds: int, connections: int) -> str:
 
 
 def script_of(work: Work) -> str:
-    """Return the Lua script of a workload."""
+    """Return the Lua script for a workload."""
     headers = (f"[{_lua(name)}]={_lua(value)}" for name, value in work.headers.items())
     return _SCRIPT % {
         "paths": ",".join(map(_lua, work.paths)),
@@ -135,7 +135,7 @@ def script_of(work: Work) -> str:
 
 
 def _lua(text: str) -> str:
-    """Return `text` as a Lua literal."""
+    """Return `text` as a Lua string literal."""
     return (
         '"'
         + "".join(
@@ -147,10 +147,10 @@ def _lua(text: str) -> str:
 
 
 def figures_of(output: str) -> Measured:
-    """Parse the output of wrk.
+    """Parse wrk's output.
 
     Raises:
-        BenchError: the output has no figures, or reports failures.
+        BenchError: the output doesn't contain any figures, or it reports failures.
     """
     line = next((line for line in output.splitlines() if line.startswith(_MARK)), None)
     if line is None:

@@ -1,1 +1,1 @@
-"""dishka providers: one file, or one folder, for each group of adapters."""
+"""dishka providers, with one file or folder for each group of adapters."""

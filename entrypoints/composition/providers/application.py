@@ -1,4 +1,4 @@
-"""The use cases, over ports."""
+"""The use cases."""
 
 from datetime import timedelta
 from typing import Final
@@ -42,12 +42,12 @@ from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
 
-#: A debt to the cache is kept for this much longer than an entry.
+#: How much longer a cache debt is kept than a cache entry.
 _CACHE_MARGIN: Final = timedelta(minutes=1)
 
 
 class ApplicationProvider(Provider):
-    """Every use case; none keeps state of a request, so each exists once per process."""
+    """Every use case. There is one of each per process, because they don't keep request state."""
 
     scope = Scope.APP
 
@@ -82,19 +82,19 @@ class ApplicationProvider(Provider):
 
     @provide
     def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
-        """The audit, with the setting that makes an order stuck."""
+        """The audit, with the age at which an unprocessed order counts as stuck."""
         return AuditOrders(reader, clock, settings.stuck_after)
 
     @provide
     def policy(self, settings: Settings) -> StatusPolicy:
-        """The status policy of the settings."""
+        """The status policy from the settings."""
         return settings.status_policy
 
     @provide
     def pay_debts(
         self, debts: CacheDebts, cache: OrderCache, update_cache: RefreshCache, settings: Settings
     ) -> SettleCacheDebts:
-        """The settlement of debts to the cache, while an entry can be stale."""
+        """Settles cache debts for as long as a cache entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
 

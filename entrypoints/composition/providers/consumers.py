@@ -1,4 +1,4 @@
-"""The use cases of the consumers."""
+"""The consumers' use cases."""
 
 from dishka import Provider, Scope
 
@@ -6,7 +6,7 @@ from entrypoints.messaging.subscriptions import SUBSCRIPTIONS
 
 
 class ConsumersProvider(Provider):
-    """The use case of every subscription, so that a row is all that a consumer needs here."""
+    """The use case of every subscription. A new consumer only needs a row in that table."""
 
     scope = Scope.APP
 

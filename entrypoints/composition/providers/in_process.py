@@ -1,4 +1,4 @@
-"""The adapters of one process, in place of Redis and Kafka."""
+"""In-process adapters that take the place of Redis and Kafka."""
 
 from collections.abc import AsyncIterator
 
@@ -27,13 +27,13 @@ from libraries.task_stream.trace_middleware import TraceMiddleware
 
 
 class InProcessRedisProvider(Provider):
-    """Cache, limits and tasks without Redis."""
+    """Cache, rate limits and tasks without Redis."""
 
     scope = Scope.APP
 
     @provide
     def limiter(self) -> RateLimiter:
-        """The limits of this process."""
+        """Rate limits that only apply to this process."""
         return MemoryRateLimiter()
 
     relay_wakeup = provide(MemoryRelayWakeup, provides=RelayWakeup)
@@ -41,17 +41,17 @@ class InProcessRedisProvider(Provider):
 
     @provide
     def checks(self) -> CacheChecks:
-        """Nothing can be down."""
+        """There are no checks, because nothing can be down."""
         return CacheChecks({})
 
     @provide
     def cache(self, settings: Settings, reader: OrderReader) -> OrderCache:
-        """The cache of this process, which compares revisions with the storage before a hit."""
+        """This process's cache, which compares revisions with the storage before each hit."""
         return CheckedOrderCache(MemoryOrderCache(settings.cache_ttl), reader)
 
     @provide
     async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[AsyncBroker]:
-        """The broker of the tasks."""
+        """The task broker."""
         policy = ProcessingRetryPolicy(dead_lettering(dead_letter_order))
         broker = InProcessBroker(TASKS_AT_ONCE, policy).with_middlewares(TraceMiddleware())
         await broker.startup()
@@ -67,15 +67,15 @@ class InProcessKafkaProvider(Provider):
 
     @provide
     def checks(self) -> BusChecks:
-        """Nothing can be down."""
+        """There are no checks, because nothing can be down."""
         return BusChecks({})
 
     @provide
     def bus(self, encoder: MessageEncoder) -> AnyOf[MemoryBus, EventPublisher, EventSources]:
-        """Return the broker of this process."""
+        """This process's event broker."""
         return MemoryBus(encoder)
 
     @provide
     def gauges(self, sources: EventSources) -> BusGauges:
-        """Return the lag of each consumer."""
+        """The lag of each consumer."""
         return BusGauges(sources.lag)

@@ -1,4 +1,4 @@
-"""The adapters over Kafka."""
+"""The Kafka adapters."""
 
 from collections.abc import AsyncIterator
 
@@ -18,13 +18,13 @@ from entrypoints.settings import Settings
 
 
 class KafkaProvider(Provider):
-    """Events, on Kafka."""
+    """Events on Kafka."""
 
     scope = Scope.APP
 
     @provide
     async def connection(self, settings: Settings) -> KafkaConnection:
-        """How Kafka is reached; without Kafka the process starts degraded."""
+        """How to connect to Kafka. If Kafka is down, the process starts degraded."""
         try:
             connection = KafkaConnection(
                 settings.kafka_bootstrap_servers or "",
@@ -49,7 +49,7 @@ class KafkaProvider(Provider):
     async def publisher(
         self, connection: KafkaConnection, encoder: MessageEncoder
     ) -> AsyncIterator[AnyOf[KafkaPublisher, EventPublisher]]:
-        """Return the producer of this process, which connects when it has an event."""
+        """This process's producer, which connects when there is an event to send."""
         publisher = KafkaPublisher(connection, encoder)
         yield publisher
         await publisher.close()
@@ -58,17 +58,17 @@ class KafkaProvider(Provider):
     async def sources(
         self, connection: KafkaConnection
     ) -> AsyncIterator[AnyOf[KafkaSources, EventSources]]:
-        """Return the consumers of this process."""
+        """The source of events for this process's consumers."""
         sources = KafkaSources(connection)
         yield sources
         await sources.close()
 
     @provide
     def gauges(self, sources: EventSources) -> BusGauges:
-        """Return the lag of each consumer of this process."""
+        """The lag of each of this process's consumers."""
         return BusGauges(sources.lag)
 
     @provide
     def checks(self, publisher: KafkaPublisher) -> BusChecks:
-        """Without Kafka a process is degraded."""
+        """A process without Kafka is only degraded."""
         return BusChecks({"kafka": naming("KAFKA_BOOTSTRAP_SERVERS", publisher.ping)})

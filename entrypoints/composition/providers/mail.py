@@ -16,7 +16,7 @@ class MailProvider(Provider):
 
     @provide
     def mailer(self, settings: Settings, clock: Clock) -> Mailer:
-        """Return the client of the mail server.
+        """The mail server's client.
 
         Raises:
             BadSettings: `SMTP_URL` is not set.

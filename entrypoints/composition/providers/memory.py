@@ -1,4 +1,4 @@
-"""The storage in memory, in place of PostgreSQL: for tests and experiments."""
+"""In-memory storage that takes the place of PostgreSQL, for tests and experiments."""
 
 from collections.abc import Mapping
 
@@ -34,20 +34,20 @@ from entrypoints.observability.metrics.scrape import StorageGauges
 
 
 class MemoryLifecycle(StorageLifecycle):
-    """A storage that exists as long as its process."""
+    """A storage that lives as long as its process."""
 
     is_exclusive = True
 
     @property
     def summary(self) -> Mapping[str, str]:
-        """The storage in the log line of a process's start."""
+        """How the startup log line describes the storage."""
         return {"storage": "memory"}
 
     async def open(self, *, may_create: bool) -> None:
-        """Refuse every process but the one that runs all roles.
+        """Allow only the process that runs all roles.
 
         Raises:
-            Misconfigured: the process would use an empty storage, and report on that.
+            Misconfigured: any other process would see and report on an empty storage.
         """
         if not may_create:
             raise Misconfigured(
@@ -57,7 +57,7 @@ class MemoryLifecycle(StorageLifecycle):
 
 
 class MemoryStorageProvider(Provider):
-    """The lifecycle of a storage in memory, and every port on it."""
+    """The lifecycle of the in-memory storage, and all of its ports."""
 
     scope = Scope.APP
 
@@ -85,10 +85,10 @@ class MemoryStorageProvider(Provider):
 
     @provide
     def checks(self) -> StorageChecks:
-        """Nothing can be down."""
+        """There are no checks, because nothing can be down."""
         return StorageChecks({})
 
     @provide
     def gauges(self, outbox_admin: OutboxAdmin) -> StorageGauges:
-        """The outbox of the process; there is no pool."""
+        """Figures about the process's outbox. There is no connection pool."""
         return StorageGauges(outbox_admin.state)

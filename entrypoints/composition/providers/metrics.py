@@ -1,4 +1,4 @@
-"""The metrics and the decorators that count."""
+"""The metrics, and the decorators that count."""
 
 from dishka import Provider, Scope, decorate, provide
 
@@ -8,7 +8,7 @@ from entrypoints.observability.metrics.scrape import Metrics
 
 
 class MetricsProvider(Provider):
-    """The page for Prometheus, and the decorators of adapters that count for it."""
+    """The page for Prometheus, and the adapter decorators that count for it."""
 
     scope = Scope.APP
 

@@ -1,4 +1,4 @@
-"""The adapters over Redis."""
+"""The Redis adapters."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -34,7 +34,7 @@ from libraries.task_stream.trace_middleware import TraceMiddleware
 
 
 class RedisProvider(Provider):
-    """Cache, limits, relay wakeup and tasks, shared by all processes."""
+    """Cache, rate limits, relay wakeup and tasks, shared by all processes."""
 
     scope = Scope.APP
 
@@ -43,14 +43,14 @@ class RedisProvider(Provider):
 
     @provide
     def cache_generation(self, settings: Settings) -> CacheGeneration:
-        """The cache's part of each handshake with Redis."""
+        """The cache's part in each handshake with Redis."""
         return CacheGeneration(settings.redis_prefix)
 
     @provide
     async def client(
         self, settings: Settings, generation: CacheGeneration
     ) -> AsyncIterator[RedisClient]:
-        """The Redis client of this process; without Redis the process starts degraded.
+        """This process's Redis client. If Redis is down, the process starts degraded.
 
         Raises:
             BadSettings: the server cannot be used with this URL.
@@ -73,17 +73,17 @@ class RedisProvider(Provider):
     def cache(
         self, client: RedisClient, generation: CacheGeneration, settings: Settings
     ) -> OrderCache:
-        """The cache of all processes."""
+        """The cache that all processes share."""
         return RedisOrderCache(client, generation, settings.cache_ttl)
 
     @provide
     def limiter(self, client: RedisClient) -> RateLimiter:
-        """The limits of all processes; each has its own while Redis is unavailable."""
+        """Shared rate limits. While Redis is unavailable, each process uses its own."""
         return RedisRateLimiter(client, MemoryRateLimiter())
 
     @provide
     def broker(self, settings: Settings, dead_letter_order: DeadLetterOrder) -> AsyncBroker:
-        """The broker of the tasks; the worker role starts and stops it."""
+        """The task broker, which the worker role starts and stops."""
         return RedisStreamBroker(
             settings.redis_url or "",
             settings.redis_prefix,
@@ -93,7 +93,7 @@ class RedisProvider(Provider):
 
     @provide
     async def checks(self, client: RedisClient, settings: Settings) -> AsyncIterator[CacheChecks]:
-        """Without Redis a process is degraded."""
+        """A process without Redis is only degraded."""
         ensure_queue = QueueCheck(settings.redis_url or "", settings.redis_prefix)
 
         async def check() -> None:

@@ -1,24 +1,23 @@
-"""Decorators of ports for the requests of the API."""
+"""Port decorators for API requests."""
 
 from dishka import Provider, Scope, decorate
 
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderReader
-from entrypoints.http.admission import AdmittedOrderReader
-from entrypoints.http.rate_limit_results import RecordedRateLimiter
+from entrypoints.http.rate_limits import AdmittedOrderReader, RecordedRateLimiter
 
 
 class RequestProvider(Provider):
-    """Decorators that do nothing outside of a request."""
+    """Decorators that do nothing outside a request."""
 
     scope = Scope.APP
 
     @decorate
     def reader(self, reader: OrderReader) -> OrderReader:
-        """Return the reader that waits for a request's admission."""
+        """A reader that waits until the request has been admitted."""
         return AdmittedOrderReader(reader)
 
     @decorate
     def limiter(self, limiter: RateLimiter) -> RateLimiter:
-        """Return the limiter that records results for a request's response."""
+        """A limiter that records its results for the response headers."""
         return RecordedRateLimiter(limiter)

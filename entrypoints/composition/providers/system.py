@@ -1,4 +1,4 @@
-"""The adapters that need no backing service."""
+"""The adapters that do not need a backing service."""
 
 from collections.abc import AsyncIterator
 from time import monotonic
@@ -12,10 +12,8 @@ from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
-from adapters.serialisation.changes import JsonChangeRenderer
-from adapters.serialisation.orders import JsonOrderRenderer
-from adapters.system.clock import SystemClock
-from adapters.system.ids import Uuid7Generator
+from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
+from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
 from application.ports.accounts import (
     AccountCache,
     Accounts,
@@ -34,7 +32,7 @@ from entrypoints.settings import Settings
 
 
 class SystemProvider(Provider):
-    """Clock, ids, serialisation, fulfilment."""
+    """Clock, ids, serialisation and fulfilment."""
 
     scope = Scope.APP
 
@@ -46,17 +44,17 @@ class SystemProvider(Provider):
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:
-        """The simulated fulfilment; a shop replaces it."""
+        """The simulated fulfilment. A real shop replaces this."""
         return SimulatedFulfilment(settings.processing_delay)
 
 
 def email_addresses() -> EmailAddresses:
-    """Return the parser of e-mail addresses, for commands that check one before they start."""
+    """Return the e-mail address parser, for commands that check an address before they start."""
     return ValidatedAddresses()
 
 
 class SecurityProvider(Provider):
-    """Addresses, accounts, passwords, tokens, cursors."""
+    """E-mail addresses, accounts, passwords, tokens and cursors."""
 
     scope = Scope.APP
 
@@ -64,24 +62,24 @@ class SecurityProvider(Provider):
 
     @provide
     def addresses(self) -> EmailAddresses:
-        """The parser of e-mail addresses."""
+        """The e-mail address parser."""
         return email_addresses()
 
     @provide
     def account_cache(self, accounts: Accounts) -> AccountCache:
-        """The accounts of this process, each at most a second old."""
+        """This process's account cache, with entries that are at most a second old."""
         return TimedAccountCache(accounts, monotonic)
 
     @provide
     def tokens(
         self, keys: SigningKeys, settings: Settings
     ) -> AnyOf[JwtTokens, TokenIssuer, TokenVerifier]:
-        """Access tokens."""
+        """The issuer and verifier of access tokens."""
         return JwtTokens(keys, settings.access_token_ttl)
 
     @provide
     async def passwords(self) -> AsyncIterator[PasswordHasher]:
-        """The password hasher, with a thread pool of its own."""
+        """The password hasher, which has its own thread pool."""
         passwords = Argon2Passwords()
         yield passwords
         passwords.close()

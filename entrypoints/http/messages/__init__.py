@@ -1,1 +1,1 @@
-"""Parsers of requests, and the schemas of the API's messages."""
+"""Request parsers, and the schemas of the API's messages."""

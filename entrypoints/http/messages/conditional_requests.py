@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13) on an order's tag: `"v3"`, processed `"v3p"`."""
+"""Conditional requests (RFC 9110, section 13). Tags are like `"v3"`, or `"v3p"` if processed."""
 
 import re
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from application.documents import OrderDocument
 from domain.errors import Invalid, VersionConflict
 from entrypoints.http.errors import HeaderError
 
-#: A member of a list of entity tags (RFC 9110, section 8.8.3), with the empty members around it
-#: (section 5.6.1.2).
+#: A member of a list of entity tags (RFC 9110, section 8.8.3), including any empty members around
+#: it (section 5.6.1.2).
 _TAG: Final = re.compile(
     r'[\s,]*(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,[\s,]*|$)'
 )
@@ -23,7 +23,7 @@ _WEAK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """The versions of the strong tags and of the weak tags in `If-Match`.
+    """The versions in the strong tags and in the weak tags of `If-Match`.
 
     `versions` is None if every version matches.
     """
@@ -47,7 +47,7 @@ class IfMatch:
         )
 
     def explain(self, conflict: VersionConflict) -> VersionConflict:
-        """Return the conflict, with the reason if a weak tag has the current version."""
+        """Return the conflict, with an explanation if a weak tag has the current version."""
         if conflict.version not in self.weak_versions:
             return conflict
         return VersionConflict(conflict.version, _WEAK.format(version=conflict.version))
@@ -59,12 +59,12 @@ def _versions(tags: Iterable[re.Match[str]]) -> frozenset[int]:
 
 
 def etag_of(document: OrderDocument) -> str:
-    """Return the order's entity tag. Processing changes it, though it changes no version."""
+    """Return the order's entity tag. Processing an order changes its tag but not its version."""
     return f'"v{document.version}{"p" if document.is_processed else ""}"'
 
 
 def is_current(if_none_match: str | None, etag: str) -> bool:
-    """Return whether `If-None-Match` has the tag, so that the client's copy is current."""
+    """Return whether the client's copy is current, because `If-None-Match` has its tag."""
     if if_none_match is None:
         return False
     if if_none_match.strip() == "*":
@@ -72,7 +72,7 @@ def is_current(if_none_match: str | None, etag: str) -> bool:
     try:
         return any(tag["opaque"] == etag for tag in _tags(if_none_match))
     except Invalid:
-        return False  # a broken validator only costs its cache a full response
+        return False  # sending a broken validator only costs the client a full response
 
 
 def _tags(header: str) -> list[re.Match[str]]:

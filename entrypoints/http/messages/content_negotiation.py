@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-#: A member of `Accept` or `Accept-Encoding`, and its parameters.
+#: A member of `Accept` or `Accept-Encoding` with its parameters.
 _MEMBER: Final = re.compile(r"[ \t]*(?P<name>[^;, \t]+)(?P<parameters>[^,]*)")
 _WEIGHT: Final = re.compile(r";[ \t]*[qQ]=(?P<q>[01](?:\.[0-9]{0,3})?)[ \t]*(?:;|$)")
 
 
 def preferred_type(accept: str | None, offered: Sequence[str]) -> str:
-    """Return the offered media type with the highest weight, the first of equal ones.
+    """Return the offered media type with the highest weight, or the first one of several.
 
-    If none is acceptable, return the first (RFC 9110, section 12.5.1).
+    If none of them are acceptable, return the first (RFC 9110, section 12.5.1).
     """
     weights = dict(_members(accept or "*/*"))
     return max(offered, key=lambda offer: _weight(offer, weights))
@@ -25,7 +25,7 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
 
 
 def _weight(media_type: str, weights: dict[str, float]) -> float:
-    """Return the weight of the most specific range that matches (RFC 9110, section 12.5.1)."""
+    """Return the weight of the most specific matching range (RFC 9110, section 12.5.1)."""
     kind = media_type.partition("/")[0]
     ranges = (media_type, f"{kind}/*", "*/*")
     return next((weights[each] for each in ranges if each in weights), 0.0)

@@ -1,4 +1,4 @@
-"""Find duplicate keys of JSON objects, of which most parsers silently keep one."""
+"""Find duplicate keys in JSON objects. Most parsers silently keep only one of them."""
 
 import json
 from collections import Counter
@@ -12,18 +12,19 @@ from msgspec.inspect import Field, ListType, StructType, type_info
 
 from domain.errors import Path
 
-#: The depth of an item's attributes; anything deeper is refused as a wrong type.
+#: The depth of an item's attributes. Anything deeper is rejected anyway, as a wrong type.
 _MAX_DEPTH: Final = 3
 
 
 def may_have_duplicate_keys(raw: bytes, body: msgspec.Struct) -> bool:
-    """Return whether `raw`, which was decoded into `body`, may have a duplicate key.
+    """Return whether `raw`, which has been decoded into `body`, may have a duplicate key.
 
-    A fast test with false positives but no false negatives: most bodies are parsed only once.
+    This test is fast, so most bodies only have to be parsed once. It can have false positives, but
+    not false negatives.
     """
     names = _names_of(type(body))
     objects = 1 + sum(len(getattr(body, name)) for name in names.lists)
-    # A key may be written with escapes, and braces may be in a string or in an unknown field.
+    # Keys may contain escapes, and there may be braces in strings or in unknown fields.
     if b"\\" in raw or not raw.count(b"{") == raw.count(b"}") == objects:
         return True
     _, around, *elements = raw.split(b"{")
@@ -52,7 +53,7 @@ def duplicate_keys(raw: bytes) -> list[Path]:
 
 
 class _ObjectWithDuplicates(dict[str, Any]):
-    """An object with the duplicate keys `names`."""
+    """An object in which the keys in `names` were duplicated."""
 
     names: tuple[str, ...]
 
@@ -82,7 +83,7 @@ def _collect(value: object, path: Path, found: list[Path]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """The keys of a schema and of the elements of its lists, as JSON writes them."""
+    """The keys of a schema, and of the elements in its lists, as they look in JSON."""
 
     of_body: tuple[bytes, ...]
     of_elements: tuple[bytes, ...]

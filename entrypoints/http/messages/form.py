@@ -6,16 +6,16 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from entrypoints.http.errors import MalformedBody, ParameterError, RepeatedParameter
-from entrypoints.http.messages.raw_body import receive_body
+from entrypoints.http.messages.body import receive_body
 from entrypoints.http.messages.request import ApiRequest
 
 _MAX_FIELDS: Final = 1000
 
 
 async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str, str]:
-    """Return the parameters of the form that have a value (RFC 6749, appendix B).
+    """Return the form's parameters that have a value (RFC 6749, appendix B).
 
-    Only `known` parameters may not be repeated: extensions of OAuth repeat theirs (RFC 8707).
+    Parameters that are not `known` may be repeated, because OAuth extensions do that (RFC 8707).
 
     Raises:
         UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody,

@@ -1,4 +1,4 @@
-"""Bodies that do not fit their schema, given its attributes so that each value can be validated."""
+"""Give bodies that don't fit their schema its attributes anyway, to validate each value."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +12,9 @@ from entrypoints.http.messages.name_suggestions import no_such
 def loose_body(
     value: object, schema: StructType, errors: ValidationErrors, *path: str | int
 ) -> Any:
-    """Return an object with the attributes of `schema`, and any JSON values in them.
+    """Return an object with the attributes of `schema`, which can have any JSON value.
 
-    Add an error for each unknown or missing field, and for each value that must be an object.
+    Adds an error for each unknown or missing field, and for each value that should be an object.
     """
     if not isinstance(value, dict):
         errors.add("wrong-type", "Must be an object.", *path)

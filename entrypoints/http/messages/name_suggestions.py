@@ -1,4 +1,4 @@
-"""Suggest the nearest known name for an unknown name in a request."""
+"""Suggest the closest known name for an unknown name in a request."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -6,15 +6,15 @@ from typing import Final
 
 from domain.validation import ValidationErrors
 
-#: One comparison of names takes 0.1 ms, so their number per request is bounded.
+#: Maximum suggestions per request, because finding a name takes 0.1 ms.
 _MAX_SUGGESTIONS: Final = 20
 _MAX_NAME_LENGTH: Final = 64
 
 
 def no_such(kind: str, name: str, known: Collection[str], errors: ValidationErrors) -> str:
-    """Return the detail of an error: there is no such `kind`, with the nearest known name.
+    """Return the detail of an error about an unknown name, with the closest known name.
 
-    There are suggestions for the first of an input's `errors` only.
+    There are only suggestions for the first few of an input's `errors`.
     """
     start = f"There is no such {kind}"
     if not known:

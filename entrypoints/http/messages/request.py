@@ -1,14 +1,19 @@
-"""A request to this API, with its headers and its user."""
+"""A request to this API, with its user and its headers.
 
-from typing import Any, cast
+Headers may be spread over several lines (RFC 9110, section 5.3).
+"""
+
+from collections import Counter
+from typing import Any, Final
 
 from litestar import Request
 from litestar.datastructures import State
 
 from domain.account import Account
 from domain.actor import Actor
-from entrypoints.http.admission import Admission
-from entrypoints.http.messages.headers import joined, single
+from entrypoints.http.errors import RepeatedHeader
+
+_SEPARATOR: Final = b", "
 
 
 def peer_of(scope: Any) -> str:
@@ -18,31 +23,54 @@ def peer_of(scope: Any) -> str:
 
 
 class ApiRequest(Request[Account, Any, State]):
-    """A request. Behind its route's guard it has a user."""
+    """A request. It has a user once it has passed its route's guard."""
 
     def header(self, name: bytes) -> str | None:
-        """Return the value of a header that is not a list (name in lower case), or None.
+        """Return the value of a header that is not a list, or None. `name` is in lower case.
 
         Raises:
-            RepeatedHeader: it is on several lines.
+            RepeatedHeader: it is spread over several lines.
         """
         return single(self.scope, name)
 
     def list_header(self, name: bytes) -> str | None:
-        """Return the value of a list header (name in lower case), or None."""
+        """Return the value of a header that is a list, or None. `name` is in lower case."""
         return joined(self.scope, name)
-
-    @property
-    def admission(self) -> Admission:
-        """Return the admission that the guard `for_readers` has begun."""
-        admission: Admission = cast("Any", self.scope)["admission"]
-        return admission
-
-    @admission.setter
-    def admission(self, admission: Admission) -> None:
-        cast("Any", self.scope)["admission"] = admission
 
     @property
     def actor(self) -> Actor:
         """Return the user as an actor."""
-        return self.user.actor
+        return Actor.of_role(self.user.id, self.user.role)
+
+
+def values_of(scope: Any, name: bytes) -> list[bytes]:
+    """Return the values of all lines of a header, in order. `name` is in lower case."""
+    return [value for key, value in scope["headers"] if key == name]
+
+
+def joined(scope: Any, name: bytes) -> str | None:
+    """Return the value of a header that is a list, with all its lines joined, or None."""
+    values = values_of(scope, name)
+    return _SEPARATOR.join(values).decode("latin-1") if values else None
+
+
+def single(scope: Any, name: bytes) -> str | None:
+    """Return the value of a header that is not a list, or None.
+
+    Raises:
+        RepeatedHeader: it is on several lines. Two parsers might choose different ones.
+    """
+    values = values_of(scope, name)
+    if len(values) > 1:
+        raise RepeatedHeader(name.decode("latin-1").title())
+    return values[0].decode("latin-1") if values else None
+
+
+def given_once(scope: Any) -> dict[bytes, bytes]:
+    """Return the headers that are on a single line. The others are ignored like invalid ones."""
+    lines = scope["headers"]
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        times = Counter(name for name, _ in lines)
+        return {name: value for name, value in headers.items() if times[name] == 1}
+    return headers

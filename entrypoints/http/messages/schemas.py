@@ -32,8 +32,8 @@ from entrypoints.http.messages.values import (
 )
 
 
-# Rules over several fields are in the descriptions: for an `anyOf`, generators of clients make
-# classes without the properties beside it.
+# Rules that involve several fields are only in the descriptions. If there were an `anyOf`, client
+# generators would make classes without the properties next to it.
 class NewOrderItem(Struct, forbid_unknown_fields=True):
     """A line of a new order: a `product_id`, a `name`, or both."""
 

@@ -1,4 +1,4 @@
-"""Parse timestamps of RFC 3339, with all its digits, offsets and leap seconds."""
+"""Parse RFC 3339 timestamps with any number of digits, any offset, and leap seconds."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,8 +6,8 @@ from typing import Final
 
 from domain.errors import Invalid
 
-#: RFC 3339, section 5.6: "T" and "Z" in either case, or a space for "T". A space for the sign is an
-#: unescaped "+" of a form or a query.
+#: RFC 3339, section 5.6, allows "T" and "Z" in either case, and a space instead of "T". We also
+#: allow a space instead of the sign, because an unescaped "+" in a form or a query turns into one.
 _TIMESTAMP: Final = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})[Tt ]"
     r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(\.(?P<fraction>[0-9]+))?"
@@ -18,20 +18,20 @@ _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
 _START: Final = datetime.min.replace(tzinfo=UTC)
 _MAX_SINCE_START: Final = datetime.max.replace(tzinfo=UTC) - _START
-#: Years after which the Gregorian calendar repeats: for the year 0, which Python lacks.
+#: The Gregorian calendar repeats after this many years. Python doesn't have a year 0.
 _CYCLE_YEARS: Final = 400
 _CYCLE: Final = timedelta(days=146_097)
 
 
 def parse_timestamp(value: object) -> datetime:
-    """Parse a bound on stored timestamps, which have microseconds. The offset is required.
+    """Parse a timestamp that stored timestamps will be compared with. The offset is required.
 
-    Digits beyond microseconds are rounded up, which keeps the exact meaning of both "at or after"
-    and "before". A leap second becomes the first instant of the next minute. A time before or after
-    Python's calendar becomes the calendar's first or last instant.
+    Stored timestamps have microseconds. Any further digits are rounded up, which is still exact
+    for both "at or after" and "before". A leap second becomes the first instant of the next minute.
+    A time outside Python's calendar becomes the calendar's first or last instant.
 
     Raises:
-        Invalid: it is not a timestamp of RFC 3339.
+        Invalid: it is not an RFC 3339 timestamp.
     """
     match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -43,7 +43,7 @@ def parse_timestamp(value: object) -> datetime:
 
 
 def _since_start(match: re.Match[str]) -> timedelta:
-    """Return the time since the beginning of year 1 in UTC.
+    """Return the time since the beginning of the year 1 in UTC.
 
     Raises:
         ValueError: the date or the time does not exist.
@@ -61,7 +61,7 @@ def _since_start(match: re.Match[str]) -> timedelta:
 
 
 def _ensure_leap_second(second: int, since: timedelta) -> None:
-    # The last minute of a day in UTC may have one (RFC 3339, section 5.7).
+    # Only the last minute of a UTC day can have a leap second (RFC 3339, section 5.7).
     if second != 60 or since % _DAY < _DAY - _MINUTE:
         raise ValueError("a leap second is impossible there")
 

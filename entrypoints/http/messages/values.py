@@ -1,7 +1,7 @@
-"""The values in the bodies of requests and responses, with their schemas for OpenAPI.
+"""The values in request and response bodies, with their schemas for OpenAPI.
 
-msgspec does not check the bounds of a request's values: the domain does, and reports every error.
-The bounds here come from the domain and are for the document only.
+msgspec does not check the bounds of the values in a request. The domain does that, because it
+reports every error. The bounds here come from the domain and are only for the document.
 """
 
 from datetime import datetime
@@ -10,8 +10,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from domain.account import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
-from domain.currency import CURRENCIES
-from domain.money import MAX_AMOUNT
+from domain.money import CURRENCIES, MAX_AMOUNT
 from domain.order.attributes import MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES
 from domain.order.lines import MAX_NAME, MAX_PRODUCT_ID, MAX_QUANTITY
 from domain.order.order import MAX_REASON, MAX_REFERENCE
@@ -19,15 +18,15 @@ from domain.order.status import OrderStatus
 
 _NO_NUL: Final = {"pattern": r"^[^\u0000]*$"}
 _DECIMAL: Final = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-#: A pattern of e-mail addresses that means the same in every language. It accepts every character
-#: beyond ASCII, because addresses may be in any script.
+#: A pattern for e-mail addresses that means the same in every programming language. It accepts all
+#: characters beyond ASCII because an address can be in any script.
 _ATOM: Final = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~\u0080-\uffff-]+"
 _LABEL: Final = (
     r"[A-Za-z0-9\u0080-\uffff]([A-Za-z0-9\u0080-\uffff-]{0,61}[A-Za-z0-9\u0080-\uffff])?"
 )
 _ADDRESS: Final = rf"^{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+$"
 
-#: A double holds every amount exactly. Without a format some generators choose 32 bits.
+#: A double can hold every amount exactly. Without a format, some generators choose 32 bits.
 _DOUBLE: Final = {"format": "double"}
 _AMOUNT: Final = [
     {"type": "number", **_DOUBLE, "minimum": 0, "maximum": float(MAX_AMOUNT)},
@@ -36,7 +35,7 @@ _AMOUNT: Final = [
 _ATTRIBUTE: Final = {
     "anyOf": [
         {"type": "string", "maxLength": MAX_ATTRIBUTES_BYTES} | _NO_NUL,
-        # The numbers that a double holds without becoming zero or infinite.
+        # Numbers that don't become zero or infinite in a double.
         {"type": "number", "minimum": 1e-307, "maximum": 1e307},
         {"type": "number", "minimum": -1e307, "maximum": -1e-307},
         {"const": 0},
@@ -84,7 +83,7 @@ NumericProductId = Annotated[
     int,
     Meta(
         description="Stored as a string.",
-        # 64 characters, a sign included.
+        # 64 characters, including a sign.
         extra_json_schema={"minimum": -1e63, "maximum": 1e64},
     ),
 ]

@@ -1,7 +1,7 @@
-"""The committed OpenAPI document, which the service sends.
+"""The committed OpenAPI document, which is the one that the service sends.
 
-`orders openapi > entrypoints/http/openapi/openapi.json` writes it, and a test compares it with the
-routes. The service does not generate it: that would cost each process memory and time at start.
+Run `orders openapi > entrypoints/http/openapi/openapi.json` to update it. A test compares it with
+the routes. Generating it in the service would cost each process memory and startup time.
 """
 
 import json
@@ -12,7 +12,7 @@ COMMITTED: Final = Path(__file__).with_name("openapi.json")
 
 
 def committed_text(prefix: str = "") -> str:
-    """Return the document. `prefix` is the path prefix in the URLs of clients."""
+    """Return the document. `prefix` is the path prefix in the URLs that clients use."""
     text = COMMITTED.read_text(encoding="utf-8")
     if not prefix:
         return text

@@ -1,4 +1,4 @@
-"""The contract of a route, declared on its handler with `@operation(...)`."""
+"""A route's contract, declared on its handler with `@operation(...)`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ HTML: Final = "text/html"
 ICON: Final = "image/x-icon"
 TEXT: Final = "text/plain"
 
-#: The attribute of a handler's function that holds its contract.
+#: The attribute of a handler function that holds its contract.
 _ATTRIBUTE: Final = "contract"
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -22,7 +22,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of a request."""
+    """A request body."""
 
     type: Any
     examples: Mapping[str, Any]
@@ -43,10 +43,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful response. Without a type it has no body.
+    """A successful response. If it does not have a type, it does not have a body either.
 
-    `headers` are the headers of this response beside the common ones. `links` are the names of
-    handlers that take the id of the order in the body.
+    `headers` are the response headers in addition to the common ones. `links` are the names of
+    handlers to which you can pass the id of the order in the body.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """The facts of a route that do not follow from its path, guard and tag."""
+    """Everything about a route that does not follow from its path, guard and tag."""
 
     answers: tuple[Answer, ...]
     description: str
@@ -79,11 +79,11 @@ def operation(
     errors: tuple[OrderServiceError, ...] = (),
     changes: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Attach a contract to a handler's function. Goes below Litestar's decorator.
+    """Attach a contract to a handler function. Put this below Litestar's decorator.
 
-    `parameters` are keys of `PARAMETERS`. `errors` has an example of each route-specific error;
-    the errors of the body, the guard and the storage are added. `changes` marks a route that
-    writes: a failure can leave its outcome unknown.
+    `parameters` are keys of `PARAMETERS`. `errors` has an example of each route-specific error.
+    The errors caused by the body, the guard and the storage are added automatically. `changes`
+    marks a route that writes, because a failure can leave its outcome unknown.
     """
     contract = Contract(
         answers=answers,
@@ -102,10 +102,10 @@ def operation(
 
 
 def contract_of(function: Callable[..., Any]) -> Contract:
-    """Return the contract of a handler's function.
+    """Return a handler function's contract.
 
     Raises:
-        AttributeError: the function has no contract.
+        AttributeError: the function does not have a contract.
     """
     contract: Contract = getattr(function, _ATTRIBUTE)
     return contract

@@ -1,7 +1,7 @@
-"""Generates the OpenAPI document from the contracts of the routes.
+"""Generates the OpenAPI document from the routes' contracts.
 
-Litestar's own generation is off (`docs/adr/0031-operations-on-handlers.md`). The service sends the
-committed copy (`committed.py`) and does not generate the document itself.
+Litestar's own generator is turned off (`docs/adr/0031-operations-on-handlers.md`). The service
+does not run this code either. It sends the committed copy (`committed.py`).
 """
 
 import json
@@ -103,7 +103,7 @@ def document(routes: Iterable[Routes]) -> dict[str, Any]:
 
 
 def _types(operations: Iterable[Operation]) -> tuple[Any, ...]:
-    """Return the distinct types of all bodies, those of requests first."""
+    """Return the distinct types of all bodies, starting with the request bodies."""
     contracts = [operation.contract for operation in operations]
     requests = [contract.body.type for contract in contracts if contract.body]
     responses = [answer.type for contract in contracts for answer in contract.answers]
@@ -175,7 +175,7 @@ def _answer(answer: Answer, common: Iterable[str], schemas: Schemas) -> dict[str
 def _problem(
     status: int, problems: Iterable[Problem], common: Iterable[str], schemas: Schemas
 ) -> dict[str, Any]:
-    """Return the response for all errors with one status, with an example of each."""
+    """Return the response for all errors with the same status, with an example of each."""
     titles = {each.code: each.title for each in problems}
     content = {"schema": schemas[Problem], "examples": _examples(_named(problems))}
     return {
@@ -186,7 +186,7 @@ def _problem(
 
 
 def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Key each problem by its code. Further ones with the same code get a number."""
+    """Return the problems by code. If there are several with the same code, number them."""
     named: dict[str, Problem] = {}
     for problem in problems:
         alike = sum(each.code == problem.code for each in named.values())
@@ -195,7 +195,7 @@ def _named(problems: Iterable[Problem]) -> dict[str, Problem]:
 
 
 def _responses_of_any_address(schemas: Schemas) -> dict[str, Any]:
-    """Return the responses of requests that reach no operation."""
+    """Return the responses to requests that do not reach an operation."""
     return {
         type(error).__name__: _problem(
             row_of(error).status, [problem_of(error, path)], COMMON, schemas

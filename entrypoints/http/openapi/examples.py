@@ -1,4 +1,4 @@
-"""Example accounts, orders and errors for the documents."""
+"""Example accounts, orders and errors for the API documents."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -114,7 +114,7 @@ METRICS: Final = """\
 orders_outbox_unpublished 3.0
 """
 
-#: Example bodies of requests, by name.
+#: Example request bodies by name.
 NEW_ORDERS: Final[Mapping[str, Any]] = {
     "priced": {
         "items": [
@@ -156,7 +156,7 @@ NOT_A_FORM: Final = UnsupportedContentType(
     "Send the body as application/x-www-form-urlencoded in UTF-8."
 )
 CODED_BODY: Final = UnsupportedContentCoding("Send the body without a Content-Encoding.")
-#: Errors of the HTTP server, before a request reaches a route.
+#: The HTTP server's errors, which happen before a request reaches a route.
 REFUSED_BY_SERVER: Final = (
     MalformedRequest("A request needs exactly one Host header; this one has none."),
     RequestTimeout("The head of the request did not arrive in time."),

@@ -1,4 +1,4 @@
-"""The OpenAPI descriptions of response headers. Contracts refer to them by name."""
+"""OpenAPI descriptions of response headers. Contracts refer to them by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -105,9 +105,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     ),
 }
 
-#: The headers of every response.
+#: Headers that every response has.
 COMMON: Final = ("X-Request-Id", "X-Content-Type-Options")
-#: The headers of a limited route's responses, unless the limit is off.
+#: Headers that a limited route's responses have, unless the limit is turned off.
 LIMITED: Final = (
     "RateLimit-Limit",
     "RateLimit-Remaining",
@@ -115,9 +115,9 @@ LIMITED: Final = (
     "RateLimit-Policy",
     "RateLimit",
 )
-#: The headers of every problem.
+#: Headers that every problem has.
 OF_REFUSALS: Final = ("Cache-Control",)
-#: Further headers of problems, by status.
+#: Additional headers of problems by status.
 OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),

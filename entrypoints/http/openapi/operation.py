@@ -1,4 +1,4 @@
-"""One operation of the document, read from the decorator, guard, docstring and contract."""
+"""An operation in the document, based on its decorator, guard, docstring and contract."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _NEEDS_STORAGE: Final = ("Accounts", "Orders")
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The handlers under one tag, in the order of the document."""
+    """The handlers with the same tag, in the same order as in the document."""
 
     tag: str
     handlers: tuple[HTTPRouteHandler, ...]
@@ -38,7 +38,7 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path."""
+    """A method of a path."""
 
     tag: str
     handler: HTTPRouteHandler
@@ -46,7 +46,7 @@ class Operation:
 
     @property
     def method(self) -> str:
-        """The method in upper case."""
+        """The HTTP method in upper case."""
         (method,) = self.handler.http_methods
         return str(method)
 
@@ -58,7 +58,7 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """The `operationId`: the name of the handler's function."""
+        """The `operationId`, which is the name of the handler function."""
         return self.handler.fn.__name__
 
     @property
@@ -68,13 +68,13 @@ class Operation:
 
     @property
     def needs_token(self) -> bool:
-        """Whether the guard refuses a request without a valid token."""
+        """Whether the guard refuses requests without a valid token."""
         guard = self.handler.before_request
         return isinstance(guard, Guard) and guard.needs_token
 
     @property
     def is_limited(self) -> bool:
-        """Whether a rate limit applies: every guard has one."""
+        """Whether there is a rate limit, which is the case if there is a guard."""
         return self.handler.before_request is not None
 
     @property
@@ -94,7 +94,7 @@ class Operation:
 
     @property
     def _is_list(self) -> bool:
-        """Whether the route has query parameters. Other routes of the API refuse all parameters."""
+        """Whether the route has query parameters. All other API routes refuse them."""
         return "Limit" in self.contract.parameters
 
     @property
@@ -105,10 +105,10 @@ class Operation:
 
 
 def operations_of(routes: Iterable[Routes]) -> Iterator[Operation]:
-    """Yield every operation of the document, without handlers with `include_in_schema=False`.
+    """Yield every operation in the document, except handlers with `include_in_schema=False`.
 
     Raises:
-        AttributeError: a handler has no contract.
+        AttributeError: a handler does not have a contract.
     """
     for group in routes:
         for handler in group.handlers:

@@ -1,11 +1,11 @@
-"""The OpenAPI descriptions of request parameters. Contracts refer to them by name."""
+"""OpenAPI descriptions of request parameters. Contracts refer to them by name."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from domain.order.order import MAX_REFERENCE
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.list_query import DEFAULT_LIMIT, MAX_LIMIT
+from entrypoints.http.messages.query import DEFAULT_LIMIT, MAX_LIMIT
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _TIMESTAMP: Final = {"type": "string", "format": "date-time"}
@@ -92,7 +92,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     ),
 }
 
-#: The query parameters of lists of orders.
+#: The query parameters for listing orders.
 OF_LISTS: Final = (
     "Limit",
     "Cursor",

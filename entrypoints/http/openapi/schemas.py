@@ -1,4 +1,4 @@
-"""The JSON schemas of bodies, made by msgspec, with corrections that a Struct cannot express."""
+"""The JSON schemas of bodies, made by msgspec, plus corrections that a Struct can't express."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -15,18 +15,18 @@ Schema = dict[str, Any]
 TEMPLATE: Final = "#/components/schemas/{name}"
 
 _NULL: Final = {"type": "null"}
-#: The suffix of classes that have a namesake in another layer. The document leaves it out.
+#: The suffix of classes that share their name with a class in another layer. The document omits it.
 _SUFFIX: Final = "Schema"
-#: The keys of a schema whose value is the name of a class.
+#: The keys in a schema whose value is a class name.
 _NAMES: Final = ("$ref", "title")
-#: Enums to list in the order of their members: msgspec sorts them.
+#: Enums to list in the order of their members, because msgspec sorts them.
 _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
-#: Structs that omit absent fields instead of writing null.
+#: Structs that leave out absent fields instead of writing null.
 _WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault)
 
 
 def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schema of each type, and the components that the schemas reference."""
+    """Return each type's schema, and the components that the schemas refer to."""
     types = tuple(types)
     schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     for enum in _ENUMS:
@@ -43,7 +43,7 @@ def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
 
 
 def _without_suffix(value: Any) -> Any:
-    """Remove the suffix from the titles of schemas and the references to them."""
+    """Remove the suffix from schema titles and from the references to them."""
     if isinstance(value, dict):
         return {
             key: member.removesuffix(_SUFFIX)

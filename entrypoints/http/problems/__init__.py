@@ -1,1 +1,1 @@
-"""Refusals as problem documents (RFC 9457)."""
+"""Error responses as problem documents (RFC 9457)."""

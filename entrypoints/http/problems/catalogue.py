@@ -1,4 +1,4 @@
-"""The problem catalogue: one row for each class of refusals, for responses and problem pages."""
+"""The problem catalogue, with a row for each kind of error. Used for responses and for pages."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from entrypoints.http import errors
 from entrypoints.http.problems import headers
 from entrypoints.http.problems.row import ProblemRow
 
-#: One row for each code, sorted by status.
+#: Has one row per code, sorted by status.
 CATALOGUE: Final = (
     ProblemRow(
         errors.MalformedBody,

@@ -7,10 +7,10 @@ from entrypoints.http.problems.lookup import row_of
 
 
 def problem_of(error: OrderServiceError, path: str, prefix: str = "") -> Problem:
-    """Return the problem document of `error`.
+    """Return the problem document for `error`.
 
-    `path` is the reference to the requested path that `links` made, and `prefix` the path prefix
-    of such references.
+    `path` is a reference to the requested path, made by `links`. `prefix` is the path prefix of
+    such references.
     """
     row = row_of(error)
     problem = Problem(

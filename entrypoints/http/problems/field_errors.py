@@ -1,4 +1,4 @@
-"""The codes in a problem's `errors`, each with its meaning and its remedy."""
+"""The codes that can occur in a problem's `errors`, with their meanings and remedies."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +9,7 @@ from domain.order.attributes import MAX_ATTRIBUTES_BYTES
 
 @dataclass(frozen=True, slots=True)
 class FieldErrorEntry:
-    """A code of an invalid value."""
+    """A code for an invalid value."""
 
     code: str
     meaning: str

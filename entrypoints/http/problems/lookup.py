@@ -1,4 +1,4 @@
-"""Find the row of an error in the problem catalogue."""
+"""Look up errors in the problem catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,10 +9,10 @@ from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.row import ProblemRow
 
-#: The row of each code.
+#: Rows by code.
 ROW_BY_CODE: Final[Mapping[str, ProblemRow]] = {row.code: row for row in CATALOGUE}
 
-#: Errors that share the code and the page of a more general error.
+#: Errors that share their code and their page with a more general error.
 _VARIANTS: Final = (
     replace(
         ROW_BY_CODE["invalid-request"],
@@ -27,16 +27,16 @@ _ROW_BY_ERROR: Final[Mapping[type, ProblemRow]] = {
 
 
 def find_row(error: Exception) -> ProblemRow | None:
-    """Return the row of the error's class, or of its nearest base class that has one, or None."""
+    """Return the row for the error's class, or for its closest base class with a row, or None."""
     rows = (_ROW_BY_ERROR.get(kind) for kind in type(error).__mro__)
     return next((row for row in rows if row), None)
 
 
 def row_of(error: OrderServiceError) -> ProblemRow:
-    """Return the row of the error's class, or of its nearest base class that has one.
+    """Return the row for the error's class, or for its closest base class with a row.
 
     Raises:
-        LookupError: no row fits. A test compares the classes with the rows.
+        LookupError: there isn't any. A test makes sure that all classes have rows.
     """
     row = find_row(error)
     if row is None:

@@ -18,7 +18,7 @@ from entrypoints.http.errors import (
     server_error,
 )
 from entrypoints.http.links import prefix_of, requested_path
-from entrypoints.http.messages.headers import values_of
+from entrypoints.http.messages.request import values_of
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.documents import problem_of
 from entrypoints.http.problems.lookup import find_row, row_of
@@ -32,7 +32,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 def handle_exception(request: Request, exception: Exception) -> Response[bytes]:  # type: ignore[type-arg]  # any user, any state
-    """Return the problem response of an exception. Log it if it is a bug and no refusal."""
+    """Return the problem response for an exception, and log the exception if it is a bug."""
     error = _refusal_of(exception)
     if isinstance(error, InternalError):
         keep_out_of_logs(*_credentials(request.scope))
@@ -49,7 +49,7 @@ def handle_exception(request: Request, exception: Exception) -> Response[bytes]:
 def problem_response(
     scope: Any, error: OrderServiceError, headers: Iterable[Header] = ()
 ) -> RawResponse:
-    """Return the problem response of an error outside of the routes."""
+    """Return the problem response for an error that did not occur in a route."""
     row = row_of(error)
     made = row.headers(error, row.title).items()
     return RawResponse(
@@ -65,7 +65,7 @@ def problem_response(
 
 
 def refusal_app(refusal: Refusal) -> ASGIApp:
-    """Return an application that responds with the problem of a refusal by the server."""
+    """Return an application that responds with the problem for a request the server refused."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         await problem_response(scope, server_error(refusal))(scope, receive, send)
@@ -74,12 +74,12 @@ def refusal_app(refusal: Refusal) -> ASGIApp:
 
 
 def _body(scope: Any, error: OrderServiceError) -> bytes:
-    scope["problem_code"] = row_of(error).code  # for the log line of the request
+    scope["problem_code"] = row_of(error).code  # for the request's log line
     return msgspec.json.encode(problem_of(error, requested_path(scope), prefix_of(scope)))
 
 
 def _credentials(scope: Any) -> Iterator[str]:
-    """Return the credentials of the Authorization header (RFC 9110, section 11.4)."""
+    """Yield the credentials in the Authorization header (RFC 9110, section 11.4)."""
     for value in values_of(scope, b"authorization"):
         yield value.decode("latin-1").rpartition(" ")[2]
 

@@ -1,4 +1,4 @@
-"""A row of the problem catalogue."""
+"""A row in the problem catalogue."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from entrypoints.http.problems.headers import HeaderMaker, no_headers
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """One class of refusals as HTTP shows it (RFC 9457).
+    """How HTTP represents one class of errors (RFC 9457).
 
-    `code` is stable: clients branch on it. `title` is the same for every occurrence. `oauth_error`
-    is the code that OAuth clients read (RFC 6749, section 5.2).
+    `code` never changes, because clients branch on it. `title` is the same every time the problem
+    occurs. `oauth_error` is the code for OAuth clients (RFC 6749, section 5.2).
     """
 
     error: type[OrderServiceError]

@@ -1,1 +1,1 @@
-"""The service behind reverse proxies: client addresses and path prefixes."""
+"""Client addresses and path prefixes for a service behind reverse proxies."""

@@ -1,8 +1,8 @@
-"""The client's address behind trusted proxies, and the key of its rate limits.
+"""Find the client's address behind trusted proxies, and the key for its rate limits.
 
-A trusted proxy writes one of `X-Forwarded-For` and `Forwarded`, and passes the other one on as the
-client sent it. If both are present and disagree, both are ignored, so that no client chooses its
-key.
+A trusted proxy writes either `X-Forwarded-For` or `Forwarded`, and passes on the other one just
+like the client sent it. If both are present and disagree, both are ignored. Otherwise clients
+could choose their own key.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,16 @@ from entrypoints.http.proxies.forwarded import (
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
-#: A provider gives each customer at least a /64 (RFC 6177), so a /64 counts as one client.
+#: Providers give each customer at least a /64 (RFC 6177), so a /64 is treated as one client.
 _IPV6_PREFIX_BITS: Final = 64
-#: A bound on the work for a forged header.
+#: Limits the work that a forged header can cause.
 _MAX_HOPS: Final = 32
 
 
 def client_key(
     peer: str, forwarded_for: str | None, forwarded: str | None, trusted: Networks
 ) -> str:
-    """Return the key of the client's rate limits: its IPv4 address, or its IPv6 /64."""
+    """Return the key for the client's rate limits, which is its IPv4 address or its IPv6 /64."""
     address = parse_address(peer)
     if address is None:
         return peer
@@ -41,13 +41,13 @@ def client_key(
 
 
 def is_trusted(address: Address | None, trusted: Networks) -> bool:
-    """Return whether the address is a trusted proxy's."""
+    """Return whether this is a trusted proxy's address."""
     return address is not None and any(address in network for network in trusted)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The end of a chain of hops. `is_final`: it is not a trusted proxy."""
+    """The end of a chain of hops. It is not final if every hop is a trusted proxy."""
 
     address: Address
     is_final: bool
@@ -66,10 +66,10 @@ def _client(
 
 
 def _end(peer: Address, hops: Iterator[Hop], trusted: Networks) -> _End | None:
-    """Follow the hops from the nearest to the first that is not a trusted proxy.
+    """Follow the hops from the nearest one to the first one that is not a trusted proxy.
 
-    A client can forge every hop beyond that. A hop with a hidden address counts as the proxy that
-    wrote it. After a hop without an address, the chain has no end.
+    The client can forge all hops beyond that. A hop with a hidden address is treated as the proxy
+    that wrote it. If there is a hop without an address, we can't find the end of the chain.
     """
     last = None
     for hop in islice(hops, _MAX_HOPS):

@@ -1,4 +1,4 @@
-"""Parse the hops in `X-Forwarded-For` and `Forwarded` (RFC 7239)."""
+"""Parse the hops in the headers `X-Forwarded-For` and `Forwarded` (RFC 7239)."""
 
 import re
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ Address = IPv4Address | IPv6Address
 
 
 class Unnamed(Enum):
-    """The reason why a hop has no address."""
+    """Why a hop doesn't have an address."""
 
-    #: Its element of `Forwarded` has no `for` (RFC 7239, section 4).
+    #: There is no `for` in its element of `Forwarded` (RFC 7239, section 4).
     ABSENT = 1
-    #: `unknown`, an obfuscated identifier (RFC 7239, section 6), or a malformed one.
+    #: It is `unknown`, an obfuscated identifier (RFC 7239, section 6), or malformed.
     HIDDEN = 2
 
 
 Hop = Address | Unnamed
 
-#: Many times more characters than real ones have; clients may send 64 KiB.
+#: Real headers are many times shorter. Clients can send up to 64 KiB.
 _MAX_FORWARDED_LENGTH: Final = 4096
 _MAX_NODE_LENGTH: Final = 128
-#: A parameter of an element, with the separator after it (RFC 7239, section 4).
+#: A parameter in an element, with the separator that follows it (RFC 7239, section 4).
 _PARAMETER: Final = re.compile(
     r"""[ \t]*(?:(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)
     =(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"|(?P<token>[^ \t",;]*)))?
@@ -31,21 +31,21 @@ _PARAMETER: Final = re.compile(
     re.VERBOSE,
 )
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
-#: `host:port` and `[host]:port`; a port may be obfuscated (RFC 7239, section 6.3).
+#: `host:port` or `[host]:port`. The port may be obfuscated (RFC 7239, section 6.3).
 _WITH_PORT: Final = re.compile(
     r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<bare>[^\[\]]*?))(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
 )
 
 
 def hops_of_x_forwarded_for(header: str) -> Iterator[Hop]:
-    """Yield the hops of `X-Forwarded-For`, nearest first, without empty members."""
+    """Yield the hops in `X-Forwarded-For`, nearest first, skipping empty members."""
     return (parse_node(each.strip(' \t"')) for each in reversed(header.split(",")) if each.strip())
 
 
 def hops_of_forwarded(header: str) -> Iterator[Hop]:
-    """Yield the hops of `Forwarded`, nearest first.
+    """Yield the hops in `Forwarded`, nearest first.
 
-    A header that breaks the grammar or is too long is one hidden hop.
+    A header that is malformed or too long is treated as one hidden hop.
     """
     try:
         nodes = list(_nodes(header))
@@ -55,7 +55,7 @@ def hops_of_forwarded(header: str) -> Iterator[Hop]:
 
 
 def parse_address(text: str) -> Address | None:
-    """Parse an address, an IPv4-mapped one as IPv4. Return None if it is malformed."""
+    """Parse an address, converting IPv4-mapped ones to IPv4. Return None if it is malformed."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -76,10 +76,10 @@ def parse_node(text: str) -> Hop:
 
 
 def _nodes(header: str) -> Iterator[str | None]:
-    """Yield the `for` of each element, or None, in the header's order.
+    """Yield the `for` of each element, in the header's order, or None if there is none.
 
     Raises:
-        ValueError: the header breaks the grammar.
+        ValueError: the header is malformed or too long.
     """
     if len(header) > _MAX_FORWARDED_LENGTH:
         raise ValueError("too long")

@@ -1,4 +1,4 @@
-"""The prefix that a proxy adds to the service's paths: `/shop/orders/` for `/orders/`."""
+"""The prefix that a proxy adds to the service's paths, like in `/shop/orders/`."""
 
 from collections.abc import Awaitable, Collection
 from typing import Any
@@ -7,20 +7,19 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.http.links import PATH_PREFIX
-from entrypoints.http.messages.headers import joined
-from entrypoints.http.messages.request import peer_of
+from entrypoints.http.messages.request import joined, peer_of
 from entrypoints.http.proxies.client_address import Networks, is_trusted
 from entrypoints.http.proxies.forwarded import parse_address
 from entrypoints.setting_parsers import path_prefix
 
 
 class PathPrefixMiddleware:
-    """Finds the prefix of each request's links, and removes it from the request's path.
+    """Finds the prefix for each request's links, and removes it from the request's path.
 
-    The prefix is a trusted proxy's `X-Forwarded-Prefix`, or else `ROOT_PATH`, or else the server's
-    own `root_path` (ASGI). Proxies usually remove `ROOT_PATH` themselves. It is not removed if a
-    route of the service begins with the same segment: after `ROOT_PATH=/orders`, `/orders/` is
-    always the route.
+    The prefix comes from a trusted proxy's `X-Forwarded-Prefix`, or else from `ROOT_PATH`, or else
+    from the ASGI server's own `root_path`. Proxies usually remove `ROOT_PATH` themselves. It is not
+    removed here if it begins with the same segment as one of the service's routes. For example,
+    `/orders/` is always the route, even with `ROOT_PATH=/orders`.
     """
 
     def __init__(
@@ -31,7 +30,7 @@ class PathPrefixMiddleware:
         self._trusted = trusted
         self._is_removable = bool(root_path) and root_path.split("/")[1] not in first_segments
 
-    # Not a coroutine function: every request passes here, and would pay for one more coroutine.
+    # This is not `async` because that would cost every request another coroutine.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == ScopeType.HTTP:
@@ -39,11 +38,11 @@ class PathPrefixMiddleware:
         return self._app(scope, receive, send)
 
     def _apply(self, scope: Any) -> None:
-        # The scope is changed in place: `RequestMiddleware` reads the entries that routing adds.
+        # Changes the scope in place, because `RequestMiddleware` reads entries added by the router.
         prefix = self._root_path
         if self._is_removable:
             _remove(scope, self._root_path)
-        # A server that has a prefix puts it before the path (ASGI).
+        # If an ASGI server has a prefix, it is also at the start of the path.
         if server_prefix := scope.get("root_path", "").rstrip("/"):
             _remove(scope, server_prefix)
             scope["root_path"] = ""
@@ -61,7 +60,7 @@ class PathPrefixMiddleware:
 
 
 def _parsed(*prefixes: str) -> str | None:
-    """Join the prefixes of several proxies, outermost first. Return None if one is invalid."""
+    """Join the prefixes of several proxies, outermost first. Return None if any are invalid."""
     try:
         return path_prefix("".join(each.strip().rstrip("/") for each in prefixes))
     except ValueError:
@@ -69,7 +68,7 @@ def _parsed(*prefixes: str) -> str | None:
 
 
 def _remove(scope: Any, prefix: str) -> None:
-    """Remove the prefix, in whole segments, from the decoded path and the raw path."""
+    """Remove the prefix from the decoded path and from the raw path, if whole segments match."""
     if f"{scope['path']}/".startswith(f"{prefix}/"):
         scope["path"] = scope["path"][len(prefix) :] or "/"
         raw, raw_prefix = scope.get("raw_path") or b"", prefix.encode()

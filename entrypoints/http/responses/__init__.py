@@ -1,1 +1,1 @@
-"""Responses that Litestar does not encode."""
+"""Responses that are not encoded by Litestar."""

@@ -33,13 +33,13 @@ _PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"content-security-policy", _POLICY),
     (b"referrer-policy", b"no-referrer"),
 )
-#: Prefixes come from the setting and from trusted proxies, so there are few.
+#: There are few prefixes, because they come from a setting and from trusted proxies.
 _MAX_PREFIXES: Final = 16
 
 
 @cache
 def assets() -> Mapping[str, StaticContent]:
-    """Return all assets by their names."""
+    """Return all assets by name."""
     return {
         Path(file).name.removesuffix(".gz"): _read(_PAGES / file, media_type)
         for file, media_type in _FILES.items()
@@ -48,31 +48,31 @@ def assets() -> Mapping[str, StaticContent]:
 
 @cache
 def hashed_names() -> Mapping[str, str]:
-    """Return the names of all assets by their hashed names."""
+    """Return all asset names by hashed name."""
     return {hashed_name(name): name for name in assets()}
 
 
 def hashed_name(name: str) -> str:
-    """Return the name of an asset with a digest of its content, so that it never expires."""
+    """Return an asset's name with a digest of its content. Such URLs never expire."""
     file = Path(name)
     return f"{file.stem}.{assets()[name].digest}{file.suffix}"
 
 
 def page(scope: Any, name: str, **texts: str) -> RawResponse:
-    """Return a page with `texts`, which are escaped."""
+    """Return a page. `texts` are escaped."""
     escaped = {key: escape(text) for key, text in texts.items()}
     return raw_page(scope, name, **escaped)
 
 
 def raw_page(scope: Any, name: str, **markup: str) -> RawResponse:
-    """Return a page with `markup`, which is not escaped."""
+    """Return a page. `markup` is not escaped."""
     body = _template(name, prefix_of(scope)).substitute(markup)
     return RawResponse(body.encode(), headers=_PAGE_HEADERS, media_type=_HTML)
 
 
 @lru_cache(maxsize=8 * _MAX_PREFIXES)
 def _template(name: str, prefix: str) -> Template:
-    """Read a page, add the prefix to its links, and use the hashed names of its assets."""
+    """Read a page, add the prefix to its links, and replace asset names with hashed names."""
     text = (_PAGES / name).read_text(encoding="utf-8")
     for asset in assets():
         text = text.replace(f'"/docs/{asset}"', f'"/docs/{hashed_name(asset)}"')

@@ -1,4 +1,4 @@
-"""OPTIONS (RFC 9110, section 9.3.7): the methods of each path."""
+"""Respond to OPTIONS with the methods of each path (RFC 9110, section 9.3.7)."""
 
 from collections import defaultdict
 
@@ -7,9 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 
 
 def with_options(*handlers: HTTPRouteHandler) -> list[HTTPRouteHandler]:
-    """Return the handlers, and before them an OPTIONS handler for each of their paths.
+    """Return an OPTIONS handler for each path, followed by the handlers.
 
-    Litestar's own response to OPTIONS has only the methods of the first handler of a path.
+    Litestar's own response to OPTIONS only contains the methods of a path's first handler.
     """
     methods: defaultdict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
     for handler in handlers:
@@ -19,7 +19,7 @@ def with_options(*handlers: HTTPRouteHandler) -> list[HTTPRouteHandler]:
 
 
 def allow(methods: set[str]) -> str:
-    """Return the header `Allow`. `RequestMiddleware` answers HEAD as GET."""
+    """Return the `Allow` header. GET implies HEAD, because `RequestMiddleware` answers that."""
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 

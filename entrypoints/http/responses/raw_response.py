@@ -1,4 +1,4 @@
-"""Responses of ready bytes."""
+"""Responses that are already bytes."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -11,10 +11,10 @@ JSON: Final = b"application/json"
 
 
 class RawResponse:
-    """A body of ready bytes with its status and headers, which Litestar sends as it is.
+    """A response whose body is already bytes, which Litestar sends as it is.
 
-    Litestar's own `Response` is converted to a second kind of response, with cookies and defaults.
-    That doubles the cost of a cached read.
+    Litestar converts its own `Response` to another kind of response first, adding cookies and
+    defaults. That doubles the cost of a cached read.
     """
 
     __slots__ = ("_body", "_headers", "_status")
@@ -36,13 +36,13 @@ class RawResponse:
 
     @classmethod
     def without_body(cls, status: int, headers: Iterable[Header]) -> "RawResponse":
-        """Return a response whose status allows no body: 204 or 304 (RFC 9110, section 15)."""
+        """Return a response with a status that forbids a body: 204, 304 (RFC 9110, section 15)."""
         response = cls(b"", status)
         response._headers = [*headers]
         return response
 
     def with_headers(self, *headers: Header) -> "RawResponse":
-        """Add headers to the response, and return it."""
+        """Add headers to the response and return it."""
         self._headers += headers
         return self
 

@@ -1,4 +1,4 @@
-"""Content that is constant while the process runs, compressed once."""
+"""Content that does not change while the process is running. It is compressed only once."""
 
 import gzip
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _DIGEST_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class StaticContent:
-    """A body, plain and in gzip, with a digest of its content."""
+    """A body in plain and gzipped form, with a digest of its content."""
 
     media_type: str
     plain: bytes
@@ -25,12 +25,12 @@ class StaticContent:
 
     @classmethod
     def of(cls, media_type: str, plain: bytes, gzipped: bytes | None = None) -> "StaticContent":
-        """Make the content from `plain`, which is compressed unless `gzipped` is given."""
+        """Make content from `plain`, compressing it unless `gzipped` is given."""
         digest = sha256(plain).hexdigest()[:_DIGEST_LENGTH]
         return cls(media_type, plain, gzipped or gzip.compress(plain, mtime=0), digest)
 
     def response(self, request: ApiRequest, *headers: Header) -> RawResponse:
-        """Return the content in an encoding that the client accepts, or 304 if its copy is current.
+        """Return the content in an accepted encoding, or 304 if the client's copy is current.
 
         Each encoding has its own tag (RFC 9110, section 8.8.3.3).
         """

@@ -1,4 +1,4 @@
-"""The routes of the API, each with its contract."""
+"""The API's routes and their contracts."""
 
 from typing import Final
 

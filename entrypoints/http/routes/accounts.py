@@ -1,4 +1,4 @@
-"""The account routes: register, log in, read."""
+"""The account routes: register, log in and read your account."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,13 +15,13 @@ from application.errors import InvalidCredentials
 from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, Account, parse_password
 from domain.errors import EmailTaken, Invalid
-from domain.text import parse_text
+from domain.validation import parse_text
 from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, for_users, open_to_all
 from entrypoints.http.messages import schemas
+from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.form import read_form
-from entrypoints.http.messages.json_body import read_json
-from entrypoints.http.messages.query_parameters import QueryErrors, check_query, refuse_query
+from entrypoints.http.messages.query import QueryErrors, check_query, refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import FORM, Answer, Body, operation
@@ -29,7 +29,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
-#: The parameters of RFC 6749. Unknown ones are ignored (section 3.2).
+#: The parameters in RFC 6749. Unknown ones are ignored (section 3.2).
 _FORM_PARAMETERS = (
     *("grant_type", "username", "password", "scope"),
     *("client_id", "client_secret", "refresh_token"),

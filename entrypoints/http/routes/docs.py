@@ -1,6 +1,6 @@
-"""The routes of the API's documents, and of the pages that show them.
+"""The routes for the API's documents, and for the pages that show them.
 
-The pages load nothing from other hosts.
+The pages don't load anything from other hosts.
 """
 
 from functools import lru_cache
@@ -30,13 +30,13 @@ from entrypoints.http.responses.raw_response import JSON, RawResponse
 from entrypoints.http.responses.static_content import StaticContent
 
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
-#: For assets whose names change with their content.
+#: For assets whose names change whenever their content does.
 _IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _VARY: Final = (b"vary", b"Accept")
-#: Clients without a preference (browsers, curl) get the first.
+#: Clients without a preference (browsers, curl) get the first one.
 _OFFERED: Final = (HTML, JSON.decode())
 
-#: The headers of a cacheable document, of its 304, and of a page.
+#: The headers of a cacheable document, of its 304 response, and of a page.
 _DOCUMENT = ("ETag.document", "Vary", "Content-Encoding", "Cache-Control")
 _NOT_MODIFIED = ("ETag.document", "Vary", "Cache-Control")
 _PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")

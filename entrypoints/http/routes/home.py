@@ -1,4 +1,4 @@
-"""The routes of the start page and of the icon."""
+"""The routes for the start page and the icon."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.responses.assets import assets
 from entrypoints.http.responses.raw_response import JSON, RawResponse
 
-#: The paths that the index links to, by their purpose.
+#: The paths that the index links to, by purpose.
 PATHS: Final = {
     "documentation": "/docs",
     "openapi": "/openapi.json",
@@ -31,7 +31,7 @@ PATHS: Final = {
 }
 _VARY: Final = (b"vary", b"Accept")
 _A_DAY: Final = (b"cache-control", b"public, max-age=86400")
-#: Clients without a preference, such as programs, get the first.
+#: Clients without a preference (most programs) get the first one.
 _OFFERED: Final = (JSON.decode(), HTML)
 
 

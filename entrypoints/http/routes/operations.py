@@ -1,4 +1,4 @@
-"""The routes for operators: liveness, readiness, metrics."""
+"""The routes for operators: liveness, readiness and metrics."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from entrypoints.observability.readiness import Readiness
 from entrypoints.processes.supervisor import Supervisor
 
 _HEALTHY = msgspec.json.encode(schemas.Health("ok"))
-#: Every version of Prometheus reads this format, so `Accept` is ignored.
+#: Every version of Prometheus can read this format, so `Accept` is ignored.
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -1,4 +1,4 @@
-"""The order routes: place, list, read, change status, read history."""
+"""The order routes: place, list and read orders, change their status, read their history."""
 
 from uuid import UUID
 
@@ -10,7 +10,6 @@ from litestar.params import FromPath
 from application.documents import OrderDocument
 from application.errors import ConcurrentUpdate, NotYourOrders
 from application.orders.change_status import ChangeStatus, ChangeStatusCommand
-from application.orders.conflict_retry import retrying
 from application.orders.list_orders import ListOrders
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.orders.read_history import ReadHistory
@@ -28,18 +27,18 @@ from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
-from entrypoints.http.guards import for_readers, for_users
+from entrypoints.http.guards import admission_of, for_readers, for_users
 from entrypoints.http.links import link
 from entrypoints.http.messages import schemas
+from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
-from entrypoints.http.messages.json_body import read_json
-from entrypoints.http.messages.list_query import (
+from entrypoints.http.messages.query import (
     next_page,
     parse_list_query,
     parse_status,
     parse_uuid,
+    refuse_query,
 )
-from entrypoints.http.messages.query_parameters import refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Answer, Body, operation
@@ -164,7 +163,7 @@ async def read_order(
     request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadOrder]
 ) -> RawResponse:
     """Read an order."""
-    async with request.admission:
+    async with admission_of(request):
         refuse_query(request)
         found = await read(_order_id(order_id), request.actor)
     document = found.document
@@ -215,7 +214,7 @@ async def change_status(
         _order_id(order_id), wanted, request.actor, reason, if_match.versions
     )
     try:
-        return _order(await retrying(change)(command))
+        return _order(await change(command))
     except VersionConflict as conflict:
         raise if_match.explain(conflict) from None
 
@@ -278,7 +277,7 @@ def _owner(text: str) -> UserId:
     try:
         return UserId(parse_uuid(text))
     except Invalid:
-        return _UNKNOWN_USER  # so that the response is the same as for any unknown id
+        return _UNKNOWN_USER  # for the same response as any unknown id
 
 
 ROUTES = Routes(

@@ -1,4 +1,4 @@
-"""Generates the AsyncAPI document from the tables of messages and subscriptions."""
+"""Generate the AsyncAPI document from the tables of messages and subscriptions."""
 
 import json
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ def document_text(partitions: Mapping[str, int]) -> str:
 
 
 def document(partitions: Mapping[str, int]) -> dict[str, Any]:
-    """Return the document. `partitions` has the number of partitions of each topic."""
+    """Return the document. `partitions` is the number of partitions per topic."""
     types = [message.value_type for message in MESSAGES if message.value_type]
     schemas, components = schemas_of(types)
     components |= {each["title"]: each for each in (CLOUD_EVENT, DEAD_LETTER)}
@@ -142,7 +142,7 @@ def _send_operation(message: Message) -> tuple[str, dict[str, Any]]:
 
 
 def _receive_operation(subscription: Subscription) -> tuple[str, dict[str, Any]]:
-    """Describe a consumer; the id and the summary are its use case's name and docstring."""
+    """Describe a consumer. Its use case's name and docstring are the id and the summary."""
     (message,) = (message for message in MESSAGES if message.topic == subscription.topic)
     name, doc = subscription.handler.__name__, getdoc(subscription.handler) or ""
     group = {"type": "string", "const": subscription.group}
@@ -151,12 +151,11 @@ def _receive_operation(subscription: Subscription) -> tuple[str, dict[str, Any]]
         "action": "receive",
         "summary": doc.partition("\n")[0].removesuffix("."),
         "description": (
-            f"The consumer `{subscription.group}` of this service, run by `orders consume`."
-            + (f" It is off while `{setting}` is not set." if setting else "")
-            + " It commits the offset of a message after the effect. A processed event has no"
-            " second effect, however often it is delivered. A message that cannot be processed, or"
-            " without an order of this service, becomes a dead letter, and does not delay the next"
-            " messages."
+            f"The service's own consumer `{subscription.group}`, which `orders consume` runs."
+            + (f" It is off unless `{setting}` is set." if setting else "")
+            + " It commits the offset of a message after its effect. Delivering a processed event"
+            " again does not repeat the effect. Messages that cannot be processed, and messages"
+            " about unknown orders, become dead letters and do not delay the next messages."
         ),
         **_references(message),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},

@@ -1,4 +1,4 @@
-"""Example messages for the document, made by the same code as real ones."""
+"""Example messages for the document. The code that makes real messages makes these as well."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The headers of messages: CloudEvents 1.0 in Kafka's binary mode, and those of dead letters."""
+"""Message headers: CloudEvents 1.0 in Kafka's binary mode, and the headers of dead letters."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 
-#: The headers that `CloudEventsEncoder` writes, as strings in UTF-8.
+#: The headers that `CloudEventsEncoder` writes. They are UTF-8 strings.
 CLOUD_EVENT: Final[Schema] = {
     "title": "CloudEvent",
     "description": "The attributes of CloudEvents 1.0. Each is a header of the record.",
@@ -74,7 +74,7 @@ DEAD_LETTER: Final[Schema] = {
 
 
 def cloud_event_of(kind: str) -> Schema:
-    """Return the schema of the headers of one event type."""
+    """Return the header schema for one event type."""
     return {
         "type": "object",
         "allOf": [

@@ -1,4 +1,4 @@
-"""The table of messages: topic, headers, value and examples of each."""
+"""The message table, with each message's topic, headers, value and examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ANY_KEY: Final[Schema] = {"type": ["string", "null"], "description": "Unchanged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """The message type of one topic. `value_type` is None if any value is allowed."""
+    """A topic's message type. `value_type` is None if any value is allowed."""
 
     topic: str
     id: str

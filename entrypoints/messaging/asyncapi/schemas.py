@@ -1,4 +1,4 @@
-"""The values of messages. Their orders are those of the HTTP API."""
+"""The values of messages. Orders look the same as in the HTTP API."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""The metrics of a process for Prometheus: one table, and the code that counts.
+"""The process's Prometheus metrics: the table of metrics, and the code that counts.
 
-The only package that imports prometheus_client. May import the application.
+Only this package imports prometheus_client. May import the application.
 """

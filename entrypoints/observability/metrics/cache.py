@@ -1,4 +1,4 @@
-"""Counts of cache reads."""
+"""Count cache reads."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _READS: Final = {state: CACHE_READS.labels(state.name.lower()) for state in Cach
 
 
 class CountedOrderCache:
-    """An `OrderCache` that counts its reads; the other methods are those of the counted cache."""
+    """An `OrderCache` that counts its reads. All other methods belong to the wrapped cache."""
 
     def __init__(self, cache: OrderCache) -> None:
         self.counted = cache

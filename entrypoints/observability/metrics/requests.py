@@ -1,4 +1,4 @@
-"""Counts of requests."""
+"""Count requests."""
 
 from typing import Final
 
@@ -6,21 +6,21 @@ from prometheus_client import Counter, Histogram
 
 from entrypoints.observability.metrics.table import REQUEST_SECONDS, REQUESTS
 
-#: Methods with a series of their own; a client may send any word.
+#: Methods with their own series. The others share one, because clients can send any word.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 _OTHER: Final = "other"
-#: The route of requests without one: an unknown path, or a method that the path does not have.
+#: The route of requests that don't match one, because of an unknown path or method.
 UNMATCHED: Final = "unmatched"
-#: Routes that the OpenAPI document writes without a trailing slash.
+#: Routes that don't have a trailing slash in the OpenAPI document.
 _WITHOUT_SLASH: Final = ("/metrics", "/docs", "/openapi.json", "/problems/", "/favicon.ico")
 
-#: One dictionary look-up per request: prometheus_client's own look-up costs more than the count.
-#: Bounded by the routes, methods and statuses: clients cannot add to it.
+#: With this, a request costs one dictionary lookup. prometheus_client's own lookup costs more than
+#: the counting. Clients can't make it grow, because routes, methods and statuses are limited.
 _series: Final[dict[tuple[str, str | None, int], tuple[Counter, Histogram]]] = {}
 
 
 def count_request(method: str, route: str | None, status: int, seconds: float) -> None:
-    """Count a request with its duration; `route` is the template of the router."""
+    """Count a request and its duration. `route` is the router's path template."""
     key = (method if method in _METHODS else _OTHER, route, status)
     requests, durations = _series.get(key) or _new_series(key)
     requests.inc()
@@ -35,5 +35,5 @@ def _new_series(key: tuple[str, str | None, int]) -> tuple[Counter, Histogram]:
 
 
 def named(route: str) -> str:
-    """Return a route as the OpenAPI document writes it, such as `/orders/{order_id}/`."""
+    """Return a route like it is in the OpenAPI document, such as `/orders/{order_id}/`."""
     return route if route.startswith(_WITHOUT_SLASH) else f"{route.rstrip('/')}/"

@@ -1,4 +1,4 @@
-"""The page for Prometheus."""
+"""The page that Prometheus scrapes."""
 
 import asyncio
 import os
@@ -29,9 +29,9 @@ from entrypoints.observability.metrics.table import (
     SHARED_FOLDER,
 )
 
-#: A figure that takes longer is left out, so that the page is served in an outage too.
+#: Figures that take longer are left out. This way the page still works during an outage.
 _READ_SECONDS: Final = 1.0
-#: Between two times that a worker shares the use of its pool.
+#: How often a worker shares its pool usage.
 SHARE_SECONDS: Final = 1.0
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """The use of a pool of connections."""
+    """The usage of a connection pool."""
 
     in_use: int
     idle: int
@@ -48,7 +48,7 @@ class PoolUse:
 
 @dataclass(frozen=True, slots=True)
 class StorageGauges:
-    """The figures of a storage; None if it has no such figure."""
+    """The storage's figures. They are None if the storage does not have them."""
 
     outbox: Callable[[], Awaitable[OutboxState]] | None = None
     pool: Callable[[], PoolUse] | None = None
@@ -56,24 +56,24 @@ class StorageGauges:
 
 @dataclass(frozen=True, slots=True)
 class BusGauges:
-    """The figures of a broker of events."""
+    """The event broker's figures."""
 
     lag: Callable[[], Awaitable[Mapping[Topic, Mapping[int, int]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _OutboxFigures:
-    """The last figures of the outbox, and their time."""
+    """The outbox's latest figures, and when they were read."""
 
     state: OutboxState
     read_at: datetime
 
 
 class Metrics:
-    """The metrics of this process; if it is one of several workers, the sum over all of them.
+    """The process's metrics. If it is one of several workers, these are the totals of all workers.
 
-    A figure that cannot be read within a second is left out. The figures of the outbox are needed
-    most in an outage: the last ones stay, with their age.
+    Figures that can't be read within a second are left out. The outbox is different, because you
+    need its figures most during an outage. Its latest figures are kept and shown with their age.
     """
 
     def __init__(self, storage: StorageGauges, bus: BusGauges, clock: Clock) -> None:
@@ -89,11 +89,11 @@ class Metrics:
         _, lag = await asyncio.gather(self._read_outbox(), self._lag())
         self._note_pool()
         asked = [*self._of_outbox(), *_of_lag(lag)]
-        # Beside the event loop: many workers have many files to add.
+        # Not on the event loop, because many workers mean many files to add up.
         return await asyncio.to_thread(generate_latest, _Page(self._counted, asked))
 
     async def share(self) -> None:
-        """Share the use of the pool with the other workers."""
+        """Share this worker's pool usage with the other workers."""
         self._note_pool()
 
     async def _read_outbox(self) -> None:
@@ -120,23 +120,23 @@ class Metrics:
 
 
 class CountedByAll(Collector):
-    """The sums of the counts of all workers, from their folder."""
+    """The totals of all workers' counts, read from the folder they share."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the sums, without files that a starting worker has not filled yet."""
+        """Yield the totals, skipping files that a starting worker hasn't filled yet."""
         files = [str(file) for file in self._folder.glob("*.db") if _is_filled(file)]
         merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         return merged
 
 
 def _is_filled(file: Path) -> bool:
-    # prometheus_client creates a file, then its content, and fails to read one in between.
+    # prometheus_client creates a file before its content, and can't read it in between.
     try:
         return file.stat().st_size > 0
-    except FileNotFoundError:  # a gauge of a worker that has just ended
+    except FileNotFoundError:  # a gauge from a worker that has just ended
         return False
 
 
@@ -151,9 +151,9 @@ def _of_lag(lags: Mapping[Topic, Mapping[int, int]] | None) -> Iterator[Metric]:
 
 
 class _SharedRead(Generic[T]):
-    """A figure that is read once at a time; concurrent callers share the result.
+    """A figure that is only read once at a time. Concurrent callers share the result.
 
-    The page has no rate limit, and a read costs the storage a statement.
+    This matters because the page does not have a rate limit, and each read costs a statement.
     """
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
@@ -161,7 +161,7 @@ class _SharedRead(Generic[T]):
         self._reading: asyncio.Task[T | None] | None = None
 
     async def __call__(self) -> T | None:
-        """Return the figure; None if it cannot be read in time."""
+        """Return the figure, or None if it can't be read in time."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_in_time())
         return await asyncio.shield(self._reading)
@@ -170,12 +170,12 @@ class _SharedRead(Generic[T]):
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 return await self._read()
-        except Exception:  # noqa: BLE001 - after any error the figure is left out
+        except Exception:  # noqa: BLE001 - the figure is left out
             return None
 
 
 class _Page:
-    """The counts, and the figures that were read."""
+    """The counts, and the figures that have been read for this page."""
 
     def __init__(self, counted: Collector, asked: Iterable[Metric]) -> None:
         self._counted = counted

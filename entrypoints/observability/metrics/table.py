@@ -1,6 +1,6 @@
-"""The table of metrics: name, meaning and labels.
+"""The table of metrics, with their names, meanings and labels.
 
-docs/metrics.md has the use of each, and alerts.
+docs/metrics.md explains how to use them, and has alerts.
 """
 
 import os
@@ -20,17 +20,17 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-#: The environment variable with the folder of the workers' common counts; prometheus_client reads
-#: it at its import.
+#: The environment variable for the folder with the counts of all workers. prometheus_client reads
+#: it when it is imported.
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 IS_SHARED: Final = SHARED_FOLDER in os.environ
 
-# The start time of each series: half of the page, and without a use here.
+# The start times of the series would be half of the page, and we don't need them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-#: The counts of this process.
+#: This process's counts.
 COUNTED: Final = CollectorRegistry()
-if not IS_SHARED:  # the memory of one worker is not that of the service
+if not IS_SHARED:  # one worker's memory is not the service's
     for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
         COUNTED.register(_collector)
 
@@ -76,7 +76,7 @@ POOL_SIZE: Final = Gauge(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A gauge that is read at each scrape; absent if it was never read."""
+    """A gauge that is read for each scrape. It is left out if it was never read."""
 
     name: str
     meaning: str

@@ -1,4 +1,4 @@
-"""Counts of task results."""
+"""Count task results."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,15 @@ ProcessesOrders = Callable[[OrderId], Awaitable[Outcome | None]]
 
 
 class TaskResult(StrEnum):
-    """The result of a run of `process_order_task`."""
+    """The result of running `process_order_task`."""
 
     FULFILLED = "fulfilled"
-    SKIPPED = "skipped"  # the order was canceled before
-    REPEATED = "repeated"  # it had been processed before: nothing was recorded
+    SKIPPED = "skipped"  # the order had been canceled
+    REPEATED = "repeated"  # the order had been processed already, so nothing was recorded
     UNKNOWN = "unknown"  # there is no such order
-    POSTPONED = "postponed"  # a server is down, a race was lost, the worker stopped: it runs again
-    FAILED = "failed"  # its processing failed, or a bug: it runs again, or is dead
-    DEAD = "dead"  # it failed too often, and became a dead letter
+    POSTPONED = "postponed"  # runs again after an outage, a lost race or a stopped worker
+    FAILED = "failed"  # processing failed, or there is a bug: it runs again or is given up
+    DEAD = "dead"  # it failed too often and became a dead letter
 
 
 _OUTCOMES: Final = {
@@ -35,12 +35,12 @@ _RESULTS: Final = {result: TASKS.labels(result.value) for result in TaskResult}
 
 
 def count_task(result: TaskResult) -> None:
-    """Count the result of a task."""
+    """Count a task's result."""
     _RESULTS[result].inc()
 
 
 def counting(process_order: ProcessesOrders) -> ProcessesOrders:
-    """Return `process_order` with every run counted."""
+    """Return `process_order`, but count every run."""
 
     async def counted(order_id: OrderId) -> Outcome | None:
         try:

@@ -1,4 +1,4 @@
-"""Common counts of the workers of one service."""
+"""Counts shared by all workers of a service."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from entrypoints.observability.metrics.table import SHARED_FOLDER
 
 @contextmanager
 def counting_together() -> Iterator[None]:
-    """Give the processes that are started in the block a folder in which their counts are added.
+    """Give processes started inside the block a folder in which their counts are added up.
 
     Raises:
         OSError: the folder cannot be created.
@@ -26,5 +26,5 @@ def counting_together() -> Iterator[None]:
 
 
 def forget_worker(pid: int) -> None:
-    """Remove the gauges of a worker that has ended; its counts stay."""
+    """Remove the gauges of a worker that has ended, but keep its counts."""
     mark_process_dead(pid, os.environ[SHARED_FOLDER])  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Batches of concurrent calls: their size, their order, and the effect of one failed call."""
+"""Batches of concurrent calls: their size, their order, and the effects of a failed call."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -38,7 +38,7 @@ class Statement:
 
 
 class Connections:
-    """A `Database` with a connection once `is_available` is set."""
+    """A `Database` that only gets a connection once `is_available` is set."""
 
     def __init__(self) -> None:
         self.is_available = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Failures of PostgreSQL and of the network, translated by SQLSTATE."""
+"""How PostgreSQL's failures are translated by SQLSTATE, along with network failures."""
 
 import asyncpg
 import pytest
@@ -9,7 +9,7 @@ from domain.errors import EmailTaken, ReferenceTaken
 
 
 def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.PostgresError:
-    """Return the exception that the driver makes of PostgreSQL's error message."""
+    """Return the driver's exception for this error message from PostgreSQL."""
     dead_letters = {"C": sqlstate, "M": "it says", "S": severity, "V": severity}
     constraint = {"n": fields["constraint"]} if "constraint" in fields else {}
     error: asyncpg.PostgresError = asyncpg.PostgresError.new(dead_letters | constraint)
@@ -21,20 +21,20 @@ def refusal(sqlstate: str, severity: str = "ERROR", **fields: str) -> asyncpg.Po
     [
         "25006",  # read-only
         "25P03",  # idle in a transaction for too long
-        "25P04",  # PostgreSQL 17: a transaction that took too long
-        "55P03",  # a lock that is not available
+        "25P04",  # a transaction took too long (PostgreSQL 17)
+        "55P03",  # lock not available
         "57014",  # canceled
         "57P01",  # shutdown
-        "57P03",  # starting up, or a standby that accepts no sessions
+        "57P03",  # starting up, or a standby that does not accept sessions
         "57P05",  # idle for too long
         "53300",  # too many connections
         "53100",  # disk full
         "08006",
         "28P01",  # wrong password
-        "3D000",  # no such database
+        "3D000",  # the database does not exist
         "58030",  # I/O error
         "XX000",
-        "XX999",  # in no release yet
+        "XX999",  # not used by PostgreSQL yet
     ],
 )
 def test_failure_of_the_server_is_unavailable(sqlstate: str) -> None:

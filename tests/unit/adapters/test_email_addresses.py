@@ -1,4 +1,4 @@
-"""Validity and normal form of e-mail addresses."""
+"""Which e-mail addresses are valid, and their normal form."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Canceled attempts to connect to an unknown host leave no look-up running."""
+"""Canceled attempts to connect to an unknown host do not leave a look-up running."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ from libraries.task_stream.connections import QueueConnections
 
 Connect = Callable[[], Awaitable[object]]
 
-_TURNS = 20  # of the event loop: more than any of them takes to begin its look-up
+_TURNS = 20  # of the event loop, which is more than enough to begin a look-up
 
 
 async def postgres() -> None:
@@ -48,7 +48,7 @@ def test_a_canceled_connect_leaves_no_look_up(connect: Connect) -> None:
                 await asyncio.sleep(0)
             attempt.cancel()
             await asyncio.gather(attempt, return_exceptions=True)
-        with suppress(Exception):  # look-ups end in their order, so all others have ended
+        with suppress(Exception):  # look-ups end in order, so after this one all others have ended
             await connect()
         gc.collect()
 

@@ -12,7 +12,7 @@ from adapters.security.passwords import Argon2Passwords
 
 WEAK = argon2.PasswordHasher(1, 8 * 1024, 1).hash("correct horse")
 
-#: Seconds to wait for an event that never comes if the test fails.
+#: How long to wait for an event, in seconds. The event only fails to arrive if the test fails.
 LONG = 60.0
 
 BROKEN = [
@@ -37,7 +37,7 @@ def passwords() -> Iterator[Argon2Passwords]:
 
 
 class CallCounts:
-    """Counts calls, and the maximum number of concurrent calls."""
+    """Counts all calls and the maximum number of concurrent ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class CallCounts:
 
 
 def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> CallCounts:
-    """Replace hashing by `work`, and return the counts of its calls."""
+    """Replace hashing by `work`, and count its calls."""
     counts = CallCounts()
 
     def hashed(_hasher: argon2.PasswordHasher, _password: bytes) -> str:
@@ -71,7 +71,7 @@ def hashing_is(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> C
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[argon2.Parameters]:
-    """Record the parameters of each verification."""
+    """Record the parameters of all verifications."""
     parameters: list[argon2.Parameters] = []
     verify = argon2.PasswordHasher.verify
 
@@ -174,7 +174,7 @@ def test_at_most_the_allowed_number_of_calls_run_at_once(
 
     def wait_for_another() -> None:
         two.wait()
-        time.sleep(0.05)  # a third call would arrive here in the meantime
+        time.sleep(0.05)  # gives a third call enough time to arrive here
 
     counts = hashing_is(monkeypatch, wait_for_another)
 

@@ -1,4 +1,4 @@
-"""The rules of the pool: connections that are reused, pinged before use, or closed."""
+"""The pool's rules: which connections are reused, pinged before use, or closed."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ IDLE_SECONDS = pools._MAX_IDLE_SECONDS
 
 
 class FakeConnection:
-    """A connection opened at a time of a movable clock."""
+    """A connection that remembers when it was opened, by a movable clock."""
 
     def __init__(self, now: float) -> None:
         self.opened_at = self.idle_since = now
@@ -44,7 +44,7 @@ class FakeConnection:
 
 
 class Server:
-    """Opens connections, and moves the clock of the pool."""
+    """Opens connections, and moves the pool's clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened: list[FakeConnection] = []
@@ -71,7 +71,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 async def idle_connections(pool: Pool, count: int) -> list[Any]:
-    """Open `count` connections, and release them in their order."""
+    """Open `count` connections, and release them in the same order."""
     taken = [await pool.acquire() for _ in range(count)]
     for connection in taken:
         await pool.release(connection)

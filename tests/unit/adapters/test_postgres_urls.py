@@ -1,4 +1,4 @@
-"""PostgreSQL URLs: each parameter of libpq is supported, or refused by name."""
+"""PostgreSQL URLs. Each libpq parameter is either supported or rejected with its name."""
 
 import ssl
 from pathlib import Path
@@ -173,7 +173,7 @@ def test_required_tls_is_not_verified_without_authorities(parameter: str) -> Non
         ("sslrootcert=system", True),
         (f"sslmode=verify-full&sslrootcert={certifi.where()}", True),
         (f"sslmode=verify-ca&sslrootcert={certifi.where()}", False),
-        (f"sslmode=require&sslrootcert={certifi.where()}", False),  # as in libpq
+        (f"sslmode=require&sslrootcert={certifi.where()}", False),  # like in libpq
     ],
 )
 def test_authorities_are_verified(parameter: str, checks_name: bool) -> None:  # noqa: FBT001

@@ -1,4 +1,4 @@
-"""The stored form of cached orders, which two releases share during a rolling upgrade."""
+"""The stored form of cached orders. Two releases share it during a rolling upgrade."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""URLs of Redis: every parameter has an effect, or is refused by its name."""
+"""Redis URLs. Each parameter either has an effect or is rejected with its name."""
 
 import pytest
 

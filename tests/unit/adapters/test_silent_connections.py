@@ -1,4 +1,4 @@
-"""When a broker that owes an answer counts as silent."""
+"""When a broker with a pending response counts as silent."""
 
 import asyncio
 from itertools import count

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security.keys import SigningKeys
-from adapters.security.token_memory import TokenMemory
-from adapters.security.tokens import JwtTokens
+from adapters.security.tokens import JwtTokens, TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims
 from domain.ids import UserId
@@ -40,7 +39,7 @@ def forged(
     without: str | None = None,
     **changed: object,
 ) -> str:
-    """Return a token of the service with changed or missing claims."""
+    """Return a token from the service, but with changed or missing claims."""
     text = issued(tokens())
     right = jwt.decode(text, options={"verify_signature": False})
     claims = {name: value for name, value in (right | changed).items() if name != without}

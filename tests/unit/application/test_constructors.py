@@ -17,7 +17,7 @@ def use_cases() -> Iterator[type]:
                     yield found
 
 
-# Data classes are left out: their fields are no collaborators.
+# Data classes don't count because their fields are not collaborators.
 @pytest.mark.parametrize(
     "use_case", [each for each in use_cases() if not hasattr(each, "__dataclass_fields__")]
 )

@@ -1,4 +1,4 @@
-"""Headers of deliveries."""
+"""The headers of a delivery."""
 
 from application.ports.events import Delivery
 

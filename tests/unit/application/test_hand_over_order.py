@@ -8,7 +8,7 @@ from tests.support.orders import an_order_id
 
 
 class Tasks:
-    """`TaskQueue` that records its orders."""
+    """A `TaskQueue` that records its orders."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []

@@ -213,7 +213,7 @@ async def test_a_refused_attempt_counts_against_no_limit(harness: Harness) -> No
     for _ in range(500):
         with pytest.raises(RateLimited):
             await harness.attempt("wrong")
-    # Over all addresses and over all accounts, 90 attempts are left each.
+    # The account still has 90 attempts over all addresses. So does the address, over all accounts.
     for n in range(9):
         await harness.fail(10, address=f"198.51.100.{n}")
         await harness.fail(10, email=f"user{n}@example.com")
@@ -227,8 +227,8 @@ async def test_an_attempt_refused_by_one_limit_is_refunded_to_the_others() -> No
     for _ in range(50):
         with pytest.raises(RateLimited):
             await harness.attempt("wrong")
-    # The limit of the address allows ten attempts again. Without refunds, that of the account at
-    # this address would allow one.
+    # The address's limit allows ten attempts again. Without refunds, the limit for this account
+    # from this address would only allow one.
     await harness.clock.advance(6)
     await harness.fail(10)
 

@@ -16,7 +16,7 @@ from tests.support.storage_actions import place
 
 
 class FlickeringMailer(MemoryMailer):
-    """A mail server that is unavailable at the first attempt."""
+    """A mail server that is unavailable during the first attempt."""
 
     def __init__(self) -> None:
         super().__init__()

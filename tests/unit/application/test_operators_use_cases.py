@@ -1,4 +1,4 @@
-"""The use cases of an operator: the audit, the outbox, dead letters."""
+"""The operator's use cases: audit, outbox and dead letters."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ async def test_the_age_of_the_outbox_is_the_age_of_its_oldest_event() -> None:
     await clock.advance(7)
     state, age_seconds = await read_outbox_state()
     assert (state.unpublished, age_seconds) == (1, 7)
-    await clock.advance(-9)  # the clock of another machine is behind
+    await clock.advance(-9)  # for example because another machine's clock is behind
     assert (await read_outbox_state())[1] == 0
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
-from adapters.system.ids import Uuid7Generator
+from adapters.system.clock_and_ids import Uuid7Generator
 from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
@@ -33,7 +33,7 @@ async def test_a_new_order_is_cached_when_it_is_returned(service: Service) -> No
 
 async def test_a_late_offer_does_not_replace_a_newer_revision() -> None:
     class Delayed(MemoryOrderCache):
-        """A cache that records an offer, so that the test can make it later."""
+        """A cache that only records an offer, which the test can then make later."""
 
         def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
             self.late = order_id, document, lease
@@ -69,7 +69,7 @@ async def test_the_first_step_of_a_new_order_has_its_owner_as_actor(service: Ser
 
 async def test_the_id_of_a_new_order_contains_its_time(service: Service) -> None:
     await service.clock.advance(3600)
-    # A new generator: the ids of the shared one may be ahead of the time of this test.
+    # Uses a new generator because ids from the shared one may be ahead of this test's time.
     create = PlaceOrder(service.writes(service.stored.storage), service.clock, Uuid7Generator())
     placed = await create(PlaceOrderCommand(await an_owner(service.stored), tea()))
     assert placed.id.int >> 80 == int(service.clock.now().timestamp() * 1000)

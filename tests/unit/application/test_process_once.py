@@ -9,7 +9,7 @@ ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
 class Effect:
-    """An effect that counts its runs, and may fail."""
+    """An effect that counts its runs and may fail."""
 
     def __init__(self) -> None:
         self.runs = 0

@@ -19,13 +19,13 @@ from tests.support.time import MovableClock
 
 
 def nothing() -> None:
-    """Ignore the report of a batch."""
+    """Ignore the progress report after a batch."""
 
 
 class Store:
-    """`RetentionStore` with a number of expired dead letters and payloads. Records its calls.
+    """A `RetentionStore` with expired dead letters and payloads. It records its calls.
 
-    Each batch takes `seconds`. It raises `Unavailable` unless `is_reachable`.
+    Each batch takes `seconds`. If `is_reachable` is false, it raises `Unavailable`.
     """
 
     def __init__(self, clock: MovableClock, dead_letters: int = 0, payloads: int = 0) -> None:
@@ -72,7 +72,7 @@ def leases(clock: MovableClock) -> MemoryLeases:
 
 
 def a_retention(store: Store, leases: MemoryLeases, clock: MovableClock) -> PurgeExpired:
-    """Return the purge of a process that has just started."""
+    """Return the use case as it is in a process that has just started."""
     return PurgeExpired(store, leases, clock, IDS)
 
 

@@ -13,7 +13,7 @@ from tests.support.orders import PAID, SHIPPED
 from tests.support.service import Service
 from tests.support.storage_actions import move, process, waiting
 
-#: Seconds after which an event that did not reach the broker is eligible again.
+#: How long it takes until an unreached event is eligible again, in seconds.
 LONGEST_PAUSE = 10
 
 
@@ -124,7 +124,7 @@ async def test_an_interrupted_batch_is_published_again_in_order(
 
 async def test_a_stale_cache_entry_is_replaced(service: Service) -> None:
     placed = await service.placed()
-    # As if the process died between its commit and its cache update.
+    # It looks like the process died after its commit and before its cache update.
     paid = await move(service.stored, placed.id, PAID)
     assert await service.cached(placed.id) == placed.document
     await service.relay()
@@ -132,7 +132,7 @@ async def test_a_stale_cache_entry_is_replaced(service: Service) -> None:
 
 
 class Journal:
-    """The calls of broker and cache in order, each with the number of marked events."""
+    """All calls to broker and cache in order, with the number of events marked at that time."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
@@ -198,7 +198,7 @@ async def test_another_relay_can_update_the_cache_after_an_outage() -> None:
     await move(service.stored, order_id, PAID)
     assert await relay_everything(service) == 2
     cache.is_reachable = True
-    assert await cached_revision(cache, order_id) == 1  # from the placement
+    assert await cached_revision(cache, order_id) == 1  # cached when the order was placed
     assert await service.relaying()() == 1
     assert await cached_revision(cache, order_id) == 2
     assert await debts(service) == []

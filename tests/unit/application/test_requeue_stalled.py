@@ -17,7 +17,7 @@ NOTHING = Requeued(added=0, is_last=True)
 
 
 class Tasks:
-    """`TaskQueue` that ignores repeated orders. If `room` is set, it holds at most that many."""
+    """A `TaskQueue` that ignores repeated orders. If `room` is set, it limits their number."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
@@ -36,7 +36,7 @@ class Tasks:
 
 @dataclass
 class Crashing:
-    """`UnprocessedOrders` whose process can crash before it records a hand-over."""
+    """`UnprocessedOrders` in a process that can crash before it records a hand-over."""
 
     service: Service
     crashes: bool = False
@@ -159,7 +159,7 @@ async def test_cut_off_stays_the_same_for_a_whole_pass(
         pass
     assert tasks.orders == old
     await requeue(timedelta(seconds=1))
-    assert not set(young) & set(tasks.orders)  # the first page of the next pass
+    assert not set(young) & set(tasks.orders)  # this was only the first page of the next pass
     while not (await requeue(timedelta(seconds=1))).is_last:
         pass
     assert set(young) < set(tasks.orders)
@@ -203,7 +203,7 @@ async def test_crash_before_the_record_costs_no_further_delay(
     with pytest.raises(KeyboardInterrupt):
         await requeue(AFTER)
     orders.crashes = False
-    tasks.orders.clear()  # the queue loses it too
+    tasks.orders.clear()  # now the queue has lost it, too
     assert await a_requeuer(service, tasks, orders)(AFTER) == Requeued(added=1, is_last=True)
     assert tasks.orders == [order_id]
 

@@ -13,7 +13,7 @@ from tests.support.storage_actions import move, owe
 
 
 class Debtor:
-    """A service whose cache is unavailable, and the use case that pays its debts."""
+    """A service whose cache is unavailable, and the use case that pays the resulting debts."""
 
     def __init__(self) -> None:
         self.cache = FlickeringCache()

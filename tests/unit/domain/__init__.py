@@ -1,1 +1,1 @@
-"""The rules, one file of tests for each of their modules."""
+"""Tests of the domain, with one file for each of its modules."""

@@ -1,4 +1,4 @@
-"""Orders, actors and assertions for the tests of the domain."""
+"""Orders, actors and assertions for the domain tests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,9 @@ from uuid import UUID
 import pytest
 
 from domain.actor import Actor, ActorKind
-from domain.currency import Currency
 from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
-from domain.money import Money
+from domain.money import Currency, Money
 from domain.order.lines import OrderLine, OrderLines
 from domain.order.order import Order, OrderChange
 from domain.order.status import OrderStatus
@@ -35,12 +34,12 @@ LINES: Final = OrderLines((OrderLine("tea", None, 2, None),), Money.parse("19.90
 
 
 def a_placed_order() -> OrderChange:
-    """Alice's order, just placed and not yet saved."""
+    """Alice's order, which has been placed but not saved yet."""
     return Order.place(ORDER_ID, ALICE, LINES, "her-1", NOW)
 
 
 def an_order(status: OrderStatus = OrderStatus.PENDING, *, processed: bool = False) -> Order:
-    """Alice's order, as it comes from storage."""
+    """Alice's order, as if it had been read from the storage."""
     return Order(
         id=ORDER_ID,
         owner=ALICE,
@@ -54,7 +53,7 @@ def an_order(status: OrderStatus = OrderStatus.PENDING, *, processed: bool = Fal
 
 
 def refusal(reader: Callable[[object], object], value: object) -> FieldError:
-    """Return the one error that `reader` raises for `value`."""
+    """Return the only error that `reader` raises for `value`."""
     with pytest.raises(Invalid) as refused:
         reader(value)
     [error] = refused.value.errors

@@ -1,7 +1,7 @@
 import pytest
 
 from domain.account import Account, normal_password, parse_password
-from domain.actor import Actor, ActorKind, Role
+from domain.actor import Role
 from tests.unit.domain.orders import ALICE, NOW, refusal
 
 
@@ -29,12 +29,6 @@ def test_a_password_has_one_form_however_a_keyboard_spells_it(given: str, normal
 @pytest.mark.parametrize("given", ["e\u0301" * 7, "e\u0301" * 129, "\u0301\u0323" * 100_000])
 def test_a_password_is_measured_in_its_normal_form(given: str) -> None:
     assert refusal(parse_password, given).code == "wrong-length"
-
-
-@pytest.mark.parametrize("role", Role)
-def test_the_accounts_owner_acts_in_its_role(role: Role) -> None:
-    account = Account(id=ALICE, email="alice@example.com", role=role, created_at=NOW)
-    assert account.actor == Actor(ActorKind(role), ALICE)
 
 
 def test_an_account_is_an_enabled_users_unless_said_otherwise() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.order.attributes import parse_attributes
 from tests.unit.domain.orders import refusal
 
-#: The bytes of `{"a":""}`: the size of a single member without its value.
+#: The size of `{"a":""}` in bytes, which is a single member without its value.
 AROUND = 8
 
 

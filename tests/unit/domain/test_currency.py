@@ -3,7 +3,7 @@ from typing import Final
 
 import pytest
 
-from domain.currency import CURRENCIES, Currency
+from domain.money import CURRENCIES, Currency
 from tests.unit.domain.orders import refusal
 
 NO_CODES: Final = ["usd", "US", "USD ", "", "XYZ", "DEM", "HRK", "SLL", "XAU", "XXX", "\uff35SD"]
@@ -26,7 +26,7 @@ def test_a_currency_has_the_digits_that_iso_4217_gives_it(digits: int, codes: st
 def test_every_code_is_three_capitals_and_stands_once() -> None:
     assert all(re.fullmatch("[A-Z]{3}", code) for code in CURRENCIES)
     assert {currency.digits for currency in CURRENCIES.values()} == {0, 2, 3, 4}
-    # The tables by digits are joined into one: a code in two of them would be missing here.
+    # There is one table per number of digits. If a code were in two of them, the sum would be off.
     assert len(CURRENCIES) == 17 + 139 + 7 + 2
 
 

@@ -16,7 +16,7 @@ MOST: Final = "999999999.99"
 
 @dataclass(frozen=True)
 class ALine:
-    """A line of a request; by default some tea."""
+    """A line in a request. By default it is some tea."""
 
     product_id: object = "tea"
     name: object = None
@@ -28,7 +28,7 @@ class ALine:
 def errors_in(
     requested: object, total: object = "5", currency: object = "USD"
 ) -> set[tuple[str, str]]:
-    """Return the pointer and the code of each error in an order."""
+    """Return each error's pointer and code."""
     with pytest.raises(Invalid) as refused:
         OrderLines.parse(requested, total, currency)
     found = [("/".join(map(str, error.path)), error.code) for error in refused.value.errors]
@@ -100,7 +100,7 @@ def test_a_line_and_a_total_may_reach_the_maximum_and_not_pass_it() -> None:
     }
     assert errors_in([ALine(price="1000000000")], MOST) == {("items/0/price", "out-of-range")}
     assert errors_in([ALine()], "1000000000") == {("total_price", "out-of-range")}
-    # Two lines that are fine alone cannot be added up to any total that is.
+    # Each of the two lines is valid, but their sum is larger than any valid total.
     assert errors_in([ALine(price=MOST)] * 2, MOST) == {("total_price", "total-mismatch")}
 
 

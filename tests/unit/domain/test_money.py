@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.currency import Currency
-from domain.money import MAX_AMOUNT, Money, parse_amount
+from domain.money import MAX_AMOUNT, Currency, Money, parse_amount
 from tests.unit.domain.orders import USD, refusal
 
 CURRENCIES: Final = [Currency.parse(code) for code in ("JPY", "USD", "KWD", "CLF")]
@@ -16,7 +15,7 @@ usd: Final = partial(Money.parse, currency=USD)
 
 @st.composite
 def moneys(draw: st.DrawFn) -> tuple[int, Currency]:
-    """An amount in the smallest units of a currency."""
+    """An amount, given in the currency's smallest unit."""
     currency = draw(st.sampled_from(CURRENCIES))
     most = MAX_AMOUNT.scaleb(currency.digits).to_integral_value(ROUND_DOWN)
     return draw(st.integers(0, int(most))), currency

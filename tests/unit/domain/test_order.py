@@ -30,7 +30,7 @@ Path = tuple[OrderStatus, ...]
 
 
 def paths_from(status: OrderStatus) -> list[Path]:
-    """Every way on from this status, of any number of steps."""
+    """Return all paths that start at this status, of any length."""
     return [(), *((after, *path) for after in status.next for path in paths_from(after))]
 
 
@@ -140,7 +140,7 @@ def test_version_and_revision_are_right_after_any_sequence_of_attempts(
             history += [change.step.after] if change.step else []
             order = change.order
         assert (order.status, order.version, order.revision) == (history[-1], len(history), writes)
-    assert tuple(history[1:]) in PATHS  # none goes on behind a final status
+    assert tuple(history[1:]) in PATHS  # in particular, paths end at a final status
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from domain.order.policy import StatusPolicy
 from domain.order.status import OrderStatus
 from tests.unit.domain.orders import CANCELED, OWNER, STAFF, an_order
 
-#: The statuses that an owner may set under `STATUS_POLICY=staff`: the present one, and CANCELED.
+#: The statuses that an owner may set if `STATUS_POLICY=staff`: the current one, and CANCELED.
 LEFT_TO_OWNERS: Final[Mapping[OrderStatus, set[OrderStatus]]] = {
     status: {status, CANCELED} for status in OrderStatus
 }

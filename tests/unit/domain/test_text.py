@@ -10,7 +10,7 @@ from tests.unit.domain.orders import refusal
 
 Reader = Callable[[object], str]
 
-#: Every text that is taken as it stands, with the least and the most characters that it may have.
+#: Every text that is stored unchanged, with its minimum and maximum length in characters.
 TEXTS: Final = [
     pytest.param(parse_name, 1, 200, id="name"),
     pytest.param(parse_product_id, 1, 64, id="product_id"),

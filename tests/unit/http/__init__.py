@@ -1,1 +1,1 @@
-"""The HTTP layer alone: its documents, its readers, its problems."""
+"""Tests of the HTTP layer, including its documents, parsers and problems."""

@@ -1,4 +1,7 @@
-"""A read beside the hit of a rate limit: the refusal wins, and costs the storage nothing."""
+"""Reading concurrently with the rate limit hit.
+
+A refusal wins, and does not cost the storage a query.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -11,7 +14,7 @@ from application.ports.limits import Limit, RateLimitResult
 from application.ports.orders import OrderFilter, OrderPage
 from domain.errors import OrderNotFound
 from domain.ids import OrderId
-from entrypoints.http.admission import Admission, AdmittedOrderReader
+from entrypoints.http.rate_limits import Admission, AdmittedOrderReader
 from tests.support.orders import a_user_id, an_order_id
 
 LIMIT = Limit("default", 1, 60)
@@ -27,7 +30,7 @@ async def hit(result: RateLimitResult) -> RateLimitResult:
 
 
 class Storage:
-    """`OrderReader` that counts its queries."""
+    """An `OrderReader` that counts its queries."""
 
     def __init__(self) -> None:
         self.queries = 0
@@ -61,7 +64,7 @@ async def test_without_a_limit_every_read_is_admitted() -> None:
 async def test_the_read_begins_before_the_result_of_the_hit() -> None:
     result: asyncio.Future[RateLimitResult] = asyncio.get_running_loop().create_future()
     async with Admission(result):
-        result.set_result(ALLOWED)  # by the read: the block would wait for ever otherwise
+        result.set_result(ALLOWED)  # never reached if entering the block waits for the hit
 
 
 async def test_a_refusal_wins_over_the_result_of_the_read() -> None:

@@ -1,4 +1,4 @@
-"""The vendored release of Swagger UI is the pinned one, and no page loads anything else."""
+"""The vendored Swagger UI is the pinned release, and pages do not load anything else."""
 
 import gzip
 import json

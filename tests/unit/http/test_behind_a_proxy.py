@@ -1,4 +1,4 @@
-"""The whole API behind a proxy that strips a prefix."""
+"""The whole API, behind a proxy that strips a prefix."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The client behind trusted proxies, and the key of its limits."""
+"""The client's address behind trusted proxies, and the key for its limits."""
 
 from ipaddress import ip_network
 
@@ -111,7 +111,7 @@ def test_a_hidden_or_malformed_hop_is_the_proxy_that_wrote_it(header: str, clien
     assert key(forwarded=header) == client
 
 
-# --- Both
+# --- Both headers
 
 
 def test_both_headers_may_agree() -> None:

@@ -1,4 +1,4 @@
-"""The CORS protocol: preflights, and responses that a page may read."""
+"""The CORS protocol: preflights, and responses that pages may read."""
 
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ PREFLIGHT = {"access-control-request-method": "PATCH"}
 async def respond(
     *origins: str, method: str = "OPTIONS", origin: str | None = SHOP, **headers: str
 ) -> tuple[int, dict[str, list[str]], bytes]:
-    """Return the status, the headers and the body of the response."""
+    """Return the response's status, headers and body."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

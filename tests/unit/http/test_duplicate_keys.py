@@ -1,11 +1,11 @@
-"""Duplicate keys of JSON objects, in every spelling and at every depth."""
+"""Duplicate keys in JSON objects, in all spellings and at all depths."""
 
 from typing import Any
 
 import pytest
 
 from domain.errors import FieldError, Invalid
-from entrypoints.http.messages.json_body import ParsedBody, parse_json
+from entrypoints.http.messages.body import ParsedBody, parse_json
 from entrypoints.http.messages.schemas import NewOrder, StatusChange
 
 

@@ -22,9 +22,9 @@ PASSWORD: Final = "correct horse battery"
 
 
 def guide() -> tuple[Provider, Routes]:
-    """Run the code of the guide, and return its provider and its route."""
+    """Run the guide's code, and return its provider and its route."""
     code: dict[str, Any] = {**vars(orders), "provide": provide}
-    exec(USE_CASE, code)  # noqa: S102 - a document of this repository
+    exec(USE_CASE, code)  # noqa: S102 - a document in this repository
     exec(ROW, code)  # noqa: S102 - the same
     provider = type("GuideProvider", (Provider,), {"read_latest_step": code["read_latest_step"]})
     exec(ROUTE, code)  # noqa: S102 - the same

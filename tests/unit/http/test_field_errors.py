@@ -1,4 +1,4 @@
-"""The catalogue of the codes of invalid values, for `docs/errors.md`."""
+"""The error codes for invalid values, and their catalogue in `docs/errors.md`."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ KEBAB = re.compile("[a-z]+(-[a-z]+)*")
 
 
 def codes_of(call: ast.Call) -> Iterator[str]:
-    """Yield the literal code of the error that the call makes, if it makes one."""
+    """Yield the error code, if this call makes an error with a literal one."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     at = {"value": 0, "add": 0, "FieldError": 1, "ParameterError": 1, "HeaderError": 1}.get(name)
     if at is not None and len(call.args) > at + 1 - (name == "value"):
@@ -25,7 +25,7 @@ def codes_of(call: ast.Call) -> Iterator[str]:
 
 
 def codes() -> set[str]:
-    """Return every code of an error in the source."""
+    """Return all error codes in the source."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]

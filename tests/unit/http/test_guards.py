@@ -1,4 +1,4 @@
-"""The order of refusals before a route: the address's limit, the token, the user's limit."""
+"""Checks before a route, in this order: the address's limit, the token, the user's limit."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -15,7 +15,7 @@ from tests.support.app import running_app
 
 TEA = {"items": [{"name": "tea"}], "total_price": 1}
 ACCOUNT = {"email": "ada@example.com", "password": "correct horse battery"}
-#: Requests of the default limit: of an address, and of a user.
+#: The default rate limit, applied separately to each address and to each user.
 LIMIT = 2
 
 

@@ -1,10 +1,10 @@
-"""Headers on several lines (RFC 9110, section 5.3)."""
+"""Headers that span several lines (RFC 9110, section 5.3)."""
 
 import pytest
 
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.conditional_requests import IfMatch
-from entrypoints.http.messages.headers import given_once, joined, single
+from entrypoints.http.messages.request import given_once, joined, single
 
 SCOPE = {
     "headers": [

@@ -1,4 +1,4 @@
-"""The index, the list of problems, the icon, and the assets."""
+"""The index, the list of problems, the icon and the assets."""
 
 import gzip
 from collections.abc import AsyncIterator

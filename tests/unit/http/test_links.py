@@ -1,4 +1,4 @@
-"""Every link stays on the service's host, for every path of a request."""
+"""Links stay on the service's host, regardless of the requested path."""
 
 from urllib.parse import urljoin, urlsplit
 

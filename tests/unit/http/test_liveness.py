@@ -1,4 +1,4 @@
-"""`/health/` of a process whose loops have stopped, or make no progress."""
+"""`/health/` in a process with loops that have stopped or do not make progress."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.support.deadlines import LONG
 
 
 async def hang() -> None:
-    """Wait for ever."""
+    """Wait forever."""
     await asyncio.Event().wait()
 
 

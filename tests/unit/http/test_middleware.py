@@ -1,4 +1,4 @@
-"""The deadlines of each request."""
+"""The deadlines that apply to each request."""
 
 import asyncio
 from typing import Any, cast

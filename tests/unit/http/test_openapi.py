@@ -17,7 +17,7 @@ from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
 from entrypoints.http.links import link
-from entrypoints.http.messages.list_query import OF_ALL, OF_OWNER
+from entrypoints.http.messages.query import OF_ALL, OF_OWNER
 from entrypoints.http.openapi.committed import COMMITTED, committed_text
 from entrypoints.http.openapi.document import document_text
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED
@@ -34,12 +34,12 @@ TEXT: Final = document_text(ROUTES)
 DOCUMENT: Final[dict[str, Any]] = json.loads(TEXT)
 OPERATIONS: Final = tuple(operations_of(ROUTES))
 
-#: Errors of the command line, which no request can cause.
+#: Errors that only occur on the command line, never in a request.
 COMMAND_LINE_ERRORS: Final = {NoSuchAccount}
 
 
 def contents() -> list[dict[str, Any]]:
-    """Return every content of the document that has examples."""
+    """Return all contents in the document that have examples."""
     return [node for node in objects_in(DOCUMENT) if "schema" in node and "examples" in node]
 
 
@@ -61,7 +61,7 @@ def item(**changes: object) -> dict[str, object]:
 
 
 def routes() -> set[tuple[str, str]]:
-    """Return every method of every route, except OPTIONS and undocumented routes."""
+    """Return all methods of all routes, except OPTIONS and undocumented routes."""
     app = routing(nullcontext(cast(AsyncContainer, None)))
     return {
         (method, route.path_format)
@@ -78,7 +78,7 @@ def routes() -> set[tuple[str, str]]:
 
 def test_the_document_is_valid_openapi_3_1() -> None:
     document = deepcopy(DOCUMENT)
-    # The specification allows a relative URL, but the schema of schemathesis does not.
+    # The specification allows a relative URL, but schemathesis's schema does not.
     flows = document["components"]["securitySchemes"]["account"]["flows"]
     flows["password"]["tokenUrl"] = "https://api.example.com/token/"
     assert document["openapi"].startswith("3.1.")
@@ -139,7 +139,7 @@ def test_the_document_has_no_host_names() -> None:
 # --- Routes and problems
 
 
-# Litestar deprecates this declaration of path parameters.
+# Litestar has deprecated this way to declare path parameters.
 @pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 def test_the_document_has_exactly_the_routes() -> None:
     documented = {
@@ -227,7 +227,7 @@ def test_every_example_in_a_schema_is_valid() -> None:
             assert all(valid(example, node) for example in node["examples"]), node
 
 
-# --- The schemas of requests
+# --- Request schemas
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_no_schema_has_properties_beside_alternatives() -> None:
 
 
 def test_an_amount_is_a_double() -> None:
-    """Go generators use 32 bits for a number without a format: 1234567.89 becomes 1234567.9."""
+    """Without a format, Go generators use 32 bits, and 1234567.89 becomes 1234567.9."""
     schemas = DOCUMENT["components"]["schemas"]
     amounts = [schemas[each]["properties"]["total_price"] for each in ("NewOrder", "Order")]
     amounts += [schemas[each]["properties"]["price"] for each in ("NewOrderItem", "OrderItem")]

@@ -1,4 +1,4 @@
-"""The rows of the problem catalogue, which every problem response is made from."""
+"""The rows of the problem catalogue. All problem responses are made from them."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-import entrypoints.http.app  # noqa: F401 - defines every refusal
+import entrypoints.http.app  # noqa: F401 - defines all refusals
 from application.errors import MailServerUnavailable, QueueUnavailable, Unavailable
 from domain.errors import OrderServiceError
 from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
@@ -14,14 +14,14 @@ from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
-#: More specific reasons of `Unavailable`, which no route raises.
+#: More specific kinds of `Unavailable` that routes never raise.
 WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable}
-#: Has the row of `Invalid` with another title.
+#: Uses the row of `Invalid`, but with a different title.
 VARIANTS = {InvalidTokenRequest}
 
 
 def kinds(error: type[OrderServiceError] = OrderServiceError) -> Iterator[type[OrderServiceError]]:
-    """Yield every class of refusals."""
+    """Yield all classes of refusals."""
     for kind in error.__subclasses__():
         if kind.__module__.partition(".")[0] != "tests":
             yield kind

@@ -1,7 +1,7 @@
-"""The headers about a rate limit: the older ones, and the structured fields of draft-11."""
+"""Rate limit headers, both the older ones and the structured fields from draft-11."""
 
 from application.ports.limits import Limit, RateLimitResult
-from entrypoints.http.responses.rate_limit_headers import rate_limit_headers
+from entrypoints.http.rate_limits import rate_limit_headers
 
 
 def test_the_headers_are_those_of_the_contracts_example() -> None:

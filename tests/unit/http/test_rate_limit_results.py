@@ -1,8 +1,8 @@
-"""The results of rate limits, recorded for the response of the request that hit them."""
+"""Rate limit results, recorded for the response to the request that hit the limits."""
 
 from adapters.memory.limits import MemoryRateLimiter
 from application.ports.limits import Limit, RateLimitResult
-from entrypoints.http.rate_limit_results import RecordedRateLimiter, rate_limit_results, tightest
+from entrypoints.http.rate_limits import RecordedRateLimiter, rate_limit_results, tightest
 
 LIMIT = Limit("any", 10, 60)
 

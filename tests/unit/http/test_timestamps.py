@@ -29,12 +29,12 @@ NEW_YEAR = datetime(2017, 1, 1, tzinfo=UTC)
         ("2016-12-31T15:59:60-08:00", NEW_YEAR),
         ("2016-12-31T23:59:60.5Z", NEW_YEAR + timedelta(seconds=0.5)),
         ("9999-12-31T23:59:60Z", END),
-        # Digits beyond microseconds.
+        # More digits than microseconds.
         ("2017-01-01T00:00:00.0000001Z", NEW_YEAR + timedelta(microseconds=1)),
         ("2017-01-01T00:00:00.0000010Z", NEW_YEAR + timedelta(microseconds=1)),
         (f"2017-01-01T00:00:00.{'0' * 5000}1Z", NEW_YEAR + timedelta(microseconds=1)),
         ("2016-12-31T23:59:59.9999999Z", NEW_YEAR),
-        # Either end of the calendar.
+        # Both ends of the calendar.
         ("9999-12-31T23:59:59.9999999Z", END),
         ("9999-12-31T23:59:59.9999999+00:00", END),
         ("9999-12-31T23:59:59-23:59", END),

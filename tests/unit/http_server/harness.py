@@ -17,7 +17,7 @@ _RESPONSE: Final = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n((?:[^\r]+\r\n)*)\r
 
 
 async def echo(scope: Any, receive: Receive, send: Send) -> None:
-    """Respond with method, path and body; do not read the body of a PUT."""
+    """Respond with the method, path and body. Only a POST's body is read."""
     body = b""
     status = 200
     while scope["method"] == "POST":
@@ -35,7 +35,7 @@ async def echo(scope: Any, receive: Receive, send: Send) -> None:
 
 
 class Transport(asyncio.Transport):
-    """A transport that collects the written bytes."""
+    """A transport that collects all written bytes."""
 
     def __init__(self, *, takes_all: bool = True) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Transport(asyncio.Transport):
 def connect(
     app: Any = echo, transport: Transport | None = None
 ) -> tuple[HttpConnection, Transport]:
-    """Return a connection that has just been made, and its transport."""
+    """Return a new connection and its transport."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", proxy_headers=False, timeout_keep_alive=3600
     )
@@ -95,13 +95,13 @@ def connect(
 
 
 async def settle() -> None:
-    """Run every task until it waits."""
+    """Run all tasks until they are waiting."""
     for _ in range(12):
         await asyncio.sleep(0)
 
 
 async def exchange(*parts: bytes, app: Any = echo, ends: bool = False) -> Transport:
-    """Send the parts in order; `ends` closes the sending side after them."""
+    """Send the parts in order, and then close the sending side if `ends` is true."""
     connection, transport = connect(app)
     for part in parts:
         assert not transport.is_paused, "reading is paused for ever"
@@ -114,7 +114,7 @@ async def exchange(*parts: bytes, app: Any = echo, ends: bool = False) -> Transp
 
 
 def responses(raw: bytes) -> list[tuple[int, bytes]]:
-    """Return status and body of each response; fail on other bytes between them."""
+    """Return each response's status and body. Fail if there are other bytes between them."""
     found = []
     while raw:
         match = _RESPONSE.match(raw)
@@ -128,5 +128,5 @@ def responses(raw: bytes) -> list[tuple[int, bytes]]:
 
 
 def statuses(transport: Transport) -> list[int]:
-    """Return the statuses of the responses."""
+    """Return the responses' statuses."""
     return [status for status, _ in responses(transport.written)]

@@ -1,6 +1,6 @@
-"""Slow clients, silent clients and too many of them, over real sockets.
+"""Slow clients, silent clients, and too many clients, over real sockets.
 
-One bound of each test is short, and every other is an hour.
+Each test makes one time limit short, and all others are an hour.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _SECONDS: Final = [name for name in vars(limits) if name.endswith("_SECONDS")]
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Use uvloop, as the service does."""
+    """Use uvloop, like the service."""
     return "asyncio", {"use_uvloop": True}
 
 
@@ -42,7 +42,7 @@ def _one_short_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def served(app: Any = echo, keep_alive: float = LONG) -> AsyncIterator[tuple[str, int]]:
     config = uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False)
-    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]  # seconds, with a fraction
+    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]  # also takes fractions
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: HttpConnection(config, state, {}), "127.0.0.1", 0)
@@ -69,7 +69,7 @@ async def connected(
 
 
 async def statuses_of(address: tuple[str, int], *parts: bytes) -> list[int]:
-    """Send the parts, and return the statuses of the responses up to the connection's end."""
+    """Send the parts, and return the statuses of all responses until the connection ends."""
     async with connected(address) as (reader, writer):
         for part in parts:
             writer.write(part)
@@ -147,7 +147,7 @@ async def test_a_request_during_a_stall_is_answered() -> None:
         sender, receiver = socket.socketpair()
 
         def stall() -> None:
-            # It runs in the loop's poll phase: the timers come next, before sockets are read again.
+            # This runs while the loop polls. Timers come next, and only then are sockets read.
             receiver.recv(1)
             writer.write(GET)
             time.sleep(1.3)
@@ -171,7 +171,7 @@ async def test_the_longest_idle_connections_are_evicted(
         assert await statuses_of(address, GET[:-2] + b"Connection: close\r\n\r\n") == [200]
         with suppress(ConnectionError):
             assert await silent[0][0].read() == b""
-        # A connection with an earlier request is evicted after those without.
+        # This connection has already made a request, so it is evicted after those without one.
         writer.write(GET)
         assert await reader.readuntil(b"GET / ")
         for _, each in silent:
@@ -199,7 +199,7 @@ async def test_a_connection_with_a_running_request_is_not_evicted(
             each.close()
 
 
-# --- ends
+# --- Closing a connection
 
 
 async def test_an_early_response_reaches_a_client_that_still_sends() -> None:

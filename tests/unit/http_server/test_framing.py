@@ -1,4 +1,4 @@
-"""Exactly one response for each request, for every split of its bytes into packets."""
+"""Each request gets exactly one response, however its bytes are split into packets."""
 
 import asyncio
 from typing import Final
@@ -12,7 +12,7 @@ OFFER: Final = (
     b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
 )
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
-#: A body that is a request of its own, if its framing is lost.
+#: A body that would become a request if its framing were lost.
 BODY: Final = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKS: Final = b"5\r\n" + BODY[:5] + b"\r\n%x;ext=1\r\n" % len(BODY[5:]) + BODY[5:] + b"\r\n0\r\n"
 

@@ -1,4 +1,4 @@
-"""Refusals by the server itself, and the bounds of a head."""
+"""Refusals by the server itself, and the limits for a head."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -82,7 +82,7 @@ async def test_http_1_0_needs_no_host() -> None:
     assert not transport.is_open
 
 
-# --- the size of a head
+# --- The size of a head
 
 
 def _padded(size: int, line: bytes = b"GET / HTTP/1.1") -> bytes:

@@ -54,7 +54,7 @@ async def test_canceled_work_has_time_to_end() -> None:
 
     task = asyncio.create_task(shield_for(LONG, work()))
     await began.wait()
-    for _ in range(3):  # as anyio does
+    for _ in range(3):  # like anyio does
         task.cancel()
         await asyncio.sleep(0)
     may_end.set()

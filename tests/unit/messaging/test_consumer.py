@@ -28,7 +28,7 @@ from .test_cloud_events import BAD, announcement
 
 
 class Source:
-    """`EventSource` of some batches; `done` is set when all of them were committed."""
+    """An `EventSource` with some batches. Sets `done` when all of them have been committed."""
 
     def __init__(self, *batches: Sequence[Delivery]) -> None:
         self.batches = list(batches)
@@ -49,7 +49,7 @@ class Source:
 
 
 class Handler:
-    """`EventHandler` that records its events; its first calls raise `failures`."""
+    """An `EventHandler` that records its events. The first calls raise `failures`."""
 
     def __init__(self) -> None:
         self.orders: list[OrderId] = []
@@ -64,7 +64,7 @@ class Handler:
 
 
 class House:
-    """A consumer over a storage in memory."""
+    """A consumer with an in-memory storage."""
 
     def __init__(self) -> None:
         self.stored = memory_adapters(MovableClock())
@@ -204,7 +204,7 @@ async def test_a_batch_whose_dead_letters_fail_is_received_again_as_a_whole(
         with pytest.raises(RuntimeError, match="a bug"):
             await house.consumer.run(source)
     async with house.consuming(source):
-        while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop sets no event
+        while sum((await source.lag()).values()):  # noqa: ASYNC110 - the loop does not set an event
             await asyncio.sleep(0)
     assert house.handler.orders == [orders[0].subject] * 3 + [orders[1].subject]
     assert len(await house.dead_letters()) == 1

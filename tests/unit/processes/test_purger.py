@@ -10,7 +10,7 @@ from tests.support.deadlines import LONG
 
 
 class Purges:
-    """`PurgeExpired` of which a purge is due, or not, or under way for ever."""
+    """A `PurgeExpired` with a purge that is due, is not due, or never ends."""
 
     def __init__(self, purged: Purged | None) -> None:
         self._purged = purged

@@ -1,4 +1,4 @@
-"""The waits of the relay between two rounds."""
+"""How the relay waits between two rounds."""
 
 from types import SimpleNamespace
 
@@ -10,11 +10,11 @@ from entrypoints.processes.relay import LINGER_SECONDS, POLL_SECONDS, relay
 
 
 class EnoughSeen(Exception):
-    """Ends the relay, which runs for ever."""
+    """Ends the relay, which would otherwise run forever."""
 
 
 class Rounds:
-    """`RelayOutbox` whose rounds have these results, and which may have work after a poll."""
+    """A `RelayOutbox` with predefined results for its rounds and for its polls."""
 
     def __init__(self, results: list[int], work: list[bool]) -> None:
         self.log: list[tuple[str, float]] = []

@@ -15,7 +15,7 @@ AFTER = timedelta(seconds=60)
 
 
 class Pages:
-    """`RequeueStalledOrders` with so many pages in each pass, each of so many new orders."""
+    """A `RequeueStalledOrders` that adds this many orders on each page of a pass."""
 
     def __init__(self, *added: int) -> None:
         self._added = added
@@ -39,7 +39,7 @@ class Pages:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were made; they take no time."""
+    """Record the requested pauses. They don't take any time."""
     made: list[float] = []
     sleep = asyncio.sleep
 
@@ -57,7 +57,7 @@ def a_requeuer(pages: Pages, first: timedelta | None = None) -> Requeuer:
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(LONG):
-        while not is_so():  # noqa: ASYNC110 - it looks at what others do
+        while not is_so():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0)
 
 

@@ -1,4 +1,4 @@
-"""Loops that fail, hang and end, without waiting for any clock: samples are taken by hand."""
+"""Loops that fail, hang or end. The tests take samples themselves and never wait for a clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,12 +30,12 @@ async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Superviso
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(LONG):
-        while not condition():  # noqa: ASYNC110 - whatever it is, it sets no event
+        while not condition():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0)
 
 
 class Runs:
-    """A loop that does something else each time it is run; the last act is repeated."""
+    """A loop that does something else each time it is run. The last act is repeated."""
 
     def __init__(self, *acts: Callable[[], Awaitable[None]]) -> None:
         self._acts = acts
@@ -51,27 +51,27 @@ def has_begun(loop: Runs, times: int) -> bool:
 
 
 async def fail() -> None:
-    """Be a bug."""
+    """Fail like a loop with a bug."""
     raise RuntimeError("the handler is closed")
 
 
 async def end() -> None:
-    """Return, which no loop may."""
+    """Return, which a loop must never do."""
 
 
 async def hang() -> None:
-    """Make no progress."""
+    """Hang without making progress."""
     await asyncio.Event().wait()
 
 
 async def rest() -> None:
-    """Have nothing to do."""
+    """Wait because there is nothing to do."""
     with between_rounds(idle=True):
         await hang()
 
 
 async def away() -> None:
-    """Find no server."""
+    """Fail because the server is away."""
     raise Unavailable("the database is away")
 
 

@@ -1,4 +1,4 @@
-"""The keeper of an embedded database."""
+"""The watchdog of an embedded database."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from entrypoints.processes.watchdog import keep_alive
     [(True, False, []), (False, True, ["ping"]), (False, False, ["ping", "revive"])],
 )
 async def test_a_database_without_an_open_connection_is_asked_and_a_dead_one_revived(
-    is_connected: bool,  # noqa: FBT001 - a case
+    is_connected: bool,  # noqa: FBT001 - a parameter
     answers: bool,  # noqa: FBT001 - as above
     done: list[str],
 ) -> None:

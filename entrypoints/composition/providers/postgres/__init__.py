@@ -1,1 +1,1 @@
-"""PostgreSQL as the storage; no other part of the composition root depends on it."""
+"""PostgreSQL as the storage. No other part of the composition root depends on it."""

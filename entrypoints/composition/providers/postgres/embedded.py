@@ -1,4 +1,4 @@
-"""The lifecycle of the embedded PostgreSQL, whose data lie under `DATA_DIR`."""
+"""The lifecycle of the embedded PostgreSQL, which keeps its data in `DATA_DIR`."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from libraries.embedded_postgres import (
 
 
 class EmbeddedLifecycle(PostgresLifecycle):
-    """Starts the embedded PostgreSQL, revives it, and stops it if no other process uses it."""
+    """Starts and revives the embedded PostgreSQL, and stops it when the last process is done."""
 
     is_exclusive = True
 
@@ -32,21 +32,21 @@ class EmbeddedLifecycle(PostgresLifecycle):
 
     @property
     def summary(self) -> Mapping[str, str]:
-        """The server is this service's own."""
+        """The server belongs to this service."""
         return {"postgresql": "embedded"}
 
     @property
     def data_dir(self) -> Path:
-        """`DATA_DIR`, absolute, whether it exists or not."""
+        """The absolute path of `DATA_DIR`, which may not exist yet."""
         with explained():
             return find_data_dir(self._setting)
 
     @contextmanager
     def serve_lock(self) -> Iterator[None]:
-        """Hold `DATA_DIR` for one `orders serve`; make the folder if it is missing.
+        """Lock `DATA_DIR` for one `orders serve`. Create the folder if it is missing.
 
         Raises:
-            CannotStart: another one is running.
+            CannotStart: another one is already running.
         """
         with explained():
             lock = ServeLock(choose_layout(self._setting).data_dir)
@@ -58,17 +58,17 @@ class EmbeddedLifecycle(PostgresLifecycle):
 
     @property
     def database(self) -> Database:
-        """The connections of this process, once the server was started."""
+        """This process's connections, available once the server has been started."""
         if self._database is None:
             raise RuntimeError("the embedded PostgreSQL was not started")
         return self._database
 
     async def open(self, *, may_create: bool) -> None:
-        """Start the server if it does not run yet, and wait until it accepts a connection.
+        """Start the server if it is not already running, and wait until it accepts connections.
 
         Raises:
             CannotStart: the server cannot be started.
-            Misconfigured: there are no data, and they may not be created.
+            Misconfigured: there is no data, and it may not be created.
         """
         if not may_create:
             self._require_data()
@@ -79,7 +79,7 @@ class EmbeddedLifecycle(PostgresLifecycle):
         await super().open(may_create=may_create)
 
     async def watch(self) -> None:
-        """Start the server again if it has died under its users."""
+        """Restart the server if it has died while in use."""
         if self._server is not None:
             database = self.database
             await keep_alive(
@@ -87,7 +87,7 @@ class EmbeddedLifecycle(PostgresLifecycle):
             )
 
     async def close(self) -> None:
-        """Close every connection, and stop the server if no other process uses it.
+        """Close every connection, and stop the server if no other process is using it.
 
         Raises:
             CannotStart: the server does not stop.
@@ -99,7 +99,7 @@ class EmbeddedLifecycle(PostgresLifecycle):
                 await server.__aexit__(None, None, None)
 
     def _require_data(self) -> None:
-        """Refuse a folder without a database: a report on an empty one would be false."""
+        """Check that there is a database, because a report on an empty one would be wrong."""
         if not has_data(data_dir := self.data_dir):
             raise Misconfigured(
                 f"There are no data in {data_dir}: set DATA_DIR to the folder of the service, or"
@@ -109,10 +109,10 @@ class EmbeddedLifecycle(PostgresLifecycle):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn a failure of the embedded PostgreSQL, or of its folder, into a `CannotStart`.
+    """Turn errors of the embedded PostgreSQL, or of its folder, into `CannotStart`.
 
     Raises:
-        CannotStart: in place of the failure.
+        CannotStart: in place of the original error.
     """
     try:
         yield

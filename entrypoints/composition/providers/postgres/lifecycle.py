@@ -1,4 +1,4 @@
-"""The lifecycle of a PostgreSQL that the settings name, and the steps that every one shares."""
+"""The lifecycle of an external PostgreSQL, and the steps it shares with the embedded one."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -30,27 +30,27 @@ _PROBLEMS: Final = {
 
 
 class PostgresLifecycle(StorageLifecycle):
-    """A PostgreSQL: waited for, migrated or checked, and closed."""
+    """Waits for PostgreSQL, and migrates or checks its schema."""
 
     @property
     @abstractmethod
     def database(self) -> Database:
-        """The connections of this process; none is open before the first use."""
+        """This process's connections. None are open before the first use."""
 
-    async def open(self, *, may_create: bool) -> None:  # noqa: ARG002 - a server makes no database
+    async def open(self, *, may_create: bool) -> None:  # noqa: ARG002 - it cannot create one
         """Wait until PostgreSQL accepts a connection.
 
         Raises:
-            CannotStart: PostgreSQL does not answer in time.
-            Misconfigured: PostgreSQL refuses for good.
+            CannotStart: PostgreSQL does not respond in time.
+            Misconfigured: PostgreSQL permanently refuses the connection.
         """
         await wait_for_postgresql(self.database.url)
 
     async def migrate(self) -> bool:
-        """Bring the schema to its newest revision; return whether anything changed.
+        """Migrate the schema to its newest revision. Return whether anything changed.
 
         Raises:
-            Misconfigured: another program made the schema, or the database cannot hold ours.
+            Misconfigured: the schema belongs to another program, or the database is not suitable.
         """
         url = self.database.url
         try:
@@ -63,25 +63,25 @@ class PostgresLifecycle(StorageLifecycle):
             raise Misconfigured(_FOREIGN.format(evidence=error)) from error
 
     async def schema_problem(self) -> str | None:
-        """Return why this release cannot use the schema, in one sentence; None if it can."""
+        """Return why this release cannot use the schema, as one sentence, or None if it can."""
         schema = await schema_of(self.database.url)
         return _PROBLEMS[schema.state].format(evidence=schema.evidence) or None
 
 
 class ExternalPostgres(PostgresLifecycle):
-    """The PostgreSQL of `DATABASE_URL`, which other processes use too."""
+    """The PostgreSQL at `DATABASE_URL`, which other processes use as well."""
 
     def __init__(self, url: str, pool_size: int) -> None:
         self._database = Database(url, pool_size)
 
     @property
     def summary(self) -> Mapping[str, str]:
-        """The server is not this service's own."""
+        """The server does not belong to this service."""
         return {"postgresql": "external"}
 
     @property
     def database(self) -> Database:
-        """The connections of this process."""
+        """This process's connections."""
         return self._database
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The adapters over PostgreSQL."""
+"""The PostgreSQL adapters."""
 
 from dishka import AnyOf, Provider, Scope, provide
 
@@ -38,7 +38,7 @@ from entrypoints.settings import Settings
 
 
 class PostgresProvider(Provider):
-    """The lifecycle of PostgreSQL, and every port on it."""
+    """The lifecycle of PostgreSQL, and all of its ports."""
 
     scope = Scope.APP
 
@@ -63,14 +63,14 @@ class PostgresProvider(Provider):
 
     @provide
     def checks(self, database: Database) -> StorageChecks:
-        """Without PostgreSQL a process is down."""
+        """A process without PostgreSQL is down."""
         return StorageChecks({"postgresql": naming("DATABASE_URL", database.ping)})
 
     @provide
     def gauges(
         self, outbox_admin: OutboxAdmin, database: Database, settings: Settings
     ) -> StorageGauges:
-        """The outbox of the service, and the pool of this process."""
+        """Figures about the service's outbox and this process's connection pool."""
 
         def pool() -> PoolUse:
             return PoolUse(*database.pool_usage(), size=settings.db_pool_size)
@@ -79,12 +79,12 @@ class PostgresProvider(Provider):
 
     @provide
     def lifecycle(self, settings: Settings) -> AnyOf[PostgresLifecycle, StorageLifecycle]:
-        """The PostgreSQL that the settings name, or else the embedded one."""
+        """The PostgreSQL in the settings, or else the embedded one."""
         if settings.database_url is None:
             return EmbeddedLifecycle(settings.data_dir, settings.db_pool_size)
         return ExternalPostgres(settings.database_url, settings.db_pool_size)
 
     @provide
     def database(self, lifecycle: PostgresLifecycle) -> Database:
-        """The connections of this process; the lifecycle closes them."""
+        """This process's connections. The lifecycle closes them."""
         return lifecycle.database

@@ -1,4 +1,4 @@
-"""Waiting for PostgreSQL when a process starts."""
+"""Wait for PostgreSQL during startup."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ _LOG_SECONDS: Final = 10.0
 async def wait_for_postgresql(url: str) -> None:
     """Return when PostgreSQL accepts a connection.
 
-    A refusal that may pass is logged at once, with its reason and the seconds that are left, and
-    then every 10 s.
+    Failures that may be temporary are logged immediately and then every 10 s, with their reason
+    and the number of seconds left.
 
     Raises:
-        Misconfigured: PostgreSQL refuses for good (wrong password, no such database, no TLS).
-        CannotStart: PostgreSQL was not reached in 60 s.
+        Misconfigured: the failure is permanent (wrong password, no such database, no TLS).
+        CannotStart: PostgreSQL could not be reached within 60 s.
     """
     database = Database(url, pool_size=1)
     deadline = monotonic() + _WAIT_SECONDS
@@ -48,7 +48,7 @@ async def wait_for_postgresql(url: str) -> None:
 
 
 async def _failure_of(database: Database) -> BaseException | None:
-    """Connect once; return the cause if it fails."""
+    """Try to connect once, and return the cause if it fails."""
     try:
         async with database.connection():
             return None

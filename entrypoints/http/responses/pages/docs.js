@@ -5,7 +5,7 @@ const followTheme = () => document.documentElement.classList.toggle("dark-mode",
 followTheme();
 dark.addEventListener("change", followTheme);
 
-// An operation has a dozen refusals. Each is one line; its example and headers open on demand.
+// An operation has about a dozen error responses. Each is one line that you can expand.
 const FoldedRefusals = (system) => {
   const { createElement, Fragment, useState } = system.React;
   const summary = (props, isOpen, toggle) => {
@@ -53,6 +53,6 @@ SwaggerUIBundle({
   defaultModelExpandDepth: 0,
   defaultModelRendering: "example",
   tryItOutEnabled: false,
-  // The badge would send this document to another host.
+  // The validator badge would send this document to another host.
   validatorUrl: null,
 });

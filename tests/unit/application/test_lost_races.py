@@ -1,12 +1,12 @@
 import pytest
 
 from application.errors import ConcurrentUpdate
-from application.orders.conflict_retry import ATTEMPTS, retrying
+from application.orders.order_writes import ATTEMPTS, retry_lost_races
 from domain.errors import OrderNotFound, OrderServiceError
 
 
 class UseCase:
-    """Raises its errors in turn, then succeeds."""
+    """Raises one error per call, then succeeds."""
 
     def __init__(self, *errors: OrderServiceError) -> None:
         self._errors = list(errors)
@@ -21,7 +21,7 @@ class UseCase:
 
 async def test_without_a_race_the_use_case_runs_once() -> None:
     use_case = UseCase()
-    assert await retrying(use_case)("command") == "done"
+    assert await retry_lost_races(use_case)("command") == "done"
     assert use_case.commands == ["command"]
 
 
@@ -30,19 +30,19 @@ async def test_after_a_lost_race_the_use_case_runs_again_with_the_same_command(
     races: int,
 ) -> None:
     use_case = UseCase(*[ConcurrentUpdate()] * races)
-    assert await retrying(use_case)("command") == "done"
+    assert await retry_lost_races(use_case)("command") == "done"
     assert use_case.commands == ["command"] * (races + 1)
 
 
 async def test_a_use_case_that_loses_every_race_raises_an_error() -> None:
     use_case = UseCase(*[ConcurrentUpdate()] * 100)
     with pytest.raises(ConcurrentUpdate):
-        await retrying(use_case)("command")
+        await retry_lost_races(use_case)("command")
     assert len(use_case.commands) == ATTEMPTS
 
 
 async def test_any_other_error_is_not_retried() -> None:
     use_case = UseCase(ConcurrentUpdate(), OrderNotFound())
     with pytest.raises(OrderNotFound):
-        await retrying(use_case)("command")
+        await retry_lost_races(use_case)("command")
     assert len(use_case.commands) == 2

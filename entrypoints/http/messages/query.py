@@ -1,6 +1,7 @@
-"""Parse the query of a list of orders."""
+"""Parse query strings. Unknown parameters are errors, so filters are never silently ignored."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,12 +11,14 @@ import msgspec
 from application.orders.list_orders import ListQuery
 from application.ports.orders import OrderFilter
 from application.ports.paging import Cursors
-from domain.errors import Invalid
+from domain.errors import FieldError, Invalid
 from domain.ids import OrderId, UserId
 from domain.order.order import parse_reference
 from domain.order.status import OrderStatus
+from domain.validation import ValidationErrors
+from entrypoints.http.errors import ParameterError
 from entrypoints.http.links import link
-from entrypoints.http.messages.query_parameters import QueryErrors, check_query
+from entrypoints.http.messages.name_suggestions import no_such
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.messages.timestamps import parse_timestamp
 
@@ -23,18 +26,54 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 _MAX_DIGITS: Final = 9
 
-#: The parameters of a list of one user's orders, and of a list of all visible orders.
+#: The parameters for listing one user's orders, and for listing all visible orders.
 OF_OWNER: Final = ("limit", "cursor", "status", "reference", "created_after", "created_before")
 OF_ALL: Final = (*OF_OWNER, "user_id")
 
 T = TypeVar("T")
 
 
-def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
-    """Parse the query of a list. `owner` is the user in the path; without one, `user_id` counts.
+class QueryErrors(ValidationErrors):
+    """The errors of a request in which every value is a parameter."""
+
+    def extend(self, errors: Iterable[FieldError]) -> None:
+        """Add errors that were found elsewhere in the same request."""
+        super().extend(ParameterError(each.path, each.code, each.detail) for each in errors)
+
+
+def check_query(
+    request: ApiRequest, errors: ValidationErrors, known: Collection[str] = (), repeatable: str = ""
+) -> None:
+    """Add an error for each parameter that is unknown or repeated (except `repeatable`)."""
+    if not request.scope["query_string"]:  # the usual case
+        return
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in names.items():
+        if name not in known:
+            detail = no_such("parameter", name, known, errors)
+            errors.extend([ParameterError((name,), "unknown-parameter", detail)])
+        elif times > 1 and name != repeatable:
+            errors.extend([ParameterError((name,), "repeated-parameter", "Must be given once.")])
+
+
+def refuse_query(request: ApiRequest) -> None:
+    """Check that the request does not have query parameters.
 
     Raises:
-        Invalid: with an error for each invalid parameter.
+        Invalid: it has some.
+    """
+    if not request.scope["query_string"]:  # the usual case
+        return
+    errors = ValidationErrors()
+    check_query(request, errors)
+    errors.raise_if_any()
+
+
+def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None) -> ListQuery:
+    """Parse a list's query. `owner` is the user in the path. If it is None, `user_id` is used.
+
+    Raises:
+        Invalid: parameters are invalid. There is an error for each of them.
     """
     errors = QueryErrors()
     check_query(request, errors, OF_OWNER if owner else OF_ALL, repeatable="status")
@@ -59,7 +98,7 @@ def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None
 
 
 def next_page(request: ApiRequest, path: str, cursor: str) -> str:
-    """Return the `Link` (RFC 8288) to the next page of `path`: the same query, another cursor."""
+    """Return the `Link` (RFC 8288) to the next page, which has the same query except the cursor."""
     parameters = [
         (name, value) for name, value in request.query_params.multi_items() if name != "cursor"
     ]
@@ -89,7 +128,7 @@ def parse_uuid(value: object) -> UUID:
 
 
 def parse_status(value: object) -> OrderStatus:
-    """Parse the name of a status.
+    """Parse a status by its name.
 
     Raises:
         Invalid: there is no such status.
@@ -100,7 +139,7 @@ def parse_status(value: object) -> OrderStatus:
 
 
 def parse_limit(value: object) -> int:
-    """Parse the size of a page.
+    """Parse a page size.
 
     Raises:
         Invalid: it is not an integer from 1 to `MAX_LIMIT`.
