@@ -32,7 +32,7 @@ async def test_a_committed_message_is_not_added_again(adapters: Adapters) -> Non
             assert not await tx.inbox.add(CONSUMER, order_id, NOW)
 
 
-async def test_an_uncommitted_admission_is_rolled_back(adapters: Adapters) -> None:
+async def test_an_uncommitted_addition_is_rolled_back(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     for _ in range(2):
         async with adapters.begin() as tx:
@@ -56,7 +56,7 @@ async def test_two_messages_do_not_wait_for_each_other(adapters: Adapters) -> No
         await first.commit()
 
 
-async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
+async def test_a_concurrent_addition_waits_and_fails_after_a_commit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -69,7 +69,7 @@ async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
     assert not await second
 
 
-async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
+async def test_a_concurrent_addition_waits_and_succeeds_after_a_rollback(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
@@ -81,7 +81,7 @@ async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
     assert await second
 
 
-async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) -> None:
+async def test_one_of_many_concurrent_additions_succeeds(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:
@@ -97,7 +97,7 @@ async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) ->
     assert await adapters.stored_facts.effects(order_id) == [Outcome.FULFILLED]
 
 
-async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -> None:
+async def test_a_canceled_addition_does_not_block_others(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     async with adapters.begin() as tx:
         assert await tx.inbox.add(CONSUMER, order_id, NOW)

@@ -304,7 +304,7 @@ async def test_a_processed_order_with_a_dead_letter_is_not_stuck(scenario: Audit
     assert faults_of(await scenario.audit()) == {}
 
 
-async def test_an_unreadable_message_is_no_fault_of_an_order(scenario: AuditScenario) -> None:
+async def test_an_unreadable_message_is_not_a_defect_of_an_order(scenario: AuditScenario) -> None:
     await scenario.dead_letter_message(scenario.pending)
     assert faults_of(await scenario.audit()) == {}
 
@@ -315,7 +315,9 @@ async def test_purging_changes_no_result_of_the_audit(scenario: AuditScenario) -
     assert await scenario.audit() == before
 
 
-async def test_all_faulty_orders_are_counted_and_the_first_named(scenario: AuditScenario) -> None:
+async def test_all_defective_orders_are_counted_and_the_first_named(
+    scenario: AuditScenario,
+) -> None:
     for _ in range(NAMED + 2):
         await place(scenario.stored)
     stuck = (await scenario.audit(LATER)).stuck

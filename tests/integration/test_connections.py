@@ -140,7 +140,7 @@ async def lock_a_batch(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("begin", [read_an_order, begin_to_write, lock_a_batch])
-async def test_silent_connection_is_noticed_at_the_start_of_a_transaction(
+async def test_silent_connection_is_detected_at_the_start_of_a_transaction(
     database: Database,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,

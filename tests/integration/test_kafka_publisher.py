@@ -105,7 +105,7 @@ async def test_a_batch_larger_than_a_request_arrives_in_order(kafka: Kafka) -> N
     assert [dict(m.headers)["ce_id"] for m in await kafka.read(31)] == sent
 
 
-async def test_publishing_can_be_cancelled_and_repeated(kafka: Kafka) -> None:
+async def test_publishing_can_be_canceled_and_repeated(kafka: Kafka) -> None:
     publisher = kafka.publisher()
     [event] = new_orders(1)
     publishing = asyncio.create_task(publisher.publish([event]))
@@ -136,7 +136,7 @@ async def test_an_unreachable_broker_is_named_with_the_reason() -> None:
         await publisher.close()
 
 
-async def test_a_broker_without_tls_is_unavailable_by_tls(kafka: Kafka) -> None:
+async def test_a_broker_without_tls_is_unavailable_over_tls(kafka: Kafka) -> None:
     server = kafka.connection.bootstrap_servers
     connection = KafkaConnection(server, security_protocol="SSL")
     with pytest.raises(BrokerUnavailable):

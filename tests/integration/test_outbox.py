@@ -138,7 +138,7 @@ async def test_a_row_that_cannot_be_marked_keeps_the_marks_of_others(db: OutboxD
     assert row["retry_at"] is not None
 
 
-async def test_a_row_that_takes_no_error_either_raises_unmarkable_events(
+async def test_a_row_that_rejects_its_error_too_raises_unmarkable_events(
     db: OutboxDatabase,
 ) -> None:
     events = [(await place(db.stored)).event for _ in range(2)]
@@ -296,6 +296,6 @@ async def test_a_replay_includes_tombstones(db: OutboxDatabase) -> None:
     assert requests[-1] == ReplayRequest(1, purged=1)
 
 
-def test_the_lock_number_of_positions_is_valid() -> None:
+def test_the_advisory_lock_of_positions_has_a_valid_key() -> None:
     assert 0 < sql.POSITIONS_LOCK < 2**63
     assert UUID(int=sql.POSITIONS_LOCK).bytes.lstrip(b"\0") == b"outbox"

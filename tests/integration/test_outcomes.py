@@ -118,7 +118,7 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
     server.resume()
 
 
-async def test_a_change_without_a_commit_has_changed_nothing(
+async def test_a_failure_before_the_commit_is_reported_as_no_change(
     server: Server, database: Database
 ) -> None:
     with generous_deadlines():
@@ -137,7 +137,7 @@ async def test_a_change_without_a_commit_has_changed_nothing(
         assert (await order_in(adapters, write.record.id)).version == 1
 
 
-async def test_a_failed_read_has_changed_nothing(server: Server, database: Database) -> None:
+async def test_a_failed_read_is_reported_as_no_change(server: Server, database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
@@ -146,7 +146,7 @@ async def test_a_failed_read_has_changed_nothing(server: Server, database: Datab
     server.resume()
 
 
-async def test_a_change_without_a_connection_has_changed_nothing(database: Database) -> None:
+async def test_a_change_without_a_connection_is_reported_as_no_change(database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)

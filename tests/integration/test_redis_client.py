@@ -216,7 +216,7 @@ class TestStoppedServer:
             server.start(empty=True)
             await wait_available(client)
 
-    async def test_the_process_counts_limits_meanwhile(
+    async def test_limits_are_counted_in_this_process_during_the_outage(
         self, server: Server, client: ServiceClient
     ) -> None:
         limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
@@ -240,7 +240,7 @@ class TestStoppedServer:
 
 
 class TestWrongServer:
-    async def test_a_server_that_becomes_a_replica_is_left(
+    async def test_the_connection_to_a_server_that_becomes_a_replica_is_closed(
         self, server: Server, client: ServiceClient
     ) -> None:
         cache = client.cache(60)
@@ -458,7 +458,7 @@ class TestReplies:
                         await asked
                 assert result.left == 0
 
-    async def test_a_reply_costs_its_time(self) -> None:
+    async def test_the_wait_for_a_reply_is_spent_from_the_budget(self) -> None:
         async def after_a_while(words: list[bytes]) -> bytes:
             await asyncio.sleep(0.05)
             return await echo(words)

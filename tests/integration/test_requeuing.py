@@ -100,7 +100,9 @@ async def test_pass_is_linear_in_the_unprocessed_orders(database: Database) -> N
     assert rows <= ROWS_PER_ORDER * ORDERS
 
 
-async def test_record_of_a_hand_over_waits_for_no_other_transaction(database: Database) -> None:
+async def test_record_of_a_hand_over_does_not_wait_for_other_transactions(
+    database: Database,
+) -> None:
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     page = await orders.stalled(cut_off, None, PAGE_SIZE)

@@ -109,7 +109,7 @@ async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: 
         assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
 
 
-def test_newest_revision_is_alembics_head() -> None:
+def test_newest_revision_is_the_head_of_alembic() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [head()]
 
 
