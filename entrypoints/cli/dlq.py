@@ -11,6 +11,7 @@ from application.delivery.list_dead_letters import ListDeadLetters
 from application.delivery.replay_dead_letters import ReplayDeadLetters
 from application.ports.dead_letters import DeadLetter
 from domain.errors import Invalid
+from entrypoints.cli.listing import print_list
 from entrypoints.cli.parameters import Limit
 from entrypoints.cli.run import configured, run
 from entrypoints.composition.startup import opened_container
@@ -49,12 +50,7 @@ async def _show(settings: Settings, limit: int) -> int:
     async with opened_container(settings) as container:
         list_dead_letters = await container.get(ListDeadLetters)
         found = await list_dead_letters(limit + 1)
-    for dead_letter in found[:limit]:
-        sys.stdout.write(_line(dead_letter))
-    if not found:
-        sys.stdout.write("No dead letter waits.\n")
-    if len(found) > limit:
-        sys.stdout.write(f"There are more than these {limit}: ask with a greater --limit.\n")
+    print_list([_line(each) for each in found], limit, "No dead letter waits.")
     return 0
 
 
@@ -83,5 +79,5 @@ def _line(dead_letter: DeadLetter) -> str:
     about = f"order={dead_letter.order_id}" if dead_letter.order_id else f"key={dead_letter.key!r}"
     return (
         f"{dead_letter.id} {dead_letter.at.isoformat()} topic={dead_letter.topic} {about}"
-        f" attempts={dead_letter.attempts} reason={dead_letter.reason!r}\n"
+        f" attempts={dead_letter.attempts} reason={dead_letter.reason!r}"
     )

@@ -12,6 +12,7 @@ from domain.account import Account, parse_password
 from domain.actor import Role
 from domain.errors import Invalid
 from domain.validation import ValidationErrors
+from entrypoints.cli.listing import print_list
 from entrypoints.cli.parameters import Flag, Limit
 from entrypoints.cli.run import configured, run
 from entrypoints.composition.providers.system import email_addresses
@@ -145,12 +146,7 @@ async def _show(settings: Settings, limit: int) -> int:
     async with opened_container(settings) as container:
         list_accounts = await container.get(ListAccounts)
         found = await list_accounts(limit + 1)
-    for user in found[:limit]:
-        sys.stdout.write(_line(user))
-    if not found:
-        sys.stdout.write("There is no account.\n")
-    if len(found) > limit:
-        sys.stdout.write(f"There are more than these {limit}: use a greater --limit.\n")
+    print_list([_line(each) for each in found], limit, "There is no account.")
     return 0
 
 
@@ -231,4 +227,4 @@ def _typed(*, from_stdin: bool) -> str:
 
 def _line(user: Account) -> str:
     state = "disabled" if user.disabled else "enabled"
-    return f"{user.id} {user.created_at.isoformat()} {user.role} {state} {user.email}\n"
+    return f"{user.id} {user.created_at.isoformat()} {user.role} {state} {user.email}"

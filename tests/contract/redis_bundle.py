@@ -19,8 +19,7 @@ from application.ports.limits import Limit, RateLimitResult
 from libraries.redis_client.script import Script
 from tests.contract.bundles import TTL, Cache, Limiter, PassTime
 from tests.servers.plugin import Shared
-from tests.support.deadlines import LONG
-from tests.support.redis import ServiceClient, connected
+from tests.support.redis import ServiceClient, connected, listening
 from tests.support.time import MovableClock
 
 _AGE: Final = """
@@ -94,28 +93,14 @@ class DistantWakeup:
 
 @asynccontextmanager
 async def wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with (
-        client_of_test(request) as client,
-        _listening(RedisRelayWakeup(client)) as relay_wakeup,
-    ):
+    async with client_of_test(request) as client, listening(client) as relay_wakeup:
         yield relay_wakeup
 
 
 @asynccontextmanager
 async def distant_wakeup_over_redis(request: pytest.FixtureRequest) -> AsyncIterator[RelayWakeup]:
-    async with client_of_test(request) as client, _listening(RedisRelayWakeup(client)) as there:
+    async with client_of_test(request) as client, listening(client) as there:
         yield DistantWakeup(RedisRelayWakeup(client), there)
-
-
-@asynccontextmanager
-async def _listening(relay_wakeup: RedisRelayWakeup) -> AsyncIterator[RedisRelayWakeup]:
-    try:
-        assert await relay_wakeup.open(LONG)
-        # A second attempt to subscribe notifies because we may have missed a notification.
-        await relay_wakeup.wait(0)
-        yield relay_wakeup
-    finally:
-        await relay_wakeup.close()
 
 
 def _passing_time(client: ServiceClient) -> PassTime:

@@ -24,11 +24,11 @@ async def audit(
     )
 
 
-async def test_nothing_is_wrong_with_an_empty_storage(adapters: Adapters) -> None:
+async def test_the_audit_of_an_empty_storage_is_clean(adapters: Adapters) -> None:
     assert await audit(adapters) == AuditReport()
 
 
-async def test_orders_are_counted_by_what_happened_to_them(adapters: Adapters) -> None:
+async def test_orders_are_counted_by_their_state(adapters: Adapters) -> None:
     processed = (await place(adapters)).record.id
     await move(adapters, processed, PAID)
     await process(adapters, processed)

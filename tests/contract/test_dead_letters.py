@@ -120,7 +120,7 @@ async def test_the_oldest_dead_letters_come_first_up_to_the_limit(
     assert list(oldest) == [dead_letters[3], dead_letters[2]]
 
 
-async def test_a_replayed_dead_letter_is_published_and_waits_no_more(
+async def test_a_replayed_dead_letter_is_published_and_no_longer_waits(
     adapters: Adapters,
 ) -> None:
     dead_letter = a_letter()
@@ -152,7 +152,9 @@ async def test_a_missing_dead_letter_is_not_replayed(adapters: Adapters) -> None
     assert await waiting(adapters.outbox) == []
 
 
-async def test_a_replayed_message_that_fails_again_waits_again(adapters: Adapters) -> None:
+async def test_a_replayed_message_that_fails_again_is_a_dead_letter_again(
+    adapters: Adapters,
+) -> None:
     dead_letter = a_letter()
     await add(adapters, dead_letter)
     await replay(adapters, dead_letter)

@@ -163,7 +163,7 @@ async def test_the_lag_is_the_number_of_uncommitted_messages(bus: Bus) -> None:
             await source.commit()
 
 
-async def test_a_cancelled_receiver_loses_no_message(bus: Bus) -> None:
+async def test_a_canceled_receiver_loses_no_message(bus: Bus) -> None:
     source = await bus.listen(NEW_ORDER)
     receiving = asyncio.create_task(source.receive())
     await asyncio.sleep(0.05)

@@ -28,7 +28,7 @@ def test_an_id_is_a_uuid_of_version_7(ids: IdGenerator) -> None:
         assert (made.version, made.variant) == (7, RFC_4122)
 
 
-def test_an_id_carries_the_milliseconds_of_its_time(ids: IdGenerator) -> None:
+def test_an_id_contains_the_milliseconds_of_its_time(ids: IdGenerator) -> None:
     # 2026-01-02T03:04:05.678Z, according to date(1).
     assert milliseconds(ids.new(NOW)) == 1_767_323_045_678
     assert milliseconds(ids.new(NOW + timedelta(seconds=1))) == 1_767_323_046_678

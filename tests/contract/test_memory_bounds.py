@@ -144,7 +144,7 @@ async def test_the_publisher_waits_for_a_subscriber_with_many_unread_bytes() -> 
     assert max(sizes) <= 2
 
 
-async def test_a_message_larger_than_the_bus_passes_alone() -> None:
+async def test_a_message_larger_than_the_capacity_is_delivered_by_itself() -> None:
     bus = MemoryBus(ENCODER, capacity_bytes=10_000)
     source = bus.subscribe("new_order", "group")
     events = [an_event(size_bytes) for size_bytes in (10, 1_000_000, 10)]

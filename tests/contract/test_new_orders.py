@@ -151,7 +151,7 @@ DINARS = OrderLines(
 
 
 @pytest.mark.parametrize("lines", [AWKWARD, BY_THE_HUNDRED, YEN, DINARS])
-async def test_lines_come_back_byte_for_byte(adapters: Adapters, lines: OrderLines) -> None:
+async def test_lines_are_returned_byte_for_byte(adapters: Adapters, lines: OrderLines) -> None:
     placed = a_placed_order(await an_owner(adapters), reference="\u00e9 \\ '", lines=lines)
     write = rendered_write(placed)
     await adapters.storage.add(write)

@@ -102,7 +102,7 @@ async def test_a_transaction_that_raises_is_rolled_back(adapters: Adapters) -> N
     await assert_unchanged(placed, adapters)
 
 
-async def test_a_cancelled_transaction_is_rolled_back(adapters: Adapters) -> None:
+async def test_a_canceled_transaction_is_rolled_back(adapters: Adapters) -> None:
     placed = await place(adapters)
     await publish(adapters.outbox)
     written = asyncio.Event()
@@ -132,7 +132,7 @@ async def test_a_write_is_invisible_before_its_commit(adapters: Adapters) -> Non
     assert await adapters.reader.revision(placed.record.id) == 2
 
 
-async def test_a_transaction_reads_writes_that_were_committed_after_it_began(
+async def test_a_transaction_sees_changes_committed_after_its_start(
     adapters: Adapters,
 ) -> None:
     placed = await place(adapters)

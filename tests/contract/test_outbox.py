@@ -32,7 +32,7 @@ async def test_there_is_work_while_an_event_waits(adapters: Adapters) -> None:
     assert not await adapters.outbox.has_work()
 
 
-async def test_a_debt_to_the_cache_is_work(adapters: Adapters) -> None:
+async def test_a_cache_debt_counts_as_work(adapters: Adapters) -> None:
     written = await place(adapters)
     async with adapters.outbox.batch(1) as batch:
         await batch.published({written.event.id: Placement(0, 0)}, {written.record.id})
@@ -110,7 +110,7 @@ async def test_a_dead_relay_releases_its_batch_unmarked(adapters: Adapters) -> N
     assert await adapters.cache_debts.oldest(10) == []
 
 
-async def test_a_cancelled_relay_releases_its_batch(adapters: Adapters) -> None:
+async def test_a_canceled_relay_releases_its_batch(adapters: Adapters) -> None:
     event = (await place(adapters)).event
     held = asyncio.Event()
 

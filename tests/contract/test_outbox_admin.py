@@ -99,7 +99,7 @@ async def test_a_replay_publishes_an_orders_events_in_order(adapters: Adapters) 
     assert [await publish(adapters.outbox) for _ in range(4)] == [[e] for e in events] + [[]]
 
 
-async def test_a_replay_is_marked_as_one(adapters: Adapters) -> None:
+async def test_a_replay_is_marked_as_a_replay(adapters: Adapters) -> None:
     written, _ = await an_order_with_history(adapters)
     await adapters.outbox_admin.replay_order(written.record.id)
     other = await place(adapters)
@@ -216,7 +216,7 @@ async def test_a_replay_publishes_all_events_since_a_time(adapters: Adapters) ->
     assert set(ids(await publish_all(adapters))) == set(ids(events))
 
 
-async def test_a_replay_of_nothing_requests_nothing(adapters: Adapters) -> None:
+async def test_a_replay_without_published_events_requests_nothing(adapters: Adapters) -> None:
     await place(adapters)
     assert await replay_since(adapters, NOW - HOUR) == ReplayRequest(0)
 

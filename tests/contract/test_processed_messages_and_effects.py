@@ -1,4 +1,5 @@
 import asyncio
+from uuid import UUID
 
 from domain.order.events import Outcome
 from tests.support.adapters import Adapters
@@ -10,24 +11,28 @@ CONSUMER = "a consumer"
 A_WHILE = 0.05
 
 
+async def add(adapters: Adapters, message_id: UUID) -> bool:
+    """Add a message to the inbox in a transaction of its own, and return whether it is new."""
+    async with adapters.begin() as tx:
+        is_new = await tx.inbox.add(CONSUMER, message_id, NOW)
+        await tx.commit()
+    return is_new
+
+
 async def test_a_new_message_is_added(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
-    async with adapters.begin() as tx:
-        assert await tx.inbox.add(CONSUMER, order_id, NOW)
-        await tx.commit()
+    assert await add(adapters, order_id)
 
 
 async def test_a_committed_message_is_not_added_again(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
-    async with adapters.begin() as tx:
-        await tx.inbox.add(CONSUMER, order_id, NOW)
-        await tx.commit()
+    await add(adapters, order_id)
     for _ in range(2):
         async with adapters.begin() as tx:
             assert not await tx.inbox.add(CONSUMER, order_id, NOW)
 
 
-async def test_an_uncommitted_admission_is_rolled_back(adapters: Adapters) -> None:
+async def test_an_uncommitted_addition_is_rolled_back(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     for _ in range(2):
         async with adapters.begin() as tx:
@@ -51,44 +56,32 @@ async def test_two_messages_do_not_wait_for_each_other(adapters: Adapters) -> No
         await first.commit()
 
 
-async def test_a_concurrent_admission_waits_and_is_refused_after_a_commit(
+async def test_a_concurrent_addition_waits_and_fails_after_a_commit(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
-
-    async def come_second() -> bool:
-        async with adapters.begin() as tx:
-            return await tx.inbox.add(CONSUMER, order_id, NOW)
-
     async with adapters.begin() as tx:
         assert await tx.inbox.add(CONSUMER, order_id, NOW)
-        second = asyncio.create_task(come_second())
+        second = asyncio.create_task(add(adapters, order_id))
         await asyncio.sleep(A_WHILE)
         assert not second.done()
         await tx.commit()
     assert not await second
 
 
-async def test_a_concurrent_admission_waits_and_succeeds_after_a_rollback(
+async def test_a_concurrent_addition_waits_and_succeeds_after_a_rollback(
     adapters: Adapters,
 ) -> None:
     order_id = (await place(adapters)).record.id
-
-    async def come_second() -> bool:
-        async with adapters.begin() as tx:
-            admitted = await tx.inbox.add(CONSUMER, order_id, NOW)
-            await tx.commit()
-            return admitted
-
     async with adapters.begin() as tx:
         assert await tx.inbox.add(CONSUMER, order_id, NOW)
-        second = asyncio.create_task(come_second())
+        second = asyncio.create_task(add(adapters, order_id))
         await asyncio.sleep(A_WHILE)
         assert not second.done()
     assert await second
 
 
-async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) -> None:
+async def test_one_of_many_concurrent_additions_succeeds(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
 
     async def come() -> bool:
@@ -104,20 +97,15 @@ async def test_one_of_many_concurrent_admissions_succeeds(adapters: Adapters) ->
     assert await adapters.stored_facts.effects(order_id) == [Outcome.FULFILLED]
 
 
-async def test_a_cancelled_admission_does_not_block_others(adapters: Adapters) -> None:
+async def test_a_canceled_addition_does_not_block_others(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
-
-    async def come() -> bool:
-        async with adapters.begin() as tx:
-            return await tx.inbox.add(CONSUMER, order_id, NOW)
-
     async with adapters.begin() as tx:
         assert await tx.inbox.add(CONSUMER, order_id, NOW)
-        impatient = asyncio.create_task(come())
+        canceled = asyncio.create_task(add(adapters, order_id))
         await asyncio.sleep(A_WHILE)
-        impatient.cancel()
-        await asyncio.wait([impatient])
-    assert await come()
+        canceled.cancel()
+        await asyncio.wait([canceled])
+    assert await add(adapters, order_id)
 
 
 async def test_a_committed_effect_is_stored(adapters: Adapters) -> None:

@@ -110,7 +110,7 @@ async def test_each_limit_has_its_own_count(limiter: Limiter) -> None:
     assert await hit(limiter, limit=Limit("logins", 3, 6_000)) == [True]
 
 
-async def test_a_limit_of_one_lets_one_through(limiter: Limiter) -> None:
+async def test_a_limit_of_one_admits_one_call(limiter: Limiter) -> None:
     once = Limit("once", 1, 5_000)
     assert await hit(limiter, 2, once) == [True, False]
 

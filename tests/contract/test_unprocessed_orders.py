@@ -118,7 +118,7 @@ async def test_pass_visits_each_order_once_by_id(adapters: Adapters, limit: int)
     assert await stalled(adapters, limit) == sorted(write.record.id for write in writes)
 
 
-async def test_page_looks_at_no_more_orders_than_its_limit(adapters: Adapters) -> None:
+async def test_page_visits_no_more_orders_than_its_limit(adapters: Adapters) -> None:
     first, second, third = [write.record.id for write in await announced(adapters, 3)]
     await grow_old(adapters)
     await adapters.unprocessed.record_hand_over([first, second])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.service import NO_LIMITS, Service, User, running_service
+from tests.servers.plugin import Shared
 
 ALLOWED_ORIGIN = "https://shop.example.com"
 TOKEN_TTL_SECONDS = 86_400
@@ -70,3 +71,15 @@ def newcomer(service: Service) -> User:
 def staff(service: Service) -> User:
     """A staff account."""
     return service.register_staff()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
+    """Create an empty database for the test."""
+    from tests.servers.databases import create_database, drop_database  # noqa: PLC0415 - only if used
+    from tests.support.postgres import beside  # noqa: PLC0415 - only if used
+
+    server: Shared = request.getfixturevalue("postgres_server")
+    url = beside(create_database, server.url)
+    yield Shared(url)
+    beside(drop_database, server.url, url)

@@ -5,20 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import ceil
-from subprocess import run
 from typing import Any
 from uuid import uuid4
 
 from redis import Redis
 
+from tests.e2e.backing_services import ROLES, SECRET, a_role, migrate
 from tests.e2e.service import (
     NO_LIMITS,
     Service,
-    environment,
-    orders_command,
     running_service,
 )
-from tests.e2e.test_eight_combinations import a_role
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import NewServer, Shared
 from tests.support.postgres import beside
@@ -66,13 +63,12 @@ def running_shape(
         stack.callback(beside, drop_database, postgres_server.url, database_url)
         postgres = stack.enter_context(TransactionCounter.to(database_url))
         settings = {"DATABASE_URL": postgres.through(database_url), "REDIS_URL": redis_url}
-        settings |= {"PROCESSING_DELAY": "0"}
-        settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
+        settings |= {"PROCESSING_DELAY": "0", **NO_LIMITS, **SECRET}
         if kafka is not None:
             prefix = f"t{uuid4().hex[:8]}."
             settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.url, "KAFKA_TOPIC_PREFIX": prefix}
-            run([*orders_command(), "migrate"], env=environment(settings), check=True)
-            for role in ("relay", "consume", "work"):
+            migrate(settings)
+            for role in ROLES:
                 stack.enter_context(a_role(role, settings))
         service = stack.enter_context(running_service(**settings))
         redis = stack.enter_context(Redis.from_url(redis_url))

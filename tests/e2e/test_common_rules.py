@@ -224,7 +224,7 @@ def test_an_ill_formed_request_id_is_replaced(service: Service, mine: str) -> No
     assert answer.headers["x-request-id"] not in {mine, ""}
 
 
-def test_accounts_tokens_and_their_problems_have_no_store(service: Service, ada: User) -> None:
+def test_responses_about_accounts_and_tokens_are_not_stored(service: Service, ada: User) -> None:
     registration = {"email": an_email(), "password": PASSWORD}
     form = {"username": ada.email, "password": PASSWORD}
     for answer in [

@@ -201,7 +201,7 @@ def test_the_list_of_another_or_unknown_user_is_403(shopper: User, bob: User) ->
     assert_problem(bob.get(f"/orders/?user_id={shopper.id}"), 403, "not-your-orders")
 
 
-def test_a_users_own_user_id_is_accepted(shopper: User) -> None:
+def test_the_users_own_id_is_accepted_as_user_id(shopper: User) -> None:
     assert len(shopper.get(f"/orders/?user_id={shopper.id}").json()) == 5
 
 

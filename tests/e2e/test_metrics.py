@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from subprocess import Popen
 from uuid import uuid4
 
 import httpx
@@ -17,21 +16,16 @@ from entrypoints.http.openapi.operation import operations_of
 from entrypoints.http.routes import ROUTES
 from entrypoints.observability.metrics.scrape import CountedByAll
 from tests.e2e.assertions import assert_problem
+from tests.e2e.backing_services import a_role, migrate, settings_with
 from tests.e2e.service import (
     ANSWER_TIMEOUT_SECONDS,
-    NO_LIMITS,
     SHORT_KEEPALIVE,
-    START_TIMEOUT_SECONDS,
     Service,
     User,
     a_data_dir,
     a_service,
-    environment,
     eventually,
-    orders_command,
 )
-from tests.e2e.test_eight_combinations import SERVICES, a_role
-from tests.e2e.test_eight_combinations import database as database  # noqa: PLC0414 - a fixture
 from tests.servers.ports import HOST, Ports
 
 REQUESTS = "orders_http_requests_total"
@@ -174,12 +168,8 @@ def test_a_task_is_counted_by_its_result(service: Service, ada: User) -> None:
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Mapping[str, str]:
     """Prepare all three backing services."""
-    settings = {name: request.getfixturevalue(SERVICES[name]).url for name in SERVICES}
-    prefix = f"t{uuid4().hex[:8]}."
-    settings |= {"KAFKA_TOPIC_PREFIX": prefix, "REDIS_PREFIX": prefix, "PROCESSING_DELAY": "0"}
-    settings |= NO_LIMITS | {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
-    with Popen([*orders_command(), "migrate"], env=environment(settings)) as migrated:
-        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
+    settings = {**settings_with(request), "PROCESSING_DELAY": "0"}
+    migrate(settings)
     return settings
 
 

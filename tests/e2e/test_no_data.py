@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.e2e.service import a_data_dir, a_service
-from tests.servers.databases import create_database, drop_database
+from tests.servers.databases import create_database, drop_database, fetch_value
 from tests.servers.plugin import Shared
 from tests.support.postgres import beside
 
@@ -23,11 +22,7 @@ COMMANDS = (
 
 
 async def tables_in(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        return int(await connection.fetchval("SELECT count(*) FROM pg_stat_user_tables"))
-    finally:
-        await connection.close()
+    return int(await fetch_value(url, "SELECT count(*) FROM pg_stat_user_tables"))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -27,7 +27,7 @@ def recipients(mailbox: Mailbox) -> list[str]:
     return [mail["To"] for mail in mailbox.mails]
 
 
-def test_an_order_that_ships_is_one_mail_and_a_replayed_event_is_no_second(
+def test_a_shipped_order_sends_one_mail_despite_a_replay(
     mailbox_and_service: tuple[Mailbox, Service],
 ) -> None:
     mailbox, service = mailbox_and_service

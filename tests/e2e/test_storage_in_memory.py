@@ -38,7 +38,7 @@ def test_orders_are_placed_and_processed_without_postgresql() -> None:
 
 
 @pytest.mark.parametrize("command", [["audit"], ["outbox", "status"], ["migrate", "--check"]])
-def test_another_process_is_refused_an_empty_storage(command: list[str]) -> None:
+def test_another_process_refuses_an_empty_storage_in_memory(command: list[str]) -> None:
     with a_data_dir() as folder, a_service(folder, **MEMORY) as service:
         done = service.run(*command, LOG_LEVEL="WARNING")
         if command[0] == "migrate":

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
 
-import asyncpg
-
 from adapters.kafka.connection import KafkaConnection
 from tests.e2e.service import (
     NO_LIMITS,
@@ -24,7 +22,7 @@ from tests.e2e.service import (
     eventually,
 )
 from tests.integration.kafka_tools import Kafka
-from tests.servers.databases import create_database, drop_database
+from tests.servers.databases import create_database, drop_database, fetch_value
 from tests.support.postgres import beside
 
 SECRET: Final = "a key of thirty-two bytes or more"
@@ -135,7 +133,7 @@ class Cluster:
         return self._count(_STEPS)
 
     def _count(self, statement: str) -> int:
-        return beside(_fetch_count, self.settings["DATABASE_URL"], statement)
+        return int(beside(fetch_value, self.settings["DATABASE_URL"], statement))
 
     def messages(self, topic: str) -> list[Any]:
         """Read all messages in a topic with an independent consumer."""
@@ -229,15 +227,6 @@ def a_cluster(
         except BaseException as error:
             error.add_note(cluster.tail())
             raise
-
-
-async def _fetch_count(url: str, statement: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        count: int = await connection.fetchval(statement)
-        return count
-    finally:
-        await connection.close()
 
 
 @contextmanager

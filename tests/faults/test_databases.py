@@ -10,8 +10,7 @@ import pytest
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN
 from tests.e2e.service import PASSWORD, Service, User, an_email, eventually, running_service
 from tests.faults.cluster import SECRET
-from tests.integration.test_connections import run_on
-from tests.servers.databases import create_database
+from tests.servers.databases import create_database, fetch_value
 from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.fault_proxy import FaultProxy
@@ -38,7 +37,7 @@ def serving(url: str, **settings: str) -> Iterator[Service]:
 
 def sql(server: Server, *statements: str) -> None:
     for statement in statements:
-        beside(run_on, server.url, statement)
+        beside(fetch_value, server.url, statement)
 
 
 def is_ready(service: Service) -> bool:

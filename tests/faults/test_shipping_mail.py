@@ -6,7 +6,7 @@ from tests.servers.plugin import Shared
 from tests.support.smtp import a_mail_server_in_a_thread
 
 
-def test_a_shipped_order_is_one_mail_although_a_consumer_was_killed_and_the_event_replayed(
+def test_a_shipped_order_sends_one_mail_despite_a_killed_consumer_and_a_replay(
     postgres_server: Shared, redis_server: Shared, kafka_server: Shared
 ) -> None:
     with (

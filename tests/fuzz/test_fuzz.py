@@ -34,9 +34,9 @@ def test_the_same_seed_sends_the_same_requests() -> None:
         (Answer(404, PROBLEM, WHOLE[:-1] + b',"errors":[{}]}'), "an error without a description"),
     ],
 )
-def test_a_faulty_response_causes_a_complaint(answer: Answer | None, complaint: str) -> None:
+def test_an_invalid_response_is_reported(answer: Answer | None, complaint: str) -> None:
     assert complaint in list(Judge().complaints(Request(b"GET", b"/"), answer))
 
 
-def test_a_valid_problem_causes_no_complaint() -> None:
+def test_a_valid_problem_is_not_reported() -> None:
     assert not list(Judge().complaints(Request(b"GET", b"/"), Answer(404, PROBLEM, WHOLE)))

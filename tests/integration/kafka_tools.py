@@ -194,6 +194,16 @@ async def kafka_at(bootstrap: str) -> AsyncIterator[Kafka]:
         yield Kafka(with_random_prefix(bootstrap), stack)
 
 
+async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
+    """Keep publishing until all events are acknowledged, like the relay does."""
+    async with asyncio.timeout(LONG):
+        while events:
+            report = await publisher.publish(events)
+            assert report.rejected == {}
+            events = [event for event in events if event.id in report.unreached]
+            await asyncio.sleep(0.1)
+
+
 async def received(source: KafkaSource, count: int) -> list[Delivery]:
     """Receive this number of different deliveries. Leave the last batch uncommitted."""
     deliveries: list[Delivery] = []

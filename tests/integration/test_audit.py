@@ -21,12 +21,11 @@ from application.ports.events import Delivery
 from domain.ids import OrderId
 from libraries.asyncio_tools.heartbeat import beat
 from tests.integration.audit_damages import DEAD_LETTER_DAMAGES, ORDER_DAMAGES
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.messages import ENCODER
 from tests.support.orders import CANCELED, IDS, PAID, SHIPPED, an_order_id
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, new_database
 from tests.support.storage_actions import move, place, process, publish
 from tests.support.time import HOUR, NOW, MovableClock
 
@@ -93,8 +92,7 @@ class AuditScenario:
 
 @pytest.fixture
 async def scenario(postgres_server: Shared, migrated: str) -> AsyncIterator[AuditScenario]:
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=2)
+    async with new_database(postgres_server, migrated, pool_size=2) as database:
         stored = adapters_over(database)
         pending, paid, canceled = [(await place(stored)).record.id for _ in range(3)]
         await move(stored, paid, PAID)
@@ -105,7 +103,6 @@ async def scenario(postgres_server: Shared, migrated: str) -> AsyncIterator[Audi
         while await publish(stored.outbox):
             pass
         yield AuditScenario(database, stored, pending, paid, canceled)
-        await database.close()
 
 
 def faults_of(report: AuditReport) -> dict[str, list[OrderId]]:
@@ -307,7 +304,7 @@ async def test_a_processed_order_with_a_dead_letter_is_not_stuck(scenario: Audit
     assert faults_of(await scenario.audit()) == {}
 
 
-async def test_an_unreadable_message_is_no_fault_of_an_order(scenario: AuditScenario) -> None:
+async def test_an_unreadable_message_is_not_a_defect_of_an_order(scenario: AuditScenario) -> None:
     await scenario.dead_letter_message(scenario.pending)
     assert faults_of(await scenario.audit()) == {}
 
@@ -318,7 +315,9 @@ async def test_purging_changes_no_result_of_the_audit(scenario: AuditScenario) -
     assert await scenario.audit() == before
 
 
-async def test_all_faulty_orders_are_counted_and_the_first_named(scenario: AuditScenario) -> None:
+async def test_all_defective_orders_are_counted_and_the_first_named(
+    scenario: AuditScenario,
+) -> None:
     for _ in range(NAMED + 2):
         await place(scenario.stored)
     stuck = (await scenario.audit(LATER)).stuck

@@ -3,38 +3,27 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
-import asyncpg
 import pytest
 
 from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.errors import OrderNotFound
-from tests.servers.databases import fresh_database
+from tests.servers.databases import fetch_value, fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import an_order_id
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, opened_database
 from tests.support.storage_actions import order_in, place
 from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 SIZE = 4
-
-
-@asynccontextmanager
-async def opened(url: str, size: int = SIZE) -> AsyncIterator[Database]:
-    database = Database(url, size)
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @pytest.fixture
@@ -52,7 +41,7 @@ def proxy(url: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 async def database(url: str, proxy: FaultProxy) -> AsyncIterator[Database]:
     """A database behind a proxy, with all connections of its pool idle."""
-    async with opened(proxy.through(url)) as database:
+    async with opened_database(proxy.through(url), SIZE) as database:
         await fill(database)
         yield database
         proxy.reset()  # else the generous deadline applies to the close of a silent connection
@@ -75,15 +64,6 @@ async def read(database: Database) -> int:
     async with database.connection() as connection:
         one: int = await connection.fetchval("SELECT 1")
     return one
-
-
-async def run_on(url: str, statement: str) -> Any:
-    """Run a statement as an operator, without the service's pool."""
-    connection = await asyncpg.connect(url, timeout=LONG)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
 
 
 # --- Networks
@@ -160,7 +140,7 @@ async def lock_a_batch(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("begin", [read_an_order, begin_to_write, lock_a_batch])
-async def test_silent_connection_is_noticed_at_the_start_of_a_transaction(
+async def test_silent_connection_is_detected_at_the_start_of_a_transaction(
     database: Database,
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -245,8 +225,10 @@ async def test_defaults_of_a_database_fail_no_healthy_work(url: str) -> None:
         "transaction_timeout = 1",
         "idle_session_timeout = '1min'",
     ):
-        await run_on(url.replace(f"/{name}", "/postgres"), f"ALTER DATABASE {name} SET {setting}")
-    async with opened(url) as database:
+        await fetch_value(
+            url.replace(f"/{name}", "/postgres"), f"ALTER DATABASE {name} SET {setting}"
+        )
+    async with opened_database(url, SIZE) as database:
         adapters = adapters_over(database)
         order = await place(adapters)
         async with database.connection() as connection:
@@ -263,11 +245,11 @@ async def test_defaults_of_a_database_fail_no_healthy_work(url: str) -> None:
 
 async def test_session_is_read_committed_whatever_the_default(url: str) -> None:
     name = url.rpartition("/")[2]
-    await run_on(
+    await fetch_value(
         url.replace(f"/{name}", "/postgres"),
         f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'",
     )
-    async with opened(url) as database:
+    async with opened_database(url, SIZE) as database:
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         async with adapters.begin() as tx:
@@ -282,7 +264,7 @@ async def test_session_is_read_committed_whatever_the_default(url: str) -> None:
 
 
 async def test_idle_transaction_loses_its_locks(url: str) -> None:
-    async with opened(url) as database:
+    async with opened_database(url, SIZE) as database:
         adapters = adapters_over(database)
         order = (await place(adapters)).record.id
         update = "UPDATE orders SET updated_at = now() WHERE id = $1"

@@ -295,7 +295,7 @@ def test_two_processes_making_the_cluster_at_once_both_work(folder: Path) -> Non
     assert not list(folder.glob("postgres/cluster-new-*"))
 
 
-def test_several_in_one_process_share_one_server(layout: Layout) -> None:
+def test_several_contexts_in_one_process_share_one_server(layout: Layout) -> None:
     async def main() -> int:
         async with EmbeddedPostgres(layout) as first:
             shared = postmaster(layout)
@@ -328,7 +328,7 @@ def test_a_killed_user_is_not_counted(layout: Layout, users: Callable[[], User])
     wait_until_dead(shared)
 
 
-def test_a_cancelled_start_leaves_no_server(layout: Layout) -> None:
+def test_a_canceled_start_leaves_no_server(layout: Layout) -> None:
     async def use() -> None:
         async with EmbeddedPostgres(layout):
             await asyncio.Event().wait()
@@ -473,7 +473,7 @@ def test_a_kill_during_initdb_leaves_no_incomplete_cluster(folder: Path) -> None
     assert not list(killed.glob("postgres/cluster-new-*"))
 
 
-def test_a_dead_server_is_revived_at_the_same_url(layout: Layout) -> None:
+def test_a_dead_server_is_restarted_at_the_same_url(layout: Layout) -> None:
     async def main() -> object:
         embedded = EmbeddedPostgres(layout)
         async with embedded as url:

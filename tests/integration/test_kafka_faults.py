@@ -13,7 +13,15 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
 from application.documents import Event
-from tests.integration.kafka_tools import TOPIC, Kafka, ids, kafka_at, new_orders, received
+from tests.integration.kafka_tools import (
+    TOPIC,
+    Kafka,
+    ids,
+    kafka_at,
+    new_orders,
+    publish_all,
+    received,
+)
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.lookup import skip_or_fail
 from tests.servers.process import LocalServer
@@ -45,16 +53,6 @@ async def kafka(broker: tuple[LocalServer, FaultProxy]) -> AsyncIterator[Kafka]:
     async with kafka_at(f"127.0.0.1:{proxy.port}") as kafka:
         yield kafka
         proxy.heal()
-
-
-async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> None:
-    """Keep publishing until all events are acknowledged, like the relay does."""
-    async with asyncio.timeout(LONG):
-        while events:
-            report = await publisher.publish(events)
-            assert report.rejected == {}
-            events = [event for event in events if event.id in report.unreached]
-            await asyncio.sleep(0.1)
 
 
 async def receive_until(source: KafkaSource, expected: set[str]) -> None:

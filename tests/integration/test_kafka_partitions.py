@@ -1,18 +1,16 @@
 """Two brokers, one of which leads a single partition and is killed or frozen."""
 
-import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
-from adapters.kafka.publisher import KafkaPublisher
 from application.documents import Event
-from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders
+from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders, publish_all
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.kafka import SecondBroker
 from tests.servers.lookup import skip_or_fail
@@ -67,19 +65,6 @@ async def kafka(brokers: Brokers) -> AsyncIterator[Kafka]:
 def partition_of(event: Event) -> int:
     partition: int = DefaultPartitioner()(message_of(event).key, list(PARTITIONS), None)
     return partition
-
-
-async def publish_all(publisher: KafkaPublisher, events: Sequence[Event]) -> int:
-    """Publish until all events are acknowledged, like the relay. Return the number of attempts."""
-    rounds = 0
-    async with asyncio.timeout(LONG):
-        while events:
-            report = await publisher.publish(events)
-            assert report.rejected == {}
-            events = [event for event in events if event.id in report.unreached]
-            rounds += 1
-            await asyncio.sleep(0.1)
-    return rounds
 
 
 async def copies(kafka: Kafka) -> Counter[bytes]:

@@ -68,7 +68,7 @@ async def test_a_new_group_starts_with_the_first_message(kafka: Kafka) -> None:
     assert ids(await received(kafka.source(), 20)) == sent
 
 
-async def test_a_receiver_can_be_cancelled_while_it_joins(kafka: Kafka) -> None:
+async def test_a_receiver_can_be_canceled_while_it_joins(kafka: Kafka) -> None:
     # aiokafka's own `close` may swallow the cancellation, and then polling would never end.
     for moment in range(0, 150, 3):
         source = kafka.source()

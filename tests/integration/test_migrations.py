@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.migrations import migrate
-from tests.servers.databases import fresh_database
+from tests.servers.databases import fetch_value, fresh_database
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
 
@@ -54,20 +54,12 @@ def write(steps: Path, revision: str, body: str) -> None:
     (steps / "versions" / f"{revision}_step.py").write_text(text)
 
 
-async def value(url: str, question: str) -> Any:
-    connection = await asyncpg.connect(url, timeout=LONG)
-    try:
-        return await connection.fetchval(question)
-    finally:
-        await connection.close()
-
-
 async def revision_of(url: str) -> Any:
-    return await value(url, "SELECT version_num FROM alembic_version")
+    return await fetch_value(url, "SELECT version_num FROM alembic_version")
 
 
 async def exists(url: str, name: str) -> bool:
-    return await value(url, f"SELECT to_regclass('{name}')") is not None
+    return await fetch_value(url, f"SELECT to_regclass('{name}')") is not None
 
 
 async def test_index_may_be_built_concurrently(url: str, steps: Path) -> None:
@@ -75,7 +67,7 @@ async def test_index_may_be_built_concurrently(url: str, steps: Path) -> None:
     write(steps, "0002", AN_INDEX)
     assert await migrate(url, steps)
     assert await exists(url, "one_id")
-    assert await value(url, "SELECT bool_and(indisvalid) FROM pg_index")
+    assert await fetch_value(url, "SELECT bool_and(indisvalid) FROM pg_index")
     assert await revision_of(url) == "0002"
 
 
@@ -106,7 +98,7 @@ async def test_unfinished_index_is_built_again(url: str, steps: Path) -> None:
     await connection.close()
     write(steps, "0002", AN_INDEX)
     assert await migrate(url, steps)
-    assert await value(url, "SELECT bool_and(indisvalid) FROM pg_index")
+    assert await fetch_value(url, "SELECT bool_and(indisvalid) FROM pg_index")
 
 
 async def test_processes_that_build_an_index_at_once_do_not_deadlock(url: str, steps: Path) -> None:
@@ -147,7 +139,7 @@ async def test_wait_for_a_table_in_use_does_not_block_its_readers(
         migrating = tasks.create_task(migrate(url, steps))
         async with asyncio.timeout(LONG):
             for _ in range(50):
-                assert await value(url, "SELECT count(*) FROM one") == 0
+                assert await fetch_value(url, "SELECT count(*) FROM one") == 0
         assert not migrating.done()
         await long_reader.close()
     assert await migrating

@@ -18,11 +18,10 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_batch import UnmarkableEvents
 from application.documents import Event
 from application.ports.outbox_admin import COUNTED_AT_MOST, ReplayRequest
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, new_database
 from tests.support.storage_actions import an_owner, place, placed, publish, waiting
 from tests.support.time import NOW
 
@@ -55,10 +54,8 @@ class OutboxDatabase:
 
 @pytest.fixture
 async def db(postgres_server: Shared, migrated: str) -> AsyncIterator[OutboxDatabase]:
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=6)
+    async with new_database(postgres_server, migrated, pool_size=6) as database:
         yield OutboxDatabase(database, adapters_over(database))
-        await database.close()
 
 
 async def many_events(
@@ -141,7 +138,7 @@ async def test_a_row_that_cannot_be_marked_keeps_the_marks_of_others(db: OutboxD
     assert row["retry_at"] is not None
 
 
-async def test_a_row_that_takes_no_error_either_raises_unmarkable_events(
+async def test_a_row_that_rejects_its_error_too_raises_unmarkable_events(
     db: OutboxDatabase,
 ) -> None:
     events = [(await place(db.stored)).event for _ in range(2)]
@@ -299,6 +296,6 @@ async def test_a_replay_includes_tombstones(db: OutboxDatabase) -> None:
     assert requests[-1] == ReplayRequest(1, purged=1)
 
 
-def test_the_lock_number_of_positions_is_valid() -> None:
+def test_the_advisory_lock_of_positions_has_a_valid_key() -> None:
     assert 0 < sql.POSITIONS_LOCK < 2**63
     assert UUID(int=sql.POSITIONS_LOCK).bytes.lstrip(b"\0") == b"outbox"

@@ -23,7 +23,7 @@ from tests.servers.server import Server
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
 from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, rendered_write
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, opened_database
 from tests.support.storage_actions import an_owner, order_in, place
 from tests.support.time import NOW
 
@@ -118,7 +118,7 @@ async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(
     server.resume()
 
 
-async def test_a_change_without_a_commit_has_changed_nothing(
+async def test_a_failure_before_the_commit_is_reported_as_no_change(
     server: Server, database: Database
 ) -> None:
     with generous_deadlines():
@@ -137,7 +137,7 @@ async def test_a_change_without_a_commit_has_changed_nothing(
         assert (await order_in(adapters, write.record.id)).version == 1
 
 
-async def test_a_failed_read_has_changed_nothing(server: Server, database: Database) -> None:
+async def test_a_failed_read_is_reported_as_no_change(server: Server, database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         write = await place(adapters)
@@ -146,7 +146,7 @@ async def test_a_failed_read_has_changed_nothing(server: Server, database: Datab
     server.resume()
 
 
-async def test_a_change_without_a_connection_has_changed_nothing(database: Database) -> None:
+async def test_a_change_without_a_connection_is_reported_as_no_change(database: Database) -> None:
     with generous_deadlines():
         adapters = adapters_over(database)
         owner = await an_owner(adapters)
@@ -164,11 +164,12 @@ async def processes(
     postgres_server: Shared, migrated: str
 ) -> AsyncIterator[tuple[Database, Database]]:
     """The connection pools of two processes that share a database."""
-    async with fresh_database(postgres_server.url, migrated) as url:
-        one, other = Database(url, 4), Database(url, 4)
+    async with (
+        fresh_database(postgres_server.url, migrated) as url,
+        opened_database(url, 4) as one,
+        opened_database(url, 4) as other,
+    ):
         yield one, other
-        await one.close()
-        await other.close()
 
 
 @asynccontextmanager

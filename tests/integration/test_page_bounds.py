@@ -12,8 +12,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.order_queries import page_query
 from application.ports.orders import OrderFilter
 from domain.ids import UserId
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -25,10 +25,8 @@ _ORDERS_A_DAY = 20_000
 @pytest.fixture
 async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
     """A database at the newest revision."""
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=1)
+    async with new_database(postgres_server, migrated, pool_size=1) as database:
         yield database
-        await database.close()
 
 
 @pytest.mark.parametrize(

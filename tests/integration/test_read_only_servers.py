@@ -3,21 +3,21 @@
 import asyncio
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import migrate
 from application.errors import NOTHING_CHANGED, Unavailable
 from domain.account import Account
-from tests.integration.test_connections import fill, opened, read, run_on
+from tests.integration.test_connections import SIZE, fill, read
+from tests.servers.databases import fetch_value
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.process import LocalServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
 from tests.support.orders import a_user_id
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, opened_database
 from tests.support.time import NOW
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -44,10 +44,10 @@ async def test_read_only_sessions_are_unavailable_and_replaced(
 ) -> None:
     with new_postgres() as server:
         await migrate(server.url)
-        async with opened(server.url) as database:
+        async with opened_database(server.url, SIZE) as database:
             await fill(database)
-            await run_on(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
-            await run_on(server.url, "SELECT pg_reload_conf()")
+            await fetch_value(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
+            await fetch_value(server.url, "SELECT pg_reload_conf()")
             await becomes_read_only(database)
             assert database.pool_usage() == (0, 0)  # all connections are closed
             with pytest.raises(Unavailable) as refusal:
@@ -72,10 +72,8 @@ async def becomes_read_only(database: Database) -> None:
 
 
 async def make_writable(url: str) -> None:
-    connection = await asyncpg.connect(url, timeout=LONG)
-    await connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
-    await connection.execute("SELECT pg_reload_conf()")
-    await connection.close()
+    await fetch_value(url, "ALTER SYSTEM RESET default_transaction_read_only")
+    await fetch_value(url, "SELECT pg_reload_conf()")
 
 
 def demote(server: Server) -> None:
@@ -95,7 +93,7 @@ def is_root(path: Path) -> bool:
 async def test_standby_is_unavailable_until_it_is_promoted(new_postgres: NewServer) -> None:
     with new_postgres() as server:
         await migrate(server.url)
-        async with opened(server.url) as database:
+        async with opened_database(server.url, SIZE) as database:
             await a_write(database)
             demote(server)
             for _ in range(3):
@@ -103,11 +101,11 @@ async def test_standby_is_unavailable_until_it_is_promoted(new_postgres: NewServ
                     await database.ping()
                 with pytest.raises(Unavailable):
                     await a_write(database)
-            async with opened(f"{server.url}?target_session_attrs=any") as audited:
+            async with opened_database(f"{server.url}?target_session_attrs=any", SIZE) as audited:
                 assert await read(audited) == 1
                 with pytest.raises(Unavailable):
                     await audited.ping()
-            assert await run_on(server.url, "SELECT pg_promote()")
+            assert await fetch_value(server.url, "SELECT pg_promote()")
             await becomes_writable(database)
             await a_write(database)
 
@@ -124,7 +122,7 @@ async def test_writable_one_of_several_hosts_is_used(
         # A silent host must not use up the other hosts' time.
         monkeypatch.setattr("adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS", 3 * 5.0)
         url = primary.replace(hosts[-1], ",".join(hosts))
-        async with opened(url) as database:
+        async with opened_database(url, SIZE) as database:
             await becomes_writable(database)
             async with database.connection() as connection:
                 assert not await connection.fetchval("SELECT pg_is_in_recovery()")

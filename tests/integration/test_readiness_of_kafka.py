@@ -14,8 +14,7 @@ from adapters.kafka.source import KafkaSource
 from adapters.kafka.topics import ensure_topics
 from application.documents import Event
 from application.errors import BrokerUnavailable
-from tests.integration.kafka_tools import kafka_at, new_orders
-from tests.integration.test_kafka_faults import publish_all
+from tests.integration.kafka_tools import kafka_at, new_orders, publish_all
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.lookup import skip_or_fail
 from tests.servers.plugin import Shared

@@ -30,8 +30,8 @@ SECRET = "pw-of-ada"
 def _long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_CHECK_SECONDS", LONG)
     monkeypatch.setattr(readiness, "_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
-    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", 0.0)
 
 
 @pytest.fixture

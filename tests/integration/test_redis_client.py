@@ -112,8 +112,8 @@ async def client(server: Server) -> AsyncIterator[ServiceClient]:
 @pytest.fixture
 def without_repeated_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep calls from waiting for handshakes, and handshake replies from mixing with others."""
-    monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
-    monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", FOR_EVER)
+    monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", FOR_EVER)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ class TestStoppedServer:
             server.start(empty=True)
             await wait_available(client)
 
-    async def test_the_process_counts_limits_meanwhile(
+    async def test_limits_are_counted_in_this_process_during_the_outage(
         self, server: Server, client: ServiceClient
     ) -> None:
         limiter = RedisRateLimiter(client, MemoryRateLimiter(MovableClock().monotonic))
@@ -240,7 +240,7 @@ class TestStoppedServer:
 
 
 class TestWrongServer:
-    async def test_a_server_that_becomes_a_replica_is_left(
+    async def test_the_connection_to_a_server_that_becomes_a_replica_is_closed(
         self, server: Server, client: ServiceClient
     ) -> None:
         cache = client.cache(60)
@@ -396,8 +396,8 @@ class TestReplies:
     async def test_commands_of_one_turn_share_a_round_trip(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", FOR_EVER)
-        monkeypatch.setattr("libraries.redis_client.client._EXPIRES_AFTER_SECONDS", FOR_EVER)
+        monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", FOR_EVER)
+        monkeypatch.setattr("libraries.redis_client.reconnector._EXPIRES_AFTER_SECONDS", FOR_EVER)
         async with serve_fake(echo) as fake, connected(fake.url) as client:
             fake.reads.clear()
             answers = await asyncio.gather(*(client.execute("GET", str(n)) for n in range(100)))
@@ -458,7 +458,7 @@ class TestReplies:
                         await asked
                 assert result.left == 0
 
-    async def test_a_reply_costs_its_time(self) -> None:
+    async def test_the_wait_for_a_reply_is_spent_from_the_budget(self) -> None:
         async def after_a_while(words: list[bytes]) -> bytes:
             await asyncio.sleep(0.05)
             return await echo(words)
@@ -561,8 +561,8 @@ class TestBusyEventLoop:
 
 def block_until_answered(client: ServiceClient) -> None:
     """Block the event loop until Redis's reply can be read."""
-    assert client._connection is not None
-    socket = client._connection._transport.get_extra_info("socket")
+    assert client._reconnector.connection is not None
+    socket = client._reconnector.connection._transport.get_extra_info("socket")
     arrived, _, _ = select.select([socket], [], [], LONG)
     assert arrived
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from tests.servers.plugin import NewServer
 from tests.servers.server import Server
 from tests.support.deadlines import LONG
 from tests.support.fault_proxy import FaultProxy
-from tests.support.redis import ServiceClient, connected, wait_available
+from tests.support.redis import ServiceClient, connected, listening, wait_available
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -43,17 +43,6 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 async def client(server: Server, proxy: FaultProxy) -> AsyncIterator[ServiceClient]:
     async with connected(proxy.through(server.url)) as client:
         yield client
-
-
-@asynccontextmanager
-async def listening(client: ServiceClient) -> AsyncIterator[RedisRelayWakeup]:
-    relay_wakeup = RedisRelayWakeup(client)
-    try:
-        assert await relay_wakeup.open(LONG)
-        await relay_wakeup.wait(0)
-        yield relay_wakeup
-    finally:
-        await relay_wakeup.close()
 
 
 async def has_accepted(proxy: FaultProxy, connections: int) -> None:
@@ -93,8 +82,8 @@ class TestReset:
     async def test_a_call_on_a_closed_connection_fails_and_the_next_succeeds(
         self, client: ServiceClient
     ) -> None:
-        assert client._connection is not None
-        client._connection._transport = Closed()  # type: ignore[assignment]
+        assert client._reconnector.connection is not None
+        client._reconnector.connection._transport = Closed()  # type: ignore[assignment]
         with pytest.raises(RedisUnavailable, match="the handler is closed"):
             async with asyncio.timeout(LONG):
                 await client.execute("GET", "key")
@@ -170,8 +159,8 @@ class TestForgottenByNat:
         bounds = (
             "adapters.redis.relay_wakeup._QUIET_SECONDS",
             "adapters.redis.relay_wakeup._ANSWER_SECONDS",
-            "libraries.redis_client.client._IDLE_SECONDS",
-            "libraries.redis_client.client._HANDSHAKE_TIMEOUT_SECONDS",
+            "libraries.redis_client.reconnector._IDLE_SECONDS",
+            "libraries.redis_client.reconnector._HANDSHAKE_TIMEOUT_SECONDS",
         )
         for bound in bounds:
             monkeypatch.setattr(bound, 0.5)
@@ -190,8 +179,9 @@ class TestForgottenByNat:
         assert proxy.forget() > 0
         with monkeypatch.context() as patch:
             for age in ("_REFRESH_AFTER_SECONDS", "_EXPIRES_AFTER_SECONDS"):
-                patch.setattr(f"libraries.redis_client.client.{age}", 0.0)
-            patch.setattr(client, "_timeout_seconds", 0.5)
+                patch.setattr(f"libraries.redis_client.reconnector.{age}", 0.0)
+            for each in (client, client._reconnector):
+                patch.setattr(each, "_timeout_seconds", 0.5)
             with pytest.raises(RedisUnavailable):
                 await client.execute("PING")
         await has_accepted(proxy, opened + 1)  # without making another call
@@ -200,7 +190,7 @@ class TestForgottenByNat:
     async def test_a_command_with_an_ignored_reply_replaces_it(
         self, proxy: FaultProxy, client: ServiceClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("libraries.redis_client.client._REFRESH_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr("libraries.redis_client.reconnector._REFRESH_AFTER_SECONDS", 0.0)
         opened = proxy.accepted
         assert proxy.forget() > 0
         client.send("PING")
@@ -227,8 +217,8 @@ class TestForgottenByNat:
 
 class TestSocket:
     async def test_tcp_options_are_set(self, client: ServiceClient) -> None:
-        assert client._connection is not None
-        kernel = client._connection._transport.get_extra_info("socket")
+        assert client._reconnector.connection is not None
+        kernel = client._reconnector.connection._transport.get_extra_info("socket")
         assert kernel.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         for option, value in connection.keepalive_options().items():
             assert kernel.getsockopt(socket.IPPROTO_TCP, option) == value

@@ -13,9 +13,9 @@ from adapters.postgres.database import Database
 from adapters.postgres.unprocessed_orders import STALLED, PostgresUnprocessedOrders
 from application.delivery.requeue_stalled import PAGE_SIZE
 from domain.ids import OrderId
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -48,8 +48,7 @@ FROM orders WHERE processed_at IS NULL LIMIT $1
 
 @pytest.fixture
 async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=2)
+    async with new_database(postgres_server, migrated, pool_size=2) as database:
         async with database.connection() as connection:
             await connection.execute(_USER)
             await connection.execute(_ORDERS, 1, ORDERS, 1)
@@ -61,7 +60,6 @@ async def database(postgres_server: Shared, migrated: str) -> AsyncIterator[Data
             await connection.execute(_LETTERS, DEAD)
             await connection.execute("ANALYZE orders, outbox, dead_letters")
         yield database
-        await database.close()
 
 
 def visited(plan: dict[str, Any]) -> int:
@@ -102,7 +100,9 @@ async def test_pass_is_linear_in_the_unprocessed_orders(database: Database) -> N
     assert rows <= ROWS_PER_ORDER * ORDERS
 
 
-async def test_record_of_a_hand_over_waits_for_no_other_transaction(database: Database) -> None:
+async def test_record_of_a_hand_over_does_not_wait_for_other_transactions(
+    database: Database,
+) -> None:
     orders = PostgresUnprocessedOrders(database)
     cut_off = await orders.now() - timedelta(hours=1)
     page = await orders.stalled(cut_off, None, PAGE_SIZE)

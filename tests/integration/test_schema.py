@@ -27,10 +27,9 @@ from application.ports.events import Delivery
 from application.ports.orders import OrderFilter
 from domain.ids import EventId, OrderId, UserId
 from domain.order.status import TRANSITIONS, OrderStatus
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.orders import IDS, way_to
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, new_database
 from tests.support.storage_actions import an_owner, place
 from tests.support.time import NOW
 
@@ -45,19 +44,15 @@ pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 @pytest.fixture
 async def empty(postgres_server: Shared) -> AsyncIterator[Database]:
     """A database without tables."""
-    async with fresh_database(postgres_server.url) as url:
-        database = Database(url, pool_size=10)
+    async with new_database(postgres_server) as database:
         yield database
-        await database.close()
 
 
 @pytest.fixture
 async def at_head(postgres_server: Shared, migrated: str) -> AsyncIterator[Database]:
     """A database at the newest revision."""
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=10)
+    async with new_database(postgres_server, migrated) as database:
         yield database
-        await database.close()
 
 
 async def test_each_migration_runs_up_down_and_up_again(empty: Database) -> None:
@@ -114,7 +109,7 @@ async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: 
         assert await connection.fetchval("SELECT count(*) FROM inbox") == 2
 
 
-def test_newest_revision_is_alembics_head() -> None:
+def test_newest_revision_is_the_head_of_alembic() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [head()]
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import ForeignSchema, alembic_config, migrate, schema_of
 from adapters.postgres.schema_state import State, read_schema
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
+from tests.support.postgres import new_database
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
@@ -39,10 +39,8 @@ FOREIGN = {
 
 @pytest.fixture
 async def database(postgres_server: Shared) -> AsyncIterator[Database]:
-    async with fresh_database(postgres_server.url) as url:
-        database = Database(url, pool_size=2)
+    async with new_database(postgres_server, pool_size=2) as database:
         yield database
-        await database.close()
 
 
 async def execute(database: Database, *statements: str) -> None:

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.servers.databases import create_database, drop_database, fresh_database
+from tests.servers.databases import create_database, drop_database, fetch_value, fresh_database
 from tests.servers.plugin import NewServer, Shared
 from tests.servers.server import Kind, Server
 from tests.servers.watchdog import is_alive, process_tree
@@ -25,14 +25,6 @@ from tests.support.deadlines import LONG
 Result = TypeVar("Result")
 
 _HAS_ENOUGH_CONNECTIONS = "SELECT current_setting('max_connections')::int >= 100"
-
-
-async def _sql(url: str, statement: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
 
 
 def _redis(url: str, work: Callable[[Redis], Result], timeout: float = LONG) -> Result:
@@ -95,12 +87,12 @@ def test_a_fresh_database_is_like_its_template_and_is_gone_afterwards(
 ) -> None:
     async def scenario() -> None:
         template = await create_database(postgres_server.url)
-        await _sql(template, "CREATE TABLE t AS SELECT 7 AS n")
+        await fetch_value(template, "CREATE TABLE t AS SELECT 7 AS n")
         async with fresh_database(postgres_server.url, template.rpartition("/")[2]) as url:
             assert url != template
-            assert await _sql(url, "SELECT n FROM t") == 7
+            assert await fetch_value(url, "SELECT n FROM t") == 7
         with pytest.raises(asyncpg.InvalidCatalogNameError):
-            await _sql(url, "SELECT 1")
+            await fetch_value(url, "SELECT 1")
         await drop_database(postgres_server.url, template)
 
     asyncio.run(scenario())
@@ -121,8 +113,8 @@ def test_fresh_databases_are_created_concurrently_from_a_template(postgres_serve
 
 
 def test_postgres_uses_unicode_and_has_enough_connections(postgres_server: Shared) -> None:
-    assert asyncio.run(_sql(postgres_server.url, "SELECT upper('é')")) == "É"
-    assert asyncio.run(_sql(postgres_server.url, _HAS_ENOUGH_CONNECTIONS)) is True
+    assert asyncio.run(fetch_value(postgres_server.url, "SELECT upper('é')")) == "É"
+    assert asyncio.run(fetch_value(postgres_server.url, _HAS_ENOUGH_CONNECTIONS)) is True
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -131,13 +123,13 @@ def test_postgres_restarts_at_the_same_address_with_its_data(
 ) -> None:
     with new_postgres() as server:
         url = server.url
-        asyncio.run(_sql(url, "CREATE TABLE t AS SELECT 7 AS n"))
+        asyncio.run(fetch_value(url, "CREATE TABLE t AS SELECT 7 AS n"))
         getattr(server, end)()
         with pytest.raises(OSError):  # noqa: PT011 - refused or reset, depending on the listener
-            asyncio.run(_sql(url, "SELECT 1"))
+            asyncio.run(fetch_value(url, "SELECT 1"))
         server.start()
         assert server.url == url
-        assert asyncio.run(_sql(url, "SELECT n FROM t")) == 7
+        assert asyncio.run(fetch_value(url, "SELECT n FROM t")) == 7
 
 
 def test_postgres_killed_under_load_restarts(new_postgres: NewServer) -> None:
@@ -150,7 +142,7 @@ def test_postgres_killed_under_load_restarts(new_postgres: NewServer) -> None:
         ends = await asyncio.wait_for(asyncio.gather(*work, return_exceptions=True), LONG)
         assert all(isinstance(end, Exception) for end in ends)
         await asyncio.to_thread(server.start)
-        assert await _sql(server.url, "SELECT n FROM t") == 7
+        assert await fetch_value(server.url, "SELECT n FROM t") == 7
 
     with new_postgres() as server:
         asyncio.run(scenario(server))
@@ -172,11 +164,11 @@ def test_a_frozen_postgres_resumes(new_postgres: NewServer) -> None:
 
 def test_postgres_can_start_empty(new_postgres: NewServer) -> None:
     with new_postgres() as server:
-        asyncio.run(_sql(server.url, "CREATE TABLE t AS SELECT 7 AS n"))
+        asyncio.run(fetch_value(server.url, "CREATE TABLE t AS SELECT 7 AS n"))
         server.stop()
         server.start(empty=True)
         with pytest.raises(asyncpg.UndefinedTableError):
-            asyncio.run(_sql(server.url, "SELECT n FROM t"))
+            asyncio.run(fetch_value(server.url, "SELECT n FROM t"))
 
 
 def test_redis_has_version_seven_or_newer(redis_server: Shared) -> None:
@@ -263,7 +255,7 @@ def test_a_paused_server_can_be_stopped_and_killed(new_postgres: NewServer) -> N
         server.pause()
         server.kill()
         server.start()
-        assert asyncio.run(_sql(server.url, "SELECT 7")) == 7
+        assert asyncio.run(fetch_value(server.url, "SELECT 7")) == 7
 
 
 _OWNER = """

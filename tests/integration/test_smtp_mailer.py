@@ -39,7 +39,7 @@ async def test_the_account_of_the_url_is_used() -> None:
         assert len(server.mailbox.mails) == 1
 
 
-async def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_shown() -> None:
+async def test_a_wrong_password_of_the_mail_server_is_an_outage_and_is_not_shown() -> None:
     async with a_mail_server(requires_login=True) as server:
         url = f"smtp://shop:my-password@{HOST}:{server.port}?starttls=off"
         with pytest.raises(MailServerUnavailable, match="535") as failure:
@@ -66,7 +66,7 @@ async def test_a_password_is_not_sent_without_encryption() -> None:
         ({"DATA": "452 disk full"}, MailServerUnavailable),
     ],
 )
-async def test_a_refusal_is_the_mails_unless_every_mail_would_be_refused(
+async def test_a_refusal_is_an_outage_if_it_would_meet_every_mail(
     answers: dict[str, str], error: type[Exception]
 ) -> None:
     async with a_mail_server() as server:

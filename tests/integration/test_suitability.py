@@ -12,7 +12,7 @@ from adapters.postgres.connection import Connection
 from adapters.postgres.suitability import UnsuitableDatabase, require_suitable_at
 from entrypoints.composition.errors import Misconfigured
 from entrypoints.composition.providers.postgres.lifecycle import ExternalPostgres
-from tests.servers.databases import drop_database
+from tests.servers.databases import drop_database, fetch_value
 from tests.servers.plugin import Shared
 from tests.support.deadlines import LONG
 
@@ -55,11 +55,8 @@ async def refusal_of(url: str) -> str:
     with pytest.raises(Misconfigured) as refusal:
         await storage.migrate()
     await storage.close()
-    connection = await asyncpg.connect(url.partition("?")[0], timeout=LONG)
-    try:
-        assert await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None
-    finally:
-        await connection.close()
+    version = "SELECT to_regclass('public.alembic_version')"
+    assert await fetch_value(url.partition("?")[0], version) is None
     return str(refusal.value)
 
 

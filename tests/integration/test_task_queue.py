@@ -866,7 +866,9 @@ async def test_a_task_that_ends_during_an_outage_is_settled_later(
     assert len(log.runs) == 1
 
 
-async def test_an_outage_makes_no_worker_dead(own_queue: StreamQueue, server: Server) -> None:
+async def test_workers_are_not_declared_dead_after_an_outage(
+    own_queue: StreamQueue, server: Server
+) -> None:
     one, other, blocked = RunLog(), RunLog(), Blocked()
     workers = own_queue.worker(one, blocked), own_queue.worker(other, blocked)
     failed_heartbeats = [collect_failed_heartbeats(worker) for worker in workers]

@@ -26,12 +26,11 @@ from application.documents import Original
 from application.ports.events import Delivery
 from application.ports.outbox_admin import ReplayRequest
 from libraries.asyncio_tools.heartbeat import beat
-from tests.servers.databases import fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
 from tests.support.messages import message_of
 from tests.support.orders import IDS
-from tests.support.postgres import adapters_over
+from tests.support.postgres import adapters_over, new_database
 from tests.support.storage_actions import place, process, publish, waiting
 from tests.support.time import NOW, MovableClock
 
@@ -78,10 +77,8 @@ class House:
 
 @pytest.fixture
 async def house(postgres_server: Shared, migrated: str) -> AsyncIterator[House]:
-    async with fresh_database(postgres_server.url, migrated) as url:
-        database = Database(url, pool_size=4)
+    async with new_database(postgres_server, migrated, pool_size=4) as database:
         yield House(database, adapters_over(database))
-        await database.close()
 
 
 async def test_purged_event_is_not_published_again(house: House) -> None:

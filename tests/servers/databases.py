@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -47,6 +48,15 @@ async def _execute_when_unused(server_url: str, statement: str) -> None:
                 with suppress(asyncpg.ObjectInUseError):
                     await connection.execute(statement)
                     return
+    finally:
+        await connection.close()
+
+
+async def fetch_value(url: str, statement: str, *values: object) -> Any:
+    """Run a statement on a connection of its own, and return the first value of its result."""
+    connection = await asyncpg.connect(_with(url), timeout=LONG)
+    try:
+        return await connection.fetchval(statement, *values)
     finally:
         await connection.close()
 

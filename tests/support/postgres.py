@@ -106,16 +106,34 @@ class PostgresStoredFacts:
 
 
 @asynccontextmanager
+async def opened_database(url: str, pool_size: int = 10) -> AsyncIterator[Database]:
+    """Yield a pool on an existing database, and close it at the end of the block."""
+    database = Database(url, pool_size)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def new_database(
+    server: Shared, template: str | None = None, pool_size: int = 10
+) -> AsyncIterator[Database]:
+    """Yield a pool on a database that exists for the duration of the block."""
+    async with (
+        fresh_database(server.url, template) as url,
+        opened_database(url, pool_size) as database,
+    ):
+        yield database
+
+
+@asynccontextmanager
 async def postgres_adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
     """Yield all ports on a new database."""
     server: Shared = request.getfixturevalue("postgres_server")
     template: str = request.getfixturevalue("migrated")
-    async with fresh_database(server.url, template) as url:
-        database = Database(url, pool_size=10)
-        try:
-            yield adapters_over(database)
-        finally:
-            await database.close()
+    async with new_database(server, template) as database:
+        yield adapters_over(database)
 
 
 def adapters_over(database: Database) -> Adapters:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from adapters.redis.cache import RedisOrderCache
 from adapters.redis.generation import CacheGeneration, key_prefix
+from adapters.redis.relay_wakeup import RedisRelayWakeup
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from tests.support.deadlines import LONG
@@ -33,6 +34,19 @@ async def connected(url: str, prefix: str = "") -> AsyncIterator[ServiceClient]:
         yield client
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def listening(client: RedisClient) -> AsyncIterator[RedisRelayWakeup]:
+    """Yield a wakeup that is subscribed, and has no notification."""
+    relay_wakeup = RedisRelayWakeup(client)
+    try:
+        assert await relay_wakeup.open(LONG)
+        # A second attempt to subscribe notifies because we may have missed a notification.
+        await relay_wakeup.wait(0)
+        yield relay_wakeup
+    finally:
+        await relay_wakeup.close()
 
 
 async def wait_available(client: RedisClient) -> None:

@@ -26,6 +26,8 @@ from entrypoints.composition.events_document import asyncapi_text
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.committed import committed_text
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+from entrypoints.messaging.subscriptions import SUBSCRIPTIONS
+from tests.support.json_values import objects_in
 from tests.support.messages import message_of
 from tests.support.orders import (
     IDS,
@@ -61,16 +63,6 @@ ALL_FIELDS: Final = OrderLines(
 UNPRICED: Final = OrderLines(
     (OrderLine(None, "Basket", 1, None), OrderLine("1207", None, 3, None)), usd("0.00")
 )
-
-
-def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in a JSON value."""
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            yield from nodes(each)
 
 
 def at(reference: str) -> Any:
@@ -180,7 +172,7 @@ def test_the_document_is_ascii_without_host_names() -> None:
 
 
 def test_every_reference_resolves_and_every_component_is_used() -> None:
-    references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    references = {node["$ref"] for node in objects_in(DOCUMENT) if "$ref" in node}
     assert all(at(reference) for reference in references)
     for kind, components in DOCUMENT["components"].items():
         assert {f"#/components/{kind}/{name}" for name in components} <= references
@@ -209,10 +201,39 @@ def test_the_channels_are_the_topics_with_their_partitions() -> None:
     assert all(topic == each["topic"] for topic, each in kafka.items())
 
 
-def test_every_topic_has_a_send_operation_and_new_orders_are_received() -> None:
-    ways = [(each["action"], each["channel"]["$ref"]) for each in DOCUMENT["operations"].values()]
-    sent = [("send", f"#/channels/{topic}") for topic in PARTITIONS]
-    assert sorted(ways) == sorted([*sent, ("receive", f"#/channels/{NEW_ORDER}")])
+def operations(action: str) -> list[dict[str, Any]]:
+    return [each for each in DOCUMENT["operations"].values() if each["action"] == action]
+
+
+def test_every_topic_has_a_send_operation() -> None:
+    sent = [each["channel"]["$ref"] for each in operations("send")]
+    assert sorted(sent) == sorted(f"#/channels/{topic}" for topic in PARTITIONS)
+
+
+def test_every_subscription_has_a_receive_operation() -> None:
+    received = [
+        (
+            each["channel"]["$ref"],
+            each["messages"],
+            each["bindings"]["kafka"]["groupId"]["const"],
+        )
+        for each in operations("receive")
+    ]
+    ids = {message.topic: message.id for message in MESSAGES}
+    assert received == [
+        (
+            f"#/channels/{each.topic}",
+            [{"$ref": f"#/channels/{each.topic}/messages/{ids[each.topic]}"}],
+            each.group,
+        )
+        for each in SUBSCRIPTIONS
+    ]
+
+
+def test_a_receive_operation_names_the_setting_that_it_needs() -> None:
+    for subscription, operation in zip(SUBSCRIPTIONS, operations("receive"), strict=True):
+        condition = f"off unless `{subscription.required_setting}` is set"
+        assert (condition in operation["description"]) is bool(subscription.required_setting)
 
 
 # --- The service's messages, compared with their schemas

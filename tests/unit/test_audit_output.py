@@ -18,7 +18,7 @@ def test_clean_report_is_one_line() -> None:
     )
 
 
-def test_ids_stand_below_with_their_reasons_and_the_age_of_the_oldest_event() -> None:
+def test_ids_reasons_and_the_age_of_the_oldest_event_follow_the_counts() -> None:
     report, lost, stuck = a_report(), an_order_id(), an_order_id()
     report.add_unpublished(3, NOW - HOUR)
     report.lost.add(lost, "effect-missing", "inbox-row-missing")

@@ -74,7 +74,7 @@ def test_python_is_judged_by_its_docstrings_and_comments_alone(tmp_path: Path) -
     assert found.words == 16
 
 
-def test_a_hit_names_the_line_on_which_it_stands(tmp_path: Path) -> None:
+def test_a_hit_has_its_line_number(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text("# Title\n\n```sh\nls\n```\n\nOne line,\nand what follows.\n")
     (hit,) = check_style.examine(path).hits

@@ -71,7 +71,7 @@ def test_the_proxy_forwards_both_ways(proxy: FaultProxy) -> None:
     assert proxy.accepted == 1
 
 
-def test_a_reset_is_no_end_of_stream(proxy: FaultProxy) -> None:
+def test_a_reset_is_not_an_end_of_stream(proxy: FaultProxy) -> None:
     with _connect(proxy) as connection:
         assert proxy.reset() == 1
         with pytest.raises(ConnectionResetError):

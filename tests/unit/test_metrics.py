@@ -71,6 +71,13 @@ def value(page: Page, name: str, **labels: str) -> float | None:
     return page.get((name, frozenset(labels.items())))
 
 
+def outbox_gauges(page: Page) -> dict[str, float]:
+    prefix = "orders_outbox_"
+    return {
+        name.removeprefix(prefix): n for (name, _), n in page.items() if name.startswith(prefix)
+    }
+
+
 async def counted(name: str, **labels: str) -> float:
     return value(await a_page(), name, **labels) or 0
 
@@ -224,16 +231,24 @@ async def counted_tasks() -> dict[TaskResult, float]:
 # --- Figures that are read at the scrape
 
 
-async def test_outbox_gauges_have_the_age_of_the_oldest_event() -> None:
-    async def outbox() -> OutboxState:
-        return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
+async def an_outbox() -> OutboxState:
+    return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
 
-    page = await a_page(outbox)
-    assert value(page, "orders_outbox_unpublished") == 3
-    assert value(page, "orders_outbox_oldest_age_seconds") == 90
-    assert value(page, "orders_outbox_parked") == 1
-    assert value(page, "orders_outbox_replays") == 2
-    assert value(page, "orders_outbox_figures_age_seconds") == 0
+
+def gauges_of_an_outbox(*, figures_age_seconds: float) -> dict[str, float]:
+    """Return the gauges of `an_outbox`."""
+    return {
+        "unpublished": 3,
+        "oldest_age_seconds": 90,
+        "parked": 1,
+        "replays": 2,
+        "figures_age_seconds": figures_age_seconds,
+    }
+
+
+async def test_outbox_gauges_have_the_age_of_the_oldest_event() -> None:
+    page = await a_page(an_outbox)
+    assert outbox_gauges(page) == gauges_of_an_outbox(figures_age_seconds=0)
 
 
 async def test_age_of_an_empty_outbox_is_zero() -> None:
@@ -286,10 +301,7 @@ async def test_figures_that_were_never_read_are_left_out(
 async def test_last_figures_of_the_outbox_stay_with_their_age(
     outage: Callable[[], Awaitable[OutboxState]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def known() -> OutboxState:
-        return OutboxState(3, NOW - timedelta(seconds=90), None, parked=1, replays=2)
-
-    answers = iter([known, outage, known])
+    answers = iter([an_outbox, outage, an_outbox])
 
     async def outbox() -> OutboxState:
         return await next(answers)()
@@ -300,11 +312,7 @@ async def test_last_figures_of_the_outbox_stay_with_their_age(
     await clock.advance(30)
     monkeypatch.setattr(scrape, "_READ_SECONDS", 0.01)
     page = read(await metrics())
-    assert value(page, "orders_outbox_unpublished") == 3
-    assert value(page, "orders_outbox_oldest_age_seconds") == 90
-    assert value(page, "orders_outbox_parked") == 1
-    assert value(page, "orders_outbox_replays") == 2
-    assert value(page, "orders_outbox_figures_age_seconds") == 30
+    assert outbox_gauges(page) == gauges_of_an_outbox(figures_age_seconds=30)
     monkeypatch.setattr(scrape, "_READ_SECONDS", 60.0)
     page = read(await metrics())
     assert value(page, "orders_outbox_oldest_age_seconds") == 120

@@ -49,7 +49,7 @@ async def test_callers_share_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks == 2
 
 
-async def test_cancelled_caller_does_not_cancel_the_shared_report() -> None:
+async def test_canceled_caller_does_not_cancel_the_shared_report() -> None:
     begun, end = asyncio.Event(), asyncio.Event()
 
     async def check() -> None:

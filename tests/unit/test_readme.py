@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_of_settings_is_the_one_that_the_service_reads() -> None:
+def test_the_table_of_settings_has_every_setting_of_the_service() -> None:
     assert settings_table() in README
 
 

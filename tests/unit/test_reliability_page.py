@@ -26,7 +26,7 @@ def test_a_test_that_the_page_names_exists(path: str, name: str | None) -> None:
     assert name is None or re.search(rf"^\s*(async def|def|class) {name}\b", source, re.MULTILINE)
 
 
-def test_every_case_has_a_test() -> None:
+def test_every_case_of_the_page_has_a_test() -> None:
     rows = [line for line in PAGE.splitlines() if re.match(r"\| [A-F]\d ", line)]
     assert len(rows) > 40
     assert all("`tests/" in row for row in rows)

@@ -108,7 +108,7 @@ def test_a_missing_server_skips_tests_and_fails_in_ci() -> None:
         skip_or_fail(Kind.REDIS, "no engine", {"CI": "true"})
 
 
-def test_workers_look_servers_up_at_the_leader(
+def test_workers_get_the_servers_of_the_leader(
     failed_starts: list[tuple[Kind, Source]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_REDIS_URL", "somewhere")

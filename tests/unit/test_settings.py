@@ -75,7 +75,7 @@ def test_all_errors_are_in_one_message() -> None:
         assert f"  {name}: " in str(refusal.value)
 
 
-def test_no_settings_are_the_embedded_service() -> None:
+def test_without_settings_everything_is_embedded() -> None:
     settings = load_settings({})
     assert settings.missing_services == ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)

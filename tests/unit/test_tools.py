@@ -109,7 +109,7 @@ def test_a_missing_python_is_reported_in_one_sentence(tmp_path: Path, script: st
     assert "3.11 to 3.14" in done.stderr
 
 
-def test_the_range_of_pythons_is_the_one_of_the_project() -> None:
+def test_the_supported_python_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["requires-python"] == ">=3.11,<3.15"
     assert "(3, 11) <= sys.version_info[:2] < (3, 15)" in (ROOT / "tools/python.sh").read_text()
@@ -179,7 +179,7 @@ def test_test_packages_are_added_to_the_runtime_packages(checkout: Path) -> None
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
-def test_a_lock_that_changed_is_installed_from_nothing(checkout: Path, lock: str) -> None:
+def test_a_changed_lock_is_installed_from_scratch(checkout: Path, lock: str) -> None:
     environment.main("dev")
     recorded(checkout)
     (checkout / lock).write_text("changed")
@@ -197,7 +197,7 @@ def test_a_changed_project_file_installs_the_project_alone(checkout: Path) -> No
     assert recorded(checkout) == ["."]
 
 
-def test_a_moved_checkout_is_installed_from_nothing(
+def test_a_moved_checkout_is_installed_from_scratch(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment.main("runtime")
@@ -211,7 +211,7 @@ def test_a_moved_checkout_is_installed_from_nothing(
 
 
 @pytest.mark.parametrize("step", ["requirements-dev.lock", "."])
-def test_an_interrupted_installation_starts_from_nothing(
+def test_an_interrupted_installation_starts_from_scratch(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def interrupt(*command: str) -> None:

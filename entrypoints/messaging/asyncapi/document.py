@@ -1,15 +1,16 @@
-"""Generate the AsyncAPI document from the message table."""
+"""Generate the AsyncAPI document from the tables of messages and subscriptions."""
 
 import json
 from collections.abc import Mapping
+from inspect import getdoc
 from typing import Any, Final
 
-from application.delivery.topics import NEW_ORDER, PROCESSING
 from application.ports.events import Delivery
 from entrypoints.http.about import VERSION
 from entrypoints.http.openapi.schemas import schemas_of
 from entrypoints.messaging.asyncapi.headers import CLOUD_EVENT, DEAD_LETTER, Schema
 from entrypoints.messaging.asyncapi.messages import MESSAGES, Message
+from entrypoints.messaging.subscriptions import SUBSCRIPTIONS, Subscription
 
 _BINDING: Final = "0.5.0"
 
@@ -80,7 +81,10 @@ def document(partitions: Mapping[str, int]) -> dict[str, Any]:
         "channels": {
             message.topic: _channel(message, partitions[message.topic]) for message in MESSAGES
         },
-        "operations": dict(map(_send_operation, MESSAGES)) | {"processOrder": _receive_operation()},
+        "operations": {
+            **dict(map(_send_operation, MESSAGES)),
+            **dict(map(_receive_operation, SUBSCRIPTIONS)),
+        },
         "components": {
             "messages": {
                 each.id: _message(each, schemas.get(each.value_type)) for each in MESSAGES
@@ -137,20 +141,26 @@ def _send_operation(message: Message) -> tuple[str, dict[str, Any]]:
     return message.operation, {"action": "send", "summary": message.sends, **_references(message)}
 
 
-def _receive_operation() -> dict[str, Any]:
-    (new_order,) = (message for message in MESSAGES if message.topic == NEW_ORDER)
-    group = {"type": "string", "const": PROCESSING}
-    return {
+def _receive_operation(subscription: Subscription) -> tuple[str, dict[str, Any]]:
+    """Describe a consumer. Its use case's name and docstring are the id and the summary."""
+    (message,) = (message for message in MESSAGES if message.topic == subscription.topic)
+    name, doc = subscription.handler.__name__, getdoc(subscription.handler) or ""
+    group = {"type": "string", "const": subscription.group}
+    setting = subscription.required_setting
+    operation = {
         "action": "receive",
-        "summary": "Process a new order",
+        "summary": doc.partition("\n")[0].removesuffix("."),
         "description": (
-            "`orders consume` hands each order to the workers, and then commits the offset. The"
-            " processing has one effect, however often the message is delivered. A message without"
-            " an order of this service becomes a dead letter, and does not delay the next messages."
+            f"The service's own consumer `{subscription.group}`, which `orders consume` runs."
+            + (f" It is off unless `{setting}` is set." if setting else "")
+            + " It commits the offset of a message after its effect. Delivering a processed event"
+            " again does not repeat the effect. Messages that cannot be processed, and messages"
+            " about unknown orders, become dead letters and do not delay the next messages."
         ),
-        **_references(new_order),
+        **_references(message),
         "bindings": {"kafka": {"groupId": group, "bindingVersion": _BINDING}},
     }
+    return f"{name[0].lower()}{name[1:]}", operation
 
 
 def _references(message: Message) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def test_concurrent_calls_share_a_read(
     assert accounts.asked == 1
 
 
-async def test_a_change_is_seen_after_a_second(
+async def test_a_cached_account_is_read_again_after_a_second(
     account_cache: TimedAccountCache,
     accounts: UncertainAccounts,
     alice: Account,
@@ -74,7 +74,7 @@ async def test_a_missing_account_is_cached_too(
     assert accounts.asked == 1
 
 
-async def test_while_the_storage_is_out_of_reach_an_account_is_as_it_was_last_known(
+async def test_a_cached_account_is_returned_during_an_outage(
     account_cache: TimedAccountCache,
     accounts: UncertainAccounts,
     alice: Account,
@@ -86,7 +86,7 @@ async def test_while_the_storage_is_out_of_reach_an_account_is_as_it_was_last_kn
     assert await account_cache.get(alice.id) == alice
 
 
-async def test_an_account_that_was_never_read_is_not_known_while_the_storage_is_away(
+async def test_an_account_that_is_not_cached_is_unavailable_during_an_outage(
     account_cache: TimedAccountCache, accounts: UncertainAccounts, alice: Account
 ) -> None:
     accounts.reachable = False

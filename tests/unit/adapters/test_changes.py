@@ -12,7 +12,7 @@ from tests.support.orders import (
 from tests.support.time import NOW
 
 
-def test_a_write_shows_one_and_the_same_order_everywhere() -> None:
+def test_record_document_and_event_of_a_write_have_the_same_order() -> None:
     order = (placed := a_placed_order(a_user_id())).order
     write = rendered_write(placed)
     assert write.record == RENDERER.record(order)
@@ -21,7 +21,7 @@ def test_a_write_shows_one_and_the_same_order_everywhere() -> None:
     assert (write.event.subject, write.event.version, write.event.revision) == (order.id, 1, 1)
 
 
-def test_a_write_carries_the_step_that_it_takes() -> None:
+def test_a_write_contains_its_step() -> None:
     paid = a_placed_order(a_user_id()).order.move_to(PAID, STAFF, "by card", NOW)
     assert rendered_write(paid).step == Step(2, PENDING, PAID, STAFF, "by card", NOW)
 

@@ -34,7 +34,7 @@ async def test_an_order_without_a_later_write_is_a_hit() -> None:
     assert await cache.get(write.record.id) == CacheAnswer(CacheState.HIT, write.document)
 
 
-async def test_a_new_order_that_was_offered_is_a_hit_too() -> None:
+async def test_an_offered_new_order_is_a_hit() -> None:
     stored, cache = a_process_of_many()
     write = await place(stored)
     lease = cache.reserve(write.record.id)
@@ -69,14 +69,14 @@ async def test_an_order_that_another_process_has_processed_is_a_miss() -> None:
     assert await cache.get(write.record.id) == MISS
 
 
-async def test_an_order_that_is_not_stored_is_a_miss_though_it_is_cached() -> None:
+async def test_a_cached_order_that_is_not_stored_is_a_miss() -> None:
     _, cache = a_process_of_many()
     write = rendered_write(a_placed_order(a_user_id()))
     await filled(cache, write)
     assert await cache.get(write.record.id) == MISS
 
 
-async def test_everything_that_is_cached_can_be_made_a_miss() -> None:
+async def test_invalidation_makes_every_cached_order_a_miss() -> None:
     stored, cache = a_process_of_many()
     write = await place(stored)
     await filled(cache, write)
@@ -84,7 +84,7 @@ async def test_everything_that_is_cached_can_be_made_a_miss() -> None:
     assert await cache.get(write.record.id) == MISS
 
 
-async def test_everything_that_is_cached_can_be_made_unreachable() -> None:
+async def test_invalidation_makes_every_written_order_unreachable() -> None:
     stored, cache = a_process_of_many()
     write = await place(stored)
     await cache.put(write.record.id, write.document)

@@ -72,7 +72,7 @@ def test_an_address_is_stored_in_its_normal_form(given: str, normal: str) -> Non
         pytest.param([f"{'x' * 65}@b.com", f"a@x{LABEL}.com"], id="a part too long"),
     ],
 )
-def test_a_value_that_is_no_address_is_refused(addresses: list[str]) -> None:
+def test_a_value_that_is_not_an_address_is_refused(addresses: list[str]) -> None:
     assert {refusal(ADDRESSES.parse, each).code for each in addresses} == {"not-an-email"}
 
 

@@ -36,7 +36,7 @@ async def kafka() -> None:
 
 
 @pytest.mark.parametrize("connect", [postgres, redis, queue, kafka])
-def test_a_canceled_connect_leaves_no_look_up(connect: Connect) -> None:
+def test_a_canceled_connect_leaves_no_unretrieved_lookup(connect: Connect) -> None:
     complaints: list[dict[str, Any]] = []
 
     async def cancel_in_every_turn() -> None:

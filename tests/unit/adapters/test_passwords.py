@@ -127,7 +127,7 @@ def test_the_dummy_hash_is_made_once_before_the_first_result(
 
 
 @pytest.mark.parametrize("stored", BROKEN)
-def test_a_stored_text_that_is_no_hash_matches_nothing_and_is_outdated(
+def test_a_stored_string_that_is_not_a_hash_matches_nothing_and_is_outdated(
     passwords: Argon2Passwords, stored: str
 ) -> None:
     assert not asyncio.run(passwords.verify(stored, "correct horse"))
@@ -186,7 +186,7 @@ def test_at_most_the_allowed_number_of_calls_run_at_once(
     assert (counts.maximum, counts.calls) == (2, 10)
 
 
-def test_a_waiting_call_that_is_cancelled_never_runs(
+def test_a_waiting_call_that_is_canceled_never_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passwords = Argon2Passwords(at_once=1)

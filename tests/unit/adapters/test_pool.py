@@ -165,7 +165,7 @@ async def test_canceled_ping_frees_its_slot_and_closes_the_connection(server: Se
     await pool.acquire()
 
 
-async def test_broken_connection_makes_idle_ones_be_pinged(server: Server) -> None:
+async def test_idle_connections_are_pinged_after_one_breaks(server: Server) -> None:
     pool = Pool(server.connect, 2)
     broken, other = await pool.acquire(), await pool.acquire()
     await pool.release(other)

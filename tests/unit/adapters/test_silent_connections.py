@@ -10,7 +10,7 @@ from adapters.kafka.silent_connections import unless_silent
 from tests.support.deadlines import LONG
 
 
-async def test_an_answer_is_waited_for_as_long_as_bytes_of_it_come(
+async def test_a_wait_lasts_while_bytes_of_the_reply_arrive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(silence, "SILENCE_SECONDS", 0.01)
@@ -25,7 +25,7 @@ async def test_an_answer_is_waited_for_as_long_as_bytes_of_it_come(
     assert await unless_silent(answer, received) == "whole"
 
 
-async def test_an_answer_that_stops_growing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wait_ends_when_no_more_bytes_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(silence, "SILENCE_SECONDS", 0.01)
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     sizes = iter([0, 5, 9, 9])
@@ -44,5 +44,5 @@ async def test_the_failure_of_a_request_is_its_own() -> None:
         await unless_silent(fail(), lambda: 0)
 
 
-def test_silence_is_noticed_within_two_seconds_as_section_8_of_the_contract_says() -> None:
+def test_silence_is_detected_within_the_two_seconds_of_section_8_of_the_contract() -> None:
     assert silence.SILENCE_SECONDS < 2

@@ -192,7 +192,7 @@ def test_a_hostile_header_is_refused(header: bytes) -> None:
 @pytest.mark.parametrize(
     "token", ["\ud800", "\ud800.a.b", "a.b", "..", "...", "", "a" * 9000, "a." * 4096]
 )
-def test_a_string_that_is_no_token_is_refused(token: str) -> None:
+def test_a_string_that_is_not_a_token_is_refused(token: str) -> None:
     assert_refused(token)
 
 

@@ -255,7 +255,7 @@ async def test_acknowledged_events_are_marked_and_unreached_ones_pause(
     assert [event.subject for event in service.broker.arrived] == [healthy, cut_off]
 
 
-async def test_a_batch_full_of_events_that_do_not_reach_the_broker_makes_room(
+async def test_a_whole_batch_of_unreached_events_does_not_delay_others(
     service: Service,
 ) -> None:
     for _ in range(BATCH):

@@ -6,7 +6,7 @@ from tests.unit.domain.orders import ALICE, NOW, refusal
 
 
 @pytest.mark.parametrize("password", ["12345678", "        ", "p\u00e4ssw\u00f6rd", "x" * 128])
-def test_a_password_needs_length_and_nothing_else(password: str) -> None:
+def test_a_password_has_no_rule_but_its_length(password: str) -> None:
     assert parse_password(password) == password
 
 
@@ -22,7 +22,7 @@ def test_a_password_needs_length_and_nothing_else(password: str) -> None:
         ("fi\ufb01fi\ufb01fi", "fi\ufb01fi\ufb01fi"),
     ],
 )
-def test_a_password_has_one_form_however_a_keyboard_spells_it(given: str, normal: str) -> None:
+def test_every_spelling_of_a_password_has_one_normal_form(given: str, normal: str) -> None:
     assert parse_password(given) == normal_password(given) == normal
 
 
@@ -31,6 +31,6 @@ def test_a_password_is_measured_in_its_normal_form(given: str) -> None:
     assert refusal(parse_password, given).code == "wrong-length"
 
 
-def test_an_account_is_an_enabled_users_unless_said_otherwise() -> None:
+def test_an_account_is_enabled_and_of_a_user_by_default() -> None:
     account = Account(id=ALICE, email="alice@example.com", created_at=NOW)
     assert (account.role, account.disabled) == (Role.USER, False)

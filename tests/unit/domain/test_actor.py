@@ -29,7 +29,7 @@ def test_a_user_sees_their_own_orders_and_staff_see_all(
 @pytest.mark.parametrize(
     ("role", "kind"), [(Role.USER, ActorKind.USER), (Role.STAFF, ActorKind.STAFF)]
 )
-def test_an_account_acts_in_the_capacity_of_its_role(role: Role, kind: ActorKind) -> None:
+def test_the_kind_of_an_actor_follows_from_its_role(role: Role, kind: ActorKind) -> None:
     assert Actor.of_role(ALICE, role) == Actor(kind, ALICE)
 
 

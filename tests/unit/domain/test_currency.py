@@ -18,12 +18,12 @@ NO_CODES: Final = ["usd", "US", "USD ", "", "XYZ", "DEM", "HRK", "SLL", "XAU", "
         (4, "CLF UYW"),
     ],
 )
-def test_a_currency_has_the_digits_that_iso_4217_gives_it(digits: int, codes: str) -> None:
+def test_a_currency_has_the_minor_digits_of_iso_4217(digits: int, codes: str) -> None:
     for code in codes.split():
         assert Currency.parse(code) == Currency(code, digits)
 
 
-def test_every_code_is_three_capitals_and_stands_once() -> None:
+def test_every_code_has_three_capitals_and_appears_once() -> None:
     assert all(re.fullmatch("[A-Z]{3}", code) for code in CURRENCIES)
     assert {currency.digits for currency in CURRENCIES.values()} == {0, 2, 3, 4}
     # There is one table per number of digits. If a code were in two of them, the sum would be off.
@@ -34,5 +34,5 @@ def test_every_code_is_three_capitals_and_stands_once() -> None:
     "value",
     [*NO_CODES, None, 840, b"USD", ["USD"], {}],
 )
-def test_nothing_else_is_a_currency(value: object) -> None:
+def test_values_that_are_not_a_currency_are_refused(value: object) -> None:
     assert refusal(Currency.parse, value).code == "unknown-currency"

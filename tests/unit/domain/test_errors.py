@@ -29,16 +29,16 @@ def test_an_invalid_input_names_every_error() -> None:
         (FieldError(("x" * 1000,), "x", "No."), f"`{'x' * 64}\u2026`: no."),
     ],
 )
-def test_a_sentence_names_the_value_that_is_wrong(error: FieldError, sentence: str) -> None:
+def test_the_detail_names_the_wrong_value(error: FieldError, sentence: str) -> None:
     assert str(Invalid([error])) == sentence
 
 
-def test_a_sentence_about_many_faults_names_ten_and_counts_the_rest() -> None:
+def test_the_detail_of_many_errors_names_ten_and_counts_the_rest() -> None:
     sentence = str(Invalid(FieldError((f"f{number}",), "x", "No.") for number in range(12)))
     assert sentence.endswith("`f9`: no. And 2 more: see `errors`.")
 
 
-def test_a_fault_can_be_seen_from_the_document_around_it() -> None:
+def test_an_error_can_be_moved_under_a_longer_path() -> None:
     error = FieldError(("price",), "code", "Detail.")
     assert error.under("items", 0) == FieldError(("items", 0, "price"), "code", "Detail.")
 

@@ -25,5 +25,5 @@ def test_each_move_is_a_step_with_its_actor_reason_and_time() -> None:
     assert shipped.step == Step(3, PAID, SHIPPED, STAFF, None, LATER)
 
 
-def test_processing_is_no_step() -> None:
+def test_processing_is_not_a_step() -> None:
     assert an_order().finish_processing(LATER).step is None

@@ -55,7 +55,7 @@ def test_a_line_has_the_values_of_the_request() -> None:
     assert str(read.total.amount) == "19.90"
 
 
-def test_without_prices_the_total_stands_as_given() -> None:
+def test_without_prices_the_total_is_kept() -> None:
     read = OrderLines.parse((ALine(), ALine()), "123.4", "USD")
     assert str(read.total.amount) == "123.40"
     assert read.lines == (OrderLine("tea", None, 1, None),) * 2
@@ -117,11 +117,13 @@ def test_an_order_has_1_to_100_items(count: int) -> None:
     [(count * [ALine()], "wrong-length") for count in (0, 101)]
     + [(each, "wrong-type") for each in NO_ARRAYS],
 )
-def test_no_items_too_many_and_no_array_are_refused(requested: object, code: str) -> None:
+def test_items_that_are_empty_too_many_or_no_array_are_refused(
+    requested: object, code: str
+) -> None:
     assert errors_in(requested) == {("items", code)}
 
 
-def test_everything_that_is_wrong_is_named_in_one_go() -> None:
+def test_all_errors_of_the_lines_are_named_together() -> None:
     bad_prices = [
         ALine(price=5),
         ALine(price=True),
@@ -159,7 +161,7 @@ def test_everything_that_is_wrong_is_named_in_one_go() -> None:
     }
 
 
-def test_an_unknown_currency_hides_no_other_fault() -> None:
+def test_an_unknown_currency_does_not_hide_other_errors() -> None:
     assert errors_in([ALine(price="-1"), ALine(price="0.00001")], "abc", "XYZ") == {
         ("currency", "unknown-currency"),
         ("total_price", "not-a-number"),

@@ -22,9 +22,7 @@ def moneys(draw: st.DrawFn) -> tuple[int, Currency]:
 
 
 @given(moneys(), st.integers(0, 9))
-def test_every_spelling_of_an_amount_is_the_same_money(
-    money: tuple[int, Currency], zeros: int
-) -> None:
+def test_every_spelling_of_an_amount_is_equal(money: tuple[int, Currency], zeros: int) -> None:
     units, currency = money
     amount = Decimal(units).scaleb(-currency.digits)
     spellings = [
@@ -56,7 +54,7 @@ def test_the_price_of_many_is_exact(money: tuple[int, Currency], quantity: int) 
 @pytest.mark.parametrize(
     "value", ["19.9", "19.90", "19.900", "1.99e1", "1.99E+1", "199e-1", "0.199e2", "0.00199e0004"]
 )
-def test_an_amount_is_read_by_its_value_from_a_number_or_a_text(value: str) -> None:
+def test_an_amount_is_a_number_or_a_numeric_string(value: str) -> None:
     assert str(usd(value).amount) == str(usd(Decimal(value)).amount) == "19.90"
 
 
@@ -93,7 +91,7 @@ def test_only_the_notation_of_json_is_a_number(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, False, 19.9, 20.0, float("nan"), b"5", ["5"], {}])
-def test_nothing_but_a_decimal_an_integer_or_a_text_is_an_amount(value: object) -> None:
+def test_values_that_are_neither_number_nor_string_are_not_amounts(value: object) -> None:
     assert refusal(usd, value).code == "wrong-type"
 
 
@@ -108,7 +106,7 @@ def test_an_amount_is_neither_negative_nor_above_the_maximum(value: str) -> None
 @pytest.mark.parametrize(
     "value", [10**9, -1, 10**4000, Decimal("1e9999999"), "9" * 64, "1e1234567"]
 )
-def test_an_amount_may_be_absurdly_large_and_is_refused_all_the_same(value: object) -> None:
+def test_an_enormous_amount_is_refused(value: object) -> None:
     assert refusal(usd, value).code == "out-of-range"
 
 
@@ -144,6 +142,6 @@ def test_more_digits_than_the_currency_has_are_refused_not_rounded(
     assert error.detail == f"{code} has {digits} digits behind the decimal point."
 
 
-def test_amounts_of_two_currencies_are_never_the_same_money() -> None:
+def test_amounts_of_two_currencies_are_never_equal() -> None:
     assert usd("5") == usd("5.00")
     assert usd("5") != Money.parse("5", Currency.parse("EUR"))

@@ -76,7 +76,9 @@ def test_an_order_moves_as_the_lifecycle_allows(
 
 
 @pytest.mark.parametrize("status", OrderStatus)
-def test_processing_is_a_write_but_no_step_and_skips_a_canceled_order(status: OrderStatus) -> None:
+def test_processing_is_a_write_without_a_step_and_skips_a_canceled_order(
+    status: OrderStatus,
+) -> None:
     order = an_order(status)
     outcome = Outcome.SKIPPED if status is CANCELED else Outcome.FULFILLED
     assert order.outcome_if_processed_now is outcome
@@ -117,7 +119,7 @@ def test_version_counts_steps_and_revision_counts_writes_over_every_path(
     assert order.created_at == NOW
 
 
-def test_no_path_is_longer_than_the_longest_way() -> None:
+def test_the_longest_path_has_the_maximum_of_steps() -> None:
     assert max(map(len, PATHS)) == MAX_STEPS
 
 
@@ -153,7 +155,7 @@ def test_version_and_revision_are_right_after_any_sequence_of_attempts(
         (frozenset[int](), False),
     ],
 )
-def test_a_change_is_held_to_the_versions_that_it_was_decided_on(
+def test_a_change_requires_an_accepted_version(
     accepted: frozenset[int] | None, *, fine: bool
 ) -> None:
     if fine:

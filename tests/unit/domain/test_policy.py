@@ -19,9 +19,7 @@ LEFT_TO_OWNERS: Final[Mapping[OrderStatus, set[OrderStatus]]] = {
 
 @pytest.mark.parametrize("actor", [OWNER, STAFF, SYSTEM], ids=lambda actor: str(actor.kind))
 @pytest.mark.parametrize("policy", StatusPolicy)
-def test_only_owners_under_the_staff_policy_are_held_to_canceling(
-    policy: StatusPolicy, actor: Actor
-) -> None:
+def test_the_staff_policy_limits_owners_to_canceling(policy: StatusPolicy, actor: Actor) -> None:
     held = policy is StatusPolicy.STAFF and actor is OWNER
     for current, wanted in product(OrderStatus, repeat=2):
         fine = not held or wanted in LEFT_TO_OWNERS[current]
@@ -32,5 +30,5 @@ def test_only_owners_under_the_staff_policy_are_held_to_canceling(
             policy.ensure_may(actor, an_order(current), wanted)
 
 
-def test_the_policies_are_called_as_the_setting_spells_them() -> None:
+def test_the_names_of_the_policies_are_the_values_of_the_setting() -> None:
     assert [str(policy) for policy in StatusPolicy] == ["owner", "staff"]

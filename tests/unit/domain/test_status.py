@@ -13,7 +13,7 @@ from tests.unit.domain.orders import CANCELED, PAID, PENDING, SHIPPED
         (CANCELED, ()),
     ],
 )
-def test_the_lifecycle_is_the_one_that_was_promised(
+def test_the_lifecycle_is_that_of_the_contract(
     status: OrderStatus, following: tuple[OrderStatus, ...]
 ) -> None:
     assert status.next == following
@@ -28,11 +28,11 @@ def test_a_status_is_written_as_its_name() -> None:
     assert [str(status) for status in OrderStatus] == [status.name for status in OrderStatus]
 
 
-def test_the_longest_way_is_paid_and_shipped() -> None:
+def test_the_longest_path_is_paid_and_shipped() -> None:
     assert MAX_STEPS == 2
 
 
-def test_the_lifecycle_is_described_in_words() -> None:
+def test_the_lifecycle_is_described_in_sentences() -> None:
     assert describe_lifecycle() == (
         "PENDING may become PAID or CANCELED. PAID may become SHIPPED or CANCELED."
         " SHIPPED and CANCELED are final."

@@ -22,7 +22,7 @@ TEXTS: Final = [
 
 @pytest.mark.parametrize(("read", "least", "most"), TEXTS)
 @pytest.mark.parametrize("character", ["a", " ", "\u00e9", "\u540d", "\U0001f375"])
-def test_a_text_is_measured_in_characters_not_in_bytes(
+def test_a_string_is_measured_in_characters_not_in_bytes(
     read: Reader, least: int, most: int, character: str
 ) -> None:
     for length in (least, most):
@@ -33,7 +33,9 @@ def test_a_text_is_measured_in_characters_not_in_bytes(
 
 @pytest.mark.parametrize(("read", "least", "most"), TEXTS)
 @pytest.mark.parametrize("where", ["\0{}", "{}\0{}", "{}\0"])
-def test_a_text_never_holds_nul(read: Reader, least: int, most: int, where: str) -> None:
+def test_a_string_with_a_nul_character_is_refused(
+    read: Reader, least: int, most: int, where: str
+) -> None:
     text = where.format(*["a" * least] * 2)
     assert len(text) <= most
     assert refusal(read, text).code == "nul-character"
@@ -41,7 +43,7 @@ def test_a_text_never_holds_nul(read: Reader, least: int, most: int, where: str)
 
 @pytest.mark.parametrize(("read", "least", "most"), TEXTS)
 @pytest.mark.parametrize("half", ["\ud83c"])
-def test_a_text_never_holds_half_a_character(
+def test_a_string_with_a_lone_surrogate_is_refused(
     read: Reader, least: int, most: int, half: str
 ) -> None:
     del most
@@ -50,7 +52,9 @@ def test_a_text_never_holds_half_a_character(
 
 @pytest.mark.parametrize(("read", "least", "most"), TEXTS)
 @pytest.mark.parametrize("value", [None, True, b"12345678", ["12345678"], {"a": 1}, 12345678.5])
-def test_nothing_else_passes_for_a_text(read: Reader, least: int, most: int, value: object) -> None:
+def test_values_that_are_not_a_string_are_refused(
+    read: Reader, least: int, most: int, value: object
+) -> None:
     del least, most
     assert refusal(read, value).code == "wrong-type"
 

@@ -8,7 +8,7 @@ def refuse(*_: object) -> object:
     raise Invalid([FieldError(("deep",), "one", "First."), FieldError((), "two", "Second.")])
 
 
-def test_nothing_noted_is_nothing_refused() -> None:
+def test_nothing_is_raised_without_an_error() -> None:
     errors = ValidationErrors()
     assert errors.parse(str, 1, "fine") == "1"
     assert errors.optional(refuse, None, "left out") is None
@@ -17,7 +17,7 @@ def test_nothing_noted_is_nothing_refused() -> None:
     errors.raise_if_any()
 
 
-def test_everything_noted_is_refused_at_once_and_in_order() -> None:
+def test_all_errors_are_raised_together_in_their_order() -> None:
     errors = ValidationErrors()
     assert errors.parse(refuse, 1, "items", 0) is None
     assert errors.optional(refuse, 1, "reference") is None
@@ -38,7 +38,7 @@ def test_everything_noted_is_refused_at_once_and_in_order() -> None:
     ]
 
 
-def test_the_first_fault_of_a_value_counts() -> None:
+def test_only_the_first_error_of_a_value_is_reported() -> None:
     errors = ValidationErrors()
     errors.add("first", "First.", "email")
     errors.add("second", "Second.", "email")
@@ -57,21 +57,21 @@ def test_a_wrong_total_is_a_total_mismatch_only_if_nothing_else_is_wrong() -> No
     assert type(refused.value) is Invalid
 
 
-def test_no_value_is_sound_while_another_has_a_fault() -> None:
+def test_no_value_is_returned_while_another_has_an_error() -> None:
     errors = ValidationErrors()
     errors.add("code", "Detail.", "elsewhere")
     with pytest.raises(Invalid):
         errors.require("fine")
 
 
-def test_a_reader_that_returns_nothing_is_a_bug_and_no_fault_of_the_input() -> None:
+def test_a_parser_that_returns_none_is_a_bug() -> None:
     with pytest.raises(ValueError, match="returned nothing"):
         ValidationErrors().require(None)
     with pytest.raises(ZeroDivisionError):
         ValidationErrors().parse(lambda _: 1 // 0, 1, "here")
 
 
-def test_a_field_and_a_parameter_of_one_name_may_both_have_a_fault() -> None:
+def test_errors_of_a_field_and_a_parameter_with_the_same_name_are_both_reported() -> None:
     class OfAnotherPlace(FieldError):
         pass
 

@@ -94,7 +94,7 @@ async def test_a_refused_read_costs_no_query(method: str) -> None:
     assert storage.queries == 0
 
 
-async def test_outside_of_an_admission_the_storage_waits_for_nothing() -> None:
+async def test_outside_of_an_admission_the_storage_is_read_immediately() -> None:
     reader = AdmittedOrderReader(Storage())
     async with Admission(hit(ALLOWED)):
         pass
@@ -105,7 +105,7 @@ async def test_outside_of_an_admission_the_storage_waits_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("result", [ALLOWED, REFUSED])
-async def test_a_cancelled_read_stays_cancelled_and_its_hit_is_retrieved(
+async def test_a_canceled_read_stays_canceled_and_its_hit_is_retrieved(
     result: RateLimitResult,
 ) -> None:
     retrieved: list[RateLimitResult] = []
@@ -126,7 +126,7 @@ async def test_a_cancelled_read_stays_cancelled_and_its_hit_is_retrieved(
     assert retrieved == [result]
 
 
-async def test_the_admissions_of_two_requests_are_apart() -> None:
+async def test_the_admissions_of_two_requests_are_independent() -> None:
     storage = Storage()
 
     async def read(result: RateLimitResult) -> OrderDocument | None:

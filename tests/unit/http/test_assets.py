@@ -14,7 +14,7 @@ RELEASE: Final[dict[str, Any]] = json.loads((SWAGGER_UI / "release.json").read_t
 
 
 @pytest.mark.parametrize("name", RELEASE["sha256"])
-def test_a_vendored_file_is_the_one_of_the_pinned_release(name: str) -> None:
+def test_a_vendored_file_is_that_of_the_pinned_release(name: str) -> None:
     file = SWAGGER_UI / name
     content = file.read_bytes() if file.exists() else gzip.decompress(_compressed(name))
     assert sha256(content).hexdigest() == RELEASE["sha256"][name]

@@ -30,17 +30,17 @@ def test_a_hop_may_have_a_port_brackets_and_quotes(hop: str) -> None:
     "hop",
     ["2001:db8:1:2::7", "[2001:db8:1:2::7]", "[2001:db8:1:2::7]:443", '"[2001:db8:1:2:ffff::]:_p"'],
 )
-def test_an_ipv6_client_is_its_64(hop: str) -> None:
+def test_an_ipv6_client_is_identified_by_its_64_bit_prefix(hop: str) -> None:
     assert key(hop) == "2001:db8:1:2::/64"
 
 
-def test_an_ipv6_peer_is_its_64_too_and_a_mapped_one_is_ipv4() -> None:
+def test_an_ipv6_peer_is_identified_by_its_64_bit_prefix_or_mapped_ipv4_address() -> None:
     assert key(peer="2001:db8::1") == key(peer="2001:db8::2") == "2001:db8::/64"
     assert key(peer="2001:db8:0:1::1") != key(peer="2001:db8::1")
     assert key(peer=f"::ffff:{CLIENT}") == CLIENT
 
 
-def test_a_peer_without_an_address_is_itself() -> None:
+def test_a_peer_without_an_address_has_an_empty_key() -> None:
     assert key(CLIENT, peer="") == ""
 
 
@@ -107,14 +107,16 @@ def test_forwarded_has_ipv6_in_quotes_and_brackets() -> None:
         ('for="' + '\\"' * 30_000, PROXY),
     ],
 )
-def test_a_hidden_or_malformed_hop_is_the_proxy_that_wrote_it(header: str, client: str) -> None:
+def test_a_hidden_or_malformed_hop_counts_as_the_proxy_that_wrote_it(
+    header: str, client: str
+) -> None:
     assert key(forwarded=header) == client
 
 
 # --- Both headers
 
 
-def test_both_headers_may_agree() -> None:
+def test_both_headers_with_the_same_client_are_accepted() -> None:
     assert key(f"{CLIENT}:80", f'for="{CLIENT}"') == CLIENT
 
 
@@ -126,7 +128,7 @@ def test_a_client_cannot_choose_its_key_by_the_header_that_its_proxy_does_not_wr
     assert key(made_up, f"for={CLIENT}") == PROXY
 
 
-def test_a_chain_that_ends_among_proxies_is_no_contradiction() -> None:
+def test_a_header_whose_chain_ends_at_a_proxy_does_not_contradict_the_other() -> None:
     assert key(CLIENT, "for=10.1.1.1") == CLIENT
     assert key("10.1.1.1", f"for={CLIENT}") == CLIENT
     assert key(CLIENT, "proto=https") == CLIENT

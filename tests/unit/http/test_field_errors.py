@@ -32,12 +32,12 @@ def codes() -> set[str]:
     return {code for call in calls for code in codes_of(call)}
 
 
-def test_every_code_of_an_error_has_an_entry_and_the_reverse() -> None:
+def test_every_code_of_an_error_has_an_entry_and_every_entry_has_an_error() -> None:
     listed = [entry.code for entry in FIELD_ERRORS]
     assert listed == sorted(codes())
 
 
 @pytest.mark.parametrize("entry", FIELD_ERRORS, ids=lambda entry: entry.code)
-def test_an_entry_has_sentences_for_its_row(entry: FieldErrorEntry) -> None:
+def test_an_entry_has_a_meaning_and_a_remedy(entry: FieldErrorEntry) -> None:
     assert entry.meaning.endswith(".")
     assert entry.remedy.endswith((".", '".'))

@@ -82,7 +82,9 @@ async def test_the_limit_of_the_address_refuses_before_the_token_does(
     assert statuses == [401] * LIMIT + [429]
 
 
-async def test_the_limit_of_the_user_leaves_the_address_alone(client: httpx.AsyncClient) -> None:
+async def test_the_limit_of_the_user_does_not_count_against_the_address(
+    client: httpx.AsyncClient,
+) -> None:
     await log_in(client)
     for status in [404] * LIMIT + [429]:
         assert (await client.get(f"/orders/{uuid4()}/")).status_code == status

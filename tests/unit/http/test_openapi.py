@@ -1,7 +1,6 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
@@ -28,6 +27,7 @@ from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import row_of
 from entrypoints.http.problems.responses import handle_exception
 from entrypoints.http.routes import ROUTES
+from tests.support.json_values import objects_in
 
 ROOT: Final = Path(__file__).parents[3]
 TEXT: Final = document_text(ROUTES)
@@ -38,19 +38,9 @@ OPERATIONS: Final = tuple(operations_of(ROUTES))
 COMMAND_LINE_ERRORS: Final = {NoSuchAccount}
 
 
-def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in a JSON value."""
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            yield from nodes(each)
-
-
 def contents() -> list[dict[str, Any]]:
     """Return all contents in the document that have examples."""
-    return [node for node in nodes(DOCUMENT) if "schema" in node and "examples" in node]
+    return [node for node in objects_in(DOCUMENT) if "schema" in node and "examples" in node]
 
 
 def valid(instance: object, schema: dict[str, Any]) -> bool:
@@ -120,7 +110,7 @@ def test_the_version_is_that_of_the_project() -> None:
 
 
 def test_every_reference_resolves() -> None:
-    references = {node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node}
+    references = {node["$ref"] for node in objects_in(DOCUMENT) if "$ref" in node}
     assert references
     for reference in references:
         found = DOCUMENT
@@ -226,13 +216,13 @@ def test_every_example_of_a_body_is_valid() -> None:
 
 
 def test_every_example_of_a_header_or_parameter_is_valid() -> None:
-    for node in nodes(DOCUMENT):
+    for node in objects_in(DOCUMENT):
         if "schema" in node and "example" in node:
             assert valid(node["example"], node["schema"]), node
 
 
 def test_every_example_in_a_schema_is_valid() -> None:
-    for node in nodes(DOCUMENT["components"]["schemas"]):
+    for node in objects_in(DOCUMENT["components"]["schemas"]):
         if isinstance(node.get("examples"), list):
             assert all(valid(example, node) for example in node["examples"]), node
 
@@ -293,7 +283,7 @@ def test_the_schema_rejects_an_invalid_order(body: object) -> None:
 
 def test_no_schema_has_properties_beside_alternatives() -> None:
     """Client generators make a class for each alternative, and drop such properties."""
-    for node in nodes(DOCUMENT["components"]["schemas"]):
+    for node in objects_in(DOCUMENT["components"]["schemas"]):
         assert not ("properties" in node and {"anyOf", "oneOf"} & node.keys()), node
 
 
@@ -302,7 +292,7 @@ def test_an_amount_is_a_double() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     amounts = [schemas[each]["properties"]["total_price"] for each in ("NewOrder", "Order")]
     amounts += [schemas[each]["properties"]["price"] for each in ("NewOrderItem", "OrderItem")]
-    numbers = [node for node in nodes(amounts) if node.get("type") == "number"]
+    numbers = [node for node in objects_in(amounts) if node.get("type") == "number"]
     assert [each["format"] for each in numbers] == ["double"] * 4
 
 

@@ -28,7 +28,7 @@ def kinds(error: type[OrderServiceError] = OrderServiceError) -> Iterator[type[O
             yield from kinds(kind)
 
 
-def test_every_error_class_has_a_row_and_the_reverse() -> None:
+def test_every_error_class_has_a_row_and_every_row_has_a_class() -> None:
     classes = {kind for kind in kinds() if kind not in WITHOUT_ROW}
     assert {row.error for row in CATALOGUE} | VARIANTS == classes
 
@@ -52,7 +52,7 @@ def test_rows_are_sorted_by_status() -> None:
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.code)
-def test_a_row_has_sentences_for_its_page(row: ProblemRow) -> None:
+def test_a_row_has_a_code_a_status_and_sentences(row: ProblemRow) -> None:
     assert re.fullmatch("[a-z]+(-[a-z]+)*", row.code)
     assert 400 <= HTTPStatus(row.status) <= 599
     assert re.fullmatch(r"[A-Z].*[^.\s]", row.title)
@@ -64,7 +64,7 @@ def test_a_subclass_without_a_row_has_that_of_its_base_class() -> None:
     assert row_of(QueueUnavailable()) is row_of(Unavailable())
 
 
-def test_an_error_without_a_row_is_none_of_the_catalogue() -> None:
+def test_an_error_outside_the_catalogue_has_no_row() -> None:
     assert find_row(OrderServiceError()) is None
     with pytest.raises(LookupError, match="OrderServiceError"):
         row_of(OrderServiceError())

@@ -132,7 +132,7 @@ async def test_a_large_head_behind_another_request_is_refused() -> None:
     assert statuses(await exchange(raw)) == [200, 431]
 
 
-async def test_a_body_does_not_count_as_head() -> None:
+async def test_a_body_does_not_count_towards_the_limit_of_heads() -> None:
     size = 4 * limits.MAX_HEAD_BYTES
     length = b"Content-Length: %d\r\n" % size
     raw = request(HOST, length, body=b"a" * size) + _padded(limits.MAX_HEAD_BYTES - 1000)

@@ -28,7 +28,7 @@ def test_beats_and_rounds_are_progress(mine: Heartbeat) -> None:
 
 
 @pytest.mark.parametrize("idle", [False, True])
-def test_a_loop_may_be_canceled_between_rounds(mine: Heartbeat, idle: bool) -> None:  # noqa: FBT001
+def test_a_loop_can_be_canceled_between_rounds(mine: Heartbeat, idle: bool) -> None:  # noqa: FBT001
     with between_rounds(idle=idle):
         assert (mine.may_end, mine.is_idle) == (True, idle)
     assert (mine.may_end, mine.is_idle) == (False, False)

@@ -53,7 +53,7 @@ def test_each_server_has_its_outages(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_a_success_that_began_before_the_last_failure_says_nothing(
+def test_a_success_that_began_before_the_last_failure_does_not_end_the_outage(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     outages = OutageLog()
@@ -62,11 +62,11 @@ def test_a_success_that_began_before_the_last_failure_says_nothing(
     assert caplog.messages == [f"{Unavailable.server} is unreachable: away"]
 
 
-def test_another_error_says_nothing_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_other_than_unavailable_is_not_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     fail(OutageLog(), ValueError("a bug"))
     assert caplog.messages == []
 
 
-def test_a_lost_race_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_race_is_not_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     fail(OutageLog(), ConcurrentUpdate())
     assert caplog.messages == []

@@ -20,7 +20,7 @@ def event() -> Event:
     return rendered_write(a_placed_order(a_user_id())).event
 
 
-def test_an_event_is_a_cloud_event_under_the_key_of_what_it_tells_of(event: Event) -> None:
+def test_an_event_is_encoded_as_a_cloud_event_with_its_subject_as_key(event: Event) -> None:
     message = message_of(event)
     assert message.key == str(event.subject).encode()
     assert message.value == event.payload
@@ -102,7 +102,7 @@ def test_a_status_of_another_release_is_read_as_none(status: bytes) -> None:
 
 
 @pytest.mark.parametrize("ce_id", [None, b"1", b"\xff"])
-def test_a_message_without_an_id_has_one_that_only_an_equal_message_has(
+def test_the_id_of_a_message_without_one_depends_on_its_content(
     ce_id: bytes | None,
 ) -> None:
     message = with_header(announcement(), "ce_id", ce_id)

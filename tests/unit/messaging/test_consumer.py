@@ -129,7 +129,7 @@ async def test_events_are_handled_in_their_order_and_again_if_they_are_repeated(
     assert keys == [one.key, two.key, one.key]
 
 
-async def test_a_server_out_of_reach_is_waited_for_and_counts_as_no_attempt(
+async def test_a_wait_for_an_unavailable_server_does_not_count_as_an_attempt(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = (await place(house.stored)).event
@@ -150,7 +150,7 @@ async def test_a_server_out_of_reach_is_waited_for_and_counts_as_no_attempt(
     assert await house.dead_letters() == []
 
 
-async def test_a_message_that_fails_is_tried_again(house: House) -> None:
+async def test_a_message_that_fails_is_retried(house: House) -> None:
     good = (await place(house.stored)).event
     house.handler.failures = [RuntimeError("no tea")] * (ATTEMPTS - 1)
     await house.receives([message_of(good)])

@@ -29,7 +29,7 @@ class Rounds:
         return work
 
 
-async def test_only_a_round_that_was_neither_empty_nor_full_lets_events_gather(
+async def test_the_relay_pauses_after_a_partly_full_batch_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rounds = Rounds([3, BATCH, 2 * BATCH, 0], [])
@@ -54,7 +54,7 @@ async def test_only_a_round_that_was_neither_empty_nor_full_lets_events_gather(
     ]
 
 
-async def test_a_relay_at_rest_only_looks_whether_something_waits() -> None:
+async def test_an_idle_relay_only_checks_for_waiting_events() -> None:
     rounds = Rounds([0, 0, 0], [False, False, True])
     rings = iter([False, False, False, True])
 

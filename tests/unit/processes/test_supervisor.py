@@ -81,7 +81,7 @@ def sample(supervisor: Supervisor, times: int) -> None:
 
 
 @pytest.mark.parametrize("bad", [fail, end])
-async def test_a_loop_that_raises_or_returns_begins_again(
+async def test_a_loop_that_raises_or_returns_is_restarted(
     supervisor: Supervisor, bad: Callable[[], Awaitable[None]]
 ) -> None:
     loop = Runs(bad, bad, rest)
@@ -90,7 +90,7 @@ async def test_a_loop_that_raises_or_returns_begins_again(
     assert supervisor.problems() == []
 
 
-async def test_a_loop_that_fails_again_and_again_is_a_problem_until_it_does_not(
+async def test_a_loop_that_fails_repeatedly_is_a_problem_until_it_succeeds(
     supervisor: Supervisor,
 ) -> None:
     loop = Runs(*[fail] * FAILURES_IN_A_ROW, rest)
@@ -104,7 +104,7 @@ async def test_a_loop_that_fails_again_and_again_is_a_problem_until_it_does_not(
     assert supervisor.problems() == []
 
 
-async def test_a_round_that_goes_well_forgives_all_failures_before(supervisor: Supervisor) -> None:
+async def test_a_successful_round_resets_the_count_of_failures(supervisor: Supervisor) -> None:
     async def succeed_and_fail() -> None:
         round_done()
         await fail()
@@ -116,7 +116,7 @@ async def test_a_round_that_goes_well_forgives_all_failures_before(supervisor: S
     assert supervised._failures == 1
 
 
-async def test_the_backoff_begins_anew_after_success(
+async def test_the_backoff_is_reset_after_a_success(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("entrypoints.processes.backoff.FIRST", 0.001)
@@ -128,7 +128,7 @@ async def test_the_backoff_begins_anew_after_success(
     assert supervised._backoff._next == 0.001
 
 
-async def test_a_loop_without_progress_is_a_problem_and_is_run_again(
+async def test_a_loop_without_progress_is_a_problem_and_is_restarted(
     supervisor: Supervisor,
 ) -> None:
     loop = Runs(hang, rest)
@@ -166,7 +166,7 @@ async def test_progress_in_the_middle_of_a_round_is_enough(supervisor: Superviso
 
 
 @pytest.mark.parametrize("is_watched", [False, True])
-async def test_a_loop_that_has_nothing_to_do_is_no_problem(
+async def test_an_idle_loop_is_not_a_problem(
     supervisor: Supervisor,
     is_watched: bool,  # noqa: FBT001
 ) -> None:
@@ -232,7 +232,7 @@ async def test_a_loop_that_does_not_end_in_time_is_canceled(supervisor: Supervis
     assert canceled == [True]
 
 
-async def test_a_pause_after_a_failure_holds_up_no_end(
+async def test_a_pause_after_a_failure_does_not_delay_the_shutdown(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("entrypoints.processes.backoff.FIRST", LONG)
@@ -243,7 +243,9 @@ async def test_a_pause_after_a_failure_holds_up_no_end(
         await supervisor.stop(LONG)
 
 
-async def test_an_act_comes_at_once_and_then_after_every_pause(supervisor: Supervisor) -> None:
+async def test_a_periodic_call_runs_immediately_and_after_every_pause(
+    supervisor: Supervisor,
+) -> None:
     acts = Runs(end)
     supervised = supervisor.start("loop", lambda: every(0, acts))
     await until(lambda: acts.begun == 3)

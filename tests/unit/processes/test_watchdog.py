@@ -10,7 +10,7 @@ from entrypoints.processes.watchdog import keep_alive
     ("is_connected", "answers", "done"),
     [(True, False, []), (False, True, ["ping"]), (False, False, ["ping", "revive"])],
 )
-async def test_a_database_without_an_open_connection_is_asked_and_a_dead_one_revived(
+async def test_an_unconnected_database_is_pinged_and_restarted_if_it_is_dead(
     is_connected: bool,  # noqa: FBT001 - a parameter
     answers: bool,  # noqa: FBT001 - as above
     done: list[str],

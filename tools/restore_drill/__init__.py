@@ -1,0 +1,1 @@
+"""A real restore on temporary servers: `python -m tools.restore_drill`."""
