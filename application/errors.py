@@ -6,7 +6,7 @@ from domain.errors import OrderServiceError
 
 
 class InvalidCredentials(OrderServiceError):
-    """The address or the password is wrong."""
+    """The e-mail address or password is wrong."""
 
 
 class NotAuthenticated(OrderServiceError):
@@ -38,15 +38,16 @@ class RateLimited(OrderServiceError):
 
 
 #: The message of `Unavailable` if the change was not sent or has been rolled back.
-NOTHING_CHANGED: Final = "The service cannot answer just now; nothing was changed."
+NOTHING_CHANGED: Final = "The service is temporarily unavailable; nothing was changed."
 #: The message of `Unavailable` if the change was sent but a response never arrived.
 OUTCOME_UNKNOWN: Final = (
-    "It may or may not have been done. Look for it, or repeat the request with the same reference."
+    "The change may or may not have been made. Check for it, or repeat the request with the same"
+    " reference."
 )
 
 
 class Unavailable(OrderServiceError):
-    """The service cannot answer just now."""
+    """The service is temporarily unavailable."""
 
     #: Seconds to wait before a retry makes sense.
     retry_after = 1
@@ -55,13 +56,13 @@ class Unavailable(OrderServiceError):
 
 
 class QueueUnavailable(Unavailable):
-    """The task queue is out of reach, or full."""
+    """The task queue is unreachable or full."""
 
     server = "the task queue"
 
 
 class MailServerUnavailable(Unavailable):
-    """The mail server is out of reach, or accepts no mail of this service."""
+    """The mail server is unreachable, or does not accept mail from this service."""
 
     server = "the mail server"
 

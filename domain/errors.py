@@ -78,33 +78,33 @@ class TotalMismatch(Invalid):
 
 
 class OrderNotFound(OrderServiceError):
-    """There is no such order, or it is not yours to see."""
+    """The order does not exist, or you do not have access to it."""
 
 
 class IllegalTransition(OrderServiceError):
-    """The order's lifecycle has no such step."""
+    """The order's lifecycle does not allow this change."""
 
     def __init__(
         self, current: OrderStatus, wanted: OrderStatus, allowed: Iterable[OrderStatus]
     ) -> None:
         self.current = current
         self.allowed = tuple(allowed)
-        choices = " or ".join(self.allowed) or "nothing: it is final"
-        super().__init__(f"An order that is {current} cannot become {wanted}; next is {choices}.")
+        choices = f"can only become {' or '.join(self.allowed)}" if self.allowed else "is final"
+        super().__init__(f"A {current} order cannot become {wanted}. It {choices}.")
 
 
 class VersionConflict(OrderServiceError):
-    """The precondition of the change does not match the order's version."""
+    """The change was based on a different version of the order."""
 
     def __init__(self, version: int, detail: str = "") -> None:
         self.version = version
         super().__init__(
-            detail or f"The order is at version {version}. Read it again, then decide."
+            detail or f"The order is at version {version}. Read it again before you change it."
         )
 
 
 class StatusForbidden(OrderServiceError):
-    """The status policy reserves this step for staff."""
+    """The status policy reserves this change for staff."""
 
 
 class ReferenceTaken(OrderServiceError):

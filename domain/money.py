@@ -78,7 +78,7 @@ def _number(value: object) -> Decimal:
     if isinstance(value, str):
         value = _decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Invalid.value("wrong-type", "Must be a number, or a text that is one.")
+        raise Invalid.value("wrong-type", "Must be a number, or a string that contains one.")
     amount: Decimal = Decimal(value)
     if not amount.is_finite():
         raise Invalid.value("not-a-number", "Must be a finite number.")
@@ -113,7 +113,7 @@ class Money:
         except (Inexact, InvalidOperation):
             raise Invalid.value(
                 "too-many-digits",
-                f"{currency.code} has {currency.digits} digits behind the decimal point.",
+                f"{currency.code} has {currency.digits} digits after the decimal point.",
             ) from None
         # Turn a negative zero in the input into a plain zero.
         return cls(exact or abs(exact), currency)

@@ -86,7 +86,7 @@ def parse_text(value: object, minimum: int, maximum: int) -> str:
         raise Invalid.value("wrong-type", "Must be a string.")
     if not minimum <= len(value) <= maximum:
         raise Invalid.value(
-            "wrong-length", f"Must have {minimum} to {maximum} characters; it has {len(value)}."
+            "wrong-length", f"Must have {minimum} to {maximum} characters, but has {len(value)}."
         )
     if "\0" in value:
         raise Invalid.value("nul-character", "Must not contain the NUL character.")

@@ -69,4 +69,4 @@ def _decoded(text: object) -> bytes:
 
 
 def _bad_cursor() -> Invalid:
-    return Invalid.value("bad-cursor", "Must be a cursor that this service gave out.")
+    return Invalid.value("bad-cursor", "Must be a cursor issued by this service.")

@@ -40,7 +40,8 @@ def parse_attributes(value: object) -> Attributes:
     errors.raise_if_any()
     attributes = {name: each for name, each in read.items() if each is not None}
     if _json_size(attributes) > MAX_ATTRIBUTES_BYTES:
-        raise Invalid.value("too-large", f"Must take at most {MAX_ATTRIBUTES_BYTES} bytes.")
+        detail = f"Must take up at most {MAX_ATTRIBUTES_BYTES} bytes as JSON."
+        raise Invalid.value("too-large", detail)
     return attributes
 
 
@@ -54,7 +55,7 @@ def _attribute(name: object, value: object) -> Attribute:
         raise Invalid.value("wrong-type", "Must be a string, a number or a boolean.")
     number: Decimal = Decimal(value)
     if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
-        raise Invalid.value("out-of-range", "Must be a number that a double can hold.")
+        raise Invalid.value("out-of-range", "Must be a number within the range of a double.")
     return value
 
 

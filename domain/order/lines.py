@@ -114,7 +114,11 @@ def _require_all_prices_or_none(
     if 0 < len(unpriced) < len(requested):
         for index in unpriced:
             errors.add(
-                "price-missing", "Either every item has a price, or none.", "items", index, "price"
+                "price-missing",
+                "Either every item must have a price, or none of them.",
+                "items",
+                index,
+                "price",
             )
 
 

@@ -23,4 +23,4 @@ class StatusPolicy(StrEnum):
         if self is StatusPolicy.OWNER or actor.kind is not ActorKind.USER:
             return
         if status not in {OrderStatus.CANCELED, order.status}:
-            raise StatusForbidden(f"Only staff may set {status}; you may cancel your order.")
+            raise StatusForbidden(f"Only staff may set {status}. You may cancel your order.")

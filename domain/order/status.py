@@ -7,7 +7,7 @@ from typing import Final
 
 
 class OrderStatus(StrEnum):
-    """The statuses of an order, in the order in which it may reach them."""
+    """The statuses of an order, in the sequence in which it can reach them."""
 
     PENDING = "PENDING"
     PAID = "PAID"

@@ -93,17 +93,17 @@ class CorsMiddleware:
     def _refusal(self, scope: Scope, origin: bytes) -> str | None:
         """Return the reason for refusing a preflight, or None."""
         if not self._allows(origin):
-            return "CORS_ORIGINS does not name this origin."
+            return "CORS_ORIGINS does not include this origin."
         method = joined(scope, b"access-control-request-method")
         if method not in _METHODS:
-            return f"The method is none of {', '.join(_METHODS)}."
+            return f"The method must be one of {', '.join(_METHODS)}."
         names = (joined(scope, b"access-control-request-headers") or "").split(",")
         refused = [
             name
             for each in names
             if (name := each.strip()) and name.lower() not in _ALLOWED_HEADERS
         ]
-        return f"Not allowed as headers: {', '.join(refused)}." if refused else None
+        return f"These headers are not allowed: {', '.join(refused)}." if refused else None
 
     def _allows(self, origin: bytes) -> bool:
         text = origin.decode("latin-1")

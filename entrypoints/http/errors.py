@@ -12,7 +12,7 @@ class NoSuchRoute(OrderServiceError):
     """No route has the request's path."""
 
     def __init__(self) -> None:
-        super().__init__("There is nothing at this address; /docs shows all that there is.")
+        super().__init__("There is nothing at this address. See /docs for a list of all routes.")
 
 
 class MethodNotAllowed(OrderServiceError):
@@ -31,7 +31,7 @@ class RepeatedHeader(OrderServiceError):
     """A header that is not a list is repeated."""
 
     def __init__(self, name: str = "Content-Type") -> None:
-        super().__init__(f"{name} must be given once.")
+        super().__init__(f"{name} must not be repeated.")
 
 
 class PreflightRefused(OrderServiceError):
@@ -51,15 +51,15 @@ class UnsupportedContentCoding(OrderServiceError):
 
 
 class MalformedRequest(OrderServiceError):
-    """The received bytes are not a complete HTTP request."""
+    """The request is malformed or incomplete."""
 
 
 class RequestTimeout(OrderServiceError):
-    """The head or the body of the request did not arrive in time."""
+    """The request did not arrive in time."""
 
 
 class RequestHeadTooLarge(OrderServiceError):
-    """The head of the request is larger than the service accepts."""
+    """The request's head is larger than the service accepts."""
 
 
 class NotImplementedHere(OrderServiceError):
@@ -121,4 +121,4 @@ def disconnect_error(message: Mapping[str, Any]) -> OrderServiceError:
     Our own server puts a refusal into the message. Other servers don't provide a reason.
     """
     refusal: Refusal | None = message.get("refusal")
-    return server_error(refusal) if refusal else MalformedBody("The body broke off.")
+    return server_error(refusal) if refusal else MalformedBody("The body is incomplete.")

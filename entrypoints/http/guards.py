@@ -127,5 +127,5 @@ def _bearer_token(request: ApiRequest) -> str:
         raise TokenMissing
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not (token := token.strip()):
-        raise TokenMissing("The Authorization header holds no bearer token.")
+        raise TokenMissing("The Authorization header does not contain a bearer token.")
     return token

@@ -44,9 +44,9 @@ def check_head(head: RequestHead) -> None:
         RequestRefused: the head breaks a rule (400, 501 or 505).
     """
     if head.version not in {"1.1", "1.0"}:
-        raise RequestRefused(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+        raise RequestRefused(505, "This server supports HTTP/1.1 and HTTP/1.0.")
     if head.method == "CONNECT":
-        raise RequestRefused(501, "This server is no proxy: it does not implement CONNECT.")
+        raise RequestRefused(501, "This server is not a proxy, so it does not implement CONNECT.")
     watched = [header for header in head.headers if header[0] in _WATCHED]
     _check_host([value for name, value in watched if name == b"host"], head.version)
     for name, value in watched:
@@ -67,7 +67,7 @@ def _check_host(hosts: list[bytes], version: str) -> None:
         found = "several" if hosts else "none"
         raise RequestRefused(400, f"A request needs exactly one Host header; this one has {found}.")
     if hosts and not _is_host(hosts[0]):
-        raise RequestRefused(400, "The Host header is no valid host.")
+        raise RequestRefused(400, "The Host header is not a valid host.")
 
 
 @lru_cache(1024)
@@ -78,9 +78,9 @@ def _is_host(value: bytes) -> bool:
 def _check_codings(codings: list[bytes], version: str) -> None:
     """Check that chunked is the only transfer coding (RFC 9112, section 6.1)."""
     if any(coding != b"chunked" for coding in codings):
-        raise RequestRefused(501, "The only transfer coding that this server reads is chunked.")
+        raise RequestRefused(501, "The only transfer coding that this server supports is chunked.")
     if len(codings) != 1 or version == "1.0":
-        raise RequestRefused(400, "Transfer-Encoding must be chunked, once, and in HTTP/1.1 only.")
+        raise RequestRefused(400, "Transfer-Encoding must be chunked, once, and only in HTTP/1.1.")
 
 
 def locate(scope: dict[str, Any], target: bytes) -> None:

@@ -10,7 +10,7 @@ from libraries.http_server.refusals import RequestRefused
 
 #: llhttp's messages for other HTTP versions. The second is for the HTTP/2 connection preface.
 _OTHER_VERSIONS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
-_TOO_LARGE = "The head of a request, its trailers included, may have 64 KiB."
+_TOO_LARGE = "The head of a request, including trailers, may have at most 64 KiB."
 
 
 class RequestEvents(Protocol):
@@ -176,5 +176,5 @@ class RequestParser:
 def _refused(error: httptools.HttpParserError) -> RequestRefused:
     reason = str(error)
     if reason in _OTHER_VERSIONS:
-        return RequestRefused(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+        return RequestRefused(505, "This server supports HTTP/1.1 and HTTP/1.0.")
     return RequestRefused(400, f"The request is not well-formed HTTP/1.1: {reason}.")

@@ -16,7 +16,7 @@ from libraries.http_server.scope import scope_of_connection, scope_of_request
 
 _HEAD_TOO_SLOW: Final = Refusal(408, "The head of the request did not arrive in time.")
 _BODY_TOO_SLOW: Final = Refusal(408, "The body of the request did not arrive in time.")
-_INCOMPLETE: Final = Refusal(400, "The request broke off before its end.")
+_INCOMPLETE: Final = Refusal(400, "The request ended early.")
 
 
 class PipelinedConnection(Protocol):

@@ -188,7 +188,7 @@ def test_a_wrong_password_and_an_unknown_account_return_the_same_problem(
     problem = assert_problem(answer, 401, "invalid-credentials")
     assert problem["error"] == "invalid_grant"
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert problem["detail"] == "The address or the password is wrong."
+    assert problem["detail"] == "The e-mail address or password is wrong."
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_a_header_without_a_bearer_token_is_a_missing_token(
 ) -> None:
     answer = service.http.get("/me/", headers={"Authorization": header.format(ada.token)})
     problem = assert_problem(answer, 401, "token-missing")
-    assert problem["detail"] == "The Authorization header holds no bearer token."
+    assert problem["detail"] == "The Authorization header does not contain a bearer token."
     assert answer.headers["www-authenticate"] == "Bearer"
 
 

@@ -239,7 +239,7 @@ def test_a_user_places_an_order_on_the_page_without_requests_to_other_hosts(
 
     visit.open("/problems/illegal-transition")
     expect(visit.page.get_by_role("heading", level=1)).to_have_text(
-        "The order's lifecycle has no such step"
+        "The order's lifecycle does not allow this change"
     )
     assert f"{visit.origin}/token/" in visit.requested
     assert f"{visit.origin}/orders/" in visit.requested

@@ -19,7 +19,7 @@ def test_a_route_without_parameters_rejects_all_parameters(ada: User, path: str)
         assert answer.status_code == 422
     answer = ada.get(f"{full}?x=1")
     problem = assert_problem(answer, 422, "invalid-request")
-    assert problem["detail"] == "`x`: there is no such parameter; there is none here."
+    assert problem["detail"] == "`x`: there is no such parameter; none are supported here."
     assert field_errors(answer) == UNKNOWN
     assert ada.get(f"{full}?").status_code == 200
 

@@ -27,7 +27,7 @@ from entrypoints.http.messages.query import check_query
 from entrypoints.http.messages.request import ApiRequest
 
 MAX_BODY_BYTES: Final = 256 * 1024
-_TOO_LARGE: Final = f"A body may have {MAX_BODY_BYTES} bytes."
+_TOO_LARGE: Final = f"A body may have at most {MAX_BODY_BYTES} bytes."
 _CHARSETS: Final = {"utf-8", "utf8", "us-ascii"}
 
 _TOO_DEEP: Final = "The JSON is nested too deeply."
@@ -141,7 +141,7 @@ def parse_json(
 def _add_duplicate_keys(raw: bytes, errors: ValidationErrors) -> None:
     try:
         for path in duplicate_keys(raw):
-            errors.add("repeated-field", "Must be given once.", *path)
+            errors.add("repeated-field", "Must not be repeated.", *path)
     except RecursionError as error:
         raise MalformedBody(_TOO_DEEP) from error
 

@@ -16,8 +16,8 @@ _TAG: Final = re.compile(
 )
 _VERSION: Final = re.compile(r'"v(?P<version>[1-9][0-9]{0,8})p?"')
 _WEAK: Final = (
-    'The tag is weak (W/"..."), and If-Match never matches a weak tag (RFC 9110, section 13.1.1).'
-    ' A proxy that compresses answers makes tags weak. Send "v{version}" without the W/.'
+    'The tag is weak (W/"..."), and If-Match never matches weak tags (RFC 9110, section 13.1.1).'
+    ' Proxies make tags weak when they compress responses. Send "v{version}" without the W/.'
 )
 
 

@@ -23,7 +23,7 @@ async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str,
     """
     raw = await receive_body(request, "application/x-www-form-urlencoded")
     if raw.count(b"&") >= _MAX_FIELDS:
-        raise MalformedBody(f"A form may have {_MAX_FIELDS} fields.")
+        raise MalformedBody(f"A form may have at most {_MAX_FIELDS} fields.")
     try:
         pairs = parse_qsl(raw.decode(), errors="strict")
     except UnicodeDecodeError as error:
@@ -31,7 +31,7 @@ async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str,
     names = Counter(name for name, _ in pairs)
     if repeated := [name for name in known if names[name] > 1]:
         raise RepeatedParameter(
-            ParameterError((name,), "repeated-parameter", "Must be given once.")
+            ParameterError((name,), "repeated-parameter", "Must not be repeated.")
             for name in repeated
         )
     return dict(pairs)

@@ -18,10 +18,10 @@ def no_such(kind: str, name: str, known: Collection[str], errors: ValidationErro
     """
     start = f"There is no such {kind}"
     if not known:
-        return f"{start}; there is none here."
+        return f"{start}; none are supported here."
     if errors.count >= _MAX_SUGGESTIONS or len(name) > _MAX_NAME_LENGTH:
         return f"{start}."
     nearest = get_close_matches(name.lower(), known, n=1)
     if nearest:
         return f"{start}; did you mean `{nearest[0]}`?"
-    return f"{start}; known are {', '.join(f'`{each}`' for each in known)}."
+    return f"{start}. The known ones are {', '.join(f'`{each}`' for each in known)}."

@@ -53,7 +53,7 @@ def check_query(
             detail = no_such("parameter", name, known, errors)
             errors.extend([ParameterError((name,), "unknown-parameter", detail)])
         elif times > 1 and name != repeatable:
-            errors.extend([ParameterError((name,), "repeated-parameter", "Must be given once.")])
+            errors.extend([ParameterError((name,), "repeated-parameter", "Must not be repeated.")])
 
 
 def refuse_query(request: ApiRequest) -> None:

@@ -45,7 +45,7 @@ class NewOrderItem(Struct, forbid_unknown_fields=True):
 
 
 class NewOrder(Struct, forbid_unknown_fields=True):
-    """An order to place. Either all items have a price, and they add up to the total, or none."""
+    """An order to place. Either all items have prices that add up to the total, or none do."""
 
     items: Annotated[list[NewOrderItem], Meta(min_length=1, max_length=MAX_LINES)]
     total_price: Amount
@@ -90,7 +90,7 @@ class Token(Struct):
 
     access_token: str
     token_type: Literal["bearer"]
-    expires_in: Annotated[int, Meta(description="Seconds.", examples=[1800])]
+    expires_in: Annotated[int, Meta(description="Lifetime in seconds.", examples=[1800])]
 
 
 class OrderItem(Struct, omit_defaults=True):
@@ -113,7 +113,7 @@ class OrderSchema(Struct, omit_defaults=True):
     currency: CurrencyCode
     status: OrderStatus
     next_statuses: list[OrderStatus]
-    version: Annotated[int, Meta(ge=1, description="Counts the steps of the lifecycle.")]
+    version: Annotated[int, Meta(ge=1, description="Counts the steps of the order's lifecycle.")]
     created_at: Timestamp
     updated_at: Timestamp
     processed_at: Timestamp | None
@@ -121,7 +121,7 @@ class OrderSchema(Struct, omit_defaults=True):
 
 
 class HistoryActor(Struct):
-    """The user that took a step. The service itself has no id."""
+    """The user who took the step. Steps taken by the service itself do not have an id."""
 
     kind: ActorKind
     id: UUID | None

@@ -60,7 +60,7 @@ Amount = Annotated[
 Price = Annotated[
     Any,
     Meta(
-        description="The price per unit, as exact as `total_price`.",
+        description="The price per unit, with the same rules as `total_price`.",
         examples=[9.95, "9.95"],
         extra_json_schema={"anyOf": [*_AMOUNT, {"type": "null"}]},
     ),
@@ -97,7 +97,7 @@ Reference = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_REFERENCE,
-        description="Your own id of the order, unique among your orders.",
+        description="Your own id for the order, unique among your orders.",
         examples=["web-1042"],
         extra_json_schema=_NO_NUL,
     ),
@@ -124,7 +124,7 @@ NewEmail = Annotated[
     str,
     Meta(
         max_length=MAX_EMAIL,
-        description="Compared without regard to case; a domain and its `xn--` form are the same.",
+        description="Upper and lower case are the same, and so are a domain and its `xn--` form.",
         examples=["ada@example.com"],
         extra_json_schema={"format": "idn-email", "pattern": _ADDRESS},
     ),
@@ -174,7 +174,7 @@ Attributes = Annotated[
 NewAttributes = Annotated[
     dict[str, Any],
     Meta(
-        description="Additional values: strings, numbers and booleans, 2 KiB in all.",
+        description="Additional values: strings, numbers and booleans, 2 KiB in total.",
         examples=[{"gift": True}],
         extra_json_schema={
             "maxProperties": MAX_ATTRIBUTES,

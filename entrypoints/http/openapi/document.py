@@ -30,39 +30,40 @@ Accounts, orders with a strict lifecycle, and the events that follow from them.
 
 To try it here: `POST /register/`, then **Authorize** with that address and password.
 
-**Every path** works with and without its trailing slash. `HEAD` returns the headers of `GET` and no
-body. Other methods return `405` with `Allow`, other paths `404`; both have a problem document.
+**Every path** works with and without its trailing slash. `HEAD` returns the same
+headers as `GET`, without a body. Any other method gets a `405` with `Allow`, and any other path
+gets a `404`, both with a problem document.
 
-**Money** is a JSON number with exactly the digits of its currency. Requests may have a number or a
-decimal string; its exact value counts. **Timestamps** are RFC 3339 in UTC. **Ids** are UUIDs of
-version 7.
+**Money** is a JSON number with exactly as many decimal digits as its currency has. In requests, it
+can also be a decimal string. Its value is read exactly. **Timestamps** are RFC 3339 in UTC. **Ids**
+are version 7 UUIDs.
 
-**Unknown names** of JSON fields and query parameters are refused with `422`, which suggests the
-nearest known name. A parameter may be given once, unless it is a list. Forms ignore unknown fields
-(RFC 6749). Health checks, metrics and pages ignore query parameters.
+**Unknown names** of JSON fields and query parameters are refused with a `422` that suggests the
+closest known name. A parameter may only be given once, unless it is a list. Forms ignore unknown
+fields (RFC 6749). Health checks, metrics and pages ignore query parameters.
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`. `type` links to a page about
-it. `errors` lists every invalid value, not only the first. If a request has several faults, the
-first failed check counts: route, rate limit of your address, token, your own rate limit, content
-type, size, syntax, values, state of the order.
+it. `errors` lists every invalid value, not only the first. If a request has several faults, you
+get the error of the first check that fails, in this order: route, rate limit of your address,
+token, your own rate limit, content type, size, syntax, values, and the state of the order.
 
-**The connection**: the head of a request may have 64 KiB and must arrive within 10 seconds, its
-body within 30 seconds. `Upgrade` is ignored. Request bodies may not have a
-`Content-Encoding`. The refusal of a malformed HTTP/1.1 request closes the connection.
+**The connection**: the head of a request may have at most 64 KiB and must arrive within 10 seconds,
+and its body within 30 seconds. `Upgrade` is ignored. Request bodies may not have a
+`Content-Encoding`. After a malformed HTTP/1.1 request, the service closes the connection.
 
-**Rate limits**: responses of limited routes have `RateLimit-Limit`, `RateLimit-Remaining` and
+**Rate limits**: responses from limited routes have `RateLimit-Limit`, `RateLimit-Remaining` and
 `RateLimit-Reset`, and the structured fields `RateLimit-Policy` and `RateLimit`
 (draft-ietf-httpapi-ratelimit-headers-11). A request over the limit gets `429` with `Retry-After`.
 
-**Browsers**: pages of the origins in the setting `CORS_ORIGINS` may call the API. `OPTIONS` returns
-`Allow`.
+**Browsers**: pages from the origins in the `CORS_ORIGINS` setting may call the API. `OPTIONS`
+returns `Allow`.
 """
 
 _TAGS: Final = {
     "Accounts": "Registration, login, and your account.",
     "Orders": "Placing, reading and changing orders.",
     "Operations": "For operators: health checks and metrics.",
-    "Documents": "The description of the API.",
+    "Documents": "Documentation of the API.",
 }
 _SECURITY: Final = {
     "type": "oauth2",
@@ -203,7 +204,7 @@ def _responses_of_any_address(schemas: Schemas) -> dict[str, Any]:
         for error, path in (
             (NoSuchRoute(), "/order/"),
             (MethodNotAllowed(), "/me/"),
-            (PreflightRefused("CORS_ORIGINS does not name this origin."), "/orders/"),
+            (PreflightRefused("CORS_ORIGINS does not include this origin."), "/orders/"),
             *((error, "/") for error in REFUSED_BY_SERVER),
         )
     }

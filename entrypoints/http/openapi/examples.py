@@ -48,8 +48,8 @@ PROBLEM_KIND: Final = ProblemKind(
     code="not-found",
     status=404,
     title="There is nothing at this address",
-    meaning="No page and no operation has this address.",
-    remedy="Check the path: /docs shows every one there is.",
+    meaning="The service does not have a page or an API route at this address.",
+    remedy="Check the path. /docs lists every route.",
 )
 
 _LINES: Final = [
@@ -150,7 +150,7 @@ TOKEN_FORMS: Final[Mapping[str, Any]] = {
 }
 
 BAD_BODY: Final = MalformedBody("JSON is malformed: expected ',' or ']' (byte 42).")
-LARGE_BODY: Final = BodyTooLarge("A body may have 262144 bytes.")
+LARGE_BODY: Final = BodyTooLarge("A body may have at most 262144 bytes.")
 NOT_JSON: Final = UnsupportedContentType("Send the body as application/json in UTF-8.")
 NOT_A_FORM: Final = UnsupportedContentType(
     "Send the body as application/x-www-form-urlencoded in UTF-8."
@@ -160,14 +160,14 @@ CODED_BODY: Final = UnsupportedContentCoding("Send the body without a Content-En
 REFUSED_BY_SERVER: Final = (
     MalformedRequest("A request needs exactly one Host header; this one has none."),
     RequestTimeout("The head of the request did not arrive in time."),
-    RequestHeadTooLarge("The head of a request, its trailers included, may have 64 KiB."),
-    NotImplementedHere("The only transfer coding that this server reads is chunked."),
-    UnsupportedHttpVersion("This server speaks HTTP/1.1 and HTTP/1.0."),
+    RequestHeadTooLarge("The head of a request, including trailers, may have at most 64 KiB."),
+    NotImplementedHere("The only transfer coding that this server supports is chunked."),
+    UnsupportedHttpVersion("This server supports HTTP/1.1 and HTTP/1.0."),
 )
 BAD_REGISTRATION: Final = Invalid(
     [
         FieldError(("email",), "not-an-email", "Must be an e-mail address."),
-        FieldError(("password",), "wrong-length", "Must have 8 to 128 characters; it has 5."),
+        FieldError(("password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
     ]
 )
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
@@ -178,19 +178,19 @@ UNESCAPED_PLUS: Final = InvalidTokenRequest(
         ParameterError(
             ("username",),
             "space-in-username",
-            'An address has no space: in a form, send "+" as "%2B".',
+            'An address cannot contain a space. In a form, send "+" as "%2B".',
         )
     ]
 )
 REPEATED_PARAMETER: Final = RepeatedParameter(
-    [ParameterError(("username",), "repeated-parameter", "Must be given once.")]
+    [ParameterError(("username",), "repeated-parameter", "Must not be repeated.")]
 )
 STRAY_PARAMETER: Final = Invalid(
     [
         ParameterError(
             ("status",),
             "unknown-parameter",
-            "There is no such parameter; there is none here.",
+            "There is no such parameter; none are supported here.",
         )
     ]
 )
@@ -200,7 +200,8 @@ BAD_ORDER: Final = Invalid(
         FieldError(
             ("coupon",),
             "unknown-field",
-            "There is no such field; known are `items`, `total_price`, `currency`, `reference`.",
+            "There is no such field. The known ones are `items`, `total_price`, `currency`,"
+            " `reference`.",
         ),
     ]
 )

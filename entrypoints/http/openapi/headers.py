@@ -38,9 +38,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Content-Security-Policy": _header(
         "Restricts the page to resources of this service.", "default-src 'none'; script-src 'self'"
     ),
-    "Referrer-Policy": _header("Links send no `Referer`.", "no-referrer"),
+    "Referrer-Policy": _header("Stops links from sending a `Referer`.", "no-referrer"),
     "RateLimit-Limit": _header(
-        "The number of requests that the limit of this request allows.",
+        "The number of requests that the limit allows.",
         60,
         always=False,
         schema={"type": "integer", "minimum": 1},
@@ -62,7 +62,7 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         '"orders";r=59;t=1',
         always=False,
     ),
-    "Retry-After": _header("Seconds after which to try again.", 1, schema=_SECONDS),
+    "Retry-After": _header("Seconds to wait before trying again.", 1, schema=_SECONDS),
     "WWW-Authenticate": _header(
         "How to authenticate (RFC 6750). `error` is `invalid_token` if the token has expired or is"
         " not valid. It is absent if the request has no token.",

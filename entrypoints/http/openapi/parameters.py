@@ -31,11 +31,13 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "X-Request-Id",
         "header",
         {"type": "string"},
-        "Your id of the request. The response repeats it if it has 1 to 128 of the characters"
-        " `A-Z a-z 0-9 . _ -`. Any other id is replaced.",
+        "Your own id for the request. The response repeats it if it consists of 1 to 128 of the"
+        " characters `A-Z a-z 0-9 . _ -`. Any other id is replaced.",
     ),
     "OrderId": _parameter("order_id", "path", _UUID, "The id of the order."),
-    "UserIdOfPath": _parameter("user_id", "path", _UUID, "The user's id. `GET /me/` has yours."),
+    "UserIdOfPath": _parameter(
+        "user_id", "path", _UUID, "The user's id. `GET /me/` returns your own."
+    ),
     "ProblemCode": _parameter(
         "code", "path", {"type": "string"}, "The `code` of the problem.", "order-not-found"
     ),
@@ -43,8 +45,8 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "If-Match",
         "header",
         {"type": "string", "pattern": rf"^(\*|{_TAG}([ ]*,[ ]*{_TAG})*)$"},
-        "Change the order only if it has one of these tags. Only the version in a tag counts."
-        " Without this header the order is changed at any version.",
+        "Change the order only if it has one of these tags. Only the versions in the tags are"
+        " compared. Without this header, the order is changed no matter which version it has.",
     ),
     "IfNoneMatch": _parameter(
         "If-None-Match",
@@ -62,7 +64,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "cursor",
         "query",
         {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
-        "The start of the page, from the `Link` of the page before. Other values are refused.",
+        "The start of the page, taken from the previous page's `Link`. Other values are refused.",
     ),
     "Status": _parameter(
         "status",
@@ -88,7 +90,10 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "created_before", "query", _TIMESTAMP, "Only orders created before this time."
     ),
     "UserId": _parameter(
-        "user_id", "query", _UUID, "Only orders of this user. Only staff may name another user."
+        "user_id",
+        "query",
+        _UUID,
+        "Only orders of this user. Only staff may give another user's id.",
     ),
 }
 

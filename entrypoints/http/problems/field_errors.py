@@ -20,8 +20,8 @@ class FieldErrorEntry:
 FIELD_ERRORS: Final = (
     FieldErrorEntry(
         "bad-cursor",
-        "The cursor was not made by this service, or was changed.",
-        "Take the whole address of the next page from the Link header.",
+        "The cursor was not issued by this service, or has been altered.",
+        "Use the complete address of the next page from the Link header.",
     ),
     FieldErrorEntry(
         "bad-etag",
@@ -30,63 +30,65 @@ FIELD_ERRORS: Final = (
     ),
     FieldErrorEntry(
         "invalid-timestamp",
-        "The value is not a timestamp of RFC 3339.",
-        "Write date, time and offset: 2026-01-31T12:00:00Z.",
+        "The value is not an RFC 3339 timestamp.",
+        "Write the date, the time and the offset: 2026-01-31T12:00:00Z.",
     ),
     FieldErrorEntry(
         "lone-surrogate",
-        "The string has half of a UTF-16 surrogate pair.",
-        "Cut strings between characters, and encode them as UTF-8.",
+        "The string contains half of a UTF-16 surrogate pair.",
+        "Only cut strings between characters, and encode them as UTF-8.",
     ),
-    FieldErrorEntry("missing", "The value must be given.", "Add it."),
+    FieldErrorEntry("missing", "The value is required.", "Add it."),
     FieldErrorEntry(
         "not-a-number",
         "The amount is not a finite decimal number in ASCII digits.",
         "Write digits with at most one decimal point and no separators: 1999.90.",
     ),
     FieldErrorEntry(
-        "not-a-uuid", "The id is not a UUID.", "Copy it from a response of this service."
+        "not-a-uuid", "The id is not a UUID.", "Copy it from one of the service's responses."
     ),
     FieldErrorEntry(
         "not-an-email",
-        "The address breaks the rules of e-mail addresses or of domain names.",
+        "The value is not a valid e-mail address, or its domain is not a valid domain name.",
         "Send the plain address, without a name, quotes or spaces.",
     ),
-    FieldErrorEntry("nul-character", "The string has the character U+0000.", "Remove it."),
+    FieldErrorEntry("nul-character", "The string contains the character U+0000.", "Remove it."),
     FieldErrorEntry(
         "out-of-range",
-        f"The number is too small or too large; an amount is from 0 to {MAX_AMOUNT}.",
-        "Choose a number within the bounds in the detail.",
+        f"The number is too small or too large. Amounts range from 0 to {MAX_AMOUNT}.",
+        "Choose a number within the bounds given in the detail.",
     ),
     FieldErrorEntry(
         "price-missing",
-        "Some items have a price and this one has none.",
-        "Give every item a price, or none.",
+        "Some items have a price, but this one does not.",
+        "Give every item a price, or none of them.",
     ),
     FieldErrorEntry(
         "product-missing",
         "The item has neither a product_id nor a name.",
         "Give it a product_id, a name, or both.",
     ),
-    FieldErrorEntry("repeated-field", "A JSON object has the field twice.", "Send it once."),
+    FieldErrorEntry(
+        "repeated-field", "A JSON object contains the field more than once.", "Send it once."
+    ),
     FieldErrorEntry(
         "repeated-parameter",
-        "The parameter is given more than once. Only status may be repeated, in a list's query.",
+        "The parameter is given more than once. Only status may be repeated, when listing orders.",
         "Send it once.",
     ),
     FieldErrorEntry(
         "space-in-username",
-        'The user name has a space, probably from an unescaped "+".',
+        'The user name contains a space, probably from an unescaped "+".',
         'Send "+" as "%2B" in a form.',
     ),
     FieldErrorEntry(
         "too-large",
-        f"The attributes of an item take more than {MAX_ATTRIBUTES_BYTES} bytes as JSON.",
-        "Store less in the order.",
+        f"The attributes of an item take up more than {MAX_ATTRIBUTES_BYTES} bytes as JSON.",
+        "Send fewer or shorter attributes.",
     ),
     FieldErrorEntry(
         "too-many-digits",
-        "The amount has more digits after the decimal point than its currency.",
+        "The amount has more digits after the decimal point than its currency allows.",
         "Round the amount to the currency's digits.",
     ),
     FieldErrorEntry(
@@ -96,8 +98,8 @@ FIELD_ERRORS: Final = (
     ),
     FieldErrorEntry(
         "unknown-field",
-        "The body has an unknown field.",
-        "Correct its name, or remove it. The detail has the nearest known name.",
+        "The body contains an unknown field.",
+        "Correct its name, or remove it. The detail suggests the closest known name.",
     ),
     FieldErrorEntry(
         "unknown-grant-type",
@@ -106,23 +108,23 @@ FIELD_ERRORS: Final = (
     ),
     FieldErrorEntry(
         "unknown-parameter",
-        "The query has an unknown parameter.",
-        "Correct its name, or remove it. The detail has the nearest known name.",
+        "The query contains an unknown parameter.",
+        "Correct its name, or remove it. The detail suggests the closest known name.",
     ),
     FieldErrorEntry(
         "unknown-status",
         "The status does not exist.",
-        "Send one of the statuses in the detail, in capitals.",
+        "Send one of the statuses listed in the detail, in capitals.",
     ),
     FieldErrorEntry(
         "wrong-length",
-        "The string or the list is too short or too long. Characters are code points, of a password"
-        " after NFC.",
-        "Use a length within the bounds in the detail.",
+        "The string or the list is too short or too long. Characters are counted as code points,"
+        " and those of a password after NFC normalization.",
+        "Use a length within the bounds given in the detail.",
     ),
     FieldErrorEntry(
         "wrong-type",
         "The value has the wrong type.",
-        "Send the type in the detail. /docs describes every field.",
+        "Send the type named in the detail. /docs describes every field.",
     ),
 )

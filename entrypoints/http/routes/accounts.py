@@ -142,7 +142,7 @@ def _parse_username(value: object) -> str:
     _ensure_given(username)
     if any(character.isspace() for character in username):
         raise Invalid.value(
-            "space-in-username", 'An address has no space: in a form, send "+" as "%2B".'
+            "space-in-username", 'An address cannot contain a space. In a form, send "+" as "%2B".'
         )
     return parse_text(username, 1, MAX_EMAIL)
 

@@ -50,7 +50,7 @@ _OFFERED: Final = (JSON.decode(), HTML)
     ),
 )
 async def read_index(request: ApiRequest) -> RawResponse:
-    """Read the index: links for a program, a redirect to the documentation for a browser."""
+    """Get links to the API's parts or, in a browser, a redirect to the documentation."""
     if preferred_type(request.list_header(b"accept"), _OFFERED) == HTML:
         location = (b"location", link(request.scope, PATHS["documentation"]).encode())
         return RawResponse.without_body(302, [location, (b"content-length", b"0"), _VARY])

@@ -23,13 +23,13 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 @get("/health")
 @operation(
     description=(
-        "An unreachable PostgreSQL, Redis or Kafka does not fail this check: a restart of the"
-        " service would not help."
+        "This check does not fail if PostgreSQL, Redis or Kafka is unreachable, because restarting"
+        " the service would not help."
     ),
     answers=(
         Answer(
             200,
-            "The process serves, and its loops make progress.",
+            "The process is serving requests, and its loops are making progress.",
             schemas.Health,
             {"alive": examples.HEALTHY},
         ),
@@ -37,7 +37,7 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
     errors=(NotAlive("relay has made no progress for 60 s"),),
 )
 async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
-    """Check that the process serves and that each of its loops makes progress (liveness)."""
+    """Check that the process serves requests and its loops are making progress (liveness)."""
     if problems := supervisor.problems():
         raise NotAlive("; ".join(problems))
     return Response(_HEALTHY, media_type="application/json")
@@ -45,11 +45,11 @@ async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
 
 @get("/health/ready")
 @operation(
-    description="Without Redis or Kafka the service is degraded, but every route works.",
+    description="Without Redis or Kafka the service is degraded, but every route still works.",
     answers=(
         Answer(
             200,
-            "The service can do its work. It may be degraded.",
+            "The service is ready, although it may be degraded.",
             schemas.ReadinessSchema,
             {"ok": examples.READY, "degraded": examples.DEGRADED},
         ),
@@ -63,7 +63,7 @@ async def is_alive(supervisor: FromDishka[Supervisor]) -> Response[bytes]:
     ),
 )
 async def is_ready(readiness: FromDishka[Readiness]) -> Response[bytes]:
-    """Check whether the service can do its work, and the state of each dependency (readiness)."""
+    """Check whether the service and each of its dependencies are ready (readiness)."""
     report = await readiness()
     status = 503 if report.status == "down" else 200
     headers = {"Retry-After": "1"} if status == 503 else None
@@ -79,7 +79,7 @@ async def is_ready(readiness: FromDishka[Readiness]) -> Response[bytes]:
 @operation(
     description=(
         "Prometheus text format, version 0.0.4. Metrics that cannot be collected within a second"
-        " are left out. The counts of several workers are added up."
+        " are left out. If there are several workers, their counts are added up."
     ),
     answers=(
         Answer(

@@ -54,8 +54,9 @@ _UNKNOWN_USER = UserId(UUID(int=0))
 @post("/orders", before_request=for_users(lambda settings: settings.rate_limit_orders))
 @operation(
     description=(
-        "Either all items have a price or none has. With prices, `total_price` must be their exact"
-        " sum. Without, it is stored as given. Amounts are parsed exactly, never as binary floats."
+        "Either all items have a price, or none of them do. With prices, `total_price` must be"
+        " their exact sum. Without prices, it is stored as given. Amounts are parsed exactly, never"
+        " as binary floats."
     ),
     body=Body(schemas.NewOrder, examples.NEW_ORDERS),
     answers=(
@@ -87,7 +88,7 @@ async def create_order(
 
 @get("/orders", before_request=for_users())
 @operation(
-    description="Newest first, in pages. `Link` has the next page if there is one.",
+    description="Newest first, in pages. The `Link` header has the next page, if there is one.",
     parameters=(*OF_LISTS, "UserId"),
     answers=(
         Answer(
@@ -140,7 +141,7 @@ async def list_orders_of_user(
 @get("/orders/{order_id:str}", before_request=for_readers())
 @operation(
     description=(
-        "Returns 404 for an unknown id, for an id that is no UUID, and for another user's order."
+        "Returns 404 for an unknown id, for an id that is not a UUID, and for another user's order."
     ),
     parameters=("OrderId", "IfNoneMatch"),
     answers=(
@@ -176,8 +177,8 @@ async def read_order(
 @patch("/orders/{order_id:str}", before_request=for_users())
 @operation(
     description=(
-        "Setting the current status changes nothing: it returns 200, and there is no event. The"
-        " possible statuses are in the order's `next_statuses`."
+        "Setting the status that the order already has returns 200, without changing anything or"
+        " publishing an event. The order's `next_statuses` contains the possible statuses."
     ),
     parameters=("OrderId", "IfMatch"),
     body=Body(schemas.StatusChange, examples.STATUS_CHANGES),
@@ -191,7 +192,7 @@ async def read_order(
         ),
     ),
     errors=(
-        StatusForbidden("Only staff may set SHIPPED; you may cancel your order."),
+        StatusForbidden("Only staff may set SHIPPED. You may cancel your order."),
         OrderNotFound(),
         examples.NO_WAY_BACK,
         examples.STALE,
@@ -237,7 +238,7 @@ async def change_status(
 async def read_history(
     request: ApiRequest, order_id: FromPath[str], read: FromDishka[ReadHistory]
 ) -> RawResponse:
-    """Read the steps of an order's lifecycle."""
+    """Read an order's history."""
     refuse_query(request)
     steps = await read(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])

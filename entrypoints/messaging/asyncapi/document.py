@@ -15,39 +15,39 @@ from entrypoints.messaging.subscriptions import SUBSCRIPTIONS, Subscription
 _BINDING: Final = "0.5.0"
 
 _DESCRIPTION: Final = """\
-The events of orders, published on Kafka as CloudEvents 1.0 in binary content mode: the attributes
+The events of orders, published to Kafka as CloudEvents 1.0 in binary content mode: the attributes
 are headers of the record, its value is JSON, and its key is the order's id.
 
-**Topics** have the names below, after the prefix `KAFKA_TOPIC_PREFIX`. The prefix is empty by
-default. On a shared cluster it can be `shop-a.`, for example; the topic is then `shop-a.new_order`.
+**Topics** have the names below, with the prefix `KAFKA_TOPIC_PREFIX`, which is empty by default. On
+a shared cluster, the prefix could be `shop-a.`, for example, and the topic `shop-a.new_order`.
 Consumer groups have the same prefix. The service creates missing topics with the partitions below,
 on up to three brokers, one of which may be down. Do not add partitions later: that would move
 orders from one partition to another.
 
 **Delivery is at least once.** An event is stored in the transaction of its change, and sent
-(`acks=all`, by an idempotent producer) until it is acknowledged. After an outage of Kafka it is
-late, but never missing. A crash or an operator's `orders outbox replay` may repeat it with the
+(`acks=all`, by an idempotent producer) until it is acknowledged. After a Kafka outage, it is late
+but never missing. A crash or an operator's `orders outbox replay` may repeat it with the
 same `ce_id`.
 
 **Ordering.** The events of an order on one topic are first delivered in the order of its versions.
-Each value has the order's `version`: a consumer can store the latest version of each order, and
-skip events that are not newer. There is no order between topics: a status change may arrive before
-the order itself.
+Each value contains the order's `version`, so a consumer can store the latest version of each order
+and skip events that are not newer. Events on different topics are not ordered: a status change may
+arrive before the order itself.
 
 **Extensions** may be added: ignore unknown headers, fields and event types.
 
-**Dead letters** are messages that could not be processed. They are unchanged, except for two more
-headers: `dlq_reason` and `dlq_attempts`.
+**Dead letters** are messages that could not be processed. They are unchanged, except for two
+additional headers: `dlq_reason` and `dlq_attempts`.
 
-Without `KAFKA_BOOTSTRAP_SERVERS`, events stay in the process of the service.
+Without `KAFKA_BOOTSTRAP_SERVERS`, events do not leave the service's process.
 """
 
 _SERVER: Final = {
     "host": "{bootstrapServers}",
     "protocol": "kafka",
     "description": (
-        "The cluster of `KAFKA_BOOTSTRAP_SERVERS`; `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
-        " configure the access."
+        "The cluster at `KAFKA_BOOTSTRAP_SERVERS`. Use `KAFKA_SECURITY_PROTOCOL` and `KAFKA_SASL_*`"
+        " to configure access to it."
     ),
     "variables": {
         "bootstrapServers": {

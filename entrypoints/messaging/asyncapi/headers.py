@@ -17,7 +17,7 @@ CLOUD_EVENT: Final[Schema] = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {
             **_UUID,
-            "description": "The id of the event. It is the same at every delivery.",
+            "description": "The id of the event. It is the same in every delivery.",
         },
         "ce_type": {"type": "string", "description": "The type of the event."},
         "ce_source": {"const": "/orders"},
@@ -51,8 +51,8 @@ CLOUD_EVENT: Final[Schema] = {
 DEAD_LETTER: Final[Schema] = {
     "title": "DeadLetterHeaders",
     "description": (
-        "The unchanged headers of the message, and two more. Messages of the service itself have"
-        " the headers of a CloudEvent."
+        "The message's original headers, and two more. Messages from the service itself have the"
+        " headers of a CloudEvent."
     ),
     "type": "object",
     "properties": {

@@ -61,7 +61,7 @@ MESSAGES: Final = (
         STATUS_CHANGED,
         id="OrderStatusChanged",
         title="The status of an order has changed",
-        description="`order.version` is the step's number; `reason` is null if none was given.",
+        description="`order.version` is the step's number, and `reason` is null if none was given.",
         value_type=OrderStatusChanged,
         examples=STATUS_CHANGES,
         channel="Every status change of an order, with its actor and reason.",
@@ -73,13 +73,13 @@ MESSAGES: Final = (
         id="OrderProcessed",
         title="An order was processed",
         description=(
-            "There is one such event for each order. Processing is no step of the lifecycle:"
-            " `order.version` is the version before it. `skipped` means that the order was canceled"
-            " before its processing."
+            "There is one such event for each order. Processing is not a step in the lifecycle, so"
+            " `order.version` stays the same. `skipped` means that the order was canceled before it"
+            " was processed."
         ),
         value_type=OrderProcessed,
         examples=PROCESSED_ORDERS,
-        channel="The outcome of the processing of each order.",
+        channel="The outcome of processing each order.",
         operation="publishProcessing",
         sends="Publish the outcome of an order's processing",
     ),
@@ -89,8 +89,8 @@ MESSAGES: Final = (
         name="dead-letter",
         title="A message that could not be processed",
         description=(
-            "Key, headers and value are those of the original message, byte for byte. Two more"
-            " headers have the reason and the number of attempts."
+            "Key, headers and value are those of the original message, byte for byte. Two"
+            " additional headers contain the reason and the number of attempts."
         ),
         value_type=None,
         headers={"$ref": "#/components/schemas/DeadLetterHeaders"},
@@ -99,7 +99,7 @@ MESSAGES: Final = (
         channel=(
             "Copies of messages that could not be read, and of messages whose processing failed"
             " five times. The dead letters themselves are stored in PostgreSQL. `orders dlq replay`"
-            " publishes one again on its own topic, unchanged."
+            " publishes one again, unchanged, to its original topic."
         ),
         operation="deadLetterMessage",
         sends="Publish a copy of a dead letter",

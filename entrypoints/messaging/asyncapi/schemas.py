@@ -9,7 +9,7 @@ from entrypoints.http.messages.values import Timestamp
 
 
 class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
-    """A status change, with the order immediately after it."""
+    """A status change, with the order as it was immediately afterwards."""
 
     order: OrderSchema
     before: OrderStatus
@@ -20,7 +20,7 @@ class OrderStatusChanged(Struct, rename={"before": "from", "after": "to"}):
 
 
 class OrderProcessed(Struct):
-    """The outcome of an order's processing, with the order immediately after it."""
+    """The outcome of an order's processing, with the order as it was immediately afterwards."""
 
     order: OrderSchema
     outcome: Outcome

@@ -139,7 +139,7 @@ def test_more_digits_than_the_currency_has_are_refused_not_rounded(
 ) -> None:
     error = refusal(partial(Money.parse, currency=Currency.parse(code)), value)
     assert error.code == "too-many-digits"
-    assert error.detail == f"{code} has {digits} digits behind the decimal point."
+    assert error.detail == f"{code} has {digits} digits after the decimal point."
 
 
 def test_amounts_of_two_currencies_are_never_equal() -> None:
