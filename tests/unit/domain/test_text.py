@@ -56,4 +56,4 @@ def test_nothing_else_passes_for_a_text(read: Reader, least: int, most: int, val
 
 
 def test_a_wrong_length_names_the_limits_and_the_length() -> None:
-    assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters; it has 0."
+    assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters, but has 0."
