@@ -46,15 +46,15 @@ def test_an_error_can_be_moved_under_a_longer_path() -> None:
 @pytest.mark.parametrize(
     ("status", "wanted", "next_is"),
     [
-        (OrderStatus.PENDING, OrderStatus.SHIPPED, "PAID or CANCELED"),
-        (OrderStatus.CANCELED, OrderStatus.PAID, "nothing: it is final"),
+        (OrderStatus.PENDING, OrderStatus.SHIPPED, "can only become PAID or CANCELED"),
+        (OrderStatus.CANCELED, OrderStatus.PAID, "is final"),
     ],
 )
 def test_an_illegal_step_names_the_legal_ones(
     status: OrderStatus, wanted: OrderStatus, next_is: str
 ) -> None:
     refusal = IllegalTransition(status, wanted, status.next)
-    assert str(refusal) == f"An order that is {status} cannot become {wanted}; next is {next_is}."
+    assert str(refusal) == f"A {status} order cannot become {wanted}. It {next_is}."
     assert (refusal.current, refusal.allowed) == (status, status.next)
 
 

@@ -60,4 +60,4 @@ def test_values_that_are_not_a_string_are_refused(
 
 
 def test_a_wrong_length_names_the_limits_and_the_length() -> None:
-    assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters; it has 0."
+    assert refusal(parse_reference, "").detail == "Must have 1 to 64 characters, but has 0."

@@ -26,7 +26,7 @@ def test_the_lines_of_a_list_header_are_joined() -> None:
 def test_a_header_that_is_not_a_list_may_have_one_line() -> None:
     assert single(SCOPE, b"accept") == "*/*"
     assert single(SCOPE, b"authorization") is None
-    with pytest.raises(RepeatedHeader, match="Content-Type must be given once"):
+    with pytest.raises(RepeatedHeader, match="Content-Type must not be repeated"):
         single(SCOPE, b"content-type")
 
 
