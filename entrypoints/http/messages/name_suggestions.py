@@ -24,4 +24,4 @@ def no_such(kind: str, name: str, known: Collection[str], errors: ValidationErro
     nearest = get_close_matches(name.lower(), known, n=1)
     if nearest:
         return f"{start}; did you mean `{nearest[0]}`?"
-    return f"{start}. The known ones are {', '.join(f'`{each}`' for each in known)}."
+    return f"{start}. Known {kind}s: {', '.join(f'`{each}`' for each in known)}."

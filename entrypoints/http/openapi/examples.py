@@ -200,7 +200,7 @@ BAD_ORDER: Final = Invalid(
         FieldError(
             ("coupon",),
             "unknown-field",
-            "There is no such field. The known ones are `items`, `total_price`, `currency`,"
+            "There is no such field. Known fields: `items`, `total_price`, `currency`,"
             " `reference`.",
         ),
     ]

@@ -17,7 +17,7 @@ def test_the_nearest_known_name_is_suggested(name: str, meant: str) -> None:
 
 def test_without_a_near_name_the_known_names_are_listed() -> None:
     sentence = no_such("field", "x", ("a", "b"), ValidationErrors())
-    assert sentence == "There is no such field. The known ones are `a`, `b`."
+    assert sentence == "There is no such field. Known fields: `a`, `b`."
     assert (
         no_such("field", "x", (), ValidationErrors())
         == "There is no such field; none are supported here."
