@@ -1,6 +1,5 @@
 """The rate limiter that is shared by all processes."""
 
-import logging
 from collections.abc import Awaitable
 from hashlib import blake2b
 from typing import Any, Final
@@ -9,8 +8,6 @@ from application.ports.limits import Limit, RateLimiter, RateLimitResult
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from libraries.redis_client.script import Script
-
-logger = logging.getLogger(__name__)
 
 #: A bucket consists of a fill level and the time at which it was measured. The level is in
 #: microseconds multiplied by the limit's count. This way, requests add whole numbers and each
