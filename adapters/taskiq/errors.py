@@ -19,7 +19,7 @@ def queue_errors() -> Iterator[None]:
     try:
         yield
     except RedisUnavailable as error:
-        raise QueueUnavailable(f"The task queue is unreachable: {error}") from error
+        raise QueueUnavailable(str(error)) from error
     except QueueFull as error:
         raise QueueUnavailable("The task queue is full.") from error
 

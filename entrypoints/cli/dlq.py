@@ -40,7 +40,7 @@ def replay(
     dead_letter_ids
         The ids of the dead letters; `orders dlq list` prints them.
     everything
-        Replay all dead letters that wait now.
+        Replay all waiting dead letters.
     """
     run(_replay(configured(), dead_letter_ids, everything=everything))
 
@@ -50,7 +50,7 @@ async def _show(settings: Settings, limit: int) -> int:
     async with opened_container(settings) as container:
         list_dead_letters = await container.get(ListDeadLetters)
         found = await list_dead_letters(limit + 1)
-    print_list([_line(each) for each in found], limit, "No dead letter waits.")
+    print_list([_line(each) for each in found], limit, "There are no dead letters.")
     return 0
 
 
@@ -61,7 +61,7 @@ async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everyt
         Invalid: neither ids nor `--all` were given, or both were.
     """
     if bool(dead_letter_ids) == everything:
-        raise Invalid.value("replay-what", "Give the ids of letters, or --all: one of them.")
+        raise Invalid.value("replay-what", "Give ids of dead letters, or --all, but not both.")
     async with opened_container(settings) as container:
         replay_dead_letters = await container.get(ReplayDeadLetters)
         if everything:
@@ -71,7 +71,7 @@ async def _replay(settings: Settings, dead_letter_ids: Sequence[UUID], *, everyt
     missed = [dead_letter_id for dead_letter_id in dead_letter_ids if dead_letter_id not in done]
     sys.stdout.write(f"Put back: {len(done)}.\n")
     for dead_letter_id in missed:
-        sys.stdout.write(f"{dead_letter_id} is no dead letter that waits.\n")
+        sys.stdout.write(f"{dead_letter_id} is not a waiting dead letter.\n")
     return 1 if missed else 0
 
 

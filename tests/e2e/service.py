@@ -288,11 +288,17 @@ def an_email() -> str:
 
 
 def eventually(condition: Callable[[], object], within: float = 60.0) -> None:
-    """Wait until the condition is true, for `within` seconds at most."""
+    """Wait until the condition is true, for `within` seconds at most.
+
+    Some conditions run a command. The pauses leave most of the CPU to the tested processes.
+    """
     deadline = time.monotonic() + within
+    checked_at = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        time.sleep(0.02)
+        now = time.monotonic()
+        assert now < deadline, "the condition was not met in time"
+        time.sleep(max(0.02, 2 * (now - checked_at)))
+        checked_at = time.monotonic()
 
 
 def is_alive(pid: int) -> bool:

@@ -67,11 +67,11 @@ def test_without_dead_letters_list_and_replay_are_empty(
     shop: tuple[Service, str],
 ) -> None:
     service, _ = shop
-    assert service.run("dlq", "list").stdout == "No dead letter waits.\n"
+    assert service.run("dlq", "list").stdout == "There are no dead letters.\n"
     assert service.run("dlq", "replay", "--all").stdout == "Put back: 0.\n"
     missed = service.run("dlq", "replay", str(uuid4()))
     assert missed.returncode == 1
-    assert "is no dead letter that waits" in missed.stdout
+    assert "is not a waiting dead letter" in missed.stdout
 
 
 @pytest.mark.parametrize("command", ["outbox", "dlq"])

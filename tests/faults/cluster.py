@@ -122,7 +122,7 @@ class Cluster:
         clean = {"pending": 0, "lost": 0, "duplicated": 0, "stuck": 0}
         done = dict.fromkeys(("orders", "published", "processed"), orders)
         assert {name: report[name] for name in done | clean} == done | clean, report
-        assert self.run("dlq", "list").stdout == "No dead letter waits.\n"
+        assert self.run("dlq", "list").stdout == "There are no dead letters.\n"
 
     def wait_until_finished(self) -> None:
         """Wait until all orders are processed and all events published. Don't run an audit."""

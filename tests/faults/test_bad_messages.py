@@ -84,7 +84,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
         [unknown] = [line.split()[0] for line in found]
         unknown_id = str(uuid4())
         done = cluster.run("dlq", "replay", unknown, unknown_id)
-        assert done.stdout == f"Put back: 1.\n{unknown_id} is no dead letter that waits.\n"
+        assert done.stdout == f"Put back: 1.\n{unknown_id} is not a waiting dead letter.\n"
         assert done.returncode == 1
         eventually(lambda: len(cluster.messages("new_order")) == sent + 1)
         eventually(lambda: len(dead_letters()) == len(BAD))

@@ -85,7 +85,7 @@ def test_every_role_survives_network_faults(
         cluster.wait_until_finished()
         report = cluster.audit()
         assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
-        assert cluster.run("dlq", "list").stdout == "No dead letter waits.\n"
+        assert cluster.run("dlq", "list").stdout == "There are no dead letters.\n"
         cluster.assert_drained(report["orders"])
         order = user.order()
         eventually(lambda: user.get(f"/orders/{order['id']}/").json()["processed_at"])

@@ -1,9 +1,15 @@
 """The shipping mail is sent through Kafka."""
 
+from typing import Final
+
 from tests.e2e.service import eventually
 from tests.faults.cluster import a_cluster
+from tests.servers.databases import fetch_value
 from tests.servers.plugin import Shared
+from tests.support.postgres import beside
 from tests.support.smtp import a_mail_server_in_a_thread
+
+_RECORDED: Final = "SELECT count(*) FROM inbox WHERE consumer = 'shipping-mail'"
 
 
 def test_a_shipped_order_sends_one_mail_despite_a_killed_consumer_and_a_replay(
@@ -23,12 +29,17 @@ def test_a_shipped_order_sends_one_mail_despite_a_killed_consumer_and_a_replay(
         def mails_to(recipient: str) -> int:
             return sum(mail["To"] == recipient for mail in server.mailbox.mails)
 
+        def recorded() -> int:
+            return int(beside(fetch_value, cluster.settings["DATABASE_URL"], _RECORDED))
+
         users = [cluster.api.register() for _ in range(3)]
         orders = [user.order() for user in users]
         for user, order in zip(users, orders, strict=True):
             assert user.patch(order, "PAID").status_code == 200
         assert users[0].patch(orders[0], "SHIPPED").status_code == 200
         eventually(lambda: mails_to(users[0].email) == 1)
+        # A consumer killed before it records the mail sends it again, with the same Message-ID.
+        eventually(lambda: recorded() == 1)
 
         [consumer] = cluster.consumers
         consumer.kill()

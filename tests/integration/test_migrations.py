@@ -128,8 +128,8 @@ async def test_wait_for_another_process_ignores_the_lock_timeout(url: str, steps
 async def test_wait_for_a_table_in_use_does_not_block_its_readers(
     url: str, steps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.postgres.migrations._TABLE_LOCK_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr("adapters.postgres.migrations._PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.postgres.alembic_upgrade._TABLE_LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.postgres.alembic_upgrade._PAUSE_SECONDS", 0.05)
     write(steps, "0001", IN_A_TABLE)
     await migrate(url, steps)
     write(steps, "0002", "op.execute('ALTER TABLE one ADD COLUMN more int')")

@@ -15,9 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from adapters.postgres.alembic_upgrade import alembic_config
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresDeadLetters
-from adapters.postgres.migrations import alembic_config, migrate, schema_of
+from adapters.postgres.migrations import migrate, schema_of
 from adapters.postgres.order_queries import PAGES, Page, page_parameters, page_query
 from adapters.postgres.schema_state import State, head
 from adapters.postgres.tables import metadata

@@ -7,8 +7,9 @@ from alembic import command
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.postgres.alembic_upgrade import alembic_config
 from adapters.postgres.database import Database
-from adapters.postgres.migrations import ForeignSchema, alembic_config, migrate, schema_of
+from adapters.postgres.migrations import ForeignSchema, migrate, schema_of
 from adapters.postgres.schema_state import State, read_schema
 from tests.servers.plugin import Shared
 from tests.support.postgres import new_database

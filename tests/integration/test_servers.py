@@ -1,6 +1,7 @@
 """Test the test servers: they start, stop, crash, freeze and keep their data."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -24,6 +26,8 @@ from tests.support.deadlines import LONG
 
 Result = TypeVar("Result")
 
+#: The start of a login (PostgreSQL, "Message Formats"): the length, version 3.0 and parameters.
+_STARTUP_MESSAGE = b"\0\0\0\x17\0\3\0\0user\0postgres\0\0"
 _HAS_ENOUGH_CONNECTIONS = "SELECT current_setting('max_connections')::int >= 100"
 
 
@@ -74,6 +78,13 @@ async def _read(bootstrap: str, topic: str, group: str, count: int) -> list[Any]
     return records
 
 
+def _connect(server: Server) -> socket.socket:
+    address = urlsplit(server.url)
+    assert address.hostname
+    assert address.port
+    return socket.create_connection((address.hostname, address.port), timeout=LONG)
+
+
 async def _exceeds(seconds: float, work: Awaitable[Any]) -> bool:
     try:
         await asyncio.wait_for(work, seconds)
@@ -115,6 +126,14 @@ def test_fresh_databases_are_created_concurrently_from_a_template(postgres_serve
 def test_postgres_uses_unicode_and_has_enough_connections(postgres_server: Shared) -> None:
     assert asyncio.run(fetch_value(postgres_server.url, "SELECT upper('é')")) == "É"
     assert asyncio.run(fetch_value(postgres_server.url, _HAS_ENOUGH_CONNECTIONS)) is True
+
+
+def test_a_silent_login_does_not_block_a_drop_for_long(new_postgres: NewServer) -> None:
+    with new_postgres() as server, _connect(server) as login:
+        login.sendall(_STARTUP_MESSAGE)
+        assert login.recv(1) == b"R"  # the server waits for the password
+        url = asyncio.run(create_database(server.url))
+        asyncio.run(drop_database(server.url, url))
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

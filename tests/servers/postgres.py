@@ -42,6 +42,8 @@ SETTINGS = {
     "full_page_writes": "off",
     "max_wal_size": "256MB",
     "log_min_messages": "warning",
+    # A client that is silent during its login blocks DROP DATABASE until this timeout.
+    "authentication_timeout": "10s",
 }
 
 

@@ -32,6 +32,7 @@ class Valkey:
             "dir": str(folder),
             "save": "",
             "appendonly": "yes",
+            "repl-diskless-sync-delay": "0",  # a replica need not wait for others
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return [str(self._binary), *words]

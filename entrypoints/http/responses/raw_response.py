@@ -1,9 +1,10 @@
 """Responses that are already bytes."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from litestar.types import Receive, Scope, Send
+if TYPE_CHECKING:  # commands and roles without HTTP import this module, too
+    from litestar.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
@@ -46,7 +47,7 @@ class RawResponse:
         self._headers += headers
         return self
 
-    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+    async def __call__(self, _: "Scope", __: "Receive", send: "Send") -> None:
         """Send the response."""
         await send(
             {"type": "http.response.start", "status": self._status, "headers": self._headers}
