@@ -99,7 +99,7 @@ def customers_at(cluster: Cluster, user: User, customers: int = 3) -> Iterator[J
         while not stopped.is_set():
             try:
                 with customer.connect(cluster.apis[turn % len(cluster.apis)]) as shop:
-                    while not stopped.wait(0.05):
+                    while not stopped.wait(0.2):
                         turn += customers
                         customer.place_order(shop, turn)
             except httpx.TransportError as error:
