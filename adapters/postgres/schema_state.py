@@ -6,9 +6,21 @@ from pathlib import Path
 from typing import Final
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import metadata
 
 STEPS: Final = Path(__file__).parents[2] / "migrations"
+
+#: The tables of this release. `tables.py` has them too, but importing SQLAlchemy takes 0.2 s.
+TABLES: Final = (
+    "cache_debts",
+    "dead_letters",
+    "effects",
+    "inbox",
+    "leases",
+    "order_history",
+    "orders",
+    "outbox",
+    "users",
+)
 
 #: The comment on our `alembic_version` table, which is written by `migrations/env.py` during each
 #: migration. It's necessary because other programs have a table with this name, too, and some of
@@ -60,7 +72,7 @@ async def read_schema(session: Connection, steps: Path = STEPS) -> Schema:
     Raises:
         Unavailable: PostgreSQL is unreachable.
     """
-    found = await session.fetchrow(_STATE_QUERY, MARKER, list(metadata.tables))
+    found = await session.fetchrow(_STATE_QUERY, MARKER, TABLES)
     if found["is_versioned"] and not found["is_readable"]:
         return Schema(State.FOREIGN, "its table alembic_version belongs to another role")
     revisions = await _applied(session) if found["is_versioned"] else []

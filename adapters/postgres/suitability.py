@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.connector import Connector
@@ -74,14 +73,12 @@ def privileges_explained() -> Iterator[None]:
     """
     try:
         yield
-    except (asyncpg.PostgresError, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        state = getattr(cause, "sqlstate", None)
-        if state in _LOST_STATEMENT:
+    except asyncpg.PostgresError as error:
+        if error.sqlstate in _LOST_STATEMENT:
             raise UnsuitableDatabase(_POOLED) from error
-        if state != _NOT_ALLOWED:
+        if error.sqlstate != _NOT_ALLOWED:
             raise
-        reason = str(getattr(cause, "__cause__", None) or cause)
+        reason = str(error)
         schema = _SCHEMA.search(reason)
         raise UnsuitableDatabase(
             f"The role of DATABASE_URL may not change the schema ({reason}): as an administrator,"

@@ -20,7 +20,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from adapters.postgres.migrations import migrate, schema_of
 from adapters.postgres.order_queries import PAGES, Page, page_parameters, page_query
-from adapters.postgres.schema_state import State, head
+from adapters.postgres.schema_state import TABLES, State, head
 from adapters.postgres.tables import metadata
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.delivery.topics import PROCESSING
@@ -112,6 +112,10 @@ async def test_previous_release_adds_rows_of_the_processing_to_the_inbox(empty: 
 
 def test_newest_revision_is_the_head_of_alembic() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [head()]
+
+
+def test_the_schemas_state_looks_at_every_table() -> None:
+    assert set(TABLES) == set(metadata.tables)
 
 
 async def test_schema_of_a_later_release_is_accepted(at_head: Database) -> None:
