@@ -5,7 +5,7 @@
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
+PYTEST_ARGS ?= -n auto --dist worksteal
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 

@@ -1,5 +1,6 @@
 """Fixtures and options for all tests."""
 
+import os
 from typing import Final
 
 import pytest
@@ -10,6 +11,12 @@ pytest_plugins = ["tests.servers.plugin", "tests.support.deadlines", "tests.supp
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for `-n auto`. Many tests wait, so it's more than the cores."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 #: Files with the longest tests. They start first: at the end, the other workers would sit idle.

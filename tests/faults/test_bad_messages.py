@@ -64,11 +64,9 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
             return [line for line in lines if " topic=new_order " in line]
 
         eventually(lambda: len(dead_letters()) == len(BAD))
+        lines = dead_letters()
         for _, reason in BAD:
-            found = [
-                line for line in dead_letters() if re.search(f"attempts=1 reason=.{reason}", line)
-            ]
-            assert found, dead_letters()
+            assert any(re.search(f"attempts=1 reason=.{reason}", line) for line in lines), lines
 
         eventually(lambda: len(cluster.messages("new_order.dlq")) == len(BAD))
         copies = cluster.messages("new_order.dlq")
@@ -80,8 +78,8 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
 
         # Replayed messages haven't changed, so they become dead letters again.
         sent = len(cluster.messages("new_order"))
-        found = [line for line in dead_letters() if f"no order {UNKNOWN['key'].decode()}" in line]
-        [unknown] = [line.split()[0] for line in found]
+        about_unknown = f"no order {UNKNOWN['key'].decode()}"
+        [unknown] = [line.split()[0] for line in lines if about_unknown in line]
         unknown_id = str(uuid4())
         done = cluster.run("dlq", "replay", unknown, unknown_id)
         assert done.stdout == f"Put back: 1.\n{unknown_id} is not a waiting dead letter.\n"
