@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
@@ -25,13 +24,15 @@ _TABLE_LOCK_TIMEOUT_SECONDS: Final = 2
 #: If a table is locked, the migration is retried for about ten minutes.
 _ATTEMPTS: Final = 240
 _PAUSE_SECONDS: Final = 0.5
+#: The SQLSTATE for a lock that was not acquired in time.
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 async def upgrade(url: str, steps: Path = STEPS) -> None:
     """Run all pending migrations, each in its own transaction.
 
     Raises:
-        PostgresError: PostgreSQL refuses a statement.
+        DBAPIError: PostgreSQL refuses a statement. The message contains it.
         Unavailable: PostgreSQL is unreachable.
     """
     async with _engine(url) as engine:
@@ -71,22 +72,16 @@ def _wait_briefly(connection: sqlalchemy.Connection) -> None:
 
 
 async def _upgrade(engine: AsyncEngine, steps: Path) -> None:
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(asyncpg.LockNotAvailableError):
-            await _attempt(engine, steps)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_upgrade_to_head, steps)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or attempt == _ATTEMPTS:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
             return
-        await asyncio.sleep(_PAUSE_SECONDS)
-    await _attempt(engine, steps)
-
-
-async def _attempt(engine: AsyncEngine, steps: Path) -> None:
-    try:
-        async with engine.connect() as connection:
-            await connection.run_sync(_upgrade_to_head, steps)
-    except DBAPIError as error:
-        # SQLAlchemy wraps asyncpg's error twice.
-        original = error.orig and error.orig.__cause__
-        raise (original or error) from error
 
 
 def _upgrade_to_head(connection: sqlalchemy.Connection, steps: Path) -> None:

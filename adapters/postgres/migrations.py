@@ -36,7 +36,7 @@ async def migrate(url: str, steps: Path = STEPS) -> bool:
             raise ForeignSchema(schema.evidence)
         if schema.state is State.CURRENT:
             return False
-        # Alembic and SQLAlchemy's engine take 0.2 s of CPU time to import.
+        # Alembic and SQLAlchemy's engine take 0.4 s of CPU time to import.
         from adapters.postgres.alembic_upgrade import upgrade  # noqa: PLC0415 - as above
 
         await upgrade(url, steps)

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-import asyncpg
-
 from adapters.postgres.connection import Connection
 from adapters.postgres.connector import Connector
 
@@ -73,12 +71,15 @@ def privileges_explained() -> Iterator[None]:
     """
     try:
         yield
-    except asyncpg.PostgresError as error:
-        if error.sqlstate in _LOST_STATEMENT:
+    except Exception as error:
+        # An error from a migration is wrapped by SQLAlchemy, which only migrations import.
+        cause = getattr(error, "orig", error)
+        state = getattr(cause, "sqlstate", None)
+        if state in _LOST_STATEMENT:
             raise UnsuitableDatabase(_POOLED) from error
-        if error.sqlstate != _NOT_ALLOWED:
+        if state != _NOT_ALLOWED:
             raise
-        reason = str(error)
+        reason = str(getattr(cause, "__cause__", None) or cause)
         schema = _SCHEMA.search(reason)
         raise UnsuitableDatabase(
             f"The role of DATABASE_URL may not change the schema ({reason}): as an administrator,"

@@ -77,8 +77,9 @@ async def test_migrations_before_a_failed_one_stay_and_the_next_run_continues(
     write(steps, "0001", IN_A_TABLE)
     write(steps, "0002", MISTAKEN)
     write(steps, "0003", "op.execute('CREATE TABLE three (id int)')")
-    with pytest.raises(Exception, match="division by zero"):
+    with pytest.raises(Exception, match="division by zero") as failed:
         await migrate(url, steps)
+    assert "SELECT 1 / 0" in str(failed.value)
     assert await revision_of(url) == "0001"
     assert not await exists(url, "two")
     write(steps, "0002", "op.execute('CREATE TABLE two (id int)')")

@@ -1,4 +1,4 @@
-"""Processes import only what they need, because a command imports for as long as it works."""
+"""Processes import only what they need. Most of the time of a short command is spent on imports."""
 
 import subprocess
 import sys
