@@ -82,9 +82,9 @@ def resolved(document: Document, part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _operation(document: Document, method: str, path: str, item: Mapping[str, Any]) -> Operation:
-    content = item.get("requestBody", {}).get("content", {})
-    described: Mapping[str, Any]
-    media_type, described = next(iter(content.items()), ("", {}))
+    content: Mapping[str, Mapping[str, Any]] = item.get("requestBody", {}).get("content", {})
+    media_type = next(iter(content), "")
+    described = content.get(media_type, {})
     schema = resolved(document, described.get("schema", {}))
     return Operation(
         method,
