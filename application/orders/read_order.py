@@ -29,16 +29,24 @@ class ReadOrder:
         self._reader = reader
 
     async def __call__(self, order_id: OrderId, actor: Actor) -> FoundOrder:
-        """Return the order if the actor may see it."""
+        """Return the order if the actor may see it.
+
+        An order that the actor may not see is always read from the storage and never put into the
+        cache, like an order that doesn't exist. Otherwise the time would reveal that it exists.
+        """
         cached = await self._cache.get(order_id)
-        document = cached.document or await self._read_through(order_id, cached.lease)
-        actor.ensure_may_see(document.owner)
+        document = cached.document
+        if document is None or not actor.may_see(document.owner):
+            document = await self._read_through(order_id, actor, cached.lease)
         return FoundOrder(document, cached.state)
 
-    async def _read_through(self, order_id: OrderId, lease: str | None) -> OrderDocument:
+    async def _read_through(
+        self, order_id: OrderId, actor: Actor, lease: str | None
+    ) -> OrderDocument:
         document = await self._reader.find(order_id)
         if document is None:
             raise OrderNotFound
+        actor.ensure_may_see(document.owner)
         if lease is not None:
             await self._cache.fill(order_id, document, lease)
         return document
