@@ -3,10 +3,23 @@
 from typing import ClassVar, Final
 
 from domain.errors import OrderServiceError
+from domain.scope import Scope
 
 
 class InvalidCredentials(OrderServiceError):
     """The e-mail address or password is wrong."""
+
+
+class InvalidRefreshToken(OrderServiceError):
+    """The refresh token is not valid, or no longer valid."""
+
+
+class InvalidClient(OrderServiceError):
+    """The client id or the client secret is wrong."""
+
+
+class InvalidScope(OrderServiceError):
+    """The client does not have the requested scope."""
 
 
 class NotAuthenticated(OrderServiceError):
@@ -19,6 +32,41 @@ class TokenMissing(NotAuthenticated):
 
 class TokenExpired(NotAuthenticated):
     """The access token has expired."""
+
+
+class InsufficientScope(OrderServiceError):
+    """The access token does not have the scope for this request."""
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        self.scope = scope
+        super().__init__(
+            f"The access token needs the scope {scope}."
+            if scope
+            else "This route is for accounts, and the access token belongs to a machine client."
+        )
+
+
+class StaffOnly(OrderServiceError):
+    """Only staff may make this request."""
+
+
+class WrongPassword(OrderServiceError):
+    """The account has another password."""
+
+
+class SessionNotFound(OrderServiceError):
+    """The session does not exist, or has ended."""
+
+
+class IdempotencyKeyReused(OrderServiceError):
+    """The idempotency key belongs to a different order."""
+
+
+class IdempotencyInProgress(OrderServiceError):
+    """Another request with this idempotency key is still running."""
+
+    #: Seconds to wait before a retry makes sense.
+    retry_after = 1
 
 
 class NotYourOrders(OrderServiceError):

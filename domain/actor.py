@@ -1,11 +1,11 @@
-"""Actors: users, staff and the service itself."""
+"""Actors: users, staff, machine clients and the service itself."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from domain.errors import OrderHidden
-from domain.ids import UserId
+from domain.ids import ClientId, UserId
 
 
 class Role(StrEnum):
@@ -20,20 +20,31 @@ class ActorKind(StrEnum):
 
     USER = "user"
     STAFF = "staff"
+    SERVICE = "service"  # a machine client, such as a payment service
     SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user, a member of staff, or the service itself. `id` is None for the service."""
+    """A user, a member of staff, a machine client, or the service itself.
+
+    `id` is None for the service itself.
+    """
 
     kind: ActorKind
-    id: UserId | None
+    id: UserId | ClientId | None
 
     @classmethod
     def of_role(cls, user_id: UserId, role: Role) -> "Actor":
         """Return the actor for an account with this role."""
         return cls(ActorKind(role), user_id)
+
+    @property
+    def user_id(self) -> UserId | None:
+        """The id of the actor's account, or None if it does not have one."""
+        if self.id is None or self.kind not in {ActorKind.USER, ActorKind.STAFF}:
+            return None
+        return UserId(self.id)
 
     @property
     def sees_everything(self) -> bool:

@@ -77,6 +77,13 @@ class TotalMismatch(Invalid):
     code: ClassVar[str] = "total-mismatch"
 
 
+class CommonPassword(Invalid):
+    """The password is too easy to guess."""
+
+    #: The code of its only field error.
+    code: ClassVar[str] = "common-password"
+
+
 class OrderNotFound(OrderServiceError):
     """The order does not exist, or you do not have access to it."""
 

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from domain.errors import FieldError, Invalid, Path, TotalMismatch
+from domain.errors import CommonPassword, FieldError, Invalid, Path, TotalMismatch
 
 T = TypeVar("T")
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+#: Errors with their own class if they are the only ones in the input.
+_KINDS: Final = (TotalMismatch, CommonPassword)
 
 
 class ValidationErrors:
@@ -69,10 +71,12 @@ class ValidationErrors:
         Raises:
             Invalid: with every error.
             TotalMismatch: the only error is that the total is not the sum of the lines.
+            CommonPassword: the only error is that the password is too easy to guess.
         """
         if self._found:
-            only_total = all(error.code == TotalMismatch.code for error in self._found.values())
-            raise (TotalMismatch if only_total else Invalid)(self._found.values())
+            codes = {error.code for error in self._found.values()}
+            only = next((kind for kind in _KINDS if codes == {kind.code}), Invalid)
+            raise only(self._found.values())
 
 
 def parse_text(value: object, minimum: int, maximum: int) -> str:

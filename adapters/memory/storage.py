@@ -1,7 +1,8 @@
 """The in-memory storage's state."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from adapters.memory.dead_letters_table import DeadLettersTable
 from adapters.memory.inbox_table import ProcessedMessagesTable
@@ -9,9 +10,11 @@ from adapters.memory.orders_table import OrdersTable
 from adapters.memory.outbox_table import OutboxTable
 from adapters.memory.replays_table import ReplaysTable
 from application.documents import Event
+from application.ports.access_changes import AccessChange, AccessChangeKind
 from application.ports.accounts import Login
 from application.ports.events import Placement
-from domain.ids import OrderId, UserId
+from application.ports.sessions import Session
+from domain.ids import OrderId, SessionId, UserId
 from domain.order.events import Outcome
 
 
@@ -44,6 +47,8 @@ class MemoryStorage:
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
+        self.sessions: dict[SessionId, Session] = {}
+        self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
         """Mark a locked event as published. New orders then start waiting to be processed."""
@@ -52,3 +57,17 @@ class MemoryStorage:
         order = self.orders.find(order_id)
         if event.revision == 1 and order is not None and order.record.processed_at is None:
             self.unprocessed[order_id] = now
+
+    def end_session(self, session_id: SessionId) -> bool:
+        """End a session and add this to the feed. Return False if it does not exist."""
+        session = self.sessions.pop(session_id, None)
+        if session is not None:
+            self._note(AccessChangeKind.SESSION, session_id, session.tokens_expire_at)
+        return session is not None
+
+    def note_account_change(self, user_id: UserId, now: datetime) -> None:
+        """Add an account change to the feed."""
+        self._note(AccessChangeKind.ACCOUNT, user_id, now + timedelta(days=1))
+
+    def _note(self, kind: AccessChangeKind, subject: UUID, expires_at: datetime) -> None:
+        self.access_changes.append(AccessChange(kind, subject, expires_at))

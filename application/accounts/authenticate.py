@@ -1,13 +1,14 @@
 """Authenticate a request."""
 
+from application.accounts.caller import Caller
 from application.errors import NotAuthenticated
 from application.ports.accounts import AccountCache, TokenVerifier
 from application.ports.system import Clock
-from domain.account import Account
+from domain.ids import SessionId
 
 
 class Authenticate:
-    """Find the account that an access token was issued for.
+    """Find the caller that an access token was issued for.
 
     Raises:
         NotAuthenticated: the token is not valid, or its account does not exist or is disabled.
@@ -19,10 +20,10 @@ class Authenticate:
         self._accounts = accounts
         self._clock = clock
 
-    async def __call__(self, token: str) -> Account:
-        """Return the account."""
+    async def __call__(self, token: str) -> Caller:
+        """Return the caller."""
         claims = self._tokens.verify(token, self._clock.now())
         account = await self._accounts.get(claims.user_id)
         if account is None or account.disabled:
             raise NotAuthenticated
-        return account
+        return Caller.of_account(account, SessionId(claims.family))

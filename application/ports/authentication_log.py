@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
-from uuid import UUID
 
-from domain.ids import UserId
+from domain.ids import ClientId, SessionId, UserId
 
 
 class AuthenticationEventKind(StrEnum):
@@ -23,14 +22,15 @@ class AuthenticationEventKind(StrEnum):
 class AuthenticationEvent:
     """An event in the authentication log. It never has a secret or an e-mail address.
 
-    `address` is the client's IPv4 address or IPv6 /64, like in rate limits. `user_id` and
-    `session_id` are None if they are unknown. `reason` is a short code, or an empty string.
+    `address` is the IPv4 address or IPv6 /64 that the request came from, like in rate limits. Ids
+    are None if they are unknown or don't apply. `reason` is a short code, or an empty string.
     """
 
     kind: AuthenticationEventKind
     address: str = ""
     user_id: UserId | None = None
-    session_id: UUID | None = None
+    client_id: ClientId | None = None
+    session_id: SessionId | None = None
     reason: str = ""
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from application.accounts.authenticate import Authenticate
-from application.errors import NotAuthenticated, TokenMissing
+from application.accounts.caller import Caller
+from application.errors import InsufficientScope, NotAuthenticated, TokenMissing
 from application.ports.authentication_log import AuthenticationLog
 from application.ports.limits import Limit, RateLimiter
-from domain.account import Account
+from domain.scope import Scope
 from entrypoints.http.errors import RepeatedHeader
 from entrypoints.http.messages.request import ApiRequest, joined, peer_of
 from entrypoints.http.proxies.client_address import client_key
@@ -44,7 +45,8 @@ def default_limit(settings: Settings) -> Limit | None:
 class Guard:
     """Checks a request's token and its rate limit before the route runs.
 
-    With `needs_token`, the limit is per user, and the route finds the user in the request.
+    With `needs_token`, the limit is per user or machine client, and the route finds the caller in
+    the request. Machine clients also need `scope`; if it is None, the route is for accounts only.
     Otherwise the limit is per address. A request without a valid token counts against the limit of
     its address. If that limit is exceeded, the response is 429 rather than 401. With
     `reads_beside`, the route has to read inside `async with admission_of(request)`.
@@ -53,6 +55,7 @@ class Guard:
     which: WhichLimit
     needs_token: bool
     reads_beside: bool = False
+    scope: Scope | None = None
 
     async def __call__(self, request: Any) -> None:  # Litestar types hooks for any request class
         """Return if the request passes all checks.
@@ -60,11 +63,15 @@ class Guard:
         Raises:
             RateLimited: the rate limit is exceeded.
             NotAuthenticated: the token is missing or not valid.
+            InsufficientScope: the route is not for this machine client.
             RepeatedHeader: there is more than one Authorization header.
         """
         if self.needs_token:
-            request.scope["user"] = user = await _authenticated(request)
-            admission = _hit(request, self.which, str(user.id))
+            request.scope["user"] = caller = await _authenticated(request)
+            admission = _hit(request, self.which, str(caller.actor.id))
+            if not caller.may_use(self.scope):
+                await admission.require()
+                raise InsufficientScope(self.scope)
         else:
             admission = _hit(request, self.which, address_of(request))
         if self.reads_beside:
@@ -78,14 +85,17 @@ def open_to_all(which: WhichLimit = default_limit) -> Guard:
     return Guard(which=which, needs_token=False)
 
 
-def for_users(which: WhichLimit = default_limit) -> Guard:
-    """Return a guard that admits clients with a valid token, up to their user's rate limit."""
-    return Guard(which=which, needs_token=True)
+def for_users(which: WhichLimit = default_limit, scope: Scope | None = None) -> Guard:
+    """Return a guard that admits callers with a valid token, up to their own rate limit.
+
+    Machine clients need `scope`. If it is None, they are refused.
+    """
+    return Guard(which=which, needs_token=True, scope=scope)
 
 
-def for_readers() -> Guard:
+def for_readers(scope: Scope) -> Guard:
     """Like `for_users`, but the route reads while the rate limit is still being checked."""
-    return Guard(which=default_limit, needs_token=True, reads_beside=True)
+    return Guard(which=default_limit, needs_token=True, reads_beside=True, scope=scope)
 
 
 def admission_of(request: Any) -> Admission:
@@ -115,7 +125,7 @@ def dependencies_of(scope: Any) -> GuardDependencies:
     return dependencies
 
 
-async def _authenticated(request: ApiRequest) -> Account:
+async def _authenticated(request: ApiRequest) -> Caller:
     try:
         return await dependencies_of(request.scope).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):

@@ -112,12 +112,12 @@ class _Exchange:
         )
 
     def _details(self) -> dict[str, Any]:
-        """Return the problem code and the user id, if any."""
+        """Return the problem code and the id of the user or machine client, if any."""
         details = {}
         if code := self.scope.get("problem_code"):
             details["code"] = code
-        if user := self.scope.get("user"):
-            details["user"] = user.id
+        if caller := self.scope.get("user"):
+            details["client" if caller.account is None else "user"] = caller.actor.id
         return details
 
 

@@ -6,9 +6,11 @@ another user's order than for an order that doesn't exist.
 
 from typing import Any, Final
 
+from application.accounts.caller import Caller
 from application.ports.authentication_log import AuthenticationEvent, AuthenticationEventKind
-from domain.account import Account
+from domain.actor import ActorKind
 from domain.errors import OrderHidden, OrderServiceError
+from domain.ids import ClientId
 from entrypoints.http.guards import address_in, dependencies_of
 
 #: The reason's key in an ASGI scope.
@@ -34,12 +36,18 @@ def record_refused_access(scope: Any) -> None:
     """Record an event if the request was refused."""
     reason: str | None = scope.get(_REASON)
     if reason is not None:
-        user: Account | None = scope.get("user")
-        dependencies_of(scope).authentication_log.record(
-            AuthenticationEvent(
-                kind=AuthenticationEventKind.ACCESS_REFUSED,
-                address=address_in(scope),
-                user_id=user.id if user else None,
-                reason=reason,
-            )
-        )
+        dependencies_of(scope).authentication_log.record(_event(scope, reason))
+
+
+def _event(scope: Any, reason: str) -> AuthenticationEvent:
+    caller: Caller | None = scope.get("user")
+    actor = caller.actor if caller else None
+    is_client = actor is not None and actor.kind is ActorKind.SERVICE
+    return AuthenticationEvent(
+        kind=AuthenticationEventKind.ACCESS_REFUSED,
+        address=address_in(scope),
+        user_id=actor.user_id if actor else None,
+        client_id=ClientId(actor.id) if actor and actor.id and is_client else None,
+        session_id=caller.session_id if caller else None,
+        reason=reason,
+    )

@@ -17,6 +17,7 @@ class StructlogAuthenticationLog:
         """Log the event."""
         fields = {
             "user": event.user_id,
+            "client": event.client_id,
             "session": event.session_id,
             "address": event.address,
             "reason": event.reason,

@@ -2,6 +2,13 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders
+from entrypoints.http.routes import accounts, docs, home, operations, orders, tokens
 
-ROUTES: Final = (accounts.ROUTES, orders.ROUTES, operations.ROUTES, docs.ROUTES, home.ROUTES)
+ROUTES: Final = (
+    accounts.ROUTES,
+    tokens.ROUTES,
+    orders.ROUTES,
+    operations.ROUTES,
+    docs.ROUTES,
+    home.ROUTES,
+)

@@ -27,6 +27,7 @@ from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
+from domain.scope import Scope
 from entrypoints.http.guards import admission_of, for_readers, for_users
 from entrypoints.http.links import link
 from entrypoints.http.messages import schemas
@@ -81,12 +82,14 @@ async def create_order(
     currency = settings.default_currency if body.currency is None else body.currency
     lines = errors.collect(OrderLines.parse, body.items, body.total_price, currency)
     reference = errors.optional(parse_reference, body.reference, "reference")
-    placed = await place_order(PlaceOrderCommand(request.user.id, errors.require(lines), reference))
+    placed = await place_order(
+        PlaceOrderCommand(request.user.user_id, errors.require(lines), reference)
+    )
     location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
     return _order(placed.document, location, status=201)
 
 
-@get("/orders", before_request=for_users())
+@get("/orders", before_request=for_users(scope=Scope.ORDERS_READ))
 @operation(
     description="Newest first, in pages. The `Link` header has the next page, if there is one.",
     parameters=(*OF_LISTS, "UserId"),
@@ -109,7 +112,7 @@ async def list_orders(
     return _page(request, "/orders/", await list_page(query), cursors)
 
 
-@get("/orders/user/{user_id:str}", before_request=for_users())
+@get("/orders/user/{user_id:str}", before_request=for_users(scope=Scope.ORDERS_READ))
 @operation(
     description=(
         "Newest first. Only staff may list the orders of another user or of an unknown id."
@@ -138,7 +141,7 @@ async def list_orders_of_user(
     return _page(request, f"/orders/user/{owner}/", await list_page(query), cursors)
 
 
-@get("/orders/{order_id:str}", before_request=for_readers())
+@get("/orders/{order_id:str}", before_request=for_readers(Scope.ORDERS_READ))
 @operation(
     description=(
         "Returns 404 for an unknown id, for an id that is not a UUID, and for another user's order."
@@ -174,7 +177,7 @@ async def read_order(
     return _order(document, cache)
 
 
-@patch("/orders/{order_id:str}", before_request=for_users())
+@patch("/orders/{order_id:str}", before_request=for_users(scope=Scope.ORDERS_STATUS))
 @operation(
     description=(
         "Setting the status that the order already has returns 200, without changing anything or"
@@ -220,7 +223,7 @@ async def change_status(
         raise if_match.explain(conflict) from None
 
 
-@get("/orders/{order_id:str}/history", before_request=for_users())
+@get("/orders/{order_id:str}/history", before_request=for_users(scope=Scope.ORDERS_READ))
 @operation(
     description="Oldest first. The first step is the creation of the order.",
     parameters=("OrderId",),

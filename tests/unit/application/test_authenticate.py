@@ -35,7 +35,7 @@ async def harness() -> Harness:
 
 async def test_a_token_returns_the_current_account(harness: Harness) -> None:
     token = harness.token()
-    assert await harness.authenticate(token) == ALICE
+    assert (await harness.authenticate(token)).account == ALICE
 
 
 async def test_a_forged_token_is_refused(harness: Harness) -> None:
@@ -46,7 +46,7 @@ async def test_a_forged_token_is_refused(harness: Harness) -> None:
 async def test_an_expired_token_is_refused(harness: Harness) -> None:
     token = harness.token()
     await harness.clock.advance(1799)
-    assert await harness.authenticate(token) == ALICE
+    assert (await harness.authenticate(token)).account == ALICE
     await harness.clock.advance(1)
     with pytest.raises(NotAuthenticated):
         await harness.authenticate(token)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
+import jwt
 import pytest
 from dishka import Provider, Scope, provide
 from litestar.types import Message
@@ -15,7 +16,7 @@ from application.ports.authentication_log import (
     AuthenticationEventKind,
     AuthenticationLog,
 )
-from domain.ids import UserId
+from domain.ids import ClientId, SessionId, UserId
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from entrypoints.http import middleware
 from entrypoints.observability.authentication_log import StructlogAuthenticationLog
@@ -71,6 +72,12 @@ def of(events: list[AuthenticationEvent]) -> list[tuple[str, str | None, str, st
     ]
 
 
+def family_of(client: httpx.AsyncClient) -> str:
+    token = client.headers["Authorization"].partition(" ")[2]
+    family: str = jwt.decode(token, options={"verify_signature": False})["fam"]
+    return family
+
+
 async def test_logins_are_recorded_with_the_user_and_the_address(
     client: httpx.AsyncClient, log: MemoryAuthenticationLog
 ) -> None:
@@ -98,6 +105,7 @@ async def test_refused_access_is_recorded_with_its_reason(
     for path in (f"/orders/{order}/", f"/orders/{order}/history/", f"/orders/user/{ada}/"):
         assert (await client.get(path)).status_code in {403, 404}
     assert (await client.patch(f"/orders/{order}/", json={"status": "PAID"})).status_code == 404
+    assert {str(event.session_id) for event in log.events} == {family_of(client)}
     client.headers["Authorization"] = "Bearer eyJ.forged.token"
     assert (await client.get("/me/")).status_code == 401
     assert of(log.events) == [
@@ -146,16 +154,20 @@ async def test_refused_access_is_recorded_after_the_response(
 
 @pytest.mark.parametrize("kind", list(KIND))
 def test_a_log_line_has_the_known_fields(kind: AuthenticationEventKind) -> None:
-    user, session = UserId(uuid4()), uuid4()
+    user, client, session = UserId(uuid4()), ClientId(uuid4()), SessionId(uuid4())
+    event = AuthenticationEvent(
+        kind=kind,
+        address=HOME,
+        user_id=user,
+        client_id=client,
+        session_id=session,
+        reason="r",
+    )
     with capture_logs() as lines:
         log = StructlogAuthenticationLog()
-        log.record(
-            AuthenticationEvent(
-                kind=kind, address=HOME, user_id=user, session_id=session, reason="r"
-            )
-        )
+        log.record(event)
         log.record(AuthenticationEvent(kind=kind, address=HOME))
     level = "warning" if kind is KIND.REFRESH_TOKEN_REUSED else "info"
     start = {"event": kind.value, "log_level": level, "address": HOME}
-    known = {"user": str(user), "session": str(session), "reason": "r"}
+    known = {"user": str(user), "client": str(client), "session": str(session), "reason": "r"}
     assert lines == [start | known, start]
