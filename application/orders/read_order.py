@@ -29,15 +29,9 @@ class ReadOrder:
         self._reader = reader
 
     async def __call__(self, order_id: OrderId, actor: Actor) -> FoundOrder:
-        """Return the order if the actor may see it.
-
-        An order that the actor may not see is always read from the storage and never put into the
-        cache, like an order that doesn't exist. Otherwise the time would reveal that it exists.
-        """
-        cached = await self._cache.get(order_id)
-        document = cached.document
-        if document is None or not actor.may_see(document.owner):
-            document = await self._read_through(order_id, actor, cached.lease)
+        """Return the order if the actor may see it."""
+        cached = await self._cache.get(order_id, actor)
+        document = cached.document or await self._read_through(order_id, actor, cached.lease)
         return FoundOrder(document, cached.state)
 
     async def _read_through(
@@ -46,6 +40,7 @@ class ReadOrder:
         document = await self._reader.find(order_id)
         if document is None:
             raise OrderNotFound
+        # Before the cache is filled, because that takes time and reveals that the order exists.
         actor.ensure_may_see(document.owner)
         if lease is not None:
             await self._cache.fill(order_id, document, lease)

@@ -3,6 +3,7 @@ from typing import cast
 
 import pytest
 
+from adapters.memory.checked_cache import CheckedOrderCache
 from application.documents import OrderDocument
 from application.orders.read_order import FoundOrder, ReadOrder
 from application.ports.orders import CacheState, OrderReader
@@ -41,25 +42,34 @@ async def test_another_users_order_is_not_found_and_not_cached(service: Service)
 
 @dataclass
 class CountedReader:
-    """An `OrderReader` that counts its calls."""
+    """An `OrderReader` that records its calls."""
 
     reader: OrderReader
-    found: int = 0
+    calls: list[str]
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
-        self.found += 1
+        self.calls.append("find")
         return await self.reader.find(order_id)
 
+    async def revision(self, order_id: OrderId) -> int | None:
+        self.calls.append("revision")
+        return await self.reader.revision(order_id)
 
-async def test_a_foreign_order_costs_as_many_reads_as_an_unknown_one(service: Service) -> None:
+
+@pytest.mark.parametrize("is_checked", [True, False])
+async def test_a_foreign_order_costs_the_same_reads_as_an_unknown_one(
+    service: Service, *, is_checked: bool
+) -> None:
     cached, uncached = await service.placed(), await place(service.stored)
-    reader = CountedReader(service.stored.reader)
-    read = ReadOrder(service.cache, cast(OrderReader, reader))
+    calls: list[str] = []
+    reader = cast(OrderReader, CountedReader(service.stored.reader, calls))
+    cache = CheckedOrderCache(service.cache, reader) if is_checked else service.cache
+    read = ReadOrder(cache, reader)
     for order_id in (cached.id, uncached.record.id, an_order_id()) * 2:
-        reader.found = 0
+        calls.clear()
         with pytest.raises(OrderNotFound):
             await read(order_id, OTHER_USER)
-        assert reader.found == 1
+        assert calls == ["find"]
 
 
 @pytest.mark.parametrize("actor", [STAFF, SYSTEM])
