@@ -119,6 +119,12 @@ class MailRejected(Exception):
     """The mail server rejected a mail or its recipient."""
 
 
+class TooManyPasswords(Unavailable):
+    """Too many passwords are waiting to be hashed. Nothing was changed."""
+
+    server = ""  # an overload is not an outage
+
+
 class ConcurrentUpdate(Unavailable):
     """Another change came first; nothing was changed."""
 

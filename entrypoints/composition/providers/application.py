@@ -9,6 +9,7 @@ from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
+from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
@@ -72,6 +73,7 @@ class ApplicationProvider(Provider):
     replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    login_attempts = provide(LoginAttempts)
     password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)
