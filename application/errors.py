@@ -90,7 +90,7 @@ NOTHING_CHANGED: Final = "The service is temporarily unavailable; nothing was ch
 #: The message of `Unavailable` if the change was sent but a response never arrived.
 OUTCOME_UNKNOWN: Final = (
     "The change may or may not have been made. Check for it, or repeat the request with the same"
-    " reference."
+    " reference or idempotency key."
 )
 
 

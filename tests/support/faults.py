@@ -152,6 +152,7 @@ class Interrupted:
         self._storage = storage
         self._meanwhile = meanwhile
         self.add = storage.add
+        self.add_once = storage.add_once
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:

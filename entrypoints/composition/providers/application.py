@@ -32,6 +32,7 @@ from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
+from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
@@ -54,6 +55,7 @@ class ApplicationProvider(Provider):
 
     order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
+    create_order_once = provide(PlaceOrderOnce)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
     list_orders = provide(ListOrders)
