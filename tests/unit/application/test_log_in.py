@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -246,6 +247,19 @@ async def test_a_thousand_concurrent_guesses_are_all_counted(harness: Harness) -
     assert sum(isinstance(answer, InvalidCredentials) for answer in answers) == 10
     assert sum(isinstance(answer, RateLimited) for answer in answers) == 990
     assert len(harness.passwords.asked) == 10
+
+
+@pytest.mark.parametrize(
+    ("accounts", "addresses"), [(1_000, 1), (1, 1_000), (50, 1), (1, 50), (1, 1)]
+)
+async def test_a_flood_costs_a_bounded_number_of_hashes(accounts: int, addresses: int) -> None:
+    harness = Harness()
+    await harness.open_account("user0@example.com")
+    for n in range(2_000):
+        with suppress(InvalidCredentials, RateLimited):
+            await harness.attempt("wrong", f"user{n % accounts}@example.com", f"{n % addresses}")
+    assert len(harness.passwords.asked) == (10 if (accounts, addresses) == (1, 1) else 100)
+    assert len(harness.log.events) == 2_000
 
 
 async def test_without_a_limit_no_login_is_limited() -> None:
