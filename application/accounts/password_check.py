@@ -1,6 +1,6 @@
 """Check an e-mail address and a password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from application.accounts.login_attempts import LoginAttempts
 from application.errors import InvalidCredentials, Unavailable
@@ -12,10 +12,10 @@ from domain.account import Account, normal_password
 class Credentials:
     """The e-mail address and password from a login, and the client's IP address."""
 
-    email: EmailAddress
+    email: EmailAddress = field(repr=False)
     #: The password as it was sent, because passwords weren't normalised when older accounts were
     #: created.
-    password: str
+    password: str = field(repr=False)
     address: str
 
 
