@@ -76,7 +76,10 @@ class Accounts(Protocol):
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values. Return the updated account, or None if it doesn't exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist.
+
+        A new password ends all sessions of the account, in the same transaction.
+        """
 
 
 class AccountDirectory(Protocol):
@@ -91,17 +94,6 @@ class PasswordStore(Protocol):
 
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another hash has already replaced it."""
-
-
-class AccountCache(Protocol):
-    """Caches accounts for up to one second, for authenticating requests."""
-
-    async def get(self, user_id: UserId) -> Account | None:
-        """Return the account, or None. It can be older if the storage is unreachable.
-
-        Raises:
-            Unavailable: the storage is unreachable, and the account was never read before.
-        """
 
 
 class PasswordHasher(Protocol):
@@ -149,6 +141,10 @@ class AccessToken:
 
 class TokenIssuer(Protocol):
     """Issues access tokens."""
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""

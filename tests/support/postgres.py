@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
@@ -20,6 +21,7 @@ from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrder
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
 from domain.ids import EventId, OrderId
@@ -161,6 +163,8 @@ def adapters_over(database: Database) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=PostgresAuditReader(database),
+        sessions=PostgresSessions(database),
+        access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
     )

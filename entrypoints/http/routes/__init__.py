@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders, tokens
+from entrypoints.http.routes import accounts, docs, home, operations, orders, sessions, tokens
 
 ROUTES: Final = (
     accounts.ROUTES,
     tokens.ROUTES,
+    sessions.ROUTES,
     orders.ROUTES,
     operations.ROUTES,
     docs.ROUTES,
