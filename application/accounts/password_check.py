@@ -53,9 +53,9 @@ class PasswordCheck:
         try:
             login, password = await self._verified(credentials, normal)
         except Unavailable:
-            await self._attempts.abandon(email, address)
+            await self._attempts.refund(email, address)
             raise
-        await self._attempts.succeed(email, address, login.account.id)
+        await self._attempts.refund(email, address)
         if password != normal or self._passwords.is_outdated(login.password_hash):
             new_hash = await self._passwords.hash(normal)
             await self._store.rehash(login.account.id, login.password_hash, new_hash)

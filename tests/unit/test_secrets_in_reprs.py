@@ -31,12 +31,14 @@ ALSO_SENSITIVE: Final = {
     ("EmailAddress", "stored"),
     ("IdempotencyKey", "text"),
     ("Mail", "text"),
+    ("RefreshToken", "text"),
     ("RequestHead", "headers"),
     ("RequestHead", "target"),
 }
 #: Fields that are not secret in spite of their names.
 HARMLESS: Final = {
     ("_Lease", "token"),  # of a cache entry in this process
+    ("Renewal", "token"),  # a RefreshToken, which is also tested
 }
 
 
