@@ -17,7 +17,7 @@ from application.errors import InvalidCredentials, RateLimited, TooManyPasswords
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.authentication_log import AuthenticationEvent, AuthenticationEventKind
 from application.ports.limits import Limit
-from application.ports.sessions import RefreshToken, RefreshTokenLifetime, Session
+from application.ports.sessions import RefreshToken, Session
 from domain.account import Account
 from domain.ids import SessionId
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
@@ -51,7 +51,7 @@ class Harness:
             ),
         )
         self.factory = SessionTokenFactory(
-            self.tokens, RandomRefreshTokens(), RefreshTokenLifetime(86_400), self.clock, IDS
+            self.tokens, RandomRefreshTokens(86_400), self.clock, IDS
         )
         self.log_in = LogIn(self.check, self.stored.sessions, self.factory, self.log)
 
