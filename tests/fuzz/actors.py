@@ -27,11 +27,15 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """The user with all the orders, another user, and a member of staff."""
+    """The user with all the orders, another user, and a member of staff.
+
+    The expendable user doesn't send requests, but others may delete its data.
+    """
 
     owner: Actor
     other: Actor
     staff: Actor
+    expendable: Actor
     anonymous: Actor
 
     @property
@@ -53,6 +57,7 @@ def actors_of(service: Service) -> Actors:
         _log_in(service, "user", register(service)),
         _log_in(service, "other user", register(service)),
         _log_in(service, "staff", _create_staff(service)),
+        _log_in(service, "expendable", register(service)),
         Actor("anonymous"),
     )
 

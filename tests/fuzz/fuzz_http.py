@@ -27,7 +27,7 @@ from tests.fuzz.seeds import Seeds
 from tests.fuzz.wire import Answer, Connection, Request
 
 #: How often clients whose session has ended log in again, in requests.
-_CHECK_SESSIONS: Final = 500
+_CHECK_SESSIONS: Final = 100
 _TOKEN: Final = re.compile(rb"(?<=Bearer )[\w.-]{99,}")
 
 

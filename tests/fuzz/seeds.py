@@ -11,6 +11,7 @@ from tests.e2e.service import Service, User, an_email
 from tests.fuzz.actors import PASSWORD, Actor, Actors, tokens_of
 from tests.fuzz.operations import Document, operations_of
 from tests.fuzz.wire import Header, Request
+from tests.support.jws import parts_of
 
 #: One in this many requests hashes a password. Kept rare because it takes as long as a hundred
 #: other requests.
@@ -60,12 +61,14 @@ class Seeds:
         self._refresh_tokens = [
             str(tokens_of(service, actors.other.email)["refresh_token"]) for _ in range(_SESSIONS)
         ]
-        sessions = other.get("/me/sessions/").json()
+        current = parts_of(other.token)[1]["fam"]
+        sessions = [each["id"] for each in other.get("/me/sessions/").json()]
         self._known: Mapping[str, list[str]] = {
             "order_id": self._orders,
             "user_id": [actors.owner.id, actors.other.id],
-            "session_id": [str(session["id"]) for session in sessions],
+            "session_id": [session for session in sessions if session != current],
         }
+        self._expendable = dict(self._known) | {"user_id": [actors.expendable.id]}
 
     def pick(self, chance: Random) -> Request:
         """Return a valid request. Half of the cheap ones are made from the document."""
@@ -84,7 +87,9 @@ class Seeds:
         return replace(request, headers=(*actor.bearer, *request.headers), role=actor.role)
 
     def _documented(self, chance: Random, _: Actor) -> Request:
-        return chance.choice(self._cheap).request(chance, self._known)
+        operation = chance.choice(self._cheap)
+        known = self._expendable if operation.method == "delete" else self._known
+        return operation.request(chance, known)
 
     def _documented_costly(self, chance: Random, _: Actor) -> Request:
         return chance.choice(self._costly).request(chance, self._known)
