@@ -1,11 +1,13 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients check demo bench pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients check demo bench mutants pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
 PYTEST_ARGS ?= -n auto --dist worksteal
+# Names of mutations for `make mutants`. Empty means all.
+MUTANTS ?=
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 
@@ -59,6 +61,10 @@ demo: ## Walk through the API against a throw-away service
 bench: ## Measure the speed against the baseline and the floor
 	@sh tools/environment.sh dev
 	@$(VENV)/python -m tools.bench
+
+mutants: ## Break each guard on purpose; a test must notice (MUTANTS="name ..." chooses)
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tools.mutants $(MUTANTS)
 
 pictures: ## Draw the README's pictures anew (docs/pictures); needs Chromium
 	@sh tools/environment.sh dev
