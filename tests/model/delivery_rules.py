@@ -7,6 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from application.delivery.topics import DEAD_LETTERS
 from application.errors import BrokerUnavailable, ProcessingFailed
 from application.ports.events import Delivery
 from tests.model.expected import Action, OrderModel, Process
@@ -153,3 +154,6 @@ class ConsumerRules(Machine):
         assert report.is_clean
         assert (report.pending, report.unpublished) == (0, 0)
         assert report.orders == report.published == report.processed == len(self.all_orders)
+        arrived = self.system.topic.arrived
+        copies = {event.subject for event in arrived if event.topic == DEAD_LETTERS}
+        assert {each.id for each in await self.system.stored.dead_letters.waiting(1_000)} <= copies

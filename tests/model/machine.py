@@ -183,7 +183,8 @@ class Machine(RuleBasedStateMachine):
             seen[event.subject] = max(last, event.revision)
 
     @invariant()
-    def cache_is_not_older_than_the_last_acknowledged_write(self) -> None:
+    def cache_has_stored_orders_that_are_not_older_than_acknowledged_ones(self) -> None:
+        assert self.system.cache.keys <= self.all_orders.keys()
         for order in self.all_orders.values():
             cached = self.system.cache.peek(order.id)
             assert cached is None or order.cached <= cached.revision <= order.state.revision

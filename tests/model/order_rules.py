@@ -44,11 +44,11 @@ POINTS: Final = st.integers(0, 6)
 CHANGES: Final = st.builds(
     Change,
     st.sampled_from([OrderStatus.PAID, OrderStatus.CANCELED, *OrderStatus]),
-    st.sampled_from([None, STAFF, None, STAFF, STRANGER]),  # None is the owner
-    st.sampled_from([None, None, None, frozenset({1, 3}), frozenset({2}), frozenset()]),
+    st.sampled_from([None, STAFF, None, STAFF, None, STAFF, STRANGER]),  # None is the owner
+    st.sampled_from([*[None] * 5, frozenset({1, 3}), frozenset({2}), frozenset()]),
     st.none() | st.just("because"),
 )
-ACTIONS: Final[st.SearchStrategy[Action]] = CHANGES | st.just(Process())
+ACTIONS: Final[st.SearchStrategy[Action]] = CHANGES | CHANGES | st.just(Process())
 
 
 class AccountRules(Machine):
@@ -107,7 +107,8 @@ class OrderRules(Machine):
         if not new:
             assert result in {ReferenceTaken, INTERRUPTED}
             return multiple()
-        order = self._add_order(owner, *new, reference)
+        [order_id] = new
+        order = self._add_order(owner, order_id, reference)
         self.adopt(order, {order.state}, acknowledged=result is not INTERRUPTED)
         return order
 

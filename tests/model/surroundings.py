@@ -1,6 +1,6 @@
 """Everything that outlives the service's processes, except the storage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from adapters.memory.cache import MemoryOrderCache
@@ -45,6 +45,9 @@ class Topic(Broker):
     async def commit(self) -> None:
         self.committed = self._position
 
+    async def lag(self) -> Mapping[int, int]:
+        return {0: len(self.log) - self.committed}
+
 
 class Queue:
     """A `TaskQueue`. `added` contains every order that has ever been handed over."""
@@ -80,6 +83,11 @@ class SharedCache(FlickeringCache):
     def __init__(self, clock: MovableClock) -> None:
         super().__init__()
         self._cache = MemoryOrderCache(CACHE_TTL_SECONDS, clock=clock.monotonic)
+
+    @property
+    def keys(self) -> Set[OrderId]:
+        """The ids of all entries."""
+        return self._cache._entries.keys()
 
     def peek(self, order_id: OrderId) -> OrderDocument | None:
         """Return the entry even if the cache is unreachable, and without taking a lease."""

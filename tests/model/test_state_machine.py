@@ -94,7 +94,7 @@ def test_the_use_cases_on_postgresql_match_the_model(
     try:
         with asyncio.Runner() as runner:
             environment = OnPostgres(runner, url)
-            _drive(environment, 15)
+            _drive(environment, 25)
             runner.run(environment.database.close())
     finally:
         beside(drop_database, postgres_server.url, url)
