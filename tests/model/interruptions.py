@@ -8,7 +8,7 @@ import inspect
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ class Crash:
 
 #: A use case that has fewer points than `at` is not interrupted. Most have fewer than 20.
 CRASHES: Final[st.SearchStrategy[Crash | None]] = st.none() | st.builds(
-    Crash, st.integers(0, 16), st.sampled_from([Killed, CancelledError])
+    Crash, st.integers(0, 9) | st.integers(0, 18), st.sampled_from([Killed, CancelledError])
 )
 
 
@@ -43,7 +43,9 @@ class Points:
     meanwhile_at: int = 0
     passed: int = 0
     #: Whether the use case holds a lock for which another use case would have to wait.
-    is_locking: bool = field(default=False)
+    is_locking: bool = False
+    #: Whether the use case has committed a change.
+    has_committed: bool = False
 
     async def reach(self) -> None:
         """Pass a point. The other use case has to wait until there aren't any locks."""
@@ -62,7 +64,7 @@ class Points:
 
     async def run(self, use_case: Awaitable[T]) -> T:
         """Run a use case from its first point, without locks."""
-        self.passed, self.is_locking = 0, False
+        self.passed, self.is_locking, self.has_committed = 0, False, False
         try:
             return await use_case
         finally:
@@ -112,6 +114,8 @@ class _Port:
         if self._in_transaction and name != "get":
             self._points.is_locking = True
         result = await method(*args, **named)
+        if name == "commit" or (name == "add" and not self._in_transaction):
+            self._points.has_committed = True
         await self._points.reach()
         return result
 

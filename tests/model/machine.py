@@ -49,8 +49,8 @@ class Environment(Protocol):
 class Machine(RuleBasedStateMachine):
     """The model, the system, and the comparison between them.
 
-    Each rule performs one use case, and may interrupt it. After an interruption, the stored state
-    must be one of those that the use case could have left. The rules are in mixins.
+    Each rule performs one use case, and may interrupt it. After an interruption, the change must be
+    stored if it was committed, and must have left no trace otherwise. The rules are in mixins.
     """
 
     environment: ClassVar[Environment]
@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         after, expected = action.expected(order, order.state, self.system.policy)
         result = self.attempt(action.perform(order, self.system), crash)
         if isinstance(result, Interrupted):
-            self.adopt(order, {order.state, after})
+            self.adopt(order, {after if self.system.points.has_committed else order.state})
         else:
             assert result == expected
             self.adopt(order, {after}, acknowledged=after != order.state)

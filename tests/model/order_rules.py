@@ -73,6 +73,7 @@ class AccountRules(Machine):
             assert result in {EmailTaken, INTERRUPTED}
             return multiple()
         login = self.run(self.system.stored.accounts.login(email))
+        assert (login is not None) == self.system.points.has_committed
         if login is None:
             assert result is INTERRUPTED
             return multiple()
@@ -104,6 +105,7 @@ class OrderRules(Machine):
         if reference is not None and reference in {order.reference for order in owner.orders}:
             assert result in {ReferenceTaken, INTERRUPTED}
             assert not new
+        assert len(new) == self.system.points.has_committed
         if not new:
             assert result in {ReferenceTaken, INTERRUPTED}
             return multiple()

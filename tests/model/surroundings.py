@@ -1,6 +1,7 @@
 """Everything that outlives the service's processes, except the storage."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from adapters.memory.cache import MemoryOrderCache
@@ -85,7 +86,7 @@ class SharedCache(FlickeringCache):
         self._cache = MemoryOrderCache(CACHE_TTL_SECONDS, clock=clock.monotonic)
 
     @property
-    def keys(self) -> Set[OrderId]:
+    def keys(self) -> AbstractSet[OrderId]:
         """The ids of all entries."""
         return self._cache._entries.keys()
 
