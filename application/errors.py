@@ -3,10 +3,23 @@
 from typing import ClassVar, Final
 
 from domain.errors import OrderServiceError
+from domain.scope import Scope
 
 
 class InvalidCredentials(OrderServiceError):
     """The e-mail address or password is wrong."""
+
+
+class InvalidRefreshToken(OrderServiceError):
+    """The refresh token is not valid, or no longer valid."""
+
+
+class InvalidClient(OrderServiceError):
+    """The client id or the client secret is wrong."""
+
+
+class InvalidScope(OrderServiceError):
+    """The client does not have the requested scope."""
 
 
 class NotAuthenticated(OrderServiceError):
@@ -19,6 +32,41 @@ class TokenMissing(NotAuthenticated):
 
 class TokenExpired(NotAuthenticated):
     """The access token has expired."""
+
+
+class InsufficientScope(OrderServiceError):
+    """The access token does not have the scope for this request."""
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        self.scope = scope
+        super().__init__(
+            f"The access token needs the scope {scope}."
+            if scope
+            else "This route is for accounts, and the access token belongs to a machine client."
+        )
+
+
+class StaffOnly(OrderServiceError):
+    """Only staff may make this request."""
+
+
+class WrongPassword(OrderServiceError):
+    """The account has another password."""
+
+
+class SessionNotFound(OrderServiceError):
+    """The session does not exist, or has ended."""
+
+
+class IdempotencyKeyReused(OrderServiceError):
+    """The idempotency key belongs to a different order."""
+
+
+class IdempotencyInProgress(OrderServiceError):
+    """Another request with this idempotency key is still running."""
+
+    #: Seconds to wait before a retry makes sense.
+    retry_after = 1
 
 
 class NotYourOrders(OrderServiceError):
@@ -42,7 +90,7 @@ NOTHING_CHANGED: Final = "The service is temporarily unavailable; nothing was ch
 #: The message of `Unavailable` if the change was sent but a response never arrived.
 OUTCOME_UNKNOWN: Final = (
     "The change may or may not have been made. Check for it, or repeat the request with the same"
-    " reference."
+    " reference or idempotency key."
 )
 
 
@@ -69,6 +117,12 @@ class MailServerUnavailable(Unavailable):
 
 class MailRejected(Exception):
     """The mail server rejected a mail or its recipient."""
+
+
+class TooManyPasswords(Unavailable):
+    """Too many passwords are waiting to be hashed. Nothing was changed."""
+
+    server = ""  # an overload is not an outage
 
 
 class ConcurrentUpdate(Unavailable):

@@ -1,11 +1,11 @@
-"""Actors: users, staff and the service itself."""
+"""Actors: users, staff, machine clients and the service itself."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from domain.errors import OrderNotFound
-from domain.ids import UserId
+from domain.errors import OrderHidden
+from domain.ids import ClientId, UserId
 
 
 class Role(StrEnum):
@@ -20,20 +20,31 @@ class ActorKind(StrEnum):
 
     USER = "user"
     STAFF = "staff"
+    SERVICE = "service"  # a machine client, such as a payment service
     SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user, a member of staff, or the service itself. `id` is None for the service."""
+    """A user, a member of staff, a machine client, or the service itself.
+
+    `id` is None for the service itself.
+    """
 
     kind: ActorKind
-    id: UserId | None
+    id: UserId | ClientId | None
 
     @classmethod
     def of_role(cls, user_id: UserId, role: Role) -> "Actor":
         """Return the actor for an account with this role."""
         return cls(ActorKind(role), user_id)
+
+    @property
+    def user_id(self) -> UserId | None:
+        """The id of the actor's account, or None if it does not have one."""
+        if self.id is None or self.kind not in {ActorKind.USER, ActorKind.STAFF}:
+            return None
+        return UserId(self.id)
 
     @property
     def sees_everything(self) -> bool:
@@ -48,11 +59,11 @@ class Actor:
         """Raise an error unless this actor can see orders that belong to `owner`.
 
         Raises:
-            OrderNotFound: the actor can't see them. This is the same error as for a missing order,
-                to avoid revealing that the order exists.
+            OrderHidden: the actor can't see them. For callers this is the same error as for a
+                missing order, to avoid revealing that the order exists.
         """
         if not self.may_see(owner):
-            raise OrderNotFound
+            raise OrderHidden
 
 
 SYSTEM: Final = Actor(ActorKind.SYSTEM, None)

@@ -77,8 +77,19 @@ class TotalMismatch(Invalid):
     code: ClassVar[str] = "total-mismatch"
 
 
+class CommonPassword(Invalid):
+    """The password is too easy to guess."""
+
+    #: The code of its only field error.
+    code: ClassVar[str] = "common-password"
+
+
 class OrderNotFound(OrderServiceError):
     """The order does not exist, or you do not have access to it."""
+
+
+class OrderHidden(OrderNotFound):
+    """The order belongs to another user. Callers must not be able to tell it from a missing one."""
 
 
 class IllegalTransition(OrderServiceError):

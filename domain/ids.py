@@ -6,3 +6,5 @@ from uuid import UUID
 OrderId = NewType("OrderId", UUID)
 UserId = NewType("UserId", UUID)
 EventId = NewType("EventId", UUID)
+SessionId = NewType("SessionId", UUID)
+ClientId = NewType("ClientId", UUID)

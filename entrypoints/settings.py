@@ -184,6 +184,22 @@ class Settings:
         "",
         "Origins whose pages may call the API, separated by commas",
     )
+    idempotency: str = _setting(
+        parse.one_of("optional", "required"),
+        "optional",
+        "`required`: `POST /orders/` without an `Idempotency-Key` is refused",
+    )
+    password_grant: bool = _setting(
+        parse.switch,
+        "on",
+        "`off`: no tokens for passwords, only for machine clients and `OIDC_ISSUER`",
+    )
+    oidc_issuer: str | None = _optional(
+        parse.https_url,
+        "An OpenID Connect issuer whose access tokens are accepted too. Its keys are read from its"
+        " discovery document",
+    )
+    oidc_audience: str | None = _optional(str, "The audience of those tokens")
     orders_providers: str | None = _optional(
         parse.reference,
         "`module:attribute` of dishka providers that replace adapters, in every role and command",
@@ -267,6 +283,8 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
     if (values.get("kafka_security_protocol") or "").startswith("SASL"):
         login = filter(is_missing, ("kafka_sasl_username", "kafka_sasl_password"))
         found |= {name.upper(): "must be set with SASL" for name in login}
+    if values.get("oidc_issuer") and is_missing("oidc_audience"):
+        found["OIDC_AUDIENCE"] = "must be set if OIDC_ISSUER is set"
     if values.get("smtp_url") and is_missing("smtp_from"):
         found["SMTP_FROM"] = "must be set if SMTP_URL is set"
     return found

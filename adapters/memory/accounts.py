@@ -15,6 +15,7 @@ class MemoryAccounts:
     """`Accounts`, `AccountDirectory` and `PasswordStore` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
         self._logins = storage.logins
         self._ids = storage.user_ids_by_email
 
@@ -56,6 +57,10 @@ class MemoryAccounts:
             disabled=login.account.disabled if disabled is None else disabled,
         )
         self._logins[account.id] = Login(account, password_hash or login.password_hash)
+        if account != login.account:
+            self._storage.note_account_change(account.id)
+        if password_hash is not None:
+            self._storage.end_sessions_of(account.id)
         return account
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:

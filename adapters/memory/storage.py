@@ -1,7 +1,9 @@
 """The in-memory storage's state."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
 
 from adapters.memory.dead_letters_table import DeadLettersTable
 from adapters.memory.inbox_table import ProcessedMessagesTable
@@ -9,10 +11,15 @@ from adapters.memory.orders_table import OrdersTable
 from adapters.memory.outbox_table import OutboxTable
 from adapters.memory.replays_table import ReplaysTable
 from application.documents import Event
+from application.ports.access_changes import AccessChange, AccessChangeKind
 from application.ports.accounts import Login
 from application.ports.events import Placement
-from domain.ids import OrderId, UserId
+from application.ports.idempotency import IdempotencyRecord
+from application.ports.sessions import Session
+from domain.ids import OrderId, SessionId, UserId
 from domain.order.events import Outcome
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,13 @@ class MemoryStorage:
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
+        #: The record of each user's keys, and when it was stored.
+        self.idempotency_keys: dict[tuple[UserId, str], tuple[IdempotencyRecord, datetime]] = {}
+        self.sessions: dict[SessionId, Session] = {}
+        self.session_ids_by_handle: dict[bytes, SessionId] = {}
+        #: The refresh tokens of each session, and when they were spent.
+        self.refresh_tokens: dict[SessionId, dict[bytes, datetime | None]] = {}
+        self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
         """Mark a locked event as published. New orders then start waiting to be processed."""
@@ -52,3 +66,26 @@ class MemoryStorage:
         order = self.orders.find(order_id)
         if event.revision == 1 and order is not None and order.record.processed_at is None:
             self.unprocessed[order_id] = now
+
+    def end_session(self, session_id: SessionId) -> bool:
+        """End a session and add this to the feed. Return False if it does not exist."""
+        session = self.sessions.pop(session_id, None)
+        if session is not None:
+            self.refresh_tokens.pop(session_id, None)
+            ids = self.session_ids_by_handle
+            for handle in [handle for handle, each in ids.items() if each == session_id]:
+                del ids[handle]
+            self._note(AccessChangeKind.SESSION, session_id, session.tokens_expire_at)
+        return session is not None
+
+    def end_sessions_of(self, user_id: UserId) -> None:
+        """End all sessions of a user and add this to the feed."""
+        for session in [each for each in self.sessions.values() if each.user_id == user_id]:
+            self.end_session(session.id)
+
+    def note_account_change(self, user_id: UserId) -> None:
+        """Add an account change to the feed."""
+        self._note(AccessChangeKind.ACCOUNT, user_id, _NEVER)
+
+    def _note(self, kind: AccessChangeKind, subject: UUID, expires_at: datetime) -> None:
+        self.access_changes.append(AccessChange(kind, subject, expires_at))

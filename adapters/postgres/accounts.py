@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
+from adapters.postgres.sessions import END_ALL
 from application.ports.accounts import Login
 from domain.account import Account
 from domain.actor import Role
@@ -78,8 +79,16 @@ class PostgresAccounts:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values. Return the updated account, or None if it doesn't exist."""
-        row = await self._one(_UPDATE, spellings, role, disabled, password_hash)
+        """Change the given values. Return the updated account, or None if it doesn't exist.
+
+        The sessions end in a statement of their own, because the update may have waited for a login
+        whose session is not in the update's snapshot.
+        """
+        values = (spellings, role, disabled, password_hash)
+        async with self._database.connection() as connection, connection.transaction():
+            row = await connection.fetchrow(_UPDATE, *values)
+            if row and password_hash is not None:
+                await connection.execute(END_ALL, row["id"])
         return _account(row) if row else None
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:

@@ -11,14 +11,19 @@ STEPS: Final = Path(__file__).parents[2] / "migrations"
 
 #: The tables of this release. `tables.py` has them too, but importing SQLAlchemy takes 0.2 s.
 TABLES: Final = (
+    "access_changes",
     "cache_debts",
+    "clients",
     "dead_letters",
     "effects",
+    "idempotency_keys",
     "inbox",
     "leases",
     "order_history",
     "orders",
     "outbox",
+    "refresh_tokens",
+    "sessions",
     "users",
 )
 

@@ -18,8 +18,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 metadata = MetaData()
 
@@ -220,3 +221,88 @@ leases = Table(
     _timestamp("expires_at"),
     PrimaryKeyConstraint("name", name="leases_pkey"),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    _timestamp("created_at"),
+    _timestamp("last_used_at"),
+    _timestamp("expires_at"),
+    _timestamp("tokens_expire_at"),
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("handle_hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id", name="sessions_pkey"),
+    ForeignKeyConstraint(["user_id"], ["users.id"], name="sessions_user_exists"),
+    UniqueConstraint("handle_hash", name="sessions_handle_unique"),
+)
+Index("sessions_of_user", sessions.c.user_id, sessions.c.id)
+Index("sessions_expiring", sessions.c.expires_at)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("session_id", Uuid, nullable=False),
+    _timestamp("issued_at"),
+    _timestamp("spent_at", nullable=True),
+    PrimaryKeyConstraint("token_hash", name="refresh_tokens_pkey"),
+    ForeignKeyConstraint(
+        ["session_id"],
+        ["sessions.id"],
+        name="refresh_tokens_session_exists",
+        ondelete="CASCADE",
+    ),
+)
+Index("refresh_tokens_of_session", refresh_tokens.c.session_id)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _timestamp("created_at"),
+    _timestamp("revoked_at", nullable=True),
+    PrimaryKeyConstraint("id", name="clients_pkey"),
+)
+Index(
+    "clients_name_unique",
+    clients.c.name,
+    unique=True,
+    postgresql_where=clients.c.revoked_at.is_(None),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _timestamp("created_at"),
+    PrimaryKeyConstraint("user_id", "key", name="idempotency_keys_pkey"),
+)
+Index("idempotency_keys_by_age", idempotency_keys.c.created_at)
+
+access_changes = Table(
+    "access_changes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default=text("(pg_current_xact_id()::text)::bigint"),
+    ),
+    Column("kind", Text, nullable=False),
+    Column("subject", Uuid, nullable=False),
+    _timestamp("expires_at"),
+    PrimaryKeyConstraint("id", name="access_changes_pkey"),
+)
+Index("access_changes_by_transaction", access_changes.c.transaction_id)
+Index("access_changes_expiring", access_changes.c.expires_at)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +22,9 @@ TYPE: Final = "at+jwt"
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_LENGTH: Final = 8 * 1024
 
+#: How far the clock of another process may be ahead.
+_MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
+
 
 class JwtTokens:
     """`TokenIssuer` and `TokenVerifier` for JWTs. Times in tokens are in whole seconds.
@@ -36,6 +39,11 @@ class JwtTokens:
         self._keys: Mapping[str, bytes] = {key_id(key): key for key in keys}
         self._header = {"typ": TYPE, "kid": key_id(keys.signing)}
         self._memory = TokenMemory(remembered)
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
+        return self._lifetime
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""
@@ -58,12 +66,14 @@ class JwtTokens:
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, not valid yet, or not an access token for this
-                service.
+            NotAuthenticated: the token is forged, not valid yet, issued in the future, or not an
+                access token for this service.
         """
         claims = self._memory.get(token)
         if claims is None:
             claims = self._read(token)
+            if claims.issued_at > now + _MAX_CLOCK_SKEW:
+                raise NotAuthenticated
             if now < claims.expires_at:
                 self._memory.put(token, claims)
         if claims.expires_at <= now:
@@ -71,14 +81,6 @@ class JwtTokens:
         if claims.not_before is not None and now < claims.not_before:
             raise NotAuthenticated
         return claims
-
-    def forget(self, token_id: UUID) -> None:
-        """Remove a token from the cache. It will be verified again on its next use."""
-        self._memory.forget(token_id)
-
-    def forget_all(self) -> None:
-        """Remove all tokens from the cache."""
-        self._memory.clear()
 
     def _read(self, token: str) -> AccessClaims:
         # PyJWT accepts padding, which would allow different spellings of the same token.
@@ -131,7 +133,6 @@ class TokenMemory:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._claims: OrderedDict[str, AccessClaims] = OrderedDict()
-        self._texts: dict[UUID, str] = {}
 
     def get(self, text: str) -> AccessClaims | None:
         """Return a token's claims, or None if it is not cached."""
@@ -142,20 +143,6 @@ class TokenMemory:
 
     def put(self, text: str, claims: AccessClaims) -> None:
         """Cache a verified token."""
-        self.forget(claims.token_id)
         self._claims[text] = claims
-        self._texts[claims.token_id] = text
         if len(self._claims) > self._capacity:
-            _, oldest = self._claims.popitem(last=False)
-            del self._texts[oldest.token_id]
-
-    def forget(self, token_id: UUID) -> None:
-        """Remove a token if it is cached."""
-        text = self._texts.pop(token_id, None)
-        if text is not None:
-            del self._claims[text]
-
-    def clear(self) -> None:
-        """Remove all tokens."""
-        self._claims.clear()
-        self._texts.clear()
+            self._claims.popitem(last=False)

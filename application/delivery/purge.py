@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from application.ports.idempotency import KEY_LIFETIME
 from application.ports.leases import Leases
 from application.ports.retention import RetentionStore
 from application.ports.system import Clock, IdGenerator
@@ -17,6 +18,9 @@ PAYLOADS_KEPT: Final = timedelta(days=7)
 #: How long inbox rows are kept, except those of order processing. It must be longer than the time
 #: during which the outbox (`PAYLOADS_KEPT`) or a broker can repeat a message. See docs/adr/0029.
 INBOX_KEPT: Final = timedelta(days=30)
+#: How long expired sessions and obsolete changes of the feed are kept, in case the clocks of the
+#: processes differ.
+ACCESS_KEPT: Final = timedelta(hours=1)
 #: Maximum rows per transaction. Kept small because other transactions may be waiting for these
 #: rows.
 BATCH: Final = 1_000
@@ -36,6 +40,9 @@ class Purged:
     dead_letters: int
     payloads: int
     inbox_rows: int
+    idempotency_keys: int = 0
+    sessions: int = 0
+    access_changes: int = 0
 
 
 class PurgeExpired:
@@ -106,4 +113,7 @@ class PurgeExpired:
             (self._store.purge_dead_letters, DEAD_LETTERS_KEPT),
             (self._store.purge_payloads, PAYLOADS_KEPT),
             (self._store.purge_inbox, INBOX_KEPT),
+            (self._store.purge_idempotency_keys, KEY_LIFETIME),
+            (self._store.purge_sessions, ACCESS_KEPT),
+            (self._store.purge_access_changes, ACCESS_KEPT),
         )

@@ -34,5 +34,5 @@ class ListOrders:
         if wanted.owner is not None and not actor.may_see(wanted.owner):
             raise NotYourOrders
         if not actor.sees_everything:
-            wanted = replace(wanted, owner=actor.id)
+            wanted = replace(wanted, owner=actor.user_id)
         return await self._reader.page(wanted, query.after, query.limit)

@@ -76,7 +76,10 @@ class Accounts(Protocol):
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values. Return the updated account, or None if it doesn't exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist.
+
+        A new password ends all sessions of the account, in the same transaction.
+        """
 
 
 class AccountDirectory(Protocol):
@@ -93,27 +96,23 @@ class PasswordStore(Protocol):
         """Replace `old_hash`, unless another hash has already replaced it."""
 
 
-class AccountCache(Protocol):
-    """Caches accounts for up to one second, for authenticating requests."""
-
-    async def get(self, user_id: UserId) -> Account | None:
-        """Return the account, or None. It can be older if the storage is unreachable.
-
-        Raises:
-            Unavailable: the storage is unreachable, and the account was never read before.
-        """
-
-
 class PasswordHasher(Protocol):
     """Hashes passwords with argon2id, outside the event loop and with limited concurrency."""
 
     async def hash(self, password: str) -> str:
-        """Return a hash that can be stored."""
+        """Return a hash that can be stored.
+
+        Raises:
+            TooManyPasswords: too many calls are already waiting.
+        """
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches.
 
         If `stored` is None, this takes as long as it does for a wrong password.
+
+        Raises:
+            TooManyPasswords: too many calls are already waiting.
         """
 
     def is_outdated(self, stored: str) -> bool:
@@ -142,6 +141,10 @@ class AccessToken:
 
 class TokenIssuer(Protocol):
     """Issues access tokens."""
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""

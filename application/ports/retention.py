@@ -29,3 +29,12 @@ class RetentionStore(Protocol):
 
         Rows for processed orders are kept for as long as the orders themselves.
         """
+
+    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` records of idempotency keys that were stored before then."""
+
+    async def purge_sessions(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` sessions all of whose tokens had expired before then."""
+
+    async def purge_access_changes(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` changes of the feed that were obsolete before then."""

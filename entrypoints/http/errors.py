@@ -34,6 +34,14 @@ class RepeatedHeader(OrderServiceError):
         super().__init__(f"{name} must not be repeated.")
 
 
+class IdempotencyKeyMissing(OrderServiceError):
+    """The request needs an idempotency key."""
+
+
+class BadIdempotencyKey(Invalid):
+    """The idempotency key is ill-formed."""
+
+
 class PreflightRefused(OrderServiceError):
     """CORS does not allow the request that a preflight announces."""
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from application.accounts.authenticate import Authenticate
-from application.errors import NotAuthenticated, TokenMissing
+from application.accounts.caller import Caller
+from application.errors import InsufficientScope, NotAuthenticated, TokenMissing
+from application.ports.authentication_log import AuthenticationLog
 from application.ports.limits import Limit, RateLimiter
-from domain.account import Account
+from domain.scope import Scope
 from entrypoints.http.errors import RepeatedHeader
-from entrypoints.http.messages.request import ApiRequest, peer_of
+from entrypoints.http.messages.request import ApiRequest, joined, peer_of
 from entrypoints.http.proxies.client_address import client_key
 from entrypoints.http.rate_limits import Admission
 from entrypoints.settings import Settings
@@ -31,6 +33,7 @@ class GuardDependencies:
     authenticate: Authenticate
     limiter: RateLimiter
     settings: Settings
+    authentication_log: AuthenticationLog
 
 
 def default_limit(settings: Settings) -> Limit | None:
@@ -42,7 +45,8 @@ def default_limit(settings: Settings) -> Limit | None:
 class Guard:
     """Checks a request's token and its rate limit before the route runs.
 
-    With `needs_token`, the limit is per user, and the route finds the user in the request.
+    With `needs_token`, the limit is per user or machine client, and the route finds the caller in
+    the request. Machine clients also need `scope`; if it is None, the route is for accounts only.
     Otherwise the limit is per address. A request without a valid token counts against the limit of
     its address. If that limit is exceeded, the response is 429 rather than 401. With
     `reads_beside`, the route has to read inside `async with admission_of(request)`.
@@ -51,6 +55,7 @@ class Guard:
     which: WhichLimit
     needs_token: bool
     reads_beside: bool = False
+    scope: Scope | None = None
 
     async def __call__(self, request: Any) -> None:  # Litestar types hooks for any request class
         """Return if the request passes all checks.
@@ -58,11 +63,15 @@ class Guard:
         Raises:
             RateLimited: the rate limit is exceeded.
             NotAuthenticated: the token is missing or not valid.
+            InsufficientScope: the route is not for this machine client.
             RepeatedHeader: there is more than one Authorization header.
         """
         if self.needs_token:
-            request.scope["user"] = user = await _authenticated(request)
-            admission = _hit(request, self.which, str(user.id))
+            request.scope["user"] = caller = await _authenticated(request)
+            admission = _hit(request, self.which, str(caller.actor.id))
+            if not caller.may_use(self.scope):
+                await admission.require()
+                raise InsufficientScope(self.scope)
         else:
             admission = _hit(request, self.which, address_of(request))
         if self.reads_beside:
@@ -76,14 +85,17 @@ def open_to_all(which: WhichLimit = default_limit) -> Guard:
     return Guard(which=which, needs_token=False)
 
 
-def for_users(which: WhichLimit = default_limit) -> Guard:
-    """Return a guard that admits clients with a valid token, up to their user's rate limit."""
-    return Guard(which=which, needs_token=True)
+def for_users(which: WhichLimit = default_limit, scope: Scope | None = None) -> Guard:
+    """Return a guard that admits callers with a valid token, up to their own rate limit.
+
+    Machine clients need `scope`. If it is None, they are refused.
+    """
+    return Guard(which=which, needs_token=True, scope=scope)
 
 
-def for_readers() -> Guard:
+def for_readers(scope: Scope) -> Guard:
     """Like `for_users`, but the route reads while the rate limit is still being checked."""
-    return Guard(which=default_limit, needs_token=True, reads_beside=True)
+    return Guard(which=default_limit, needs_token=True, reads_beside=True, scope=scope)
 
 
 def admission_of(request: Any) -> Admission:
@@ -94,29 +106,35 @@ def admission_of(request: Any) -> Admission:
 
 def address_of(request: ApiRequest) -> str:
     """Return the key for rate limits per address: the client's address, or its IPv6 network."""
+    return address_in(request.scope)
+
+
+def address_in(scope: Any) -> str:
+    """Return the key for rate limits per address of the request with this ASGI scope."""
     return client_key(
-        peer_of(request.scope),
-        request.list_header(b"x-forwarded-for"),
-        request.list_header(b"forwarded"),
-        _dependencies(request).settings.trusted_proxies,
+        peer_of(scope),
+        joined(scope, b"x-forwarded-for"),
+        joined(scope, b"forwarded"),
+        dependencies_of(scope).settings.trusted_proxies,
     )
 
 
-def _dependencies(request: ApiRequest) -> GuardDependencies:
-    dependencies: GuardDependencies = request.scope["litestar_app"].state.guard_dependencies
+def dependencies_of(scope: Any) -> GuardDependencies:
+    """Return the dependencies that were stored during startup."""
+    dependencies: GuardDependencies = scope["litestar_app"].state.guard_dependencies
     return dependencies
 
 
-async def _authenticated(request: ApiRequest) -> Account:
+async def _authenticated(request: ApiRequest) -> Caller:
     try:
-        return await _dependencies(request).authenticate(_bearer_token(request))
+        return await dependencies_of(request.scope).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
         await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
 def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
-    dependencies = _dependencies(request)
+    dependencies = dependencies_of(request.scope)
     limit = which(dependencies.settings)
     return Admission(dependencies.limiter.hit(limit, key) if limit else None)
 

@@ -27,4 +27,7 @@ async def purge(retention: PurgeExpired) -> None:
             dead_letters=purged.dead_letters,
             payloads=purged.payloads,
             inbox_rows=purged.inbox_rows,
+            idempotency_keys=purged.idempotency_keys,
+            sessions=purged.sessions,
+            access_changes=purged.access_changes,
         )

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
@@ -14,9 +15,11 @@ from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
+from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
@@ -25,6 +28,7 @@ from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.sessions import Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
@@ -67,6 +71,8 @@ class Adapters:
     directory: AccountDirectory
     passwords: PasswordStore
     audit: AuditReader
+    sessions: Sessions
+    access_changes: AccessChanges
     stored_facts: StoredFacts
     #: Advances the storage's time by this many seconds.
     pass_time: Callable[[float], Awaitable[None]]
@@ -104,7 +110,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
     return Adapters(
-        storage=MemoryOrderStorage(storage, RENDERER),
+        storage=MemoryOrderStorage(storage, RENDERER, clock),
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),
@@ -118,6 +124,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=MemoryAuditReader(storage),
+        sessions=MemorySessions(storage),
+        access_changes=MemoryAccessChanges(storage),
         stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,
     )

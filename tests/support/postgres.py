@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
@@ -20,6 +21,7 @@ from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrder
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from application.ports.events import Placement
 from domain.ids import EventId, OrderId
@@ -40,6 +42,7 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
                   handed_over_at = handed_over_at - $1 * interval '1 second'
 """,
     "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
+    "UPDATE idempotency_keys SET created_at = created_at - $1::float8 * interval '1 second'",
     "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
 )
 
@@ -160,6 +163,8 @@ def adapters_over(database: Database) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=PostgresAuditReader(database),
+        sessions=PostgresSessions(database),
+        access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
     )

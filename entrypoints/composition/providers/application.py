@@ -7,12 +7,23 @@ from dishka import Provider, Scope, provide
 
 from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.ended_sessions import EndedSessions
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
+from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
+from application.accounts.refresh_session import RefreshSession
 from application.accounts.register import RegisterUser
+from application.accounts.revoke_token import RevokeToken
+from application.accounts.session_tokens import SessionTokenFactory
+from application.accounts.sessions import (
+    EndSession,
+    EndSessionsByEmail,
+    EndSessionsOf,
+    ListSessions,
+)
 from application.accounts.set_password import SetPassword
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
@@ -31,6 +42,7 @@ from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
+from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
@@ -38,6 +50,7 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
+from application.ports.sessions import RefreshTokenLifetime
 from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -53,6 +66,7 @@ class ApplicationProvider(Provider):
 
     order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
+    create_order_once = provide(PlaceOrderOnce)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
     list_orders = provide(ListOrders)
@@ -70,8 +84,17 @@ class ApplicationProvider(Provider):
     replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    login_attempts = provide(LoginAttempts)
     password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
+    session_tokens = provide(SessionTokenFactory)
+    ended_sessions = provide(EndedSessions)
+    refresh_session = provide(RefreshSession)
+    revoke_token = provide(RevokeToken)
+    list_sessions = provide(ListSessions)
+    end_session = provide(EndSession)
+    end_sessions_of = provide(EndSessionsOf)
+    end_sessions_by_email = provide(EndSessionsByEmail)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
     grant_role = provide(GrantRole)
@@ -97,6 +120,11 @@ class ApplicationProvider(Provider):
         """Settles cache debts for as long as a cache entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
+
+    @provide
+    def refresh_token_lifetime(self, settings: Settings) -> RefreshTokenLifetime:
+        """The lifetime of refresh tokens from the settings."""
+        return RefreshTokenLifetime(settings.refresh_token_ttl)
 
     @provide
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:

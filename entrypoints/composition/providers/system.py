@@ -6,28 +6,32 @@ from time import monotonic
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
-from adapters.memory.account_cache import TimedAccountCache
+from adapters.memory.access_state import FollowedAccess
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from adapters.security.tokens import JwtTokens
 from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
 from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
+from application.ports.access_changes import AccessChanges, AccessState
 from application.ports.accounts import (
-    AccountCache,
     Accounts,
     EmailAddresses,
     PasswordHasher,
     TokenIssuer,
     TokenVerifier,
 )
+from application.ports.authentication_log import AuthenticationLog
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
+from application.ports.sessions import RefreshTokens
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
 from entrypoints.messaging.cloud_events import CloudEventsEncoder
+from entrypoints.observability.authentication_log import StructlogAuthenticationLog
 from entrypoints.settings import Settings
 
 
@@ -58,6 +62,7 @@ class SecurityProvider(Provider):
 
     scope = Scope.APP
 
+    authentication_log = provide(StructlogAuthenticationLog, provides=AuthenticationLog)
     cursors = provide(SignedCursors, provides=Cursors)
 
     @provide
@@ -65,10 +70,12 @@ class SecurityProvider(Provider):
         """The e-mail address parser."""
         return email_addresses()
 
+    refresh_tokens = provide(RandomRefreshTokens, provides=RefreshTokens)
+
     @provide
-    def account_cache(self, accounts: Accounts) -> AccountCache:
-        """This process's account cache, with entries that are at most a second old."""
-        return TimedAccountCache(accounts, monotonic)
+    def access_state(self, changes: AccessChanges, accounts: Accounts, clock: Clock) -> AccessState:
+        """This process's view of accounts and revoked tokens."""
+        return FollowedAccess(changes, accounts, clock, monotonic)
 
     @provide
     def tokens(

@@ -1,4 +1,4 @@
-"""A request to this API, with its user and its headers.
+"""A request to this API, with its caller and its headers.
 
 Headers may be spread over several lines (RFC 9110, section 5.3).
 """
@@ -9,7 +9,7 @@ from typing import Any, Final
 from litestar import Request
 from litestar.datastructures import State
 
-from domain.account import Account
+from application.accounts.caller import Caller
 from domain.actor import Actor
 from entrypoints.http.errors import RepeatedHeader
 
@@ -22,8 +22,8 @@ def peer_of(scope: Any) -> str:
     return str(client[0]) if client else ""
 
 
-class ApiRequest(Request[Account, Any, State]):
-    """A request. It has a user once it has passed its route's guard."""
+class ApiRequest(Request[Caller, Any, State]):
+    """A request. Its `user` is the caller, once it has passed its route's guard."""
 
     def header(self, name: bytes) -> str | None:
         """Return the value of a header that is not a list, or None. `name` is in lower case.
@@ -39,8 +39,8 @@ class ApiRequest(Request[Account, Any, State]):
 
     @property
     def actor(self) -> Actor:
-        """Return the user as an actor."""
-        return Actor.of_role(self.user.id, self.user.role)
+        """Return the caller as an actor."""
+        return self.user.actor
 
 
 def values_of(scope: Any, name: bytes) -> list[bytes]:

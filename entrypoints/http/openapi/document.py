@@ -16,7 +16,7 @@ from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
 from entrypoints.http.openapi.contract import Answer, Body
-from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER
+from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER, SESSION
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
 from entrypoints.http.openapi.operation import Operation, Routes, operations_of
 from entrypoints.http.openapi.parameters import PARAMETERS
@@ -43,9 +43,10 @@ closest known name. A parameter may only be given once, unless it is a list. For
 fields (RFC 6749). Health checks, metrics and pages ignore query parameters.
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`. `type` links to a page about
-it. `errors` lists every invalid value, not only the first. If a request has several faults, you
-get the error of the first check that fails, in this order: route, rate limit of your address,
-token, your own rate limit, content type, size, syntax, values, and the state of the order.
+it. `errors` lists every invalid value, not only the first, up to 1,000 of them. If a request has
+several faults, you get the error of the first check that fails, in this order: route, rate limit of
+your address, token, your own rate limit, content type, size, syntax, values, and the state of the
+order.
 
 **The connection**: the head of a request may have at most 64 KiB and must arrive within 10 seconds,
 and its body within 30 seconds. `Upgrade` is ignored. Request bodies may not have a
@@ -227,4 +228,6 @@ def _ref(kind: str, name: str) -> dict[str, str]:
 
 
 def _example_path(operation: Operation) -> str:
-    return operation.path.format(order_id=ORDER_ID, user_id=ADA, code="no-such-code")
+    return operation.path.format(
+        order_id=ORDER_ID, user_id=ADA, session_id=SESSION.id, code="no-such-code"
+    )

@@ -68,12 +68,26 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         " not valid. It is absent if the request has no token.",
         'Bearer error="invalid_token", error_description="The access token has expired"',
     ),
+    "WWW-Authenticate.scope": _header(
+        "Only if the access token does not have the right scope (RFC 6750).",
+        'Bearer error="insufficient_scope", scope="orders:status"',
+        always=False,
+    ),
+    "Retry-After.conflict": _header(
+        "Only if the conflict ends by itself: seconds to wait before trying again.",
+        1,
+        schema=_SECONDS,
+        always=False,
+    ),
     "Allow": _header("The methods that the path supports.", "GET, HEAD, OPTIONS"),
     "Accept-Encoding": _header(
         "The content codings that the path accepts (RFC 9110, section 12.5.3).", "identity"
     ),
     "Location": _header(
         "The URL of the new order.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
+    ),
+    "Idempotent-Replayed": _header(
+        "Only if this is the first response to the idempotency key again.", "true", always=False
     ),
     "Location.docs": _header("The URL of the documentation.", "/docs"),
     "ETag.document": _header(
@@ -120,7 +134,9 @@ OF_REFUSALS: Final = ("Cache-Control",)
 #: Additional headers of problems by status.
 OF_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate.scope",),
     405: ("Allow",),
+    409: ("Retry-After.conflict",),
     415: ("Accept-Encoding",),
     429: ("Retry-After",),
     503: ("Retry-After",),

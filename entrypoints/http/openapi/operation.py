@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from application.errors import (
     NOTHING_CHANGED,
     OUTCOME_UNKNOWN,
+    InsufficientScope,
     NotAuthenticated,
     RateLimited,
     TokenExpired,
@@ -17,6 +18,7 @@ from application.errors import (
     Unavailable,
 )
 from domain.errors import OrderServiceError
+from domain.scope import Scope
 from entrypoints.http.errors import InternalError, RepeatedHeader
 from entrypoints.http.guards import Guard
 from entrypoints.http.openapi import examples
@@ -73,6 +75,12 @@ class Operation:
         return isinstance(guard, Guard) and guard.needs_token
 
     @property
+    def scope(self) -> Scope | None:
+        """The scope that a machine client needs, or None if the route is not for them."""
+        guard = self.handler.before_request
+        return guard.scope if isinstance(guard, Guard) else None
+
+    @property
     def is_limited(self) -> bool:
         """Whether there is a rate limit, which is the case if there is a guard."""
         return self.handler.before_request is not None
@@ -85,6 +93,7 @@ class Operation:
             *(body.errors if body else ()),
             *((TokenMissing(), TokenExpired(), NotAuthenticated()) if self.needs_token else ()),
             *((RepeatedHeader("Authorization"),) if self.needs_token else ()),
+            *((InsufficientScope(self.scope),) if self.needs_token else ()),
             *((examples.STRAY_PARAMETER,) if needs_storage and not self._is_list else ()),
             *(self._unavailable if needs_storage else ()),
             *((_TRY_AGAIN,) if self.is_limited else ()),

@@ -38,8 +38,20 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "UserIdOfPath": _parameter(
         "user_id", "path", _UUID, "The user's id. `GET /me/` returns your own."
     ),
+    "SessionId": _parameter(
+        "session_id", "path", _UUID, "The id of the session. `GET /me/sessions/` returns yours."
+    ),
     "ProblemCode": _parameter(
         "code", "path", {"type": "string"}, "The `code` of the problem.", "order-not-found"
+    ),
+    "IdempotencyKey": _parameter(
+        "Idempotency-Key",
+        "header",
+        {"type": "string", "minLength": 1},
+        "A new random value for each order: 1 to 255 visible ASCII characters, in double quotes or"
+        " without. If you repeat a request with its key within 24 hours, you get the first"
+        " response again, and no second order.",
+        "7f1d3c52-9a57-4f0e-8a7c-0b9e6c1d2a34",
     ),
     "IfMatch": _parameter(
         "If-Match",

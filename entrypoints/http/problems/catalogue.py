@@ -30,6 +30,22 @@ CATALOGUE: Final = (
         "Use an HTTP library. If there is a proxy in between, check the requests that it sends.",
     ),
     ProblemRow(
+        errors.IdempotencyKeyMissing,
+        400,
+        "idempotency-key-missing",
+        "The request needs an idempotency key",
+        "This service only accepts new orders that can be repeated safely (IDEMPOTENCY=required).",
+        "Send an Idempotency-Key header with a new random value, such as a UUID, for each order.",
+    ),
+    ProblemRow(
+        errors.BadIdempotencyKey,
+        400,
+        "idempotency-key-invalid",
+        "The idempotency key is ill-formed",
+        "An idempotency key has 1 to 255 visible ASCII characters. It can be in double quotes.",
+        "Send a single Idempotency-Key header with a random value, such as a UUID.",
+    ),
+    ProblemRow(
         errors.RepeatedParameter,
         400,
         "repeated-parameter",
@@ -46,6 +62,16 @@ CATALOGUE: Final = (
         "A header that is not a list appears on several lines, so its value is ambiguous.",
         "Send the header named in the detail only once. Check whether a proxy adds it a second"
         " time.",
+    ),
+    ProblemRow(
+        application.errors.InvalidClient,
+        401,
+        "invalid-client",
+        "The client id or the client secret is wrong",
+        "There is no machine client with this id and secret, or it has been revoked.",
+        "Check both, or ask the operator for a new client.",
+        headers.basic,
+        oauth_error="invalid_client",
     ),
     ProblemRow(
         application.errors.InvalidCredentials,
@@ -84,6 +110,43 @@ CATALOGUE: Final = (
         "The request has no Authorization header, or its scheme is not Bearer.",
         "Get a token from POST /token/, and send it as: Authorization: Bearer TOKEN.",
         headers.bearer,
+    ),
+    ProblemRow(
+        application.errors.InvalidRefreshToken,
+        401,
+        "invalid-refresh-token",
+        "The refresh token is not valid, or no longer valid",
+        "The token is unknown, has expired or was used before, or its session has ended. If a token"
+        " is used twice, its session ends, because it may have been stolen.",
+        "Log in again.",
+        headers.bearer,
+        oauth_error="invalid_grant",
+    ),
+    ProblemRow(
+        application.errors.InsufficientScope,
+        403,
+        "insufficient-scope",
+        "The access token does not have the scope for this request",
+        "The token belongs to a machine client. Either it does not have the scope in the detail, or"
+        " the route is for accounts only.",
+        "Request a token with this scope, or ask the operator for a client that has it.",
+        headers.insufficient_scope,
+    ),
+    ProblemRow(
+        application.errors.StaffOnly,
+        403,
+        "staff-only",
+        "Only staff may make this request",
+        "The request affects the accounts of other users.",
+        "Ask staff to make the request.",
+    ),
+    ProblemRow(
+        application.errors.WrongPassword,
+        403,
+        "wrong-password",
+        "The account has another password",
+        "The request has to repeat your current password, and this is not the one.",
+        "Check the password. After several failed attempts you have to wait.",
     ),
     ProblemRow(
         application.errors.NotYourOrders,
@@ -137,6 +200,14 @@ CATALOGUE: Final = (
         "Check the id. GET /orders/ lists your orders.",
     ),
     ProblemRow(
+        application.errors.SessionNotFound,
+        404,
+        "session-not-found",
+        "The session does not exist, or has ended",
+        "You do not have a session with this id. It may have ended already.",
+        "GET /me/sessions/ lists your sessions.",
+    ),
+    ProblemRow(
         errors.MethodNotAllowed,
         405,
         "method-not-allowed",
@@ -179,6 +250,15 @@ CATALOGUE: Final = (
         "Each of your orders must have a different reference. This order has probably been placed"
         " already.",
         "Find it with GET /orders/?reference=..., or choose another reference.",
+    ),
+    ProblemRow(
+        application.errors.IdempotencyInProgress,
+        409,
+        "idempotency-in-progress",
+        "Another request with this idempotency key is still running",
+        "The service has waited for the other request, but it has not finished yet.",
+        "Repeat the request after the number of seconds in the response's Retry-After header.",
+        headers.retry_after,
     ),
     ProblemRow(
         domain.errors.VersionConflict,
@@ -230,6 +310,32 @@ CATALOGUE: Final = (
         "The total is not the sum of the lines",
         "If the items have prices, the total must be their exact sum.",
         "Add up price times quantity for every item. The detail contains the correct sum.",
+    ),
+    ProblemRow(
+        domain.errors.CommonPassword,
+        422,
+        "common-password",
+        "The password is too easy to guess",
+        "The password is among the most common ones, or consists of your address or the name of the"
+        " service.",
+        "Choose another password. A few random words make a good one.",
+    ),
+    ProblemRow(
+        application.errors.IdempotencyKeyReused,
+        422,
+        "idempotency-key-reused",
+        "The idempotency key belongs to a different order",
+        "You have used this key for another order within the last 24 hours.",
+        "Use a new key for each order, and the same key only to repeat a request.",
+    ),
+    ProblemRow(
+        application.errors.InvalidScope,
+        422,
+        "invalid-scope",
+        "The client does not have the requested scope",
+        "A token can only have scopes that its client has.",
+        "Leave out `scope` to get all scopes of the client.",
+        oauth_error="invalid_scope",
     ),
     ProblemRow(
         application.errors.RateLimited,

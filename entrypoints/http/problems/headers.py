@@ -22,6 +22,17 @@ def invalid_token(_: object, title: str) -> Mapping[str, str]:
     return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{title}"'}
 
 
+def basic(_: object, __: str) -> Mapping[str, str]:
+    """Require other client credentials (RFC 6749, section 5.2)."""
+    return {"WWW-Authenticate": 'Basic realm="clients", charset="UTF-8"'}
+
+
+def insufficient_scope(error: Any, title: str) -> Mapping[str, str]:
+    """Require a token with another scope (RFC 6750, section 3.1)."""
+    challenge = f'Bearer error="insufficient_scope", error_description="{title}"'
+    return {"WWW-Authenticate": f'{challenge}, scope="{error.scope}"' if error.scope else challenge}
+
+
 def identity_only(_: object, __: str) -> Mapping[str, str]:
     """Return the header for not accepting any content coding (RFC 9110, section 12.5.3)."""
     return {"Accept-Encoding": "identity"}

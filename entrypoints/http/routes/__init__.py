@@ -2,6 +2,14 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders
+from entrypoints.http.routes import accounts, docs, home, operations, orders, sessions, tokens
 
-ROUTES: Final = (accounts.ROUTES, orders.ROUTES, operations.ROUTES, docs.ROUTES, home.ROUTES)
+ROUTES: Final = (
+    accounts.ROUTES,
+    tokens.ROUTES,
+    sessions.ROUTES,
+    orders.ROUTES,
+    operations.ROUTES,
+    docs.ROUTES,
+    home.ROUTES,
+)

@@ -32,26 +32,26 @@ async def test_a_user_sees_their_own_orders_newest_first(stored: Adapters) -> No
     alice, hers = await a_user_with_orders(stored)
     await a_user_with_orders(stored)
     assert await listed(stored, ListQuery(alice, EVERYTHING)) == hers
-    assert await listed(stored, ListQuery(alice, OrderFilter(owner=alice.id))) == hers
+    assert await listed(stored, ListQuery(alice, OrderFilter(owner=alice.user_id))) == hers
 
 
 async def test_a_user_may_not_list_the_orders_of_another(stored: Adapters) -> None:
     alice, _ = await a_user_with_orders(stored)
     bob, _ = await a_user_with_orders(stored)
     with pytest.raises(NotYourOrders):
-        await listed(stored, ListQuery(alice, OrderFilter(owner=bob.id)))
+        await listed(stored, ListQuery(alice, OrderFilter(owner=bob.user_id)))
 
 
 async def test_staff_list_the_orders_of_all_users_or_of_one(stored: Adapters) -> None:
     alice, hers = await a_user_with_orders(stored)
     _, his = await a_user_with_orders(stored)
     assert await listed(stored, ListQuery(STAFF, EVERYTHING)) == his + hers
-    assert await listed(stored, ListQuery(STAFF, OrderFilter(owner=alice.id))) == hers
+    assert await listed(stored, ListQuery(STAFF, OrderFilter(owner=alice.user_id))) == hers
 
 
 async def test_the_other_filters_still_apply(stored: Adapters) -> None:
     alice, _ = await a_user_with_orders(stored)
-    paid = await move(stored, (await place(stored, alice.id)).record.id, PAID)
+    paid = await move(stored, (await place(stored, alice.user_id)).record.id, PAID)
     query = ListQuery(alice, OrderFilter(statuses=frozenset({PAID})))
     assert await listed(stored, query) == [paid.document.body]
 

@@ -4,6 +4,7 @@ import pytest
 
 from domain.actor import SYSTEM, Actor, ActorKind, Role
 from domain.errors import OrderNotFound
+from domain.ids import ClientId, UserId
 from tests.unit.domain.orders import ALICE, BOB
 
 
@@ -14,6 +15,7 @@ from tests.unit.domain.orders import ALICE, BOB
         (Actor(ActorKind.USER, BOB), False, False),
         (Actor(ActorKind.STAFF, ALICE), True, True),
         (Actor(ActorKind.STAFF, BOB), True, True),
+        (Actor(ActorKind.SERVICE, ClientId(BOB)), True, True),
         (SYSTEM, True, True),
     ],
 )
@@ -36,3 +38,16 @@ def test_the_kind_of_an_actor_follows_from_its_role(role: Role, kind: ActorKind)
 def test_no_account_can_act_as_the_system() -> None:
     assert ActorKind.SYSTEM not in {Actor.of_role(ALICE, role).kind for role in Role}
     assert SYSTEM.id is None
+
+
+@pytest.mark.parametrize(
+    ("actor", "user_id"),
+    [
+        (Actor(ActorKind.USER, ALICE), ALICE),
+        (Actor(ActorKind.STAFF, BOB), BOB),
+        (Actor(ActorKind.SERVICE, ClientId(BOB)), None),
+        (SYSTEM, None),
+    ],
+)
+def test_only_users_and_staff_have_an_account(actor: Actor, user_id: UserId | None) -> None:
+    assert actor.user_id == user_id

@@ -61,4 +61,5 @@ def test_the_document_contains_the_endpoint_of_the_guide() -> None:
     described = document([*ROUTES, routes])["paths"]["/orders/{order_id}/latest-step/"]["get"]
     assert described["operationId"] == "read_latest_step"
     assert described["summary"] == "Read the latest step of an order's lifecycle"
-    assert set(described["responses"]) == {"200", "400", "401", "404", "422", "429", "500", "503"}
+    statuses = "200 400 401 403 404 422 429 500 503"
+    assert set(described["responses"]) == set(statuses.split())

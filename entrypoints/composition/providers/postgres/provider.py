@@ -2,6 +2,7 @@
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
@@ -13,7 +14,9 @@ from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.retention import PostgresRetentionStore
+from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
@@ -23,6 +26,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
+from application.ports.sessions import Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -56,6 +60,8 @@ class PostgresProvider(Provider):
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
+    sessions = provide(PostgresSessions, provides=Sessions)
+    access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],

@@ -1,0 +1,44 @@
+"""The caller of an authenticated request."""
+
+from dataclasses import dataclass
+
+from application.errors import InsufficientScope
+from domain.account import Account
+from domain.actor import Actor
+from domain.ids import SessionId, UserId
+from domain.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account or a machine client, as proven by an access token.
+
+    `account` and `session_id` are None for a machine client, and `scopes` is None for an account,
+    because its role alone determines what it may do. Tokens from an outside issuer do not have a
+    session here.
+    """
+
+    actor: Actor
+    account: Account | None = None
+    session_id: SessionId | None = None
+    scopes: frozenset[Scope] | None = None
+
+    @classmethod
+    def of_account(cls, account: Account, session_id: SessionId | None) -> "Caller":
+        """Return the caller for an account."""
+        return cls(Actor.of_role(account.id, account.role), account, session_id)
+
+    @property
+    def user_id(self) -> UserId:
+        """The account's id.
+
+        Raises:
+            InsufficientScope: the caller is a machine client, which does not have an account.
+        """
+        if self.account is None:
+            raise InsufficientScope
+        return self.account.id
+
+    def may_use(self, scope: Scope | None) -> bool:
+        """Return whether the caller may use a route for accounts and for clients with `scope`."""
+        return self.scopes is None or scope in self.scopes
