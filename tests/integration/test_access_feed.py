@@ -11,10 +11,12 @@ from adapters.memory.access_state import FollowedAccess
 from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.database import Database
+from adapters.postgres.retention import PostgresRetentionStore
 from adapters.security.refresh_tokens import RandomRefreshTokens
 from adapters.system.clock_and_ids import SystemClock
 from application.ports.access_changes import AccessChange, AccessChangeKind
 from application.ports.accounts import AccessClaims
+from application.ports.retention import Expiring
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.ids import SessionId
@@ -60,7 +62,7 @@ async def a_session(database: Database, account: Account) -> Session:
         address="192.0.2.1",
         user_agent="",
     )
-    token = RandomRefreshTokens().new()
+    token = RandomRefreshTokens(86_400).new()
     assert await adapters_over(database).sessions.begin(session, token, "hash")
     return session
 
@@ -135,7 +137,30 @@ async def test_a_deleted_account_is_in_the_feed(database: Database) -> None:
 async def test_a_restarted_process_loads_earlier_revocations(database: Database) -> None:
     account = await an_account(database)
     ended, active = [await a_session(database, account) for _ in range(2)]
-    await adapters_over(database).sessions.end(account.id, ended.id)
+    await adapters_over(database).session_admin.end(account.id, ended.id)
     process = a_process(database)
     assert await process.account_of(claims_of(account, ended.id)) is None
     assert await process.account_of(claims_of(account, active.id)) == account
+
+
+async def test_expired_sessions_and_changes_are_purged(database: Database) -> None:
+    adapters, account = adapters_over(database), await an_account(database)
+    expired, active = [await a_session(database, account) for _ in range(2)]
+    long_ago = now() - timedelta(days=1)
+    async with database.connection() as connection:
+        statement = "UPDATE sessions SET expires_at = $2, tokens_expire_at = $2 WHERE id = $1"
+        await connection.execute(statement, expired.id, long_ago)
+        await connection.execute(_INSERT, IDS.new(now()), long_ago)
+        await connection.execute(_INSERT, IDS.new(now()), now() + timedelta(hours=1))
+    assert await purged(database) == [1, 1]
+    assert await adapters.session_admin.of_user(account.id, long_ago) == [active]
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM access_changes") == 1
+
+
+async def purged(database: Database) -> list[int]:
+    """Purge, and return the numbers of deleted sessions and changes."""
+    store = PostgresRetentionStore(database)
+    return [
+        await store.purge(kind, now(), 100) for kind in (Expiring.SESSIONS, Expiring.ACCESS_CHANGES)
+    ]
