@@ -13,6 +13,7 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
@@ -164,6 +165,7 @@ def adapters_over(database: Database) -> Adapters:
         passwords=accounts,
         audit=PostgresAuditReader(database),
         sessions=PostgresSessions(database),
+        clients=PostgresClients(database),
         access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
