@@ -16,7 +16,7 @@ MAX_SESSIONS: Final = 1_000
 
 
 class MemorySessions:
-    """`Sessions` in memory."""
+    """`Sessions` and `SessionAdmin` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage

@@ -63,7 +63,10 @@ END_ALL: Final = "DELETE FROM sessions WHERE user_id = $1 RETURNING *"
 
 
 class PostgresSessions:
-    """`Sessions` for PostgreSQL. A trigger adds ended sessions to the feed (migration 0006)."""
+    """`Sessions` and `SessionAdmin` for PostgreSQL.
+
+    A trigger adds ended sessions to the feed (migration 0006).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -73,7 +73,11 @@ class SecurityProvider(Provider):
         return email_addresses()
 
     client_secrets = provide(RandomClientSecrets, provides=ClientSecrets)
-    refresh_tokens = provide(RandomRefreshTokens, provides=RefreshTokens)
+
+    @provide
+    def refresh_tokens(self, settings: Settings) -> RefreshTokens:
+        """The maker of refresh tokens."""
+        return RandomRefreshTokens(settings.refresh_token_ttl)
 
     @provide
     def access_state(self, changes: AccessChanges, accounts: Accounts, clock: Clock) -> AccessState:

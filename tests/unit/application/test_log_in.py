@@ -17,7 +17,7 @@ from application.errors import InvalidCredentials, RateLimited, TooManyPasswords
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.authentication_log import AuthenticationEvent, AuthenticationEventKind
 from application.ports.limits import Limit
-from application.ports.sessions import RefreshToken, RefreshTokenLifetime, Session
+from application.ports.sessions import RefreshToken, Session
 from domain.account import Account
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
@@ -50,7 +50,7 @@ class Harness:
             ),
         )
         self.factory = SessionTokenFactory(
-            self.tokens, RandomRefreshTokens(), RefreshTokenLifetime(86_400), self.clock, IDS
+            self.tokens, RandomRefreshTokens(86_400), self.clock, IDS
         )
         self.log_in = LogIn(self.check, self.stored.sessions, self.factory)
 

@@ -1,7 +1,7 @@
 """The client credentials grant, and how routes and logs treat machine clients."""
 
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
@@ -40,7 +40,7 @@ class Harness:
     def secret(self) -> str:
         return self.created.secret
 
-    async def post(self, headers: Mapping[str, str] | None = None, **form: str) -> httpx.Response:
+    async def post(self, headers: Any = None, **form: str) -> httpx.Response:
         form = {"grant_type": "client_credentials"} | form
         return await self.http.post("/token/", data=form, headers=headers)
 
