@@ -13,7 +13,7 @@ from argon2.exceptions import Argon2Error
 
 T = TypeVar("T")
 
-#: Parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
+#: The minimum parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
 MEMORY_COST: Final = 19 * 1024
 TIME_COST: Final = 2
 PARALLELISM: Final = 1
@@ -24,7 +24,7 @@ _BLOCK: Final = 1024 * 1024
 
 
 def _return_memory() -> None:
-    """Make glibc return the 19 MiB needed for each hash to the system immediately.
+    """Make glibc return the memory needed for each hash to the system immediately.
 
     By default, glibc raises the threshold when such a block is freed, and then allocates further
     blocks on the thread's heap (see M_MMAP_THRESHOLD in mallopt(3)).
@@ -37,12 +37,19 @@ def _return_memory() -> None:
 class Argon2Passwords:
     """A `PasswordHasher` that runs argon2id in `at_once` dedicated threads.
 
-    Each running call takes 19 MiB, and all other calls have to wait. If a waiting call is canceled,
-    it never runs. Passwords can contain any code points, including lone surrogates.
+    Each running call takes `memory_cost` KiB, and all other calls wait. If a waiting call is
+    canceled, it never runs. Passwords can contain any code points, including lone surrogates.
     """
 
-    def __init__(self, at_once: int = 2) -> None:
-        self._hasher = argon2.PasswordHasher(TIME_COST, MEMORY_COST, PARALLELISM)
+    def __init__(
+        self,
+        at_once: int = 2,
+        *,
+        time_cost: int = TIME_COST,
+        memory_cost: int = MEMORY_COST,
+        parallelism: int = PARALLELISM,
+    ) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
         _return_memory()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2")
         self._dummy_hash: str | None = None

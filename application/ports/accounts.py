@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import UserId
+from domain.ids import SessionId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,16 @@ class PasswordStore(Protocol):
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another hash has already replaced it."""
 
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> bool:
+        """Replace `old_hash`, and end all sessions of the account except `kept`.
+
+        Return False without changing anything if another hash has already replaced it, or if the
+        account is disabled. A session that a concurrent login begins with the old password either
+        is ended too, or isn't stored at all.
+        """
+
 
 class AccountCache(Protocol):
     """Caches accounts for up to one second, for authenticating requests."""
@@ -118,6 +128,13 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether the hash uses weaker parameters than the current ones."""
+
+
+class CommonPasswords(Protocol):
+    """Knows the most common passwords."""
+
+    def contains(self, folded: str) -> bool:
+        """Return whether a password in NFC and after case folding is common."""
 
 
 @dataclass(frozen=True, slots=True)

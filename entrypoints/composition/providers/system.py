@@ -7,6 +7,7 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.memory.account_cache import TimedAccountCache
+from adapters.security.common_passwords import PackagedCommonPasswords
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
@@ -14,6 +15,7 @@ from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
 from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
 from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
+from application.accounts.password_policy import PasswordPolicy
 from application.ports.accounts import (
     AccountCache,
     Accounts,
@@ -48,6 +50,11 @@ class SystemProvider(Provider):
         return SimulatedFulfilment(settings.processing_delay)
 
 
+def password_policy() -> PasswordPolicy:
+    """Return the rules for new passwords, for commands that check one before they start."""
+    return PasswordPolicy(PackagedCommonPasswords())
+
+
 def email_addresses() -> EmailAddresses:
     """Return the e-mail address parser, for commands that check an address before they start."""
     return ValidatedAddresses()
@@ -66,6 +73,11 @@ class SecurityProvider(Provider):
         return email_addresses()
 
     @provide
+    def password_policy(self) -> PasswordPolicy:
+        """The rules for new passwords."""
+        return password_policy()
+
+    @provide
     def account_cache(self, accounts: Accounts) -> AccountCache:
         """This process's account cache, with entries that are at most a second old."""
         return TimedAccountCache(accounts, monotonic)
@@ -78,8 +90,12 @@ class SecurityProvider(Provider):
         return JwtTokens(keys, settings.access_token_ttl)
 
     @provide
-    async def passwords(self) -> AsyncIterator[PasswordHasher]:
+    async def passwords(self, settings: Settings) -> AsyncIterator[PasswordHasher]:
         """The password hasher, which has its own thread pool."""
-        passwords = Argon2Passwords()
+        passwords = Argon2Passwords(
+            time_cost=settings.argon2_time_cost,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+        )
         yield passwords
         passwords.close()

@@ -6,7 +6,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.actor import ActorKind, Role
-from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
+from domain.errors import (
+    CommonPassword,
+    FieldError,
+    IllegalTransition,
+    Invalid,
+    TotalMismatch,
+    VersionConflict,
+)
 from domain.order.status import OrderStatus
 from entrypoints.http.errors import (
     BodyTooLarge,
@@ -169,6 +176,9 @@ BAD_REGISTRATION: Final = Invalid(
         FieldError(("email",), "not-an-email", "Must be an e-mail address."),
         FieldError(("password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
     ]
+)
+COMMON_PASSWORD: Final = CommonPassword(
+    [FieldError(("password",), CommonPassword.code, "Must not be a common password.")]
 )
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterError(("username",), "missing", "Must be given.")]

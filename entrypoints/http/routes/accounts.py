@@ -6,10 +6,11 @@ import msgspec
 from dishka import FromDishka
 from litestar import Response, get, post
 
+from application.accounts.password_policy import PasswordPolicy
 from application.accounts.read_account import ReadAccount
 from application.accounts.register import RegisterUser, Registration
 from application.ports.accounts import EmailAddresses
-from domain.account import Account, parse_password
+from domain.account import Account
 from domain.errors import EmailTaken
 from entrypoints.http.guards import for_users, open_to_all
 from entrypoints.http.messages import schemas
@@ -36,12 +37,13 @@ _SECRET = {"Cache-Control": "no-store"}
             ("Cache-Control",),
         ),
     ),
-    errors=(EmailTaken(), examples.BAD_REGISTRATION),
+    errors=(EmailTaken(), examples.BAD_REGISTRATION, examples.COMMON_PASSWORD),
     changes=True,
 )
 async def register(
     request: ApiRequest,
     addresses: FromDishka[EmailAddresses],
+    policy: FromDishka[PasswordPolicy],
     register_user: FromDishka[RegisterUser],
 ) -> Response[bytes]:
     """Create an account."""
@@ -49,7 +51,9 @@ async def register(
     keep_out_of_logs(str(parsed.body.password))
     errors = parsed.errors
     email = errors.parse(addresses.parse, parsed.body.email, "email")
-    password = errors.parse(parse_password, parsed.body.password, "password")
+    password = errors.parse(
+        lambda value: policy.parse(value, email), parsed.body.password, "password"
+    )
     account = await register_user(Registration(errors.require(email), errors.require(password)))
     return _account(account, HTTPStatus.CREATED)
 
