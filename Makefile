@@ -1,11 +1,14 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients check demo bench pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
 PYTEST_ARGS ?= -n auto --dist worksteal
+# Used by `make test-security`. FUZZ_ARGS="--seed 4711" repeats a run.
+FUZZ_REQUESTS ?= 100000
+FUZZ_ARGS ?=
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 
@@ -38,6 +41,10 @@ test-compose: ## Bring compose.yaml up and hurt it; needs an engine with Compose
 test-clients: ## Walk the whole flow with curl, Go, Java, Node and requests; each must be there
 	@sh tools/environment.sh dev
 	@env TEST_CLIENTS=all $(VENV)/python -m pytest -v tests/clients
+
+test-security: ## Send mutated requests as every role (FUZZ_REQUESTS=100000, FUZZ_ARGS="--seed 1")
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tests.fuzz.fuzz_http --requests $(FUZZ_REQUESTS) $(FUZZ_ARGS)
 
 check: ## Lint, format, types, import rules, unit coverage, locks, generated documents, style
 	@sh tools/environment.sh dev

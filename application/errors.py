@@ -90,7 +90,7 @@ NOTHING_CHANGED: Final = "The service is temporarily unavailable; nothing was ch
 #: The message of `Unavailable` if the change was sent but a response never arrived.
 OUTCOME_UNKNOWN: Final = (
     "The change may or may not have been made. Check for it, or repeat the request with the same"
-    " reference."
+    " reference or idempotency key."
 )
 
 
@@ -117,6 +117,12 @@ class MailServerUnavailable(Unavailable):
 
 class MailRejected(Exception):
     """The mail server rejected a mail or its recipient."""
+
+
+class TooManyPasswords(Unavailable):
+    """Too many passwords are waiting to be hashed. Nothing was changed."""
+
+    server = ""  # an overload is not an outage
 
 
 class ConcurrentUpdate(Unavailable):

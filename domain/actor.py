@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from domain.errors import OrderNotFound
+from domain.errors import OrderHidden
 from domain.ids import ClientId, UserId
 
 
@@ -59,11 +59,11 @@ class Actor:
         """Raise an error unless this actor can see orders that belong to `owner`.
 
         Raises:
-            OrderNotFound: the actor can't see them. This is the same error as for a missing order,
-                to avoid revealing that the order exists.
+            OrderHidden: the actor can't see them. For callers this is the same error as for a
+                missing order, to avoid revealing that the order exists.
         """
         if not self.may_see(owner):
-            raise OrderNotFound
+            raise OrderHidden
 
 
 SYSTEM: Final = Actor(ActorKind.SYSTEM, None)

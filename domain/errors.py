@@ -88,6 +88,10 @@ class OrderNotFound(OrderServiceError):
     """The order does not exist, or you do not have access to it."""
 
 
+class OrderHidden(OrderNotFound):
+    """The order belongs to another user. Callers must not be able to tell it from a missing one."""
+
+
 class IllegalTransition(OrderServiceError):
     """The order's lifecycle does not allow this change."""
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
+from domain.actor import Actor
 from domain.ids import OrderId
 
 BOUND_ENTRIES: Final = 10_000
@@ -56,10 +57,10 @@ class MemoryOrderCache:
         self._leases: OrderedDict[OrderId, _Lease] = OrderedDict()
         self._tokens = count()
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
         """Return the cached order, or a MISS that has a lease unless another reader has it."""
         entry = self._living(order_id)
-        if entry is None:
+        if entry is None or not (actor is None or actor.may_see(entry.document.owner)):
             return CacheAnswer(CacheState.MISS, lease=self.reserve(order_id))
         self._entries.move_to_end(order_id)
         return CacheAnswer(CacheState.HIT, entry.document)

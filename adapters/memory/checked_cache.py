@@ -5,6 +5,7 @@ from typing import Final
 
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderReader
+from domain.actor import Actor
 from domain.ids import OrderId
 
 #: The lease for an order if its cached revision is different from the stored one.
@@ -18,13 +19,13 @@ class CheckedOrderCache:
         self._cache = cache
         self._reader = reader
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
         """Return the cached order if its revision is still the current one.
 
         Raises:
             Unavailable: the storage is unreachable.
         """
-        answer = await self._cache.get(order_id)
+        answer = await self._cache.get(order_id, actor)
         if answer.document is None:
             return answer
         if answer.document.revision == await self._reader.revision(order_id):

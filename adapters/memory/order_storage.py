@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.transaction import MemoryTransaction
 from application.documents import OrderWrite
+from application.ports.idempotency import KEY_LIFETIME, IdempotencyRecord
 from application.ports.orders import OrderRenderer
+from application.ports.system import Clock
 
 
 class MemoryOrderStorage:
     """`OrderStorage` in memory."""
 
-    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer) -> None:
+    def __init__(self, storage: MemoryStorage, renderer: OrderRenderer, clock: Clock) -> None:
         self._storage = storage
         self._renderer = renderer
+        self._clock = clock
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event.
@@ -24,6 +27,24 @@ class MemoryOrderStorage:
             ReferenceTaken: the owner has another order with this reference.
         """
         await sleep(0)  # reveals races, because other tasks can run just like with a real storage
+        self._insert(write)
+
+    async def add_once(self, write: OrderWrite, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Like `add`, but store the order together with its record unless the key is taken.
+
+        Raises:
+            ReferenceTaken: the owner has another order with this reference.
+        """
+        await sleep(0)
+        now, key = self._clock.now(), (record.owner, record.key.text)
+        stored = self._storage.idempotency_keys.get(key)
+        if stored is not None and now < stored[1] + KEY_LIFETIME:
+            return stored[0]
+        self._insert(write)
+        self._storage.idempotency_keys[key] = (record, now)
+        return record
+
+    def _insert(self, write: OrderWrite) -> None:
         self._storage.orders.insert(write)
         self._storage.outbox.add(write.event)
 

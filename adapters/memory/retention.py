@@ -17,3 +17,7 @@ class MemoryRetentionStore:
     async def purge_inbox(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
         """Do nothing and return 0."""
         return 0
+
+    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
+        return 0

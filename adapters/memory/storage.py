@@ -13,6 +13,7 @@ from application.documents import Event
 from application.ports.access_changes import AccessChange, AccessChangeKind
 from application.ports.accounts import Login
 from application.ports.events import Placement
+from application.ports.idempotency import IdempotencyRecord
 from application.ports.sessions import Session
 from domain.ids import OrderId, SessionId, UserId
 from domain.order.events import Outcome
@@ -47,6 +48,8 @@ class MemoryStorage:
         self.unprocessed: dict[OrderId, datetime] = {}
         self.logins: dict[UserId, Login] = {}
         self.user_ids_by_email: dict[str, UserId] = {}
+        #: The record of each user's keys, and when it was stored.
+        self.idempotency_keys: dict[tuple[UserId, str], tuple[IdempotencyRecord, datetime]] = {}
         self.sessions: dict[SessionId, Session] = {}
         self.access_changes: list[AccessChange] = []
 

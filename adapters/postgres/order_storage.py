@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
+from adapters.postgres.idempotency import KeyedOrders
+from adapters.postgres.new_orders import parameters_of, unique_key
 from adapters.postgres.transaction import PostgresTransaction, roll_back
 from application.documents import OrderWrite
+from application.ports.idempotency import IdempotencyRecord
 from application.ports.orders import OrderRenderer
 
 _MAX_BATCH_SIZE: Final = 64
@@ -43,6 +46,7 @@ class PostgresOrderStorage:
         self._database = database
         self._renderer = renderer
         self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
+        self._keyed_orders = KeyedOrders(database)
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event. All are durable on return.
@@ -52,6 +56,10 @@ class PostgresOrderStorage:
                 it will never be sent.
         """
         await self._insert(write)
+
+    async def add_once(self, write: OrderWrite, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Like `add`, but store the order together with its record unless the key is taken."""
+        return await self._keyed_orders.add(write, record)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
@@ -70,30 +78,6 @@ class PostgresOrderStorage:
 async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
     if not writes:
         return []
-    columns = zip(*map(_parameters, sorted(writes, key=_unique_key)), strict=True)
+    columns = zip(*map(parameters_of, sorted(writes, key=unique_key)), strict=True)
     await connection.execute(_INSERT, *map(list, columns))
     return [None] * len(writes)
-
-
-def _unique_key(write: OrderWrite) -> tuple[int, str]:
-    """Return a sort key that makes all batches lock the unique index in the same order.
-
-    Otherwise, they could deadlock.
-    """
-    return write.record.owner.int, write.record.reference or ""
-
-
-def _parameters(write: OrderWrite) -> tuple[Any, ...]:
-    step, event = write.step, write.event
-    if step is None:
-        raise ValueError("a new order has a first step")
-    return (
-        *write.record,
-        step.by.kind.value,
-        step.by.id,
-        event.id,
-        event.topic,
-        event.type,
-        event.payload,
-        event.traceparent,
-    )

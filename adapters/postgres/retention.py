@@ -1,4 +1,4 @@
-"""Purge expired dead letters, payloads and inbox rows."""
+"""Purge expired dead letters, payloads, inbox rows and idempotency keys."""
 
 from datetime import datetime
 from typing import Final
@@ -61,6 +61,20 @@ WITH gone AS (
 SELECT count(*) FROM gone
 """
 
+PURGE_IDEMPOTENCY_KEYS: Final = """
+WITH gone AS (
+    DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+        SELECT user_id, key FROM idempotency_keys
+        WHERE created_at < $1
+        ORDER BY created_at
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+
 
 class PostgresRetentionStore:
     """`RetentionStore` for PostgreSQL."""
@@ -79,6 +93,10 @@ class PostgresRetentionStore:
     async def purge_inbox(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` inbox rows, except for those of order processing."""
         return await self._purge(PURGE_INBOX, before, limit)
+
+    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` records of idempotency keys."""
+        return await self._purge(PURGE_IDEMPOTENCY_KEYS, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:
         async with self._database.connection(_TIMEOUT_SECONDS) as connection:

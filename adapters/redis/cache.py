@@ -11,6 +11,7 @@ from adapters.redis.cache_scripts import FILL, OFFER, PUT, TAKE_LEASE
 from adapters.redis.generation import CHECK_GENERATION, CacheGeneration
 from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
+from domain.actor import Actor
 from domain.ids import OrderId, UserId
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
@@ -48,7 +49,7 @@ class RedisOrderCache:
         self._name = token_hex(8)
         self._leases = count()
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
         """Return the cached order, a MISS with a lease, or BYPASS if Redis is unreachable."""
         try:
             generation, entry = await self._client.execute(
@@ -57,7 +58,7 @@ class RedisOrderCache:
         except RedisUnavailable:
             return _BYPASS
         document = _document(generation, entry)
-        if document is not None:
+        if document is not None and (actor is None or actor.may_see(document.owner)):
             return CacheAnswer(CacheState.HIT, document)
         return CacheAnswer(CacheState.MISS, lease=await self._lease(order_id))
 

@@ -11,12 +11,17 @@ from typing import Final, TypeVar
 import argon2
 from argon2.exceptions import Argon2Error
 
+from application.errors import NOTHING_CHANGED, TooManyPasswords
+
 T = TypeVar("T")
 
 #: The minimum parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
 MEMORY_COST: Final = 19 * 1024
 TIME_COST: Final = 2
 PARALLELISM: Final = 1
+
+#: How many calls may run or wait. Two threads hash this many in about two seconds.
+MAX_PENDING: Final = 64
 
 #: The option for mallopt(3), and the minimum size for blocks to be mapped separately, in bytes.
 _M_MMAP_THRESHOLD: Final = -3
@@ -37,13 +42,15 @@ def _return_memory() -> None:
 class Argon2Passwords:
     """A `PasswordHasher` that runs argon2id in `at_once` dedicated threads.
 
-    Each running call takes `memory_cost` KiB, and all other calls wait. If a waiting call is
-    canceled, it never runs. Passwords can contain any code points, including lone surrogates.
+    Each running call takes `memory_cost` KiB, and all other calls have to wait. If `max_pending`
+    calls are running or waiting, further calls are refused. If a waiting call is canceled, it never
+    runs. Passwords can contain any code points, including lone surrogates.
     """
 
     def __init__(
         self,
         at_once: int = 2,
+        max_pending: int = MAX_PENDING,
         *,
         time_cost: int = TIME_COST,
         memory_cost: int = MEMORY_COST,
@@ -52,11 +59,17 @@ class Argon2Passwords:
         self._hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
         _return_memory()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2")
+        self._max_pending = max_pending
+        self._pending = 0
         self._dummy_hash: str | None = None
         self._making_dummy_hash = threading.Lock()
 
     async def hash(self, password: str) -> str:
-        """Return a hash that can be stored. It includes the parameters and the salt."""
+        """Return a hash that can be stored. It includes the parameters and the salt.
+
+        Raises:
+            TooManyPasswords: `max_pending` calls are running or waiting.
+        """
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
@@ -64,6 +77,9 @@ class Argon2Passwords:
 
         If `stored` is None, return False after the same time as for a wrong password. If it isn't
         an argon2 hash, none of the passwords match.
+
+        Raises:
+            TooManyPasswords: `max_pending` calls are running or waiting.
         """
         return await self._run(lambda: self._verify(stored, password))
 
@@ -79,7 +95,13 @@ class Argon2Passwords:
         self._threads.shutdown()
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        if self._pending >= self._max_pending:
+            raise TooManyPasswords(NOTHING_CHANGED)
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._pending -= 1
 
     def _verify(self, stored: str | None, password: str) -> bool:
         # Create this even if it isn't needed, or the first unknown account would take longer.

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +21,9 @@ TYPE: Final = "at+jwt"
 
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_LENGTH: Final = 8 * 1024
+
+#: How far the clock of another process may be ahead.
+_MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
 
 
 class JwtTokens:
@@ -58,12 +61,14 @@ class JwtTokens:
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, not valid yet, or not an access token for this
-                service.
+            NotAuthenticated: the token is forged, not valid yet, issued in the future, or not an
+                access token for this service.
         """
         claims = self._memory.get(token)
         if claims is None:
             claims = self._read(token)
+            if claims.issued_at > now + _MAX_CLOCK_SKEW:
+                raise NotAuthenticated
             if now < claims.expires_at:
                 self._memory.put(token, claims)
         if claims.expires_at <= now:

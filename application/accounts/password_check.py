@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from application.accounts.login_limits import LoginLimits
-from application.errors import InvalidCredentials
+from application.accounts.login_attempts import LoginAttempts
+from application.errors import InvalidCredentials, Unavailable
 from application.ports.accounts import Accounts, EmailAddress, Login, PasswordHasher, PasswordStore
 from domain.account import Account, normal_password
 
@@ -29,6 +29,8 @@ class PasswordCheck:
         InvalidCredentials: the account doesn't exist or is disabled, or the password is wrong.
         RateLimited: there were too many failed attempts. In this case even the correct password
             isn't accepted.
+        Unavailable: the storage is unreachable, or too many passwords are waiting to be hashed.
+            The attempt isn't counted.
     """
 
     def __init__(
@@ -36,19 +38,24 @@ class PasswordCheck:
         accounts: Accounts,
         store: PasswordStore,
         passwords: PasswordHasher,
-        limits: LoginLimits,
+        attempts: LoginAttempts,
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._passwords = passwords
-        self._limits = limits
+        self._attempts = attempts
 
     async def __call__(self, credentials: Credentials) -> Account:
         """Return the account. If its password hash is outdated, replace it."""
-        await self._limits.hit(credentials.email.stored, credentials.address)
+        email, address = credentials.email.stored, credentials.address
+        await self._attempts.begin(email, address)
         normal = normal_password(credentials.password)
-        login, password = await self._verified(credentials, normal)
-        await self._limits.refund(credentials.email.stored, credentials.address)
+        try:
+            login, password = await self._verified(credentials, normal)
+        except Unavailable:
+            await self._attempts.abandon(email, address)
+            raise
+        await self._attempts.succeed(email, address, login.account.id)
         if password != normal or self._passwords.is_outdated(login.password_hash):
             new_hash = await self._passwords.hash(normal)
             await self._store.rehash(login.account.id, login.password_hash, new_hash)
@@ -64,4 +71,5 @@ class PasswordCheck:
             right = await self._passwords.verify(stored, password)
             if right and login is not None and not login.account.disabled:
                 return login, password
+        self._attempts.fail(credentials.address, login.account.id if login else None)
         raise InvalidCredentials

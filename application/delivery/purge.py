@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from application.ports.idempotency import KEY_LIFETIME
 from application.ports.leases import Leases
 from application.ports.retention import RetentionStore
 from application.ports.system import Clock, IdGenerator
@@ -36,6 +37,7 @@ class Purged:
     dead_letters: int
     payloads: int
     inbox_rows: int
+    idempotency_keys: int = 0
 
 
 class PurgeExpired:
@@ -106,4 +108,5 @@ class PurgeExpired:
             (self._store.purge_dead_letters, DEAD_LETTERS_KEPT),
             (self._store.purge_payloads, PAYLOADS_KEPT),
             (self._store.purge_inbox, INBOX_KEPT),
+            (self._store.purge_idempotency_keys, KEY_LIFETIME),
         )

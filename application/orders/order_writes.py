@@ -9,6 +9,7 @@ from typing import Final, ParamSpec, TypeVar
 from application.documents import OrderDocument, OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.events import RelayWakeup
+from application.ports.idempotency import IdempotencyKey, IdempotencyRecord
 from application.ports.orders import ChangeRenderer, OrderCache
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.ids import OrderId
@@ -115,10 +116,29 @@ class OrderWrites:
         # between ends it.
         lease = self._cache.reserve(change.order.id)
         await self._storage.add(write)
+        self._follow_up(write, lease)
+        return write.document
+
+    async def add_once(self, change: OrderChange, key: IdempotencyKey) -> IdempotencyRecord:
+        """Store a new order like `add`, unless its key is taken. Return the key's record.
+
+        Raises:
+            IdempotencyInProgress: another call with this key is still running.
+            ReferenceTaken: the owner has another order with this reference.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
+        """
+        order, write = change.order, self._renderer.render(change)
+        record = IdempotencyRecord(order.owner, key, order.id, write.document.body)
+        lease = self._cache.reserve(order.id)
+        found = await self._storage.add_once(write, record)
+        if found == record:
+            self._follow_up(write, lease)
+        return found
+
+    def _follow_up(self, write: OrderWrite, lease: str | None) -> None:
         self._relay_wakeup.notify()
         if lease is not None:
-            self._cache.offer(change.order.id, write.document, lease)
-        return write.document
+            self._cache.offer(write.record.id, write.document, lease)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[OrderTransaction]:

@@ -21,10 +21,15 @@ class PlaceOrderCommand:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """The new order's id and document."""
+    """The new order's id and document.
+
+    `is_replay` means that it was placed by an earlier request with the same idempotency key. Its
+    document is the one from back then.
+    """
 
     id: OrderId
     document: OrderDocument
+    is_replay: bool = False
 
 
 class PlaceOrder:

@@ -30,15 +30,18 @@ class ReadOrder:
 
     async def __call__(self, order_id: OrderId, actor: Actor) -> FoundOrder:
         """Return the order if the actor may see it."""
-        cached = await self._cache.get(order_id)
-        document = cached.document or await self._read_through(order_id, cached.lease)
-        actor.ensure_may_see(document.owner)
+        cached = await self._cache.get(order_id, actor)
+        document = cached.document or await self._read_through(order_id, actor, cached.lease)
         return FoundOrder(document, cached.state)
 
-    async def _read_through(self, order_id: OrderId, lease: str | None) -> OrderDocument:
+    async def _read_through(
+        self, order_id: OrderId, actor: Actor, lease: str | None
+    ) -> OrderDocument:
         document = await self._reader.find(order_id)
         if document is None:
             raise OrderNotFound
+        # Before the cache is filled, because that takes time and reveals that the order exists.
+        actor.ensure_may_see(document.owner)
         if lease is not None:
             await self._cache.fill(order_id, document, lease)
         return document

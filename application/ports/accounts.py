@@ -118,12 +118,19 @@ class PasswordHasher(Protocol):
     """Hashes passwords with argon2id, outside the event loop and with limited concurrency."""
 
     async def hash(self, password: str) -> str:
-        """Return a hash that can be stored."""
+        """Return a hash that can be stored.
+
+        Raises:
+            TooManyPasswords: too many calls are already waiting.
+        """
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches.
 
         If `stored` is None, this takes as long as it does for a wrong password.
+
+        Raises:
+            TooManyPasswords: too many calls are already waiting.
         """
 
     def is_outdated(self, stored: str) -> bool:

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from application.documents import OrderDocument, OrderRecord, OrderWrite
+from domain.actor import Actor
 from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.order import Order, OrderChange
@@ -127,8 +128,11 @@ class ReadThroughCache(Protocol):
     even if the cache has evicted or lost entries in the meantime.
     """
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
         """Return the cached order, or BYPASS if the cache is unreachable. Never raises.
+
+        An order that `actor` may not see is a MISS, exactly like an order that doesn't exist.
+        Otherwise, the time would reveal that it exists. None may see every order.
 
         After a MISS, read the order from the storage and pass it to `fill` with the lease.
         """

@@ -29,3 +29,6 @@ class RetentionStore(Protocol):
 
         Rows for processed orders are kept for as long as the orders themselves.
         """
+
+    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` records of idempotency keys that were stored before then."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from application.documents import OrderWrite
+from application.ports.idempotency import IdempotencyRecord
 from application.ports.orders import OrderRepository
 from domain.ids import OrderId
 from domain.order.events import Outcome
@@ -66,6 +67,19 @@ class OrderStorage(Protocol):
 
         Raises:
             ReferenceTaken: the owner has another order with this reference.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
+        """
+
+    async def add_once(self, write: OrderWrite, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Like `add`, but store the order together with its record unless the key is taken.
+
+        Return the record that the owner's key has afterwards: either this one, or that of an order
+        that was stored less than `KEY_LIFETIME` ago. If a concurrent call for the key is running,
+        wait for its outcome for up to 2 s. Calls for other keys are not delayed.
+
+        Raises:
+            IdempotencyInProgress: the concurrent call is still running.
+            ReferenceTaken: the owner has another order with this reference. The key stays free.
             Unavailable: the storage is unreachable. The order may or may not have been stored.
         """
 

@@ -9,6 +9,7 @@ from litestar import Litestar, Router
 from litestar.types import ASGIApp
 
 from application.accounts.authenticate import Authenticate
+from application.ports.authentication_log import AuthenticationLog
 from application.ports.limits import RateLimiter
 from entrypoints.composition.service import service_of
 from entrypoints.http.cors import CorsMiddleware
@@ -88,4 +89,5 @@ async def _guard_dependencies(container: AsyncContainer) -> GuardDependencies:
         await container.get(Authenticate),
         await container.get(RateLimiter),
         await container.get(Settings),
+        await container.get(AuthenticationLog),
     )

@@ -11,10 +11,11 @@ from typing import Any, Final
 from application.accounts.authenticate import Authenticate
 from application.accounts.caller import Caller
 from application.errors import InsufficientScope, NotAuthenticated, TokenMissing
+from application.ports.authentication_log import AuthenticationLog
 from application.ports.limits import Limit, RateLimiter
 from domain.scope import Scope
 from entrypoints.http.errors import RepeatedHeader
-from entrypoints.http.messages.request import ApiRequest, peer_of
+from entrypoints.http.messages.request import ApiRequest, joined, peer_of
 from entrypoints.http.proxies.client_address import client_key
 from entrypoints.http.rate_limits import Admission
 from entrypoints.settings import Settings
@@ -32,6 +33,7 @@ class GuardDependencies:
     authenticate: Authenticate
     limiter: RateLimiter
     settings: Settings
+    authentication_log: AuthenticationLog
 
 
 def default_limit(settings: Settings) -> Limit | None:
@@ -104,29 +106,35 @@ def admission_of(request: Any) -> Admission:
 
 def address_of(request: ApiRequest) -> str:
     """Return the key for rate limits per address: the client's address, or its IPv6 network."""
+    return address_in(request.scope)
+
+
+def address_in(scope: Any) -> str:
+    """Return the key for rate limits per address of the request with this ASGI scope."""
     return client_key(
-        peer_of(request.scope),
-        request.list_header(b"x-forwarded-for"),
-        request.list_header(b"forwarded"),
-        _dependencies(request).settings.trusted_proxies,
+        peer_of(scope),
+        joined(scope, b"x-forwarded-for"),
+        joined(scope, b"forwarded"),
+        dependencies_of(scope).settings.trusted_proxies,
     )
 
 
-def _dependencies(request: ApiRequest) -> GuardDependencies:
-    dependencies: GuardDependencies = request.scope["litestar_app"].state.guard_dependencies
+def dependencies_of(scope: Any) -> GuardDependencies:
+    """Return the dependencies that were stored during startup."""
+    dependencies: GuardDependencies = scope["litestar_app"].state.guard_dependencies
     return dependencies
 
 
 async def _authenticated(request: ApiRequest) -> Caller:
     try:
-        return await _dependencies(request).authenticate(_bearer_token(request))
+        return await dependencies_of(request.scope).authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
         await _hit(request, default_limit, address_of(request)).require()
         raise
 
 
 def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
-    dependencies = _dependencies(request)
+    dependencies = dependencies_of(request.scope)
     limit = which(dependencies.settings)
     return Admission(dependencies.limiter.hit(limit, key) if limit else None)
 

@@ -14,6 +14,7 @@ from structlog.contextvars import bind_contextvars
 from application.ports.limits import RateLimitResult
 from entrypoints.http.messages.request import given_once
 from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
+from entrypoints.http.refused_access import record_refused_access
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
 from libraries.asyncio_tools.time_budget import (
@@ -93,6 +94,7 @@ class _Exchange:
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         await self._send(message)
         # Log after the last byte, so the client gets its response even if logging fails.
+        record_refused_access(self.scope)
         self._log(seconds)
 
     def _log(self, seconds: float) -> None:

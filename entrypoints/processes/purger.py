@@ -27,4 +27,5 @@ async def purge(retention: PurgeExpired) -> None:
             dead_letters=purged.dead_letters,
             payloads=purged.payloads,
             inbox_rows=purged.inbox_rows,
+            idempotency_keys=purged.idempotency_keys,
         )

@@ -5,11 +5,13 @@ import pytest
 
 from application.documents import OrderDocument, OrderWrite
 from application.ports.orders import CacheAnswer, CacheState
+from domain.actor import SYSTEM, Actor, Role
 from domain.ids import OrderId
 from tests.contract.bundles import TTL, Cache
 from tests.contract.conftest import CACHES
 from tests.contract.redis_bundle import cached_in_redis
 from tests.support.orders import (
+    STAFF,
     a_placed_order,
     a_user_id,
     an_order_id,
@@ -58,6 +60,18 @@ async def cached(cache: Cache, document: OrderDocument) -> OrderId:
 
 
 class TestReading:
+    async def test_a_hidden_order_is_a_miss_like_a_missing_one(self, cache: Cache) -> None:
+        document = a_document()
+        order_id = await cached(cache, document)
+        stranger = Actor.of_role(a_user_id(), Role.USER)
+        hidden = await cache.orders.get(order_id, stranger)
+        missing = await cache.orders.get(an_order_id(), stranger)
+        assert hidden == missing == MISS
+        assert hidden.lease is not None
+        assert missing.lease is not None
+        for reader in (Actor.of_role(document.owner, Role.USER), STAFF, SYSTEM, None):
+            assert await cache.orders.get(order_id, reader) == hit(document)
+
     async def test_an_unknown_order_is_a_miss_with_a_lease(self, cache: Cache) -> None:
         await missed(cache, an_order_id())
 

@@ -3,19 +3,24 @@
     python -m tests.fuzz.fuzz_http --requests 50000 --seed 1
     python -m tests.fuzz.fuzz_http --seed 1 --only 4711
 
-The same seed always sends the same requests, except for ids and tokens from the service.
+The requests come from clients of every role. The same seed always sends the same requests, except
+for ids and tokens from the service.
 """
 
 import argparse
+import json
 import re
+import secrets
 import sys
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from entrypoints.http.openapi.committed import committed_text
 from tests.e2e.service import NO_LIMITS, Service, running_service
+from tests.fuzz.actors import actors_of, is_logged_in
 from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import mutated
 from tests.fuzz.seeds import Seeds
@@ -26,30 +31,40 @@ _TOKEN: Final = re.compile(rb"(?<=Bearer )[\w.-]{99,}")
 
 @dataclass(slots=True)
 class Report:
-    """The number of responses for each status, and all complaints."""
+    """The number of responses for each role and status, and all complaints."""
 
-    statuses: Counter[int] = field(default_factory=Counter)
+    seed: int
+    statuses: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     complaints: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    #: The operations without a successful response so far.
+    unsuccessful: set[str] = field(default_factory=set)
 
     def add(self, number: int, request: Request, answer: Answer | None, wrong: list[str]) -> None:
         """Record a response. Keep the first example of each complaint."""
-        self.statuses[answer.status if answer else 0] += 1
+        self.statuses[request.role][answer.status if answer else 0] += 1
         self.complaints.update(wrong)
         for complaint in wrong:
             received = answer.body[:300] if answer else b""
             sent = _TOKEN.sub(b"...", request.encoded())[:1000]
-            example = f"--only {number}\n    {sent!r}\n    {received!r}"
+            example = f"--seed {self.seed} --only {number}\n    {sent!r}\n    {received!r}"
             self.examples.setdefault(complaint, example)
 
     def __str__(self) -> str:
-        statuses = ", ".join(f"{status}: {n}" for status, n in sorted(self.statuses.items()))
-        lines = [f"{self.statuses.total()} requests. {statuses}"]
-        lines += [
-            f"{n} x {complaint}\n  {self.examples[complaint]}"
-            for complaint, n in self.complaints.items()
-        ]
-        return "\n".join(lines) if self.complaints else f"{lines[0]}\nNothing is wrong."
+        total = sum(each.total() for each in self.statuses.values())
+        return "\n".join([f"{total} requests with the seed {self.seed}.", *self._lines()])
+
+    def _lines(self) -> Iterator[str]:
+        for role, statuses in self.statuses.items():
+            yield f"{role}: " + ", ".join(
+                f"{status}: {n}" for status, n in sorted(statuses.items())
+            )
+        if self.unsuccessful:
+            yield f"Without a success: {', '.join(sorted(self.unsuccessful))}."
+        for complaint, n in self.complaints.items():
+            yield f"{n} x {complaint}\n  {self.examples.get(complaint, '')}"
+        if not self.complaints:
+            yield "Nothing is wrong."
 
 
 def request_number(number: int, seed: int, seeds: Seeds) -> Request:
@@ -60,13 +75,20 @@ def request_number(number: int, seed: int, seeds: Seeds) -> Request:
 
 def fuzz(service: Service, numbers: Iterable[int], seed: int) -> Report:
     """Send the requests with these numbers."""
-    seeds, judge, report = Seeds(service.register()), Judge(), Report()
+    actors, document = actors_of(service), json.loads(committed_text())
+    seeds, judge = Seeds(service, actors, document), Judge(document, actors.owner.id)
+    report = Report(seed, unsuccessful=set(judge.contract.operations))
     connection = Connection(str(service.http.base_url))
     for number in numbers:
         request = request_number(number, seed, seeds)
         answer = connection.send(request)
         report.add(number, request, answer, list(judge.complaints(request, answer)))
+        if answer and answer.status < 400:
+            report.unsuccessful.discard(judge.contract.operation(request))
     connection.close()
+    for actor in (actors.owner, actors.other, actors.staff):
+        if not is_logged_in(service, actor):
+            report.complaints[f"{actor.role} lost its token"] += 1
     return report
 
 
@@ -74,12 +96,15 @@ def main() -> int:
     """Fuzz a temporary service. Return 1 if there are any complaints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--requests", type=int, default=50_000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="another seed sends other requests")
+    parser.add_argument("--seed", type=int, help="repeat the run with this seed; random by default")
     parser.add_argument("--only", type=int, help="send the request with this number alone")
     options = parser.parse_args()
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    sys.stdout.write(f"--seed {seed}\n")
+    sys.stdout.flush()
     numbers = range(options.requests) if options.only is None else [options.only]
     with running_service(**NO_LIMITS, PROCESSING_DELAY="0", LOG_LEVEL="WARNING") as service:
-        report = fuzz(service, numbers, options.seed)
+        report = fuzz(service, numbers, seed)
         log = service.log
     sys.stdout.write(f"{report}\n")
     if options.only is not None:

@@ -1,14 +1,13 @@
 """Rules that every response must follow, no matter what the request was."""
 
-import importlib
 import json
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import unquote
+from collections.abc import Iterator
+from typing import Final
 
 from entrypoints.http.openapi.examples import REFUSED_BY_SERVER
 from entrypoints.http.problems.lookup import row_of
+from tests.fuzz.contract import Contract
+from tests.fuzz.operations import Document
 from tests.fuzz.wire import Answer, Request
 
 MEMBERS: Final = ("type", "title", "detail", "instance", "code")
@@ -16,40 +15,31 @@ MEMBERS: Final = ("type", "title", "detail", "instance", "code")
 _SERVER_CODES: Final = tuple(row_of(error).code.encode() for error in REFUSED_BY_SERVER)
 _SERVER_STATUSES: Final = {row_of(error).status for error in REFUSED_BY_SERVER}
 ERROR_LOCATIONS: Final = {"pointer", "parameter", "header"}
-#: The end of the path. Most clients don't send fragments, but the fuzzer may.
-_END_OF_PATH: Final = re.compile(rb"[?#]")
+#: Roles that must not see the owner's data.
+_STRANGERS: Final = ("anonymous", "other user")
 
 
 class Judge:
-    """Check responses, including against the OpenAPI document if there is one."""
+    """Check responses against common rules and the OpenAPI document.
 
-    def __init__(self) -> None:
-        document = _document()
-        self._paths = {_pattern(path): item for path, item in document.get("paths", {}).items()}
+    `owner_id` is the account whose data must not be in a response to other users.
+    """
+
+    def __init__(self, document: Document, owner_id: str = "") -> None:
+        self.contract = Contract(document)
+        self._owner_id = owner_id.encode()
 
     def complaints(self, request: Request, answer: Answer | None) -> Iterator[str]:
         """Yield every fault in the response."""
         if answer is None:
             yield "no answer"
-        else:
-            yield from _check_headers(request, answer)
-            if answer.status >= 400:
-                yield from _check_problem(request, answer)
-            if not _is_from_the_server(request, answer):
-                yield from self._check_document(request, answer.status)
-
-    def _check_document(self, request: Request, status: int) -> Iterator[str]:
-        path = _path(request.target)
-        method = request.method.decode("latin-1").lower()
-        method = "get" if method == "head" else method
-        operations = [item for pattern, item in self._paths.items() if pattern.fullmatch(path)]
-        if method == "options" or not operations:
             return
-        documented = {
-            code for item in operations if method in item for code in item[method]["responses"]
-        }
-        if documented and str(status) not in documented and status != 404:
-            yield f"{status} is not documented"
+        yield from _check_headers(request, answer)
+        if answer.status >= 400:
+            yield from _check_problem(request, answer)
+        elif request.role in _STRANGERS and self._owner_id and self._owner_id in answer.body:
+            yield f"data of another user in a {answer.status} to {request.role}"
+        yield from self.contract.complaints(request, answer)
 
 
 def _is_from_the_server(request: Request, answer: Answer) -> bool:
@@ -98,22 +88,3 @@ def _check_problem(request: Request, answer: Answer) -> Iterator[str]:
             error.get("detail") and error.get("code") and len(ERROR_LOCATIONS & error.keys()) == 1
         ):
             yield "an error without a description"
-
-
-def _path(target: bytes) -> str:
-    """Return the decoded path, with repeated slashes merged and trailing ones removed."""
-    return re.sub("/+", "/", unquote(_END_OF_PATH.split(target)[0].decode("latin-1"))).rstrip("/")
-
-
-def _pattern(path: str) -> "re.Pattern[str]":
-    escaped = re.sub(r"\\\{[^}]*\}", "[^/]+", re.escape(path.rstrip("/")))
-    return re.compile(escaped)
-
-
-def _document() -> Mapping[str, Any]:
-    try:
-        committed = importlib.import_module("entrypoints.http.openapi.committed")
-        document: Mapping[str, Any] = json.loads(committed.committed_text())
-    except (ImportError, AttributeError):
-        return {}
-    return document

@@ -42,7 +42,12 @@ JSON_VALUES: Final = tuple(
 FIELDS: Final = (
     *("items", "total_price", "currency", "reference", "product_id", "name", "quantity"),
     *("price", "attributes", "status", "reason", "email", "password", "id", "role", "", "~/"),
+    *("current_password", "new_password", "token", "scope"),
     *("\0", "\U0001f375", "a" * 300, "__proto__", "__class__"),
+)
+FORM_FIELDS: Final = (
+    *(b"username", b"password", b"grant_type", b"scope", b"client_id", b"client_secret", b"x"),
+    *(b"refresh_token", b"token", b"token_type_hint", b"assertion"),
 )
 TEXTS: Final = (
     *(b"", b" ", b"%00", b"%ff", b"%ed%a0%80", b"%", b"%zz", b"..", b"%2e%2e", b"%2f", b"//"),
@@ -124,7 +129,7 @@ def _replaced(chance: Random, value: Any) -> Any:
 
 
 def _form(chance: Random, request: Request) -> Request:
-    name = chance.choice((b"username", b"password", b"grant_type", b"scope", b"client_id", b"x"))
+    name = chance.choice(FORM_FIELDS)
     return replace(request, body=b"%s&%s=%s" % (request.body, name, chance.choice(TEXTS)))
 
 

@@ -1,11 +1,16 @@
-"""The fuzzer's starting points: valid requests for every route."""
+"""The fuzzer's starting points: valid requests for every route, from every role."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from tests.e2e.service import PASSWORD, User, an_email
-from tests.fuzz.wire import Request
+from tests.e2e.service import Service, User, an_email
+from tests.fuzz.actors import PASSWORD, Actor, Actors
+from tests.fuzz.operations import Document, operations_of
+from tests.fuzz.wire import Header, Request
 
 #: One in this many requests hashes a password. Kept rare because it takes as long as a hundred
 #: other requests.
@@ -35,54 +40,77 @@ _QUERIES: Final = (
 
 
 class Seeds:
-    """Make valid requests from a user who has an order in every status."""
+    """Make valid requests from every role about an owner who has an order in every status."""
 
-    def __init__(self, user: User) -> None:
-        self._user = user
-        self._bearer = (b"authorization", f"Bearer {user.token}".encode())
-        self._orders = [user.order() for _ in range(4)]
+    def __init__(self, service: Service, actors: Actors, document: Document) -> None:
+        self._actors = actors
+        owner = User(service, actors.owner.id, actors.owner.email, actors.owner.token)
+        other = User(service, actors.other.id, actors.other.email, actors.other.token)
+        orders = [owner.order() for _ in range(4)]
         for number, status in ((1, "PAID"), (2, "CANCELED"), (3, "PAID"), (3, "SHIPPED")):
-            user.patch(self._orders[number], status)
-        link = user.get("/orders/?limit=1").headers["link"]
+            owner.patch(orders[number], status)
+        self._orders = [str(order["id"]) for order in (*orders, other.order())]
+        link = owner.get("/orders/?limit=1").headers["link"]
         self._next = link[1:].partition(">")[0]
+        operations = operations_of(document)
+        self._cheap = [each for each in operations if not each.takes_password]
+        self._costly = [each for each in operations if each.takes_password]
+        self._known: Mapping[str, list[str]] = {
+            "order_id": self._orders,
+            "user_id": [actors.owner.id, actors.other.id],
+        }
 
     def pick(self, chance: Random) -> Request:
-        """Return a valid request."""
+        """Return a valid request. Half of the cheap ones are made from the document."""
+        actor = chance.choice(self._actors.all)
         if chance.randrange(_HASHING) == 0:
-            return chance.choice((self._register, self._log_in))()
-        return chance.choice(
-            (self._create, self._create, self._patch, self._patch, self._read, self._list)
-        )(chance)
+            make = chance.choice((self._register, self._log_in, self._documented_costly))
+        elif chance.random() < 0.5:
+            make = self._documented
+        else:
+            make = chance.choice(
+                (self._create, self._create, self._patch, self._patch, self._read, self._list)
+            )
+        request = make(chance, actor)
+        return replace(request, headers=(*actor.bearer, *request.headers), role=actor.role)
 
-    def _create(self, chance: Random) -> Request:
-        return self._json(b"POST", "/orders/", chance.choice(_ORDERS))
+    def _documented(self, chance: Random, _: Actor) -> Request:
+        return chance.choice(self._cheap).request(chance, self._known)
 
-    def _patch(self, chance: Random) -> Request:
-        order = chance.choice(self._orders)
+    def _documented_costly(self, chance: Random, _: Actor) -> Request:
+        return chance.choice(self._costly).request(chance, self._known)
+
+    def _create(self, chance: Random, _: Actor) -> Request:
+        return _json(b"POST", "/orders/", chance.choice(_ORDERS))
+
+    def _patch(self, chance: Random, _: Actor) -> Request:
         body = {"status": chance.choice(("PAID", "SHIPPED")), "reason": "by card"}
         tags = ((), ((b"if-match", b'"v1", "v2p"'),), ((b"if-match", b"*"),))
-        return self._json(b"PATCH", f"/orders/{order['id']}/", body, *chance.choice(tags))
+        path = f"/orders/{chance.choice(self._orders)}/"
+        return _json(b"PATCH", path, body, *chance.choice(tags))
 
-    def _read(self, chance: Random) -> Request:
-        order = chance.choice(self._orders)["id"]
+    def _read(self, chance: Random, _: Actor) -> Request:
+        order = chance.choice(self._orders)
         paths = (f"/orders/{order}/", f"/orders/{order}/history/", "/me/", "/health/ready/")
         path = chance.choice((*paths, "/health/", "/openapi.json", "/docs"))
-        headers = (self._bearer, (b"if-none-match", b'"v1p"'))
-        return Request(b"GET", path.encode(), headers)
+        return Request(b"GET", path.encode(), ((b"if-none-match", b'"v1p"'),))
 
-    def _list(self, chance: Random) -> Request:
-        path = chance.choice(("/orders/", f"/orders/user/{self._user.id}/"))
+    def _list(self, chance: Random, _: Actor) -> Request:
+        path = chance.choice(("/orders/", f"/orders/user/{self._actors.owner.id}/"))
         target = chance.choice((*(path + query for query in _QUERIES), self._next))
-        return Request(b"GET", target.encode(), (self._bearer,))
+        return Request(b"GET", target.encode())
 
-    def _register(self) -> Request:
-        return self._json(b"POST", "/register/", {"email": an_email(), "password": PASSWORD})
+    def _register(self, _: Random, __: Actor) -> Request:
+        return _json(b"POST", "/register/", {"email": an_email(), "password": PASSWORD})
 
-    def _log_in(self) -> Request:
-        form = f"grant_type=password&username={self._user.email}&password=correct+horse"
+    def _log_in(self, chance: Random, actor: Actor) -> Request:
+        email = actor.email or self._actors.owner.email
+        password = chance.choice((PASSWORD, "wrong"))
+        form = urlencode({"grant_type": "password", "username": email, "password": password})
         headers = ((b"content-type", b"application/x-www-form-urlencoded"),)
         return Request(b"POST", b"/token/", headers, form.encode())
 
-    def _json(self, method: bytes, path: str, body: Any, *more: tuple[bytes, bytes]) -> Request:
-        headers = (self._bearer, (b"content-type", b"application/json"), *more)
-        return Request(method, path.encode(), headers, json.dumps(body).encode())
+
+def _json(method: bytes, path: str, body: Any, *more: Header) -> Request:
+    headers = ((b"content-type", b"application/json"), *more)
+    return Request(method, path.encode(), headers, json.dumps(body).encode())

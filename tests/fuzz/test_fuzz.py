@@ -1,16 +1,30 @@
 """The fuzzer detects faults, and its runs are repeatable."""
 
+import json
 from random import Random
+from typing import Any
 
 import pytest
 
+from entrypoints.http.openapi.committed import committed_text
 from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import mutated
+from tests.fuzz.operations import FORM, operations_of
 from tests.fuzz.wire import Answer, Request
 
+DOCUMENT: dict[str, Any] = json.loads(committed_text())
+OWNER = "019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c"
 GOOD = {"x-request-id": "1", "x-content-type-options": "nosniff"}
-PROBLEM = GOOD | {"content-type": "application/problem+json"}
-WHOLE = b'{"type":"/p","title":"t","detail":"d","instance":"/","code":"c","status":404}'
+PROBLEM = GOOD | {"content-type": "application/problem+json", "cache-control": "no-store"}
+JSON = GOOD | {"content-type": "application/json", "cache-control": "no-store"}
+WHOLE = b'{"type":"/p","title":"t","detail":"d","instance":"/","code":"not-found","status":404}'
+ADA = {"id": OWNER, "email": "a@b.org", "role": "user", "created_at": "2026-01-31T12:00:00Z"}
+BODY = json.dumps(ADA).encode()
+ME = Request(b"GET", b"/me/", role="user")
+
+
+def complaints(answer: Answer | None, request: Request = Request(b"GET", b"/")) -> list[str]:  # noqa: B008 - frozen
+    return list(Judge(DOCUMENT, OWNER).complaints(request, answer))
 
 
 def test_the_same_seed_sends_the_same_requests() -> None:
@@ -35,8 +49,55 @@ def test_the_same_seed_sends_the_same_requests() -> None:
     ],
 )
 def test_an_invalid_response_is_reported(answer: Answer | None, complaint: str) -> None:
-    assert complaint in list(Judge().complaints(Request(b"GET", b"/"), answer))
+    assert complaint in complaints(answer)
 
 
-def test_a_valid_problem_is_not_reported() -> None:
-    assert not list(Judge().complaints(Request(b"GET", b"/"), Answer(404, PROBLEM, WHOLE)))
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"status": 418}, "418 is not documented"),
+        ({"x-debug": "1"}, "200 with x-debug, which is not documented"),
+        ({"cache-control": None}, "200 without cache-control"),
+        ({"content-type": "text/html"}, "200 with the type 'text/html' is not documented"),
+        ({"ratelimit-limit": "many"}, "ratelimit-limit has a value that is not documented"),
+        ({"role": "root"}, "200 does not fit its schema at /role: enum"),
+        ({"created_at": "now"}, "200 does not fit its schema at /created_at: format"),
+        ({"secret": "x"}, "200 does not fit its schema at /: additionalProperties"),
+    ],
+)
+def test_a_response_that_differs_from_the_document_is_reported(
+    changed: dict[str, Any], complaint: str
+) -> None:
+    [(name, value)] = changed.items()
+    headers = {each: text for each, text in (JSON | changed).items() if "-" in each and text}
+    body = json.dumps(ADA if "-" in name else ADA | changed).encode()
+    assert complaint in complaints(Answer(value if name == "status" else 200, headers, body), ME)
+
+
+def test_valid_responses_are_not_reported() -> None:
+    assert not complaints(Answer(404, PROBLEM, WHOLE), Request(b"GET", b"/nowhere"))
+    assert not complaints(Answer(200, JSON, BODY), ME)
+
+
+@pytest.mark.parametrize("role", ["anonymous", "other user"])
+def test_data_of_another_user_is_reported(role: str) -> None:
+    found = complaints(Answer(200, JSON, BODY), Request(b"GET", b"/me/", role=role))
+    assert found == [f"data of another user in a 200 to {role}"]
+
+
+def test_every_operation_of_the_document_is_requested() -> None:
+    operations = operations_of(DOCUMENT)
+    documented = {(method, path) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert {(each.method, each.path) for each in operations} == documented
+
+
+def test_a_new_route_is_requested_with_its_parameters_and_example() -> None:
+    body = {"schema": {"type": "object"}, "examples": {"a": {"value": {"token": "a b"}}}}
+    path = {"name": "session_id", "in": "path", "schema": {"type": "string", "format": "uuid"}}
+    item = {"post": {"parameters": [path], "requestBody": {"content": {FORM: body}}}}
+    [operation] = operations_of({"paths": {"/sessions/{session_id}/": item}})
+    request = operation.request(Random(1), {"session_id": ["7"]})  # noqa: S311 - repeatable
+    assert request == Request(
+        b"POST", b"/sessions/7/", ((b"content-type", FORM.encode()),), b"token=a+b"
+    )
+    assert b"{" not in operation.request(Random(1), {}).target  # noqa: S311 - repeatable

@@ -8,6 +8,8 @@ from http.client import HTTPException, HTTPResponse
 from typing import Final
 from urllib.parse import urlsplit
 
+Header = tuple[bytes, bytes]
+
 #: Seconds to wait for a response.
 TIMEOUT_SECONDS: Final = 120.0
 #: The pause, in seconds, between the parts of a slow request. It makes each part a separate packet.
@@ -20,8 +22,10 @@ class Request:
 
     method: bytes
     target: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
     body: bytes = b""
+    #: The role of the client that sends it.
+    role: str = "anonymous"
     chunked: bool = False
     #: Whether the client closes its sending side after the request (RFC 9112, section 9.6).
     half_closed: bool = False

@@ -14,6 +14,7 @@ from adapters.postgres.migrations import migrate
 from adapters.postgres.order_storage import PostgresOrderStorage
 from application.documents import OrderWrite
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, Unavailable
+from application.ports.idempotency import IdempotencyKey, IdempotencyRecord
 from domain.errors import ReferenceTaken
 from domain.ids import UserId
 from libraries.asyncio_tools.time_budget import storage_deadline
@@ -69,6 +70,11 @@ async def pay(adapters: Adapters, write: OrderWrite) -> None:
         await tx.commit()
 
 
+def record_of(write: OrderWrite) -> IdempotencyRecord:
+    key = IdempotencyKey("key", bytes(32))
+    return IdempotencyRecord(write.record.owner, key, write.record.id, write.document.body)
+
+
 async def set_up(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url, timeout=LONG)
     for statement in statements:
@@ -93,6 +99,9 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
     assert await outcome_of(adapters.storage.add(created)) == OUTCOME_UNKNOWN
     assert await outcome_of(pay(adapters, write)) == OUTCOME_UNKNOWN
     assert await outcome_of(an_owner(adapters)) == OUTCOME_UNKNOWN
+    keyed = rendered_write(a_placed_order(owner))
+    record = record_of(keyed)
+    assert await outcome_of(adapters.storage.add_once(keyed, record)) == OUTCOME_UNKNOWN
     with generous_deadlines():
         # The changes have been made.
         await set_up(
@@ -100,6 +109,8 @@ async def test_a_commit_that_waits_for_a_standby_has_an_unknown_outcome(
         )
         assert (await order_in(adapters, created.record.id)).version == 1
         assert (await order_in(adapters, write.record.id)).version == 2
+        again = rendered_write(a_placed_order(owner))
+        assert await adapters.storage.add_once(again, record_of(again)) == record
 
 
 async def test_a_change_sent_to_a_frozen_server_has_an_unknown_outcome(

@@ -104,7 +104,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
     return Adapters(
-        storage=MemoryOrderStorage(storage, RENDERER),
+        storage=MemoryOrderStorage(storage, RENDERER, clock),
         reader=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),

@@ -13,6 +13,7 @@ from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
 from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
 from domain.account import Account
+from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
 from domain.order.order import Order
 
@@ -23,7 +24,7 @@ class UnreachableCache:
     def __init__(self) -> None:
         self.tried = 0
 
-    async def get(self, _order_id: OrderId) -> CacheAnswer:
+    async def get(self, _order_id: OrderId, _actor: Actor | None = None) -> CacheAnswer:
         return CacheAnswer(CacheState.BYPASS)
 
     async def fill(self, _order_id: OrderId, _document: OrderDocument, _lease: str) -> None:
@@ -59,8 +60,8 @@ class FlickeringCache:
     def _now(self) -> OrderCache:
         return self._cache if self.is_reachable else UnreachableCache()
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
-        return await self._now.get(order_id)
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
+        return await self._now.get(order_id, actor)
 
     async def fill(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
         await self._now.fill(order_id, document, lease)
@@ -151,6 +152,7 @@ class Interrupted:
         self._storage = storage
         self._meanwhile = meanwhile
         self.add = storage.add
+        self.add_once = storage.add_once
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:

@@ -40,6 +40,7 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
                   handed_over_at = handed_over_at - $1 * interval '1 second'
 """,
     "UPDATE leases SET expires_at = expires_at - $1::float8 * interval '1 second'",
+    "UPDATE idempotency_keys SET created_at = created_at - $1::float8 * interval '1 second'",
     "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
 )
 

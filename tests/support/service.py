@@ -14,6 +14,7 @@ from application.documents import OrderDocument
 from application.orders.change_status import ChangeStatus
 from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlacedOrder, PlaceOrder, PlaceOrderCommand
+from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.process_order import ProcessOrder
 from application.orders.read_order import ReadOrder
 from application.ports.orders import OrderCache
@@ -61,6 +62,7 @@ class Service:
         self.stored: Adapters = memory_adapters(self.clock)
         storage = self.stored.storage
         self.create = PlaceOrder(self.writes(storage), self.clock, IDS)
+        self.create_once = PlaceOrderOnce(self.writes(storage), self.clock, IDS)
         self.change = self.changing(storage)
         self.process = self.processing(storage)
         self.read = ReadOrder(self.cache, self.stored.reader)

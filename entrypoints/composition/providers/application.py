@@ -9,6 +9,7 @@ from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
+from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
@@ -31,6 +32,7 @@ from application.orders.change_status import ChangeStatus
 from application.orders.list_orders import ListOrders
 from application.orders.order_writes import OrderWrites
 from application.orders.place_order import PlaceOrder
+from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.process_order import ProcessOrder
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
@@ -53,6 +55,7 @@ class ApplicationProvider(Provider):
 
     order_writes = provide(OrderWrites)
     create_order = provide(PlaceOrder)
+    create_order_once = provide(PlaceOrderOnce)
     read_order = provide(ReadOrder)
     change_status = provide(ChangeStatus)
     list_orders = provide(ListOrders)
@@ -70,6 +73,7 @@ class ApplicationProvider(Provider):
     replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
     register = provide(RegisterUser)
+    login_attempts = provide(LoginAttempts)
     password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
     authenticate = provide(Authenticate)

@@ -24,12 +24,14 @@ from application.ports.accounts import (
     TokenIssuer,
     TokenVerifier,
 )
+from application.ports.authentication_log import AuthenticationLog
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
 from entrypoints.messaging.cloud_events import CloudEventsEncoder
+from entrypoints.observability.authentication_log import StructlogAuthenticationLog
 from entrypoints.settings import Settings
 
 
@@ -65,6 +67,7 @@ class SecurityProvider(Provider):
 
     scope = Scope.APP
 
+    authentication_log = provide(StructlogAuthenticationLog, provides=AuthenticationLog)
     cursors = provide(SignedCursors, provides=Cursors)
 
     @provide

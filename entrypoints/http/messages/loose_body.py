@@ -27,6 +27,8 @@ def _loose_object(
 ) -> Any:
     known = {field.encode_name: field for field in schema.fields}
     for name in (name for name in value if name not in known):
+        if errors.is_full:
+            break
         errors.add("unknown-field", no_such("field", name, known, errors), *path, name)
     loose = SimpleNamespace()
     for name, field in known.items():
@@ -34,12 +36,19 @@ def _loose_object(
         if field.required and name not in value:
             errors.add("missing", "Must be given.", *path, name)
         if isinstance(field.type, ListType) and isinstance(found, list):
-            found = [
-                loose_body(each, _item_of(field.type), errors, *path, name, index)
-                for index, each in enumerate(found)
-            ]
+            found = _loose_list(found, field.type, errors, *path, name)
         setattr(loose, name, found)
     return loose
+
+
+def _loose_list(
+    elements: list[Any], array: ListType, errors: ValidationErrors, *path: str | int
+) -> list[Any]:
+    # The domain refuses a list that is too long because of its length, whatever its elements are.
+    if array.max_length is not None and len(elements) > array.max_length:
+        return elements
+    item = _item_of(array)
+    return [loose_body(each, item, errors, *path, at) for at, each in enumerate(elements)]
 
 
 def _item_of(array: ListType) -> StructType:

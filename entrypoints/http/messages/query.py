@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -49,6 +50,8 @@ def check_query(
         return
     names = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in names.items():
+        if errors.is_full:
+            return
         if name not in known:
             detail = no_such("parameter", name, known, errors)
             errors.extend([ParameterError((name,), "unknown-parameter", detail)])
@@ -81,7 +84,9 @@ def parse_list_query(request: ApiRequest, cursors: Cursors, owner: UserId | None
     def one(name: str, parse: Callable[[object], T]) -> T | None:
         return errors.optional(parse, request.query_params.get(name), name)
 
-    statuses = request.query_params.getall("status", [])
+    # If there are more different values than statuses, one of the first few is already invalid.
+    given = dict.fromkeys(request.query_params.getall("status", []))
+    statuses = islice(given, len(OrderStatus) + 1)
     wanted = OrderFilter(
         owner=owner or one("user_id", parse_user_id),
         statuses=frozenset(

@@ -86,6 +86,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Location": _header(
         "The URL of the new order.", "/orders/019aa1f0-6c00-7c3e-9d1a-5b7c4e2f8a01/"
     ),
+    "Idempotent-Replayed": _header(
+        "Only if this is the first response to the idempotency key again.", "true", always=False
+    ),
     "Location.docs": _header("The URL of the documentation.", "/docs"),
     "ETag.document": _header(
         "The tag of the document. Send it as `If-None-Match`.", '"5ed08757e53d"'

@@ -41,6 +41,15 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "ProblemCode": _parameter(
         "code", "path", {"type": "string"}, "The `code` of the problem.", "order-not-found"
     ),
+    "IdempotencyKey": _parameter(
+        "Idempotency-Key",
+        "header",
+        {"type": "string", "minLength": 1},
+        "A new random value for each order: 1 to 255 visible ASCII characters, in double quotes or"
+        " without. If you repeat a request with its key within 24 hours, you get the first"
+        " response again, and no second order.",
+        "7f1d3c52-9a57-4f0e-8a7c-0b9e6c1d2a34",
+    ),
     "IfMatch": _parameter(
         "If-Match",
         "header",

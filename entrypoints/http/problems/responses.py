@@ -22,6 +22,7 @@ from entrypoints.http.messages.request import values_of
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.problems.documents import problem_of
 from entrypoints.http.problems.lookup import find_row, row_of
+from entrypoints.http.refused_access import note_refused_access
 from entrypoints.http.responses.options import allow
 from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.observability.log_secrets import keep_out_of_logs
@@ -38,6 +39,7 @@ def handle_exception(request: Request, exception: Exception) -> Response[bytes]:
         keep_out_of_logs(*_credentials(request.scope))
         logger.error("unhandled exception", exc_info=exception)
     row = row_of(error)
+    note_refused_access(request.scope, error, row.status, row.code)
     return Response(
         _body(request.scope, error),
         status_code=row.status,

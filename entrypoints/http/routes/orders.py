@@ -8,10 +8,16 @@ from litestar import get, patch, post
 from litestar.params import FromPath
 
 from application.documents import OrderDocument
-from application.errors import ConcurrentUpdate, NotYourOrders
+from application.errors import (
+    ConcurrentUpdate,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    NotYourOrders,
+)
 from application.orders.change_status import ChangeStatus, ChangeStatusCommand
 from application.orders.list_orders import ListOrders
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
+from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.read_history import ReadHistory
 from application.orders.read_order import ReadOrder
 from application.ports.orders import OrderPage
@@ -28,11 +34,13 @@ from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
 from domain.scope import Scope
+from entrypoints.http.errors import IdempotencyKeyMissing
 from entrypoints.http.guards import admission_of, for_readers, for_users
 from entrypoints.http.links import link
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
+from entrypoints.http.messages.idempotency_key import bad_key, parse_key
 from entrypoints.http.messages.query import (
     next_page,
     parse_list_query,
@@ -59,34 +67,48 @@ _UNKNOWN_USER = UserId(UUID(int=0))
         " their exact sum. Without prices, it is stored as given. Amounts are parsed exactly, never"
         " as binary floats."
     ),
+    parameters=("IdempotencyKey",),
     body=Body(schemas.NewOrder, examples.NEW_ORDERS),
     answers=(
         Answer(
             201,
-            "The new order.",
+            "The new order, or the first response to this idempotency key.",
             schemas.OrderSchema,
             {"pending": examples.PENDING_ORDER},
-            ("Location", "ETag", "Cache-Control"),
+            ("Location", "ETag", "Cache-Control", "Idempotent-Replayed"),
             links=("read_order", "change_status", "read_history"),
         ),
     ),
-    errors=(ReferenceTaken(), examples.BAD_ORDER, examples.BAD_TOTAL),
+    errors=(
+        ReferenceTaken(),
+        examples.BAD_ORDER,
+        examples.BAD_TOTAL,
+        IdempotencyKeyMissing(),
+        bad_key(),
+        IdempotencyInProgress(),
+        IdempotencyKeyReused(),
+    ),
     changes=True,
 )
 async def create_order(
-    request: ApiRequest, settings: FromDishka[Settings], place_order: FromDishka[PlaceOrder]
+    request: ApiRequest,
+    settings: FromDishka[Settings],
+    place_order: FromDishka[PlaceOrder],
+    place_order_once: FromDishka[PlaceOrderOnce],
 ) -> RawResponse:
     """Place an order."""
     parsed = await read_json(request, schemas.NewOrder)
+    key = _idempotency_key(request, settings)
     body, errors = parsed.body, parsed.errors
     currency = settings.default_currency if body.currency is None else body.currency
     lines = errors.collect(OrderLines.parse, body.items, body.total_price, currency)
     reference = errors.optional(parse_reference, body.reference, "reference")
-    placed = await place_order(
-        PlaceOrderCommand(request.user.user_id, errors.require(lines), reference)
-    )
-    location = (b"location", link(request.scope, f"/orders/{placed.id}/").encode())
-    return _order(placed.document, location, status=201)
+    command = PlaceOrderCommand(request.user.user_id, errors.require(lines), reference)
+    placed = await (place_order_once(command, key) if key else place_order(command))
+    headers = [(b"location", link(request.scope, f"/orders/{placed.id}/").encode())]
+    if placed.is_replay:
+        headers.append((b"idempotent-replayed", b"true"))
+    return _order(placed.document, *headers, status=201)
 
 
 @get("/orders", before_request=for_users(scope=Scope.ORDERS_READ))
@@ -246,6 +268,15 @@ async def read_history(
     steps = await read(_order_id(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
     return RawResponse(body, headers=[_PRIVATE])
+
+
+def _idempotency_key(request: ApiRequest, settings: Settings) -> str | None:
+    header = request.header(b"idempotency-key")
+    if header is not None:
+        return parse_key(header)
+    if settings.idempotency == "required":
+        raise IdempotencyKeyMissing
+    return None
 
 
 def _page(request: ApiRequest, path: str, page: OrderPage, cursors: Cursors) -> RawResponse:

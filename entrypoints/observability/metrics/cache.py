@@ -3,6 +3,7 @@
 from typing import Final
 
 from application.ports.orders import CacheAnswer, CacheState, OrderCache
+from domain.actor import Actor
 from domain.ids import OrderId
 from entrypoints.observability.metrics.table import CACHE_READS
 
@@ -21,8 +22,8 @@ class CountedOrderCache:
         self.offer = cache.offer
         self.invalidate_all = cache.invalidate_all
 
-    async def get(self, order_id: OrderId) -> CacheAnswer:
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
         """Return the cached order."""
-        answer = await self.counted.get(order_id)
+        answer = await self.counted.get(order_id, actor)
         _READS[answer.state].inc()
         return answer

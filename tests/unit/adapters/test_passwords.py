@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security.passwords import Argon2Passwords
+from application.errors import TooManyPasswords
 
 WEAK = argon2.PasswordHasher(1, 8 * 1024, 1).hash("correct horse")
 
@@ -206,6 +207,50 @@ def test_a_waiting_call_that_is_canceled_never_runs(
     asyncio.run(scenario())
     passwords.close()
     assert counts.calls == 2
+
+
+def test_calls_beyond_the_bound_are_refused_until_others_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = Argon2Passwords(at_once=1, max_pending=3)
+    may_end = threading.Event()
+    counts = hashing_is(monkeypatch, lambda: may_end.wait(LONG))
+
+    async def scenario() -> None:
+        pending = [asyncio.ensure_future(passwords.hash("x")) for _ in range(3)]
+        await asyncio.sleep(0)
+        for _ in range(1_000):
+            with pytest.raises(TooManyPasswords):
+                await passwords.hash("x")
+            with pytest.raises(TooManyPasswords):
+                await passwords.verify(None, "x")
+        may_end.set()
+        assert await asyncio.gather(*pending) == ["hashed"] * 3
+        assert await passwords.hash("x") == "hashed"
+
+    asyncio.run(scenario())
+    passwords.close()
+    assert counts.calls == 4
+
+
+def test_a_canceled_call_makes_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Argon2Passwords(at_once=1, max_pending=2)
+    may_end = threading.Event()
+    hashing_is(monkeypatch, lambda: may_end.wait(LONG))
+
+    async def scenario() -> None:
+        running = asyncio.ensure_future(passwords.hash("x"))
+        waiting = asyncio.ensure_future(passwords.hash("x"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        another = asyncio.ensure_future(passwords.hash("x"))
+        await asyncio.sleep(0)
+        may_end.set()
+        assert (await running, await another) == ("hashed", "hashed")
+
+    asyncio.run(scenario())
+    passwords.close()
 
 
 def test_closing_waits_for_running_calls() -> None:

@@ -3,12 +3,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from adapters.memory.authentication_log import MemoryAuthenticationLog
 from adapters.memory.limits import MemoryRateLimiter
 from application.accounts.log_in import LogIn
+from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import Credentials, PasswordCheck
-from application.errors import InvalidCredentials, RateLimited
+from application.errors import InvalidCredentials, RateLimited, TooManyPasswords
 from application.ports.accounts import AccessToken, EmailAddress
+from application.ports.authentication_log import AuthenticationEvent, AuthenticationEventKind
 from application.ports.limits import Limit
 from domain.account import Account
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
@@ -27,6 +30,7 @@ class Harness:
     limit: Limit | None = LIMIT
     passwords: PlainPasswords = field(default_factory=PlainPasswords)
     clock: MovableClock = field(default_factory=MovableClock)
+    log: MemoryAuthenticationLog = field(default_factory=MemoryAuthenticationLog)
 
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
@@ -35,7 +39,9 @@ class Harness:
             self.stored.accounts,
             self.stored.passwords,
             self.passwords,
-            LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit),
+            LoginAttempts(
+                LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit), self.log
+            ),
         )
         self.log_in = LogIn(check, self.tokens, self.clock, IDS)
 
@@ -247,3 +253,33 @@ async def test_without_a_limit_no_login_is_limited() -> None:
     await harness.open_account()
     await harness.fail(200)
     await harness.attempt()
+
+
+# --- the authentication log and overload
+
+
+async def test_each_outcome_of_a_login_is_in_the_authentication_log() -> None:
+    harness = Harness()
+    alice = await harness.open_account()
+    await harness.fail(1, email="nobody@example.com")
+    await harness.fail(10)
+    await harness.attempt(address="198.51.100.7")
+    with pytest.raises(RateLimited):
+        await harness.attempt()
+    kind = AuthenticationEventKind
+    assert harness.log.events == [
+        AuthenticationEvent(kind=kind.LOGIN_FAILED, address=HOME),
+        *[AuthenticationEvent(kind=kind.LOGIN_FAILED, address=HOME, user_id=alice.id)] * 10,
+        AuthenticationEvent(kind=kind.LOGIN_SUCCEEDED, address="198.51.100.7", user_id=alice.id),
+        AuthenticationEvent(kind=kind.LOGIN_LIMITED, address=HOME),
+    ]
+
+
+async def test_an_attempt_whose_password_is_not_verified_is_refunded(harness: Harness) -> None:
+    harness.passwords.is_overloaded = True
+    for _ in range(11):
+        with pytest.raises(TooManyPasswords):
+            await harness.attempt("wrong")
+    harness.passwords.is_overloaded = False
+    await harness.fail(10)
+    assert len(harness.log.events) == 10

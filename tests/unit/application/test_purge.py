@@ -14,6 +14,7 @@ from application.delivery.purge import (
     PurgeExpired,
 )
 from application.errors import Unavailable
+from application.ports.idempotency import KEY_LIFETIME
 from tests.support.orders import IDS
 from tests.support.time import MovableClock
 
@@ -55,6 +56,11 @@ class Store:
         self.calls.append(("inbox", before))
         return 0
 
+    async def purge_idempotency_keys(self, before: datetime, _limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("keys", before))
+        return 0
+
     async def _take_time(self) -> None:
         if not self.is_reachable:
             raise Unavailable
@@ -81,13 +87,16 @@ async def test_expired_data_are_purged_in_small_transactions(
 ) -> None:
     store = Store(clock, BATCH + 1, 2 * BATCH)
     assert await a_retention(store, leases, clock)(nothing) == Purged(BATCH + 1, 2 * BATCH, 0)
-    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3 + ["inbox"]
+    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3 + [
+        "inbox",
+        "keys",
+    ]
 
 
 async def test_each_transaction_is_reported(clock: MovableClock, leases: MemoryLeases) -> None:
     store, reported = Store(clock, BATCH + 1), list[int]()
     await a_retention(store, leases, clock)(lambda: reported.append(len(store.calls)))
-    assert reported == [1, 2, 3, 4, 5]
+    assert reported == [1, 2, 3, 4, 5, 6]
 
 
 async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -> None:
@@ -97,6 +106,7 @@ async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -
         ("letters", now - DEAD_LETTERS_KEPT),
         ("payloads", now - PAYLOADS_KEPT),
         ("inbox", now - INBOX_KEPT),
+        ("keys", now - KEY_LIFETIME),
     ]
 
 
@@ -107,7 +117,7 @@ async def test_restarted_processes_purge_once_an_hour(
     for _ in range(100):
         await a_retention(store, leases, clock)(nothing)
         await clock.advance(PERIOD_SECONDS / 101)
-    assert len(store.calls) == 3
+    assert len(store.calls) == 4
     await clock.advance(PERIOD_SECONDS / 50)
     assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
 

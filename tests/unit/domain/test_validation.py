@@ -1,7 +1,7 @@
 import pytest
 
 from domain.errors import FieldError, Invalid, TotalMismatch
-from domain.validation import ValidationErrors
+from domain.validation import MAX_ERRORS, ValidationErrors
 
 
 def refuse(*_: object) -> object:
@@ -79,3 +79,15 @@ def test_errors_of_a_field_and_a_parameter_with_the_same_name_are_both_reported(
     errors.add("first", "First.", "status")
     errors.extend([OfAnotherPlace(("status",), "second", "Second.")])
     assert errors.count == 2
+
+
+def test_only_the_first_thousand_errors_are_kept() -> None:
+    errors = ValidationErrors()
+    for number in range(MAX_ERRORS - 1):
+        errors.add("x", "Must not be.", number)
+    assert not errors.is_full
+    errors.extend(FieldError((number,), "x", "Must not be.") for number in range(5_000))
+    assert (errors.is_full, errors.count) == (True, MAX_ERRORS)
+    with pytest.raises(Invalid) as invalid:
+        errors.raise_if_any()
+    assert len(invalid.value.errors) == MAX_ERRORS

@@ -7,15 +7,20 @@ from http import HTTPStatus
 import pytest
 
 import entrypoints.http.app  # noqa: F401 - defines all refusals
-from application.errors import MailServerUnavailable, QueueUnavailable, Unavailable
-from domain.errors import OrderServiceError
+from application.errors import (
+    MailServerUnavailable,
+    QueueUnavailable,
+    TooManyPasswords,
+    Unavailable,
+)
+from domain.errors import OrderHidden, OrderServiceError
 from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
-#: More specific kinds of `Unavailable` that routes never raise.
-WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable}
+#: Kinds of `Unavailable` that routes never raise, and errors that look like a more general one.
+WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable, TooManyPasswords, OrderHidden}
 #: Uses the row of `Invalid`, but with a different title.
 VARIANTS = {InvalidTokenRequest}
 
