@@ -8,13 +8,14 @@ from application.ports.accounts import Login
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import UserId
+from domain.ids import SessionId, UserId
 
 
 class MemoryAccounts:
     """`Accounts`, `AccountDirectory` and `PasswordStore` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
         self._logins = storage.logins
         self._ids = storage.user_ids_by_email
 
@@ -68,3 +69,17 @@ class MemoryAccounts:
         login = self._logins.get(user_id)
         if login is not None and login.password_hash == old_hash:
             self._logins[user_id] = replace(login, password_hash=new_hash)
+
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> bool:
+        """Replace `old_hash`, and end all sessions of the account except `kept`."""
+        login = self._logins.get(user_id)
+        if login is None or login.password_hash != old_hash or login.account.disabled:
+            return False
+        self._logins[user_id] = replace(login, password_hash=new_hash)
+        sessions = self._storage.sessions.values()
+        for session_id in [each.id for each in sessions if each.user_id == user_id]:
+            if session_id != kept:
+                self._storage.end_session(session_id)
+        return True

@@ -9,7 +9,7 @@ from application.ports.accounts import Login
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import UserId
+from domain.ids import SessionId, UserId
 
 _BEFORE_ALL: Final = UUID(int=0)
 
@@ -32,6 +32,13 @@ RETURNING *
 """  # noqa: S608 - both parts are constants
 _PAGE: Final = "SELECT * FROM users WHERE id > $1 ORDER BY id LIMIT $2"
 _REHASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
+#: A login locks this row (FOR SHARE), compares the hash again, and stores its session. It therefore
+#: either finds the new hash, or its session is visible to the next statement.
+_CHANGE: Final = """
+UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 AND NOT disabled
+RETURNING true
+"""
+_END_SESSIONS: Final = "DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2"
 
 
 class PostgresAccounts:
@@ -91,6 +98,16 @@ class PostgresAccounts:
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless it has been replaced in the meantime."""
         await self._one(_REHASH, user_id, old_hash, new_hash)
+
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> bool:
+        """Replace `old_hash`, and end all sessions of the account except `kept`."""
+        async with self._database.connection() as connection, connection.transaction():
+            changed = await connection.fetchval(_CHANGE, user_id, old_hash, new_hash)
+            if changed:
+                await connection.execute(_END_SESSIONS, user_id, kept)
+        return bool(changed)
 
     async def _one(self, statement: str, *values: object) -> Any:
         async with self._database.connection() as connection:

@@ -90,6 +90,10 @@ class Argon2Passwords:
         except ValueError:
             return True
 
+    async def unusable(self) -> str:
+        """Return the hash of a random password that is forgotten at once."""
+        return await self.hash(secrets.token_hex())
+
     def close(self) -> None:
         """Wait for all running and waiting calls, then stop the threads."""
         self._threads.shutdown()

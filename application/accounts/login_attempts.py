@@ -39,7 +39,7 @@ class LoginAttempts:
         self._record(AuthenticationEventKind.LOGIN_FAILED, address, user_id)
 
     async def abandon(self, email: str, address: str) -> None:
-        """Refund an attempt because its password was never verified."""
+        """Refund an attempt that was no login, or whose password was never verified."""
         await self._limits.refund(email, address)
 
     def _record(

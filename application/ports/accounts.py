@@ -136,6 +136,9 @@ class PasswordHasher(Protocol):
     def is_outdated(self, stored: str) -> bool:
         """Return whether the hash uses weaker parameters than the current ones."""
 
+    async def unusable(self) -> str:
+        """Return a hash that no password matches, and that takes as long to verify as any other."""
+
 
 class CommonPasswords(Protocol):
     """Knows the most common passwords."""
