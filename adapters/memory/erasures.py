@@ -1,9 +1,10 @@
 """Erase personal data in memory."""
 
 from asyncio import sleep
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
@@ -110,7 +111,7 @@ class MemoryErasures:
         stored.record = stored.record._replace(reference=None, items=items)
         stored.document = self._renderer.document(stored.record)
 
-    def _erase_messages(self, user_id: UserId, own: Sequence[OrderId]) -> None:
+    def _erase_messages(self, user_id: UserId, own: Collection[OrderId]) -> None:
         keys = {str(order_id).encode() for order_id in own}
 
         def is_owners(letter: DeadLetter) -> bool:
@@ -124,7 +125,7 @@ class MemoryErasures:
         self._storage.outbox.replace_each(erase)
         self._storage.replays.replace_each(erase)
 
-    def _erasing(self, user_id: UserId, subjects: set[OrderId]) -> Callable[[Event], Event]:
+    def _erasing(self, user_id: UserId, subjects: set[UUID]) -> Callable[[Event], Event]:
         def erase(event: Event) -> Event:
             is_owner, original = event.subject in subjects, event.original
             if original is not None and is_owner:

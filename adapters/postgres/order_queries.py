@@ -189,10 +189,11 @@ class PostgresHistoryReader:
                 " WHERE o.id = $1 ORDER BY h.version",
                 order_id,
             )
-        return (rows[0]["user_id"], [_step(row) for row in rows]) if rows else None
+        return (rows[0]["user_id"], [step_of(row) for row in rows]) if rows else None
 
 
-def _step(row: Any) -> Step:
+def step_of(row: Any) -> Step:
+    """Return the step in a row of `order_history`."""
     return Step(
         row["version"],
         OrderStatus(row["from_status"]) if row["from_status"] else None,

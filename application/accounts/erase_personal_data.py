@@ -57,10 +57,7 @@ class ErasePersonalData:
         return not part.has_skipped
 
     async def _end_pass(self, erasure: Erasure, *, has_skipped: bool) -> None:
-        now, passes = self._clock.now(), erasure.passes + 1
-        if has_skipped:
-            await self._erasures.end_pass(erasure, erasure.passes, now + RETRY)
-        else:
-            await self._erasures.end_pass(
-                erasure, passes, now + SETTLE if passes < _PASSES else None
-            )
+        now = self._clock.now()
+        passes = erasure.passes if has_skipped else erasure.passes + 1
+        next_at = None if passes == _PASSES else now + (RETRY if has_skipped else SETTLE)
+        await self._erasures.end_pass(erasure, passes, next_at)

@@ -9,6 +9,8 @@ from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.erasures import MemoryErasures
+from adapters.memory.export import MemoryExportReader
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
@@ -17,14 +19,18 @@ from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox, Placement
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.sessions import Session
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
@@ -48,6 +54,12 @@ class StoredFacts(Protocol):
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         """Return the order's effects."""
 
+    async def begin_session(self, session: Session) -> None:
+        """Store a session."""
+
+    async def dump(self) -> str:
+        """Return everything that is stored, as text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
@@ -66,6 +78,8 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    erasures: Erasures
+    export: ExportReader
     audit: AuditReader
     stored_facts: StoredFacts
     #: Advances the storage's time by this many seconds.
@@ -97,6 +111,21 @@ class MemoryStoredFacts:
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         return [row.outcome for row in self._storage.effects if row.order_id == order_id]
 
+    async def begin_session(self, session: Session) -> None:
+        self._storage.sessions[session.id] = session
+
+    async def dump(self) -> str:
+        storage = self._storage
+        tables = (
+            storage.orders.newest_first(None, None, None),
+            storage.outbox,
+            storage.outbox.facts,
+            storage.outbox.first.values(),
+            storage.replays,
+            storage.dead_letters.replace_each(lambda letter: letter),
+        )
+        return repr([vars(storage), *map(list, tables)])
+
 
 def memory_adapters(clock: MovableClock) -> Adapters:
     """Return all ports on a new, empty in-memory storage."""
@@ -117,6 +146,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        erasures=MemoryErasures(storage, JsonPersonalDataEraser(), RENDERER, clock),
+        export=MemoryExportReader(storage),
         audit=MemoryAuditReader(storage),
         stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import astuple
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -14,14 +15,19 @@ from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrations import migrate
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.schema_state import TABLES
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.events import Placement
+from application.ports.sessions import Session
 from domain.ids import EventId, OrderId
 from domain.order.events import Outcome
 from tests.servers.databases import create_database, drop_database, fresh_database
@@ -105,6 +111,32 @@ class PostgresStoredFacts:
             )
         return [Outcome(row["outcome"]) for row in rows]
 
+    async def begin_session(self, session: Session) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO sessions VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                *astuple(session),
+                session.id.bytes,
+            )
+
+    async def dump(self) -> str:
+        return await dump_of(self._database)
+
+
+async def dump_of(database: Database) -> str:
+    """Return every row of every table as text, with binary columns decoded."""
+    async with database.connection() as connection:
+        # `escape` shows printable bytes as they are.
+        await connection.execute("SET bytea_output = 'escape'")
+        try:
+            tables = [
+                await connection.fetch(f"SELECT ({table}.*)::text FROM {table}")  # noqa: S608
+                for table in TABLES
+            ]
+        finally:
+            await connection.execute("RESET bytea_output")
+    return "\n".join(row[0] for table in tables for row in table)
+
 
 @asynccontextmanager
 async def opened_database(url: str, pool_size: int = 10) -> AsyncIterator[Database]:
@@ -160,6 +192,8 @@ def adapters_over(database: Database) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        erasures=PostgresErasures(database, JsonPersonalDataEraser()),
+        export=PostgresExportReader(database, RENDERER),
         audit=PostgresAuditReader(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,

@@ -8,6 +8,8 @@ from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.erasures import MemoryErasures
+from adapters.memory.export import MemoryExportReader
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
@@ -20,7 +22,9 @@ from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -77,6 +81,8 @@ class MemoryStorageProvider(Provider):
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
+    erasures = provide(MemoryErasures, provides=Erasures)
+    export = provide(MemoryExportReader, provides=ExportReader)
     accounts = provide(
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
     )

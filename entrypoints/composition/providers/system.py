@@ -13,6 +13,7 @@ from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.tokens import JwtTokens
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
 from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
 from application.accounts.password_policy import PasswordPolicy
@@ -25,6 +26,7 @@ from application.ports.accounts import (
     TokenVerifier,
 )
 from application.ports.authentication_log import AuthenticationLog
+from application.ports.erasures import PersonalDataEraser
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
@@ -44,6 +46,7 @@ class SystemProvider(Provider):
     ids = provide(Uuid7Generator, provides=IdGenerator)
     orders = provide(JsonOrderRenderer, provides=OrderRenderer)
     changes = provide(JsonChangeRenderer, provides=ChangeRenderer)
+    eraser = provide(JsonPersonalDataEraser, provides=PersonalDataEraser)
     messages = provide(CloudEventsEncoder, provides=MessageEncoder)
 
     @provide

@@ -76,6 +76,19 @@ class TokenForm(Struct):
     scope: str = ""
 
 
+class PasswordChangeSchema(Struct, forbid_unknown_fields=True):
+    """The current password and a new one."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class AccountClosureSchema(Struct, forbid_unknown_fields=True):
+    """The current password, which confirms that the account should be closed."""
+
+    password: Password
+
+
 class AccountSchema(Struct):
     """An account."""
 
@@ -91,6 +104,33 @@ class Token(Struct):
     access_token: str
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(description="Lifetime in seconds.", examples=[1800])]
+
+
+class AccountLine(Struct, tag_field="type", tag="account"):
+    """The account's line of an export."""
+
+    id: UUID
+    email: str
+    role: Role
+    created_at: Timestamp
+
+
+class SessionLine(Struct, tag_field="type", tag="session"):
+    """A session's line of an export. `address` and `user_agent` are those of its last use."""
+
+    id: UUID
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    address: str
+    user_agent: str
+
+
+class EndLine(Struct, tag_field="type", tag="end"):
+    """The last line of a complete export, with the numbers of exported sessions and orders."""
+
+    sessions: int
+    orders: int
 
 
 class OrderItem(Struct, omit_defaults=True):
@@ -131,6 +171,20 @@ class HistoryStep(Struct, rename={"before": "from", "after": "to"}):
     """A step of an order's lifecycle."""
 
     version: Annotated[int, Meta(ge=1)]
+    before: OrderStatus | None
+    after: OrderStatus
+    actor: HistoryActor
+    reason: str | None
+    at: Timestamp
+
+
+class HistoryLine(
+    Struct, tag_field="type", tag="history", rename={"before": "from", "after": "to"}
+):
+    """A step's line of an export."""
+
+    order_id: UUID
+    version: int
     before: OrderStatus | None
     after: OrderStatus
     actor: HistoryActor

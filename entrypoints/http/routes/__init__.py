@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders, tokens
+from entrypoints.http.routes import accounts, docs, home, operations, orders, own_account, tokens
 
 ROUTES: Final = (
     accounts.ROUTES,
+    own_account.ROUTES,
     tokens.ROUTES,
     orders.ROUTES,
     operations.ROUTES,

@@ -7,6 +7,8 @@ from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.order_storage import PostgresOrderStorage
@@ -18,7 +20,9 @@ from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -56,6 +60,8 @@ class PostgresProvider(Provider):
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
+    erasures = provide(PostgresErasures, provides=Erasures)
+    export = provide(PostgresExportReader, provides=ExportReader)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
