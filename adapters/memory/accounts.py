@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from adapters.memory.storage import MemoryStorage
 from application.ports.accounts import Login
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
@@ -57,6 +58,10 @@ class MemoryAccounts:
             disabled=login.account.disabled if disabled is None else disabled,
         )
         self._logins[account.id] = Login(account, password_hash or login.password_hash)
+        if account != login.account:
+            self._storage.note_account_change(account.id)
+        if password_hash is not None:
+            self._storage.end_sessions_of(account.id)
         return account
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
@@ -72,14 +77,14 @@ class MemoryAccounts:
 
     async def change(
         self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
-    ) -> bool:
-        """Replace `old_hash`, and end all sessions of the account except `kept`."""
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
         login = self._logins.get(user_id)
         if login is None or login.password_hash != old_hash or login.account.disabled:
-            return False
+            return None
         self._logins[user_id] = replace(login, password_hash=new_hash)
-        sessions = self._storage.sessions.values()
-        for session_id in [each.id for each in sessions if each.user_id == user_id]:
-            if session_id != kept:
-                self._storage.end_session(session_id)
-        return True
+        sessions = [each for each in self._storage.sessions.values() if each.user_id == user_id]
+        ended = [each for each in sessions if each.id != kept]
+        for session in ended:
+            self._storage.end_session(session.id)
+        return ended

@@ -54,7 +54,7 @@ class MemoryErasures:
         account = replace(login.account, email=email, role=Role.USER, disabled=True)
         self._storage.logins[user_id] = Login(account, new_hash)
         self._storage.user_ids_by_email[email] = user_id
-        self._storage.note_account_change(user_id, self._clock.now())
+        self._storage.note_account_change(user_id)
         self._storage.erased.add(user_id)
         self._states[user_id] = _State(next_at)
         return True
@@ -99,9 +99,7 @@ class MemoryErasures:
             self._states[erasure.user_id] = _State(next_at, passes)
 
     def _end_sessions(self, user_id: UserId) -> None:
-        sessions = self._storage.sessions.values()
-        for session_id in [each.id for each in sessions if each.user_id == user_id]:
-            self._storage.end_session(session_id)
+        self._storage.end_sessions_of(user_id)
         for key in [each for each in self._storage.idempotency_keys if each[0] == user_id]:
             del self._storage.idempotency_keys[key]
 

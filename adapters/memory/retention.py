@@ -21,3 +21,11 @@ class MemoryRetentionStore:
     async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
         """Do nothing and return 0."""
         return 0
+
+    async def purge_sessions(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
+        return 0
+
+    async def purge_access_changes(self, before: datetime, limit: int) -> int:  # noqa: ARG002 - from the port
+        """Do nothing and return 0."""
+        return 0

@@ -1,7 +1,8 @@
 """The in-memory storage's state."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from adapters.memory.dead_letters_table import DeadLettersTable
@@ -17,6 +18,8 @@ from application.ports.idempotency import IdempotencyRecord
 from application.ports.sessions import Session
 from domain.ids import OrderId, SessionId, UserId
 from domain.order.events import Outcome
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class MemoryStorage:
         #: The users whose orders have lost personal data without a new revision.
         self.erased: set[UserId] = set()
         self.sessions: dict[SessionId, Session] = {}
+        self.session_ids_by_handle: dict[bytes, SessionId] = {}
+        #: The refresh tokens of each session, and when they were spent.
+        self.refresh_tokens: dict[SessionId, dict[bytes, datetime | None]] = {}
         self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
@@ -67,12 +73,21 @@ class MemoryStorage:
         """End a session and add this to the feed. Return False if it does not exist."""
         session = self.sessions.pop(session_id, None)
         if session is not None:
+            self.refresh_tokens.pop(session_id, None)
+            ids = self.session_ids_by_handle
+            for handle in [handle for handle, each in ids.items() if each == session_id]:
+                del ids[handle]
             self._note(AccessChangeKind.SESSION, session_id, session.tokens_expire_at)
         return session is not None
 
-    def note_account_change(self, user_id: UserId, now: datetime) -> None:
+    def end_sessions_of(self, user_id: UserId) -> None:
+        """End all sessions of a user and add this to the feed."""
+        for session in [each for each in self.sessions.values() if each.user_id == user_id]:
+            self.end_session(session.id)
+
+    def note_account_change(self, user_id: UserId) -> None:
         """Add an account change to the feed."""
-        self._note(AccessChangeKind.ACCOUNT, user_id, now + timedelta(days=1))
+        self._note(AccessChangeKind.ACCOUNT, user_id, _NEVER)
 
     def _note(self, kind: AccessChangeKind, subject: UUID, expires_at: datetime) -> None:
         self.access_changes.append(AccessChange(kind, subject, expires_at))

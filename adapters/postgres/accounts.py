@@ -5,7 +5,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
+from adapters.postgres.sessions import END_ALL, session_of
 from application.ports.accounts import Login
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
@@ -38,7 +40,9 @@ _CHANGE: Final = """
 UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 AND NOT disabled
 RETURNING true
 """
-_END_SESSIONS: Final = "DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2"
+_END_SESSIONS: Final = """
+DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING *
+"""
 
 
 class PostgresAccounts:
@@ -85,8 +89,16 @@ class PostgresAccounts:
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values. Return the updated account, or None if it doesn't exist."""
-        row = await self._one(_UPDATE, spellings, role, disabled, password_hash)
+        """Change the given values. Return the updated account, or None if it doesn't exist.
+
+        The sessions end in a statement of their own, because the update may have waited for a login
+        whose session is not in the update's snapshot.
+        """
+        values = (spellings, role, disabled, password_hash)
+        async with self._database.connection() as connection, connection.transaction():
+            row = await connection.fetchrow(_UPDATE, *values)
+            if row and password_hash is not None:
+                await connection.execute(END_ALL, row["id"])
         return _account(row) if row else None
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
@@ -101,13 +113,13 @@ class PostgresAccounts:
 
     async def change(
         self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
-    ) -> bool:
-        """Replace `old_hash`, and end all sessions of the account except `kept`."""
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
         async with self._database.connection() as connection, connection.transaction():
-            changed = await connection.fetchval(_CHANGE, user_id, old_hash, new_hash)
-            if changed:
-                await connection.execute(_END_SESSIONS, user_id, kept)
-        return bool(changed)
+            if not await connection.fetchval(_CHANGE, user_id, old_hash, new_hash):
+                return None
+            rows = await connection.fetch(_END_SESSIONS, user_id, kept)
+        return [session_of(row) for row in rows]
 
     async def _one(self, statement: str, *values: object) -> Any:
         async with self._database.connection() as connection:

@@ -8,6 +8,7 @@ from uuid import UUID
 from adapters.postgres.database import Database
 from adapters.postgres.order_queries import step_of
 from adapters.postgres.row_mapping import SELECT, record_of
+from adapters.postgres.sessions import session_of
 from application.ports.export import ExportedOrder
 from application.ports.orders import OrderRenderer
 from application.ports.sessions import Session
@@ -21,10 +22,7 @@ _ORDERS: Final = f"""
 {SELECT} WHERE user_id <= $1 AND (user_id, id) > ($1, $2) ORDER BY user_id, id LIMIT $3
 """
 _STEPS: Final = "SELECT * FROM order_history WHERE order_id = ANY($1) ORDER BY order_id, version"
-_SESSIONS: Final = """
-SELECT id, user_id, created_at, last_used_at, expires_at, tokens_expire_at, address, user_agent
-FROM sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3
-"""
+_SESSIONS: Final = "SELECT * FROM sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"
 
 
 class PostgresExportReader:
@@ -40,7 +38,7 @@ class PostgresExportReader:
         """Return at most `limit` sessions with ids after `after`."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_SESSIONS, user_id, after or _BEFORE_ALL, limit)
-        return [Session(**dict(row)) for row in rows]
+        return [session_of(row) for row in rows]
 
     async def orders(
         self, user_id: UserId, after: OrderId | None, limit: int

@@ -1,4 +1,4 @@
-"""Purge expired dead letters, payloads, inbox rows and idempotency keys."""
+"""Purge expired data."""
 
 from datetime import datetime
 from typing import Final
@@ -75,6 +75,29 @@ WITH gone AS (
 SELECT count(*) FROM gone
 """
 
+PURGE_SESSIONS: Final = """
+WITH gone AS (
+    DELETE FROM sessions WHERE id IN (
+        SELECT id FROM sessions
+        WHERE expires_at < $1 AND tokens_expire_at < $1
+        ORDER BY expires_at
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+PURGE_ACCESS_CHANGES: Final = """
+WITH gone AS (
+    DELETE FROM access_changes WHERE id IN (
+        SELECT id FROM access_changes WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+    )
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+
 
 class PostgresRetentionStore:
     """`RetentionStore` for PostgreSQL."""
@@ -97,6 +120,14 @@ class PostgresRetentionStore:
     async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` records of idempotency keys."""
         return await self._purge(PURGE_IDEMPOTENCY_KEYS, before, limit)
+
+    async def purge_sessions(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` expired sessions."""
+        return await self._purge(PURGE_SESSIONS, before, limit)
+
+    async def purge_access_changes(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` obsolete changes of the feed."""
+        return await self._purge(PURGE_ACCESS_CHANGES, before, limit)
 
     async def _purge(self, statement: str, before: datetime, limit: int) -> int:
         async with self._database.connection(_TIMEOUT_SECONDS) as connection:

@@ -40,6 +40,11 @@ class JwtTokens:
         self._header = {"typ": TYPE, "kid": key_id(keys.signing)}
         self._memory = TokenMemory(remembered)
 
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
+        return self._lifetime
+
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""
         issued_at = int(now.timestamp())
@@ -76,14 +81,6 @@ class JwtTokens:
         if claims.not_before is not None and now < claims.not_before:
             raise NotAuthenticated
         return claims
-
-    def forget(self, token_id: UUID) -> None:
-        """Remove a token from the cache. It will be verified again on its next use."""
-        self._memory.forget(token_id)
-
-    def forget_all(self) -> None:
-        """Remove all tokens from the cache."""
-        self._memory.clear()
 
     def _read(self, token: str) -> AccessClaims:
         # PyJWT accepts padding, which would allow different spellings of the same token.
@@ -136,7 +133,6 @@ class TokenMemory:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._claims: OrderedDict[str, AccessClaims] = OrderedDict()
-        self._texts: dict[UUID, str] = {}
 
     def get(self, text: str) -> AccessClaims | None:
         """Return a token's claims, or None if it is not cached."""
@@ -147,20 +143,6 @@ class TokenMemory:
 
     def put(self, text: str, claims: AccessClaims) -> None:
         """Cache a verified token."""
-        self.forget(claims.token_id)
         self._claims[text] = claims
-        self._texts[claims.token_id] = text
         if len(self._claims) > self._capacity:
-            _, oldest = self._claims.popitem(last=False)
-            del self._texts[oldest.token_id]
-
-    def forget(self, token_id: UUID) -> None:
-        """Remove a token if it is cached."""
-        text = self._texts.pop(token_id, None)
-        if text is not None:
-            del self._claims[text]
-
-    def clear(self) -> None:
-        """Remove all tokens."""
-        self._claims.clear()
-        self._texts.clear()
+            self._claims.popitem(last=False)

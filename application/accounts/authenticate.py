@@ -2,7 +2,8 @@
 
 from application.accounts.caller import Caller
 from application.errors import NotAuthenticated
-from application.ports.accounts import AccountCache, TokenVerifier
+from application.ports.access_changes import AccessState
+from application.ports.accounts import TokenVerifier
 from application.ports.system import Clock
 from domain.ids import SessionId
 
@@ -11,19 +12,21 @@ class Authenticate:
     """Find the caller that an access token was issued for.
 
     Raises:
-        NotAuthenticated: the token is not valid, or its account does not exist or is disabled.
+        NotAuthenticated: the token is not valid or has been revoked, or its account does not exist
+            or is disabled.
+        Unavailable: whether the token has been revoked is unknown.
         TokenExpired: the token has expired.
     """
 
-    def __init__(self, tokens: TokenVerifier, accounts: AccountCache, clock: Clock) -> None:
+    def __init__(self, tokens: TokenVerifier, access: AccessState, clock: Clock) -> None:
         self._tokens = tokens
-        self._accounts = accounts
+        self._access = access
         self._clock = clock
 
     async def __call__(self, token: str) -> Caller:
         """Return the caller."""
         claims = self._tokens.verify(token, self._clock.now())
-        account = await self._accounts.get(claims.user_id)
+        account = await self._access.account_of(claims)
         if account is None or account.disabled:
             raise NotAuthenticated
         return Caller.of_account(account, SessionId(claims.family))

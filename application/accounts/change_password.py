@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from application.accounts.ended_sessions import EndedSessions
 from application.accounts.password_confirmation import PasswordConfirmation
 from application.errors import ConcurrentUpdate
 from application.ports.accounts import PasswordHasher, PasswordStore
@@ -37,21 +38,27 @@ class ChangePassword:
     """
 
     def __init__(
-        self, confirm: PasswordConfirmation, store: PasswordStore, passwords: PasswordHasher
+        self,
+        confirm: PasswordConfirmation,
+        store: PasswordStore,
+        passwords: PasswordHasher,
+        ended: EndedSessions,
     ) -> None:
         self._confirm = confirm
         self._store = store
         self._passwords = passwords
+        self._ended = ended
 
     async def __call__(self, change: PasswordChange) -> None:
         """Change the password. This is durable on return."""
         login = await self._confirm(change.account, change.current, change.address)
         new_hash = await self._passwords.hash(change.new)
         for _ in range(_ATTEMPTS):
-            changed = await self._store.change(
+            ended = await self._store.change(
                 login.account.id, login.password_hash, new_hash, change.session_id
             )
-            if changed:
+            if ended is not None:
+                self._ended.follow_up(ended, change.address)
                 return
             # The current password may have been replaced, so it has to be verified again.
             login = await self._confirm(change.account, change.current, change.address)

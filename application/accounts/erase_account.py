@@ -7,6 +7,7 @@ from typing import Final
 from application.accounts.close_account import AccountClosure, CloseAccount
 from application.accounts.erase_personal_data import ErasePersonalData
 from application.errors import Unavailable
+from application.ports.access_changes import AccessChange, AccessChangeKind, AccessState
 from application.ports.erasures import Erasure
 from application.ports.system import Clock
 
@@ -24,14 +25,21 @@ class EraseAccount:
             `CloseAccount`. The account remains open.
     """
 
-    def __init__(self, close: CloseAccount, erase: ErasePersonalData, clock: Clock) -> None:
+    def __init__(
+        self, close: CloseAccount, erase: ErasePersonalData, access: AccessState, clock: Clock
+    ) -> None:
         self._close = close
         self._erase = erase
+        self._access = access
         self._clock = clock
 
     async def __call__(self, closure: AccountClosure) -> None:
         """Close the account and erase as much as possible within `WITHIN`."""
         erasure = await self._close(closure)
+        # Other processes follow within 2 s, because closing the account has added it to the feed.
+        self._access.apply(
+            AccessChange(AccessChangeKind.ACCOUNT, erasure.user_id, self._clock.now())
+        )
         try:
             await self._erase_now(erasure)
         except Unavailable:

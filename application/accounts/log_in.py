@@ -1,27 +1,36 @@
-"""Exchange a password for an access token."""
+"""Log in with a password."""
+
+from typing import Final
 
 from application.accounts.password_check import Credentials, PasswordCheck
-from application.ports.accounts import AccessToken, TokenIssuer
-from application.ports.system import Clock, IdGenerator
+from application.accounts.session_tokens import SessionTokenFactory, SessionTokens
+from application.errors import InvalidCredentials
+from application.ports.sessions import Device, Sessions
+
+#: How often to check the password if the account changes at the same time.
+_ATTEMPTS: Final = 3
 
 
 class LogIn:
-    """Exchange an e-mail address and a password for an access token.
+    """Begin a session for an e-mail address and a password.
 
     Raises:
         InvalidCredentials, RateLimited: see `PasswordCheck`.
     """
 
     def __init__(
-        self, check: PasswordCheck, tokens: TokenIssuer, clock: Clock, ids: IdGenerator
+        self, check: PasswordCheck, sessions: Sessions, factory: SessionTokenFactory
     ) -> None:
         self._check = check
-        self._tokens = tokens
-        self._clock = clock
-        self._ids = ids
+        self._sessions = sessions
+        self._factory = factory
 
-    async def __call__(self, credentials: Credentials) -> AccessToken:
-        """Check the credentials and issue a token."""
-        account = await self._check(credentials)
-        now = self._clock.now()
-        return self._tokens.issue(account.id, self._ids.new(now), self._ids.new(now), now)
+    async def __call__(self, credentials: Credentials, user_agent: str) -> SessionTokens:
+        """Check the credentials, begin a session and return its tokens."""
+        device = Device(credentials.address, user_agent)
+        for _ in range(_ATTEMPTS):
+            login = await self._check(credentials)
+            session, tokens = self._factory.begin(login.account.id, device)
+            if await self._sessions.begin(session, tokens.refresh, login.password_hash):
+                return tokens
+        raise InvalidCredentials

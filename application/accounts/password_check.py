@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from application.accounts.login_attempts import LoginAttempts
 from application.errors import InvalidCredentials, Unavailable
 from application.ports.accounts import Accounts, EmailAddress, Login, PasswordHasher, PasswordStore
-from domain.account import Account, normal_password
+from domain.account import normal_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class PasswordCheck:
         self._passwords = passwords
         self._attempts = attempts
 
-    async def __call__(self, credentials: Credentials) -> Account:
-        """Return the account. If its password hash is outdated, replace it."""
+    async def __call__(self, credentials: Credentials) -> Login:
+        """Return the account and its password hash. If the hash is outdated, replace it."""
         email, address = credentials.email.stored, credentials.address
         await self._attempts.begin(email, address)
         normal = normal_password(credentials.password)
@@ -59,7 +59,8 @@ class PasswordCheck:
         if password != normal or self._passwords.is_outdated(login.password_hash):
             new_hash = await self._passwords.hash(normal)
             await self._store.rehash(login.account.id, login.password_hash, new_hash)
-        return login.account
+            return Login(login.account, new_hash)
+        return login
 
     async def _verified(self, credentials: Credentials, normal: str) -> tuple[Login, str]:
         """Return the account and the form of the password that matched its hash."""

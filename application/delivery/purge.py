@@ -18,6 +18,9 @@ PAYLOADS_KEPT: Final = timedelta(days=7)
 #: How long inbox rows are kept, except those of order processing. It must be longer than the time
 #: during which the outbox (`PAYLOADS_KEPT`) or a broker can repeat a message. See docs/adr/0029.
 INBOX_KEPT: Final = timedelta(days=30)
+#: How long expired sessions and obsolete changes of the feed are kept, in case the clocks of the
+#: processes differ.
+ACCESS_KEPT: Final = timedelta(hours=1)
 #: Maximum rows per transaction. Kept small because other transactions may be waiting for these
 #: rows.
 BATCH: Final = 1_000
@@ -38,6 +41,8 @@ class Purged:
     payloads: int
     inbox_rows: int
     idempotency_keys: int = 0
+    sessions: int = 0
+    access_changes: int = 0
 
 
 class PurgeExpired:
@@ -109,4 +114,6 @@ class PurgeExpired:
             (self._store.purge_payloads, PAYLOADS_KEPT),
             (self._store.purge_inbox, INBOX_KEPT),
             (self._store.purge_idempotency_keys, KEY_LIFETIME),
+            (self._store.purge_sessions, ACCESS_KEPT),
+            (self._store.purge_access_changes, ACCESS_KEPT),
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.ids import SessionId, UserId
@@ -76,7 +77,10 @@ class Accounts(Protocol):
         disabled: bool | None = None,
         password_hash: str | None = None,
     ) -> Account | None:
-        """Change the given values. Return the updated account, or None if it doesn't exist."""
+        """Change the given values. Return the updated account, or None if it doesn't exist.
+
+        A new password ends all sessions of the account, in the same transaction.
+        """
 
 
 class AccountDirectory(Protocol):
@@ -94,23 +98,12 @@ class PasswordStore(Protocol):
 
     async def change(
         self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
-    ) -> bool:
-        """Replace `old_hash`, and end all sessions of the account except `kept`.
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them.
 
-        Return False without changing anything if another hash has already replaced it, or if the
+        Return None without changing anything if another hash has already replaced it, or if the
         account is disabled. A session that a concurrent login begins with the old password either
-        is ended too, or isn't stored at all.
-        """
-
-
-class AccountCache(Protocol):
-    """Caches accounts for up to one second, for authenticating requests."""
-
-    async def get(self, user_id: UserId) -> Account | None:
-        """Return the account, or None. It can be older if the storage is unreachable.
-
-        Raises:
-            Unavailable: the storage is unreachable, and the account was never read before.
+        is ended too, or isn't stored at all (see `Sessions.begin`).
         """
 
 
@@ -169,6 +162,10 @@ class AccessToken:
 
 class TokenIssuer(Protocol):
     """Issues access tokens."""
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""

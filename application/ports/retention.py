@@ -32,3 +32,9 @@ class RetentionStore(Protocol):
 
     async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` records of idempotency keys that were stored before then."""
+
+    async def purge_sessions(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` sessions all of whose tokens had expired before then."""
+
+    async def purge_access_changes(self, before: datetime, limit: int) -> int:
+        """Delete at most `limit` changes of the feed that were obsolete before then."""

@@ -57,6 +57,7 @@ COMMANDS: Final = (
         "users:set_password",
         "Replace an account's password; the prompt has no echo.",
     ),
+    ("users end-sessions", "users:end_sessions", "End all sessions of an account."),
 )
 
 for _path, _function, _line in COMMANDS:

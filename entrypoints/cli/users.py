@@ -7,6 +7,7 @@ from getpass import getpass
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.register import RegisterUser, Registration
+from application.accounts.sessions import EndSessionsByEmail
 from application.accounts.set_password import SetPassword
 from application.ports.accounts import EmailAddress
 from domain.account import Account
@@ -105,6 +106,17 @@ def set_password(email: str, *, password_stdin: Flag = False) -> None:
     run(_set_password(settings, email, password))
 
 
+def end_sessions(email: str) -> None:
+    """End all sessions of an account.
+
+    Parameters
+    ----------
+    email
+        The account's address.
+    """
+    run(_end_sessions(configured(), email))
+
+
 def _read_new_password(email: EmailAddress, *, from_stdin: bool) -> str:
     """Read a password from a line of standard input, or twice from the terminal without echo.
 
@@ -194,9 +206,21 @@ async def _set_password(settings: Settings, email: str, password: str) -> int:
     """
     user = await _changed(settings, SetPassword, email, password)
     sys.stdout.write(
-        f"{user.email} has a new password. Tokens issued before stay valid until they expire;"
-        f" `orders users disable {user.email}` ends them within 2 s.\n"
+        f"{user.email} has a new password. Its sessions have ended, in every process within 2 s.\n"
     )
+    return 0
+
+
+async def _end_sessions(settings: Settings, email: str) -> int:
+    """End all sessions of an account and return the exit status.
+
+    Raises:
+        NoSuchAccount: there is no account with this address.
+    """
+    async with opened_container(settings) as container:
+        end = await container.get(EndSessionsByEmail)
+        user, count = await end(email_addresses().of(email))
+    sys.stdout.write(f"Ended the sessions of {user.email}: {count}.\n")
     return 0
 
 

@@ -28,4 +28,6 @@ async def purge(retention: PurgeExpired) -> None:
             payloads=purged.payloads,
             inbox_rows=purged.inbox_rows,
             idempotency_keys=purged.idempotency_keys,
+            sessions=purged.sessions,
+            access_changes=purged.access_changes,
         )

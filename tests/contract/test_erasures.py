@@ -13,7 +13,16 @@ from domain.ids import OrderId, UserId
 from domain.order.status import OrderStatus
 from tests.support.adapters import Adapters
 from tests.support.orders import a_user_id
-from tests.support.persons import HASH, Person, a_person, a_session, buy, cancel, live
+from tests.support.persons import (
+    HASH,
+    Person,
+    a_person,
+    a_session,
+    begin_session,
+    buy,
+    cancel,
+    live,
+)
 from tests.support.storage_actions import process, publish, waiting
 from tests.support.time import NOW
 
@@ -202,7 +211,7 @@ async def test_a_large_account_is_erased_in_parts(adapters: Adapters) -> None:
     for _ in range(7):
         await buy(adapters, ada)
     for _ in range(4):
-        await adapters.stored_facts.begin_session(a_session(ada.account.id, ada.name))
+        assert await begin_session(adapters, a_session(ada.account.id, ada.name))
     await close(adapters, ada)
     await erase(adapters, ada.account.id, limit=2)
     assert ada.name not in await adapters.stored_facts.dump()
@@ -260,9 +269,7 @@ async def test_the_last_pass_erases_what_was_written_after_the_first_one(
     await close(adapters, ada)
     await erase(adapters, ada.account.id)
     await adapters.erasures.end_pass(Erasure(ada.account.id), 1, LATER)
-    # Requests that were authenticated before the account was closed:
-    await buy(adapters, ada)
-    await adapters.stored_facts.begin_session(a_session(ada.account.id, ada.name))
+    await buy(adapters, ada)  # in a request that was authenticated before
     assert ada.name in await adapters.stored_facts.dump()
     await erase(adapters, ada.account.id)
     assert ada.name not in await adapters.stored_facts.dump()

@@ -45,6 +45,10 @@ class PlainTokens:
         self._lifetime = lifetime
         self._claims: dict[str, AccessClaims] = {}
 
+    @property
+    def lifetime(self) -> int:
+        return self._lifetime
+
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         text = f"token {token_id}"
         expires_at = now + timedelta(seconds=self._lifetime)

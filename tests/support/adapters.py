@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
@@ -16,10 +17,12 @@ from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from adapters.serialisation.erasure import JsonPersonalDataEraser
+from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
@@ -30,7 +33,7 @@ from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.sessions import Session
+from application.ports.sessions import Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
@@ -53,9 +56,6 @@ class StoredFacts(Protocol):
 
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         """Return the order's effects."""
-
-    async def begin_session(self, session: Session) -> None:
-        """Store a session."""
 
     async def dump(self) -> str:
         """Return everything that is stored, as text."""
@@ -81,6 +81,8 @@ class Adapters:
     erasures: Erasures
     export: ExportReader
     audit: AuditReader
+    sessions: Sessions
+    access_changes: AccessChanges
     stored_facts: StoredFacts
     #: Advances the storage's time by this many seconds.
     pass_time: Callable[[float], Awaitable[None]]
@@ -111,9 +113,6 @@ class MemoryStoredFacts:
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         return [row.outcome for row in self._storage.effects if row.order_id == order_id]
 
-    async def begin_session(self, session: Session) -> None:
-        self._storage.sessions[session.id] = session
-
     async def dump(self) -> str:
         storage = self._storage
         tables = (
@@ -124,7 +123,7 @@ class MemoryStoredFacts:
             storage.replays,
             storage.dead_letters.replace_each(lambda letter: letter),
         )
-        return repr([vars(storage), *map(list, tables)])
+        return repr([vars(storage), *([*table] for table in tables)])
 
 
 def memory_adapters(clock: MovableClock) -> Adapters:
@@ -149,6 +148,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         erasures=MemoryErasures(storage, JsonPersonalDataEraser(), RENDERER, clock),
         export=MemoryExportReader(storage),
         audit=MemoryAuditReader(storage),
+        sessions=MemorySessions(storage),
+        access_changes=MemoryAccessChanges(storage),
         stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.ports.events import Delivery
 from application.ports.idempotency import IdempotencyKey, IdempotencyRecord
@@ -21,6 +22,7 @@ from tests.support.storage_actions import process, publish
 from tests.support.time import NOW
 
 HASH: Final = "their hash"
+_TOKENS: Final = RandomRefreshTokens()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Person:
 
     def lines(self) -> OrderLines:
         """Return lines with a gift message."""
-        attributes = {"message": f"for {self.name}", "gift": True}
+        attributes: dict[str, str | bool] = {"message": f"for {self.name}", "gift": True}
         line = OrderLine("tea", "Green tea", 2, usd("9.90"), attributes)
         return OrderLines((line,), usd("19.80"))
 
@@ -47,8 +49,13 @@ async def a_person(to: Adapters, name: str) -> Person:
     user_id = a_user_id()
     account = Account(id=user_id, email=f"{name}@example.com", created_at=NOW)
     await to.accounts.add(account, HASH)
-    await to.stored_facts.begin_session(a_session(user_id, f"{name}'s browser"))
+    assert await begin_session(to, a_session(user_id, f"{name}'s browser"))
     return Person(name, account)
+
+
+async def begin_session(to: Adapters, session: Session, password_hash: str = HASH) -> bool:
+    """Store a session, unless the account has another password hash."""
+    return await to.sessions.begin(session, _TOKENS.new(), password_hash)
 
 
 def a_session(user_id: UserId, user_agent: str = "browser") -> Session:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import astuple
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 
+from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
@@ -24,10 +24,10 @@ from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.schema_state import TABLES
+from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.events import Placement
-from application.ports.sessions import Session
 from domain.ids import EventId, OrderId
 from domain.order.events import Outcome
 from tests.servers.databases import create_database, drop_database, fresh_database
@@ -111,14 +111,6 @@ class PostgresStoredFacts:
             )
         return [Outcome(row["outcome"]) for row in rows]
 
-    async def begin_session(self, session: Session) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute(
-                "INSERT INTO sessions VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                *astuple(session),
-                session.id.bytes,
-            )
-
     async def dump(self) -> str:
         return await dump_of(self._database)
 
@@ -195,6 +187,8 @@ def adapters_over(database: Database) -> Adapters:
         erasures=PostgresErasures(database, JsonPersonalDataEraser()),
         export=PostgresExportReader(database, RENDERER),
         audit=PostgresAuditReader(database),
+        sessions=PostgresSessions(database),
+        access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
     )

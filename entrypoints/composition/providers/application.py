@@ -10,6 +10,7 @@ from application.accounts.change_account import DisableAccount, EnableAccount, G
 from application.accounts.change_password import ChangePassword
 from application.accounts.close_account import CloseAccount
 from application.accounts.continue_erasures import ContinueErasures
+from application.accounts.ended_sessions import EndedSessions
 from application.accounts.erase_account import EraseAccount
 from application.accounts.erase_personal_data import ErasePersonalData
 from application.accounts.export_account import ExportAccount
@@ -20,7 +21,16 @@ from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
 from application.accounts.password_confirmation import PasswordConfirmation
 from application.accounts.read_account import ReadAccount
+from application.accounts.refresh_session import RefreshSession
 from application.accounts.register import RegisterUser
+from application.accounts.revoke_token import RevokeToken
+from application.accounts.session_tokens import SessionTokenFactory
+from application.accounts.sessions import (
+    EndSession,
+    EndSessionsByEmail,
+    EndSessionsOf,
+    ListSessions,
+)
 from application.accounts.set_password import SetPassword
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
@@ -47,6 +57,7 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
+from application.ports.sessions import RefreshTokenLifetime
 from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -83,6 +94,14 @@ class ApplicationProvider(Provider):
     login_attempts = provide(LoginAttempts)
     password_check = provide(PasswordCheck)
     log_in = provide(LogIn)
+    session_tokens = provide(SessionTokenFactory)
+    ended_sessions = provide(EndedSessions)
+    refresh_session = provide(RefreshSession)
+    revoke_token = provide(RevokeToken)
+    list_sessions = provide(ListSessions)
+    end_session = provide(EndSession)
+    end_sessions_of = provide(EndSessionsOf)
+    end_sessions_by_email = provide(EndSessionsByEmail)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
     password_confirmation = provide(PasswordConfirmation)
@@ -115,6 +134,11 @@ class ApplicationProvider(Provider):
         """Settles cache debts for as long as a cache entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
+
+    @provide
+    def refresh_token_lifetime(self, settings: Settings) -> RefreshTokenLifetime:
+        """The lifetime of refresh tokens from the settings."""
+        return RefreshTokenLifetime(settings.refresh_token_ttl)
 
     @provide
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:

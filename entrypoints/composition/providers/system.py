@@ -6,19 +6,20 @@ from time import monotonic
 from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
-from adapters.memory.account_cache import TimedAccountCache
+from adapters.memory.access_state import FollowedAccess
 from adapters.security.common_passwords import PackagedCommonPasswords
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from adapters.security.tokens import JwtTokens
 from adapters.serialisation.erasure import JsonPersonalDataEraser
 from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
 from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
 from application.accounts.password_policy import PasswordPolicy
+from application.ports.access_changes import AccessChanges, AccessState
 from application.ports.accounts import (
-    AccountCache,
     Accounts,
     EmailAddresses,
     PasswordHasher,
@@ -30,6 +31,7 @@ from application.ports.erasures import PersonalDataEraser
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
+from application.ports.sessions import RefreshTokens
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
 from entrypoints.messaging.cloud_events import CloudEventsEncoder
@@ -78,15 +80,17 @@ class SecurityProvider(Provider):
         """The e-mail address parser."""
         return email_addresses()
 
+    refresh_tokens = provide(RandomRefreshTokens, provides=RefreshTokens)
+
     @provide
     def password_policy(self) -> PasswordPolicy:
         """The rules for new passwords."""
         return password_policy()
 
     @provide
-    def account_cache(self, accounts: Accounts) -> AccountCache:
-        """This process's account cache, with entries that are at most a second old."""
-        return TimedAccountCache(accounts, monotonic)
+    def access_state(self, changes: AccessChanges, accounts: Accounts, clock: Clock) -> AccessState:
+        """This process's view of accounts and revoked tokens."""
+        return FollowedAccess(changes, accounts, clock, monotonic)
 
     @provide
     def tokens(

@@ -68,11 +68,15 @@ class RegistrationSchema(Struct, forbid_unknown_fields=True):
 
 
 class TokenForm(Struct):
-    """The form of a token request (RFC 6749, section 4.3.2). Unknown fields are ignored."""
+    """The form of a token request (RFC 6749). Unknown fields are ignored.
 
-    username: UserName
-    password: Password
-    grant_type: Literal["password"] = "password"
+    It has either a `username` and a `password`, or a `refresh_token` and its `grant_type`.
+    """
+
+    grant_type: Literal["password", "refresh_token"] = "password"
+    username: UserName | None = None
+    password: Password | None = None
+    refresh_token: str | None = None
     scope: str = ""
 
 
@@ -89,6 +93,13 @@ class AccountClosureSchema(Struct, forbid_unknown_fields=True):
     password: Password
 
 
+class RevocationForm(Struct):
+    """The form of a revocation (RFC 7009). Unknown fields are ignored."""
+
+    token: Annotated[str, Meta(min_length=1)]
+    token_type_hint: str = ""
+
+
 class AccountSchema(Struct):
     """An account."""
 
@@ -99,11 +110,24 @@ class AccountSchema(Struct):
 
 
 class Token(Struct):
-    """An access token (RFC 6749, section 5.1)."""
+    """An access token and a refresh token (RFC 6749, section 5.1)."""
 
     access_token: str
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(description="Lifetime in seconds.", examples=[1800])]
+    refresh_token: str
+
+
+class SessionSchema(Struct):
+    """A session: a login and all tokens that follow from it."""
+
+    id: UUID
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    address: Annotated[str, Meta(description="The IPv4 address or the IPv6 /64 that used it last.")]
+    user_agent: str
+    current: Annotated[bool, Meta(description="Whether the request's token belongs to it.")]
 
 
 class AccountLine(Struct, tag_field="type", tag="account"):

@@ -16,7 +16,7 @@ from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
 from entrypoints.http.openapi.contract import Answer, Body
-from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER
+from entrypoints.http.openapi.examples import ADA, ORDER_ID, REFUSED_BY_SERVER, SESSION
 from entrypoints.http.openapi.headers import COMMON, HEADERS, LIMITED, OF_REFUSALS, OF_STATUS
 from entrypoints.http.openapi.operation import Operation, Routes, operations_of
 from entrypoints.http.openapi.parameters import PARAMETERS
@@ -228,4 +228,6 @@ def _ref(kind: str, name: str) -> dict[str, str]:
 
 
 def _example_path(operation: Operation) -> str:
-    return operation.path.format(order_id=ORDER_ID, user_id=ADA, code="no-such-code")
+    return operation.path.format(
+        order_id=ORDER_ID, user_id=ADA, session_id=SESSION.id, code="no-such-code"
+    )

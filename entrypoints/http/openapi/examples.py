@@ -39,6 +39,7 @@ from entrypoints.http.messages.schemas import (
     OrderSchema,
     ProblemKind,
     ReadinessSchema,
+    SessionSchema,
     Token,
 )
 
@@ -48,7 +49,19 @@ _PLACED: Final = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
 _PAID: Final = _PLACED + timedelta(minutes=3)
 
 ACCOUNT: Final = AccountSchema(ADA, "ada@example.com", Role.USER, _PLACED - timedelta(days=2))
-TOKEN: Final = Token("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800)
+_REFRESH_TOKEN: Final = "b2xkLWhhbmRsZS0wMTIzNGEtc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXMtLTAx"  # noqa: S105
+TOKEN: Final = Token(
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800, _REFRESH_TOKEN
+)
+SESSION: Final = SessionSchema(
+    id=UUID("019aa1ef-9000-7d11-b2c3-d4e5f60718a9"),
+    created_at=_PLACED - timedelta(hours=3),
+    last_used_at=_PLACED,
+    expires_at=_PLACED + timedelta(days=30),
+    address="192.0.2.7",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    current=True,
+)
 
 PROBLEM_KIND: Final = ProblemKind(
     type="/problems/not-found",
@@ -162,8 +175,10 @@ TOKEN_FORMS: Final[Mapping[str, Any]] = {
         "grant_type": "password",
         "username": "ada@example.com",
         "password": "correct horse battery",
-    }
+    },
+    "refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
 }
+REVOCATION_FORMS: Final[Mapping[str, Any]] = {"refresh": {"token": _REFRESH_TOKEN}}
 
 BAD_BODY: Final = MalformedBody("JSON is malformed: expected ',' or ']' (byte 42).")
 LARGE_BODY: Final = BodyTooLarge("A body may have at most 262144 bytes.")
@@ -200,6 +215,9 @@ BAD_PASSWORD_CHANGE: Final = Invalid(
 BAD_ACCOUNT_CLOSURE: Final = Invalid([FieldError(("password",), "missing", "Must be given.")])
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterError(("username",), "missing", "Must be given.")]
+)
+BAD_REVOCATION_FORM: Final = InvalidTokenRequest(
+    [ParameterError(("token",), "missing", "Must be given.")]
 )
 UNESCAPED_PLUS: Final = InvalidTokenRequest(
     [

@@ -38,6 +38,9 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "UserIdOfPath": _parameter(
         "user_id", "path", _UUID, "The user's id. `GET /me/` returns your own."
     ),
+    "SessionId": _parameter(
+        "session_id", "path", _UUID, "The id of the session. `GET /me/sessions/` returns yours."
+    ),
     "ProblemCode": _parameter(
         "code", "path", {"type": "string"}, "The `code` of the problem.", "order-not-found"
     ),

@@ -2,12 +2,22 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders, own_account, tokens
+from entrypoints.http.routes import (
+    accounts,
+    docs,
+    home,
+    operations,
+    orders,
+    own_account,
+    sessions,
+    tokens,
+)
 
 ROUTES: Final = (
     accounts.ROUTES,
     own_account.ROUTES,
     tokens.ROUTES,
+    sessions.ROUTES,
     orders.ROUTES,
     operations.ROUTES,
     docs.ROUTES,

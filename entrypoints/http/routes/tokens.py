@@ -1,6 +1,7 @@
-"""The token route: log in."""
+"""The token routes: get tokens for a password or a refresh token, and revoke them."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
 from dishka import FromDishka
@@ -8,11 +9,15 @@ from litestar import Response, post
 
 from application.accounts.log_in import LogIn
 from application.accounts.password_check import Credentials
-from application.errors import InvalidCredentials
+from application.accounts.refresh_session import RefreshSession
+from application.accounts.revoke_token import RevokeToken
+from application.accounts.session_tokens import SessionTokens
+from application.errors import InvalidCredentials, InvalidRefreshToken
 from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, parse_password
 from domain.errors import Invalid
 from domain.validation import parse_text
+from entrypoints.http.device import device_of
 from entrypoints.http.errors import InvalidTokenRequest
 from entrypoints.http.guards import address_of, open_to_all
 from entrypoints.http.messages import schemas
@@ -30,18 +35,24 @@ _FORM_PARAMETERS = (
     *("grant_type", "username", "password", "scope"),
     *("client_id", "client_secret", "refresh_token"),
 )
+_REVOCATION_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 
 
 @post("/token", before_request=open_to_all())
 @operation(
     description=(
-        "Unknown fields of the form are ignored, and so are `client_id` and an empty Basic header."
+        "With `grant_type=password` (or without it), log in with `username` and `password`. With"
+        " `grant_type=refresh_token`, exchange a `refresh_token` for new tokens (RFC 6749, section"
+        " 6). Each refresh token can only be used once. If it is used again later, its session"
+        " ends, because it may have been stolen. A client that has lost the response may repeat the"
+        " request within 10 s.\n\nUnknown fields of the form are ignored, and so are `client_id`"
+        " and an empty Basic header."
     ),
     body=Body(schemas.TokenForm, examples.TOKEN_FORMS, FORM),
     answers=(
         Answer(
             200,
-            "An access token. Send it as `Authorization: Bearer ...`.",
+            "An access token, which you send as `Authorization: Bearer ...`, and a refresh token.",
             schemas.Token,
             {"token": examples.TOKEN},
             ("Cache-Control",),
@@ -49,21 +60,69 @@ _FORM_PARAMETERS = (
     ),
     errors=(
         InvalidCredentials(),
+        InvalidRefreshToken(),
         examples.BAD_TOKEN_FORM,
         examples.UNESCAPED_PLUS,
         examples.REPEATED_PARAMETER,
     ),
 )
 async def log_in(
-    request: ApiRequest, addresses: FromDishka[EmailAddresses], issue_token: FromDishka[LogIn]
+    request: ApiRequest,
+    addresses: FromDishka[EmailAddresses],
+    log_in_with: FromDishka[LogIn],
+    refresh: FromDishka[RefreshSession],
 ) -> Response[bytes]:
-    """Get an access token for an e-mail address and a password (RFC 6749, section 4.3)."""
+    """Get tokens for a password or a refresh token (RFC 6749)."""
     form = await read_form(request, _FORM_PARAMETERS)
-    token = await issue_token(_credentials(request, form, addresses))
-    answer = schemas.Token(token.text, "bearer", token.expires_in)
+    device = device_of(request)
+    if form.get("grant_type") == "refresh_token":
+        tokens = await refresh(_required(request, form, "refresh_token"), device)
+    else:
+        credentials = _credentials(request, form, addresses)
+        tokens = await log_in_with(credentials, device.user_agent)
+    return _tokens(tokens)
+
+
+@post("/token/revoke", before_request=open_to_all())
+@operation(
+    description=(
+        "Holding a token is enough to revoke it (RFC 7009). A refresh token's session ends, with"
+        " all of its tokens. Other processes follow within 2 s. The response is the same for a"
+        " token that is not valid."
+    ),
+    body=Body(schemas.RevocationForm, examples.REVOCATION_FORMS, FORM),
+    answers=(Answer(200, "The token is not valid any more.", headers=("Cache-Control",)),),
+    errors=(examples.BAD_REVOCATION_FORM, examples.REPEATED_PARAMETER),
+    changes=True,
+)
+async def revoke_token(request: ApiRequest, revoke: FromDishka[RevokeToken]) -> Response[bytes]:
+    """Revoke an access token or a refresh token."""
+    form = await read_form(request, _REVOCATION_PARAMETERS)
+    await revoke(_required(request, form, "token"), address_of(request))
+    return Response(b"", status_code=HTTPStatus.OK, headers=_SECRET)
+
+
+def _tokens(tokens: SessionTokens) -> Response[bytes]:
+    access = tokens.access
+    answer = schemas.Token(access.text, "bearer", access.expires_in, tokens.refresh.text)
     return Response(
         msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
     )
+
+
+def _required(request: ApiRequest, form: Mapping[str, str], name: str) -> str:
+    """Return a parameter of the form that is a secret.
+
+    Raises:
+        InvalidTokenRequest: it is missing, or the request has a query.
+    """
+    errors = QueryErrors()
+    check_query(request, errors)
+    text = form.get(name, "")
+    keep_out_of_logs(text)
+    errors.parse(_ensure_given, text, name)
+    _raise_if_any(errors)
+    return text
 
 
 def _credentials(
@@ -72,16 +131,20 @@ def _credentials(
     errors = QueryErrors()
     check_query(request, errors)
     if form.get("grant_type") not in {None, "password"}:
-        errors.add("unknown-grant-type", "Must be password.", "grant_type")
+        errors.add("unknown-grant-type", "Must be password or refresh_token.", "grant_type")
     username = errors.parse(_parse_username, form.get("username", ""), "username")
     password = form.get("password", "")
     keep_out_of_logs(password)
     errors.parse(_parse_given_password, password, "password")
+    _raise_if_any(errors)
+    return Credentials(addresses.of(errors.require(username)), password, address_of(request))
+
+
+def _raise_if_any(errors: QueryErrors) -> None:
     try:
-        address = addresses.of(errors.require(username))
+        errors.raise_if_any()
     except Invalid as invalid:
         raise InvalidTokenRequest(invalid.errors) from None
-    return Credentials(address, password, address_of(request))
 
 
 def _parse_username(value: object) -> str:
@@ -95,13 +158,13 @@ def _parse_username(value: object) -> str:
 
 
 def _parse_given_password(value: object) -> str:
-    _ensure_given(str(value))
+    _ensure_given(value)
     return parse_password(value, minimum=1)
 
 
-def _ensure_given(text: str) -> None:
-    if not text:
+def _ensure_given(value: object) -> None:
+    if not value:
         raise Invalid.value("missing", "Must be given.")
 
 
-ROUTES = Routes("Accounts", (log_in,))
+ROUTES = Routes("Accounts", (log_in, revoke_token))

@@ -228,47 +228,14 @@ def test_a_refused_token_is_not_cached() -> None:
     assert not by._memory._claims
 
 
-def test_a_forgotten_token_is_verified_again() -> None:
-    by = tokens()
-    token = issued(by)
-    first = by.verify(token, NOW)
-    by.forget(TOKEN)
-    by.forget(uuid4())
-    second = by.verify(token, NOW)
-    by.forget_all()
-    third = by.verify(token, NOW)
-    assert first == second == third
-    assert len({id(first), id(second), id(third)}) == 3
-
-
 def claims(token_id: UUID) -> AccessClaims:
     return AccessClaims(USER, token_id, FAMILY, NOW, NOW)
 
 
 def test_the_cache_is_bounded_and_drops_the_least_recently_used_token() -> None:
     memory = TokenMemory(2)
-    ids = {text: uuid4() for text in "abc"}
-    memory.put("a", claims(ids["a"]))
-    memory.put("b", claims(ids["b"]))
+    memory.put("a", claims(uuid4()))
+    memory.put("b", claims(uuid4()))
     assert memory.get("a")
-    memory.put("c", claims(ids["c"]))
+    memory.put("c", claims(uuid4()))
     assert [bool(memory.get(text)) for text in "abc"] == [True, False, True]
-    memory.forget(ids["b"])
-    memory.forget(ids["a"])
-    assert [bool(memory.get(text)) for text in "abc"] == [False, False, True]
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans())))
-def test_the_cache_never_exceeds_its_capacity_and_its_maps_agree(
-    steps: list[tuple[int, int, bool]],
-) -> None:
-    memory = TokenMemory(3)
-    for text, token, forget in steps:
-        if forget:
-            memory.forget(UUID(int=token))
-        else:
-            memory.put(f"{token}.{text}", claims(UUID(int=token)))
-        assert {t: c.token_id for t, c in memory._claims.items()} == {
-            t: token_id for token_id, t in memory._texts.items()
-        }
-        assert len(memory._claims) <= 3

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.memory.account_cache import TimedAccountCache
+from adapters.memory.access_state import FollowedAccess
 from application.accounts.authenticate import Authenticate
 from application.errors import NotAuthenticated
 from domain.account import Account
@@ -19,8 +19,10 @@ class Harness:
         self.clock = MovableClock()
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens(lifetime=1800)
-        account_cache = TimedAccountCache(self.stored.accounts, self.clock.monotonic)
-        self.authenticate = Authenticate(self.tokens, account_cache, self.clock)
+        access = FollowedAccess(
+            self.stored.access_changes, self.stored.accounts, self.clock, self.clock.monotonic
+        )
+        self.authenticate = Authenticate(self.tokens, access, self.clock)
 
     def token(self) -> str:
         return self.tokens.issue(ALICE.id, IDS.new(NOW), IDS.new(NOW), self.clock.now()).text
@@ -52,11 +54,13 @@ async def test_an_expired_token_is_refused(harness: Harness) -> None:
         await harness.authenticate(token)
 
 
-async def test_the_token_of_a_disabled_account_is_refused_within_a_second(harness: Harness) -> None:
+async def test_the_token_of_a_disabled_account_is_refused_within_two_seconds(
+    harness: Harness,
+) -> None:
     token = harness.token()
     await harness.authenticate(token)
     await harness.stored.accounts.update(ALICE.email, disabled=True)
-    await harness.clock.advance(1)
+    await harness.clock.advance(2)
     with pytest.raises(NotAuthenticated):
         await harness.authenticate(token)
 

@@ -1,18 +1,23 @@
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from adapters.memory.authentication_log import MemoryAuthenticationLog
 from adapters.memory.limits import MemoryRateLimiter
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from application.accounts.log_in import LogIn
 from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import Credentials, PasswordCheck
+from application.accounts.session_tokens import SessionTokenFactory
 from application.errors import InvalidCredentials, RateLimited, TooManyPasswords
 from application.ports.accounts import AccessToken, EmailAddress
 from application.ports.authentication_log import AuthenticationEvent, AuthenticationEventKind
 from application.ports.limits import Limit
+from application.ports.sessions import RefreshToken, RefreshTokenLifetime, Session
 from domain.account import Account
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
@@ -20,6 +25,7 @@ from tests.support.orders import IDS, a_user_id
 from tests.support.time import NOW, MovableClock
 
 EMAIL, PASSWORD, HOME = "alice@example.com", "correct horse", "192.0.2.1"
+USER_AGENT = "Browser/1.0"
 LIMIT = Limit("login", 10, 60)
 
 
@@ -35,7 +41,7 @@ class Harness:
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
         self.tokens = PlainTokens()
-        check = PasswordCheck(
+        self.check = PasswordCheck(
             self.stored.accounts,
             self.stored.passwords,
             self.passwords,
@@ -43,7 +49,10 @@ class Harness:
                 LoginLimits(MemoryRateLimiter(self.clock.monotonic), self.limit), self.log
             ),
         )
-        self.log_in = LogIn(check, self.tokens, self.clock, IDS)
+        self.factory = SessionTokenFactory(
+            self.tokens, RandomRefreshTokens(), RefreshTokenLifetime(86_400), self.clock, IDS
+        )
+        self.log_in = LogIn(self.check, self.stored.sessions, self.factory)
 
     async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> Account:
         account = Account(id=a_user_id(), email=email, created_at=NOW)
@@ -53,7 +62,8 @@ class Harness:
     async def attempt(
         self, password: str = PASSWORD, email: str = EMAIL, address: str = HOME
     ) -> AccessToken:
-        return await self.log_in(Credentials(an_address(email), password, address))
+        credentials = Credentials(an_address(email), password, address)
+        return (await self.log_in(credentials, USER_AGENT)).access
 
     async def fail(self, times: int, email: str = EMAIL, address: str = HOME) -> None:
         for _ in range(times):
@@ -117,7 +127,7 @@ async def test_an_account_is_found_under_an_older_spelling_of_its_address(harnes
     await harness.open_account("ada@xn--bcher-kva.example")
     spellings = ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example")
     address = EmailAddress(spellings[0], spellings)
-    await harness.log_in(Credentials(address, PASSWORD, HOME))
+    await harness.log_in(Credentials(address, PASSWORD, HOME), USER_AGENT)
 
 
 async def test_each_login_has_a_token_and_a_family_of_its_own(harness: Harness) -> None:
@@ -283,3 +293,37 @@ async def test_an_attempt_whose_password_is_not_verified_is_refunded(harness: Ha
     harness.passwords.is_overloaded = False
     await harness.fail(10)
     assert len(harness.log.events) == 10
+
+
+class Racing:
+    """Sessions of an account whose password hash is replaced before the first `times` begin."""
+
+    def __init__(self, stored: Adapters, new_hash: str, times: int) -> None:
+        self._stored = stored
+        self._new_hash = new_hash
+        self._times = times
+
+    async def begin(self, session: Session, token: RefreshToken, password_hash: str) -> bool:
+        if self._times:
+            self._times -= 1
+            await self._stored.accounts.update(EMAIL, password_hash=self._new_hash)
+        return await self._stored.sessions.begin(session, token, password_hash)
+
+
+@pytest.mark.parametrize(
+    ("new_hash", "times", "is_accepted"),
+    [
+        ("strong:another one", 1, False),
+        (f"weak:{PASSWORD}", 1, True),
+        (f"weak:{PASSWORD}", 3, False),
+    ],
+    ids=["changed", "rehashed", "rehashed-too-often"],
+)
+async def test_a_login_that_races_a_change_of_the_hash(
+    harness: Harness, new_hash: str, times: int, *, is_accepted: bool
+) -> None:
+    racing: Any = Racing(harness.stored, new_hash, times)
+    log_in = LogIn(harness.check, racing, harness.factory)
+    credentials = Credentials(an_address(EMAIL), PASSWORD, HOME)
+    with nullcontext() if is_accepted else pytest.raises(InvalidCredentials):
+        await log_in(credentials, USER_AGENT)

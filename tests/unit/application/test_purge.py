@@ -4,6 +4,7 @@ import pytest
 
 from adapters.memory.leases import MemoryLeases
 from application.delivery.purge import (
+    ACCESS_KEPT,
     BATCH,
     DEAD_LETTERS_KEPT,
     INBOX_KEPT,
@@ -61,6 +62,16 @@ class Store:
         self.calls.append(("keys", before))
         return 0
 
+    async def purge_sessions(self, before: datetime, _limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("sessions", before))
+        return 0
+
+    async def purge_access_changes(self, before: datetime, _limit: int) -> int:
+        await self._take_time()
+        self.calls.append(("changes", before))
+        return 0
+
     async def _take_time(self) -> None:
         if not self.is_reachable:
             raise Unavailable
@@ -96,7 +107,7 @@ async def test_expired_data_are_purged_in_small_transactions(
 async def test_each_transaction_is_reported(clock: MovableClock, leases: MemoryLeases) -> None:
     store, reported = Store(clock, BATCH + 1), list[int]()
     await a_retention(store, leases, clock)(lambda: reported.append(len(store.calls)))
-    assert reported == [1, 2, 3, 4, 5, 6]
+    assert reported == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -> None:
@@ -107,6 +118,8 @@ async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -
         ("payloads", now - PAYLOADS_KEPT),
         ("inbox", now - INBOX_KEPT),
         ("keys", now - KEY_LIFETIME),
+        ("sessions", now - ACCESS_KEPT),
+        ("changes", now - ACCESS_KEPT),
     ]
 
 
@@ -117,7 +130,7 @@ async def test_restarted_processes_purge_once_an_hour(
     for _ in range(100):
         await a_retention(store, leases, clock)(nothing)
         await clock.advance(PERIOD_SECONDS / 101)
-    assert len(store.calls) == 4
+    assert len(store.calls) == 6
     await clock.advance(PERIOD_SECONDS / 50)
     assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
 

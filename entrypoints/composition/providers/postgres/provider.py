@@ -2,6 +2,7 @@
 
 from dishka import AnyOf, Provider, Scope, provide
 
+from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
@@ -15,7 +16,9 @@ from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
 from adapters.postgres.retention import PostgresRetentionStore
+from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
@@ -27,6 +30,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
+from application.ports.sessions import Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -62,6 +66,8 @@ class PostgresProvider(Provider):
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     erasures = provide(PostgresErasures, provides=Erasures)
     export = provide(PostgresExportReader, provides=ExportReader)
+    sessions = provide(PostgresSessions, provides=Sessions)
+    access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],

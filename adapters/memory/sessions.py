@@ -1,0 +1,110 @@
+"""Store sessions and refresh tokens in memory."""
+
+from asyncio import sleep
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from adapters.memory.storage import MemoryStorage
+from application.accounts.refresh_policy import ENDING, GRACE, judge
+from application.ports.sessions import RefreshToken, Renewal, Session, Verdict
+from domain.ids import SessionId, UserId
+
+#: The maximum number of sessions of an account.
+MAX_SESSIONS: Final = 1_000
+
+
+class MemorySessions:
+    """`Sessions` in memory."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+        self._sessions = storage.sessions
+        self._tokens = storage.refresh_tokens
+
+    async def begin(self, session: Session, token: RefreshToken, password_hash: str) -> bool:
+        """Store a new session, unless the account has another password or is disabled."""
+        await sleep(0)
+        login = self._storage.logins.get(session.user_id)
+        if login is None or login.account.disabled or login.password_hash != password_hash:
+            return False
+        self._sessions[session.id] = session
+        self._storage.session_ids_by_handle[token.handle_hash] = session.id
+        self._tokens[session.id] = {token.token_hash: None}
+        for oldest in self._ids_of(session.user_id)[MAX_SESSIONS:]:
+            self._storage.end_session(oldest)
+        return True
+
+    async def renew(self, renewal: Renewal) -> tuple[Verdict, Session | None]:
+        """Exchange a token for its successor, and return the session as it is afterwards."""
+        await sleep(0)
+        session_id = self._storage.session_ids_by_handle.get(renewal.token.handle_hash)
+        if session_id is None:
+            return Verdict.UNKNOWN, None
+        session, tokens = self._sessions[session_id], self._tokens[session_id]
+        verdict = judge(
+            session,
+            renewal,
+            is_live=renewal.token.token_hash in tokens,
+            spent_at=tokens.get(renewal.token.token_hash),
+            disabled=self._storage.logins[session.user_id].account.disabled,
+        )
+        if verdict is Verdict.RENEWED:
+            session = self._renewed(session, renewal)
+        elif verdict in ENDING:
+            self._storage.end_session(session_id)
+        return verdict, session
+
+    def _renewed(self, session: Session, renewal: Renewal) -> Session:
+        now, tokens = renewal.now, self._tokens[session.id]
+        kept = {
+            token: spent_at
+            for token, spent_at in tokens.items()
+            if spent_at is None or now - spent_at <= GRACE
+        }
+        spent = {renewal.token.token_hash: tokens[renewal.token.token_hash] or now}
+        self._tokens[session.id] = kept | spent | {renewal.successor.token_hash: None}
+        self._sessions[session.id] = renewed = replace(
+            session,
+            last_used_at=now,
+            expires_at=renewal.expires_at,
+            tokens_expire_at=renewal.tokens_expire_at,
+            address=renewal.device.address,
+            user_agent=renewal.device.user_agent,
+        )
+        return renewed
+
+    async def of_user(self, user_id: UserId, now: datetime) -> Sequence[Session]:
+        """Return the user's sessions that have not expired, newest first."""
+        await sleep(0)
+        sessions = [self._sessions[each] for each in self._ids_of(user_id)]
+        return [session for session in sessions if session.expires_at > now]
+
+    async def end(self, user_id: UserId, session_id: SessionId) -> Session | None:
+        """End a user's session and return it, or None if the user has no such session."""
+        session = self._sessions.get(session_id)
+        if session is None or session.user_id != user_id:
+            return None
+        self._storage.end_session(session_id)
+        return session
+
+    async def end_by_token(self, token: RefreshToken) -> Session | None:
+        """End the session of a token, even if it was spent. Return it, or None if it's unknown."""
+        session_id = self._storage.session_ids_by_handle.get(token.handle_hash)
+        if session_id is None:
+            return None
+        session = self._sessions[session_id]
+        self._storage.end_session(session_id)
+        return session
+
+    async def end_all(self, user_id: UserId) -> Sequence[Session]:
+        """End all sessions of a user and return them."""
+        ended = [self._sessions[each] for each in self._ids_of(user_id)]
+        self._storage.end_sessions_of(user_id)
+        return ended
+
+    def _ids_of(self, user_id: UserId) -> list[SessionId]:
+        """Return the ids of a user's sessions, newest first."""
+        ids = (each.id for each in self._sessions.values() if each.user_id == user_id)
+        return sorted(ids, reverse=True)
