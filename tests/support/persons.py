@@ -21,7 +21,8 @@ from tests.support.orders import IDS, a_user_id, rendered_write, usd
 from tests.support.storage_actions import process, publish
 from tests.support.time import NOW
 
-HASH: Final = "their hash"
+#: Their password is "correct horse", as `PlainPasswords` would hash it.
+HASH: Final = "strong:correct horse"
 _TOKENS: Final = RandomRefreshTokens()
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from entrypoints.http.routes import (
     accounts,
     docs,
+    export,
     home,
     operations,
     orders,
@@ -16,6 +17,7 @@ from entrypoints.http.routes import (
 ROUTES: Final = (
     accounts.ROUTES,
     own_account.ROUTES,
+    export.ROUTES,
     tokens.ROUTES,
     sessions.ROUTES,
     orders.ROUTES,
