@@ -106,7 +106,7 @@ def post_with_key(user: User, key: str) -> httpx.Response:
 
 
 def successful(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """Return a successful response. A busy machine may reach the deadline, so send it repeatedly."""
+    """Send a request until it succeeds, because a busy machine may reach the deadline."""
     answers = list[httpx.Response]()
 
     def is_successful() -> bool:
