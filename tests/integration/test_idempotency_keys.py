@@ -46,6 +46,20 @@ def stored(database: Database) -> Adapters:
     return adapters_over(database)
 
 
+@pytest.fixture
+def pause(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """An event that is set as soon as a call pauses because its key is held. It then waits on."""
+    paused = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        paused.set()
+        await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 3_600.0)
+    monkeypatch.setattr(idempotency, "sleep", sleep)
+    return paused
+
+
 @asynccontextmanager
 async def held_elsewhere(database: Database, owner: UserId, key: str) -> AsyncIterator[None]:
     """Hold a key in another session, like a process that is about to store an order."""
@@ -59,16 +73,15 @@ async def held_elsewhere(database: Database, owner: UserId, key: str) -> AsyncIt
 
 
 async def test_a_call_waits_for_one_in_another_process(
-    database: Database, stored: Adapters, monkeypatch: pytest.MonkeyPatch
+    database: Database, stored: Adapters, pause: asyncio.Event
 ) -> None:
-    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 3_600.0)
     owner = await an_owner(stored)
     write, record = a_call(owner)
     async with held_elsewhere(database, owner, "key"):
         waiting = asyncio.create_task(stored.storage.add_once(write, record))
         other, its_record = a_call(owner, "another")
         assert await stored.storage.add_once(other, its_record) == its_record
-        assert not waiting.done()
+        await pause.wait()
     assert await waiting == record
 
 
@@ -120,9 +133,8 @@ async def test_calls_with_the_same_key_never_share_a_batch(
 
 
 async def test_a_call_gets_the_order_of_a_caller_that_is_gone(
-    database: Database, stored: Adapters, monkeypatch: pytest.MonkeyPatch
+    database: Database, stored: Adapters, pause: asyncio.Event
 ) -> None:
-    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 3_600.0)
     owner = await an_owner(stored)
     write, first = a_call(owner, reference="cart-1")
     async with uncommitted_reference(database, owner, "cart-1"):
@@ -133,7 +145,7 @@ async def test_a_call_gets_the_order_of_a_caller_that_is_gone(
         waiting = asyncio.create_task(stored.storage.add_once(*a_call(owner, reference="cart-1")))
         other, its_record = a_call(owner, "another")
         assert await stored.storage.add_once(other, its_record) == its_record
-        assert not waiting.done()
+        await pause.wait()
     assert await waiting == first
 
 
