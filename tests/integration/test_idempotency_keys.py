@@ -48,7 +48,7 @@ def stored(database: Database) -> Adapters:
 
 @pytest.fixture
 def pause(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """An event that is set as soon as a call pauses because its key is held. It then waits on."""
+    """An event that is set as soon as a call pauses because another one holds its key."""
     paused = asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -58,6 +58,14 @@ def pause(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 3_600.0)
     monkeypatch.setattr(idempotency, "sleep", sleep)
     return paused
+
+
+async def until_paused(call: "asyncio.Task[IdempotencyRecord]", pause: asyncio.Event) -> None:
+    """Wait until the call pauses. Fail if it returns instead."""
+    paused = asyncio.create_task(pause.wait())
+    await asyncio.wait([call, paused], return_when=asyncio.FIRST_COMPLETED)
+    paused.cancel()
+    assert not call.done(), "the call has not waited"
 
 
 @asynccontextmanager
@@ -81,7 +89,7 @@ async def test_a_call_waits_for_one_in_another_process(
         waiting = asyncio.create_task(stored.storage.add_once(write, record))
         other, its_record = a_call(owner, "another")
         assert await stored.storage.add_once(other, its_record) == its_record
-        await pause.wait()
+        await until_paused(waiting, pause)
     assert await waiting == record
 
 
@@ -145,7 +153,7 @@ async def test_a_call_gets_the_order_of_a_caller_that_is_gone(
         waiting = asyncio.create_task(stored.storage.add_once(*a_call(owner, reference="cart-1")))
         other, its_record = a_call(owner, "another")
         assert await stored.storage.add_once(other, its_record) == its_record
-        await pause.wait()
+        await until_paused(waiting, pause)
     assert await waiting == first
 
 
