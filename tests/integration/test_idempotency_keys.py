@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.idempotency import _Call
 from adapters.postgres.retention import PURGE_IDEMPOTENCY_KEYS, PostgresRetentionStore
 from application.errors import IdempotencyInProgress
-from application.ports.idempotency import KEY_LIFETIME
+from application.ports.idempotency import KEY_LIFETIME, IdempotencyRecord
 from application.ports.retention import Expiring
 from domain.ids import UserId
 from tests.contract.test_idempotency_keys import a_call
