@@ -22,6 +22,7 @@ from tests.e2e.service import (
     running_service,
 )
 
+KEY = "an-idempotency-key"
 ORDER = "/orders/01890a5d-ac96-774b-bcce-b302099a8057/"
 WITH_TOKEN = (
     ("GET", "/me/"),
@@ -51,6 +52,7 @@ def failures(user: User) -> Iterator[httpx.Response]:
     yield http.post("/token/", data={"username": user.email, "password": PASSWORD})
     for method, path in WITH_TOKEN:
         yield user.request(method, path, json=TEA if method == "POST" else None)
+    yield user.request("POST", "/orders/", json=TEA, headers={"Idempotency-Key": KEY})
 
 
 def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
@@ -67,7 +69,8 @@ def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
     log = service.log
     assert log.count("unhandled exception") >= len(answers)
     assert log.count("Traceback (most recent call last)") >= len(answers)
-    for secret in (user.token, *user.token.split("."), PASSWORD, "$argon2id$v=", "s3cret"):
+    secrets = (user.token, *user.token.split("."), PASSWORD, "$argon2id$v=", "s3cret", KEY)
+    for secret in secrets:
         assert secret not in log, log[log.index(secret) - 500 :][:600]
     if service.settings["LOG_FORMAT"] == "json":
         assert [json.loads(line) for line in log.splitlines()]
