@@ -1,7 +1,7 @@
 """Accounts, their passwords and their tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -19,8 +19,8 @@ class EmailAddress:
     were entered, so accounts are looked up by all `spellings`, starting with the most likely one.
     """
 
-    stored: str
-    spellings: tuple[str, ...]
+    stored: str = field(repr=False)
+    spellings: tuple[str, ...] = field(repr=False)
 
     @property
     def older(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class Login:
     """An account and its password hash."""
 
     account: Account
-    password_hash: str
+    password_hash: str = field(repr=False)
 
 
 class Accounts(Protocol):
@@ -135,7 +135,7 @@ class AccessClaims:
 class AccessToken:
     """A signed access token (RFC 6750) and its lifetime in seconds."""
 
-    text: str
+    text: str = field(repr=False)
     expires_in: int
 
 

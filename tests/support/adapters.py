@@ -28,7 +28,7 @@ from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
@@ -72,6 +72,7 @@ class Adapters:
     passwords: PasswordStore
     audit: AuditReader
     sessions: Sessions
+    session_admin: SessionAdmin
     access_changes: AccessChanges
     stored_facts: StoredFacts
     #: Advances the storage's time by this many seconds.
@@ -109,6 +110,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
+    sessions = MemorySessions(storage)
     return Adapters(
         storage=MemoryOrderStorage(storage, RENDERER, clock),
         reader=reader,
@@ -124,7 +126,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=MemoryAuditReader(storage),
-        sessions=MemorySessions(storage),
+        sessions=sessions,
+        session_admin=sessions,
         access_changes=MemoryAccessChanges(storage),
         stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,

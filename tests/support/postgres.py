@@ -148,6 +148,7 @@ def adapters_over(database: Database) -> Adapters:
                 await connection.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
+    sessions = PostgresSessions(database)
     return Adapters(
         storage=PostgresOrderStorage(database, RENDERER),
         reader=PostgresOrderReader(database, RENDERER),
@@ -163,7 +164,8 @@ def adapters_over(database: Database) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=PostgresAuditReader(database),
-        sessions=PostgresSessions(database),
+        sessions=sessions,
+        session_admin=sessions,
         access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,

@@ -16,7 +16,7 @@ from application.accounts.password_check import PasswordCheck
 from application.accounts.read_account import ReadAccount
 from application.accounts.refresh_session import RefreshSession
 from application.accounts.register import RegisterUser
-from application.accounts.revoke_token import RevokeToken
+from application.accounts.revoke_token import RevokeAccessToken, RevokeToken
 from application.accounts.session_tokens import SessionTokenFactory
 from application.accounts.sessions import (
     EndSession,
@@ -50,7 +50,6 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
-from application.ports.sessions import RefreshTokenLifetime
 from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -90,6 +89,7 @@ class ApplicationProvider(Provider):
     session_tokens = provide(SessionTokenFactory)
     ended_sessions = provide(EndedSessions)
     refresh_session = provide(RefreshSession)
+    revoke_access_token = provide(RevokeAccessToken)
     revoke_token = provide(RevokeToken)
     list_sessions = provide(ListSessions)
     end_session = provide(EndSession)
@@ -120,11 +120,6 @@ class ApplicationProvider(Provider):
         """Settles cache debts for as long as a cache entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
-
-    @provide
-    def refresh_token_lifetime(self, settings: Settings) -> RefreshTokenLifetime:
-        """The lifetime of refresh tokens from the settings."""
-        return RefreshTokenLifetime(settings.refresh_token_ttl)
 
     @provide
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:

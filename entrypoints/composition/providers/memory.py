@@ -28,7 +28,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -80,7 +80,7 @@ class MemoryStorageProvider(Provider):
     retention = provide(MemoryRetentionStore, provides=RetentionStore)
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
-    sessions = provide(MemorySessions, provides=Sessions)
+    sessions = provide(MemorySessions, provides=AnyOf[MemorySessions, Sessions, SessionAdmin])
     access_changes = provide(MemoryAccessChanges, provides=AccessChanges)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     accounts = provide(

@@ -70,7 +70,10 @@ class SecurityProvider(Provider):
         """The e-mail address parser."""
         return email_addresses()
 
-    refresh_tokens = provide(RandomRefreshTokens, provides=RefreshTokens)
+    @provide
+    def refresh_tokens(self, settings: Settings) -> RefreshTokens:
+        """The maker of refresh tokens."""
+        return RandomRefreshTokens(settings.refresh_token_ttl)
 
     @provide
     def access_state(self, changes: AccessChanges, accounts: Accounts, clock: Clock) -> AccessState:

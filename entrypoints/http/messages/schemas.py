@@ -60,14 +60,22 @@ class StatusChange(Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class RegistrationSchema(Struct, forbid_unknown_fields=True):
+class Confidential(Struct):
+    """A body with secrets or personal data. They are not in its `repr`."""
+
+    def __repr__(self) -> str:
+        """Return the name of the class."""
+        return f"{type(self).__name__}(...)"
+
+
+class RegistrationSchema(Confidential, forbid_unknown_fields=True):
     """An account to open."""
 
     email: NewEmail
     password: NewPassword
 
 
-class TokenForm(Struct):
+class TokenForm(Confidential):
     """The form of a token request (RFC 6749). Unknown fields are ignored.
 
     It has either a `username` and a `password`, or a `refresh_token` and its `grant_type`.
@@ -80,14 +88,14 @@ class TokenForm(Struct):
     scope: str = ""
 
 
-class RevocationForm(Struct):
+class RevocationForm(Confidential):
     """The form of a revocation (RFC 7009). Unknown fields are ignored."""
 
     token: Annotated[str, Meta(min_length=1)]
     token_type_hint: str = ""
 
 
-class AccountSchema(Struct):
+class AccountSchema(Confidential):
     """An account."""
 
     id: UUID
@@ -96,7 +104,7 @@ class AccountSchema(Struct):
     created_at: Timestamp
 
 
-class Token(Struct):
+class Token(Confidential):
     """An access token and a refresh token (RFC 6749, section 5.1)."""
 
     access_token: str

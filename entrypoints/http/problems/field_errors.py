@@ -29,6 +29,11 @@ FIELD_ERRORS: Final = (
         'Send the ETag of the response, with its quotes: "v1".',
     ),
     FieldErrorEntry(
+        "bad-idempotency-key",
+        "Idempotency-Key is empty, too long, or not a well-formed string.",
+        "Send 1 to 255 visible ASCII characters, for example a UUID.",
+    ),
+    FieldErrorEntry(
         "invalid-timestamp",
         "The value is not an RFC 3339 timestamp.",
         "Write the date, the time and the offset: 2026-01-31T12:00:00Z.",

@@ -201,7 +201,7 @@ def test_only_changes_can_have_an_unknown_outcome(operation: Operation) -> None:
     details = [str(error) for error in operation.errors]
     assert (OUTCOME_UNKNOWN in details) == operation.contract.changes
     assert operation.contract.changes == (
-        operation.method in {"POST", "PATCH"} and operation.path != "/token/"
+        operation.method in {"POST", "PATCH", "DELETE"} and operation.path != "/token/"
     )
 
 

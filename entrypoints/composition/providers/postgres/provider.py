@@ -26,7 +26,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -60,7 +60,7 @@ class PostgresProvider(Provider):
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
-    sessions = provide(PostgresSessions, provides=Sessions)
+    sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
     accounts = provide(
         PostgresAccounts,
