@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import UserId
+from domain.ids import ClientId, UserId
+from domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,20 @@ class PasswordHasher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientGrant:
+    """A machine client and the scopes of its access token."""
+
+    client_id: ClientId
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """A verified access token's claims, which include the ids needed for revoking it."""
+    """A verified access token's claims, which include the ids needed for revoking it.
+
+    `client` is None unless the token belongs to a machine client. In that case, `user_id` is not
+    the id of an account, and `family` is the client's id.
+    """
 
     user_id: UserId
     token_id: UUID
@@ -129,6 +142,7 @@ class AccessClaims:
     issued_at: datetime
     expires_at: datetime
     not_before: datetime | None = None
+    client: ClientGrant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +162,9 @@ class TokenIssuer(Protocol):
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""
+
+    def issue_to_client(self, grant: ClientGrant, token_id: UUID, now: datetime) -> AccessToken:
+        """Return a signed token for the machine client. Its family is the client's id."""
 
 
 class TokenVerifier(Protocol):

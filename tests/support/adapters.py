@@ -9,6 +9,7 @@ from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
+from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
@@ -23,6 +24,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements
 from application.ports.events import Outbox, Placement
 from application.ports.leases import Leases
@@ -72,6 +74,7 @@ class Adapters:
     passwords: PasswordStore
     audit: AuditReader
     sessions: Sessions
+    clients: Clients
     session_admin: SessionAdmin
     access_changes: AccessChanges
     stored_facts: StoredFacts
@@ -126,6 +129,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=MemoryAuditReader(storage),
+        clients=MemoryClients(storage),
         sessions=sessions,
         session_admin=sessions,
         access_changes=MemoryAccessChanges(storage),

@@ -13,6 +13,7 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
@@ -164,6 +165,7 @@ def adapters_over(database: Database) -> Adapters:
         directory=accounts,
         passwords=accounts,
         audit=PostgresAuditReader(database),
+        clients=PostgresClients(database),
         sessions=sessions,
         session_admin=sessions,
         access_changes=PostgresAccessChanges(database),

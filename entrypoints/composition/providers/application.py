@@ -25,6 +25,11 @@ from application.accounts.sessions import (
     ListSessions,
 )
 from application.accounts.set_password import SetPassword
+from application.clients.client_attempts import ClientAttempts
+from application.clients.create_client import CreateClient
+from application.clients.issue_client_token import IssueClientToken
+from application.clients.list_clients import ListClients
+from application.clients.revoke_client import RevokeClient
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
@@ -102,6 +107,11 @@ class ApplicationProvider(Provider):
     enable = provide(EnableAccount)
     set_password = provide(SetPassword)
     list_accounts = provide(ListAccounts)
+    client_attempts = provide(ClientAttempts)
+    create_client = provide(CreateClient)
+    list_clients = provide(ListClients)
+    revoke_client = provide(RevokeClient)
+    issue_client_token = provide(IssueClientToken)
 
     @provide
     def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:

@@ -8,6 +8,7 @@ from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
+from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
@@ -22,6 +23,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
@@ -83,6 +85,7 @@ class MemoryStorageProvider(Provider):
     sessions = provide(MemorySessions, provides=AnyOf[MemorySessions, Sessions, SessionAdmin])
     access_changes = provide(MemoryAccessChanges, provides=AccessChanges)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
+    clients = provide(MemoryClients, provides=Clients)
     accounts = provide(
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
     )

@@ -7,6 +7,7 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.memory.access_state import FollowedAccess
+from adapters.security.client_secrets import RandomClientSecrets
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
@@ -24,6 +25,7 @@ from application.ports.accounts import (
     TokenVerifier,
 )
 from application.ports.authentication_log import AuthenticationLog
+from application.ports.clients import ClientSecrets
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
@@ -69,6 +71,8 @@ class SecurityProvider(Provider):
     def addresses(self) -> EmailAddresses:
         """The e-mail address parser."""
         return email_addresses()
+
+    client_secrets = provide(RandomClientSecrets, provides=ClientSecrets)
 
     @provide
     def refresh_tokens(self, settings: Settings) -> RefreshTokens:

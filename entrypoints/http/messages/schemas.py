@@ -78,13 +78,16 @@ class RegistrationSchema(Confidential, forbid_unknown_fields=True):
 class TokenForm(Confidential):
     """The form of a token request (RFC 6749). Unknown fields are ignored.
 
-    It has either a `username` and a `password`, or a `refresh_token` and its `grant_type`.
+    It has either a `username` and a `password`, or a `grant_type` with a `refresh_token`, or a
+    `grant_type` with a `client_id` and a `client_secret`.
     """
 
-    grant_type: Literal["password", "refresh_token"] = "password"
+    grant_type: Literal["password", "refresh_token", "client_credentials"] = "password"
     username: UserName | None = None
     password: Password | None = None
     refresh_token: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
     scope: str = ""
 
 
@@ -104,13 +107,17 @@ class AccountSchema(Confidential):
     created_at: Timestamp
 
 
-class Token(Confidential):
-    """An access token and a refresh token (RFC 6749, section 5.1)."""
+class Token(Confidential, omit_defaults=True):
+    """An access token (RFC 6749, section 5.1).
+
+    Accounts also get a `refresh_token`, and machine clients the `scope` of their token.
+    """
 
     access_token: str
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(description="Lifetime in seconds.", examples=[1800])]
-    refresh_token: str
+    refresh_token: str | None = None
+    scope: str | None = None
 
 
 class SessionSchema(Struct):

@@ -6,6 +6,7 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.leases import PostgresLeases
@@ -20,6 +21,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.events import Outbox
 from application.ports.leases import Leases
@@ -62,6 +64,7 @@ class PostgresProvider(Provider):
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
+    clients = provide(PostgresClients, provides=Clients)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
