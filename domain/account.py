@@ -29,6 +29,19 @@ class Account:
     disabled: bool = False
     created_at: datetime
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether the account was closed and its personal data erased."""
+        return self.email == erased_email(self.id)
+
+
+def erased_email(user_id: UserId) -> str:
+    """Return the placeholder for the address of an erased account.
+
+    Its domain doesn't have a dot, so it isn't a valid address for an account.
+    """
+    return f"erased@{user_id}"
+
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:
     """Normalise a password and check that it has between `minimum` and 128 characters.

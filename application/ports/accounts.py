@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import ClientId, UserId
+from domain.ids import ClientId, SessionId, UserId
 from domain.scope import Scope
 
 
@@ -96,6 +97,16 @@ class PasswordStore(Protocol):
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another hash has already replaced it."""
 
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them.
+
+        Return None without changing anything if another hash has already replaced it, or if the
+        account is disabled. A session that a concurrent login begins with the old password either
+        is ended too, or isn't stored at all (see `Sessions.begin`).
+        """
+
 
 class PasswordHasher(Protocol):
     """Hashes passwords with argon2id, outside the event loop and with limited concurrency."""
@@ -118,6 +129,16 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether the hash uses weaker parameters than the current ones."""
+
+    async def unusable(self) -> str:
+        """Return a hash that no password matches, and that takes as long to verify as any other."""
+
+
+class CommonPasswords(Protocol):
+    """Knows the most common passwords."""
+
+    def contains(self, folded: str) -> bool:
+        """Return whether a password in NFC and after case folding is common."""
 
 
 @dataclass(frozen=True, slots=True)

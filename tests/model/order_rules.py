@@ -84,7 +84,9 @@ class AccountRules(Machine):
     def _log_in(self, user: UserModel) -> None:
         for password in (PASSWORD, "battery staple"):
             credentials = Credentials(an_address(user.email), password, "192.0.2.1")
-            result = self.attempt(result_of(self.system.log_in(credentials), InvalidCredentials))
+            result = self.attempt(
+                result_of(self.system.log_in(credentials, "Browser/1.0"), InvalidCredentials)
+            )
             assert (result is InvalidCredentials) == (password != PASSWORD)
 
 

@@ -4,12 +4,16 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
+from adapters.memory.authentication_log import MemoryAuthenticationLog
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.memory.outbox import MemoryRelayWakeup
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from application.accounts.log_in import LogIn
+from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
 from application.accounts.register import RegisterUser
+from application.accounts.session_tokens import SessionTokenFactory
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
@@ -72,9 +76,11 @@ class System:
     def _add_account_use_cases(self) -> None:
         accounts, passwords = self._ports.accounts, PlainPasswords()
         self.register = RegisterUser(accounts, passwords, self.clock, IDS)
-        no_limits = LoginLimits(MemoryRateLimiter(), None)
-        check = PasswordCheck(accounts, self._ports.passwords, passwords, no_limits)
-        self.log_in = LogIn(check, PlainTokens(), self.clock, IDS)
+        log = MemoryAuthenticationLog()
+        attempts = LoginAttempts(LoginLimits(MemoryRateLimiter(), None), log)
+        check = PasswordCheck(accounts, self._ports.passwords, passwords, attempts)
+        factory = SessionTokenFactory(PlainTokens(), RandomRefreshTokens(86_400), self.clock, IDS)
+        self.log_in = LogIn(check, self._ports.sessions, factory, log)
 
     def _add_order_use_cases(self) -> None:
         cache = self._interruptible(self.cache)

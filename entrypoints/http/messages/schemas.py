@@ -91,6 +91,19 @@ class TokenForm(Confidential):
     scope: str = ""
 
 
+class PasswordChangeSchema(Confidential, forbid_unknown_fields=True):
+    """The current password and a new one."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class AccountClosureSchema(Confidential, forbid_unknown_fields=True):
+    """The current password, which confirms that the account should be closed."""
+
+    password: Password
+
+
 class RevocationForm(Confidential):
     """The form of a revocation (RFC 7009). Unknown fields are ignored."""
 
@@ -132,6 +145,33 @@ class SessionSchema(Struct):
     current: Annotated[bool, Meta(description="Whether the request's token belongs to it.")]
 
 
+class AccountLine(Struct, tag_field="type", tag="account"):
+    """The account's line of an export."""
+
+    id: UUID
+    email: str
+    role: Role
+    created_at: Timestamp
+
+
+class SessionLine(Struct, tag_field="type", tag="session"):
+    """A session's line of an export. `address` and `user_agent` are those of its last use."""
+
+    id: UUID
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    address: str
+    user_agent: str
+
+
+class EndLine(Struct, tag_field="type", tag="end"):
+    """The last line of a complete export, with the numbers of exported sessions and orders."""
+
+    sessions: int
+    orders: int
+
+
 class OrderItem(Struct, omit_defaults=True):
     """A line of an order. `price` is per unit."""
 
@@ -170,6 +210,20 @@ class HistoryStep(Struct, rename={"before": "from", "after": "to"}):
     """A step of an order's lifecycle."""
 
     version: Annotated[int, Meta(ge=1)]
+    before: OrderStatus | None
+    after: OrderStatus
+    actor: HistoryActor
+    reason: str | None
+    at: Timestamp
+
+
+class HistoryLine(
+    Struct, tag_field="type", tag="history", rename={"before": "from", "after": "to"}
+):
+    """A step's line of an export."""
+
+    order_id: UUID
+    version: int
     before: OrderStatus | None
     after: OrderStatus
     actor: HistoryActor
