@@ -105,7 +105,7 @@ class System:
         factory = SessionTokenFactory(self.access_tokens, refresh_tokens, self.clock, IDS)
         attempts = LoginAttempts(LoginLimits(MemoryRateLimiter(), None), log)
         check = PasswordCheck(accounts, self._ports.passwords, passwords, attempts)
-        self.log_in = LogIn(check, self._ports.sessions, factory)
+        self.log_in = LogIn(check, self._ports.sessions, factory, log)
         self.api = [self._new_api(refresh_tokens, factory, log) for _ in range(PROCESSES)]
 
     def _new_api(

@@ -13,16 +13,21 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrations import migrate
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.schema_state import TABLES
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.events import Placement
 from domain.ids import EventId, OrderId
 from domain.order.events import Outcome
@@ -107,6 +112,24 @@ class PostgresStoredFacts:
             )
         return [Outcome(row["outcome"]) for row in rows]
 
+    async def dump(self) -> str:
+        return await dump_of(self._database)
+
+
+async def dump_of(database: Database) -> str:
+    """Return every row of every table as text, with binary columns decoded."""
+    async with database.connection() as connection:
+        # `escape` shows printable bytes as they are.
+        await connection.execute("SET bytea_output = 'escape'")
+        try:
+            tables = [
+                await connection.fetch(f"SELECT ({table}.*)::text FROM {table}")  # noqa: S608
+                for table in TABLES
+            ]
+        finally:
+            await connection.execute("RESET bytea_output")
+    return "\n".join(row[0] for table in tables for row in table)
+
 
 @asynccontextmanager
 async def opened_database(url: str, pool_size: int = 10) -> AsyncIterator[Database]:
@@ -163,7 +186,10 @@ def adapters_over(database: Database) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        erasures=PostgresErasures(database, JsonPersonalDataEraser()),
+        export=PostgresExportReader(database, RENDERER),
         audit=PostgresAuditReader(database),
+        clients=PostgresClients(database),
         sessions=sessions,
         session_admin=sessions,
         access_changes=PostgresAccessChanges(database),

@@ -5,8 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from application.errors import InvalidScope
 from domain.actor import ActorKind, Role
-from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
+from domain.errors import (
+    CommonPassword,
+    FieldError,
+    IllegalTransition,
+    Invalid,
+    TotalMismatch,
+    VersionConflict,
+)
 from domain.order.status import OrderStatus
 from entrypoints.http.errors import (
     BodyTooLarge,
@@ -45,6 +53,14 @@ ACCOUNT: Final = AccountSchema(ADA, "ada@example.com", Role.USER, _PLACED - time
 _REFRESH_TOKEN: Final = "b2xkLWhhbmRsZS0wMTIzNGEtc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXMtLTAx"  # noqa: S105
 TOKEN: Final = Token(
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800, _REFRESH_TOKEN
+)
+CLIENT_ID: Final = UUID("019aa1ef-5100-7a60-9e41-2f7d8c0b6a13")
+_CLIENT_SECRET: Final = "c2VjcmV0LW9mLXRoaXJ0eS10d28tcmFuZG9tLWJ5dGU"  # noqa: S105
+CLIENT_TOKEN: Final = Token(
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwYXkifQ.c2lnbmF0dXJl",
+    "bearer",
+    1800,
+    scope="orders:read orders:status",
 )
 SESSION: Final = SessionSchema(
     id=UUID("019aa1ef-9000-7d11-b2c3-d4e5f60718a9"),
@@ -154,6 +170,15 @@ STATUS_CHANGES: Final[Mapping[str, Any]] = {
 REGISTRATIONS: Final[Mapping[str, Any]] = {
     "ada": {"email": "ada@example.com", "password": "correct horse battery"}
 }
+PASSWORD_CHANGES: Final[Mapping[str, Any]] = {
+    "change": {"current_password": "correct horse battery", "new_password": "purple tea and rain"}
+}
+ACCOUNT_CLOSURES: Final[Mapping[str, Any]] = {"close": {"password": "correct horse battery"}}
+EXPORT: Final = """\
+{"type":"account","id":"019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c","email":"ada@example.com",\
+"role":"user","created_at":"2026-01-29T12:00:00.250000Z"}
+{"type":"end","sessions":0,"orders":0}
+"""
 TOKEN_FORMS: Final[Mapping[str, Any]] = {
     "password": {
         "grant_type": "password",
@@ -161,6 +186,12 @@ TOKEN_FORMS: Final[Mapping[str, Any]] = {
         "password": "correct horse battery",
     },
     "refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
+    "client": {
+        "grant_type": "client_credentials",
+        "client_id": str(CLIENT_ID),
+        "client_secret": _CLIENT_SECRET,
+        "scope": "orders:read orders:status",
+    },
 }
 REVOCATION_FORMS: Final[Mapping[str, Any]] = {"refresh": {"token": _REFRESH_TOKEN}}
 
@@ -185,9 +216,22 @@ BAD_REGISTRATION: Final = Invalid(
         FieldError(("password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
     ]
 )
+COMMON_PASSWORD: Final = CommonPassword(
+    [FieldError(("password",), CommonPassword.code, "Must not be a common password.")]
+)
+COMMON_NEW_PASSWORD: Final = CommonPassword(
+    [FieldError(("new_password",), CommonPassword.code, "Must not be a common password.")]
+)
+BAD_PASSWORD_CHANGE: Final = Invalid(
+    [
+        FieldError(("new_password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
+    ]
+)
+BAD_ACCOUNT_CLOSURE: Final = Invalid([FieldError(("password",), "missing", "Must be given.")])
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterError(("username",), "missing", "Must be given.")]
 )
+UNKNOWN_SCOPE: Final = InvalidScope("The client has these scopes: orders:read.")
 BAD_REVOCATION_FORM: Final = InvalidTokenRequest(
     [ParameterError(("token",), "missing", "Must be given.")]
 )

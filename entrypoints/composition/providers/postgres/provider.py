@@ -6,8 +6,11 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.order_storage import PostgresOrderStorage
@@ -20,8 +23,11 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -61,7 +67,10 @@ class PostgresProvider(Provider):
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
+    erasures = provide(PostgresErasures, provides=Erasures)
+    export = provide(PostgresExportReader, provides=ExportReader)
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
+    clients = provide(PostgresClients, provides=Clients)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
