@@ -77,6 +77,10 @@ class NoSuchAccount(OrderServiceError):
     """There is no account with this address."""
 
 
+class NoSuchClient(OrderServiceError):
+    """There is no machine client with this id or name."""
+
+
 class RateLimited(OrderServiceError):
     """Too many requests."""
 

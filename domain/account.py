@@ -1,7 +1,7 @@
 """Accounts and password rules."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -24,7 +24,7 @@ class Account:
     """An account. `email` is normalised, so different spellings of an address share an account."""
 
     id: UserId
-    email: str
+    email: str = field(repr=False)
     role: Role = Role.USER
     disabled: bool = False
     created_at: datetime

@@ -124,3 +124,7 @@ class ReferenceTaken(OrderServiceError):
 
 class EmailTaken(OrderServiceError):
     """There is already an account with this address."""
+
+
+class ClientNameTaken(OrderServiceError):
+    """There is already a machine client with this name."""

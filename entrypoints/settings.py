@@ -34,9 +34,9 @@ def _optional(parser: Callable[[str], Any], meaning: str) -> Any:
     return _setting(lambda text: parser(text) if text else None, "", meaning)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """The settings, parsed and checked."""
+    """The settings, parsed and checked. They include secrets, so they don't have a `repr`."""
 
     database_url: str | None = _optional(
         addresses.postgresql,

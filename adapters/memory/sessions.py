@@ -16,7 +16,7 @@ MAX_SESSIONS: Final = 1_000
 
 
 class MemorySessions:
-    """`Sessions` in memory."""
+    """`Sessions` and `SessionAdmin` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -69,7 +69,7 @@ class MemorySessions:
             session,
             last_used_at=now,
             expires_at=renewal.expires_at,
-            tokens_expire_at=renewal.tokens_expire_at,
+            tokens_expire_at=max(session.tokens_expire_at, renewal.tokens_expire_at),
             address=renewal.device.address,
             user_agent=renewal.device.user_agent,
         )

@@ -13,10 +13,11 @@ from adapters.memory.replays_table import ReplaysTable
 from application.documents import Event
 from application.ports.access_changes import AccessChange, AccessChangeKind
 from application.ports.accounts import Login
+from application.ports.clients import ClientLogin
 from application.ports.events import Placement
 from application.ports.idempotency import IdempotencyRecord
 from application.ports.sessions import Session
-from domain.ids import OrderId, SessionId, UserId
+from domain.ids import ClientId, OrderId, SessionId, UserId
 from domain.order.events import Outcome
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -59,6 +60,7 @@ class MemoryStorage:
         self.session_ids_by_handle: dict[bytes, SessionId] = {}
         #: The refresh tokens of each session, and when they were spent.
         self.refresh_tokens: dict[SessionId, dict[bytes, datetime | None]] = {}
+        self.clients: dict[ClientId, ClientLogin] = {}
         self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
@@ -88,6 +90,10 @@ class MemoryStorage:
     def note_account_change(self, user_id: UserId) -> None:
         """Add an account change to the feed."""
         self._note(AccessChangeKind.ACCOUNT, user_id, _NEVER)
+
+    def note_client_change(self, client_id: ClientId) -> None:
+        """Add the revocation of a machine client to the feed."""
+        self._note(AccessChangeKind.CLIENT, client_id, _NEVER)
 
     def _note(self, kind: AccessChangeKind, subject: UUID, expires_at: datetime) -> None:
         self.access_changes.append(AccessChange(kind, subject, expires_at))

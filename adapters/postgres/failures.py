@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN, ConcurrentUpdate, Unavailable
-from domain.errors import EmailTaken, OrderServiceError, ReferenceTaken
+from domain.errors import ClientNameTaken, EmailTaken, OrderServiceError, ReferenceTaken
 
 #: The session is read-only because the server is a standby or has been made read-only.
 READ_ONLY: Final = "25006"
@@ -44,6 +44,7 @@ _NO_TLS: Final = "rejected SSL upgrade"
 #: The domain's errors by constraint.
 _CONSTRAINTS: Final[dict[str, type[OrderServiceError]]] = {
     "users_email_unique": EmailTaken,
+    "clients_name_unique": ClientNameTaken,
     "orders_reference_unique": ReferenceTaken,
 }
 

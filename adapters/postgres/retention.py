@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from adapters.postgres.database import Database
+from application.ports.retention import Expiring
 
 #: This is long because a statement may have to read a large part of the outbox.
 _TIMEOUT_SECONDS: Final = 30.0
 
 # A dead letter's events have to be deleted together with it. If the same message fails again, it
 # gets a new dead letter, and revisions start at 1 again.
-_PURGE_DEAD_LETTERS: Final = """
+PURGE_DEAD_LETTERS: Final = """
 WITH gone AS (
     DELETE FROM dead_letters WHERE id IN (
         SELECT letter.id FROM dead_letters AS letter
@@ -99,37 +100,24 @@ SELECT count(*) FROM gone
 """
 
 
+_STATEMENTS: Final = {
+    Expiring.DEAD_LETTERS: PURGE_DEAD_LETTERS,
+    Expiring.PAYLOADS: PURGE_PAYLOADS,
+    Expiring.INBOX_ROWS: PURGE_INBOX,
+    Expiring.IDEMPOTENCY_KEYS: PURGE_IDEMPOTENCY_KEYS,
+    Expiring.SESSIONS: PURGE_SESSIONS,
+    Expiring.ACCESS_CHANGES: PURGE_ACCESS_CHANGES,
+}
+
+
 class PostgresRetentionStore:
     """`RetentionStore` for PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters and their events."""
-        return await self._purge(_PURGE_DEAD_LETTERS, before, limit)
-
-    async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of published events."""
-        return await self._purge(PURGE_PAYLOADS, before, limit)
-
-    async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` inbox rows, except for those of order processing."""
-        return await self._purge(PURGE_INBOX, before, limit)
-
-    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` records of idempotency keys."""
-        return await self._purge(PURGE_IDEMPOTENCY_KEYS, before, limit)
-
-    async def purge_sessions(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` expired sessions."""
-        return await self._purge(PURGE_SESSIONS, before, limit)
-
-    async def purge_access_changes(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` obsolete changes of the feed."""
-        return await self._purge(PURGE_ACCESS_CHANGES, before, limit)
-
-    async def _purge(self, statement: str, before: datetime, limit: int) -> int:
+    async def purge(self, kind: Expiring, before: datetime, limit: int) -> int:
+        """Delete at most `limit` items that had expired before then. Return how many."""
         async with self._database.connection(_TIMEOUT_SECONDS) as connection:
-            count: int = await connection.fetchval(statement, before, limit)
+            count: int = await connection.fetchval(_STATEMENTS[kind], before, limit)
         return count

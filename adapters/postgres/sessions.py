@@ -40,9 +40,10 @@ WHERE handle_hash = $1
 FOR UPDATE OF sessions
 """
 _TOKEN: Final = "SELECT spent_at FROM refresh_tokens WHERE token_hash = $1 AND session_id = $2"  # noqa: S105 - a statement
+# Earlier access tokens expire later if ACCESS_TOKEN_TTL has been lowered since.
 _RENEW: Final = """
-UPDATE sessions SET last_used_at = $2, expires_at = $3, tokens_expire_at = $4, address = $5,
-                    user_agent = $6
+UPDATE sessions SET last_used_at = $2, expires_at = $3, address = $5, user_agent = $6,
+                    tokens_expire_at = greatest(tokens_expire_at, $4)
 WHERE id = $1
 RETURNING *
 """
@@ -63,7 +64,10 @@ END_ALL: Final = "DELETE FROM sessions WHERE user_id = $1 RETURNING *"
 
 
 class PostgresSessions:
-    """`Sessions` for PostgreSQL. A trigger adds ended sessions to the feed (migration 0006)."""
+    """`Sessions` and `SessionAdmin` for PostgreSQL.
+
+    A trigger adds ended sessions to the feed (migration 0006).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -21,6 +21,14 @@ class RandomRefreshTokens:
     can be guessed, and these have 256 random bits.
     """
 
+    def __init__(self, lifetime: int) -> None:
+        self._lifetime = lifetime
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds. Each use of a session starts it again."""
+        return self._lifetime
+
     def new(self) -> RefreshToken:
         """Return the first token of a new session."""
         return _token(secrets.token_bytes(_HANDLE_BYTES + _SECRET_BYTES))

@@ -10,8 +10,9 @@ import jwt
 
 from adapters.security.keys import SigningKeys, key_id
 from application.errors import NotAuthenticated, TokenExpired
-from application.ports.accounts import AccessClaims, AccessToken
-from domain.ids import UserId
+from application.ports.accounts import AccessClaims, AccessToken, ClientGrant
+from domain.ids import ClientId, UserId
+from domain.scope import known_scopes
 
 #: The service is both the issuer and the audience of its tokens.
 SERVICE: Final = "order-management-service"
@@ -47,13 +48,26 @@ class JwtTokens:
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""
+        return self._signed({"sub": str(user_id), "jti": str(token_id), "fam": str(family)}, now)
+
+    def issue_to_client(self, grant: ClientGrant, token_id: UUID, now: datetime) -> AccessToken:
+        """Return a signed token for the machine client (RFC 9068, sections 2.2 and 2.2.3)."""
+        client_id = str(grant.client_id)
+        claims = {
+            "sub": client_id,
+            "jti": str(token_id),
+            "fam": client_id,
+            "client_id": client_id,
+            "scope": " ".join(sorted(grant.scopes)),
+        }
+        return self._signed(claims, now)
+
+    def _signed(self, claims: Mapping[str, str], now: datetime) -> AccessToken:
         issued_at = int(now.timestamp())
         payload = {
             "iss": SERVICE,
             "aud": SERVICE,
-            "sub": str(user_id),
-            "jti": str(token_id),
-            "fam": str(family),
+            **claims,
             # RFC 7519, section 2, allows fractions of a second, but many JWT libraries don't.
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
@@ -102,6 +116,9 @@ class JwtTokens:
         return payload
 
 
+#: The claims that only tokens of machine clients have.
+_OF_CLIENTS: Final = frozenset({"client_id", "scope"})
+
 _OPTIONS: Final[Any] = {
     "require": ["iss", "aud", "sub", "jti", "fam", "iat", "exp"],
     "strict_aud": True,
@@ -120,7 +137,22 @@ def _claims(payload: Mapping[str, Any]) -> AccessClaims:
         issued_at=datetime.fromtimestamp(payload["iat"], UTC),
         expires_at=datetime.fromtimestamp(payload["exp"], UTC),
         not_before=datetime.fromtimestamp(payload["nbf"], UTC) if "nbf" in payload else None,
+        client=_client(payload),
     )
+
+
+def _client(payload: Mapping[str, Any]) -> ClientGrant | None:
+    """Return the machine client of a token, or None if it belongs to an account.
+
+    Raises:
+        ValueError: the claims belong to neither kind of token.
+    """
+    if not _OF_CLIENTS & payload.keys():
+        return None
+    client_id, scope = payload.get("client_id"), payload.get("scope")
+    if not isinstance(scope, str) or not client_id == payload["sub"] == payload["fam"]:
+        raise ValueError("the claims of an account and of a machine client are mixed")
+    return ClientGrant(ClientId(UUID(client_id)), known_scopes(scope.split(" ")))
 
 
 class TokenMemory:

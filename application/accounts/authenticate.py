@@ -3,7 +3,7 @@
 from application.accounts.caller import Caller
 from application.errors import NotAuthenticated
 from application.ports.access_changes import AccessState
-from application.ports.accounts import TokenVerifier
+from application.ports.accounts import AccessClaims, ClientGrant, TokenVerifier
 from application.ports.system import Clock
 from domain.ids import SessionId
 
@@ -12,8 +12,8 @@ class Authenticate:
     """Find the caller that an access token was issued for.
 
     Raises:
-        NotAuthenticated: the token is not valid or has been revoked, or its account does not exist
-            or is disabled.
+        NotAuthenticated: the token or its machine client is not valid or has been revoked, or its
+            account does not exist or is disabled.
         Unavailable: whether the token has been revoked is unknown.
         TokenExpired: the token has expired.
     """
@@ -26,7 +26,14 @@ class Authenticate:
     async def __call__(self, token: str) -> Caller:
         """Return the caller."""
         claims = self._tokens.verify(token, self._clock.now())
+        if claims.client is not None:
+            return await self._client(claims, claims.client)
         account = await self._access.account_of(claims)
         if account is None or account.disabled:
             raise NotAuthenticated
         return Caller.of_account(account, SessionId(claims.family))
+
+    async def _client(self, claims: AccessClaims, client: ClientGrant) -> Caller:
+        if await self._access.is_revoked(claims):
+            raise NotAuthenticated
+        return Caller.of_client(client)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from application.errors import InsufficientScope
+from application.ports.accounts import ClientGrant
 from domain.account import Account
-from domain.actor import Actor
+from domain.actor import Actor, ActorKind
 from domain.ids import SessionId, UserId
 from domain.scope import Scope
 
@@ -27,6 +28,11 @@ class Caller:
     def of_account(cls, account: Account, session_id: SessionId | None) -> "Caller":
         """Return the caller for an account."""
         return cls(Actor.of_role(account.id, account.role), account, session_id)
+
+    @classmethod
+    def of_client(cls, client: ClientGrant) -> "Caller":
+        """Return the caller for a machine client."""
+        return cls(Actor(ActorKind.SERVICE, client.client_id), scopes=client.scopes)
 
     @property
     def user_id(self) -> UserId:

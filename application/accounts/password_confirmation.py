@@ -37,12 +37,12 @@ class PasswordConfirmation:
             login = await self._login(account)
             is_right = await self._matches(login.password_hash, password)
         except (Unavailable, NotAuthenticated):
-            await self._attempts.abandon(account.email, address)
+            await self._attempts.refund(account.email, address)
             raise
         if not is_right:
             self._attempts.fail(address, account.id)
             raise WrongPassword
-        await self._attempts.abandon(account.email, address)
+        await self._attempts.refund(account.email, address)
         return login
 
     async def _login(self, account: Account) -> Login:

@@ -9,8 +9,36 @@ from application.ports.access_changes import (
     AccessState,
 )
 from application.ports.accounts import TokenVerifier
-from application.ports.sessions import RefreshToken, RefreshTokens, Sessions
+from application.ports.sessions import RefreshTokens, SessionAdmin
 from application.ports.system import Clock
+
+
+class RevokeAccessToken:
+    """Revoke a single access token. Texts that are not valid tokens are ignored."""
+
+    def __init__(
+        self,
+        access_tokens: TokenVerifier,
+        changes: AccessChanges,
+        access: AccessState,
+        clock: Clock,
+    ) -> None:
+        self._access_tokens = access_tokens
+        self._changes = changes
+        self._access = access
+        self._clock = clock
+
+    async def __call__(self, text: str) -> None:
+        """Revoke the token with this text."""
+        try:
+            claims = self._access_tokens.verify(text, self._clock.now())
+        except NotAuthenticated:
+            return
+        if await self._access.is_revoked(claims):
+            return  # otherwise anyone could fill the feed with one token
+        change = AccessChange(AccessChangeKind.TOKEN, claims.token_id, claims.expires_at)
+        await self._changes.add(change)
+        self._access.apply(change)
 
 
 class RevokeToken:
@@ -21,40 +49,20 @@ class RevokeToken:
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: SessionAdmin,
         refresh_tokens: RefreshTokens,
-        access_tokens: TokenVerifier,
-        changes: AccessChanges,
-        access: AccessState,
         ended: EndedSessions,
-        clock: Clock,
+        revoke_access_token: RevokeAccessToken,
     ) -> None:
         self._sessions = sessions
         self._refresh_tokens = refresh_tokens
-        self._access_tokens = access_tokens
-        self._changes = changes
-        self._access = access
         self._ended = ended
-        self._clock = clock
+        self._revoke_access_token = revoke_access_token
 
     async def __call__(self, text: str, address: str) -> None:
         """Revoke the token with this text. `address` is where the request came from."""
         token = self._refresh_tokens.parse(text)
-        if token is not None:
-            await self._end_session(token, address)
-        else:
-            await self._revoke(text)
-
-    async def _end_session(self, token: RefreshToken, address: str) -> None:
-        session = await self._sessions.end_by_token(token)
-        if session is not None:
+        if token is None:
+            await self._revoke_access_token(text)
+        elif session := await self._sessions.end_by_token(token):
             self._ended.follow_up([session], address)
-
-    async def _revoke(self, text: str) -> None:
-        try:
-            claims = self._access_tokens.verify(text, self._clock.now())
-        except NotAuthenticated:
-            return
-        change = AccessChange(AccessChangeKind.TOKEN, claims.token_id, claims.expires_at)
-        await self._changes.add(change)
-        self._access.apply(change)

@@ -7,7 +7,6 @@ from application.ports.accounts import AccessToken, TokenIssuer
 from application.ports.sessions import (
     Device,
     RefreshToken,
-    RefreshTokenLifetime,
     RefreshTokens,
     Renewal,
     Session,
@@ -31,13 +30,11 @@ class SessionTokenFactory:
         self,
         access_tokens: TokenIssuer,
         refresh_tokens: RefreshTokens,
-        lifetime: RefreshTokenLifetime,
         clock: Clock,
         ids: IdGenerator,
     ) -> None:
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
-        self._lifetime = timedelta(seconds=lifetime)
         self._clock = clock
         self._ids = ids
 
@@ -49,7 +46,7 @@ class SessionTokenFactory:
             user_id=user_id,
             created_at=now,
             last_used_at=now,
-            expires_at=now + self._lifetime,
+            expires_at=now + timedelta(seconds=self._refresh_tokens.lifetime),
             tokens_expire_at=now + timedelta(seconds=self._access_tokens.lifetime),
             address=device.address,
             user_agent=device.user_agent,
@@ -64,7 +61,7 @@ class SessionTokenFactory:
             self._refresh_tokens.successor(token),
             device,
             now=now,
-            expires_at=now + self._lifetime,
+            expires_at=now + timedelta(seconds=self._refresh_tokens.lifetime),
             tokens_expire_at=now + timedelta(seconds=self._access_tokens.lifetime),
         )
 

@@ -6,7 +6,7 @@ from application.accounts.caller import Caller
 from application.accounts.ended_sessions import EndedSessions
 from application.errors import NoSuchAccount, SessionNotFound, StaffOnly
 from application.ports.accounts import Accounts, EmailAddress
-from application.ports.sessions import Session, Sessions
+from application.ports.sessions import Session, SessionAdmin
 from application.ports.system import Clock
 from domain.account import Account
 from domain.actor import ActorKind
@@ -16,7 +16,7 @@ from domain.ids import SessionId, UserId
 class ListSessions:
     """List a user's own sessions."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: SessionAdmin, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
@@ -32,7 +32,7 @@ class EndSession:
         SessionNotFound: the user has no such session.
     """
 
-    def __init__(self, sessions: Sessions, ended: EndedSessions) -> None:
+    def __init__(self, sessions: SessionAdmin, ended: EndedSessions) -> None:
         self._sessions = sessions
         self._ended = ended
 
@@ -51,7 +51,7 @@ class EndSessionsOf:
         StaffOnly: the caller is not staff.
     """
 
-    def __init__(self, sessions: Sessions, ended: EndedSessions) -> None:
+    def __init__(self, sessions: SessionAdmin, ended: EndedSessions) -> None:
         self._sessions = sessions
         self._ended = ended
 
@@ -69,7 +69,7 @@ class EndSessionsByEmail:
         NoSuchAccount: there is no account with this address.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions) -> None:
+    def __init__(self, accounts: Accounts, sessions: SessionAdmin) -> None:
         self._accounts = accounts
         self._sessions = sessions
 

@@ -1,13 +1,13 @@
 """Purge expired data."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 from application.ports.idempotency import KEY_LIFETIME
 from application.ports.leases import Leases
-from application.ports.retention import RetentionStore
+from application.ports.retention import Expiring, RetentionStore
 from application.ports.system import Clock, IdGenerator
 
 #: How long dead letters are kept after they have been replayed.
@@ -30,16 +30,24 @@ PERIOD_SECONDS: Final = 3600.0
 LEASE_SECONDS: Final = 600.0
 _LEASE: Final = "retention"
 
-_Purge: TypeAlias = Callable[[datetime, int], Awaitable[int]]
+#: How long each kind is kept, in the order in which they are purged.
+_KEPT: Final = {
+    Expiring.DEAD_LETTERS: DEAD_LETTERS_KEPT,
+    Expiring.PAYLOADS: PAYLOADS_KEPT,
+    Expiring.INBOX_ROWS: INBOX_KEPT,
+    Expiring.IDEMPOTENCY_KEYS: KEY_LIFETIME,
+    Expiring.SESSIONS: ACCESS_KEPT,
+    Expiring.ACCESS_CHANGES: ACCESS_KEPT,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
     """The number of purged rows of each kind."""
 
-    dead_letters: int
-    payloads: int
-    inbox_rows: int
+    dead_letters: int = 0
+    payloads: int = 0
+    inbox_rows: int = 0
     idempotency_keys: int = 0
     sessions: int = 0
     access_changes: int = 0
@@ -94,26 +102,15 @@ class PurgeExpired:
     async def _purge(
         self, now: datetime, holder: str, after_batch: Callable[[], None]
     ) -> Purged | None:
-        counts = []
-        for purge, kept in self._purges():
+        counts: dict[str, int] = {}
+        for kind, kept in _KEPT.items():
             count, is_done = 0, False
             while not is_done:
                 if not await self._leases.acquire(_LEASE, holder, LEASE_SECONDS):
                     return None
-                purged = await purge(now - kept, BATCH)
+                purged = await self._store.purge(kind, now - kept, BATCH)
                 count += purged
                 after_batch()
                 is_done = purged == 0
-            counts.append(count)
-        return Purged(*counts)
-
-    def _purges(self) -> tuple[tuple[_Purge, timedelta], ...]:
-        """Return the store's purge methods, and the age at which each of them deletes rows."""
-        return (
-            (self._store.purge_dead_letters, DEAD_LETTERS_KEPT),
-            (self._store.purge_payloads, PAYLOADS_KEPT),
-            (self._store.purge_inbox, INBOX_KEPT),
-            (self._store.purge_idempotency_keys, KEY_LIFETIME),
-            (self._store.purge_sessions, ACCESS_KEPT),
-            (self._store.purge_access_changes, ACCESS_KEPT),
-        )
+            counts[kind.value] = count
+        return Purged(**counts)

@@ -1,7 +1,7 @@
 """Accounts, their passwords and their tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -9,7 +9,8 @@ from uuid import UUID
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import SessionId, UserId
+from domain.ids import ClientId, SessionId, UserId
+from domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class EmailAddress:
     were entered, so accounts are looked up by all `spellings`, starting with the most likely one.
     """
 
-    stored: str
-    spellings: tuple[str, ...]
+    stored: str = field(repr=False)
+    spellings: tuple[str, ...] = field(repr=False)
 
     @property
     def older(self) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ class Login:
     """An account and its password hash."""
 
     account: Account
-    password_hash: str
+    password_hash: str = field(repr=False)
 
 
 class Accounts(Protocol):
@@ -141,8 +142,20 @@ class CommonPasswords(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientGrant:
+    """A machine client and the scopes of its access token."""
+
+    client_id: ClientId
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """A verified access token's claims, which include the ids needed for revoking it."""
+    """A verified access token's claims, which include the ids needed for revoking it.
+
+    `client` is None unless the token belongs to a machine client. In that case, `user_id` is not
+    the id of an account, and `family` is the client's id.
+    """
 
     user_id: UserId
     token_id: UUID
@@ -150,13 +163,14 @@ class AccessClaims:
     issued_at: datetime
     expires_at: datetime
     not_before: datetime | None = None
+    client: ClientGrant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     """A signed access token (RFC 6750) and its lifetime in seconds."""
 
-    text: str
+    text: str = field(repr=False)
     expires_in: int
 
 
@@ -169,6 +183,9 @@ class TokenIssuer(Protocol):
 
     def issue(self, user_id: UserId, token_id: UUID, family: UUID, now: datetime) -> AccessToken:
         """Return a signed token for the account."""
+
+    def issue_to_client(self, grant: ClientGrant, token_id: UUID, now: datetime) -> AccessToken:
+        """Return a signed token for the machine client. Its family is the client's id."""
 
 
 class TokenVerifier(Protocol):

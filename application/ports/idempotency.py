@@ -3,7 +3,7 @@
 See draft-ietf-httpapi-idempotency-key-header-07.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 class IdempotencyKey:
     """A client's key for one new order, and the fingerprint of what the client has ordered."""
 
-    text: str
+    text: str = field(repr=False)
     fingerprint: bytes
 
 

@@ -1,40 +1,33 @@
 """Purging of expired data."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
+
+
+class Expiring(Enum):
+    """A kind of data that is deleted when it has reached a certain age."""
+
+    #: Dead letters, since they were replayed. Their events are deleted with them, once all of them
+    #: have been published.
+    DEAD_LETTERS = "dead_letters"
+    #: Payloads of events, since the event was published and its order was processed.
+    PAYLOADS = "payloads"
+    #: Inbox rows, except those of processed orders, which are kept as long as the orders.
+    INBOX_ROWS = "inbox_rows"
+    IDEMPOTENCY_KEYS = "idempotency_keys"
+    #: Sessions, since their last token has expired.
+    SESSIONS = "sessions"
+    #: Changes of the feed, since the last token that they affect has expired.
+    ACCESS_CHANGES = "access_changes"
 
 
 class RetentionStore(Protocol):
     """Deletes data that is no longer needed.
 
     The facts about published events (their id, version and time) are never deleted, and neither is
-    anything that is still waiting to be published, replayed or processed. All methods return the
-    number of deleted items.
+    anything that is still waiting to be published, replayed or processed.
     """
 
-    async def purge_dead_letters(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` dead letters that were replayed before the given time.
-
-        A dead letter is deleted together with its events once all of them have been published.
-        """
-
-    async def purge_payloads(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` payloads of events that were published before the given time.
-
-        Payloads are kept if their order had not been processed by then.
-        """
-
-    async def purge_inbox(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` inbox rows that were added before the given time.
-
-        Rows for processed orders are kept for as long as the orders themselves.
-        """
-
-    async def purge_idempotency_keys(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` records of idempotency keys that were stored before then."""
-
-    async def purge_sessions(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` sessions all of whose tokens had expired before then."""
-
-    async def purge_access_changes(self, before: datetime, limit: int) -> int:
-        """Delete at most `limit` changes of the feed that were obsolete before then."""
+    async def purge(self, kind: Expiring, before: datetime, limit: int) -> int:
+        """Delete at most `limit` items that had expired before then. Return how many."""

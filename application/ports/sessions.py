@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import NewType, Protocol
+from typing import Protocol
 
 from domain.ids import SessionId, UserId
-
-#: A refresh token's lifetime in seconds. Each use starts it again.
-RefreshTokenLifetime = NewType("RefreshTokenLifetime", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,10 @@ class RefreshToken:
 class RefreshTokens(Protocol):
     """Makes and reads refresh tokens, which are opaque random texts."""
 
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of every token in seconds."""
+
     def new(self) -> RefreshToken:
         """Return the first token of a new session."""
 
@@ -94,10 +95,7 @@ class Verdict(Enum):
 
 
 class Sessions(Protocol):
-    """Stores sessions and their refresh tokens. All changes are durable on return.
-
-    Ending a session adds a change to the feed (`AccessChanges`) in the same transaction.
-    """
+    """Begins sessions and renews their tokens. All changes are durable on return."""
 
     async def begin(self, session: Session, token: RefreshToken, password_hash: str) -> bool:
         """Store a new session. If the account has too many sessions, its oldest one ends.
@@ -111,7 +109,15 @@ class Sessions(Protocol):
 
         `judge` decides if the token is accepted. Concurrent calls for a session run one after the
         other. After a refusal, the session is returned as it was, if it is known.
+        `tokens_expire_at` never goes back, because earlier access tokens may expire later.
         """
+
+
+class SessionAdmin(Protocol):
+    """Lists and ends sessions. All changes are durable on return.
+
+    Ending a session adds a change to the feed (`AccessChanges`) in the same transaction.
+    """
 
     async def of_user(self, user_id: UserId, now: datetime) -> Sequence[Session]:
         """Return the user's sessions that have not expired, newest first."""

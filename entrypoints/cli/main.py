@@ -27,6 +27,7 @@ app = App(
 )
 app.register_install_completion_command(add_to_startup=False, show=False)
 app.command(App(name="users", help="Create, list and change accounts."))
+app.command(App(name="clients", help="Create, list and revoke machine clients."))
 app.command(App(name="outbox", help="Unpublished events, and replays of published ones."))
 app.command(App(name="dlq", help="Dead letters: list and replay messages that failed."))
 
@@ -58,6 +59,9 @@ COMMANDS: Final = (
         "Replace an account's password; the prompt has no echo.",
     ),
     ("users end-sessions", "users:end_sessions", "End all sessions of an account."),
+    ("clients create", "clients:create", "Create a machine client; its secret is printed once."),
+    ("clients list", "clients:show", "List machine clients, the oldest first."),
+    ("clients revoke", "clients:revoke", "Revoke a machine client and its tokens."),
 )
 
 for _path, _function, _line in COMMANDS:

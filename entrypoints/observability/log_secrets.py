@@ -1,4 +1,4 @@
-"""Hide secrets in text that is not ours, such as exception and library messages."""
+"""Hide secrets and e-mail addresses in text that is not ours, such as library messages."""
 
 import re
 from contextvars import ContextVar
@@ -20,6 +20,8 @@ _PATTERNS: Final = tuple(
         (r"\$(?:argon2|scrypt|pbkdf2|2[aby])[\w-]*\$[\w+/=,.$-]*", HIDDEN),
         # The password in a URL.
         (r"(\w://[^\s:/@]*):[^\s@]+@", rf"\1:{HIDDEN}@"),
+        # An e-mail address, but not the user and the host in a URL.
+        (r"(?<!//)(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+", HIDDEN),
         # asyncpg's errors repeat parameters it can't encode, and PostgreSQL's DETAIL repeats rows.
         (r"(invalid input for query argument \$\d+: ).*(?= \()", rf"\1{HIDDEN}"),
         (r"(DETAIL: +).*", rf"\1{HIDDEN}"),

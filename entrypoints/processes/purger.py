@@ -1,5 +1,6 @@
 """Retention, which purges expired data once an hour across all processes."""
 
+from dataclasses import asdict
 from typing import Final
 
 from application.delivery.purge import PurgeExpired
@@ -22,12 +23,4 @@ async def purge(retention: PurgeExpired) -> None:
     """Purge expired data if it is due."""
     purged = await retention(beat)
     if purged is not None:
-        logger.info(
-            "expired data purged",
-            dead_letters=purged.dead_letters,
-            payloads=purged.payloads,
-            inbox_rows=purged.inbox_rows,
-            idempotency_keys=purged.idempotency_keys,
-            sessions=purged.sessions,
-            access_changes=purged.access_changes,
-        )
+        logger.info("expired data purged", **asdict(purged))

@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -16,10 +16,12 @@ from tests.support.adapters import Adapters
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import HOUR, NOW
 
-TOKENS: Final = RandomRefreshTokens()
+TOKENS: Final = RandomRefreshTokens(86_400)
 HOME: Final = Device("192.0.2.1", "Browser/1.0")
 LIFETIME: Final = timedelta(days=30)
 SECOND: Final = timedelta(seconds=1)
+#: The feed only gets sessions whose tokens have not expired, by the clock of the database.
+FAR: Final = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 async def an_account(adapters: Adapters) -> Account:
@@ -37,7 +39,7 @@ def a_session(user_id: UserId) -> Session:
         created_at=NOW,
         last_used_at=NOW,
         expires_at=NOW + LIFETIME,
-        tokens_expire_at=NOW + HOUR,
+        tokens_expire_at=FAR,
         address=HOME.address,
         user_agent=HOME.user_agent,
     )
@@ -57,7 +59,7 @@ def renewal(token: RefreshToken, now: datetime = NOW + SECOND, device: Device = 
         device,
         now=now,
         expires_at=now + LIFETIME,
-        tokens_expire_at=now + HOUR,
+        tokens_expire_at=FAR,
     )
 
 
@@ -66,7 +68,7 @@ async def verdict(adapters: Adapters, wanted: Renewal) -> Verdict:
 
 
 async def sessions_of(adapters: Adapters, user_id: UserId) -> list[Session]:
-    return list(await adapters.sessions.of_user(user_id, NOW))
+    return list(await adapters.session_admin.of_user(user_id, NOW))
 
 
 async def changes(adapters: Adapters) -> list[AccessChange]:
@@ -202,7 +204,7 @@ async def test_an_expired_session_ends(adapters: Adapters) -> None:
 async def test_an_expired_session_is_not_listed(adapters: Adapters) -> None:
     account = await an_account(adapters)
     session, _ = await begun(adapters, account.id)
-    assert list(await adapters.sessions.of_user(account.id, session.expires_at)) == []
+    assert list(await adapters.session_admin.of_user(account.id, session.expires_at)) == []
 
 
 async def test_the_session_of_a_disabled_account_waits(adapters: Adapters) -> None:
@@ -234,9 +236,9 @@ async def test_one_of_two_concurrent_clients_ends_the_session(adapters: Adapters
 async def test_a_user_ends_their_own_sessions_only(adapters: Adapters) -> None:
     alice, bob = await an_account(adapters), await an_account(adapters)
     hers, his = [(await begun(adapters, each.id))[0] for each in (alice, bob)]
-    assert await adapters.sessions.end(alice.id, his.id) is None
-    assert await adapters.sessions.end(alice.id, hers.id) == hers
-    assert await adapters.sessions.end(alice.id, hers.id) is None
+    assert await adapters.session_admin.end(alice.id, his.id) is None
+    assert await adapters.session_admin.end(alice.id, hers.id) == hers
+    assert await adapters.session_admin.end(alice.id, hers.id) is None
     assert await sessions_of(adapters, bob.id) == [his]
     assert [change.subject for change in await changes(adapters)] == [hers.id]
 
@@ -245,18 +247,18 @@ async def test_holding_any_token_of_a_session_ends_it(adapters: Adapters) -> Non
     account = await an_account(adapters)
     session, first = await begun(adapters, account.id)
     await adapters.sessions.renew(renewal(first))
-    ended = await adapters.sessions.end_by_token(first)
+    ended = await adapters.session_admin.end_by_token(first)
     assert ended is not None
     assert ended.id == session.id
-    assert await adapters.sessions.end_by_token(first) is None
-    assert await adapters.sessions.end_by_token(TOKENS.new()) is None
+    assert await adapters.session_admin.end_by_token(first) is None
+    assert await adapters.session_admin.end_by_token(TOKENS.new()) is None
 
 
 async def test_all_sessions_of_a_user_end(adapters: Adapters) -> None:
     alice, bob = await an_account(adapters), await an_account(adapters)
     hers = [(await begun(adapters, alice.id))[0] for _ in range(3)]
     his, _ = await begun(adapters, bob.id)
-    assert set(await adapters.sessions.end_all(alice.id)) == set(hers)
+    assert set(await adapters.session_admin.end_all(alice.id)) == set(hers)
     assert await sessions_of(adapters, alice.id) == []
     assert await sessions_of(adapters, bob.id) == [his]
 
@@ -279,3 +281,14 @@ async def test_a_login_never_outlives_a_concurrent_password_change(adapters: Ada
             adapters.sessions.begin(a_session(account.id), TOKENS.new(), "hash"),
         )
         assert await sessions_of(adapters, account.id) == []
+
+
+async def test_earlier_access_tokens_are_remembered_if_their_lifetime_is_lowered(
+    adapters: Adapters,
+) -> None:
+    account = await an_account(adapters)
+    session, first = await begun(adapters, account.id)
+    wanted = replace(renewal(first), tokens_expire_at=NOW + SECOND)
+    _, renewed = await adapters.sessions.renew(wanted)
+    assert renewed is not None
+    assert renewed.tokens_expire_at == session.tokens_expire_at

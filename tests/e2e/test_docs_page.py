@@ -192,7 +192,8 @@ class Visit:
         self.page.get_by_role("button", name="Authorize", exact=True).click()
         self.page.get_by_label("username:").fill(username)
         self.page.get_by_label("password:").fill(password)
-        self.page.get_by_role("button", name="Apply given OAuth2 credentials").click()
+        # The form for accounts comes before the one for machine clients.
+        self.page.get_by_role("button", name="Apply given OAuth2 credentials").first.click()
 
     def try_out(self, operation: str) -> Locator:
         """Send an operation's example request and return the table with its response."""

@@ -198,7 +198,7 @@ async def test_a_login_that_races_a_password_change_has_no_session(
             tasks.append(asyncio.create_task(call()))
             await waiting_for_locks(database, number)
     await asyncio.gather(*tasks)
-    assert await stored.sessions.of_user(ada.account.id, NOW) == []
+    assert await stored.session_admin.of_user(ada.account.id, NOW) == []
 
 
 async def waiting_for_locks(database: Database, count: int) -> None:

@@ -14,6 +14,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.retention import PostgresRetentionStore
 from application.errors import IdempotencyInProgress
 from application.ports.idempotency import KEY_LIFETIME
+from application.ports.retention import Expiring
 from domain.ids import UserId
 from tests.contract.test_idempotency_keys import a_call
 from tests.servers.plugin import Shared
@@ -80,7 +81,7 @@ async def test_only_expired_keys_are_purged(database: Database, stored: Adapters
     for key in ("a", "b", "c"):
         await stored.storage.add_once(*a_call(owner, key))
     now = datetime.now(UTC)
-    assert await retention.purge_idempotency_keys(now - KEY_LIFETIME, 10) == 0
+    assert await retention.purge(Expiring.IDEMPOTENCY_KEYS, now - KEY_LIFETIME, 10) == 0
     later = now + timedelta(minutes=1)
-    purged = [await retention.purge_idempotency_keys(later, 2) for _ in range(3)]
+    purged = [await retention.purge(Expiring.IDEMPOTENCY_KEYS, later, 2) for _ in range(3)]
     assert purged == [2, 1, 0]

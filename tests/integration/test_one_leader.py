@@ -72,7 +72,7 @@ async def test_one_worker_of_several_requeues_and_purges(
     monkeypatch.setattr(PostgresUnprocessedOrders, "exist", always)
     attempts = calls(PostgresLeases, "acquire")
     passes = calls(PostgresUnprocessedOrders, "stalled")
-    purges = calls(PostgresRetentionStore, "purge_dead_letters")
+    purges = calls(PostgresRetentionStore, "purge")
     async with fresh_database(postgres_server.url, migrated) as url, AsyncExitStack() as workers:
         for _ in range(WORKERS):
             await workers.enter_async_context(running_worker(url))

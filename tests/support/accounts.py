@@ -1,10 +1,11 @@
 """Passwords and tokens that are cheap to check."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from application.errors import NotAuthenticated, TokenExpired, TooManyPasswords
-from application.ports.accounts import AccessClaims, AccessToken, EmailAddress
+from application.ports.accounts import AccessClaims, AccessToken, ClientGrant, EmailAddress
 from domain.ids import UserId
 
 
@@ -54,6 +55,11 @@ class PlainTokens:
         expires_at = now + timedelta(seconds=self._lifetime)
         self._claims[text] = AccessClaims(user_id, token_id, family, now, expires_at)
         return AccessToken(text, self._lifetime)
+
+    def issue_to_client(self, grant: ClientGrant, token_id: UUID, now: datetime) -> AccessToken:
+        token = self.issue(UserId(grant.client_id), token_id, grant.client_id, now)
+        self._claims[token.text] = replace(self._claims[token.text], client=grant)
+        return token
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         claims = self._claims.get(token)

@@ -9,6 +9,7 @@ from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
+from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.erasures import MemoryErasures
 from adapters.memory.export import MemoryExportReader
@@ -26,6 +27,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox, Placement
@@ -33,7 +35,7 @@ from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
 from domain.ids import EventId, OrderId
@@ -82,6 +84,8 @@ class Adapters:
     export: ExportReader
     audit: AuditReader
     sessions: Sessions
+    clients: Clients
+    session_admin: SessionAdmin
     access_changes: AccessChanges
     stored_facts: StoredFacts
     #: Advances the storage's time by this many seconds.
@@ -131,6 +135,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     storage = MemoryStorage()
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
+    sessions = MemorySessions(storage)
     return Adapters(
         storage=MemoryOrderStorage(storage, RENDERER, clock),
         reader=reader,
@@ -148,7 +153,9 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         erasures=MemoryErasures(storage, JsonPersonalDataEraser(), RENDERER, clock),
         export=MemoryExportReader(storage),
         audit=MemoryAuditReader(storage),
-        sessions=MemorySessions(storage),
+        clients=MemoryClients(storage),
+        sessions=sessions,
+        session_admin=sessions,
         access_changes=MemoryAccessChanges(storage),
         stored_facts=MemoryStoredFacts(storage),
         pass_time=clock.advance,

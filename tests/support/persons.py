@@ -23,7 +23,7 @@ from tests.support.time import NOW
 
 #: Their password is "correct horse", as `PlainPasswords` would hash it.
 HASH: Final = "strong:correct horse"
-_TOKENS: Final = RandomRefreshTokens()
+_TOKENS: Final = RandomRefreshTokens(86_400)
 
 
 @dataclass(frozen=True, slots=True)

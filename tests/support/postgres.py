@@ -13,6 +13,7 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.erasures import PostgresErasures
@@ -170,6 +171,7 @@ def adapters_over(database: Database) -> Adapters:
                 await connection.execute(statement, seconds)
 
     accounts = PostgresAccounts(database)
+    sessions = PostgresSessions(database)
     return Adapters(
         storage=PostgresOrderStorage(database, RENDERER),
         reader=PostgresOrderReader(database, RENDERER),
@@ -187,7 +189,9 @@ def adapters_over(database: Database) -> Adapters:
         erasures=PostgresErasures(database, JsonPersonalDataEraser()),
         export=PostgresExportReader(database, RENDERER),
         audit=PostgresAuditReader(database),
-        sessions=PostgresSessions(database),
+        clients=PostgresClients(database),
+        sessions=sessions,
+        session_admin=sessions,
         access_changes=PostgresAccessChanges(database),
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,

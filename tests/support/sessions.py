@@ -8,10 +8,10 @@ from adapters.security.refresh_tokens import RandomRefreshTokens
 from application.accounts.authenticate import Authenticate
 from application.accounts.ended_sessions import EndedSessions
 from application.accounts.refresh_session import RefreshSession
-from application.accounts.revoke_token import RevokeToken
+from application.accounts.revoke_token import RevokeAccessToken, RevokeToken
 from application.accounts.session_tokens import SessionTokenFactory, SessionTokens
 from application.accounts.sessions import EndSession, EndSessionsOf, ListSessions
-from application.ports.sessions import Device, RefreshTokenLifetime
+from application.ports.sessions import Device
 from domain.account import Account
 from domain.ids import UserId
 from tests.support.accounts import PlainTokens
@@ -35,33 +35,27 @@ class SessionHarness:
     def __post_init__(self) -> None:
         self.stored: Adapters = memory_adapters(self.clock)
         self.access_tokens = PlainTokens(ACCESS_TTL_SECONDS)
-        self.refresh_tokens = RandomRefreshTokens()
-        stored, sessions = self.stored, self.stored.sessions
+        self.refresh_tokens = RandomRefreshTokens(REFRESH_TTL_SECONDS)
+        stored, admin = self.stored, self.stored.session_admin
         self.access = FollowedAccess(
             stored.access_changes, stored.accounts, self.clock, self.clock.monotonic
         )
         self.factory = SessionTokenFactory(
             self.access_tokens,
             self.refresh_tokens,
-            RefreshTokenLifetime(REFRESH_TTL_SECONDS),
             self.clock,
             IDS,
         )
         ended = EndedSessions(self.access, self.log)
         self.authenticate = Authenticate(self.access_tokens, self.access, self.clock)
-        self.refresh = RefreshSession(sessions, self.refresh_tokens, self.factory, ended)
-        self.list_sessions = ListSessions(sessions, self.clock)
-        self.end_session = EndSession(sessions, ended)
-        self.end_sessions_of = EndSessionsOf(sessions, ended)
-        self.revoke = RevokeToken(
-            sessions,
-            self.refresh_tokens,
-            self.access_tokens,
-            stored.access_changes,
-            self.access,
-            ended,
-            self.clock,
+        self.refresh = RefreshSession(stored.sessions, self.refresh_tokens, self.factory, ended)
+        self.list_sessions = ListSessions(admin, self.clock)
+        self.end_session = EndSession(admin, ended)
+        self.end_sessions_of = EndSessionsOf(admin, ended)
+        revoke_access_token = RevokeAccessToken(
+            self.access_tokens, stored.access_changes, self.access, self.clock
         )
+        self.revoke = RevokeToken(admin, self.refresh_tokens, ended, revoke_access_token)
 
     async def open_account(self) -> Account:
         """Store a new account with the password hash "hash"."""

@@ -23,7 +23,7 @@ from application.accounts.password_confirmation import PasswordConfirmation
 from application.accounts.read_account import ReadAccount
 from application.accounts.refresh_session import RefreshSession
 from application.accounts.register import RegisterUser
-from application.accounts.revoke_token import RevokeToken
+from application.accounts.revoke_token import RevokeAccessToken, RevokeToken
 from application.accounts.session_tokens import SessionTokenFactory
 from application.accounts.sessions import (
     EndSession,
@@ -32,6 +32,11 @@ from application.accounts.sessions import (
     ListSessions,
 )
 from application.accounts.set_password import SetPassword
+from application.clients.client_attempts import ClientAttempts
+from application.clients.create_client import CreateClient
+from application.clients.issue_client_token import IssueClientToken
+from application.clients.list_clients import ListClients
+from application.clients.revoke_client import RevokeClient
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
@@ -57,7 +62,6 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
-from application.ports.sessions import RefreshTokenLifetime
 from application.ports.system import Clock
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import Settings
@@ -97,6 +101,7 @@ class ApplicationProvider(Provider):
     session_tokens = provide(SessionTokenFactory)
     ended_sessions = provide(EndedSessions)
     refresh_session = provide(RefreshSession)
+    revoke_access_token = provide(RevokeAccessToken)
     revoke_token = provide(RevokeToken)
     list_sessions = provide(ListSessions)
     end_session = provide(EndSession)
@@ -116,6 +121,11 @@ class ApplicationProvider(Provider):
     enable = provide(EnableAccount)
     set_password = provide(SetPassword)
     list_accounts = provide(ListAccounts)
+    client_attempts = provide(ClientAttempts)
+    create_client = provide(CreateClient)
+    list_clients = provide(ListClients)
+    revoke_client = provide(RevokeClient)
+    issue_client_token = provide(IssueClientToken)
 
     @provide
     def audit(self, reader: AuditReader, clock: Clock, settings: Settings) -> AuditOrders:
@@ -134,11 +144,6 @@ class ApplicationProvider(Provider):
         """Settles cache debts for as long as a cache entry can be stale."""
         lifetime = timedelta(seconds=settings.cache_ttl) + _CACHE_MARGIN
         return SettleCacheDebts(debts, cache, update_cache, lifetime)
-
-    @provide
-    def refresh_token_lifetime(self, settings: Settings) -> RefreshTokenLifetime:
-        """The lifetime of refresh tokens from the settings."""
-        return RefreshTokenLifetime(settings.refresh_token_ttl)
 
     @provide
     def login_limits(self, limiter: RateLimiter, settings: Settings) -> LoginLimits:

@@ -8,6 +8,7 @@ from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.accounts import MemoryAccounts
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
+from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
 from adapters.memory.erasures import MemoryErasures
 from adapters.memory.export import MemoryExportReader
@@ -24,6 +25,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox
@@ -32,7 +34,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -84,9 +86,10 @@ class MemoryStorageProvider(Provider):
     retention = provide(MemoryRetentionStore, provides=RetentionStore)
     outbox_admin = provide(MemoryOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(MemoryCacheDebts, provides=CacheDebts)
-    sessions = provide(MemorySessions, provides=Sessions)
+    sessions = provide(MemorySessions, provides=AnyOf[MemorySessions, Sessions, SessionAdmin])
     access_changes = provide(MemoryAccessChanges, provides=AccessChanges)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
+    clients = provide(MemoryClients, provides=Clients)
     erasures = provide(MemoryErasures, provides=Erasures)
     export = provide(MemoryExportReader, provides=ExportReader)
     accounts = provide(

@@ -7,6 +7,7 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.memory.access_state import FollowedAccess
+from adapters.security.client_secrets import RandomClientSecrets
 from adapters.security.common_passwords import PackagedCommonPasswords
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
@@ -27,6 +28,7 @@ from application.ports.accounts import (
     TokenVerifier,
 )
 from application.ports.authentication_log import AuthenticationLog
+from application.ports.clients import ClientSecrets
 from application.ports.erasures import PersonalDataEraser
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
@@ -80,7 +82,12 @@ class SecurityProvider(Provider):
         """The e-mail address parser."""
         return email_addresses()
 
-    refresh_tokens = provide(RandomRefreshTokens, provides=RefreshTokens)
+    client_secrets = provide(RandomClientSecrets, provides=ClientSecrets)
+
+    @provide
+    def refresh_tokens(self, settings: Settings) -> RefreshTokens:
+        """The maker of refresh tokens."""
+        return RandomRefreshTokens(settings.refresh_token_ttl)
 
     @provide
     def password_policy(self) -> PasswordPolicy:

@@ -60,47 +60,58 @@ class StatusChange(Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class RegistrationSchema(Struct, forbid_unknown_fields=True):
+class Confidential(Struct):
+    """A body with secrets or personal data. They are not in its `repr`."""
+
+    def __repr__(self) -> str:
+        """Return the name of the class."""
+        return f"{type(self).__name__}(...)"
+
+
+class RegistrationSchema(Confidential, forbid_unknown_fields=True):
     """An account to open."""
 
     email: NewEmail
     password: NewPassword
 
 
-class TokenForm(Struct):
+class TokenForm(Confidential):
     """The form of a token request (RFC 6749). Unknown fields are ignored.
 
-    It has either a `username` and a `password`, or a `refresh_token` and its `grant_type`.
+    It has either a `username` and a `password`, or a `grant_type` with a `refresh_token`, or a
+    `grant_type` with a `client_id` and a `client_secret`.
     """
 
-    grant_type: Literal["password", "refresh_token"] = "password"
+    grant_type: Literal["password", "refresh_token", "client_credentials"] = "password"
     username: UserName | None = None
     password: Password | None = None
     refresh_token: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
     scope: str = ""
 
 
-class PasswordChangeSchema(Struct, forbid_unknown_fields=True):
+class PasswordChangeSchema(Confidential, forbid_unknown_fields=True):
     """The current password and a new one."""
 
     current_password: Password
     new_password: NewPassword
 
 
-class AccountClosureSchema(Struct, forbid_unknown_fields=True):
+class AccountClosureSchema(Confidential, forbid_unknown_fields=True):
     """The current password, which confirms that the account should be closed."""
 
     password: Password
 
 
-class RevocationForm(Struct):
+class RevocationForm(Confidential):
     """The form of a revocation (RFC 7009). Unknown fields are ignored."""
 
     token: Annotated[str, Meta(min_length=1)]
     token_type_hint: str = ""
 
 
-class AccountSchema(Struct):
+class AccountSchema(Confidential):
     """An account."""
 
     id: UUID
@@ -109,13 +120,17 @@ class AccountSchema(Struct):
     created_at: Timestamp
 
 
-class Token(Struct):
-    """An access token and a refresh token (RFC 6749, section 5.1)."""
+class Token(Confidential, omit_defaults=True):
+    """An access token (RFC 6749, section 5.1).
+
+    Accounts also get a `refresh_token`, and machine clients the `scope` of their token.
+    """
 
     access_token: str
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(description="Lifetime in seconds.", examples=[1800])]
-    refresh_token: str
+    refresh_token: str | None = None
+    scope: str | None = None
 
 
 class SessionSchema(Struct):

@@ -17,7 +17,8 @@ def committed_text(prefix: str = "") -> str:
     if not prefix:
         return text
     document = json.loads(text)
-    flows = document["components"]["securitySchemes"]["account"]["flows"]
-    flows["password"]["tokenUrl"] = prefix + flows["password"]["tokenUrl"]
+    for scheme in document["components"]["securitySchemes"].values():
+        for flow in scheme["flows"].values():
+            flow["tokenUrl"] = prefix + flow["tokenUrl"]
     document = {"openapi": document["openapi"], "servers": [{"url": prefix}], **document}
     return f"{json.dumps(document, indent=2)}\n"

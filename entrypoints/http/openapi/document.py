@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.errors import OrderServiceError
+from domain.scope import Scope
 from entrypoints.http.about import NAME, VERSION
 from entrypoints.http.errors import MethodNotAllowed, NoSuchRoute, PreflightRefused
 from entrypoints.http.messages.schemas import Problem
@@ -66,10 +67,21 @@ _TAGS: Final = {
     "Operations": "For operators: health checks and metrics.",
     "Documents": "Documentation of the API.",
 }
+_SCOPES: Final = {
+    Scope.ORDERS_READ: "Read all orders and their histories.",
+    Scope.ORDERS_STATUS: "Change the status of any order.",
+}
 _SECURITY: Final = {
-    "type": "oauth2",
-    "description": "Your e-mail address as the user name, and your password.",
-    "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
+    "account": {
+        "type": "oauth2",
+        "description": "Your e-mail address as the user name, and your password.",
+        "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
+    },
+    "client": {
+        "type": "oauth2",
+        "description": "The id and the secret of a machine client, from `orders clients create`.",
+        "flows": {"clientCredentials": {"tokenUrl": "/token/", "scopes": _SCOPES}},
+    },
 }
 
 Schemas = Mapping[Any, Schema]
@@ -95,7 +107,7 @@ def document(routes: Iterable[Routes]) -> dict[str, Any]:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": _paths(operations, schemas),
         "components": {
-            "securitySchemes": {"account": _SECURITY},
+            "securitySchemes": _SECURITY,
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "responses": _responses_of_any_address(schemas),
@@ -127,13 +139,19 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": [_ref("parameters", name) for name in (*contract.parameters, "RequestId")],
         "responses": _responses(operation, schemas),
-        "security": [{"account": []}] if operation.needs_token else [],
+        "security": _security(operation),
     }
     if contract.description:
         described["description"] = contract.description
     if contract.body:
         described["requestBody"] = _request_body(contract.body, schemas)
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    """Return the alternatives for authentication."""
+    accounts = [{"account": list[str]()}] if operation.needs_token else []
+    return accounts + ([{"client": [operation.scope.value]}] if operation.scope else [])
 
 
 def _request_body(body: Body, schemas: Schemas) -> dict[str, Any]:

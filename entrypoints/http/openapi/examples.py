@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from application.errors import InvalidScope
 from domain.actor import ActorKind, Role
 from domain.errors import (
     CommonPassword,
@@ -52,6 +53,14 @@ ACCOUNT: Final = AccountSchema(ADA, "ada@example.com", Role.USER, _PLACED - time
 _REFRESH_TOKEN: Final = "b2xkLWhhbmRsZS0wMTIzNGEtc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXMtLTAx"  # noqa: S105
 TOKEN: Final = Token(
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "bearer", 1800, _REFRESH_TOKEN
+)
+CLIENT_ID: Final = UUID("019aa1ef-5100-7a60-9e41-2f7d8c0b6a13")
+_CLIENT_SECRET: Final = "c2VjcmV0LW9mLXRoaXJ0eS10d28tcmFuZG9tLWJ5dGU"  # noqa: S105
+CLIENT_TOKEN: Final = Token(
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwYXkifQ.c2lnbmF0dXJl",
+    "bearer",
+    1800,
+    scope="orders:read orders:status",
 )
 SESSION: Final = SessionSchema(
     id=UUID("019aa1ef-9000-7d11-b2c3-d4e5f60718a9"),
@@ -177,6 +186,12 @@ TOKEN_FORMS: Final[Mapping[str, Any]] = {
         "password": "correct horse battery",
     },
     "refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN},
+    "client": {
+        "grant_type": "client_credentials",
+        "client_id": str(CLIENT_ID),
+        "client_secret": _CLIENT_SECRET,
+        "scope": "orders:read orders:status",
+    },
 }
 REVOCATION_FORMS: Final[Mapping[str, Any]] = {"refresh": {"token": _REFRESH_TOKEN}}
 
@@ -216,6 +231,7 @@ BAD_ACCOUNT_CLOSURE: Final = Invalid([FieldError(("password",), "missing", "Must
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterError(("username",), "missing", "Must be given.")]
 )
+UNKNOWN_SCOPE: Final = InvalidScope("The client has these scopes: orders:read.")
 BAD_REVOCATION_FORM: Final = InvalidTokenRequest(
     [ParameterError(("token",), "missing", "Must be given.")]
 )

@@ -9,7 +9,7 @@ import msgspec
 from domain.actor import ActorKind, Role
 from domain.order.events import Outcome
 from domain.order.status import OrderStatus
-from entrypoints.http.messages.schemas import OrderItem, OrderSchema, Problem, ProblemFault
+from entrypoints.http.messages.schemas import OrderItem, OrderSchema, Problem, ProblemFault, Token
 
 Schema = dict[str, Any]
 TEMPLATE: Final = "#/components/schemas/{name}"
@@ -22,7 +22,7 @@ _NAMES: Final = ("$ref", "title")
 #: Enums to list in the order of their members, because msgspec sorts them.
 _ENUMS: Final[tuple[type[StrEnum], ...]] = (OrderStatus, Role, ActorKind, Outcome)
 #: Structs that leave out absent fields instead of writing null.
-_WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault)
+_WITHOUT_NULL: Final = (OrderSchema, OrderItem, Problem, ProblemFault, Token)
 
 
 def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:

@@ -183,6 +183,15 @@ CATALOGUE: Final = (
         "Check the address.",
     ),
     ProblemRow(
+        application.errors.NoSuchClient,
+        404,
+        "no-such-client",
+        "There is no machine client with this id or name",
+        "The client given to an operator's command does not exist. Names of revoked clients don't"
+        " count.",
+        "Check the id or the name. `orders clients list` prints both.",
+    ),
+    ProblemRow(
         errors.NoSuchRoute,
         404,
         "not-found",
@@ -232,6 +241,14 @@ CATALOGUE: Final = (
         "An account already uses this address. Upper and lower case count as the same, and so do a"
         " domain and its xn-- form.",
         "Log in with it, or register another address.",
+    ),
+    ProblemRow(
+        domain.errors.ClientNameTaken,
+        409,
+        "client-name-taken",
+        "There is already a machine client with this name",
+        "Each machine client has a different name until it is revoked.",
+        "Choose another name, or revoke the other client first.",
     ),
     ProblemRow(
         domain.errors.IllegalTransition,

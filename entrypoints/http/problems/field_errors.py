@@ -19,6 +19,11 @@ class FieldErrorEntry:
 #: Sorted by code.
 FIELD_ERRORS: Final = (
     FieldErrorEntry(
+        "bad-credentials",
+        "The Basic header does not contain a client id and a secret.",
+        "Percent-encode both, join them with a colon, and encode the result in base64.",
+    ),
+    FieldErrorEntry(
         "bad-cursor",
         "The cursor was not issued by this service, or has been altered.",
         "Use the complete address of the next page from the Link header.",
@@ -27,6 +32,11 @@ FIELD_ERRORS: Final = (
         "bad-etag",
         "If-Match is not a list of entity tags.",
         'Send the ETag of the response, with its quotes: "v1".',
+    ),
+    FieldErrorEntry(
+        "bad-idempotency-key",
+        "Idempotency-Key is empty, too long, or not a well-formed string.",
+        "Send 1 to 255 visible ASCII characters, for example a UUID.",
     ),
     FieldErrorEntry(
         "invalid-timestamp",
@@ -92,6 +102,11 @@ FIELD_ERRORS: Final = (
         "Round the amount to the currency's digits.",
     ),
     FieldErrorEntry(
+        "two-credentials",
+        "The request has two client ids or secrets: in the form, and in the Basic header.",
+        "Send them in one place only.",
+    ),
+    FieldErrorEntry(
         "unknown-currency",
         "The currency does not exist.",
         "Send an ISO 4217 code in capitals: USD.",
@@ -104,7 +119,7 @@ FIELD_ERRORS: Final = (
     FieldErrorEntry(
         "unknown-grant-type",
         "The token route does not support the grant type.",
-        "Send grant_type=password, or leave it out.",
+        "Send one of the grant types in the detail. Leave it out to log in with a password.",
     ),
     FieldErrorEntry(
         "unknown-parameter",

@@ -1,4 +1,4 @@
-"""The token routes: get tokens for a password or a refresh token, and revoke them."""
+"""The token routes: get tokens for a password, a refresh token or a client secret; revoke them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,13 +12,14 @@ from application.accounts.password_check import Credentials
 from application.accounts.refresh_session import RefreshSession
 from application.accounts.revoke_token import RevokeToken
 from application.accounts.session_tokens import SessionTokens
-from application.errors import InvalidCredentials, InvalidRefreshToken
+from application.clients.issue_client_token import IssueClientToken
+from application.errors import InvalidClient, InvalidCredentials, InvalidRefreshToken
 from application.ports.accounts import EmailAddresses
 from domain.account import MAX_EMAIL, parse_password
 from domain.errors import Invalid
 from domain.validation import parse_text
 from entrypoints.http.device import device_of
-from entrypoints.http.errors import InvalidTokenRequest
+from entrypoints.http.errors import InvalidTokenRequest, RepeatedHeader
 from entrypoints.http.guards import address_of, open_to_all
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.form import read_form
@@ -27,6 +28,8 @@ from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import FORM, Answer, Body, operation
 from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.responses.raw_response import RawResponse
+from entrypoints.http.routes import client_token
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
 _SECRET = {"Cache-Control": "no-store"}
@@ -35,6 +38,7 @@ _FORM_PARAMETERS = (
     *("grant_type", "username", "password", "scope"),
     *("client_id", "client_secret", "refresh_token"),
 )
+_GRANT_TYPES = "Must be password, refresh_token or client_credentials."
 _REVOCATION_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 
 
@@ -45,22 +49,29 @@ _REVOCATION_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secre
         " `grant_type=refresh_token`, exchange a `refresh_token` for new tokens (RFC 6749, section"
         " 6). Each refresh token can only be used once. If it is used again later, its session"
         " ends, because it may have been stolen. A client that has lost the response may repeat the"
-        " request within 10 s.\n\nUnknown fields of the form are ignored, and so are `client_id`"
-        " and an empty Basic header."
+        " request within 10 s.\n\nWith `grant_type=client_credentials`, a machine client gets an"
+        " access token for its id and secret (RFC 6749, section 4.4). They are either in the form"
+        " or in a Basic header, percent-encoded. The token has the requested `scope`, or all scopes"
+        " of the client.\n\nUnknown fields of the form are ignored. With the other grant types,"
+        " `client_id` and the Basic header are too."
     ),
     body=Body(schemas.TokenForm, examples.TOKEN_FORMS, FORM),
     answers=(
         Answer(
             200,
-            "An access token, which you send as `Authorization: Bearer ...`, and a refresh token.",
+            "An access token, which you send as `Authorization: Bearer ...`. Accounts also get a"
+            " refresh token.",
             schemas.Token,
-            {"token": examples.TOKEN},
+            {"token": examples.TOKEN, "client": examples.CLIENT_TOKEN},
             ("Cache-Control",),
         ),
     ),
     errors=(
         InvalidCredentials(),
         InvalidRefreshToken(),
+        InvalidClient(),
+        examples.UNKNOWN_SCOPE,
+        RepeatedHeader("Authorization"),
         examples.BAD_TOKEN_FORM,
         examples.UNESCAPED_PLUS,
         examples.REPEATED_PARAMETER,
@@ -71,11 +82,16 @@ async def log_in(
     addresses: FromDishka[EmailAddresses],
     log_in_with: FromDishka[LogIn],
     refresh: FromDishka[RefreshSession],
+    issue_to_client: FromDishka[IssueClientToken],
 ) -> Response[bytes]:
-    """Get tokens for a password or a refresh token (RFC 6749)."""
+    """Get tokens for a password, a refresh token or a client secret (RFC 6749)."""
     form = await read_form(request, _FORM_PARAMETERS)
     device = device_of(request)
-    if form.get("grant_type") == "refresh_token":
+    grant_type = form.get("grant_type")
+    if grant_type == client_token.GRANT_TYPE:
+        _refuse_query(request)
+        return _token(await client_token.issue_client_token(request, form, issue_to_client))
+    if grant_type == "refresh_token":
         tokens = await refresh(_required(request, form, "refresh_token"), device)
     else:
         credentials = _credentials(request, form, addresses)
@@ -95,19 +111,31 @@ async def log_in(
     errors=(examples.BAD_REVOCATION_FORM, examples.REPEATED_PARAMETER),
     changes=True,
 )
-async def revoke_token(request: ApiRequest, revoke: FromDishka[RevokeToken]) -> Response[bytes]:
+async def revoke_token(request: ApiRequest, revoke: FromDishka[RevokeToken]) -> RawResponse:
     """Revoke an access token or a refresh token."""
     form = await read_form(request, _REVOCATION_PARAMETERS)
     await revoke(_required(request, form, "token"), address_of(request))
-    return Response(b"", status_code=HTTPStatus.OK, headers=_SECRET)
+    headers = ((b"cache-control", b"no-store"), (b"content-length", b"0"))
+    return RawResponse.without_body(HTTPStatus.OK, headers)
 
 
 def _tokens(tokens: SessionTokens) -> Response[bytes]:
     access = tokens.access
-    answer = schemas.Token(access.text, "bearer", access.expires_in, tokens.refresh.text)
+    return _token(
+        schemas.Token(access.text, "bearer", access.expires_in, refresh_token=tokens.refresh.text)
+    )
+
+
+def _token(answer: schemas.Token) -> Response[bytes]:
     return Response(
         msgspec.json.encode(answer), status_code=200, headers=_SECRET, media_type="application/json"
     )
+
+
+def _refuse_query(request: ApiRequest) -> None:
+    errors = QueryErrors()
+    check_query(request, errors)
+    _raise_if_any(errors)
 
 
 def _required(request: ApiRequest, form: Mapping[str, str], name: str) -> str:
@@ -131,7 +159,7 @@ def _credentials(
     errors = QueryErrors()
     check_query(request, errors)
     if form.get("grant_type") not in {None, "password"}:
-        errors.add("unknown-grant-type", "Must be password or refresh_token.", "grant_type")
+        errors.add("unknown-grant-type", _GRANT_TYPES, "grant_type")
     username = errors.parse(_parse_username, form.get("username", ""), "username")
     password = form.get("password", "")
     keep_out_of_logs(password)

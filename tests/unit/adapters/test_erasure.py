@@ -18,10 +18,10 @@ ADA, BOB = a_user_id(), a_user_id()
 
 
 def an_order(attributes: bool = True) -> Order:  # noqa: FBT001, FBT002 - a test's own helper
-    gift: dict[str, str | int] = (
-        {"message": "for you", "gift": True, "size": 4} if attributes else {}
+    gift: dict[str, str | int] = {"message": "for you", "gift": True, "size": 4}
+    lines = OrderLines(
+        (OrderLine("tea", "Tea", 2, usd("9.90"), gift if attributes else {}),), usd("19.80")
     )
-    lines = OrderLines((OrderLine("tea", "Tea", 2, usd("9.90"), gift),), usd("19.80"))
     reference = "web-1" if attributes else None
     return a_placed_order(ADA, reference=reference, lines=lines).order
 

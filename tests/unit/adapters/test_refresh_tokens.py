@@ -2,7 +2,7 @@ import pytest
 
 from adapters.security.refresh_tokens import RandomRefreshTokens
 
-TOKENS = RandomRefreshTokens()
+TOKENS = RandomRefreshTokens(86_400)
 
 
 def test_tokens_of_a_session_share_their_handle_only() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from adapters.security.keys import SigningKeys
 from adapters.security.tokens import JwtTokens, TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
-from application.ports.accounts import AccessClaims
-from domain.ids import UserId
+from application.ports.accounts import AccessClaims, ClientGrant
+from domain.ids import ClientId, UserId
+from domain.scope import Scope
 
 OLD, NEW = b"o" * 32, b"n" * 32
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
@@ -239,3 +240,51 @@ def test_the_cache_is_bounded_and_drops_the_least_recently_used_token() -> None:
     assert memory.get("a")
     memory.put("c", claims(uuid4()))
     assert [bool(memory.get(text)) for text in "abc"] == [True, False, True]
+
+
+# --- Tokens of machine clients
+
+GRANT = ClientGrant(ClientId(uuid4()), frozenset({Scope.ORDERS_READ, Scope.ORDERS_STATUS}))
+
+
+def test_a_clients_token_has_the_claims_of_rfc_9068() -> None:
+    by = tokens()
+    text = by.issue_to_client(GRANT, TOKEN, NOW).text
+    payload = jwt.decode(text, options={"verify_signature": False})
+    assert payload["sub"] == payload["client_id"] == str(GRANT.client_id)
+    assert payload["jti"] == str(TOKEN)
+    assert payload["scope"] == "orders:read orders:status"
+    claims = by.verify(text, NOW)
+    assert (claims.client, claims.family, claims.token_id) == (GRANT, GRANT.client_id, TOKEN)
+
+
+def test_an_accounts_token_is_never_a_clients() -> None:
+    assert tokens().verify(issued(tokens()), NOW).client is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"client_id": str(USER)},
+        {"scope": "orders:read"},
+        {"client_id": None, "scope": None},
+        {"client_id": str(USER), "scope": "orders:read"},  # `fam` is a session
+        {"client_id": str(FAMILY), "scope": "orders:read"},
+        {"client_id": str(FAMILY), "fam": str(FAMILY), "scope": "orders:read"},
+        {"client_id": str(USER), "fam": str(USER), "scope": ["orders:read"]},
+        {"client_id": [str(USER)], "fam": str(USER), "scope": "orders:read"},
+    ],
+    ids=str,
+)
+def test_claims_of_both_kinds_of_tokens_are_refused(changed: dict[str, object]) -> None:
+    assert_refused(forged(**changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scope", "known"),
+    [("orders:read orders:refund", {Scope.ORDERS_READ}), ("orders:refund", set()), ("", set())],
+)
+def test_unknown_scopes_are_ignored(scope: str, known: set[Scope]) -> None:
+    token = forged(client_id=str(USER), fam=str(USER), scope=scope)
+    client = tokens().verify(token, NOW).client
+    assert client == ClientGrant(ClientId(USER), frozenset(known))

@@ -117,7 +117,7 @@ class Harness:
         await self.change(PasswordChange(person.account, session_id, current, NEW, HOME))
 
     async def sessions(self, person: Person) -> list[Session]:
-        return list(await self.stored.sessions.of_user(person.account.id, NOW))
+        return list(await self.stored.session_admin.of_user(person.account.id, NOW))
 
     async def hash_of(self, account: Account) -> str | None:
         login = await self.stored.accounts.login(account.email)

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import datetime
 
 import pytest
@@ -16,6 +17,7 @@ from application.delivery.purge import (
 )
 from application.errors import Unavailable
 from application.ports.idempotency import KEY_LIFETIME
+from application.ports.retention import Expiring
 from tests.support.orders import IDS
 from tests.support.time import MovableClock
 
@@ -32,45 +34,17 @@ class Store:
 
     def __init__(self, clock: MovableClock, dead_letters: int = 0, payloads: int = 0) -> None:
         self._clock = clock
-        self._dead_letters = dead_letters
-        self._payloads = payloads
+        self._expired = Counter({Expiring.DEAD_LETTERS: dead_letters, Expiring.PAYLOADS: payloads})
         self.seconds = 0.0
         self.is_reachable = True
-        self.calls: list[tuple[str, datetime]] = []
+        self.calls: list[tuple[Expiring, datetime]] = []
 
-    async def purge_dead_letters(self, before: datetime, limit: int) -> int:
+    async def purge(self, kind: Expiring, before: datetime, limit: int) -> int:
         await self._take_time()
-        self.calls.append(("letters", before))
-        gone = min(limit, self._dead_letters)
-        self._dead_letters -= gone
+        self.calls.append((kind, before))
+        gone = min(limit, self._expired[kind])
+        self._expired[kind] -= gone
         return gone
-
-    async def purge_payloads(self, before: datetime, limit: int) -> int:
-        await self._take_time()
-        self.calls.append(("payloads", before))
-        gone = min(limit, self._payloads)
-        self._payloads -= gone
-        return gone
-
-    async def purge_inbox(self, before: datetime, _limit: int) -> int:
-        await self._take_time()
-        self.calls.append(("inbox", before))
-        return 0
-
-    async def purge_idempotency_keys(self, before: datetime, _limit: int) -> int:
-        await self._take_time()
-        self.calls.append(("keys", before))
-        return 0
-
-    async def purge_sessions(self, before: datetime, _limit: int) -> int:
-        await self._take_time()
-        self.calls.append(("sessions", before))
-        return 0
-
-    async def purge_access_changes(self, before: datetime, _limit: int) -> int:
-        await self._take_time()
-        self.calls.append(("changes", before))
-        return 0
 
     async def _take_time(self) -> None:
         if not self.is_reachable:
@@ -98,10 +72,8 @@ async def test_expired_data_are_purged_in_small_transactions(
 ) -> None:
     store = Store(clock, BATCH + 1, 2 * BATCH)
     assert await a_retention(store, leases, clock)(nothing) == Purged(BATCH + 1, 2 * BATCH, 0)
-    assert [kind for kind, _ in store.calls] == ["letters"] * 3 + ["payloads"] * 3 + [
-        "inbox",
-        "keys",
-    ]
+    first, second, *others = Expiring
+    assert [kind for kind, _ in store.calls] == [first] * 3 + [second] * 3 + others
 
 
 async def test_each_transaction_is_reported(clock: MovableClock, leases: MemoryLeases) -> None:
@@ -114,12 +86,12 @@ async def test_recent_data_are_kept(clock: MovableClock, leases: MemoryLeases) -
     store, now = Store(clock), clock.now()
     assert await a_retention(store, leases, clock)(nothing) == Purged(0, 0, 0)
     assert store.calls == [
-        ("letters", now - DEAD_LETTERS_KEPT),
-        ("payloads", now - PAYLOADS_KEPT),
-        ("inbox", now - INBOX_KEPT),
-        ("keys", now - KEY_LIFETIME),
-        ("sessions", now - ACCESS_KEPT),
-        ("changes", now - ACCESS_KEPT),
+        (Expiring.DEAD_LETTERS, now - DEAD_LETTERS_KEPT),
+        (Expiring.PAYLOADS, now - PAYLOADS_KEPT),
+        (Expiring.INBOX_ROWS, now - INBOX_KEPT),
+        (Expiring.IDEMPOTENCY_KEYS, now - KEY_LIFETIME),
+        (Expiring.SESSIONS, now - ACCESS_KEPT),
+        (Expiring.ACCESS_CHANGES, now - ACCESS_KEPT),
     ]
 
 

@@ -148,7 +148,7 @@ async def test_another_process_follows_a_revocation_within_two_seconds(
 ) -> None:
     tokens = await harness.begin(alice.id)
     await harness.authenticate(tokens.access.text)
-    await harness.stored.sessions.end_all(alice.id)
+    await harness.stored.session_admin.end_all(alice.id)
     await harness.clock.advance(2)
     with pytest.raises(NotAuthenticated):
         await harness.authenticate(tokens.access.text)
@@ -191,7 +191,7 @@ async def test_an_operator_ends_the_sessions_of_an_account(
     harness: SessionHarness, alice: Account
 ) -> None:
     await harness.begin(alice.id)
-    end = EndSessionsByEmail(harness.stored.accounts, harness.stored.sessions)
+    end = EndSessionsByEmail(harness.stored.accounts, harness.stored.session_admin)
     assert await end(an_address(alice.email)) == (alice, 1)
     assert await end(an_address(alice.email)) == (alice, 0)
     with pytest.raises(NoSuchAccount):

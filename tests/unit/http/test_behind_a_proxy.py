@@ -71,8 +71,9 @@ async def test_the_pages_and_the_document_carry_the_prefix(proxy: dict[str, Any]
             assert (await client.get(each.removeprefix("/shop"))).status_code == 200
         document = (await client.get("/openapi.json")).json()
         assert document["servers"] == [{"url": "/shop"}]
-        flow = document["components"]["securitySchemes"]["account"]["flows"]["password"]
-        assert flow["tokenUrl"] == "/shop/token/"
+        schemes = document["components"]["securitySchemes"]
+        for flow in (schemes["account"]["flows"]["password"], *schemes["client"]["flows"].values()):
+            assert flow["tokenUrl"] == "/shop/token/"
         redirect = await client.get("/", headers={"Accept": "text/html"})
         assert (redirect.status_code, redirect.headers["location"]) == (302, "/shop/docs")
         index = (await client.get("/")).json()

@@ -13,7 +13,9 @@ from dishka import AsyncContainer
 from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
 
-from application.errors import OUTCOME_UNKNOWN, NoSuchAccount
+from application.errors import OUTCOME_UNKNOWN, NoSuchAccount, NoSuchClient
+from domain.errors import ClientNameTaken
+from domain.scope import Scope
 from entrypoints.http.about import VERSION
 from entrypoints.http.app import routing
 from entrypoints.http.links import link
@@ -35,7 +37,7 @@ DOCUMENT: Final[dict[str, Any]] = json.loads(TEXT)
 OPERATIONS: Final = tuple(operations_of(ROUTES))
 
 #: Errors that only occur on the command line, never in a request.
-COMMAND_LINE_ERRORS: Final = {NoSuchAccount}
+COMMAND_LINE_ERRORS: Final = {NoSuchAccount, NoSuchClient, ClientNameTaken}
 
 
 def contents() -> list[dict[str, Any]]:
@@ -73,14 +75,20 @@ def routes() -> set[tuple[str, str]]:
     }
 
 
+def flows_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the OAuth flows of all security schemes."""
+    schemes = document["components"]["securitySchemes"].values()
+    return [flow for scheme in schemes for flow in scheme["flows"].values()]
+
+
 # --- The document as a whole
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
     document = deepcopy(DOCUMENT)
     # The specification allows a relative URL, but schemathesis's schema does not.
-    flows = document["components"]["securitySchemes"]["account"]["flows"]
-    flows["password"]["tokenUrl"] = "https://api.example.com/token/"
+    for flow in flows_of(document):
+        flow["tokenUrl"] = "https://api.example.com/token/"
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(document).validate()
 
@@ -93,9 +101,9 @@ def test_a_path_prefix_changes_only_the_servers_and_the_token_url() -> None:
     document = json.loads(committed_text("/shop"))
     assert list(document)[:3] == ["openapi", "servers", "info"]
     assert document.pop("servers") == [{"url": "/shop"}]
-    flow = document["components"]["securitySchemes"]["account"]["flows"]["password"]
-    assert flow["tokenUrl"] == "/shop/token/"
-    flow["tokenUrl"] = "/token/"
+    for flow in flows_of(document):
+        assert flow["tokenUrl"] == "/shop/token/"
+        flow["tokenUrl"] = "/token/"
     assert document == DOCUMENT
 
 
@@ -132,8 +140,13 @@ def test_every_component_is_used() -> None:
 
 def test_the_document_has_no_host_names() -> None:
     assert not re.search(r"https?://", TEXT)
-    flow = DOCUMENT["components"]["securitySchemes"]["account"]["flows"]["password"]
-    assert flow["tokenUrl"] == "/token/"
+    assert [flow["tokenUrl"] for flow in flows_of(DOCUMENT)] == ["/token/", "/token/"]
+
+
+def test_the_scopes_are_described_and_used() -> None:
+    flows = DOCUMENT["components"]["securitySchemes"]["client"]["flows"]
+    described = flows["clientCredentials"]["scopes"]
+    assert set(described) == set(Scope) == {each.scope for each in OPERATIONS if each.scope}
 
 
 # --- Routes and problems
@@ -208,7 +221,9 @@ def test_only_changes_can_have_an_unknown_outcome(operation: Operation) -> None:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
 def test_operations_with_a_token_or_limit_document_their_refusals(operation: Operation) -> None:
     described = DOCUMENT["paths"][operation.path][operation.method.lower()]
-    assert described["security"] == ([{"account": []}] if operation.needs_token else [])
+    accounts: list[dict[str, list[str]]] = [{"account": []}] if operation.needs_token else []
+    clients = [{"client": [operation.scope]}] if operation.scope else []
+    assert described["security"] == [*accounts, *clients]
     assert bool(operation.needs_token) <= ("401" in described["responses"])
     assert ("429" in described["responses"]) == operation.is_limited
     assert "500" in described["responses"]

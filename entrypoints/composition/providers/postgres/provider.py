@@ -6,6 +6,7 @@ from adapters.postgres.access_changes import PostgresAccessChanges
 from adapters.postgres.accounts import PostgresAccounts
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.cache_debts import PostgresCacheDebts
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
 from adapters.postgres.erasures import PostgresErasures
@@ -22,6 +23,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
+from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox
@@ -30,7 +32,7 @@ from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.retention import RetentionStore
-from application.ports.sessions import Sessions
+from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage
 from entrypoints.composition.checks import StorageChecks
@@ -64,10 +66,11 @@ class PostgresProvider(Provider):
     retention = provide(PostgresRetentionStore, provides=RetentionStore)
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
+    sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
     erasures = provide(PostgresErasures, provides=Erasures)
     export = provide(PostgresExportReader, provides=ExportReader)
-    sessions = provide(PostgresSessions, provides=Sessions)
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
+    clients = provide(PostgresClients, provides=Clients)
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],
