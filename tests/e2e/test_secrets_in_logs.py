@@ -23,6 +23,7 @@ from tests.e2e.service import (
     running_service,
 )
 
+KEY = "an-idempotency-key"
 REFRESH_TOKEN = "a-refresh-token-" + "r" * 48
 ORDER = "/orders/01890a5d-ac96-774b-bcce-b302099a8057/"
 WITH_TOKEN = (
@@ -55,6 +56,7 @@ def failures(user: User) -> Iterator[httpx.Response]:
     yield http.post("/token/revoke/", data={"token": REFRESH_TOKEN})
     for method, path in WITH_TOKEN:
         yield user.request(method, path, json=TEA if method == "POST" else None)
+    yield user.request("POST", "/orders/", json=TEA, headers={"Idempotency-Key": KEY})
 
 
 def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
@@ -71,7 +73,7 @@ def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
     log = service.log
     assert log.count("unhandled exception") >= len(answers)
     assert log.count("Traceback (most recent call last)") >= len(answers)
-    hidden = (PASSWORD, REFRESH_TOKEN, "$argon2id$v=", "s3cret")
+    hidden = (PASSWORD, REFRESH_TOKEN, "$argon2id$v=", "s3cret", KEY)
     for secret in (user.token, *user.token.split("."), user.email, *hidden):
         assert secret not in log, log[log.index(secret) - 500 :][:600]
     if service.settings["LOG_FORMAT"] == "json":
