@@ -1,7 +1,7 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench mutants pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
@@ -9,6 +9,8 @@ PYTEST_ARGS ?= -n auto --dist worksteal
 # Used by `make test-security`. FUZZ_ARGS="--seed 4711" repeats a run.
 FUZZ_REQUESTS ?= 100000
 FUZZ_ARGS ?=
+# Names of mutations for `make mutants`. Empty means all.
+MUTANTS ?=
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
 
@@ -66,6 +68,10 @@ demo: ## Walk through the API against a throw-away service
 bench: ## Measure the speed against the baseline and the floor
 	@sh tools/environment.sh dev
 	@$(VENV)/python -m tools.bench
+
+mutants: ## Break each guard on purpose; a test must notice (MUTANTS="name ..." chooses)
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tools.mutants $(MUTANTS)
 
 pictures: ## Draw the README's pictures anew (docs/pictures); needs Chromium
 	@sh tools/environment.sh dev

@@ -1,7 +1,7 @@
 """Accounts and password rules."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -24,10 +24,23 @@ class Account:
     """An account. `email` is normalised, so different spellings of an address share an account."""
 
     id: UserId
-    email: str
+    email: str = field(repr=False)
     role: Role = Role.USER
     disabled: bool = False
     created_at: datetime
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the account was closed and its personal data erased."""
+        return self.email == erased_email(self.id)
+
+
+def erased_email(user_id: UserId) -> str:
+    """Return the placeholder for the address of an erased account.
+
+    Its domain doesn't have a dot, so it isn't a valid address for an account.
+    """
+    return f"erased@{user_id}"
 
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:

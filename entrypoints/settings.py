@@ -34,9 +34,9 @@ def _optional(parser: Callable[[str], Any], meaning: str) -> Any:
     return _setting(lambda text: parser(text) if text else None, "", meaning)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """The settings, parsed and checked."""
+    """The settings, parsed and checked. They include secrets, so they don't have a `repr`."""
 
     database_url: str | None = _optional(
         addresses.postgresql,
@@ -120,6 +120,20 @@ class Settings:
     )
     refresh_token_ttl: int = _setting(
         parse.whole_number(1, 315_360_000), "2592000", "Lifetime of a refresh token in seconds"
+    )
+    argon2_memory_kib: int = _setting(
+        parse.whole_number(19_456, 4_194_304),
+        "19456",
+        "Memory for hashing a password, in KiB. Up to two passwords are hashed at once per process",
+    )
+    argon2_time_cost: int = _setting(
+        parse.whole_number(2, 1000), "2", "Passes over that memory for each password"
+    )
+    argon2_parallelism: int = _setting(
+        parse.whole_number(1, 64),
+        "1",
+        "Lanes for each password. Raise any of the three, and each password is hashed again at its"
+        " next login",
     )
     cache_ttl: int = _setting(
         parse.whole_number(1, 31_536_000), "300", "Lifetime of a cached order in seconds"

@@ -1,13 +1,13 @@
 """A process's view of accounts and revoked tokens, which follows the feed of access changes."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
-from contextvars import Context
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from adapters.memory.account_cache import AccountCache
+from adapters.memory.shared_task import result_of, shared_task
 from application.errors import Unavailable
 from application.ports.access_changes import AccessChange, AccessChangeKind, AccessChanges
 from application.ports.accounts import AccessClaims, Accounts
@@ -25,8 +25,8 @@ RETRY_AFTER_SECONDS: Final = 1.0
 #: Seconds after which the whole feed is loaded again, because the purger may have deleted changes
 #: in the meantime. It keeps changes of accounts for a day.
 RELOAD_AFTER_SECONDS: Final = 3_600.0
-#: The maximum number of cached accounts. The ones that were read first are evicted first.
-MAX_ACCOUNTS: Final = 10_000
+#: Seconds after which revoked tokens that have expired meanwhile are forgotten.
+FORGET_AFTER_SECONDS: Final = 600.0
 
 
 class FollowedAccess:
@@ -46,13 +46,14 @@ class FollowedAccess:
         self._changes = changes
         self._clock = clock
         self._monotonic = monotonic
-        self._accounts = _Accounts(accounts)
+        self._accounts = AccountCache(accounts)
         #: Revoked tokens, sessions and clients, and when their last token expires.
         self._revoked: dict[UUID, datetime] = {}
         self._position = 0
         self._last_ids: set[int] = set()
         self._read_at = -USE_FOR_SECONDS - RELOAD_AFTER_SECONDS
         self._failed_at = -RETRY_AFTER_SECONDS
+        self._forgot_at = 0.0
         self._reading: asyncio.Task[Unavailable | None] | None = None
 
     async def account_of(self, claims: AccessClaims) -> Account | None:
@@ -64,9 +65,8 @@ class FollowedAccess:
 
     async def is_revoked(self, claims: AccessClaims) -> bool:
         """Return whether a token, its session or its client has been revoked."""
-        age = self._monotonic() - self._read_at
-        if age >= READ_AFTER_SECONDS:
-            await self._catch_up(age)
+        if self._age() >= READ_AFTER_SECONDS:
+            await self._catch_up()
         return claims.token_id in self._revoked or claims.family in self._revoked
 
     def apply(self, change: AccessChange) -> None:
@@ -76,25 +76,32 @@ class FollowedAccess:
         else:
             self._revoked[change.subject] = change.expires_at
 
-    async def _catch_up(self, age: float) -> None:
+    def _age(self) -> float:
+        """Return the age of the view in seconds."""
+        return self._monotonic() - self._read_at
+
+    async def _catch_up(self) -> None:
         """Read the feed, and wait for that if the view is too old to be used meanwhile.
 
         Raises:
             Unavailable: the feed is unreachable, and the view is too old to be used at all.
         """
-        error = None
-        if self._reading is None and self._monotonic() - self._failed_at < RETRY_AFTER_SECONDS:
-            error = Unavailable()
-        else:
-            if self._reading is None:
-                # Use an empty context because this request's deadline must not apply to others.
-                self._reading = asyncio.create_task(self._read(), context=Context())
-            if age < WAIT_AFTER_SECONDS:
-                return
-            # If this request is canceled, the read must continue for the others.
-            error = await asyncio.shield(self._reading)
-        if error is not None and age >= USE_FOR_SECONDS:
+        error = await self._read_shared()
+        if error is not None and self._age() >= USE_FOR_SECONDS:
             raise error
+
+    async def _read_shared(self) -> Unavailable | None:
+        """Start a read or join the one in progress. Return an error if the feed is unreachable."""
+        if self._reading is None:
+            if self._monotonic() - self._failed_at < RETRY_AFTER_SECONDS:
+                return Unavailable()
+            self._reading = shared_task(self._read())
+        if self._age() < WAIT_AFTER_SECONDS:
+            return None
+        try:
+            return await result_of(self._reading)
+        except Unavailable as error:
+            return error
 
     async def _read(self) -> Unavailable | None:
         """Read the feed once. Return the error if it is unreachable."""
@@ -111,9 +118,12 @@ class FollowedAccess:
             self._reading = None
 
     async def _follow(self, began_at: float) -> None:
+        now = self._clock.now()
+        if began_at - self._forgot_at > FORGET_AFTER_SECONDS:
+            self._revoked = {each: until for each, until in self._revoked.items() if until > now}
+            self._forgot_at = began_at
         if began_at - self._read_at > RELOAD_AFTER_SECONDS:
             self._start_over()
-        now = self._clock.now()
         page = await self._changes.read(self._position, now)
         if page.position < self._position:  # the storage has been replaced
             self._start_over()
@@ -125,52 +135,6 @@ class FollowedAccess:
         self._position = page.position
 
     def _start_over(self) -> None:
-        now = self._clock.now()
-        self._revoked = {each: until for each, until in self._revoked.items() if until > now}
         self._accounts.forget_all()
         self._position = 0
         self._last_ids = set()
-
-
-class _Accounts:
-    """Accounts by id. They are only read again after they have changed."""
-
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
-        self.cached: OrderedDict[UserId, Account] = OrderedDict()
-        self._readings: dict[UserId, asyncio.Task[Account | None]] = {}
-
-    async def read(self, user_id: UserId) -> Account | None:
-        """Read an account. Concurrent calls for the same account share a read.
-
-        Raises:
-            Unavailable: the storage is unreachable.
-        """
-        reading = self._readings.get(user_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(user_id), context=Context())
-            self._readings[user_id] = reading
-        return await asyncio.shield(reading)
-
-    def forget(self, user_id: UserId) -> None:
-        """Read an account again when it is next used. A running read may return its old state."""
-        self.cached.pop(user_id, None)
-        self._readings.pop(user_id, None)
-
-    def forget_all(self) -> None:
-        """Read every account again when it is next used."""
-        self.cached.clear()
-        self._readings.clear()
-
-    async def _read(self, user_id: UserId) -> Account | None:
-        this = asyncio.current_task()
-        try:
-            account = await self._accounts.find(user_id)
-            if account is not None and self._readings.get(user_id) is this:
-                self.cached[user_id] = account
-                if len(self.cached) > MAX_ACCOUNTS:
-                    self.cached.popitem(last=False)
-        finally:
-            if self._readings.get(user_id) is this:
-                del self._readings[user_id]
-        return account

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from adapters.memory.storage import MemoryStorage
 from application.ports.accounts import Login
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import UserId
+from domain.ids import SessionId, UserId
 
 
 class MemoryAccounts:
@@ -73,3 +74,17 @@ class MemoryAccounts:
         login = self._logins.get(user_id)
         if login is not None and login.password_hash == old_hash:
             self._logins[user_id] = replace(login, password_hash=new_hash)
+
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
+        login = self._logins.get(user_id)
+        if login is None or login.password_hash != old_hash or login.account.disabled:
+            return None
+        self._logins[user_id] = replace(login, password_hash=new_hash)
+        sessions = [each for each in self._storage.sessions.values() if each.user_id == user_id]
+        ended = [each for each in sessions if each.id != kept]
+        for session in ended:
+            self._storage.end_session(session.id)
+        return ended

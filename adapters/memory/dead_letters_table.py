@@ -1,6 +1,6 @@
 """The dead letters table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -54,6 +54,11 @@ class DeadLettersTable:
         """Return the existing dead letters with these ids, oldest first."""
         wanted = set(dead_letter_ids) & self._dead_letters.keys()
         return sorted((self._dead_letters[dead_letter_id] for dead_letter_id in wanted), key=_age)
+
+    def replace_each(self, change: Callable[[DeadLetter], DeadLetter]) -> Sequence[DeadLetter]:
+        """Replace all dead letters and return the new ones."""
+        self._dead_letters = {each: change(old) for each, old in self._dead_letters.items()}
+        return tuple(self._dead_letters.values())
 
     def _next(self, dead_letter_id: UUID) -> int:
         number = self._revisions[dead_letter_id] = self._revisions.get(dead_letter_id, 0) + 1

@@ -16,6 +16,7 @@ class MemoryOrderReader:
     """`OrderReader` and `HistoryReader` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
         self._orders = storage.orders
 
     async def find(self, order_id: OrderId) -> OrderDocument | None:
@@ -34,7 +35,9 @@ class MemoryOrderReader:
         """Return the order's current revision, or None if it does not exist."""
         await sleep(0)
         stored = self._orders.find(order_id)
-        return stored.record.revision if stored else None
+        if stored is None or stored.record.owner in self._storage.erased:
+            return None
+        return stored.record.revision
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
         """Return at most `limit` orders after the order `after`, newest first.

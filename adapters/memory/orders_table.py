@@ -74,6 +74,11 @@ class OrdersTable:
         stored.document = write.document
         stored.steps += _steps(write)
 
+    def drop_reference(self, record: OrderRecord) -> None:
+        """Make an order's reference free again."""
+        if record.reference is not None:
+            self._ids_by_reference.pop((record.owner, record.reference), None)
+
     def newest_first(
         self, owner: UserId | None, reference: str | None, after: OrderId | None
     ) -> Iterator[StoredOrder]:

@@ -1,8 +1,8 @@
 """The table for events, both waiting and published."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
@@ -98,6 +98,14 @@ class OutboxTable:
         head.retries.begin_again()
         self.release(head.event)
         return 1
+
+    def replace_each(self, change: Callable[[Event], Event]) -> None:
+        """Replace all events, waiting or published."""
+        for queue in self._queues.values():
+            for waiting in queue:
+                waiting.event = change(waiting.event)
+        self.facts = [replace(fact, event=change(fact.event)) for fact in self.facts]
+        self.first = {subject: change(event) for subject, event in self.first.items()}
 
     def __iter__(self) -> Iterator[tuple[Event, Retries]]:
         """Iterate over the waiting events."""

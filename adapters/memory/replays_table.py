@@ -1,6 +1,6 @@
 """The table for published events that will be published again."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -42,6 +42,12 @@ class ReplaysTable:
     def retries_of(self, event: Event) -> Retries:
         """Return the attempts to publish a locked replay."""
         return self._held[event.subject]
+
+    def replace_each(self, change: Callable[[Event], Event]) -> None:
+        """Replace all events."""
+        for replays in self._replays.values():
+            for revision, (event, retries) in replays.items():
+                replays[revision] = (change(event), retries)
 
     def __iter__(self) -> Iterator[tuple[Event, Retries]]:
         for replays in self._replays.values():

@@ -69,7 +69,7 @@ class MemorySessions:
             session,
             last_used_at=now,
             expires_at=renewal.expires_at,
-            tokens_expire_at=renewal.tokens_expire_at,
+            tokens_expire_at=max(session.tokens_expire_at, renewal.tokens_expire_at),
             address=renewal.device.address,
             user_agent=renewal.device.user_agent,
         )

@@ -54,6 +54,8 @@ class MemoryStorage:
         self.user_ids_by_email: dict[str, UserId] = {}
         #: The record of each user's keys, and when it was stored.
         self.idempotency_keys: dict[tuple[UserId, str], tuple[IdempotencyRecord, datetime]] = {}
+        #: The users whose orders have lost personal data without a new revision.
+        self.erased: set[UserId] = set()
         self.sessions: dict[SessionId, Session] = {}
         self.session_ids_by_handle: dict[bytes, SessionId] = {}
         #: The refresh tokens of each session, and when they were spent.

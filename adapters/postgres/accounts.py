@@ -5,12 +5,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.postgres.sessions import END_ALL
+from adapters.postgres.sessions import END_ALL, session_of
 from application.ports.accounts import Login
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import UserId
+from domain.ids import SessionId, UserId
 
 _BEFORE_ALL: Final = UUID(int=0)
 
@@ -33,6 +34,15 @@ RETURNING *
 """  # noqa: S608 - both parts are constants
 _PAGE: Final = "SELECT * FROM users WHERE id > $1 ORDER BY id LIMIT $2"
 _REHASH: Final = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
+#: A login locks this row (FOR SHARE), compares the hash again, and stores its session. It therefore
+#: either finds the new hash, or its session is visible to the next statement.
+_CHANGE: Final = """
+UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 AND NOT disabled
+RETURNING true
+"""
+_END_SESSIONS: Final = """
+DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING *
+"""
 
 
 class PostgresAccounts:
@@ -100,6 +110,16 @@ class PostgresAccounts:
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless it has been replaced in the meantime."""
         await self._one(_REHASH, user_id, old_hash, new_hash)
+
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
+        async with self._database.connection() as connection, connection.transaction():
+            if not await connection.fetchval(_CHANGE, user_id, old_hash, new_hash):
+                return None
+            rows = await connection.fetch(_END_SESSIONS, user_id, kept)
+        return [session_of(row) for row in rows]
 
     async def _one(self, statement: str, *values: object) -> Any:
         async with self._database.connection() as connection:

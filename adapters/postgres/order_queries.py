@@ -29,6 +29,11 @@ FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS requested (number, 
               ORDER BY user_id DESC, id DESC LIMIT requested.size) AS page
 ORDER BY requested.number, page.id DESC
 """  # noqa: S608 - only contains our own constants
+#: An erasure changes orders without a new revision.
+_REVISION: Final = """
+SELECT revision FROM orders
+WHERE id = $1 AND NOT EXISTS (SELECT FROM erasures WHERE erasures.user_id = orders.user_id)
+"""
 #: Sorts after all orders.
 _END: Final = OrderId(UUID(int=2**128 - 1))
 #: The position of the milliseconds since 1970 in a version 7 UUID (RFC 9562, section 5.7).
@@ -67,11 +72,9 @@ class PostgresOrderReader:
             return await self._find_on(connection, order_ids)
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """Return the order's current revision, or None if it does not exist."""
+        """Return the order's revision, or None if it doesn't exist or its owner was erased."""
         async with self._database.connection() as connection:
-            found: int | None = await connection.fetchval(
-                "SELECT revision FROM orders WHERE id = $1", order_id
-            )
+            found: int | None = await connection.fetchval(_REVISION, order_id)
         return found
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
@@ -186,10 +189,11 @@ class PostgresHistoryReader:
                 " WHERE o.id = $1 ORDER BY h.version",
                 order_id,
             )
-        return (rows[0]["user_id"], [_step(row) for row in rows]) if rows else None
+        return (rows[0]["user_id"], [step_of(row) for row in rows]) if rows else None
 
 
-def _step(row: Any) -> Step:
+def step_of(row: Any) -> Step:
+    """Return the step in a row of `order_history`."""
     return Step(
         row["version"],
         OrderStatus(row["from_status"]) if row["from_status"] else None,

@@ -16,6 +16,7 @@ TABLES: Final = (
     "clients",
     "dead_letters",
     "effects",
+    "erasures",
     "idempotency_keys",
     "inbox",
     "leases",

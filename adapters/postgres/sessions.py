@@ -40,9 +40,10 @@ WHERE handle_hash = $1
 FOR UPDATE OF sessions
 """
 _TOKEN: Final = "SELECT spent_at FROM refresh_tokens WHERE token_hash = $1 AND session_id = $2"  # noqa: S105 - a statement
+# Earlier access tokens expire later if ACCESS_TOKEN_TTL has been lowered since.
 _RENEW: Final = """
-UPDATE sessions SET last_used_at = $2, expires_at = $3, tokens_expire_at = $4, address = $5,
-                    user_agent = $6
+UPDATE sessions SET last_used_at = $2, expires_at = $3, address = $5, user_agent = $6,
+                    tokens_expire_at = greatest(tokens_expire_at, $4)
 WHERE id = $1
 RETURNING *
 """
@@ -101,7 +102,7 @@ class PostgresSessions:
             # This has to be another statement, because the lock may have been waiting for a renewal
             # that the snapshot of its own statement doesn't contain.
             token = await connection.fetchrow(_TOKEN, renewal.token.token_hash, row["id"])
-            session = _session(row)
+            session = session_of(row)
             verdict = judge(
                 session,
                 renewal,
@@ -135,7 +136,7 @@ class PostgresSessions:
 
     async def _fetch(self, statement: str, *values: object) -> Sequence[Session]:
         async with self._database.connection() as connection:
-            return [_session(row) for row in await connection.fetch(statement, *values)]
+            return [session_of(row) for row in await connection.fetch(statement, *values)]
 
 
 async def _renew(connection: Connection, session_id: SessionId, renewal: Renewal) -> Session:
@@ -152,10 +153,11 @@ async def _renew(connection: Connection, session_id: SessionId, renewal: Renewal
         device.address,
         device.user_agent,
     )
-    return _session(row)
+    return session_of(row)
 
 
-def _session(row: Any) -> Session:
+def session_of(row: Any) -> Session:
+    """Return the session in a row of `sessions`."""
     return Session(
         id=SessionId(row["id"]),
         user_id=UserId(row["user_id"]),

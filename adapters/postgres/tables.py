@@ -88,6 +88,11 @@ order_history = Table(
     PrimaryKeyConstraint("order_id", "version", name="order_history_pkey"),
     ForeignKeyConstraint(["order_id"], ["orders.id"], name="order_history_order_exists"),
 )
+Index(
+    "order_history_reasons",
+    order_history.c.actor_id,
+    postgresql_where=order_history.c.reason.is_not(None),
+)
 
 position = Sequence("outbox_position", metadata=metadata, data_type=BigInteger)
 
@@ -306,3 +311,18 @@ access_changes = Table(
 )
 Index("access_changes_by_transaction", access_changes.c.transaction_id)
 Index("access_changes_expiring", access_changes.c.expires_at)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("user_id", Uuid, nullable=False),
+    _timestamp("requested_at"),
+    _timestamp("due_at", nullable=True),
+    _timestamp("completed_at", nullable=True),
+    Column("passes", Integer, nullable=False, server_default=text("0")),
+    Column("position", Uuid),
+    Column("has_skipped", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("user_id", name="erasures_pkey"),
+    ForeignKeyConstraint(["user_id"], ["users.id"], name="erasures_user_exists"),
+)
+Index("erasures_due", erasures.c.due_at, postgresql_where=erasures.c.due_at.is_not(None))

@@ -15,7 +15,7 @@ from application.errors import NOTHING_CHANGED, TooManyPasswords
 
 T = TypeVar("T")
 
-#: Parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
+#: The minimum parameters from the OWASP Password Storage Cheat Sheet. The memory cost is in KiB.
 MEMORY_COST: Final = 19 * 1024
 TIME_COST: Final = 2
 PARALLELISM: Final = 1
@@ -29,7 +29,7 @@ _BLOCK: Final = 1024 * 1024
 
 
 def _return_memory() -> None:
-    """Make glibc return the 19 MiB needed for each hash to the system immediately.
+    """Make glibc return the memory needed for each hash to the system immediately.
 
     By default, glibc raises the threshold when such a block is freed, and then allocates further
     blocks on the thread's heap (see M_MMAP_THRESHOLD in mallopt(3)).
@@ -42,13 +42,21 @@ def _return_memory() -> None:
 class Argon2Passwords:
     """A `PasswordHasher` that runs argon2id in `at_once` dedicated threads.
 
-    Each running call takes 19 MiB, and all other calls have to wait. If `max_pending` calls are
-    running or waiting, further calls are refused. If a waiting call is canceled, it never runs.
-    Passwords can contain any code points, including lone surrogates.
+    Each running call takes `memory_cost` KiB, and all other calls have to wait. If `max_pending`
+    calls are running or waiting, further calls are refused. If a waiting call is canceled, it never
+    runs. Passwords can contain any code points, including lone surrogates.
     """
 
-    def __init__(self, at_once: int = 2, max_pending: int = MAX_PENDING) -> None:
-        self._hasher = argon2.PasswordHasher(TIME_COST, MEMORY_COST, PARALLELISM)
+    def __init__(
+        self,
+        at_once: int = 2,
+        max_pending: int = MAX_PENDING,
+        *,
+        time_cost: int = TIME_COST,
+        memory_cost: int = MEMORY_COST,
+        parallelism: int = PARALLELISM,
+    ) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
         _return_memory()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2")
         self._max_pending = max_pending
@@ -81,6 +89,10 @@ class Argon2Passwords:
             return self._hasher.check_needs_rehash(stored)
         except ValueError:
             return True
+
+    async def unusable(self) -> str:
+        """Return the hash of a random password that is forgotten at once."""
+        return await self.hash(secrets.token_hex())
 
     def close(self) -> None:
         """Wait for all running and waiting calls, then stop the threads."""

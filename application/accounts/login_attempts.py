@@ -1,4 +1,4 @@
-"""Count and log attempts to log in."""
+"""Count attempts to log in, and log those that fail."""
 
 from application.accounts.login_limits import LoginLimits
 from application.errors import RateLimited
@@ -11,7 +11,7 @@ from domain.ids import UserId
 
 
 class LoginAttempts:
-    """Limits attempts to log in, and records their outcome in the authentication log."""
+    """Limits attempts to log in, and records failed ones in the authentication log."""
 
     def __init__(self, limits: LoginLimits, log: AuthenticationLog) -> None:
         self._limits = limits
@@ -29,18 +29,13 @@ class LoginAttempts:
             self._record(AuthenticationEventKind.LOGIN_LIMITED, address)
             raise
 
-    async def succeed(self, email: str, address: str, user_id: UserId) -> None:
-        """Refund an attempt because its password was correct."""
+    async def refund(self, email: str, address: str) -> None:
+        """Refund an attempt because its password was correct, or was never verified."""
         await self._limits.refund(email, address)
-        self._record(AuthenticationEventKind.LOGIN_SUCCEEDED, address, user_id)
 
     def fail(self, address: str, user_id: UserId | None) -> None:
         """Record a failed attempt. `user_id` is None if the account doesn't exist."""
         self._record(AuthenticationEventKind.LOGIN_FAILED, address, user_id)
-
-    async def abandon(self, email: str, address: str) -> None:
-        """Refund an attempt because its password was never verified."""
-        await self._limits.refund(email, address)
 
     def _record(
         self, kind: AuthenticationEventKind, address: str, user_id: UserId | None = None

@@ -1,6 +1,6 @@
 """Check an e-mail address and a password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from application.accounts.login_attempts import LoginAttempts
 from application.errors import InvalidCredentials, Unavailable
@@ -12,10 +12,10 @@ from domain.account import normal_password
 class Credentials:
     """The e-mail address and password from a login, and the client's IP address."""
 
-    email: EmailAddress
+    email: EmailAddress = field(repr=False)
     #: The password as it was sent, because passwords weren't normalised when older accounts were
     #: created.
-    password: str
+    password: str = field(repr=False)
     address: str
 
 
@@ -53,9 +53,9 @@ class PasswordCheck:
         try:
             login, password = await self._verified(credentials, normal)
         except Unavailable:
-            await self._attempts.abandon(email, address)
+            await self._attempts.refund(email, address)
             raise
-        await self._attempts.succeed(email, address, login.account.id)
+        await self._attempts.refund(email, address)
         if password != normal or self._passwords.is_outdated(login.password_hash):
             new_hash = await self._passwords.hash(normal)
             await self._store.rehash(login.account.id, login.password_hash, new_hash)

@@ -1,6 +1,6 @@
 """Create an account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from application.ports.accounts import Accounts, EmailAddress, PasswordHasher
 from application.ports.system import Clock, IdGenerator
@@ -13,8 +13,8 @@ from domain.ids import UserId
 class Registration:
     """A validated e-mail address and password, and the role for the new account."""
 
-    email: EmailAddress
-    password: str
+    email: EmailAddress = field(repr=False)
+    password: str = field(repr=False)
     role: Role = Role.USER
 
 

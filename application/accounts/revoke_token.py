@@ -34,6 +34,8 @@ class RevokeAccessToken:
             claims = self._access_tokens.verify(text, self._clock.now())
         except NotAuthenticated:
             return
+        if await self._access.is_revoked(claims):
+            return  # otherwise anyone could fill the feed with one token
         change = AccessChange(AccessChangeKind.TOKEN, claims.token_id, claims.expires_at)
         await self._changes.add(change)
         self._access.apply(change)

@@ -6,13 +6,15 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from application.delivery.topics import DEAD_LETTERS
-from application.documents import Event, Original
+from application.documents import Event, Headers, Original
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery
 from domain.ids import EventId, OrderId
 
 REASON_HEADER: Final = "dlq_reason"
 ATTEMPTS_HEADER: Final = "dlq_attempts"
+#: Replaces the reason if the order's owner has been erased, because errors may quote data.
+ERASED_REASON: Final = "erased"
 #: Reasons are cut off after this many characters.
 LONGEST_REASON: Final = 1000
 
@@ -70,6 +72,12 @@ def replayed_message(dead_letter: DeadLetter, event_id: EventId, now: datetime) 
         Original(dead_letter.key, dead_letter.headers),
         now,
     )
+
+
+def without_reason(headers: Headers) -> Headers:
+    """Return the headers of a dead letter or of its copy with an erased reason."""
+    erased = ERASED_REASON.encode()
+    return tuple((name, erased if name == REASON_HEADER else value) for name, value in headers)
 
 
 def _event(

@@ -44,7 +44,7 @@ class MailShippedOrder:
     async def _send(self, event: ReceivedEvent) -> None:
         order = await self._orders.find(event.order_id)
         owner = order and await self._accounts.find(order.owner)
-        if owner:
+        if owner and not owner.is_erased:
             mail = Mail(
                 id=event.id,
                 recipient=owner.email,

@@ -1,14 +1,15 @@
 """Accounts, their passwords and their tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import ClientId, UserId
+from domain.ids import ClientId, SessionId, UserId
 from domain.scope import Scope
 
 
@@ -20,8 +21,8 @@ class EmailAddress:
     were entered, so accounts are looked up by all `spellings`, starting with the most likely one.
     """
 
-    stored: str
-    spellings: tuple[str, ...]
+    stored: str = field(repr=False)
+    spellings: tuple[str, ...] = field(repr=False)
 
     @property
     def older(self) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ class Login:
     """An account and its password hash."""
 
     account: Account
-    password_hash: str
+    password_hash: str = field(repr=False)
 
 
 class Accounts(Protocol):
@@ -96,6 +97,16 @@ class PasswordStore(Protocol):
     async def rehash(self, user_id: UserId, old_hash: str, new_hash: str) -> None:
         """Replace `old_hash`, unless another hash has already replaced it."""
 
+    async def change(
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+    ) -> Sequence[Session] | None:
+        """Replace `old_hash`, end all sessions of the account except `kept`, and return them.
+
+        Return None without changing anything if another hash has already replaced it, or if the
+        account is disabled. A session that a concurrent login begins with the old password either
+        is ended too, or isn't stored at all (see `Sessions.begin`).
+        """
+
 
 class PasswordHasher(Protocol):
     """Hashes passwords with argon2id, outside the event loop and with limited concurrency."""
@@ -118,6 +129,16 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether the hash uses weaker parameters than the current ones."""
+
+    async def unusable(self) -> str:
+        """Return a hash that no password matches, and that takes as long to verify as any other."""
+
+
+class CommonPasswords(Protocol):
+    """Knows the most common passwords."""
+
+    def contains(self, folded: str) -> bool:
+        """Return whether a password in NFC and after case folding is common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +170,7 @@ class AccessClaims:
 class AccessToken:
     """A signed access token (RFC 6750) and its lifetime in seconds."""
 
-    text: str
+    text: str = field(repr=False)
     expires_in: int
 
 

@@ -3,7 +3,7 @@
 See draft-ietf-httpapi-idempotency-key-header-07.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -15,9 +15,12 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key for one new order, and the fingerprint of what the client has ordered."""
+    """A client's key for one new order, and the fingerprint of what the client has ordered.
 
-    text: str
+    `repr` leaves the key out, so it cannot get into logs.
+    """
+
+    text: str = field(repr=False)
     fingerprint: bytes
 
 
@@ -28,4 +31,4 @@ class IdempotencyRecord:
     owner: UserId
     key: IdempotencyKey
     order_id: OrderId
-    body: bytes
+    body: bytes = field(repr=False)

@@ -1,6 +1,6 @@
 """Mail to account owners."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -10,9 +10,9 @@ class Mail:
     """A plain text mail. If two mails have the same `id`, it's the same mail sent twice."""
 
     id: UUID
-    recipient: str
+    recipient: str = field(repr=False)
     subject: str
-    text: str
+    text: str = field(repr=False)
 
 
 class Mailer(Protocol):

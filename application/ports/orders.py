@@ -84,7 +84,11 @@ class OrderReader(Protocol):
         """Return the orders that exist, by id."""
 
     async def revision(self, order_id: OrderId) -> int | None:
-        """Return the order's revision, or None if it does not exist. Cheaper than `find`."""
+        """Return the order's revision. Cheaper than `find`.
+
+        None if it does not exist, or if its owner was erased: an erasure changes documents without
+        a new revision, so copies of the order can't be trusted.
+        """
 
     async def page(self, wanted: OrderFilter, after: OrderId | None, limit: int) -> OrderPage:
         """Return at most `limit` orders after `after`, newest first.

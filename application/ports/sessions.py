@@ -109,6 +109,7 @@ class Sessions(Protocol):
 
         `judge` decides if the token is accepted. Concurrent calls for a session run one after the
         other. After a refusal, the session is returned as it was, if it is known.
+        `tokens_expire_at` never goes back, because earlier access tokens may expire later.
         """
 
 

@@ -9,14 +9,15 @@ from application.accounts.list_accounts import ListAccounts
 from application.accounts.register import RegisterUser, Registration
 from application.accounts.sessions import EndSessionsByEmail
 from application.accounts.set_password import SetPassword
-from domain.account import Account, parse_password
+from application.ports.accounts import EmailAddress
+from domain.account import Account
 from domain.actor import Role
 from domain.errors import Invalid
 from domain.validation import ValidationErrors
 from entrypoints.cli.listing import print_list
 from entrypoints.cli.parameters import Flag, Limit
 from entrypoints.cli.run import configured, run
-from entrypoints.composition.providers.system import email_addresses
+from entrypoints.composition.providers.system import email_addresses, password_policy
 from entrypoints.composition.startup import opened_container
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.settings import Settings
@@ -101,7 +102,7 @@ def set_password(email: str, *, password_stdin: Flag = False) -> None:
         Read the password from the first line of standard input instead.
     """
     settings = configured()
-    password = _read_new_password(from_stdin=password_stdin)
+    password = _read_new_password(email_addresses().of(email), from_stdin=password_stdin)
     run(_set_password(settings, email, password))
 
 
@@ -116,14 +117,15 @@ def end_sessions(email: str) -> None:
     run(_end_sessions(configured(), email))
 
 
-def _read_new_password(*, from_stdin: bool) -> str:
+def _read_new_password(email: EmailAddress, *, from_stdin: bool) -> str:
     """Read a password from a line of standard input, or twice from the terminal without echo.
 
     Raises:
         Invalid: it breaks a rule, the two passwords differ, or there is no terminal.
     """
     faults = ValidationErrors()
-    password = faults.parse(parse_password, _typed(from_stdin=from_stdin), "password")
+    typed = _typed(from_stdin=from_stdin)
+    password = faults.parse(lambda value: password_policy().parse(value, email), typed, "password")
     sound = faults.require(password)
     keep_out_of_logs(sound)
     return sound
@@ -137,7 +139,8 @@ def _read_registration(email: str, role: Role, *, from_stdin: bool) -> Registrat
     """
     faults = ValidationErrors()
     address = faults.parse(email_addresses().parse, email, "EMAIL")
-    return Registration(faults.require(address), _read_new_password(from_stdin=from_stdin), role)
+    known = faults.require(address)
+    return Registration(known, _read_new_password(known, from_stdin=from_stdin), role)
 
 
 async def _create(settings: Settings, registration: Registration) -> int:

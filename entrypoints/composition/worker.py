@@ -1,4 +1,4 @@
-"""The loops of a worker: tasks, stalled orders and retention."""
+"""The loops of a worker: tasks, stalled orders, retention and erasures."""
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -7,11 +7,13 @@ from typing import Final
 from dishka import AsyncContainer
 from taskiq import AsyncBroker
 
+from application.accounts.continue_erasures import ContinueErasures
 from application.delivery.purge import PurgeExpired
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
 from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.messaging.tasks import register_tasks
+from entrypoints.processes.eraser import erase_periodically
 from entrypoints.processes.purger import purge_periodically
 from entrypoints.processes.requeuer import Requeuer
 from entrypoints.processes.supervisor import Loop, Supervisor
@@ -28,13 +30,15 @@ TASKS_DRAIN_SECONDS: Final = 4.0
 async def start_worker(
     container: AsyncContainer, supervisor: Supervisor, stack: AsyncExitStack
 ) -> None:
-    """Start `process_order_task`, the requeuer and retention."""
+    """Start `process_order_task`, the requeuer, retention and the eraser."""
     broker = await container.get(AsyncBroker)
     retention = await container.get(PurgeExpired)
+    erase = await container.get(ContinueErasures)
     register_tasks(broker, await container.get(ProcessOrder))
     supervisor.start("worker", _tasks(broker, stack), is_watched=not _runs_here(broker))
     supervisor.start("requeuer", (await _requeuer(container)).run)
     supervisor.start("retention", lambda: purge_periodically(retention))
+    supervisor.start("eraser", lambda: erase_periodically(erase))
 
 
 async def _requeuer(container: AsyncContainer) -> Requeuer:

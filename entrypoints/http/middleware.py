@@ -15,6 +15,7 @@ from application.ports.limits import RateLimitResult
 from entrypoints.http.messages.request import given_once
 from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
 from entrypoints.http.refused_access import record_refused_access
+from entrypoints.observability.log_secrets import without_secrets
 from entrypoints.observability.logs import logger
 from entrypoints.observability.metrics.requests import count_request
 from libraries.asyncio_tools.time_budget import (
@@ -105,7 +106,8 @@ class _Exchange:
         (logger.debug if quiet else logger.info)(
             "request",
             method=self._method,
-            path=self._path,
+            # Clients sometimes put a token or an address into the path by mistake.
+            path=self._path if self._status < 400 else without_secrets(self._path),
             status=self._status,
             ms=round(seconds * 1000, 1),
             **self._details(),

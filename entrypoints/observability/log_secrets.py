@@ -1,4 +1,4 @@
-"""Hide secrets in text that is not ours, such as exception and library messages."""
+"""Hide secrets and e-mail addresses in text that is not ours, such as library messages."""
 
 import re
 from contextvars import ContextVar
@@ -16,10 +16,14 @@ _PATTERNS: Final = tuple(
         # JSON Web Tokens (RFC 7519) and credentials in an Authorization header.
         (r"eyJ[\w-]+(?:\.[\w-]*){1,2}", HIDDEN),
         (r"(?i)\b(bearer|basic) +[\w~+/.=-]+", rf"\1 {HIDDEN}"),
+        # Refresh tokens.
+        (r"(?<![\w-])[\w-]{64}(?![\w-])", HIDDEN),
         # Password hashes as PHC strings.
         (r"\$(?:argon2|scrypt|pbkdf2|2[aby])[\w-]*\$[\w+/=,.$-]*", HIDDEN),
         # The password in a URL.
         (r"(\w://[^\s:/@]*):[^\s@]+@", rf"\1:{HIDDEN}@"),
+        # An e-mail address, but not the user and the host in a URL.
+        (r"(?<!//)(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+", HIDDEN),
         # asyncpg's errors repeat parameters it can't encode, and PostgreSQL's DETAIL repeats rows.
         (r"(invalid input for query argument \$\d+: ).*(?= \()", rf"\1{HIDDEN}"),
         (r"(DETAIL: +).*", rf"\1{HIDDEN}"),

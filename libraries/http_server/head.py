@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -29,9 +29,9 @@ class RequestHead:
     """
 
     method: str
-    target: bytes
+    target: bytes = field(repr=False)
     version: str
-    headers: list[tuple[bytes, bytes]]
+    headers: list[tuple[bytes, bytes]] = field(repr=False)  # may have credentials
     keep_alive: bool
     length: int | None = 0
     expects_continue: bool = False

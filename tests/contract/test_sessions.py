@@ -281,3 +281,14 @@ async def test_a_login_never_outlives_a_concurrent_password_change(adapters: Ada
             adapters.sessions.begin(a_session(account.id), TOKENS.new(), "hash"),
         )
         assert await sessions_of(adapters, account.id) == []
+
+
+async def test_earlier_access_tokens_are_remembered_if_their_lifetime_is_lowered(
+    adapters: Adapters,
+) -> None:
+    account = await an_account(adapters)
+    session, first = await begun(adapters, account.id)
+    wanted = replace(renewal(first), tokens_expire_at=NOW + SECOND)
+    _, renewed = await adapters.sessions.renew(wanted)
+    assert renewed is not None
+    assert renewed.tokens_expire_at == session.tokens_expire_at

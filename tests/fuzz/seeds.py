@@ -8,13 +8,16 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from tests.e2e.service import Service, User, an_email
-from tests.fuzz.actors import PASSWORD, Actor, Actors
+from tests.fuzz.actors import PASSWORD, Actor, Actors, tokens_for
 from tests.fuzz.operations import Document, operations_of
 from tests.fuzz.wire import Header, Request
+from tests.support.jws import parts_of
 
 #: One in this many requests hashes a password. Kept rare because it takes as long as a hundred
 #: other requests.
 _HASHING: Final = 60
+#: How many sessions are there for requests to end.
+_SESSIONS: Final = 10
 _ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"items": [{"name": "tea"}], "total_price": 4.5},
     {
@@ -55,16 +58,25 @@ class Seeds:
         operations = operations_of(document)
         self._cheap = [each for each in operations if not each.takes_password]
         self._costly = [each for each in operations if each.takes_password]
+        self._refresh_tokens = [
+            str(tokens_for(service, actors.other.form)["refresh_token"]) for _ in range(_SESSIONS)
+        ]
+        current = parts_of(other.token)[1]["fam"]
+        sessions = [each["id"] for each in other.get("/me/sessions/").json()]
         self._known: Mapping[str, list[str]] = {
             "order_id": self._orders,
             "user_id": [actors.owner.id, actors.other.id],
+            "session_id": [session for session in sessions if session != current],
         }
+        self._expendable = dict(self._known) | {"user_id": [actors.expendable.id]}
 
     def pick(self, chance: Random) -> Request:
         """Return a valid request. Half of the cheap ones are made from the document."""
         actor = chance.choice(self._actors.all)
         if chance.randrange(_HASHING) == 0:
-            make = chance.choice((self._register, self._log_in, self._documented_costly))
+            make = chance.choice(
+                (self._register, self._log_in, self._documented_costly, self._refresh, self._revoke)
+            )
         elif chance.random() < 0.5:
             make = self._documented
         else:
@@ -75,7 +87,9 @@ class Seeds:
         return replace(request, headers=(*actor.bearer, *request.headers), role=actor.role)
 
     def _documented(self, chance: Random, _: Actor) -> Request:
-        return chance.choice(self._cheap).request(chance, self._known)
+        operation = chance.choice(self._cheap)
+        known = self._expendable if operation.method == "delete" else self._known
+        return operation.request(chance, known)
 
     def _documented_costly(self, chance: Random, _: Actor) -> Request:
         return chance.choice(self._costly).request(chance, self._known)
@@ -104,11 +118,21 @@ class Seeds:
         return _json(b"POST", "/register/", {"email": an_email(), "password": PASSWORD})
 
     def _log_in(self, chance: Random, actor: Actor) -> Request:
-        email = actor.email or self._actors.owner.email
-        password = chance.choice((PASSWORD, "wrong"))
-        form = urlencode({"grant_type": "password", "username": email, "password": password})
-        headers = ((b"content-type", b"application/x-www-form-urlencoded"),)
-        return Request(b"POST", b"/token/", headers, form.encode())
+        form = actor.form or self._actors.owner.form
+        wrong = {"password": "wrong", "client_secret": "wrong"}
+        return _form("/token/", chance.choice((form, {**form, **wrong})))
+
+    def _refresh(self, chance: Random, _: Actor) -> Request:
+        token = chance.choice(self._refresh_tokens)
+        return _form("/token/", {"grant_type": "refresh_token", "refresh_token": token})
+
+    def _revoke(self, chance: Random, _: Actor) -> Request:
+        return _form("/token/revoke/", {"token": chance.choice(self._refresh_tokens)})
+
+
+def _form(path: str, form: Mapping[str, str]) -> Request:
+    headers = ((b"content-type", b"application/x-www-form-urlencoded"),)
+    return Request(b"POST", path.encode(), headers, urlencode(form).encode())
 
 
 def _json(method: bytes, path: str, body: Any, *more: Header) -> Request:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from application.errors import NotAuthenticated, TokenExpired, TooManyPasswords
 from application.ports.accounts import AccessClaims, AccessToken, ClientGrant, EmailAddress
@@ -31,6 +31,9 @@ class PlainPasswords:
             raise TooManyPasswords
         self.asked.append(stored)
         return stored is not None and stored.partition(":")[2] == password
+
+    async def unusable(self) -> str:
+        return f"{self._strength}:{uuid4()}"
 
     def is_outdated(self, stored: str) -> bool:
         return not stored.startswith(f"{self._strength}:")

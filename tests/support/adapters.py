@@ -11,6 +11,8 @@ from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.erasures import MemoryErasures
+from adapters.memory.export import MemoryExportReader
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
@@ -20,13 +22,16 @@ from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
 from adapters.postgres.dead_letters import PostgresDeadLetters
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox, Placement
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -54,6 +59,9 @@ class StoredFacts(Protocol):
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         """Return the order's effects."""
 
+    async def dump(self) -> str:
+        """Return everything that is stored, as text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
@@ -72,6 +80,8 @@ class Adapters:
     accounts: Accounts
     directory: AccountDirectory
     passwords: PasswordStore
+    erasures: Erasures
+    export: ExportReader
     audit: AuditReader
     sessions: Sessions
     clients: Clients
@@ -107,6 +117,18 @@ class MemoryStoredFacts:
     async def effects(self, order_id: OrderId) -> Sequence[Outcome]:
         return [row.outcome for row in self._storage.effects if row.order_id == order_id]
 
+    async def dump(self) -> str:
+        storage = self._storage
+        tables = (
+            storage.orders.newest_first(None, None, None),
+            storage.outbox,
+            storage.outbox.facts,
+            storage.outbox.first.values(),
+            storage.replays,
+            storage.dead_letters.replace_each(lambda letter: letter),
+        )
+        return repr([vars(storage), *([*table] for table in tables)])
+
 
 def memory_adapters(clock: MovableClock) -> Adapters:
     """Return all ports on a new, empty in-memory storage."""
@@ -128,6 +150,8 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         accounts=accounts,
         directory=accounts,
         passwords=accounts,
+        erasures=MemoryErasures(storage, JsonPersonalDataEraser(), RENDERER, clock),
+        export=MemoryExportReader(storage),
         audit=MemoryAuditReader(storage),
         clients=MemoryClients(storage),
         sessions=sessions,

@@ -7,12 +7,19 @@ from dishka import Provider, Scope, provide
 
 from application.accounts.authenticate import Authenticate
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
+from application.accounts.change_password import ChangePassword
+from application.accounts.close_account import CloseAccount
+from application.accounts.continue_erasures import ContinueErasures
 from application.accounts.ended_sessions import EndedSessions
+from application.accounts.erase_account import EraseAccount
+from application.accounts.erase_personal_data import ErasePersonalData
+from application.accounts.export_account import ExportAccount
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
 from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
 from application.accounts.password_check import PasswordCheck
+from application.accounts.password_confirmation import PasswordConfirmation
 from application.accounts.read_account import ReadAccount
 from application.accounts.refresh_session import RefreshSession
 from application.accounts.register import RegisterUser
@@ -102,6 +109,13 @@ class ApplicationProvider(Provider):
     end_sessions_by_email = provide(EndSessionsByEmail)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
+    password_confirmation = provide(PasswordConfirmation)
+    change_password = provide(ChangePassword)
+    close_account = provide(CloseAccount)
+    erase_personal_data = provide(ErasePersonalData)
+    erase_account = provide(EraseAccount)
+    continue_erasures = provide(ContinueErasures)
+    export_account = provide(ExportAccount)
     grant_role = provide(GrantRole)
     disable = provide(DisableAccount)
     enable = provide(EnableAccount)

@@ -10,6 +10,8 @@ from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache_debts import MemoryCacheDebts
 from adapters.memory.clients import MemoryClients
 from adapters.memory.dead_letters import MemoryAnnouncements, MemoryDeadLetters
+from adapters.memory.erasures import MemoryErasures
+from adapters.memory.export import MemoryExportReader
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
@@ -25,7 +27,9 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -86,6 +90,8 @@ class MemoryStorageProvider(Provider):
     access_changes = provide(MemoryAccessChanges, provides=AccessChanges)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     clients = provide(MemoryClients, provides=Clients)
+    erasures = provide(MemoryErasures, provides=Erasures)
+    export = provide(MemoryExportReader, provides=ExportReader)
     accounts = provide(
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]
     )

@@ -8,14 +8,17 @@ from dishka import AnyOf, Provider, Scope, provide
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.memory.access_state import FollowedAccess
 from adapters.security.client_secrets import RandomClientSecrets
+from adapters.security.common_passwords import PackagedCommonPasswords
 from adapters.security.cursors import SignedCursors
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
 from adapters.security.refresh_tokens import RandomRefreshTokens
 from adapters.security.tokens import JwtTokens
+from adapters.serialisation.erasure import JsonPersonalDataEraser
 from adapters.serialisation.orders import JsonChangeRenderer, JsonOrderRenderer
 from adapters.system.clock_and_ids import SystemClock, Uuid7Generator
+from application.accounts.password_policy import PasswordPolicy
 from application.ports.access_changes import AccessChanges, AccessState
 from application.ports.accounts import (
     Accounts,
@@ -26,6 +29,7 @@ from application.ports.accounts import (
 )
 from application.ports.authentication_log import AuthenticationLog
 from application.ports.clients import ClientSecrets
+from application.ports.erasures import PersonalDataEraser
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.paging import Cursors
@@ -46,12 +50,18 @@ class SystemProvider(Provider):
     ids = provide(Uuid7Generator, provides=IdGenerator)
     orders = provide(JsonOrderRenderer, provides=OrderRenderer)
     changes = provide(JsonChangeRenderer, provides=ChangeRenderer)
+    eraser = provide(JsonPersonalDataEraser, provides=PersonalDataEraser)
     messages = provide(CloudEventsEncoder, provides=MessageEncoder)
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:
         """The simulated fulfilment. A real shop replaces this."""
         return SimulatedFulfilment(settings.processing_delay)
+
+
+def password_policy() -> PasswordPolicy:
+    """Return the rules for new passwords, for commands that check one before they start."""
+    return PasswordPolicy(PackagedCommonPasswords())
 
 
 def email_addresses() -> EmailAddresses:
@@ -80,6 +90,11 @@ class SecurityProvider(Provider):
         return RandomRefreshTokens(settings.refresh_token_ttl)
 
     @provide
+    def password_policy(self) -> PasswordPolicy:
+        """The rules for new passwords."""
+        return password_policy()
+
+    @provide
     def access_state(self, changes: AccessChanges, accounts: Accounts, clock: Clock) -> AccessState:
         """This process's view of accounts and revoked tokens."""
         return FollowedAccess(changes, accounts, clock, monotonic)
@@ -92,8 +107,12 @@ class SecurityProvider(Provider):
         return JwtTokens(keys, settings.access_token_ttl)
 
     @provide
-    async def passwords(self) -> AsyncIterator[PasswordHasher]:
+    async def passwords(self, settings: Settings) -> AsyncIterator[PasswordHasher]:
         """The password hasher, which has its own thread pool."""
-        passwords = Argon2Passwords()
+        passwords = Argon2Passwords(
+            time_cost=settings.argon2_time_cost,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+        )
         yield passwords
         passwords.close()

@@ -24,6 +24,8 @@ async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str,
         UnsupportedContentType, UnsupportedContentCoding, BodyTooLarge, MalformedBody,
             RepeatedParameter: in this order.
     """
+    if not _has_body(request):
+        return {}
     raw = await receive_body(request, "application/x-www-form-urlencoded")
     if raw.count(b"&") >= _MAX_FIELDS:
         raise MalformedBody(f"A form may have at most {_MAX_FIELDS} fields.")
@@ -40,3 +42,10 @@ async def read_form(request: ApiRequest, known: Collection[str]) -> Mapping[str,
             for name in repeated
         )
     return dict(pairs)
+
+
+def _has_body(request: ApiRequest) -> bool:
+    """Return False if there is no body. HTTP clients send an empty form like that."""
+    names = (b"content-type", b"transfer-encoding")
+    has_length = request.header(b"content-length") not in {None, "0"}
+    return has_length or any(request.header(name) is not None for name in names)

@@ -60,14 +60,22 @@ class StatusChange(Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class RegistrationSchema(Struct, forbid_unknown_fields=True):
+class Confidential(Struct):
+    """A body with secrets or personal data. They are not in its `repr`."""
+
+    def __repr__(self) -> str:
+        """Return the name of the class."""
+        return f"{type(self).__name__}(...)"
+
+
+class RegistrationSchema(Confidential, forbid_unknown_fields=True):
     """An account to open."""
 
     email: NewEmail
     password: NewPassword
 
 
-class TokenForm(Struct):
+class TokenForm(Confidential):
     """The form of a token request (RFC 6749). Unknown fields are ignored.
 
     It has either a `username` and a `password`, or a `grant_type` with a `refresh_token`, or a
@@ -83,14 +91,27 @@ class TokenForm(Struct):
     scope: str = ""
 
 
-class RevocationForm(Struct):
+class PasswordChangeSchema(Confidential, forbid_unknown_fields=True):
+    """The current password and a new one."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class AccountClosureSchema(Confidential, forbid_unknown_fields=True):
+    """The current password, which confirms that the account should be closed."""
+
+    password: Password
+
+
+class RevocationForm(Confidential):
     """The form of a revocation (RFC 7009). Unknown fields are ignored."""
 
     token: Annotated[str, Meta(min_length=1)]
     token_type_hint: str = ""
 
 
-class AccountSchema(Struct):
+class AccountSchema(Confidential):
     """An account."""
 
     id: UUID
@@ -99,7 +120,7 @@ class AccountSchema(Struct):
     created_at: Timestamp
 
 
-class Token(Struct, omit_defaults=True):
+class Token(Confidential, omit_defaults=True):
     """An access token (RFC 6749, section 5.1).
 
     Accounts also get a `refresh_token`, and machine clients the `scope` of their token.
@@ -122,6 +143,33 @@ class SessionSchema(Struct):
     address: Annotated[str, Meta(description="The IPv4 address or the IPv6 /64 that used it last.")]
     user_agent: str
     current: Annotated[bool, Meta(description="Whether the request's token belongs to it.")]
+
+
+class AccountLine(Confidential, tag_field="type", tag="account"):
+    """The account's line of an export."""
+
+    id: UUID
+    email: str
+    role: Role
+    created_at: Timestamp
+
+
+class SessionLine(Struct, tag_field="type", tag="session"):
+    """A session's line of an export. `address` and `user_agent` are those of its last use."""
+
+    id: UUID
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    address: str
+    user_agent: str
+
+
+class EndLine(Struct, tag_field="type", tag="end"):
+    """The last line of a complete export, with the numbers of exported sessions and orders."""
+
+    sessions: int
+    orders: int
 
 
 class OrderItem(Struct, omit_defaults=True):
@@ -162,6 +210,20 @@ class HistoryStep(Struct, rename={"before": "from", "after": "to"}):
     """A step of an order's lifecycle."""
 
     version: Annotated[int, Meta(ge=1)]
+    before: OrderStatus | None
+    after: OrderStatus
+    actor: HistoryActor
+    reason: str | None
+    at: Timestamp
+
+
+class HistoryLine(
+    Struct, tag_field="type", tag="history", rename={"before": "from", "after": "to"}
+):
+    """A step's line of an export."""
+
+    order_id: UUID
+    version: int
     before: OrderStatus | None
     after: OrderStatus
     actor: HistoryActor

@@ -13,6 +13,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 HTML: Final = "text/html"
 ICON: Final = "image/x-icon"
 TEXT: Final = "text/plain"
+NDJSON: Final = "application/x-ndjson"
 
 #: The attribute of a handler function that holds its contract.
 _ATTRIBUTE: Final = "contract"

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from application.errors import InvalidScope
 from domain.actor import ActorKind, Role
-from domain.errors import FieldError, IllegalTransition, Invalid, TotalMismatch, VersionConflict
+from domain.errors import (
+    CommonPassword,
+    FieldError,
+    IllegalTransition,
+    Invalid,
+    TotalMismatch,
+    VersionConflict,
+)
 from domain.order.status import OrderStatus
 from entrypoints.http.errors import (
     BodyTooLarge,
@@ -163,6 +170,15 @@ STATUS_CHANGES: Final[Mapping[str, Any]] = {
 REGISTRATIONS: Final[Mapping[str, Any]] = {
     "ada": {"email": "ada@example.com", "password": "correct horse battery"}
 }
+PASSWORD_CHANGES: Final[Mapping[str, Any]] = {
+    "change": {"current_password": "correct horse battery", "new_password": "purple tea and rain"}
+}
+ACCOUNT_CLOSURES: Final[Mapping[str, Any]] = {"close": {"password": "correct horse battery"}}
+EXPORT: Final = """\
+{"type":"account","id":"019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c","email":"ada@example.com",\
+"role":"user","created_at":"2026-01-29T12:00:00.250000Z"}
+{"type":"end","sessions":0,"orders":0}
+"""
 TOKEN_FORMS: Final[Mapping[str, Any]] = {
     "password": {
         "grant_type": "password",
@@ -200,6 +216,18 @@ BAD_REGISTRATION: Final = Invalid(
         FieldError(("password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
     ]
 )
+COMMON_PASSWORD: Final = CommonPassword(
+    [FieldError(("password",), CommonPassword.code, "Must not be a common password.")]
+)
+COMMON_NEW_PASSWORD: Final = CommonPassword(
+    [FieldError(("new_password",), CommonPassword.code, "Must not be a common password.")]
+)
+BAD_PASSWORD_CHANGE: Final = Invalid(
+    [
+        FieldError(("new_password",), "wrong-length", "Must have 8 to 128 characters, but has 5."),
+    ]
+)
+BAD_ACCOUNT_CLOSURE: Final = Invalid([FieldError(("password",), "missing", "Must be given.")])
 BAD_TOKEN_FORM: Final = InvalidTokenRequest(
     [ParameterError(("username",), "missing", "Must be given.")]
 )

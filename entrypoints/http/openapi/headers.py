@@ -89,6 +89,9 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Idempotent-Replayed": _header(
         "Only if this is the first response to the idempotency key again.", "true", always=False
     ),
+    "Content-Disposition": _header(
+        "Suggests a file name (RFC 6266).", 'attachment; filename="export.ndjson"'
+    ),
     "Location.docs": _header("The URL of the documentation.", "/docs"),
     "ETag.document": _header(
         "The tag of the document. Send it as `If-None-Match`.", '"5ed08757e53d"'

@@ -37,7 +37,11 @@ class RawResponse:
 
     @classmethod
     def without_body(cls, status: int, headers: Iterable[Header]) -> "RawResponse":
-        """Return a response with a status that forbids a body: 204, 304 (RFC 9110, section 15)."""
+        """Return a response without a body and its headers.
+
+        The statuses 204 and 304 forbid a body (RFC 9110, section 15). With any other status,
+        `headers` need a `content-length` of 0.
+        """
         response = cls(b"", status)
         response._headers = [*headers]
         return response

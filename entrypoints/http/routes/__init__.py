@@ -2,10 +2,22 @@
 
 from typing import Final
 
-from entrypoints.http.routes import accounts, docs, home, operations, orders, sessions, tokens
+from entrypoints.http.routes import (
+    accounts,
+    docs,
+    export,
+    home,
+    operations,
+    orders,
+    own_account,
+    sessions,
+    tokens,
+)
 
 ROUTES: Final = (
     accounts.ROUTES,
+    own_account.ROUTES,
+    export.ROUTES,
     tokens.ROUTES,
     sessions.ROUTES,
     orders.ROUTES,

@@ -1,20 +1,19 @@
-"""The account routes: register, and read your account."""
+"""The route for registration."""
 
 from http import HTTPStatus
 
 import msgspec
 from dishka import FromDishka
-from litestar import Response, get, post
+from litestar import Response, post
 
-from application.accounts.read_account import ReadAccount
+from application.accounts.password_policy import PasswordPolicy
 from application.accounts.register import RegisterUser, Registration
 from application.ports.accounts import EmailAddresses
-from domain.account import Account, parse_password
+from domain.account import Account
 from domain.errors import EmailTaken
-from entrypoints.http.guards import for_users, open_to_all
+from entrypoints.http.guards import open_to_all
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.body import read_json
-from entrypoints.http.messages.query import refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Answer, Body, operation
@@ -36,12 +35,13 @@ _SECRET = {"Cache-Control": "no-store"}
             ("Cache-Control",),
         ),
     ),
-    errors=(EmailTaken(), examples.BAD_REGISTRATION),
+    errors=(EmailTaken(), examples.BAD_REGISTRATION, examples.COMMON_PASSWORD),
     changes=True,
 )
 async def register(
     request: ApiRequest,
     addresses: FromDishka[EmailAddresses],
+    policy: FromDishka[PasswordPolicy],
     register_user: FromDishka[RegisterUser],
 ) -> Response[bytes]:
     """Create an account."""
@@ -49,35 +49,19 @@ async def register(
     keep_out_of_logs(str(parsed.body.password))
     errors = parsed.errors
     email = errors.parse(addresses.parse, parsed.body.email, "email")
-    password = errors.parse(parse_password, parsed.body.password, "password")
+    password = errors.parse(
+        lambda value: policy.parse(value, email), parsed.body.password, "password"
+    )
     account = await register_user(Registration(errors.require(email), errors.require(password)))
-    return _account(account, HTTPStatus.CREATED)
+    return account_response(account, HTTPStatus.CREATED)
 
 
-@get("/me", before_request=for_users())
-@operation(
-    answers=(
-        Answer(
-            200,
-            "Your account.",
-            schemas.AccountSchema,
-            {"ada": examples.ACCOUNT},
-            ("Cache-Control",),
-        ),
-    ),
-)
-async def read_account(request: ApiRequest, read: FromDishka[ReadAccount]) -> Response[bytes]:
-    """Read your account."""
-    refuse_query(request)
-    account = await read(request.user.user_id)
-    return _account(account, HTTPStatus.OK)
-
-
-def _account(account: Account, status: HTTPStatus) -> Response[bytes]:
+def account_response(account: Account, status: HTTPStatus) -> Response[bytes]:
+    """Return a response with an account."""
     body = msgspec.json.encode(
         schemas.AccountSchema(account.id, account.email, account.role, account.created_at)
     )
     return Response(body, status_code=status, headers=_SECRET, media_type="application/json")
 
 
-ROUTES = Routes("Accounts", (register, read_account))
+ROUTES = Routes("Accounts", (register,))

@@ -28,6 +28,7 @@ from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import FORM, Answer, Body, operation
 from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.responses.raw_response import RawResponse
 from entrypoints.http.routes import client_token
 from entrypoints.observability.log_secrets import keep_out_of_logs
 
@@ -110,11 +111,12 @@ async def log_in(
     errors=(examples.BAD_REVOCATION_FORM, examples.REPEATED_PARAMETER),
     changes=True,
 )
-async def revoke_token(request: ApiRequest, revoke: FromDishka[RevokeToken]) -> Response[bytes]:
+async def revoke_token(request: ApiRequest, revoke: FromDishka[RevokeToken]) -> RawResponse:
     """Revoke an access token or a refresh token."""
     form = await read_form(request, _REVOCATION_PARAMETERS)
     await revoke(_required(request, form, "token"), address_of(request))
-    return Response(b"", status_code=HTTPStatus.OK, headers=_SECRET)
+    headers = ((b"cache-control", b"no-store"), (b"content-length", b"0"))
+    return RawResponse.without_body(HTTPStatus.OK, headers)
 
 
 def _tokens(tokens: SessionTokens) -> Response[bytes]:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.memory.access_changes import MemoryAccessChanges
 from adapters.memory.access_state import (
-    MAX_ACCOUNTS,
+    FORGET_AFTER_SECONDS,
     READ_AFTER_SECONDS,
     RELOAD_AFTER_SECONDS,
     RETRY_AFTER_SECONDS,
@@ -16,12 +16,15 @@ from adapters.memory.access_state import (
     WAIT_AFTER_SECONDS,
     FollowedAccess,
 )
+from adapters.memory.account_cache import MAX_ACCOUNTS
 from adapters.memory.storage import MemoryStorage
 from application.errors import Unavailable
 from application.ports.access_changes import AccessChange, AccessChangeKind, FeedPage
 from application.ports.accounts import AccessClaims
 from domain.account import Account
 from domain.ids import UserId
+from libraries.asyncio_tools import time_budget
+from libraries.asyncio_tools.time_budget import storage_deadline
 from tests.support.faults import UncertainAccounts
 from tests.support.orders import IDS, a_user_id
 from tests.support.time import HOUR, NOW, MovableClock
@@ -300,9 +303,55 @@ async def test_the_accounts_that_were_read_first_are_evicted(harness: Harness) -
 
 
 async def test_expired_revocations_are_forgotten(harness: Harness, claims: AccessClaims) -> None:
-    harness.access.apply(
-        AccessChange(AccessChangeKind.TOKEN, claims.token_id, NOW + timedelta(seconds=1))
-    )
-    await harness.passes(RELOAD_AFTER_SECONDS + 1)
+    for seconds in (1, FORGET_AFTER_SECONDS * 2):
+        until = NOW + timedelta(seconds=seconds)
+        harness.access.apply(AccessChange(AccessChangeKind.TOKEN, IDS.new(NOW), until))
+    await harness.passes(FORGET_AFTER_SECONDS + 1)
     await harness.access.account_of(claims)
-    assert not harness.access._revoked
+    assert list(harness.access._revoked.values()) == [until]
+
+
+async def test_a_view_that_gets_too_old_during_a_read_is_not_used(
+    harness: Harness, claims: AccessClaims
+) -> None:
+    await harness.access.account_of(claims)
+    await harness.passes(USE_FOR_SECONDS - 1)
+    harness.feed.is_reachable = False
+    harness.feed.gate.clear()
+    call = asyncio.create_task(harness.access.account_of(claims))
+    await asyncio.sleep(0)
+    await harness.passes(1)
+    harness.feed.gate.set()
+    with pytest.raises(Unavailable):
+        await call
+
+
+async def test_a_request_does_not_wait_for_a_silent_feed_beyond_its_own_deadline(
+    harness: Harness, alice: Account, claims: AccessClaims
+) -> None:
+    await harness.access.account_of(claims)
+    harness.feed.gate.clear()
+    storage_deadline.set(0.0)  # the event loop's clock is always later
+    await harness.passes(WAIT_AFTER_SECONDS)
+    assert await harness.access.account_of(claims) == alice
+    await harness.passes(USE_FOR_SECONDS)
+    with pytest.raises(Unavailable):
+        await harness.access.account_of(claims)
+
+
+async def test_shared_reads_have_a_deadline_of_their_own(
+    harness: Harness, claims: AccessClaims
+) -> None:
+    class Observed(Feed):
+        async def read(self, position: int, now: datetime) -> FeedPage:
+            deadlines.append(storage_deadline.get())
+            return await super().read(position, now)
+
+    deadlines = list[float | None]()
+    feed = Observed(harness.storage)
+    access = FollowedAccess(feed, harness.accounts, harness.clock, harness.clock.monotonic)
+    before = asyncio.get_running_loop().time()
+    await access.account_of(claims)
+    [deadline] = deadlines
+    assert deadline is not None
+    assert deadline >= before + time_budget.STORAGE_DEADLINE_SECONDS

@@ -40,6 +40,23 @@ def test_a_cursor_with_one_changed_character_is_refused(
         assert_refused(changed)
 
 
+def test_a_cursor_with_any_flipped_bit_is_refused() -> None:
+    raw = base64.urlsafe_b64decode(f"{cursors.seal(OrderId(uuid4()))}=")
+    for bit in range(8 * len(raw)):
+        flipped = int.from_bytes(raw, "big") ^ 1 << bit
+        text = base64.urlsafe_b64encode(flipped.to_bytes(len(raw), "big")).rstrip(b"=").decode()
+        assert_refused(text)
+
+
+def test_a_cursor_that_is_cut_or_extended_is_refused() -> None:
+    text, other = cursors.seal(OrderId(uuid4())), cursors.seal(OrderId(uuid4()))
+    for length in range(len(text)):
+        assert_refused(text[:length])
+        assert_refused(text[length:][: len(text) - length - 1])
+    for changed in (text + "A", "A" + text, text + text, text[:22] + other[22:], text[::-1]):
+        assert_refused(changed)
+
+
 def test_a_second_spelling_of_the_same_bytes_is_refused() -> None:
     text = cursors.seal(OrderId(uuid4()))
     twins = [text[:-1] + last for last in BASE64URL if last != text[-1]]

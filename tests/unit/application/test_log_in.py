@@ -1,5 +1,5 @@
 import asyncio
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from application.ports.authentication_log import AuthenticationEvent, Authentica
 from application.ports.limits import Limit
 from application.ports.sessions import RefreshToken, Session
 from domain.account import Account
+from domain.ids import SessionId
 from tests.support.accounts import PlainPasswords, PlainTokens, an_address
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
@@ -52,7 +53,7 @@ class Harness:
         self.factory = SessionTokenFactory(
             self.tokens, RandomRefreshTokens(86_400), self.clock, IDS
         )
-        self.log_in = LogIn(self.check, self.stored.sessions, self.factory)
+        self.log_in = LogIn(self.check, self.stored.sessions, self.factory, self.log)
 
     async def open_account(self, email: str = EMAIL, password_hash: str | None = None) -> Account:
         account = Account(id=a_user_id(), email=email, created_at=NOW)
@@ -258,6 +259,19 @@ async def test_a_thousand_concurrent_guesses_are_all_counted(harness: Harness) -
     assert len(harness.passwords.asked) == 10
 
 
+@pytest.mark.parametrize(
+    ("accounts", "addresses"), [(1_000, 1), (1, 1_000), (50, 1), (1, 50), (1, 1)]
+)
+async def test_a_flood_costs_a_bounded_number_of_hashes(accounts: int, addresses: int) -> None:
+    harness = Harness()
+    await harness.open_account("user0@example.com")
+    for n in range(2_000):
+        with suppress(InvalidCredentials, RateLimited):
+            await harness.attempt("wrong", f"user{n % accounts}@example.com", f"{n % addresses}")
+    assert len(harness.passwords.asked) == (10 if (accounts, addresses) == (1, 1) else 100)
+    assert len(harness.log.events) == 2_000
+
+
 async def test_without_a_limit_no_login_is_limited() -> None:
     harness = Harness(limit=None)
     await harness.open_account()
@@ -273,14 +287,20 @@ async def test_each_outcome_of_a_login_is_in_the_authentication_log() -> None:
     alice = await harness.open_account()
     await harness.fail(1, email="nobody@example.com")
     await harness.fail(10)
-    await harness.attempt(address="198.51.100.7")
+    token = await harness.attempt(address="198.51.100.7")
+    session_id = SessionId(harness.tokens.verify(token.text, NOW).family)
     with pytest.raises(RateLimited):
         await harness.attempt()
     kind = AuthenticationEventKind
     assert harness.log.events == [
         AuthenticationEvent(kind=kind.LOGIN_FAILED, address=HOME),
         *[AuthenticationEvent(kind=kind.LOGIN_FAILED, address=HOME, user_id=alice.id)] * 10,
-        AuthenticationEvent(kind=kind.LOGIN_SUCCEEDED, address="198.51.100.7", user_id=alice.id),
+        AuthenticationEvent(
+            kind=kind.LOGIN_SUCCEEDED,
+            address="198.51.100.7",
+            user_id=alice.id,
+            session_id=session_id,
+        ),
         AuthenticationEvent(kind=kind.LOGIN_LIMITED, address=HOME),
     ]
 
@@ -323,7 +343,7 @@ async def test_a_login_that_races_a_change_of_the_hash(
     harness: Harness, new_hash: str, times: int, *, is_accepted: bool
 ) -> None:
     racing: Any = Racing(harness.stored, new_hash, times)
-    log_in = LogIn(harness.check, racing, harness.factory)
+    log_in = LogIn(harness.check, racing, harness.factory, harness.log)
     credentials = Credentials(an_address(EMAIL), PASSWORD, HOME)
     with nullcontext() if is_accepted else pytest.raises(InvalidCredentials):
         await log_in(credentials, USER_AGENT)

@@ -2,7 +2,7 @@ import pytest
 
 from adapters.memory.cache import MemoryOrderCache
 from adapters.system.clock_and_ids import Uuid7Generator
-from application.documents import OrderDocument
+from application.documents import OrderDocument, OrderWrite
 from application.orders.change_status import ChangeStatusCommand
 from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.ports.orders import CacheAnswer, CacheState
@@ -11,7 +11,7 @@ from domain.errors import ReferenceTaken
 from domain.ids import OrderId
 from domain.order.status import OrderStatus
 from tests.support.faults import UnreachableCache
-from tests.support.orders import tea
+from tests.support.orders import IDS, STAFF, tea
 from tests.support.service import Service
 from tests.support.storage_actions import an_owner, order_in, waiting
 from tests.support.time import NOW
@@ -45,6 +45,39 @@ async def test_a_late_offer_does_not_replace_a_newer_revision() -> None:
     paid = await service.change(ChangeStatusCommand(placed.id, OrderStatus.PAID, owner))
     MemoryOrderCache.offer(cache, *cache.late)
     assert (await service.read(placed.id, owner)).document == paid
+
+
+async def test_a_change_between_the_commit_and_the_offer_is_not_hidden(service: Service) -> None:
+    class Storage:
+        """Changes each new order right after it has been stored."""
+
+        begin = service.stored.storage.begin
+        add_once = service.stored.storage.add_once
+
+        async def add(self, write: OrderWrite) -> None:
+            await service.stored.storage.add(write)
+            await service.change(ChangeStatusCommand(write.record.id, OrderStatus.PAID, STAFF))
+
+    create = PlaceOrder(service.writes(Storage()), service.clock, IDS)
+    placed = await create(PlaceOrderCommand(await an_owner(service.stored), tea()))
+    assert (await service.read(placed.id, STAFF)).document.version == 2
+
+
+async def test_a_refused_order_is_not_cached() -> None:
+    class Recording(MemoryOrderCache):
+        """A cache that lists the orders offered to it."""
+
+        def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
+            offered.append(order_id)
+            super().offer(order_id, document, lease)
+
+    offered: list[OrderId] = []
+    service = Service(cache=Recording(300))
+    owner = await an_owner(service.stored)
+    first = await service.create(PlaceOrderCommand(owner, tea(), "cart-1"))
+    with pytest.raises(ReferenceTaken):
+        await service.create(PlaceOrderCommand(owner, tea(), "cart-1"))
+    assert offered == [first.id]
 
 
 async def test_a_new_order_is_announced_and_wakes_the_relay(service: Service) -> None:

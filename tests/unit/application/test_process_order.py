@@ -150,6 +150,7 @@ async def test_a_permanently_lost_race_records_nothing(
     process = service.processing(Interrupted(service.stored.storage, lose))
     with pytest.raises(ConcurrentUpdate):
         await process(placed.id)
+    assert service.shop.fulfilled == [placed.id]
     assert await service.stored.stored_facts.effects(placed.id) == []
     assert await service.process(placed.id) is Outcome.FULFILLED
 

@@ -17,14 +17,20 @@ NOTHING = Requeued(added=0, is_last=True)
 
 
 class Tasks:
-    """A `TaskQueue` that ignores repeated orders. If `room` is set, it limits their number."""
+    """A `TaskQueue` that ignores repeated orders. If `room` is set, it limits their number.
+
+    If `crashes` is set, the process dies when it adds an order.
+    """
 
     def __init__(self) -> None:
+        self.crashes = False
         self.orders: list[OrderId] = []
         self.handed_over: list[OrderId] = []
         self.room: int | None = None
 
     async def process_order(self, order_id: OrderId) -> bool:
+        if self.crashes:
+            raise KeyboardInterrupt
         if self.room is not None and len(self.orders) >= self.room:
             raise Unavailable
         self.handed_over.append(order_id)
@@ -204,6 +210,18 @@ async def test_crash_before_the_record_costs_no_further_delay(
         await requeue(AFTER)
     orders.crashes = False
     tasks.orders.clear()  # now the queue has lost it, too
+    assert await a_requeuer(service, tasks, orders)(AFTER) == Requeued(added=1, is_last=True)
+    assert tasks.orders == [order_id]
+
+
+async def test_crash_during_the_hand_over_costs_no_further_delay(
+    service: Service, tasks: Tasks, orders: Crashing, requeue: RequeueStalledOrders
+) -> None:
+    [order_id] = await stalled(service)
+    tasks.crashes = True
+    with pytest.raises(KeyboardInterrupt):
+        await requeue(AFTER)
+    tasks.crashes = False
     assert await a_requeuer(service, tasks, orders)(AFTER) == Requeued(added=1, is_last=True)
     assert tasks.orders == [order_id]
 

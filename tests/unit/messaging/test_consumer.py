@@ -210,6 +210,19 @@ async def test_a_batch_whose_dead_letters_fail_is_received_again_as_a_whole(
     assert len(await house.dead_letters()) == 1
 
 
+async def test_a_batch_is_committed_after_all_of_it_is_handled(house: House) -> None:
+    source = Source([message_of((await place(house.stored)).event) for _ in range(2)])
+    uncommitted = []
+
+    async def handle(event: ReceivedEvent) -> None:  # noqa: ARG001 - from the port
+        uncommitted.append(len(source.batches))
+
+    house.consumer = replace(house.consumer, handle=handle)
+    async with house.consuming(source):
+        await source.done.wait()
+    assert uncommitted == [1, 1]
+
+
 async def test_an_outage_is_one_warning_when_it_begins_and_one_when_it_ends(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,8 @@ from adapters.postgres.cache_debts import PostgresCacheDebts
 from adapters.postgres.clients import PostgresClients
 from adapters.postgres.database import Database
 from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLetters
+from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
 from adapters.postgres.order_storage import PostgresOrderStorage
@@ -23,7 +25,9 @@ from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
 from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
+from application.ports.erasures import Erasures
 from application.ports.events import Outbox
+from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
@@ -63,6 +67,8 @@ class PostgresProvider(Provider):
     outbox_admin = provide(PostgresOutboxAdmin, provides=OutboxAdmin)
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
+    erasures = provide(PostgresErasures, provides=Erasures)
+    export = provide(PostgresExportReader, provides=ExportReader)
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
     clients = provide(PostgresClients, provides=Clients)
     accounts = provide(

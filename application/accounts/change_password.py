@@ -1,0 +1,65 @@
+"""Change the caller's password."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from application.accounts.ended_sessions import EndedSessions
+from application.accounts.password_confirmation import PasswordConfirmation
+from application.errors import ConcurrentUpdate
+from application.ports.accounts import PasswordHasher, PasswordStore
+from domain.account import Account
+from domain.ids import SessionId
+
+#: A login may strengthen the hash at the same time. This only happens when parameters have risen.
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """A caller's current password, as it was sent, and a new one that the policy accepts.
+
+    `address` is the client's IP address.
+    """
+
+    account: Account
+    session_id: SessionId | None
+    current: str = field(repr=False)
+    new: str = field(repr=False)
+    address: str
+
+
+class ChangePassword:
+    """Replace the caller's password, and end all other sessions of the account.
+
+    Raises:
+        WrongPassword, NotAuthenticated, RateLimited: see `PasswordConfirmation`.
+        ConcurrentUpdate: the hash kept changing.
+        Unavailable: the storage is unreachable, or too many passwords are waiting to be hashed.
+    """
+
+    def __init__(
+        self,
+        confirm: PasswordConfirmation,
+        store: PasswordStore,
+        passwords: PasswordHasher,
+        ended: EndedSessions,
+    ) -> None:
+        self._confirm = confirm
+        self._store = store
+        self._passwords = passwords
+        self._ended = ended
+
+    async def __call__(self, change: PasswordChange) -> None:
+        """Change the password. This is durable on return."""
+        login = await self._confirm(change.account, change.current, change.address)
+        new_hash = await self._passwords.hash(change.new)
+        for _ in range(_ATTEMPTS):
+            ended = await self._store.change(
+                login.account.id, login.password_hash, new_hash, change.session_id
+            )
+            if ended is not None:
+                self._ended.follow_up(ended, change.address)
+                return
+            # The current password may have been replaced, so it has to be verified again.
+            login = await self._confirm(change.account, change.current, change.address)
+        raise ConcurrentUpdate

@@ -1,0 +1,129 @@
+"""Run tests on a copy of the project, with or without a mutation."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from tools.mutants.mutation import ROOT, Mutation
+
+#: Longer than the slowest tests in the table take on a busy machine.
+_TIMEOUT_SECONDS: Final = 600
+_MAX_MESSAGE_CHARACTERS: Final = 90
+#: Parts of a message that differ between two runs: ids, addresses in memory, and escape codes.
+_VARYING: Final = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]+|\x1b\[[0-9;]*m"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The first failure's message of each failed test, and the whole output of pytest."""
+
+    failures: Mapping[str, str]
+    output: str
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a mutation. It was caught if `missed` and `error` are empty."""
+
+    mutation: Mutation
+    caught: Mapping[str, str] = field(default_factory=dict)
+    missed: Sequence[str] = ()
+    error: str = ""
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether every named test has failed."""
+        return not (self.missed or self.error)
+
+
+def replay(mutation: Mutation) -> Verdict:
+    """Apply a mutation to a new copy of the project, and run the tests that must fail."""
+    with copied_project() as root:
+        try:
+            mutation.apply(root)
+        except (ValueError, FileNotFoundError) as error:
+            return Verdict(mutation, error=str(error))
+        outcome = run_tests(root, mutation.tests)
+    if not outcome.is_complete:
+        return Verdict(mutation, error=f"the tests did not run:\n{outcome.output}")
+    missed = [test for test in mutation.tests if test not in outcome.failures]
+    return Verdict(mutation, outcome.failures, missed)
+
+
+@contextmanager
+def copied_project() -> Iterator[Path]:
+    """Copy all files that Git tracks or would track to a temporary folder."""
+    command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - fixed
+    with TemporaryDirectory(prefix="mutant-") as folder:
+        for name in listed.stdout.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                target = Path(folder, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)
+        yield Path(folder)
+
+
+def run_tests(root: Path, tests: Sequence[str]) -> Outcome:
+    """Run these tests on the sources below `root`. A missing server counts as a failure to run."""
+    report = root / "mutants.xml"
+    options = ("-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}")
+    command = (sys.executable, "-m", "pytest", *options, *tests)
+    # PYTHONPATH comes before the editable installation, which is the unchanged project.
+    environment = os.environ | {"PYTHONPATH": str(root), "CI": "true"}
+    try:
+        done = subprocess.run(  # noqa: S603 - only contains our own constants
+            command,
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome({}, f"They took longer than {_TIMEOUT_SECONDS} s.", is_complete=False)
+    failures, has_errors = _read_report(report, tests)
+    # pytest exits with 0 if all tests passed, and with 1 if some failed.
+    is_complete = done.returncode in {0, 1} and not has_errors
+    return Outcome(failures, done.stdout + done.stderr, is_complete)
+
+
+def _read_report(report: Path, tests: Sequence[str]) -> tuple[Mapping[str, str], bool]:
+    """Return the first failure of each test, and whether there were errors outside tests."""
+    if not report.exists():
+        return {}, True
+    names = {_name_in_report(test): test for test in tests}
+    failures: dict[str, str] = {}
+    root = ET.parse(report).getroot()  # noqa: S314 - written by pytest
+    for case in root.iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name', '').partition('[')[0]}"
+        failure = case.find("failure")
+        if failure is not None and name in names:
+            failures.setdefault(names[name], _message(failure.get("message", "")))
+    return failures, root.find(".//error") is not None
+
+
+def _name_in_report(test: str) -> str:
+    path, *names = test.split("::")
+    return ".".join((*Path(path).with_suffix("").parts, *names))
+
+
+def _message(text: str) -> str:
+    """Return the first line of a failure, without parts that differ between two runs."""
+    line = _VARYING.sub("…", text.strip()).partition("\n")[0]
+    if len(line) <= _MAX_MESSAGE_CHARACTERS:
+        return line
+    return f"{line[:_MAX_MESSAGE_CHARACTERS].rstrip()}…"
