@@ -18,6 +18,7 @@ from tests.model.surroundings import EndOfLog
 
 #: Longer than any pause or wait before an event is published again.
 _RETRY_SECONDS: Final = 90
+_DAY_SECONDS: Final = 86_400
 #: Includes all published orders, because an order is stalled since its last hand-over.
 _ANY_AGE: Final = timedelta(seconds=-60)
 #: In the first round, new orders are processed. In the second, their last events are published.
@@ -29,13 +30,14 @@ has_orders: Final = precondition(lambda self: self.all_orders)
 
 
 class Fault(Enum):
-    """A server that breaks, or is healed if it was broken. TIME only passes."""
+    """A server that breaks, or is healed if it was broken. For TIME and DAY, time only passes."""
 
     BROKER = auto()
     PARTITION = auto()
     CACHE = auto()
     QUEUE = auto()
     TIME = auto()
+    DAY = auto()
 
 
 class RelayRules(Machine):
@@ -74,6 +76,8 @@ class RelayRules(Machine):
                 self.system.queue.waiting.clear()
             case Fault.TIME:
                 self.run(self.system.pass_time(_RETRY_SECONDS))
+            case Fault.DAY:
+                self.run(self.system.pass_time(_DAY_SECONDS))
 
     @rule(order=Machine.orders, crash=CRASHES)
     def replay_events(self, order: OrderModel, crash: Crash | None) -> None:

@@ -1,12 +1,14 @@
 """The model: an order is its history and its outcome. Actions map one state to the next."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias
 
 from application.errors import ProcessingFailed
 from application.orders.change_status import ChangeStatusCommand
+from application.orders.place_order import PlaceOrderCommand
 from domain.actor import Actor, Role
-from domain.errors import IllegalTransition, OrderNotFound, StatusForbidden, VersionConflict
+from domain.errors import IllegalTransition, OrderHidden, StatusForbidden, VersionConflict
 from domain.ids import OrderId, UserId
 from domain.order.events import Outcome
 from domain.order.policy import StatusPolicy
@@ -67,10 +69,20 @@ class UserModel:
 
     email: str
     id: UserId
+    password: str
     orders: list[OrderModel] = field(default_factory=list)
+    keys: dict[str, "KeyModel"] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<user {self.email}>"
+
+
+class KeyModel(NamedTuple):
+    """The use of an idempotency key."""
+
+    order: OrderModel
+    command: PlaceOrderCommand
+    at: datetime
 
 
 class Action(Protocol):
@@ -99,7 +111,7 @@ class Change:
     ) -> tuple[OrderState, Result]:
         by = self.by or owner_of(order)
         if by not in {owner_of(order), STAFF}:
-            return state, OrderNotFound
+            return state, OrderHidden
         if self.accepted is not None and state.version not in self.accepted:
             return state, VersionConflict
         is_limited = policy is StatusPolicy.STAFF and by is not STAFF
@@ -117,7 +129,7 @@ class Change:
         command = ChangeStatusCommand(order.id, self.status, by, self.reason, self.accepted)
         try:
             return (await system.change(command)).version
-        except (OrderNotFound, VersionConflict, StatusForbidden, IllegalTransition) as error:
+        except (OrderHidden, VersionConflict, StatusForbidden, IllegalTransition) as error:
             return type(error)
 
 

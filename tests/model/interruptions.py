@@ -16,6 +16,11 @@ from hypothesis import strategies as st
 T = TypeVar("T")
 
 
+#: Methods outside of transactions that commit a change before they return. `add_once` only does so
+#: if it returns its own record.
+_COMMITTING: Final = {"add", "add_once", "renew", "end", "update"}
+
+
 class Killed(BaseException):
     """The process was killed, which no `except` clause of the service can notice."""
 
@@ -88,10 +93,10 @@ class _Port:
         value = getattr(self._port, name)
         if name in {"orders", "inbox", "effects"}:
             return _Port(value, self._points, in_transaction=True)
-        if name in {"begin", "batch"}:
-            return lambda *args: self._entered(value(*args))
         if inspect.iscoroutinefunction(value):
             return lambda *args, **named: self._call(name, value, *args, **named)
+        if name in {"begin", "batch"}:
+            return lambda *args: self._entered(value(*args))
         return self._call_sync(value) if callable(value) else value
 
     async def __call__(self, *args: Any, **named: Any) -> Any:
@@ -114,8 +119,8 @@ class _Port:
         if self._in_transaction and name != "get":
             self._points.is_locking = True
         result = await method(*args, **named)
-        if name == "commit" or (name == "add" and not self._in_transaction):
-            self._points.has_committed = True
+        if name == "commit" or (name in _COMMITTING and not self._in_transaction):
+            self._points.has_committed = name != "add_once" or result == args[-1]
         await self._points.reach()
         return result
 

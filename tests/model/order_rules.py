@@ -1,26 +1,26 @@
-"""Rules for users and their orders."""
+"""Rules for orders."""
 
 import json
+from collections.abc import Awaitable
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, multiple, precondition, rule
+from hypothesis.stateful import multiple, precondition, rule
 
-from application.accounts.password_check import Credentials
-from application.accounts.register import Registration
-from application.errors import InvalidCredentials
+from application.errors import IdempotencyKeyReused
 from application.orders.place_order import PlacedOrder, PlaceOrderCommand
 from application.orders.read_order import FoundOrder
+from application.ports.idempotency import KEY_LIFETIME
 from application.ports.orders import OrderFilter
 from domain.actor import Actor, ActorKind
-from domain.errors import EmailTaken, OrderNotFound, ReferenceTaken
+from domain.errors import OrderNotFound, ReferenceTaken
 from domain.ids import OrderId
-from domain.order.policy import StatusPolicy
 from domain.order.status import OrderStatus
 from tests.model.expected import (
     Action,
     Change,
+    KeyModel,
     OrderModel,
     OrderState,
     Process,
@@ -31,13 +31,9 @@ from tests.model.expected import (
 )
 from tests.model.interruptions import CRASHES, Crash
 from tests.model.machine import INTERRUPTED, Machine, result_of
-from tests.support.accounts import an_address
 from tests.support.orders import STAFF, a_user_id, tea
 
 STRANGER: Final = Actor(ActorKind.USER, a_user_id())
-PASSWORD: Final = "correct horse"
-_EMAILS: Final = ("a@example.com", "b@example.com", "c@example.com")
-_MAX_USERS, _MAX_ORDERS = 3, 6
 #: The point of a use case at which another one runs. Most of them hold locks after these.
 POINTS: Final = st.integers(0, 6)
 
@@ -51,69 +47,89 @@ CHANGES: Final = st.builds(
 ACTIONS: Final[st.SearchStrategy[Action]] = CHANGES | CHANGES | st.just(Process())
 
 
-class AccountRules(Machine):
-    """Users register and log in. Rules for sessions belong here."""
-
-    @initialize(
-        target=Machine.users, policy=st.sampled_from([StatusPolicy.OWNER, StatusPolicy.STAFF])
-    )
-    def begin(self, policy: StatusPolicy) -> Any:
-        self.set_up(policy)
-        return self._register(_EMAILS[0], None)
-
-    @precondition(lambda self: len(self.all_users) < _MAX_USERS)
-    @rule(target=Machine.users, email=st.sampled_from(_EMAILS), crash=CRASHES)
-    def register(self, email: str, crash: Crash | None) -> Any:
-        return self._register(email, crash)
-
-    def _register(self, email: str, crash: Crash | None) -> Any:
-        registration = Registration(an_address(email), PASSWORD)
-        result = self.attempt(result_of(self.system.register(registration), EmailTaken), crash)
-        if email in self.all_users:
-            assert result in {EmailTaken, INTERRUPTED}
-            return multiple()
-        login = self.run(self.system.stored.accounts.login(email))
-        assert (login is not None) == self.system.points.has_committed
-        if login is None:
-            assert result is INTERRUPTED
-            return multiple()
-        user = self.all_users[email] = UserModel(email, login.account.id)
-        self._log_in(user)
-        return user
-
-    def _log_in(self, user: UserModel) -> None:
-        for password in (PASSWORD, "battery staple"):
-            credentials = Credentials(an_address(user.email), password, "192.0.2.1")
-            result = self.attempt(
-                result_of(self.system.log_in(credentials, "Browser/1.0"), InvalidCredentials)
-            )
-            assert (result is InvalidCredentials) == (password != PASSWORD)
+KEYS: Final = st.sampled_from([None, None, "key-1", "key-2"])
+_MAX_ORDERS: Final = 6
+_REFUSALS: Final = (ReferenceTaken, IdempotencyKeyReused)
 
 
 class OrderRules(Machine):
-    """Orders are placed, read and changed. Rules for idempotency keys belong here."""
+    """Orders are placed, with idempotency keys or without, read and changed."""
 
     @precondition(lambda self: len(self.all_orders) < _MAX_ORDERS)
     @rule(
         target=Machine.orders,
         owner=Machine.users,
-        reference=st.none() | st.sampled_from(["web-1", "web-2"]),
+        quantity=st.integers(1, 2),
+        reference=st.sampled_from([None, None, "web-1", "web-2"]),
+        key=KEYS,
         crash=CRASHES,
     )
-    def place(self, owner: UserModel, reference: str | None, crash: Crash | None) -> Any:
-        command = PlaceOrderCommand(owner.id, tea(), reference)
-        result = self.attempt(result_of(self.system.place(command), ReferenceTaken), crash)
+    def place(
+        self,
+        owner: UserModel,
+        quantity: int,
+        reference: str | None,
+        key: str | None,
+        crash: Crash | None,
+    ) -> Any:
+        command = PlaceOrderCommand(owner.id, tea(quantity), reference)
+        expected = self._expected_placement(owner, command, key)
+        result = self.attempt(result_of(self._placing(command, key), *_REFUSALS), crash)
         new = self.run(self._new_order_ids(owner))
-        if reference is not None and reference in {order.reference for order in owner.orders}:
-            assert result in {ReferenceTaken, INTERRUPTED}
-            assert not new
         assert len(new) == self.system.points.has_committed
+        if isinstance(expected, OrderModel):
+            assert not new
+            assert result is INTERRUPTED or _is_replay(result, expected)
+            return multiple()
+        if expected is not None:
+            assert result in {expected, INTERRUPTED}
+        else:
+            assert result is INTERRUPTED or isinstance(result, PlacedOrder)
         if not new:
-            assert result in {ReferenceTaken, INTERRUPTED}
             return multiple()
         [order_id] = new
         order = self._add_order(owner, order_id, reference)
+        if key is not None:
+            owner.keys[key] = KeyModel(order, command, self.system.clock.now())
         self.adopt(order, {order.state}, acknowledged=result is not INTERRUPTED)
+        return order
+
+    def _placing(self, command: PlaceOrderCommand, key: str | None) -> Awaitable[PlacedOrder]:
+        return self.system.place(command) if key is None else self.system.place_once(command, key)
+
+    def _expected_placement(
+        self, owner: UserModel, command: PlaceOrderCommand, key: str | None
+    ) -> OrderModel | type[Exception] | None:
+        """Return the replayed order, the expected error, or None if a new order is expected."""
+        used = owner.keys.get(key or "")
+        if used is not None and self.system.clock.now() < used.at + KEY_LIFETIME:
+            return used.order if used.command == command else IdempotencyKeyReused
+        taken = {order.reference for order in owner.orders} - {None}
+        return ReferenceTaken if command.reference in taken else None
+
+    async def _new_order_ids(self, owner: UserModel) -> list[OrderId]:
+        page = await self.system.stored.reader.page(OrderFilter(owner=owner.id), None, 200)
+        ids = [OrderId(UUID(json.loads(document.body)["id"])) for document in page.orders]
+        return [order_id for order_id in ids if order_id not in self.all_orders]
+
+    @precondition(lambda self: len(self.all_orders) < _MAX_ORDERS)
+    @rule(target=Machine.orders, owner=Machine.users, at=POINTS)
+    def place_twice_with_one_key(self, owner: UserModel, at: int) -> Any:
+        """Repeat a request while the first one is still running. There is only one new order."""
+        command, key = PlaceOrderCommand(owner.id, tea()), uuid4().hex
+        results: list[PlacedOrder] = []
+
+        async def place() -> None:
+            results.append(await self.system.place_once(command, key))
+
+        self.attempt(place(), None, place, at)
+        [order_id] = self.run(self._new_order_ids(owner))
+        assert {result.id for result in results} == {order_id}
+        assert [result.is_replay for result in results].count(False) == 1
+        assert len({result.document.body for result in results}) == 1
+        order = self._add_order(owner, order_id, None)
+        owner.keys[key] = KeyModel(order, command, self.system.clock.now())
+        self.adopt(order, {order.state}, acknowledged=True)
         return order
 
     def _add_order(self, owner: UserModel, order_id: OrderId, reference: str | None) -> OrderModel:
@@ -122,11 +138,6 @@ class OrderRules(Machine):
         owner.orders.append(order)
         self.all_orders[order_id] = order
         return order
-
-    async def _new_order_ids(self, owner: UserModel) -> list[OrderId]:
-        page = await self.system.stored.reader.page(OrderFilter(owner=owner.id), None, 200)
-        ids = [OrderId(UUID(json.loads(document.body)["id"])) for document in page.orders]
-        return [order_id for order_id in ids if order_id not in self.all_orders]
 
     @precondition(lambda self: len(self.all_orders) < _MAX_ORDERS)
     @rule(target=Machine.orders, owner=Machine.users, action=ACTIONS, at=POINTS)
@@ -177,3 +188,7 @@ class OrderRules(Machine):
     def act_during_a_read(self, order: OrderModel, action: Action, at: int) -> None:
         found = self.act_during(self.system.read(order.id, STAFF), order, action, at)
         assert found.document.revision <= order.state.revision
+
+
+def _is_replay(result: object, order: OrderModel) -> bool:
+    return isinstance(result, PlacedOrder) and result.is_replay and result.id == order.id

@@ -6,6 +6,7 @@ MODEL_EXAMPLES=N runs N random examples instead of the same few each time.
 import asyncio
 import os
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from adapters.postgres.database import Database
+from tests.model.account_rules import AccountRules
 from tests.model.delivery_rules import ConsumerRules, RelayRules
 from tests.model.machine import Environment
-from tests.model.order_rules import AccountRules, OrderRules
+from tests.model.order_rules import OrderRules
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters, memory_adapters
@@ -47,7 +49,7 @@ class InMemory:
         return self._runner.run(work)
 
     async def new_adapters(self) -> Adapters:
-        return memory_adapters(MovableClock())
+        return memory_adapters(MovableClock(datetime.now(UTC)))
 
 
 class OnPostgres(InMemory):
@@ -76,6 +78,7 @@ def _drive(environment: Environment, examples: int) -> None:
             max_examples=int(given or examples),
             stateful_step_count=_STEPS,
             deadline=None,
+            report_multiple_bugs=False,
             derandomize=given is None,
             suppress_health_check=list(HealthCheck),
         ),
@@ -84,7 +87,7 @@ def _drive(environment: Environment, examples: int) -> None:
 
 def test_the_use_cases_in_memory_match_the_model() -> None:
     with asyncio.Runner() as runner:
-        _drive(InMemory(runner), 100)
+        _drive(InMemory(runner), 60)
 
 
 def test_the_use_cases_on_postgresql_match_the_model(
@@ -94,7 +97,7 @@ def test_the_use_cases_on_postgresql_match_the_model(
     try:
         with asyncio.Runner() as runner:
             environment = OnPostgres(runner, url)
-            _drive(environment, 25)
+            _drive(environment, 12)
             runner.run(environment.database.close())
     finally:
         beside(drop_database, postgres_server.url, url)
