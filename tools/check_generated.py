@@ -17,6 +17,7 @@ DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "docs/openapi.json": (ORDERS, "openapi"),
     "docs/asyncapi.json": (ORDERS, "asyncapi"),
     "docs/errors.md": (PYTHON, "-m", "tools.errors_page"),
+    "docs/authorisation.md": (PYTHON, "-m", "tests.e2e.authorisation_table"),
 }
 
 

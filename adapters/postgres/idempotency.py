@@ -66,7 +66,7 @@ WITH calls AS (
 SELECT order_id FROM claimed
 """
 
-_FIND: Final = """
+FIND: Final = """
 SELECT order_id, fingerprint, body FROM idempotency_keys
 WHERE user_id = $1 AND key = $2 AND created_at > now() - $3::interval
 """
@@ -104,7 +104,7 @@ class KeyedOrders:
 
     async def _find(self, wanted: IdempotencyRecord) -> IdempotencyRecord | None:
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_FIND, wanted.owner, wanted.key.text, KEY_LIFETIME)
+            row = await connection.fetchrow(FIND, wanted.owner, wanted.key.text, KEY_LIFETIME)
         if row is None:
             return None
         key = IdempotencyKey(wanted.key.text, row["fingerprint"])

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.postgres.database import Database
+from application.ports.idempotency import KEY_LIFETIME
 from application.ports.retention import Expiring
 
 #: This is long because a statement may have to read a large part of the outbox.
@@ -62,11 +63,13 @@ WITH gone AS (
 SELECT count(*) FROM gone
 """
 
-PURGE_IDEMPOTENCY_KEYS: Final = """
+# A process whose clock is fast must not purge a key that still belongs to its order, because
+# repeating the request would then place a second order.
+PURGE_IDEMPOTENCY_KEYS: Final = f"""
 WITH gone AS (
     DELETE FROM idempotency_keys WHERE (user_id, key) IN (
         SELECT user_id, key FROM idempotency_keys
-        WHERE created_at < $1
+        WHERE created_at < least($1, now() - interval '{KEY_LIFETIME.total_seconds()} s')
         ORDER BY created_at
         LIMIT $2
         FOR UPDATE SKIP LOCKED
@@ -74,7 +77,7 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) FROM gone
-"""
+"""  # noqa: S608 - a constant
 
 PURGE_SESSIONS: Final = """
 WITH gone AS (

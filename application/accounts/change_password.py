@@ -1,6 +1,6 @@
 """Change the caller's password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from application.accounts.ended_sessions import EndedSessions
@@ -23,8 +23,8 @@ class PasswordChange:
 
     account: Account
     session_id: SessionId | None
-    current: str
-    new: str
+    current: str = field(repr=False)
+    new: str = field(repr=False)
     address: str
 
 

@@ -1,6 +1,6 @@
 """Close the caller's account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ class AccountClosure:
     """A caller's account and password, as it was sent. `address` is the client's IP address."""
 
     account: Account
-    password: str
+    password: str = field(repr=False)
     address: str
 
 

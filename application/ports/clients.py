@@ -1,7 +1,7 @@
 """Machine clients and their secrets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class ClientLogin:
     """A machine client and the digest of its secret."""
 
     client: MachineClient
-    secret_hash: bytes
+    secret_hash: bytes = field(repr=False)
 
 
 class Clients(Protocol):

@@ -15,7 +15,10 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key for one new order, and the fingerprint of what the client has ordered."""
+    """A client's key for one new order, and the fingerprint of what the client has ordered.
+
+    `repr` leaves the key out, so it cannot get into logs.
+    """
 
     text: str = field(repr=False)
     fingerprint: bytes
@@ -28,4 +31,4 @@ class IdempotencyRecord:
     owner: UserId
     key: IdempotencyKey
     order_id: OrderId
-    body: bytes
+    body: bytes = field(repr=False)

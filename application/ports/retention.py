@@ -15,6 +15,8 @@ class Expiring(Enum):
     PAYLOADS = "payloads"
     #: Inbox rows, except those of processed orders, which are kept as long as the orders.
     INBOX_ROWS = "inbox_rows"
+    #: Records of idempotency keys, since they were stored. Those younger than `KEY_LIFETIME` by the
+    #: storage's clock are kept, even if the caller's clock is fast.
     IDEMPOTENCY_KEYS = "idempotency_keys"
     #: Sessions, since their last token has expired.
     SESSIONS = "sessions"

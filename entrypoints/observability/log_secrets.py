@@ -16,6 +16,8 @@ _PATTERNS: Final = tuple(
         # JSON Web Tokens (RFC 7519) and credentials in an Authorization header.
         (r"eyJ[\w-]+(?:\.[\w-]*){1,2}", HIDDEN),
         (r"(?i)\b(bearer|basic) +[\w~+/.=-]+", rf"\1 {HIDDEN}"),
+        # Refresh tokens.
+        (r"(?<![\w-])[\w-]{64}(?![\w-])", HIDDEN),
         # Password hashes as PHC strings.
         (r"\$(?:argon2|scrypt|pbkdf2|2[aby])[\w-]*\$[\w+/=,.$-]*", HIDDEN),
         # The password in a URL.

@@ -10,8 +10,10 @@ from pathlib import Path
 from dishka import Provider, Scope, provide
 
 from adapters.security.passwords import Argon2Passwords
+from adapters.security.refresh_tokens import RandomRefreshTokens
 from adapters.security.tokens import JwtTokens
 from application.ports.accounts import AccessClaims, PasswordHasher, TokenIssuer, TokenVerifier
+from application.ports.sessions import RefreshToken, RefreshTokens
 from application.ports.tasks import Fulfilment
 from domain.order.order import Order
 
@@ -56,6 +58,15 @@ class Tokens(TokenVerifier):
         return self._tokens.verify(token, now)
 
 
+class Refreshers(RandomRefreshTokens):
+    """Fail with the refresh token in local variables."""
+
+    def parse(self, text: str) -> RefreshToken | None:
+        """Parse, or fail."""
+        fail(text)
+        return super().parse(text)
+
+
 class Warehouse:
     """Fail in the worker."""
 
@@ -71,6 +82,11 @@ class FailingAdapters(Provider):
 
     tokens = provide(Tokens, provides=TokenVerifier)
     fulfilment = provide(Warehouse, provides=Fulfilment)
+
+    @provide
+    def refresh_tokens(self) -> RefreshTokens:
+        """Return the failing reader of refresh tokens."""
+        return Refreshers(lifetime=3600)
 
     @provide
     def passwords(self) -> PasswordHasher:

@@ -254,6 +254,7 @@ def test_an_invalid_x_forwarded_for_is_ignored(limited_service: Service, garbage
 
 EXPOSED = {
     "etag",
+    "idempotent-replayed",
     "location",
     "link",
     "x-request-id",

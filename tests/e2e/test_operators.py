@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.service import NO_LIMITS, PASSWORD, Service, eventually, running_service
+from tests.e2e.service import NO_LIMITS, PASSWORD, Service, User, eventually, running_service
 
 CLEAN = (
     "orders={0} published={0} processed={0} pending=0 unpublished=0 lost=0 duplicated=0 stuck=0\n"
@@ -110,6 +110,45 @@ def test_a_limited_list_reports_that_there_are_more(shop: tuple[Service, str]) -
     service.register()
     lines = service.run("users", "list", "--limit", "1").stdout.splitlines()
     assert lines[1:] == ["There are more than these 1: use a greater --limit."]
+
+
+def test_an_operator_creates_lists_and_revokes_a_client(shop: tuple[Service, str]) -> None:
+    service, order_id = shop
+    scopes = ("--scope", "orders:status", "--scope", "orders:read")
+    created = service.run("clients", "create", "payments", *scopes).stdout
+    pattern = (
+        r"payments may use orders:read,orders:status\.\nclient_id=(\S+)\nclient_secret=(\S+)\n"
+    )
+    found = re.match(pattern, created)
+    assert found, created
+    client_id, secret = found.groups()
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    token = service.http.post("/token/", data=form).json()["access_token"]
+    client = User(service, client_id, "", token)
+    assert client.patch({"id": order_id}, "PAID").status_code == 200
+    assert client.history({"id": order_id})[-1]["actor"] == {"kind": "service", "id": client_id}
+
+    listed = service.run("clients", "list").stdout
+    line = rf"^{client_id} \S+ live orders:read,orders:status payments$"
+    assert re.search(line, listed, re.MULTILINE)
+    taken = service.run("clients", "create", "payments", *scopes)
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert "There is already a machine client with this name." in taken.stderr
+
+    revoked = service.run("clients", "revoke", "payments")
+    assert revoked.stdout == f"payments is revoked, id {client_id}.\n"
+    eventually(lambda: client.get("/orders/").status_code == 401)
+    assert service.http.post("/token/", data=form).status_code == 401
+    assert " revoked orders:read,orders:status payments\n" in service.run("clients", "list").stdout
+    again = service.run("clients", "create", "payments", *scopes, "--json")
+    assert json.loads(again.stdout)["client_id"] != client_id
+    assert secret not in service.log
+
+
+def test_an_unknown_client_is_reported_in_one_sentence(shop: tuple[Service, str]) -> None:
+    done = shop[0].run("clients", "revoke", "nobody")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "orders: There is no machine client with this id or name.\n"
 
 
 @pytest.mark.parametrize("command", ["enable", "set-password"])

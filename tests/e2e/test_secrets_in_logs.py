@@ -22,6 +22,8 @@ from tests.e2e.service import (
     running_service,
 )
 
+KEY = "an-idempotency-key"
+REFRESH_TOKEN = "a-refresh-token-" + "r" * 48
 ORDER = "/orders/01890a5d-ac96-774b-bcce-b302099a8057/"
 WITH_TOKEN = (
     ("GET", "/me/"),
@@ -49,8 +51,11 @@ def failures(user: User) -> Iterator[httpx.Response]:
     http = user.service.http
     yield http.post("/register/", json={"email": an_email(), "password": PASSWORD})
     yield http.post("/token/", data={"username": user.email, "password": PASSWORD})
+    yield refresh(user.service, REFRESH_TOKEN)
+    yield http.post("/token/revoke/", data={"token": REFRESH_TOKEN})
     for method, path in WITH_TOKEN:
         yield user.request(method, path, json=TEA if method == "POST" else None)
+    yield user.request("POST", "/orders/", json=TEA, headers={"Idempotency-Key": KEY})
 
 
 def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
@@ -67,7 +72,8 @@ def test_errors_log_no_secrets_and_delay_no_stop(service: Service) -> None:
     log = service.log
     assert log.count("unhandled exception") >= len(answers)
     assert log.count("Traceback (most recent call last)") >= len(answers)
-    for secret in (user.token, *user.token.split("."), PASSWORD, "$argon2id$v=", "s3cret"):
+    hidden = (PASSWORD, REFRESH_TOKEN, "$argon2id$v=", "s3cret", KEY)
+    for secret in (user.token, *user.token.split("."), user.email, *hidden):
         assert secret not in log, log[log.index(secret) - 500 :][:600]
     if service.settings["LOG_FORMAT"] == "json":
         assert [json.loads(line) for line in log.splitlines()]
@@ -109,6 +115,28 @@ def logging_service(request: pytest.FixtureRequest) -> Iterator[Service]:
         yield service
 
 
+def refresh(service: Service, token: str) -> httpx.Response:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    return service.http.post("/token/", data=form)
+
+
+def use_of_refresh_tokens(user: User) -> Iterator[str]:
+    """Use, reuse and revoke tokens, and yield all of them."""
+    http = user.service.http
+    form = {"username": user.email, "password": PASSWORD}
+    first = http.post("/token/", data=form).json()
+    second = refresh(user.service, first["refresh_token"]).json()
+    yield from (first["access_token"], first["refresh_token"])
+    yield from (second["access_token"], second["refresh_token"])
+    for token in (second["refresh_token"], second["access_token"], "A" * 64, "wrong-token"):
+        assert http.post("/token/revoke/", data={"token": token}).status_code == 200
+        assert refresh(user.service, token).status_code == 401
+        yield token
+    for path in ("/me/sessions/", f"/me/sessions/{first['refresh_token']}/"):
+        user.request("DELETE", path)
+    assert user.get("/me/sessions/").status_code == 200
+
+
 def responses_of_a_whole_run(user: User, forged: str) -> Iterator[httpx.Response]:
     """Use every route, rightly and wrongly, and yield the responses that must not have secrets."""
     http, token = user.service.http, user.token
@@ -139,6 +167,7 @@ def test_a_whole_run_leaves_no_secret_in_logs_metrics_and_responses(
     user, stranger = logging_service.register(), logging_service.register()
     header, payload, _ = user.token.split(".")
     forged = f"{header}.{payload}.{'A' * 43}"
+    tokens = list(use_of_refresh_tokens(user))
     responses = list(responses_of_a_whole_run(user, forged))
     assert {answer.status_code for answer in responses} >= {200, 201, 401, 409, 422}
     # By mistake, secrets in the path: the path is repeated in the response, but not in the log.
@@ -147,6 +176,7 @@ def test_a_whole_run_leaves_no_secret_in_logs_metrics_and_responses(
     user.processed_order()
     logging_service.stop()
     secrets = [user.email, user.token, *user.token.split("."), forged, PASSWORD, WRONG_PASSWORD]
+    secrets += tokens
     for place, text in [("log", logging_service.log), *((a.request, a.text) for a in responses)]:
         for secret in (*secrets, STRANGE_KEY, "$argon2id$"):
             assert secret not in text, (place, secret, text[text.index(secret) - 300 :][:600])

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import jwt
@@ -24,6 +23,8 @@ from tests.e2e.service import (
     running_service,
 )
 
+#: An id that does not exist. It is fixed because all test workers need the same test names.
+UNKNOWN = "0190a0c0-0000-7000-8000-000000000000"
 BROWSER = {"User-Agent": "Browser/1.0"}
 PHONE = {"User-Agent": "Phone/2.0"}
 INVALID = 'Bearer error="invalid_token", error_description="The access token is not valid"'
@@ -332,7 +333,7 @@ def test_foreign_unknown_and_malformed_sessions_have_the_same_problem(
 ) -> None:
     foreign = sessions(ada)[0]["id"]
     details = set()
-    for session_id in (foreign, str(uuid4()), "x", "\u00e9", "0"):
+    for session_id in (foreign, UNKNOWN, "x", "\u00e9", "0"):
         answer = newcomer.request("DELETE", f"/me/sessions/{session_id}/")
         details.add(assert_problem(answer, 404, "session-not-found")["detail"])
     assert len(details) == 1
@@ -347,13 +348,13 @@ def test_staff_end_all_sessions_of_a_user(newcomer: User, staff: User) -> None:
     assert sessions(log_in(newcomer).user)[0]["current"]
 
 
-@pytest.mark.parametrize("user_id", [str(uuid4()), "x"])
+@pytest.mark.parametrize("user_id", [UNKNOWN, "x"])
 def test_ending_the_sessions_of_an_unknown_user_changes_nothing(staff: User, user_id: str) -> None:
     assert staff.request("DELETE", f"/users/{user_id}/sessions/").status_code == 204
 
 
 def test_only_staff_end_the_sessions_of_users(newcomer: User, ada: User) -> None:
-    for user_id in (ada.id, newcomer.id, str(uuid4()), "x"):
+    for user_id in (ada.id, newcomer.id, UNKNOWN, "x"):
         answer = newcomer.request("DELETE", f"/users/{user_id}/sessions/")
         assert_problem(answer, 403, "staff-only")
     assert sessions(newcomer)
@@ -363,8 +364,8 @@ def test_only_staff_end_the_sessions_of_users(newcomer: User, ada: User) -> None
     ("method", "path"),
     [
         ("GET", "/me/sessions/"),
-        ("DELETE", f"/me/sessions/{uuid4()}/"),
-        ("DELETE", f"/users/{uuid4()}/sessions/"),
+        ("DELETE", f"/me/sessions/{UNKNOWN}/"),
+        ("DELETE", f"/users/{UNKNOWN}/sessions/"),
     ],
 )
 def test_sessions_need_a_token(service: Service, method: str, path: str) -> None:

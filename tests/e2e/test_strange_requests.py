@@ -12,7 +12,8 @@ def test_responses_to_a_thousand_mutated_requests_of_every_role_are_valid(
 ) -> None:
     report = fuzz(service, range(1_000), seed=2)
     assert not report.complaints, str(report)
-    assert report.statuses.keys() == {"anonymous", "user", "other user", "staff"}
+    roles = {"anonymous", "user", "other user", "staff", "machine client"}
+    assert report.statuses.keys() == roles
     assert all(len(statuses) > 6 for statuses in report.statuses.values())
 
 

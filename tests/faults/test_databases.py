@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from application.errors import NOTHING_CHANGED, OUTCOME_UNKNOWN
-from tests.e2e.service import PASSWORD, Service, User, an_email, eventually, running_service
+from tests.e2e.service import PASSWORD, TEA, Service, User, an_email, eventually, running_service
 from tests.faults.cluster import SECRET
 from tests.servers.databases import create_database, fetch_value
 from tests.servers.plugin import NewServer
@@ -82,10 +82,10 @@ def test_a_read_only_server_is_an_outage_that_ends_without_a_restart(
 
 
 def unconfirmed(change: Callable[[str], httpx.Response]) -> str:
-    """Make a change with one reference after the other, until the outcome of one is unknown.
+    """Make a change with one reference or key after the other, until an outcome is unknown.
 
-    Return the reference of that one. A busy machine may reach the deadline before the commit: then
-    the answer is that nothing was changed.
+    Return the reference of that change. A busy machine may reach the deadline before the commit:
+    then the answer is that nothing was changed.
     """
     details = list[str]()
 
@@ -101,16 +101,24 @@ def unconfirmed(change: Callable[[str], httpx.Response]) -> str:
     return f"web-{len(details) - 1}"
 
 
-def document(user: User, path: str) -> Any:
-    """Return a document, requested again if a busy machine has reached the deadline."""
+def post_with_key(user: User, key: str) -> httpx.Response:
+    return user.request("POST", "/orders/", json=TEA, headers={"Idempotency-Key": key})
+
+
+def successful(send: Callable[[], httpx.Response]) -> httpx.Response:
+    """Send a request until it succeeds, because a busy machine may reach the deadline."""
     answers = list[httpx.Response]()
 
-    def is_read() -> bool:
-        answers.append(user.get(path))
-        return answers[-1].status_code == 200
+    def is_successful() -> bool:
+        answers.append(send())
+        return answers[-1].is_success
 
-    eventually(is_read)
-    return answers[-1].json()
+    eventually(is_successful)
+    return answers[-1]
+
+
+def document(user: User, path: str) -> Any:
+    return successful(lambda: user.get(path)).json()
 
 
 def test_an_unconfirmed_commit_returns_503_with_an_unknown_outcome(server: Server) -> None:
@@ -127,13 +135,17 @@ def test_an_unconfirmed_commit_returns_503_with_an_unknown_outcome(server: Serve
         server.start()
         eventually(lambda: is_ready(service))
         reference = unconfirmed(lambda reference: user.post_order(reference=reference))
+        key = unconfirmed(lambda key: post_with_key(user, key))
         unconfirmed(lambda _: user.patch(order, "PAID"))
         sql(server, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
         eventually(lambda: is_ready(service))
         # The answers are true, and their advice is correct: the order exists, and only once.
         eventually(lambda: user.post_order(reference=reference).status_code == 409)
+        again = successful(lambda: post_with_key(user, key))
+        assert again.headers["idempotent-replayed"] == "true"
         orders = document(user, "/orders/")
-        assert [each.get("reference") for each in orders] == [reference, None]
+        assert [each.get("reference") for each in orders] == [None, reference, None]
+        assert orders[0]["id"] == again.json()["id"]
         steps = document(user, f"/orders/{order['id']}/history/")
         assert [step["to"] for step in steps] == ["PENDING", "PAID"]
 

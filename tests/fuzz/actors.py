@@ -1,6 +1,9 @@
 """The fuzzer's clients: one for each role, and one without a token."""
 
-from dataclasses import dataclass
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.e2e.service import Service, an_email
@@ -12,12 +15,20 @@ PASSWORD: Final = "staple horse correct battery"
 
 @dataclass(slots=True)
 class Actor:
-    """A client. Anonymous clients don't have a token, an id or an address."""
+    """A client, with the form that it gets its token for.
+
+    Anonymous clients don't have a token, and only accounts have an id and an address.
+    """
 
     role: str
-    email: str = ""
-    id: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    id: str = ""
+
+    @property
+    def email(self) -> str:
+        """The address of the account, or an empty string."""
+        return self.form.get("username", "")
 
     @property
     def bearer(self) -> tuple[Header, ...]:
@@ -27,7 +38,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """The user with all the orders, another user, and a member of staff.
+    """The user with all the orders, another user, a member of staff, and a machine client.
 
     The expendable user doesn't send requests, but others may delete its data.
     """
@@ -35,47 +46,55 @@ class Actors:
     owner: Actor
     other: Actor
     staff: Actor
+    machine: Actor
     expendable: Actor
     anonymous: Actor
 
     @property
     def all(self) -> tuple[Actor, ...]:
-        """Every client, including the anonymous one."""
-        return (self.anonymous, self.owner, self.other, self.staff)
+        """Every client that sends requests, including the anonymous one."""
+        return (self.anonymous, self.owner, self.other, self.staff, self.machine)
 
     def log_in_again(self, service: Service) -> None:
         """Log in every client whose session has been ended by a request."""
-        for actor in (self.owner, self.other, self.staff):
+        for actor in (self.owner, self.other, self.staff, self.machine):
             headers = {"Authorization": f"Bearer {actor.token}"}
             if service.http.get("/me/", headers=headers).status_code == 401:
-                actor.token = tokens_of(service, actor.email)["access_token"]
+                actor.token = tokens_for(service, actor.form)["access_token"]
 
 
 def actors_of(service: Service) -> Actors:
-    """Create an account for each role and log in."""
+    """Create a client for each role, with a token."""
     return Actors(
-        _log_in(service, "user", register(service)),
-        _log_in(service, "other user", register(service)),
-        _log_in(service, "staff", _create_staff(service)),
-        _log_in(service, "expendable", register(service)),
-        Actor("anonymous"),
+        owner=_user(service, "user", _register(service)),
+        other=_user(service, "other user", _register(service)),
+        staff=_user(service, "staff", _create_staff(service)),
+        machine=_machine_client(service),
+        expendable=_user(service, "expendable user", _register(service)),
+        anonymous=Actor("anonymous"),
     )
 
 
-def register(service: Service) -> str:
-    """Create an account and return its address."""
+def tokens_for(service: Service, form: Mapping[str, str]) -> dict[str, Any]:
+    """Send a form to `/token/` and return the response."""
+    answer = service.http.post("/token/", data=form)
+    assert answer.status_code == 200, answer.text
+    tokens: dict[str, Any] = answer.json()
+    return tokens
+
+
+def _user(service: Service, role: str, email: str) -> Actor:
+    form = {"username": email, "password": PASSWORD}
+    token = tokens_for(service, form)["access_token"]
+    account = service.http.get("/me/", headers={"Authorization": f"Bearer {token}"}).json()
+    return Actor(role, form, token, account["id"])
+
+
+def _register(service: Service) -> str:
     email = an_email()
     answer = service.http.post("/register/", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 201, answer.text
     return email
-
-
-def tokens_of(service: Service, email: str) -> dict[str, Any]:
-    """Log in, and return the response."""
-    answer = service.http.post("/token/", data={"username": email, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    tokens: dict[str, Any] = answer.json()
-    return tokens
 
 
 def _create_staff(service: Service) -> str:
@@ -86,7 +105,15 @@ def _create_staff(service: Service) -> str:
     return email
 
 
-def _log_in(service: Service, role: str, email: str) -> Actor:
-    token = tokens_of(service, email)["access_token"]
-    account = service.http.get("/me/", headers={"Authorization": f"Bearer {token}"}).json()
-    return Actor(role, email, account["id"], token)
+def _machine_client(service: Service) -> Actor:
+    scopes = ("--scope", "orders:read", "--scope", "orders:status")
+    name = f"fuzzer-{secrets.token_hex(4)}"
+    done = service.run("clients", "create", name, *scopes, "--json")
+    assert done.returncode == 0, done.stderr
+    created = json.loads(done.stdout)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": created["client_id"],
+        "client_secret": created["client_secret"],
+    }
+    return Actor("machine client", form, tokens_for(service, form)["access_token"])

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -34,7 +33,7 @@ class Contract:
             for method in item
         ]
         self._anywhere = document["components"]["responses"]
-        self._schemas = cache(self._validator)
+        self._validators: dict[int, Any] = {}
 
     def complaints(self, request: Request, answer: Answer) -> Iterator[str]:
         """Yield every difference between the response and the document."""
@@ -103,20 +102,24 @@ class Contract:
 
     def _fits(self, schema: Mapping[str, Any], value: str) -> bool:
         typed = int(value) if schema.get("type") == "integer" and value.isdecimal() else value
-        return bool(self._schemas(json.dumps(schema)).is_valid(typed))
+        return bool(self._validator(schema).is_valid(typed))
 
     def _check_body(self, schema: Mapping[str, Any], answer: Answer) -> Iterator[str]:
         try:
             body = json.loads(answer.body)
         except ValueError:
             return  # another check complains
-        for error in self._schemas(json.dumps(schema)).iter_errors(body):
+        for error in self._validator(schema).iter_errors(body):
             where = "/".join("*" if isinstance(step, int) else step for step in error.instance_path)
             yield f"{answer.status} does not fit its schema at /{where}: {error.kind.name}"
 
-    def _validator(self, schema: str) -> Any:
-        root = {**_strict(json.loads(schema)), **self._strict}
-        return jsonschema_rs.Draft202012Validator(root, validate_formats=True)
+    def _validator(self, schema: Mapping[str, Any]) -> Any:
+        """Return the validator of a schema in the document."""
+        if id(schema) not in self._validators:
+            root = {**_strict(schema), **self._strict}
+            made = jsonschema_rs.Draft202012Validator(root, validate_formats=True)
+            self._validators[id(schema)] = made
+        return self._validators[id(schema)]
 
 
 def _strict(part: Any) -> Any:

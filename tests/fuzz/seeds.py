@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from tests.e2e.service import Service, User, an_email
-from tests.fuzz.actors import PASSWORD, Actor, Actors, tokens_of
+from tests.fuzz.actors import PASSWORD, Actor, Actors, tokens_for
 from tests.fuzz.operations import Document, operations_of
 from tests.fuzz.wire import Header, Request
 from tests.support.jws import parts_of
@@ -59,7 +59,7 @@ class Seeds:
         self._cheap = [each for each in operations if not each.takes_password]
         self._costly = [each for each in operations if each.takes_password]
         self._refresh_tokens = [
-            str(tokens_of(service, actors.other.email)["refresh_token"]) for _ in range(_SESSIONS)
+            str(tokens_for(service, actors.other.form)["refresh_token"]) for _ in range(_SESSIONS)
         ]
         current = parts_of(other.token)[1]["fam"]
         sessions = [each["id"] for each in other.get("/me/sessions/").json()]
@@ -118,10 +118,9 @@ class Seeds:
         return _json(b"POST", "/register/", {"email": an_email(), "password": PASSWORD})
 
     def _log_in(self, chance: Random, actor: Actor) -> Request:
-        email = actor.email or self._actors.owner.email
-        password = chance.choice((PASSWORD, "wrong"))
-        form = {"grant_type": "password", "username": email, "password": password}
-        return _form("/token/", form)
+        form = actor.form or self._actors.owner.form
+        wrong = {"password": "wrong", "client_secret": "wrong"}
+        return _form("/token/", chance.choice((form, {**form, **wrong})))
 
     def _refresh(self, chance: Random, _: Actor) -> Request:
         token = chance.choice(self._refresh_tokens)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import asyncpg
@@ -24,7 +24,12 @@ from tests.servers.server import Server
 from tests.support.adapters import Adapters
 from tests.support.deadlines import LONG, generous_deadlines
 from tests.support.orders import PAID, RENDERER, STAFF, a_placed_order, rendered_write
-from tests.support.postgres import adapters_over, opened_database
+from tests.support.postgres import (
+    adapters_over,
+    opened_database,
+    uncommitted_reference,
+    wait_for_locks,
+)
 from tests.support.storage_actions import an_owner, order_in, place
 from tests.support.time import NOW
 
@@ -183,23 +188,6 @@ async def processes(
         yield one, other
 
 
-@asynccontextmanager
-async def uncommitted_reference(
-    database: Database, owner: UserId, reference: str
-) -> AsyncIterator[None]:
-    """Hold an entry in the unique index until the end of the block, and then roll back."""
-    async with database.connection(LONG) as connection:
-        await connection.execute("BEGIN")
-        await connection.execute(
-            "INSERT INTO orders SELECT gen_random_uuid(), $1, $2, '[{}]', 1, 'USD', 'PENDING', 1,"
-            " 1, now(), now(), NULL",
-            owner,
-            reference,
-        )
-        yield
-        await connection.execute("ROLLBACK")
-
-
 @pytest.mark.usefixtures("with_generous_deadlines")
 async def test_groups_with_crossed_references_do_not_deadlock(
     processes: tuple[Database, Database],
@@ -212,7 +200,7 @@ async def test_groups_with_crossed_references_do_not_deadlock(
             create_group(PostgresOrderStorage(database, RENDERER), owner, references)
             for database, references in ((one, crossed), (other, crossed[::-1]))
         ]
-        await wait_for_two_locks(one)
+        await wait_for_locks(one, 2)
     results = [each for group in groups for each in await group]
     # One of the groups has stored each reference.
     assert Counter(type(each) for each in results) == {type(None): 3, ReferenceTaken: 3}
@@ -224,14 +212,6 @@ def create_group(
     """Create orders with these references as one group."""
     writes = [rendered_write(a_placed_order(owner, reference=each)) for each in references]
     return asyncio.gather(*map(storage.add, writes), return_exceptions=True)
-
-
-async def wait_for_two_locks(database: Database) -> None:
-    async with asyncio.timeout(LONG), database.connection(LONG) as connection:
-        while (  # noqa: ASYNC110 - there is no event
-            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2
-        ):
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.usefixtures("with_generous_deadlines")

@@ -29,12 +29,12 @@ from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
 from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.events import Placement
-from domain.ids import EventId, OrderId
+from domain.ids import EventId, OrderId, UserId
 from domain.order.events import Outcome
 from tests.servers.databases import create_database, drop_database, fresh_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters
-from tests.support.deadlines import generous_deadlines
+from tests.support.deadlines import LONG, generous_deadlines
 from tests.support.orders import RENDERER
 
 T = TypeVar("T")
@@ -50,6 +50,11 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
     "UPDATE idempotency_keys SET created_at = created_at - $1::float8 * interval '1 second'",
     "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
 )
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 @pytest.fixture(scope="session")
@@ -196,3 +201,27 @@ def adapters_over(database: Database) -> Adapters:
         stored_facts=PostgresStoredFacts(database),
         pass_time=pass_time,
     )
+
+
+@asynccontextmanager
+async def uncommitted_reference(
+    database: Database, owner: UserId, reference: str
+) -> AsyncIterator[None]:
+    """Hold an entry in the unique index until the end of the block, and then roll back."""
+    async with database.connection(LONG) as connection:
+        await connection.execute("BEGIN")
+        await connection.execute(
+            "INSERT INTO orders SELECT gen_random_uuid(), $1, $2, '[{}]', 1, 'USD', 'PENDING', 1,"
+            " 1, now(), now(), NULL",
+            owner,
+            reference,
+        )
+        yield
+        await connection.execute("ROLLBACK")
+
+
+async def wait_for_locks(database: Database, count: int) -> None:
+    """Wait until this number of sessions in the database are waiting for a lock."""
+    async with asyncio.timeout(LONG), database.connection(LONG) as connection:
+        while await connection.fetchval(_WAITING) < count:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.02)

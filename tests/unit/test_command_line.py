@@ -18,7 +18,18 @@ from entrypoints.cli.main import COMMANDS as TABLE
 from entrypoints.cli.main import app
 
 ROOT: Final = Path(__file__).parents[2]
-COMMANDS = {"serve", "relay", "consume", "work", "migrate", "audit", "outbox", "dlq", "users"}
+COMMANDS = {
+    "serve",
+    "relay",
+    "consume",
+    "work",
+    "migrate",
+    "audit",
+    "outbox",
+    "dlq",
+    "users",
+    "clients",
+}
 MAIN = "from entrypoints.cli.main import main; main()"
 
 
@@ -33,7 +44,7 @@ def help_of(*group: str) -> list[str]:
     return [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│")]
 
 
-@pytest.mark.parametrize("group", [(), ("users",), ("outbox",), ("dlq",)])
+@pytest.mark.parametrize("group", [(), ("users",), ("clients",), ("outbox",), ("dlq",)])
 def test_help_lists_every_command_with_one_line_each(group: tuple[str, ...]) -> None:
     listed = [line.split()[0] for line in help_of(*group) if not line.startswith("--")]
     commands = (app[group[0]] if group else app).resolved_commands()
@@ -76,7 +87,7 @@ def test_completion_script_is_valid_bash(tmp_path: Path) -> None:
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", [("dlq", "list"), ("users", "list")])
+@pytest.mark.parametrize("command", [("dlq", "list"), ("users", "list"), ("clients", "list")])
 @pytest.mark.parametrize("limit", ["0", "-1", "10001", "x"])
 def test_invalid_limit_is_refused_before_the_storage_is_opened(
     command: tuple[str, str], limit: str
@@ -112,6 +123,26 @@ def test_password_from_standard_input_is_checked(typed: bytes) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("orders: `password`: must have ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("pay ments", "--scope", "orders:read"), "`NAME`: must begin with"),
+        (("payments",), "`--scope`: must be given. Known scopes: orders:read, orders:status."),
+        (
+            ("payments", "--scope", "orders:write"),
+            (
+                "`--scope`: there is no scope 'orders:write'."
+                " Known scopes: orders:read, orders:status."
+            ),
+        ),
+    ],
+)
+def test_name_and_scopes_of_a_client_are_checked(arguments: tuple[str, ...], fault: str) -> None:
+    done = orders("clients", "create", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"orders: {fault}")
 
 
 # --- A terminal

@@ -71,6 +71,8 @@ def test_only_terminals_get_colors() -> None:
         ("postgresql://ada:pw@db:5432/orders", f"postgresql://ada:{HIDDEN}@db:5432/orders"),
         ("postgresql://ada:pw@db.example/orders", f"postgresql://ada:{HIDDEN}@db.example/orders"),
         ("550 <ada.b+c@b\u00fccher.example>: no", f"550 <{HIDDEN}>: no"),
+        (f"/me/sessions/{'r' * 64}/", f"/me/sessions/{HIDDEN}/"),
+        (f"/me/sessions/{'r' * 65}/", None),
         ("/register/ada@example.com/", f"/register/{HIDDEN}/"),
         ("postgresql://ada@db.example:5432/orders", None),
         (

@@ -31,6 +31,8 @@ ALSO_SENSITIVE: Final = {
     ("EmailAddress", "stored"),
     ("IdempotencyKey", "text"),
     ("Mail", "text"),
+    ("PasswordChange", "current"),
+    ("PasswordChange", "new"),
     ("RefreshToken", "text"),
     ("RequestHead", "headers"),
     ("RequestHead", "target"),

@@ -145,7 +145,7 @@ class SessionSchema(Struct):
     current: Annotated[bool, Meta(description="Whether the request's token belongs to it.")]
 
 
-class AccountLine(Struct, tag_field="type", tag="account"):
+class AccountLine(Confidential, tag_field="type", tag="account"):
     """The account's line of an export."""
 
     id: UUID

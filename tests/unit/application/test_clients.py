@@ -74,7 +74,7 @@ async def test_a_client_is_revoked_by_its_id_or_its_name(harness: ClientHarness,
         await harness.attempt(created.client.id, created.secret)
 
 
-@pytest.mark.parametrize("text", ["payments", str(uuid4())])
+@pytest.mark.parametrize("text", ["payments", str(uuid4())], ids=["name", "id"])
 async def test_an_unknown_client_is_not_revoked(harness: ClientHarness, text: str) -> None:
     with pytest.raises(NoSuchClient):
         await harness.revoke(text)

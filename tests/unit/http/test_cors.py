@@ -37,7 +37,9 @@ async def respond(
     return sent[0]["status"], found, sent[1]["body"]
 
 
-@pytest.mark.parametrize("name", ["traceparent", "tracestate", "X-Requested-With", "If-Match"])
+@pytest.mark.parametrize(
+    "name", ["traceparent", "tracestate", "X-Requested-With", "If-Match", "Idempotency-Key"]
+)
 async def test_a_page_of_an_open_origin_may_send_the_header(name: str) -> None:
     asked = {"access-control-request-headers": f"authorization, {name.lower()}"}
     status, headers, body = await respond(SHOP, **PREFLIGHT, **asked)
