@@ -2,6 +2,7 @@
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +138,36 @@ def use_of_refresh_tokens(user: User) -> Iterator[str]:
     assert user.get("/me/sessions/").status_code == 200
 
 
+def use_of_a_client_secret(service: Service) -> Iterator[str]:
+    """Get tokens for a machine client, rightly and wrongly, and yield all secrets."""
+    done = service.run("clients", "create", "payments", "--scope", "orders:read", "--json")
+    created = json.loads(done.stdout)
+    name, secret = created["client_id"], created["client_secret"]
+    form = {"grant_type": "client_credentials"}
+    for each in (secret, f"{secret}x"):
+        credentials = {"client_id": name, "client_secret": each}
+        answer = service.http.post("/token/", data=form | credentials)
+        basic = service.http.post("/token/", data=form, auth=(name, each))
+        assert answer.status_code == basic.status_code == (200 if each == secret else 401)
+        yield from (each, b64encode(f"{name}:{each}".encode()).decode())
+        if answer.status_code == 200:
+            yield from (answer.json()["access_token"], basic.json()["access_token"])
+
+
+def use_of_passwords(service: Service) -> Iterator[str]:
+    """Change the password of an account, export and close it. Yield all secrets."""
+    user, new = service.register(), "a new and better horse"
+    change = {"current_password": WRONG_PASSWORD, "new_password": new}
+    assert user.request("POST", "/me/password/", json=change).status_code == 403
+    change |= {"current_password": PASSWORD}
+    assert user.request("POST", "/me/password/", json=change).status_code == 204
+    assert user.get("/me/export/").status_code == 200
+    for password, status in ((WRONG_PASSWORD, 403), (new, 204)):
+        answer = user.request("DELETE", "/me/", json={"password": password})
+        assert answer.status_code == status
+    yield from (user.email, user.token, new)
+
+
 def responses_of_a_whole_run(user: User, forged: str) -> Iterator[httpx.Response]:
     """Use every route, rightly and wrongly, and yield the responses that must not have secrets."""
     http, token = user.service.http, user.token
@@ -168,6 +199,7 @@ def test_a_whole_run_leaves_no_secret_in_logs_metrics_and_responses(
     header, payload, _ = user.token.split(".")
     forged = f"{header}.{payload}.{'A' * 43}"
     tokens = list(use_of_refresh_tokens(user))
+    tokens += [*use_of_a_client_secret(logging_service), *use_of_passwords(logging_service)]
     responses = list(responses_of_a_whole_run(user, forged))
     assert {answer.status_code for answer in responses} >= {200, 201, 401, 409, 422}
     # By mistake, secrets in the path: the path is repeated in the response, but not in the log.
