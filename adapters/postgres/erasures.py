@@ -1,5 +1,6 @@
 """Erase personal data."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,8 @@ from application.ports.erasures import ErasedPart, Erasure, PersonalDataEraser
 from domain.account import erased_email
 from domain.ids import OrderId, UserId
 
+#: Usually, a relay or a write has released its locks by then.
+_PAUSE_SECONDS: Final = 0.05
 _BEFORE_ALL: Final = UUID(int=0)
 
 
@@ -43,6 +46,12 @@ class PostgresErasures:
 
     async def erase_some(self, user_id: UserId, limit: int) -> ErasedPart:
         """Erase at most `limit` rows of each kind, continuing the current pass."""
+        part = await self._erase_some(user_id, limit)
+        if part.has_skipped:
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return part
+
+    async def _erase_some(self, user_id: UserId, limit: int) -> ErasedPart:
         async with self._database.connection() as connection, connection.transaction():
             state = await connection.fetchrow(sql.STATE, user_id)
             if state is None:

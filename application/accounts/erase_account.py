@@ -1,6 +1,5 @@
 """Close the caller's account and erase the person's data."""
 
-from asyncio import sleep
 from datetime import timedelta
 from typing import Final
 
@@ -13,8 +12,6 @@ from application.ports.system import Clock
 
 #: How long a request erases data by itself. The rest is done in the background.
 WITHIN: Final = timedelta(seconds=1)
-#: Seconds until rows that a relay had locked are tried again.
-_PAUSE_SECONDS: Final = 0.05
 
 
 class EraseAccount:
@@ -47,7 +44,6 @@ class EraseAccount:
 
     async def _erase_now(self, erasure: Erasure) -> None:
         until = self._clock.now() + WITHIN
-        while not await self._erase(erasure, lambda: self._clock.now() < until):
-            if self._clock.now() >= until:
-                return
-            await sleep(_PAUSE_SECONDS)
+        is_done = False
+        while not is_done and self._clock.now() < until:
+            is_done = await self._erase(erasure, lambda: self._clock.now() < until)

@@ -52,7 +52,10 @@ class Erasures(Protocol):
         """Return at most `limit` erasures that are due, starting with the most overdue."""
 
     async def erase_some(self, user_id: UserId, limit: int) -> ErasedPart:
-        """Erase at most `limit` rows of each kind, continuing the current pass."""
+        """Erase at most `limit` rows of each kind, continuing the current pass.
+
+        If rows had to be skipped, wait for a moment before returning.
+        """
 
     async def end_pass(self, erasure: Erasure, passes: int, next_at: datetime | None) -> None:
         """Begin the next pass at `next_at`, or complete the erasure if it's None.

@@ -8,7 +8,7 @@ from entrypoints.processes.supervisor import every, with_database
 from libraries.asyncio_tools.heartbeat import beat
 
 #: How often to check whether an erasure is due.
-POLL_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 10.0
 
 
 async def erase_periodically(erase: ContinueErasures) -> None:

@@ -11,12 +11,13 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.postgres.database import Database
 from adapters.redis.cache import RedisOrderCache
+from application.accounts.continue_erasures import ContinueErasures
 from application.delivery.hand_over_order import HandOverOrder
 from application.delivery.purge import PurgeExpired
 from application.delivery.relay_outbox import RelayOutbox
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
-from application.ports.accounts import Accounts
+from application.ports.accounts import Accounts, PasswordHasher
 from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
 from entrypoints.composition.container import make_container
@@ -38,7 +39,14 @@ SERVICES = ("DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 ROLES = {
     "relay": (RelayOutbox, RelayWakeup),
     "consume": (EventSources, HandOverOrder),
-    "work": (AsyncBroker, ProcessOrder, RequeueStalledOrders, PurgeExpired, Database),
+    "work": (
+        AsyncBroker,
+        ProcessOrder,
+        RequeueStalledOrders,
+        PurgeExpired,
+        ContinueErasures,
+        Database,
+    ),
 }
 
 
@@ -78,4 +86,13 @@ async def test_memory_storage_replaces_postgresql() -> None:
     )
     assert type(await container.get(Accounts)).__name__ == "MemoryAccounts"
     await opened_api(container)
+    await container.close()
+
+
+async def test_the_settings_determine_the_cost_of_a_password() -> None:
+    cost = {"ARGON2_MEMORY_KIB": "20480", "ARGON2_TIME_COST": "3", "ARGON2_PARALLELISM": "2"}
+    settings = load_settings({"JWT_SECRET_KEY": NOWHERE["JWT_SECRET_KEY"], **cost})
+    container = make_container(settings, NowhereProvider())
+    passwords = await container.get(PasswordHasher)
+    assert (await passwords.hash("correct horse")).startswith("$argon2id$v=19$m=20480,t=3,p=2$")
     await container.close()

@@ -39,6 +39,11 @@ FIELD_ERRORS: Final = (
         "Send 1 to 255 visible ASCII characters, for example a UUID.",
     ),
     FieldErrorEntry(
+        "closed-grant-type",
+        "The operator has switched off tokens for passwords (PASSWORD_GRANT=off).",
+        "Use a refresh token, or the credentials of a machine client.",
+    ),
+    FieldErrorEntry(
         "invalid-timestamp",
         "The value is not an RFC 3339 timestamp.",
         "Write the date, the time and the offset: 2026-01-31T12:00:00Z.",

@@ -89,6 +89,33 @@ def test_a_hash_contains_the_parameters_of_owasp(passwords: Argon2Passwords) -> 
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
+def test_a_hash_with_lower_parameters_than_the_current_ones_is_outdated() -> None:
+    async def scenario(passwords: Argon2Passwords, stronger: Argon2Passwords) -> None:
+        stored = await passwords.hash("correct horse")
+        assert not passwords.is_outdated(stored)
+        assert stronger.is_outdated(stored)
+        assert await stronger.verify(stored, "correct horse")
+        renewed = await stronger.hash("correct horse")
+        assert renewed.startswith("$argon2id$v=19$m=20480,t=3,p=2$")
+        assert not stronger.is_outdated(renewed)
+
+    both = Argon2Passwords(), Argon2Passwords(time_cost=3, memory_cost=20_480, parallelism=2)
+    asyncio.run(scenario(*both))
+    for each in both:
+        each.close()
+
+
+def test_no_password_matches_an_unusable_hash(passwords: Argon2Passwords) -> None:
+    async def scenario() -> None:
+        unusable = await passwords.unusable()
+        assert unusable.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert unusable != await passwords.unusable()
+        assert not await passwords.verify(unusable, "")
+        assert not await passwords.verify(unusable, "correct horse")
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("password", ["correct horse", "\u540d" * 128, "", "\0", "a\ud800b"])
 def test_only_the_right_password_matches(passwords: Argon2Passwords, password: str) -> None:
     async def scenario() -> None:
