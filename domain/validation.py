@@ -11,11 +11,9 @@ T = TypeVar("T")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: Errors with their own class if they are the only ones in the input.
 _KINDS: Final = (TotalMismatch, CommonPassword)
-
-
-#: More errors don't help the client. Without a limit, the response to 100,000 invalid values would
-#: be forty times as large as the request.
-MAX_ERRORS: Final = 1_000
+#: More than the invalid values that fit into the largest body (256 KiB), all of which are reported.
+#: The limit is for other inputs, such as the command line.
+MAX_ERRORS: Final = 50_000
 
 
 class ValidationErrors:

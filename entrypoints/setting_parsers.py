@@ -52,12 +52,6 @@ def switch(text: str) -> bool:
     return one_of("on", "off")(text) == "on"
 
 
-def https_url(text: str) -> str:
-    """Parse an https address without a query or a fragment. Plain http is for loopback only."""
-    pattern = r"https://[^/?#@\s]+(/[^?#\s]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^?#\s]*)?"
-    return matching(pattern, "must be an address such as https://login.example.com")(text)
-
-
 def comma_separated(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     """Return a parser for a list of values separated by commas."""
     return lambda text: tuple(parse(each.strip()) for each in text.split(",") if each.strip())

@@ -206,14 +206,8 @@ class Settings:
     password_grant: bool = _setting(
         parse.switch,
         "on",
-        "`off`: no tokens for passwords, only for machine clients and `OIDC_ISSUER`",
+        "`off`: no tokens for passwords. Refresh tokens and machine clients go on working",
     )
-    oidc_issuer: str | None = _optional(
-        parse.https_url,
-        "An OpenID Connect issuer whose access tokens are accepted too. Its keys are read from its"
-        " discovery document",
-    )
-    oidc_audience: str | None = _optional(str, "The audience of those tokens")
     orders_providers: str | None = _optional(
         parse.reference,
         "`module:attribute` of dishka providers that replace adapters, in every role and command",
@@ -297,8 +291,6 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
     if (values.get("kafka_security_protocol") or "").startswith("SASL"):
         login = filter(is_missing, ("kafka_sasl_username", "kafka_sasl_password"))
         found |= {name.upper(): "must be set with SASL" for name in login}
-    if values.get("oidc_issuer") and is_missing("oidc_audience"):
-        found["OIDC_AUDIENCE"] = "must be set if OIDC_ISSUER is set"
     if values.get("smtp_url") and is_missing("smtp_from"):
         found["SMTP_FROM"] = "must be set if SMTP_URL is set"
     return found

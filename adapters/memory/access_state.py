@@ -58,7 +58,11 @@ class FollowedAccess:
 
     async def account_of(self, claims: AccessClaims) -> Account | None:
         """Return a token's account, or None if it doesn't exist or the token has been revoked."""
-        if await self.is_revoked(claims):
+        # Every request runs this. Calling `is_revoked` would make it take half as long again.
+        if self._monotonic() - self._read_at >= READ_AFTER_SECONDS:
+            await self._catch_up()
+        revoked = self._revoked
+        if revoked and (claims.token_id in revoked or claims.family in revoked):
             return None
         account = self._accounts.cached.get(claims.user_id)
         return account or await self._accounts.read(claims.user_id)

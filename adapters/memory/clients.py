@@ -12,7 +12,7 @@ from domain.ids import ClientId
 
 
 class MemoryClients:
-    """`Clients` in memory."""
+    """`Clients` and `ClientDirectory` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage

@@ -25,7 +25,10 @@ UPDATE clients SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING
 
 
 class PostgresClients:
-    """`Clients` for PostgreSQL. A trigger adds revocations to the feed (migration 0006)."""
+    """`Clients` and `ClientDirectory` for PostgreSQL.
+
+    A trigger adds revocations to the feed (migration 0006).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -42,7 +42,7 @@ WITH calls AS (
     WHERE pg_try_advisory_xact_lock(hashtextextended(user_id::text || ' ' || key, 0))
 ), claimed AS (
     INSERT INTO idempotency_keys AS stored (user_id, key, fingerprint, order_id, body, created_at)
-    SELECT user_id, key, fingerprint, id, body, now() FROM locked
+    SELECT user_id, key, fingerprint, id, coalesce(body, payload), now() FROM locked
     ON CONFLICT (user_id, key) DO UPDATE
         SET fingerprint = excluded.fingerprint, order_id = excluded.order_id,
             body = excluded.body, created_at = excluded.created_at
@@ -118,10 +118,14 @@ async def _insert_batch(connection: Connection, calls: Sequence[_Call]) -> Seque
     in_order = sorted(calls, key=lambda call: unique_key(call.write))
     columns = zip(*map(_parameters, in_order), strict=True)
     rows = await connection.fetch(_INSERT, *map(list, columns), KEY_LIFETIME)
+    if len(rows) == len(calls):
+        return [True] * len(calls)
     claimed = {row["order_id"] for row in rows}
     return [call.record.order_id in claimed for call in calls]
 
 
 def _parameters(call: _Call) -> tuple[Any, ...]:
-    key = call.record.key
-    return (*parameters_of(call.write), key.text, key.fingerprint, call.record.body)
+    key, body = call.record.key, call.record.body
+    # The body of the first response is the payload of the order's event, so it's only sent once.
+    sent = None if body is call.write.event.payload else body
+    return (*parameters_of(call.write), key.text, key.fingerprint, sent)

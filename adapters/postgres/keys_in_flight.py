@@ -1,14 +1,14 @@
 """The idempotency keys of requests that are running in this process."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from application.errors import IdempotencyInProgress
 from domain.ids import UserId
 
-_Key = tuple[UserId, str]
+_Key: TypeAlias = tuple[int, str]
 
 
 class KeysInFlight:
@@ -18,34 +18,53 @@ class KeysInFlight:
     """
 
     def __init__(self) -> None:
-        self._locks: dict[_Key, asyncio.Lock] = {}
-        self._requests: Counter[_Key] = Counter()
+        #: The turns of the requests that wait for each held key, in order of arrival.
+        self._waiting: dict[_Key, deque[asyncio.Future[None]]] = {}
 
-    @asynccontextmanager
-    async def hold(self, owner: UserId, key: str, timeout_seconds: float) -> AsyncIterator[None]:
-        """Hold a user's key for the duration of the block.
+    def hold(self, owner: UserId, key: str, timeout_seconds: float) -> "_Hold":
+        """Hold a user's key for the duration of an `async with` block.
 
         Raises:
             IdempotencyInProgress: another request has held the key for `timeout_seconds`.
         """
-        held = (owner, key)
-        lock = self._locks.setdefault(held, asyncio.Lock())
-        self._requests[held] += 1
+        return _Hold(self, (owner.int, key), timeout_seconds)
+
+    async def acquire(self, key: _Key, timeout_seconds: float) -> None:
+        """Acquire a key. Most keys are free, and then this is cheaper than an `asyncio.Lock`."""
+        if key not in self._waiting:
+            self._waiting[key] = deque()
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting[key].append(turn)
         try:
-            await _acquire(lock, timeout_seconds)
-            try:
-                yield
-            finally:
-                lock.release()
-        finally:
-            self._requests[held] -= 1
-            if not self._requests[held]:
-                del self._requests[held], self._locks[held]
+            async with asyncio.timeout(timeout_seconds):
+                await turn
+        except BaseException as error:
+            if not turn.cancelled():  # the key was handed over at the same time
+                self.release(key)
+            if isinstance(error, TimeoutError):
+                raise IdempotencyInProgress from None
+            raise
+
+    def release(self, key: _Key) -> None:
+        """Hand the key over to the next request, or free it."""
+        waiting = self._waiting[key]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._waiting[key]
 
 
-async def _acquire(lock: asyncio.Lock, timeout_seconds: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            await lock.acquire()
-    except TimeoutError:
-        raise IdempotencyInProgress from None
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    keys: KeysInFlight
+    key: _Key
+    timeout_seconds: float
+
+    async def __aenter__(self) -> None:
+        await self.keys.acquire(self.key, self.timeout_seconds)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.keys.release(self.key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from application.ports.clients import Clients
+from application.ports.clients import ClientDirectory
 from domain.client import MachineClient
 from domain.ids import ClientId
 
@@ -10,9 +10,9 @@ from domain.ids import ClientId
 class ListClients:
     """List machine clients page by page, oldest first, including revoked ones."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, directory: ClientDirectory) -> None:
+        self._directory = directory
 
     async def __call__(self, limit: int, after: ClientId | None = None) -> Sequence[MachineClient]:
         """Return at most `limit` clients. Start after the client `after` if it's given."""
-        return await self._clients.page(limit, after)
+        return await self._directory.page(limit, after)

@@ -13,13 +13,14 @@ def fingerprint(lines: OrderLines, reference: str | None) -> bytes:
 
     Two spellings of the same values, such as `19.9` and `19.90`, have the same fingerprint.
     """
-    total, currency = lines.total.amount, lines.total.currency.code
-    values = [reference, currency, _number(total), [_line(line) for line in lines.lines]]
+    # An amount of money always has the digits of its currency, so it has only one spelling.
+    total, currency = str(lines.total.amount), lines.total.currency.code
+    values = [reference, currency, total, [_line(line) for line in lines.lines]]
     return hashlib.sha256(json.dumps(values).encode()).digest()
 
 
 def _line(line: OrderLine) -> list[object]:
-    price = None if line.price is None else _number(line.price.amount)
+    price = None if line.price is None else str(line.price.amount)
     attributes = [[name, _attribute(line.attributes[name])] for name in sorted(line.attributes)]
     return [line.product_id, line.name, line.quantity, price, attributes]
 

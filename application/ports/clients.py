@@ -33,15 +33,19 @@ class Clients(Protocol):
     async def named(self, name: str) -> MachineClient | None:
         """Return the client with this name that has not been revoked, or None."""
 
-    async def page(self, limit: int, after: ClientId | None = None) -> Sequence[MachineClient]:
-        """Return at most `limit` clients after `after`, sorted by id, including revoked ones."""
-
     async def revoke(self, client_id: ClientId, now: datetime) -> MachineClient | None:
         """Revoke a client and return it, or None if it doesn't exist.
 
         The revocation is added to the feed (`AccessChanges`) in the same transaction. A client that
         is already revoked does not change.
         """
+
+
+class ClientDirectory(Protocol):
+    """Lists machine clients for operators."""
+
+    async def page(self, limit: int, after: ClientId | None = None) -> Sequence[MachineClient]:
+        """Return at most `limit` clients after `after`, sorted by id, including revoked ones."""
 
 
 class ClientSecrets(Protocol):

@@ -93,6 +93,14 @@ class InvalidTokenRequest(Invalid):
     """A form for a token has invalid values."""
 
 
+class PasswordGrantClosed(InvalidTokenRequest):
+    """The service does not issue tokens for passwords."""
+
+    def __init__(self) -> None:
+        detail = "This service does not issue tokens for passwords (PASSWORD_GRANT=off)."
+        super().__init__([ParameterError(("grant_type",), "closed-grant-type", detail)])
+
+
 class RepeatedParameter(Invalid):
     """A form repeats a parameter."""
 

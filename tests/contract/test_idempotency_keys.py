@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -41,6 +42,15 @@ async def test_a_used_key_returns_its_record_and_stores_nothing(adapters: Adapte
     assert await adapters.storage.add_once(again, second) == first
     assert await adapters.reader.find(second.order_id) is None
     assert await waiting(adapters.outbox) == [write.event]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b'{"id": "\xc3\xbc"}\n'])
+async def test_the_body_is_stored_byte_for_byte(adapters: Adapters, body: bytes) -> None:
+    owner = await an_owner(adapters)
+    write, record = a_call(owner)
+    first = replace(record, body=body)
+    await adapters.storage.add_once(write, first)
+    assert await adapters.storage.add_once(*a_call(owner)) == first
 
 
 async def test_a_repeated_call_with_a_reference_is_no_conflict(adapters: Adapters) -> None:

@@ -24,6 +24,7 @@ _MISSING: Final = "401 token-missing"
 _INVALID: Final = "401 token-invalid"
 _SCOPE: Final = "403 insufficient-scope"
 _POLICY: Final = "403 status-policy"
+_WRONG: Final = "403 wrong-password"
 _STAFF_ONLY: Final = "403 staff-only"
 _FOREIGN_LIST: Final = "403 not-your-orders"
 _NO_ORDER: Final = "404 order-not-found"
@@ -101,7 +102,12 @@ _CANCEL: Final = {"json": {"status": "CANCELED"}}
 _NEW_ORDER: Final = {"json": {"items": [{"name": "tea"}], "total_price": 4.5}}
 _BAD_REGISTRATION: Final = {"json": {"email": "ada", "password": "correct horse battery"}}
 _BAD_LOGIN: Final = {"data": {"username": "nobody@example.com", "password": "wrong horse"}}
+_BAD_ERASURE: Final = {"json": {"password": "wrong horse"}}
+_BAD_CHANGE: Final = {
+    "json": {"current_password": "wrong horse", "new_password": "correct horse battery"}
+}
 _ANY_TOKEN: Final = {"data": {"token": "unknown"}}
+_PASSWORD_ASKED: Final = accounts(_WRONG, _WRONG, _WRONG)
 _CHANGED: Final = scope(_STATUS, "200", _NO_ORDER, "200", "200")
 _RESERVED: Final = scope(_STATUS, _POLICY, _NO_ORDER, "200", "200")
 _NOT_CHANGED: Final = scope(_STATUS, _NO_ORDER, _NO_ORDER, _NO_ORDER, _NO_ORDER)
@@ -111,6 +117,9 @@ ROWS: Final = (
     Row("POST", "/token/", everyone("401 invalid-credentials"), request=_BAD_LOGIN),
     Row("POST", "/token/revoke/", everyone("200"), request=_ANY_TOKEN),
     Row("GET", "/me/", accounts("200", "200", "200")),
+    Row("DELETE", "/me/", _PASSWORD_ASKED, request=_BAD_ERASURE),
+    Row("POST", "/me/password/", _PASSWORD_ASKED, request=_BAD_CHANGE),
+    Row("GET", "/me/export/", accounts("200", "200", "200")),
     Row("GET", "/me/sessions/", accounts("200", "200", "200")),
     Row("DELETE", _SESSION, accounts("204", _NO_SESSION, _NO_SESSION), "a session"),
     Row("DELETE", _SESSION, accounts(_NO_SESSION, _NO_SESSION, _NO_SESSION), "no session"),

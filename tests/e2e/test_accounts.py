@@ -105,7 +105,7 @@ def test_an_invalid_address_is_422(service: Service, email: Any) -> None:
     ("password", "status"),
     [
         ("x" * 7, 422),
-        ("x" * 8, 201),
+        ("tea&rain", 201),
         ("x" * 128, 201),
         ("x" * 129, 422),
         ("é" * 8, 201),

@@ -76,7 +76,7 @@ def test_head_equals_get_without_a_body(
     [
         ("GET", "/register", "OPTIONS, POST"),
         ("HEAD", "/token/", "OPTIONS, POST"),
-        ("POST", "/me/", "GET, HEAD, OPTIONS"),
+        ("POST", "/me/", "DELETE, GET, HEAD, OPTIONS"),
         ("PUT", "/orders/", "GET, HEAD, OPTIONS, POST"),
         ("DELETE", f"/orders/{UNKNOWN_ID}/", "GET, HEAD, OPTIONS, PATCH"),
         ("POST", f"/orders/{UNKNOWN_ID}/history/", "GET, HEAD, OPTIONS"),

@@ -161,10 +161,16 @@ class AccountRules(Machine):
             session.live.append(result.refresh)
             session.access.append((result.access.text, now))
 
-    @rule(session=sessions, which=st.integers(0, 3), api=API)
-    def use(self, session: SessionModel, which: int, api: int) -> None:
-        """Use an access token. A process may accept it for 2 s after another one has ended it."""
+    @rule(session=sessions, which=st.integers(0, 3), seconds=st.sampled_from([0.0, 2.0, 11.0]))
+    def use(self, session: SessionModel, which: int, seconds: float) -> None:
+        """Use an access token in every process after some time."""
+        self.run(self.system.pass_time(seconds))
         token, issued_at = session.access[which % len(session.access)]
+        for api in range(PROCESSES):
+            self._use(session, token, issued_at, api)
+
+    def _use(self, session: SessionModel, token: str, issued_at: datetime, api: int) -> None:
+        """Use an access token. A process may accept it for 2 s after another one has ended it."""
         authenticate = self.system.api[api].authenticate(token)
         result = self.attempt(result_of(authenticate, NotAuthenticated, TokenExpired))
         now = self.system.clock.now()
@@ -197,7 +203,3 @@ class AccountRules(Machine):
         for session in self.all_sessions:
             if session.user is user:
                 session.end(self.system.clock.now(), None)
-
-    @rule(seconds=st.sampled_from([1.0, 1.2, 2.0, 11.0]))
-    def wait(self, seconds: float) -> None:
-        self.run(self.system.pass_time(seconds))

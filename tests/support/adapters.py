@@ -21,13 +21,13 @@ from adapters.memory.outbox_admin import MemoryOutboxAdmin
 from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
+from adapters.postgres.clients import PostgresClients
 from adapters.postgres.dead_letters import PostgresDeadLetters
 from adapters.serialisation.erasure import JsonPersonalDataEraser
 from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
-from application.ports.clients import Clients
 from application.ports.dead_letters import Announcements
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox, Placement
@@ -84,7 +84,7 @@ class Adapters:
     export: ExportReader
     audit: AuditReader
     sessions: Sessions
-    clients: Clients
+    clients: MemoryClients | PostgresClients
     session_admin: SessionAdmin
     access_changes: AccessChanges
     stored_facts: StoredFacts

@@ -140,7 +140,7 @@ def misissued(genuine: str, key: bytes, now: int) -> dict[str, str]:
         "iat is huge": {"iat": 10**30},
         "iat is a string": {"iat": "now"},
         **{
-            f"{name} is {value!r}": {name: value}
+            f"{name} is {str(value).replace(str(payload[name]), '...')!r}": {name: value}
             for name in ("iss", "aud")
             for value in _objects(
                 *("", "somebody-else", "Order-Management-Service", None, 0, True, {}),
@@ -149,7 +149,7 @@ def misissued(genuine: str, key: bytes, now: int) -> dict[str, str]:
             )
         },
         **{
-            f"{name} is {value!r}": {name: value}
+            f"{name} is {str(value).replace(str(payload[name]), '...')!r}": {name: value}
             for name in ("sub", "jti", "fam")
             for value in _objects(
                 "", "admin", "' OR 1=1 --", "\0", None, 0, [payload[name]], {}, "9" * 36

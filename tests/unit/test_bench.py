@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,6 +11,7 @@ from tools.bench.figures import (
     alone_figures,
     backlog_figure,
     growth_figure,
+    keys_figure,
     median_of,
     memory_figure,
     processing_figure,
@@ -73,6 +75,14 @@ def test_the_script_contains_the_requests() -> None:
     # Quotes, line ends and non-ASCII characters are written as numbers.
     assert r'"{\034name\034: \034\209\135\208\176\208\185\010\034}"' in script
     assert "%" + "%" not in script
+
+
+def test_each_request_can_have_a_key() -> None:
+    work = Work("http://127.0.0.1:1", ["/orders/"], "POST", {"Authorization": "Bearer abc"}, "{}")
+    assert "Idempotency-Key" not in script_of(work)
+    script = script_of(replace(work, has_keys=True))
+    assert 'headers["Idempotency-Key"] = arguments[1]' in script
+    assert script.index("ready[turn]") < script.index("before .. sent .. after")
 
 
 def test_a_script_without_a_body_sends_none() -> None:
@@ -153,3 +163,8 @@ def test_zero_seconds_or_rounds_are_rejected(
     with pytest.raises(SystemExit):
         options_of([option, "0"])
     assert "at least 1" in capsys.readouterr().err
+
+
+def test_the_cost_of_keys_is_a_ratio() -> None:
+    figure = keys_figure([Measured(2000, 1, 2)], [Measured(1900, 1, 2)])
+    assert (figure.value, figure.target) == ("1,900/s (± ?), 0.95x the 2,000/s without", "≥ 0.9x")

@@ -101,13 +101,17 @@ def test_a_mutation_is_caught_if_every_named_test_fails() -> None:
     assert not Verdict(mutation, error="it did not run").is_caught
 
 
-def test_the_rows_are_written_between_the_markers(tmp_path: Path) -> None:
+def test_the_rows_of_replayed_mutations_are_written_between_the_markers(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text(f"before\n{page._BEGIN}{page._END}after\n")
-    page.write_rows([Verdict(of_a_sum("t"), {"t": "a | b"})], path)
-    page.write_rows([Verdict(of_a_sum("t"), {"t": "a | b"})], path)
-    text = path.read_text()
-    assert text.startswith(f"before\n{page._BEGIN}\n| mutation |")
-    assert text.endswith(
-        f"| `a` | `test_sum.py` | Sums are wrong. | `t`: `a \\| b` |\n\n{page._END}after\n"
-    )
+    first, second = of_a_sum("t"), replace(of_a_sum("t"), name="b")
+    page.write_rows([Verdict(first, {"t": "old"}), Verdict(second, {"t": "1"})], ["b", "a"], path)
+    page.write_rows([Verdict(first, {"t": "a | b"})], ["b", "a"], path)
+    rows = [
+        "| `b` | `test_sum.py` | Sums are wrong. | `t`: `1` |",
+        "| `a` | `test_sum.py` | Sums are wrong. | `t`: `a \\| b` |",
+    ]
+    table = "\n".join(["", *page._HEAD, *rows, "", ""])
+    assert path.read_text() == f"before\n{page._BEGIN}{table}{page._END}after\n"
+    page.write_rows([], ["a"], path)
+    assert page.read_rows(path.read_text()).split("\n")[3:-2] == rows[1:]

@@ -51,7 +51,6 @@ BAD = {
     "CORS_ORIGINS": ["shop.example.com", "https://shop.example.com/", "https://a,b"],
     "IDEMPOTENCY": ["yes"],
     "PASSWORD_GRANT": ["no"],
-    "OIDC_ISSUER": ["login.example.com", "http://login.example.com", "https://a?b", "https://a@b"],
     "DEFAULT_CURRENCY": ["usd", "XXX"],
     "LOG_LEVEL": ["LOUD"],
     "LOG_FORMAT": ["xml"],

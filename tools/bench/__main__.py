@@ -15,6 +15,7 @@ from rich.status import Status
 from tests.servers.server import Unavailable
 from tools.bench.contestants import (
     CREATE,
+    CREATE_WITH_KEY,
     FLOOR,
     SERVICE,
     WORKS,
@@ -34,6 +35,7 @@ from tools.bench.figures import (
     alone_figures,
     backlog_figure,
     figures_table,
+    keys_figure,
     throughput_table,
 )
 from tools.bench.rest import growth, memory, processing
@@ -58,12 +60,20 @@ class Bench:
         self._settings = production(storage)
         self._audit = ""
 
+    def run_keys(self) -> None:
+        """Only measure the cost of idempotency keys, and print it."""
+        with service(self._settings, self._folder) as contestant:
+            figure = self._keys(contestant)
+        self._status.stop()
+        self._console.print(figures_table([figure]))
+
     def run(self) -> None:
         """Measure everything and print the tables."""
         with self._contestants() as contestants:
             rounds = self._rounds(contestants, self._options.rounds, 32)
             by_name = [each for each in contestants if each.name in {FLOOR, SERVICE}]
             figures = alone_figures(self._rounds(by_name, 1, 1))
+            figures.append(self._keys(contestants[-1]))
             figures += self._processed(contestants[-1])
         self._show_status("growth")
         many = _VERY_MANY if self._options.large else _MANY
@@ -100,6 +110,16 @@ class Bench:
                     measured = self._measure(each, work, connections)
                     seen[work].setdefault(each.name, []).append(measured)
         return seen
+
+    def _keys(self, contestant: Contestant) -> Figure:
+        """Create orders with and without idempotency keys in turn."""
+        works = (CREATE, CREATE_WITH_KEY)
+        seen: dict[str, list[Measured]] = {work: [] for work in works}
+        for number in range(self._options.rounds):
+            for work in works:
+                self._show_status(f"round {number + 1}/{self._options.rounds}: {work}")
+                seen[work].append(self._measure(contestant, work, 32))
+        return keys_figure(seen[CREATE], seen[CREATE_WITH_KEY])
 
     def _measure(self, contestant: Contestant, work: str, connections: int) -> Measured:
         try:
@@ -144,6 +164,7 @@ def options_of(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
     parser.add_argument("--quick", action="store_true", help="one round of two seconds")
     parser.add_argument("--large", action="store_true", help="growth up to 1,000,000 orders")
+    parser.add_argument("--keys", action="store_true", help="only the cost of idempotency keys")
     options = parser.parse_args(arguments)
     if options.quick:
         options.seconds, options.rounds = 2, 1
@@ -165,7 +186,8 @@ def main() -> None:
         ):
             folder = Path(name)
             folder.chmod(0o755)  # the embedded database's user needs access to its subfolder
-            Bench(options, storage, folder, status).run()
+            bench = Bench(options, storage, folder, status)
+            bench.run_keys() if options.keys else bench.run()
     except (BenchError, Unavailable) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:

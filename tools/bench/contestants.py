@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,8 @@ _BODY: Final = json.dumps(
 
 CREATE, READ, LIST = "POST /orders/", "GET /orders/{id}/ cached", "GET /orders/user/{id}/, 20"
 WORKS: Final = (CREATE, READ, LIST)
+#: Only this service has this workload. It is compared with `CREATE`.
+CREATE_WITH_KEY: Final = "POST /orders/ with an Idempotency-Key"
 BASELINE, FLOOR, SERVICE = "baseline", "floor", "service"
 
 
@@ -169,7 +171,9 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
     """Run this service's API in its own process, like in production."""
     orders("migrate", folder, settings)
     with orders_serve(folder, SERVICE, settings) as running:
-        yield Contestant(SERVICE, works_of(running.url))
+        works = works_of(running.url)
+        with_key = replace(works[CREATE], has_keys=True)
+        yield Contestant(SERVICE, {**works, CREATE_WITH_KEY: with_key})
 
 
 @contextmanager

@@ -7,7 +7,15 @@ from typing import Final
 
 from rich.table import Table
 
-from tools.bench.contestants import BASELINE, CREATE, FLOOR, LIST, READ, SERVICE
+from tools.bench.contestants import (
+    BASELINE,
+    CREATE,
+    CREATE_WITH_KEY,
+    FLOOR,
+    LIST,
+    READ,
+    SERVICE,
+)
 from tools.bench.storage import Backlog, Processing
 from tools.bench.wrk import Measured
 
@@ -26,6 +34,7 @@ class Target:
 #: The targets from `docs/contract.md`, section 9.
 TARGETS: Final = {CREATE: Target(12, 1.3), READ: Target(15, 1.3), LIST: Target(10, 0.8)}
 ALONE_AT_MOST: Final = 1.3
+WITH_KEY_AT_LEAST: Final = 0.9
 GROWTH_WITHIN: Final = 0.2
 MEMORY_BELOW: Final = 120.0
 #: Milliseconds from an order's creation to its effect.
@@ -120,6 +129,16 @@ def alone_figures(rounds: Rounds) -> list[Figure]:
             )
         )
     return figures
+
+
+def keys_figure(without: Sequence[Measured], with_key: Sequence[Measured]) -> Figure:
+    """Compare creating orders with idempotency keys to creating them without."""
+    mine, other = median_of(with_key).per_second, median_of(without).per_second
+    return Figure(
+        CREATE_WITH_KEY,
+        f"{mine:,.0f}/s (± {spread(with_key)}), {ratio(mine, other)} the {other:,.0f}/s without",
+        f"≥ {WITH_KEY_AT_LEAST:g}x",
+    )
 
 
 def growth_figure(work: str, few: tuple[int, Measured], many: tuple[int, Measured]) -> Figure:

@@ -1,6 +1,6 @@
 """`make mutants`: replay mutations. The exit code is 0 if all of them were caught.
 
-With names, only these mutations are replayed, and the page isn't written.
+With names, only these mutations are replayed. The page's rows of caught mutations are rewritten.
 """
 
 import os
@@ -24,10 +24,10 @@ def main(names: Sequence[str]) -> None:
     _check(mutations)
     verdicts = list(_replayed(mutations))
     console.print(_table(verdicts))
-    if survivors := [verdict for verdict in verdicts if not verdict.is_caught]:
-        sys.exit(f"{len(survivors)} of {len(verdicts)} mutations were not caught.")
-    if not names:
-        write_rows(verdicts)
+    caught = [verdict for verdict in verdicts if verdict.is_caught]
+    write_rows(caught, [mutation.name for mutation in load_mutations()])
+    if len(caught) < len(verdicts):
+        sys.exit(f"{len(verdicts) - len(caught)} of {len(verdicts)} mutations were not caught.")
 
 
 def _chosen(names: Sequence[str]) -> Sequence[Mutation]:

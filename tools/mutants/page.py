@@ -1,6 +1,7 @@
 """The table of mutations in `docs/reliability.md`."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,8 @@ from tools.mutants.replay import Verdict
 PAGE: Final = ROOT / "docs/reliability.md"
 _BEGIN: Final = "<!-- mutants: written by `make mutants` -->\n"
 _END: Final = "<!-- end of mutants -->\n"
+_HEAD: Final = ("| mutation | in | harm | caught by |", "|---|---|---|---|")
+_ROW: Final = re.compile(r"^\| `([a-z0-9-]+)` \|.*$", re.MULTILINE)
 
 
 def read_rows(page: str) -> str:
@@ -22,11 +25,17 @@ def read_rows(page: str) -> str:
     return rows
 
 
-def write_rows(verdicts: Iterable[Verdict], path: Path = PAGE) -> None:
-    """Replace the page's table."""
-    before, _, after = _split(path.read_text(encoding="utf-8"))
-    rows = "\n".join(["", *_table(verdicts), "", ""])
-    path.write_text(f"{before}{_BEGIN}{rows}{_END}{after}", encoding="utf-8")
+def write_rows(verdicts: Iterable[Verdict], names: Sequence[str], path: Path = PAGE) -> None:
+    """Replace the rows of the replayed mutations. `names` is the order of all mutations.
+
+    Rows of mutations that no longer exist are removed.
+    """
+    before, old, after = _split(path.read_text(encoding="utf-8"))
+    rows = {match[1]: match[0] for match in _ROW.finditer(old)}
+    rows |= {verdict.mutation.name: _row(verdict) for verdict in verdicts}
+    lines = [*_HEAD, *(rows[name] for name in names if name in rows)]
+    table = "\n".join(["", *lines, "", ""])
+    path.write_text(f"{before}{_BEGIN}{table}{_END}{after}", encoding="utf-8")
 
 
 def _split(page: str) -> tuple[str, str, str]:
@@ -37,13 +46,10 @@ def _split(page: str) -> tuple[str, str, str]:
     return before, rows, after
 
 
-def _table(verdicts: Iterable[Verdict]) -> Iterator[str]:
-    yield "| mutation | in | harm | caught by |"
-    yield "|---|---|---|---|"
-    for verdict in verdicts:
-        mutation = verdict.mutation
-        caught = "<br>".join(_caught(test, how) for test, how in verdict.caught.items())
-        yield f"| `{mutation.name}` | `{mutation.file}` | {mutation.why} | {caught} |"
+def _row(verdict: Verdict) -> str:
+    mutation = verdict.mutation
+    caught = "<br>".join(_caught(test, how) for test, how in verdict.caught.items())
+    return f"| `{mutation.name}` | `{mutation.file}` | {mutation.why} | {caught} |"
 
 
 def _caught(test: str, message: str) -> str:

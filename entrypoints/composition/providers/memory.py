@@ -25,7 +25,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
-from application.ports.clients import Clients
+from application.ports.clients import ClientDirectory, Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox
@@ -89,7 +89,7 @@ class MemoryStorageProvider(Provider):
     sessions = provide(MemorySessions, provides=AnyOf[MemorySessions, Sessions, SessionAdmin])
     access_changes = provide(MemoryAccessChanges, provides=AccessChanges)
     announcements = provide(MemoryAnnouncements, provides=Announcements)
-    clients = provide(MemoryClients, provides=Clients)
+    clients = provide(MemoryClients, provides=AnyOf[MemoryClients, Clients, ClientDirectory])
     erasures = provide(MemoryErasures, provides=Erasures)
     export = provide(MemoryExportReader, provides=ExportReader)
     accounts = provide(

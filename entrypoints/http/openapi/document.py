@@ -44,10 +44,9 @@ closest known name. A parameter may only be given once, unless it is a list. For
 fields (RFC 6749). Health checks, metrics and pages ignore query parameters.
 
 **Errors** are `application/problem+json` (RFC 9457). Branch on `code`. `type` links to a page about
-it. `errors` lists every invalid value, not only the first, up to 1,000 of them. If a request has
-several faults, you get the error of the first check that fails, in this order: route, rate limit of
-your address, token, your own rate limit, content type, size, syntax, values, and the state of the
-order.
+it. `errors` lists every invalid value, not only the first. If a request has several faults, you
+get the error of the first check that fails, in this order: route, rate limit of your address,
+token, your own rate limit, content type, size, syntax, values, and the state of the order.
 
 **The connection**: the head of a request may have at most 64 KiB and must arrive within 10 seconds,
 and its body within 30 seconds. `Upgrade` is ignored. Request bodies may not have a

@@ -39,6 +39,17 @@ FIELD_ERRORS: Final = (
         "Send 1 to 255 visible ASCII characters, for example a UUID.",
     ),
     FieldErrorEntry(
+        "bad-name",
+        "The name of a machine client has other characters than letters, digits, dots, hyphens and"
+        " underscores, or it is a UUID.",
+        "Choose a name such as payments.",
+    ),
+    FieldErrorEntry(
+        "closed-grant-type",
+        "The operator has switched off tokens for passwords (PASSWORD_GRANT=off).",
+        "Use a refresh token, or the credentials of a machine client.",
+    ),
+    FieldErrorEntry(
         "invalid-timestamp",
         "The value is not an RFC 3339 timestamp.",
         "Write the date, the time and the offset: 2026-01-31T12:00:00Z.",
@@ -125,6 +136,11 @@ FIELD_ERRORS: Final = (
         "unknown-parameter",
         "The query contains an unknown parameter.",
         "Correct its name, or remove it. The detail suggests the closest known name.",
+    ),
+    FieldErrorEntry(
+        "unknown-scope",
+        "There is no scope with this name, or the machine client does not have it.",
+        "Use one of the scopes that the client has, or leave out `scope` to get all of them.",
     ),
     FieldErrorEntry(
         "unknown-status",

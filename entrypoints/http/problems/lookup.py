@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from domain.errors import OrderServiceError
-from entrypoints.http.errors import InvalidTokenRequest
+from entrypoints.http.errors import InvalidTokenRequest, PasswordGrantClosed
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.row import ProblemRow
 
@@ -19,6 +19,12 @@ _VARIANTS: Final = (
         error=InvalidTokenRequest,
         title="The form is not a valid token request",
         oauth_error="invalid_request",
+    ),
+    replace(
+        ROW_BY_CODE["invalid-request"],
+        error=PasswordGrantClosed,
+        title="The service does not issue tokens for passwords",
+        oauth_error="unsupported_grant_type",
     ),
 )
 _ROW_BY_ERROR: Final[Mapping[type, ProblemRow]] = {

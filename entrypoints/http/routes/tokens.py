@@ -19,7 +19,7 @@ from domain.account import MAX_EMAIL, parse_password
 from domain.errors import Invalid
 from domain.validation import parse_text
 from entrypoints.http.device import device_of
-from entrypoints.http.errors import InvalidTokenRequest, RepeatedHeader
+from entrypoints.http.errors import InvalidTokenRequest, PasswordGrantClosed, RepeatedHeader
 from entrypoints.http.guards import address_of, open_to_all
 from entrypoints.http.messages import schemas
 from entrypoints.http.messages.form import read_form
@@ -31,6 +31,7 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.responses.raw_response import RawResponse
 from entrypoints.http.routes import client_token
 from entrypoints.observability.log_secrets import keep_out_of_logs
+from entrypoints.settings import Settings
 
 _SECRET = {"Cache-Control": "no-store"}
 #: The parameters in RFC 6749. Unknown ones are ignored (section 3.2).
@@ -73,6 +74,7 @@ _REVOCATION_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secre
         examples.UNKNOWN_SCOPE,
         RepeatedHeader("Authorization"),
         examples.BAD_TOKEN_FORM,
+        PasswordGrantClosed(),
         examples.UNESCAPED_PLUS,
         examples.REPEATED_PARAMETER,
     ),
@@ -83,6 +85,7 @@ async def log_in(
     log_in_with: FromDishka[LogIn],
     refresh: FromDishka[RefreshSession],
     issue_to_client: FromDishka[IssueClientToken],
+    settings: FromDishka[Settings],
 ) -> Response[bytes]:
     """Get tokens for a password, a refresh token or a client secret (RFC 6749)."""
     form = await read_form(request, _FORM_PARAMETERS)
@@ -95,6 +98,8 @@ async def log_in(
         tokens = await refresh(_required(request, form, "refresh_token"), device)
     else:
         credentials = _credentials(request, form, addresses)
+        if not settings.password_grant:
+            raise PasswordGrantClosed
         tokens = await log_in_with(credentials, device.user_agent)
     return _tokens(tokens)
 

@@ -402,6 +402,15 @@ async def test_an_export_has_pages_of_everything(harness: Harness) -> None:
     assert pages[-1] == [ExportEnd(sessions=1, orders=PAGE + 1)]
 
 
+@pytest.mark.parametrize("count", [0, PAGE])
+async def test_an_export_ends_after_a_full_page(harness: Harness, count: int) -> None:
+    ada = await harness.ada()
+    for _ in range(count):
+        await buy(harness.stored, ada)
+    pages = [len(page) async for page in harness.export(ada.account.id)]
+    assert pages == [1, 1, *[PAGE][:count], 1]
+
+
 async def test_a_closed_account_is_not_exported(harness: Harness) -> None:
     ada = await harness.ada()
     await harness.erase(harness.closure(ada))

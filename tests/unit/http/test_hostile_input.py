@@ -29,7 +29,7 @@ from tests.support.hostile_input import (
 ACCOUNT = {"email": "ada@example.com", "password": "correct horse battery"}
 #: How many times as much CPU time as harmless input of the same size may be needed. Quadratic
 #: algorithms need a thousand times as much.
-MAX_RATIO = 40
+MAX_RATIO = 150
 #: How much longer than the request a response may be, in bytes for each error.
 ERROR_BYTES = 150
 JSON = b"application/json"

@@ -14,15 +14,15 @@ from application.errors import (
     Unavailable,
 )
 from domain.errors import OrderHidden, OrderServiceError
-from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest
+from entrypoints.http.errors import SERVER_ERRORS, InvalidTokenRequest, PasswordGrantClosed
 from entrypoints.http.problems.catalogue import CATALOGUE
 from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
 #: Kinds of `Unavailable` that routes never raise, and errors that look like a more general one.
 WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable, TooManyPasswords, OrderHidden}
-#: Uses the row of `Invalid`, but with a different title.
-VARIANTS = {InvalidTokenRequest}
+#: Uses the row of `Invalid`, but with different titles.
+VARIANTS = {InvalidTokenRequest, PasswordGrantClosed}
 
 
 def kinds(error: type[OrderServiceError] = OrderServiceError) -> Iterator[type[OrderServiceError]]:

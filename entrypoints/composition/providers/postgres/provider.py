@@ -23,7 +23,7 @@ from application.ports.access_changes import AccessChanges
 from application.ports.accounts import AccountDirectory, Accounts, PasswordStore
 from application.ports.audit import AuditReader
 from application.ports.cache_debts import CacheDebts
-from application.ports.clients import Clients
+from application.ports.clients import ClientDirectory, Clients
 from application.ports.dead_letters import Announcements, DeadLetterAdmin, DeadLetters
 from application.ports.erasures import Erasures
 from application.ports.events import Outbox
@@ -70,7 +70,7 @@ class PostgresProvider(Provider):
     erasures = provide(PostgresErasures, provides=Erasures)
     export = provide(PostgresExportReader, provides=ExportReader)
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
-    clients = provide(PostgresClients, provides=Clients)
+    clients = provide(PostgresClients, provides=AnyOf[PostgresClients, Clients, ClientDirectory])
     accounts = provide(
         PostgresAccounts,
         provides=AnyOf[PostgresAccounts, Accounts, AccountDirectory, PasswordStore],

@@ -48,7 +48,6 @@ SwaggerUIBundle({
   plugins: [FoldedRefusals],
   deepLinking: true,
   displayRequestDuration: true,
-  persistAuthorization: true,
   defaultModelsExpandDepth: 0,
   defaultModelExpandDepth: 0,
   defaultModelRendering: "example",
