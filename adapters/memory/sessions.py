@@ -4,15 +4,11 @@ from asyncio import sleep
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from adapters.memory.storage import MemoryStorage
 from application.accounts.refresh_policy import ENDING, GRACE, judge
-from application.ports.sessions import RefreshToken, Renewal, Session, Verdict
+from application.ports.sessions import MAX_SESSIONS, RefreshToken, Renewal, Session, Verdict
 from domain.ids import SessionId, UserId
-
-#: The maximum number of sessions of an account.
-MAX_SESSIONS: Final = 1_000
 
 
 class MemorySessions:

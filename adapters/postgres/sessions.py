@@ -7,11 +7,8 @@ from typing import Any, Final
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from application.accounts.refresh_policy import ENDING, GRACE, judge
-from application.ports.sessions import RefreshToken, Renewal, Session, Verdict
+from application.ports.sessions import MAX_SESSIONS, RefreshToken, Renewal, Session, Verdict
 from domain.ids import SessionId, UserId
-
-#: The maximum number of sessions of an account.
-MAX_SESSIONS: Final = 1_000
 
 # The lock on the account makes a password change wait for this statement, or the other way round.
 _BEGIN: Final = """

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from domain.ids import SessionId, UserId
+
+#: The maximum number of sessions of an account.
+MAX_SESSIONS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from typing import Final
 
 import pytest
 
-from adapters.memory.sessions import MAX_SESSIONS
 from adapters.security.refresh_tokens import RandomRefreshTokens
 from application.accounts.refresh_policy import GRACE
 from application.ports.access_changes import AccessChange, AccessChangeKind
-from application.ports.sessions import Device, RefreshToken, Renewal, Session, Verdict
+from application.ports.sessions import MAX_SESSIONS, Device, RefreshToken, Renewal, Session, Verdict
 from domain.account import Account
 from domain.ids import SessionId, UserId
 from tests.support.adapters import Adapters
