@@ -1,10 +1,10 @@
 """Authenticate a request."""
 
 from application.accounts.caller import Caller
+from application.accounts.verify_access_token import VerifyAccessToken
 from application.errors import NotAuthenticated
 from application.ports.access_changes import AccessState
-from application.ports.accounts import AccessClaims, ClientGrant, TokenVerifier
-from application.ports.system import Clock
+from application.ports.accounts import AccessClaims, ClientGrant
 from domain.ids import SessionId
 
 
@@ -14,24 +14,25 @@ class Authenticate:
     Raises:
         NotAuthenticated: the token or its machine client is not valid or has been revoked, or its
             account does not exist or is disabled.
-        Unavailable: whether the token has been revoked is unknown.
+        Unavailable: whether the token has been revoked is unknown, or the outside issuer that it
+            comes from is unreachable.
         TokenExpired: the token has expired.
     """
 
-    def __init__(self, tokens: TokenVerifier, access: AccessState, clock: Clock) -> None:
-        self._tokens = tokens
+    def __init__(self, verify: VerifyAccessToken, access: AccessState) -> None:
+        self._verify = verify
         self._access = access
-        self._clock = clock
 
     async def __call__(self, token: str) -> Caller:
         """Return the caller."""
-        claims = self._tokens.verify(token, self._clock.now())
+        claims = await self._verify(token)
         if claims.client is not None:
             return await self._client(claims, claims.client)
         account = await self._access.account_of(claims)
         if account is None or account.disabled:
             raise NotAuthenticated
-        return Caller.of_account(account, SessionId(claims.family))
+        session_id = None if claims.is_outside else SessionId(claims.family)
+        return Caller.of_account(account, session_id)
 
     async def _client(self, claims: AccessClaims, client: ClientGrant) -> Caller:
         if await self._access.is_revoked(claims):

@@ -17,6 +17,7 @@ from domain.ids import UserId
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
+from tests.support.outside_user import PlainOutsideTokens, a_verifier
 from tests.support.time import NOW, MovableClock
 
 ACCESS_TTL_SECONDS = 1_800
@@ -47,14 +48,14 @@ class SessionHarness:
             IDS,
         )
         ended = EndedSessions(self.access, self.log)
-        self.authenticate = Authenticate(self.access_tokens, self.access, self.clock)
+        self.outside = PlainOutsideTokens()
+        verify = a_verifier(self.access_tokens, stored, self.clock, self.outside)
+        self.authenticate = Authenticate(verify, self.access)
         self.refresh = RefreshSession(stored.sessions, self.refresh_tokens, self.factory, ended)
         self.list_sessions = ListSessions(admin, self.clock)
         self.end_session = EndSession(admin, ended)
         self.end_sessions_of = EndSessionsOf(admin, ended)
-        revoke_access_token = RevokeAccessToken(
-            self.access_tokens, stored.access_changes, self.access, self.clock
-        )
+        revoke_access_token = RevokeAccessToken(verify, stored.access_changes, self.access)
         self.revoke = RevokeToken(admin, self.refresh_tokens, ended, revoke_access_token)
 
     async def open_account(self) -> Account:

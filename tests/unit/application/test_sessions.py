@@ -12,6 +12,7 @@ from application.errors import (
     SessionNotFound,
     StaffOnly,
 )
+from application.ports.access_changes import AccessChangeKind
 from application.ports.authentication_log import AuthenticationEventKind
 from domain.account import Account
 from domain.actor import Role
@@ -196,3 +197,27 @@ async def test_an_operator_ends_the_sessions_of_an_account(
     assert await end(an_address(alice.email)) == (alice, 0)
     with pytest.raises(NoSuchAccount):
         await end(an_address("nobody@example.com"))
+
+
+async def test_a_revoked_outside_token_ends_alone() -> None:
+    harness = SessionHarness()
+    revoked, other = harness.outside.issue(), harness.outside.issue()
+    for token in (revoked, other):
+        await harness.authenticate(token)
+    for _ in range(2):
+        await harness.revoke(revoked, "192.0.2.1")
+    page = await harness.stored.access_changes.read(0, harness.clock.now())
+    assert [(change.kind, change.subject) for _, change in page.changes] == [
+        (AccessChangeKind.TOKEN, harness.outside.claims[revoked].token_id)
+    ]
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(revoked)
+    await harness.authenticate(other)
+
+
+async def test_an_outside_token_can_be_revoked_before_its_first_use() -> None:
+    harness = SessionHarness()
+    token = harness.outside.issue()
+    await harness.revoke(token, "192.0.2.1")
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(token)
