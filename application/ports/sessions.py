@@ -1,7 +1,7 @@
 """Sessions, each of which begins with a login and lives as long as its refresh tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
@@ -46,13 +46,9 @@ class RefreshToken:
     identifies its session.
     """
 
-    text: str
+    text: str = field(repr=False)
     handle_hash: bytes
     token_hash: bytes
-
-    def __repr__(self) -> str:
-        """Return a text without the token."""
-        return "RefreshToken(...)"
 
 
 class RefreshTokens(Protocol):

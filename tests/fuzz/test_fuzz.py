@@ -79,6 +79,14 @@ def test_valid_responses_are_not_reported() -> None:
     assert not complaints(Answer(200, JSON, BODY), ME)
 
 
+def test_a_422_needs_errors_unless_all_values_are_valid() -> None:
+    problem = {"type": "/p", "title": "t", "detail": "d", "instance": "/", "status": 422}
+    for code, is_reported in (("invalid-request", True), ("idempotency-key-reused", False)):
+        body = json.dumps(problem | {"code": code}).encode()
+        found = complaints(Answer(422, PROBLEM, body), Request(b"POST", b"/orders/", role="user"))
+        assert ("a 422 without errors" in found) == is_reported
+
+
 @pytest.mark.parametrize("role", ["anonymous", "other user"])
 def test_data_of_another_user_is_reported(role: str) -> None:
     found = complaints(Answer(200, JSON, BODY), Request(b"GET", b"/me/", role=role))

@@ -121,6 +121,15 @@ async def test_a_revoked_access_token_is_refused_and_the_others_are_not(
     await harness.authenticate(second.access.text)
 
 
+async def test_revoking_a_token_again_adds_nothing_to_the_feed(
+    harness: SessionHarness, alice: Account
+) -> None:
+    tokens = await harness.begin(alice.id)
+    for _ in range(3):
+        await harness.revoke(tokens.access.text, HOME.address)
+    assert len((await harness.stored.access_changes.read(0, NOW)).changes) == 1
+
+
 async def test_a_revoked_refresh_token_ends_its_session(
     harness: SessionHarness, alice: Account
 ) -> None:
