@@ -39,9 +39,13 @@ class IssuerKey:
         return {**jwk, "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
 
-@cache
 def a_key(algorithm: str = "RS256", kid: str = "first") -> IssuerKey:
     """Return a key, always the same one for the same arguments."""
+    return _new_key(algorithm, kid)
+
+
+@cache
+def _new_key(algorithm: str, kid: str) -> IssuerKey:
     private: Any
     if algorithm == "ES256":
         private = ec.generate_private_key(ec.SECP256R1())
