@@ -47,8 +47,8 @@ class RefreshToken:
     """
 
     text: str = field(repr=False)
-    handle_hash: bytes
-    token_hash: bytes
+    handle_hash: bytes = field(repr=False)
+    token_hash: bytes = field(repr=False)
 
 
 class RefreshTokens(Protocol):

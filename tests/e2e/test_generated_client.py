@@ -46,10 +46,13 @@ def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Generate a client from the served document."""
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_text(service.http.get("/openapi.json").text)
-    # The generator doesn't support images, so the icon is declared as bytes.
+    # The generator supports neither images nor NDJSON, so they are declared as bytes and as text.
     config = {
         "post_hooks": [],
-        "content_type_overrides": {"image/x-icon": "application/octet-stream"},
+        "content_type_overrides": {
+            "image/x-icon": "application/octet-stream",
+            "application/x-ndjson": "text/plain",
+        },
     }
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]

@@ -9,6 +9,9 @@ from entrypoints.http.messages.query import DEFAULT_LIMIT, MAX_LIMIT
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _TIMESTAMP: Final = {"type": "string", "format": "date-time"}
+#: See `messages/idempotency_key.py`.
+_BARE_KEY: Final = r"[!#-~][!-~]{0,254}"
+_QUOTED_KEY: Final = r'"([!#-\[\]-~]|\\["\\]){1,255}"'
 _TAG: Final = r'(W/)?"[!#-~]*"'
 
 
@@ -47,7 +50,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "IdempotencyKey": _parameter(
         "Idempotency-Key",
         "header",
-        {"type": "string", "minLength": 1},
+        {"type": "string", "pattern": rf"^({_BARE_KEY}|{_QUOTED_KEY})$"},
         "A new random value for each order: 1 to 255 visible ASCII characters, in double quotes or"
         " without. If you repeat a request with its key within 24 hours, you get the first"
         " response again, and no second order.",

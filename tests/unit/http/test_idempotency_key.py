@@ -1,3 +1,6 @@
+import re
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from entrypoints.http.errors import BadIdempotencyKey
 from entrypoints.http.messages.idempotency_key import parse_key
+from entrypoints.http.openapi.parameters import PARAMETERS
 from tests.support.app import running_app
 
 
@@ -71,3 +75,13 @@ async def test_a_key_can_be_required() -> None:
         )
     assert (without.status_code, without.json()["code"]) == (400, "idempotency-key-missing")
     assert with_key.status_code == 201
+
+
+@given(st.text(st.characters(min_codepoint=0x1F, max_codepoint=0x80), max_size=260))
+def test_the_documented_pattern_accepts_the_same_keys(header: str) -> None:
+    pattern = PARAMETERS["IdempotencyKey"]["schema"]["pattern"]
+    for text in (header, f'"{header}"', header.replace(" ", '\\"')):
+        is_documented = re.fullmatch(pattern, text) is not None
+        if text == text.strip(" \t"):  # spaces around a header's value are not part of it
+            with nullcontext() if is_documented else pytest.raises(BadIdempotencyKey):
+                parse_key(text)
