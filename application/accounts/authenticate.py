@@ -1,10 +1,11 @@
 """Authenticate a request."""
 
 from application.accounts.caller import Caller
-from application.accounts.verify_access_token import VerifyAccessToken
-from application.errors import NotAuthenticated
+from application.accounts.outside_user import IdentifyOutsideUser
+from application.errors import NotAuthenticated, TokenExpired
 from application.ports.access_changes import AccessState
-from application.ports.accounts import AccessClaims, ClientGrant
+from application.ports.accounts import AccessClaims, ClientGrant, TokenVerifier
+from application.ports.system import Clock
 from domain.ids import SessionId
 
 
@@ -19,13 +20,24 @@ class Authenticate:
         TokenExpired: the token has expired.
     """
 
-    def __init__(self, verify: VerifyAccessToken, access: AccessState) -> None:
-        self._verify = verify
+    def __init__(
+        self, tokens: TokenVerifier, outside: IdentifyOutsideUser, access: AccessState, clock: Clock
+    ) -> None:
+        self._tokens = tokens
+        self._outside = outside
         self._access = access
+        self._clock = clock
 
     async def __call__(self, token: str) -> Caller:
         """Return the caller."""
-        claims = await self._verify(token)
+        # Every request runs this. Calling `VerifyAccessToken` would make it take a sixth longer.
+        now = self._clock.now()
+        try:
+            claims = self._tokens.verify(token, now)
+        except TokenExpired:
+            raise
+        except NotAuthenticated:
+            claims = await self._outside(token, now)
         if claims.client is not None:
             return await self._client(claims, claims.client)
         account = await self._access.account_of(claims)

@@ -6,14 +6,13 @@ from uuid import uuid4
 
 from adapters.security.email_addresses import ValidatedAddresses
 from application.accounts.outside_user import CreateOutsideUser, IdentifyOutsideUser
-from application.accounts.verify_access_token import VerifyAccessToken
-from application.errors import NotAuthenticated
+from application.errors import IssuerUnavailable, NotAuthenticated
 from application.ports.accounts import TokenVerifier
 from application.ports.outside_issuer import OutsideClaims, OutsideIdentity, OutsideTokens
 from tests.support.accounts import PlainPasswords
 from tests.support.adapters import Adapters
 from tests.support.orders import IDS
-from tests.support.time import NOW, MovableClock
+from tests.support.time import NOW
 
 ISSUER: Final = "https://login.example.com/realms/shop"
 
@@ -36,6 +35,7 @@ class PlainOutsideTokens:
     def __init__(self) -> None:
         self.claims: dict[str, OutsideClaims] = {}
         self.asked: list[str] = []
+        self.is_reachable = True
 
     def issue(self, subject: str = "ada", email: str | None = "ada@example.com") -> str:
         """Return a new token."""
@@ -45,20 +45,20 @@ class PlainOutsideTokens:
 
     async def verify(self, token: str, now: datetime) -> OutsideClaims:  # noqa: ARG002 - from the port
         self.asked.append(token)
+        if not self.is_reachable:
+            raise IssuerUnavailable
         if token not in self.claims:
             raise NotAuthenticated
         return self.claims[token]
 
 
-def a_verifier(
+def outside_users(
     tokens: TokenVerifier,
     stored: Adapters,
-    clock: MovableClock,
     outside: OutsideTokens | None = None,
     passwords: PlainPasswords | None = None,
-) -> VerifyAccessToken:
+) -> IdentifyOutsideUser:
     """Return the use case on a storage. By default, no outside token is valid."""
     identities = stored.outside_identities
     create = CreateOutsideUser(identities, passwords or PlainPasswords(), ValidatedAddresses(), IDS)
-    identify = IdentifyOutsideUser(outside or PlainOutsideTokens(), identities, create, tokens)
-    return VerifyAccessToken(tokens, identify, clock)
+    return IdentifyOutsideUser(outside or PlainOutsideTokens(), identities, create, tokens)

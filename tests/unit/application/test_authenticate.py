@@ -4,13 +4,13 @@ import pytest
 
 from adapters.memory.access_state import FollowedAccess
 from application.accounts.authenticate import Authenticate
-from application.errors import NotAuthenticated, TokenExpired
+from application.errors import IssuerUnavailable, NotAuthenticated, TokenExpired
 from domain.account import Account, outside_email
 from domain.actor import ActorKind, Role
 from tests.support.accounts import PlainPasswords, PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
-from tests.support.outside_user import PlainOutsideTokens, a_verifier
+from tests.support.outside_user import PlainOutsideTokens, outside_users
 from tests.support.time import NOW, MovableClock
 
 ALICE = Account(id=a_user_id(), email="alice@example.com", created_at=NOW)
@@ -27,8 +27,8 @@ class Harness:
             self.stored.access_changes, self.stored.accounts, self.clock, self.clock.monotonic
         )
         self.outside, self.passwords = PlainOutsideTokens(), PlainPasswords()
-        verify = a_verifier(self.tokens, self.stored, self.clock, self.outside, self.passwords)
-        self.authenticate = Authenticate(verify, access)
+        users = outside_users(self.tokens, self.stored, self.outside, self.passwords)
+        self.authenticate = Authenticate(self.tokens, users, access, self.clock)
 
     def token(self) -> str:
         return self.tokens.issue(ALICE.id, IDS.new(NOW), IDS.new(NOW), self.clock.now()).text
@@ -174,3 +174,13 @@ async def test_concurrent_first_requests_create_one_account() -> None:
     callers = await asyncio.gather(*map(harness.authenticate, tokens))
     assert len({caller.user_id for caller in callers}) == 1
     assert len(await harness.stored.directory.page(10)) == 1
+
+
+async def test_an_unreachable_issuer_does_not_affect_other_tokens(harness: Harness) -> None:
+    outside, known = harness.outside.issue(), harness.outside.issue()
+    await harness.authenticate(known)
+    harness.outside.is_reachable = False
+    with pytest.raises(IssuerUnavailable):
+        await harness.authenticate(outside)
+    assert (await harness.authenticate(harness.token())).account == ALICE
+    await harness.authenticate(known)

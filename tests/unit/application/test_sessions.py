@@ -7,6 +7,7 @@ from application.accounts.refresh_policy import GRACE
 from application.accounts.sessions import EndSessionsByEmail
 from application.errors import (
     InvalidRefreshToken,
+    IssuerUnavailable,
     NoSuchAccount,
     NotAuthenticated,
     SessionNotFound,
@@ -19,7 +20,13 @@ from domain.actor import Role
 from domain.ids import SessionId
 from tests.support.accounts import an_address
 from tests.support.orders import IDS, a_user_id
-from tests.support.sessions import ELSEWHERE, HOME, REFRESH_TTL_SECONDS, SessionHarness
+from tests.support.sessions import (
+    ACCESS_TTL_SECONDS,
+    ELSEWHERE,
+    HOME,
+    REFRESH_TTL_SECONDS,
+    SessionHarness,
+)
 from tests.support.time import NOW
 
 LATE_SECONDS = GRACE.total_seconds() + 1
@@ -230,3 +237,20 @@ async def test_an_outside_token_can_be_revoked_before_its_first_use() -> None:
     await harness.revoke(token, "192.0.2.1")
     with pytest.raises(NotAuthenticated):
         await harness.authenticate(token)
+
+
+async def test_revoking_an_expired_token_neither_fails_nor_reaches_the_issuer() -> None:
+    harness = SessionHarness()
+    account = await harness.open_account()
+    tokens = await harness.begin(account.id)
+    await harness.clock.advance(ACCESS_TTL_SECONDS)
+    await harness.revoke(tokens.access.text, "192.0.2.1")
+    page = await harness.stored.access_changes.read(0, harness.clock.now())
+    assert (page.changes, harness.outside.asked) == ([], [])
+
+
+async def test_a_revocation_is_not_confirmed_if_the_issuer_is_unreachable() -> None:
+    harness = SessionHarness()
+    harness.outside.is_reachable = False
+    with pytest.raises(IssuerUnavailable):
+        await harness.revoke(harness.outside.issue(), "192.0.2.1")
