@@ -13,7 +13,7 @@ from tests.e2e.service import TEA, User, eventually
 from tests.faults.cluster import Cluster, a_cluster, user_at
 from tests.servers.plugin import Shared
 
-KEYS: Final = 12
+KEYS: Final = 6
 REQUESTS_PER_KEY: Final = 20
 
 
