@@ -107,6 +107,15 @@ class Unavailable(OrderServiceError):
     server: ClassVar[str] = "the database"
 
 
+class IssuerUnavailable(Unavailable):
+    """The outside issuer's keys are not available, so its tokens cannot be checked."""
+
+    server = ""  # its client logs the outage itself
+
+    def __init__(self) -> None:
+        super().__init__("The issuer of the access token is unreachable. Nothing was changed.")
+
+
 class QueueUnavailable(Unavailable):
     """The task queue is unreachable or full."""
 

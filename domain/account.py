@@ -34,6 +34,11 @@ class Account:
         """Whether the account was closed and its personal data erased."""
         return self.email == erased_email(self.id)
 
+    @property
+    def has_address(self) -> bool:
+        """Whether `email` is an address rather than a placeholder."""
+        return self.email not in {erased_email(self.id), outside_email(self.id)}
+
 
 def erased_email(user_id: UserId) -> str:
     """Return the placeholder for the address of an erased account.
@@ -41,6 +46,14 @@ def erased_email(user_id: UserId) -> str:
     Its domain doesn't have a dot, so it isn't a valid address for an account.
     """
     return f"erased@{user_id}"
+
+
+def outside_email(user_id: UserId) -> str:
+    """Return the placeholder for the address of an account whose issuer hasn't provided one.
+
+    Like the one above, it isn't a valid address for an account, so it can't be registered.
+    """
+    return f"outside@{user_id}"
 
 
 def parse_password(value: object, minimum: int = MIN_PASSWORD) -> str:

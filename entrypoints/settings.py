@@ -11,7 +11,7 @@ from typing import Any, Final
 from application.ports.limits import Limit
 from domain.order.policy import StatusPolicy
 from entrypoints import setting_parsers as parse
-from entrypoints.composition import addresses
+from entrypoints.composition import addresses, key_files
 from entrypoints.environment_file import read_environment_file
 
 _BACKING_SERVICES: Final = ("database_url", "redis_url", "kafka_bootstrap_servers")
@@ -92,6 +92,26 @@ class Settings:
         parse.comma_separated(parse.secret),
         "",
         "Earlier keys, separated by commas: they verify tokens, but sign none",
+    )
+    jwt_signing_key_file: key_files.PrivateKey | None = _optional(
+        key_files.private_key,
+        "A file with an Ed25519 private key in PEM (PKCS#8), which signs the tokens instead."
+        " Its public key is at `/.well-known/jwks.json`, and `JWT_SECRET_KEY` still verifies",
+    )
+    jwt_previous_public_key_files: tuple[key_files.PublicKey, ...] = _setting(
+        parse.comma_separated(key_files.public_key),
+        "",
+        "Files with one Ed25519 public key each in PEM, separated by commas: earlier and next keys,"
+        " which are published and verify tokens, but sign none",
+    )
+    oidc_issuer: str | None = _optional(
+        addresses.issuer,
+        "The URL of an OpenID Connect issuer, whose access tokens are accepted too"
+        " ([how to](docs/how-to/outside-issuer.md))",
+    )
+    oidc_audience: str | None = _optional(
+        parse.matching(r"[!-~]{1,255}", "must have at most 255 ASCII characters without spaces"),
+        "This service's name in the `aud` of that issuer's tokens; required with `OIDC_ISSUER`",
     )
     data_dir: Path | None = _optional(
         Path,
@@ -293,4 +313,7 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
         found |= {name.upper(): "must be set with SASL" for name in login}
     if values.get("smtp_url") and is_missing("smtp_from"):
         found["SMTP_FROM"] = "must be set if SMTP_URL is set"
+    for name, other in (("oidc_issuer", "oidc_audience"), ("oidc_audience", "oidc_issuer")):
+        if values.get(other) and is_missing(name):
+            found[name.upper()] = f"must be set if {other.upper()} is set"
     return found

@@ -3,6 +3,7 @@
 import os
 from typing import Final
 
+import jwt  # noqa: F401 - with cryptography, so that there is only one copy (see `pyjwt.py`)
 import pytest
 
 pytest_plugins = ["tests.servers.plugin", "tests.support.deadlines", "tests.support.postgres"]

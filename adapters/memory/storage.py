@@ -16,6 +16,7 @@ from application.ports.accounts import Login
 from application.ports.clients import ClientLogin
 from application.ports.events import Placement
 from application.ports.idempotency import IdempotencyRecord
+from application.ports.outside_issuer import OutsideIdentity
 from application.ports.sessions import Session
 from domain.ids import ClientId, OrderId, SessionId, UserId
 from domain.order.events import Outcome
@@ -61,6 +62,7 @@ class MemoryStorage:
         #: The refresh tokens of each session, and when they were spent.
         self.refresh_tokens: dict[SessionId, dict[bytes, datetime | None]] = {}
         self.clients: dict[ClientId, ClientLogin] = {}
+        self.outside_identities: dict[OutsideIdentity, UserId] = {}
         self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
@@ -86,6 +88,12 @@ class MemoryStorage:
         """End all sessions of a user and add this to the feed."""
         for session in [each for each in self.sessions.values() if each.user_id == user_id]:
             self.end_session(session.id)
+
+    def forget_outside_identities(self, user_id: UserId) -> None:
+        """Forget the subjects that an account belongs to."""
+        owners = self.outside_identities.items()
+        for identity in [each for each, owner in owners if owner == user_id]:
+            del self.outside_identities[identity]
 
     def note_account_change(self, user_id: UserId) -> None:
         """Add an account change to the feed."""

@@ -15,7 +15,7 @@ from domain.ids import SessionId, UserId
 
 _BEFORE_ALL: Final = UUID(int=0)
 
-_ADD: Final = """
+ADD: Final = """
 INSERT INTO users (id, email, password_hash, role, disabled, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)
 """
@@ -62,15 +62,7 @@ class PostgresAccounts:
         """
         if older_spellings and await self.login(*older_spellings):
             raise EmailTaken
-        await self._one(
-            _ADD,
-            account.id,
-            account.email,
-            password_hash,
-            account.role,
-            account.disabled,
-            account.created_at,
-        )
+        await self._one(ADD, *values_of(account, password_hash))
 
     async def login(self, *spellings: str) -> Login | None:
         """Return the account with one of these spellings and its password hash, if it exists."""
@@ -124,6 +116,18 @@ class PostgresAccounts:
     async def _one(self, statement: str, *values: object) -> Any:
         async with self._database.connection() as connection:
             return await connection.fetchrow(statement, *values)
+
+
+def values_of(account: Account, password_hash: str) -> tuple[object, ...]:
+    """Return the parameters of `ADD`."""
+    return (
+        account.id,
+        account.email,
+        password_hash,
+        account.role,
+        account.disabled,
+        account.created_at,
+    )
 
 
 def _account(row: Any) -> Account:

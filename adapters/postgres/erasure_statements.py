@@ -13,6 +13,7 @@ WHERE id = $1 AND password_hash = $2 AND NOT disabled
 RETURNING true
 """
 BEGIN: Final = "INSERT INTO erasures (user_id, requested_at, due_at) VALUES ($1, now(), $2)"
+FORGET_IDENTITIES: Final = "DELETE FROM outside_identities WHERE user_id = $1"
 DUE: Final = """
 SELECT user_id, passes FROM erasures WHERE due_at <= $1 ORDER BY due_at LIMIT $2
 """

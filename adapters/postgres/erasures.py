@@ -35,6 +35,7 @@ class PostgresErasures:
                 sql.CLOSE, user_id, old_hash, erased_email(user_id), new_hash
             )
             if closed:
+                await connection.execute(sql.FORGET_IDENTITIES, user_id)
                 await connection.execute(sql.BEGIN, user_id, next_at)
         return bool(closed)
 

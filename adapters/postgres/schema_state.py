@@ -23,6 +23,7 @@ TABLES: Final = (
     "order_history",
     "orders",
     "outbox",
+    "outside_identities",
     "refresh_tokens",
     "sessions",
     "users",

@@ -227,6 +227,23 @@ leases = Table(
     PrimaryKeyConstraint("name", name="leases_pkey"),
 )
 
+outside_identities = Table(
+    "outside_identities",
+    metadata,
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("issuer", "subject", name="outside_identities_pkey"),
+    ForeignKeyConstraint(
+        ["user_id"],
+        ["users.id"],
+        name="outside_identities_user_exists",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+)
+Index("outside_identities_of_user", outside_identities.c.user_id)
+
 sessions = Table(
     "sessions",
     metadata,

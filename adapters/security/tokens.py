@@ -1,14 +1,15 @@
 """Signed JWTs (RFC 7519) as access tokens, with a cache for verified tokens."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import jwt
-
+from adapters.security import ed25519
+from adapters.security.ed25519 import KeyPairs
 from adapters.security.keys import SigningKeys, key_id
+from adapters.security.pyjwt import pyjwt
+from adapters.security.token_memory import TokenMemory
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, AccessToken, ClientGrant
 from domain.ids import ClientId, UserId
@@ -20,11 +21,14 @@ SERVICE: Final = "order-management-service"
 #: The type for access tokens (RFC 9068, section 2.1). Tokens with other types are rejected.
 TYPE: Final = "at+jwt"
 
+#: The algorithm of the secrets.
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_LENGTH: Final = 8 * 1024
 
 #: How far the clock of another process may be ahead.
-_MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
+MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
+
+_NO_PAIRS: Final = KeyPairs()
 
 
 class JwtTokens:
@@ -32,13 +36,28 @@ class JwtTokens:
 
     `lifetime` is in seconds. Up to `remembered` verified tokens are cached, which reduces verifying
     them again to a dictionary lookup.
+
+    If `pairs` has a private key, tokens are signed with it. Tokens signed with the secrets are
+    still valid. Each key has exactly one algorithm (RFC 8725, section 3.1).
     """
 
-    def __init__(self, keys: SigningKeys, lifetime: int, remembered: int = 10_000) -> None:
-        self._signing_key = keys.signing
+    def __init__(
+        self,
+        keys: SigningKeys,
+        lifetime: int,
+        remembered: int = 10_000,
+        pairs: KeyPairs = _NO_PAIRS,
+    ) -> None:
+        self._jwt = pyjwt(asymmetric=bool(pairs.public))
         self._lifetime = lifetime
-        self._keys: Mapping[str, bytes] = {key_id(key): key for key in keys}
-        self._header = {"typ": TYPE, "kid": key_id(keys.signing)}
+        self._keys: Mapping[str, tuple[str, Any]] = {
+            **{key_id(key): (ALGORITHM, key) for key in keys},
+            **{key.id: (ed25519.ALGORITHM, key.loaded()) for key in pairs.public},
+        }
+        self._signing_key: Any = pairs.signing.loaded() if pairs.signing else keys.signing
+        kid = pairs.signing.public.id if pairs.signing else key_id(keys.signing)
+        self._algorithm = self._keys[kid][0]
+        self._header = {"typ": TYPE, "kid": kid}
         self._memory = TokenMemory(remembered)
 
     @property
@@ -72,7 +91,9 @@ class JwtTokens:
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
         }
-        text = jwt.encode(payload, self._signing_key, algorithm=ALGORITHM, headers=self._header)
+        text = self._jwt.encode(
+            payload, self._signing_key, algorithm=self._algorithm, headers=self._header
+        )
         return AccessToken(text, self._lifetime)
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
@@ -86,7 +107,7 @@ class JwtTokens:
         claims = self._memory.get(token)
         if claims is None:
             claims = self._read(token)
-            if claims.issued_at > now + _MAX_CLOCK_SKEW:
+            if claims.issued_at > now + MAX_CLOCK_SKEW:
                 raise NotAuthenticated
             if now < claims.expires_at:
                 self._memory.put(token, claims)
@@ -96,22 +117,26 @@ class JwtTokens:
             raise NotAuthenticated
         return claims
 
+    def remember(self, token: str, claims: AccessClaims) -> None:
+        """Return these claims for a token until it expires, or until newer ones take its place."""
+        self._memory.put(token, claims)
+
     def _read(self, token: str) -> AccessClaims:
         # PyJWT accepts padding, which would allow different spellings of the same token.
         if len(token) > MAX_TOKEN_LENGTH or "=" in token:
             raise NotAuthenticated
         try:
             return _claims(self._payload(token))
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError) as error:
+        except (self._jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError) as error:
             raise NotAuthenticated from error
 
     def _payload(self, token: str) -> Mapping[str, Any]:
-        header = jwt.get_unverified_header(token)
-        key = self._keys.get(header.get("kid", ""))
-        if key is None or header.get("typ") != TYPE:
+        header = self._jwt.get_unverified_header(token)
+        algorithm, key = self._keys.get(header.get("kid", ""), (None, None))
+        if algorithm is None or header.get("typ") != TYPE:
             raise NotAuthenticated
-        payload: Mapping[str, Any] = jwt.decode(
-            token, key, algorithms=[ALGORITHM], audience=SERVICE, issuer=SERVICE, options=_OPTIONS
+        payload: Mapping[str, Any] = self._jwt.decode(
+            token, key, algorithms=[algorithm], audience=SERVICE, issuer=SERVICE, options=_OPTIONS
         )
         return payload
 
@@ -153,28 +178,3 @@ def _client(payload: Mapping[str, Any]) -> ClientGrant | None:
     if not isinstance(scope, str) or not client_id == payload["sub"] == payload["fam"]:
         raise ValueError("the claims of an account and of a machine client are mixed")
     return ClientGrant(ClientId(UUID(client_id)), known_scopes(scope.split(" ")))
-
-
-class TokenMemory:
-    """An LRU cache for the claims of up to `capacity` verified tokens.
-
-    Because the whole token including its signature is the key, modified tokens are never found.
-    Callers have to check if a token has expired. Not thread-safe.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._claims: OrderedDict[str, AccessClaims] = OrderedDict()
-
-    def get(self, text: str) -> AccessClaims | None:
-        """Return a token's claims, or None if it is not cached."""
-        claims = self._claims.get(text)
-        if claims is not None:
-            self._claims.move_to_end(text)
-        return claims
-
-    def put(self, text: str, claims: AccessClaims) -> None:
-        """Cache a verified token."""
-        self._claims[text] = claims
-        if len(self._claims) > self._capacity:
-            self._claims.popitem(last=False)

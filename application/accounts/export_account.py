@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.accounts.read_account import ReadAccount
 from application.ports.export import ExportedOrder, ExportReader
+from application.ports.outside_issuer import OutsideIdentities, OutsideIdentity
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.ids import UserId
@@ -23,7 +24,7 @@ class ExportEnd:
     orders: int
 
 
-ExportItem: TypeAlias = Account | Session | ExportedOrder | ExportEnd
+ExportItem: TypeAlias = Account | OutsideIdentity | Session | ExportedOrder | ExportEnd
 
 
 class _Item(Protocol):
@@ -45,13 +46,16 @@ class ExportAccount:
         Unavailable: the storage is unreachable. The export is incomplete.
     """
 
-    def __init__(self, read: ReadAccount, reader: ExportReader) -> None:
+    def __init__(
+        self, read: ReadAccount, identities: OutsideIdentities, reader: ExportReader
+    ) -> None:
         self._read = read
+        self._identities = identities
         self._reader = reader
 
     async def __call__(self, user_id: UserId) -> AsyncIterator[Sequence[ExportItem]]:
-        """Yield pages: the account, its sessions, its orders, and the end."""
-        yield [await self._read(user_id)]
+        """Yield pages: the account and its outside identities, sessions, orders, and the end."""
+        yield [await self._read(user_id), *await self._identities.of_user(user_id)]
         sessions = orders = 0
         async for session_page in _pages(self._reader.sessions, user_id):
             sessions += len(session_page)

@@ -32,7 +32,7 @@ class MailShippedOrder:
         self._mailer = mailer
 
     async def __call__(self, event: ReceivedEvent) -> None:
-        """Send the mail unless it was already sent, or the owner no longer has an account.
+        """Send the mail unless it was already sent, or the owner has no address.
 
         Raises:
             Unavailable: the storage or the mail server is unreachable.
@@ -44,7 +44,7 @@ class MailShippedOrder:
     async def _send(self, event: ReceivedEvent) -> None:
         order = await self._orders.find(event.order_id)
         owner = order and await self._accounts.find(order.owner)
-        if owner and not owner.is_erased:
+        if owner and owner.has_address:
             mail = Mail(
                 id=event.id,
                 recipient=owner.email,

@@ -1,6 +1,6 @@
 """Accounts, their passwords and their tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -154,7 +154,8 @@ class AccessClaims:
     """A verified access token's claims, which include the ids needed for revoking it.
 
     `client` is None unless the token belongs to a machine client. In that case, `user_id` is not
-    the id of an account, and `family` is the client's id.
+    the id of an account, and `family` is the client's id. If the token comes from the outside
+    issuer, it does not have a session, and `family` is its own id.
     """
 
     user_id: UserId
@@ -164,6 +165,7 @@ class AccessClaims:
     expires_at: datetime
     not_before: datetime | None = None
     client: ClientGrant | None = None
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +190,28 @@ class TokenIssuer(Protocol):
         """Return a signed token for the machine client. Its family is the client's id."""
 
 
+class PublishedKeys(Protocol):
+    """The public keys with which others can verify access tokens of this service."""
+
+    @property
+    def jwks(self) -> Sequence[Mapping[str, str]]:
+        """The keys as JSON Web Keys (RFC 7517). There are none if tokens are signed with HMAC."""
+
+
 class TokenVerifier(Protocol):
-    """Verifies access tokens."""
+    """Verifies access tokens of this service."""
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         """Return a token's claims.
 
         Raises:
             TokenExpired: the token has expired.
-            NotAuthenticated: the token is forged, not valid yet, or not an access token for this
-                service.
+            NotAuthenticated: the token is forged, not valid yet, not an access token for this
+                service, or from another issuer and not remembered.
+        """
+
+    def remember(self, token: str, claims: AccessClaims) -> None:
+        """Let `verify` return these claims for a token until it expires.
+
+        They may be forgotten earlier. This is for tokens that were verified elsewhere.
         """

@@ -43,9 +43,10 @@ class Erasures(Protocol):
     async def begin(self, user_id: UserId, old_hash: str, new_hash: str, next_at: datetime) -> bool:
         """Close an account, and erase its address, unless its hash isn't `old_hash` any more.
 
-        The address is free again on return, logins fail and tokens end. If the process ends before
-        the rest is done, the erasure is due at `next_at`. Return False without changing anything if
-        another request was faster.
+        The address is free again on return, logins fail and tokens end. Subjects of the outside
+        issuer no longer belong to the account. If the process ends before the rest is done, the
+        erasure is due at `next_at`. Return False without changing anything if another request was
+        faster.
         """
 
     async def due(self, now: datetime, limit: int) -> Sequence[Erasure]:

@@ -6,6 +6,7 @@ Every function returns its argument.
 import ssl
 
 from adapters.postgres.targets import targets_of
+from adapters.security.issuer_urls import check_url as check_issuer
 from adapters.smtp.server import parse_server
 from libraries.redis_client.urls import check_url
 
@@ -37,6 +38,16 @@ def smtp(text: str) -> str:
         ValueError: it is not the URL of a mail server, or has an unknown parameter.
     """
     parse_server(text)
+    return text
+
+
+def issuer(text: str) -> str:
+    """Check the URL of an issuer of tokens.
+
+    Raises:
+        ValueError: it is not an https URL, or has other parts than a path.
+    """
+    check_issuer(text)
     return text
 
 

@@ -143,6 +143,7 @@ ROWS: Final = (
     Row("GET", "/health/ready/", everyone("200")),
     Row("GET", "/metrics", everyone("200")),
     Row("GET", "/openapi.json", everyone("200")),
+    Row("GET", "/.well-known/jwks.json", everyone("200")),
     Row("GET", "/docs", everyone("200")),
     Row("GET", "/problems/", everyone("200")),
     Row("GET", "/problems/{code}", everyone("200"), "a code"),

@@ -48,6 +48,7 @@ from tests.support.accounts import PlainPasswords, PlainTokens
 from tests.support.adapters import Adapters
 from tests.support.messages import ENCODER
 from tests.support.orders import CHANGE_RENDERER, IDS
+from tests.support.outside_user import outside_users
 from tests.support.time import MovableClock
 
 T = TypeVar("T")
@@ -116,7 +117,12 @@ class System:
         )
         ended = EndedSessions(access, log)
         return ApiProcess(
-            Authenticate(self.access_tokens, access, self.clock),
+            Authenticate(
+                self.access_tokens,
+                outside_users(self.access_tokens, self.stored),
+                access,
+                self.clock,
+            ),
             RefreshSession(self._ports.sessions, tokens, factory, ended),
             EndSession(self._ports.session_admin, ended),
         )

@@ -18,6 +18,7 @@ from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.outside_identities import MemoryOutsideIdentities
 from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
 from adapters.memory.unprocessed_orders import MemoryUnprocessedOrders
@@ -35,6 +36,7 @@ from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.outside_issuer import OutsideIdentities
 from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
 from application.ports.transaction import OrderStorage, Transaction
@@ -82,6 +84,7 @@ class Adapters:
     passwords: PasswordStore
     erasures: Erasures
     export: ExportReader
+    outside_identities: OutsideIdentities
     audit: AuditReader
     sessions: Sessions
     clients: MemoryClients | PostgresClients
@@ -152,6 +155,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
         passwords=accounts,
         erasures=MemoryErasures(storage, JsonPersonalDataEraser(), RENDERER, clock),
         export=MemoryExportReader(storage),
+        outside_identities=MemoryOutsideIdentities(storage),
         audit=MemoryAuditReader(storage),
         clients=MemoryClients(storage),
         sessions=sessions,

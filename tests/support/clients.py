@@ -21,6 +21,7 @@ from domain.scope import Scope
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS
+from tests.support.outside_user import outside_users
 from tests.support.time import MovableClock
 
 HOME: Final = "192.0.2.1"
@@ -55,7 +56,9 @@ class ClientHarness:
         access = FollowedAccess(
             stored.access_changes, stored.accounts, self.clock, self.clock.monotonic
         )
-        self.authenticate = Authenticate(self.tokens, access, self.clock)
+        self.authenticate = Authenticate(
+            self.tokens, outside_users(self.tokens, stored), access, self.clock
+        )
         self.create = CreateClient(clients, self.secrets, self.clock, IDS)
         self.list = ListClients(clients)
         self.revoke = RevokeClient(clients, self.clock)

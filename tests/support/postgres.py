@@ -24,6 +24,7 @@ from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrder
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.outside_identities import PostgresOutsideIdentities
 from adapters.postgres.schema_state import TABLES
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
@@ -193,6 +194,7 @@ def adapters_over(database: Database) -> Adapters:
         passwords=accounts,
         erasures=PostgresErasures(database, JsonPersonalDataEraser()),
         export=PostgresExportReader(database, RENDERER),
+        outside_identities=PostgresOutsideIdentities(database),
         audit=PostgresAuditReader(database),
         clients=PostgresClients(database),
         sessions=sessions,

@@ -11,12 +11,14 @@ from application.accounts.refresh_session import RefreshSession
 from application.accounts.revoke_token import RevokeAccessToken, RevokeToken
 from application.accounts.session_tokens import SessionTokenFactory, SessionTokens
 from application.accounts.sessions import EndSession, EndSessionsOf, ListSessions
+from application.accounts.verify_access_token import VerifyAccessToken
 from application.ports.sessions import Device
 from domain.account import Account
 from domain.ids import UserId
 from tests.support.accounts import PlainTokens
 from tests.support.adapters import Adapters, memory_adapters
 from tests.support.orders import IDS, a_user_id
+from tests.support.outside_user import PlainOutsideTokens, outside_users
 from tests.support.time import NOW, MovableClock
 
 ACCESS_TTL_SECONDS = 1_800
@@ -47,13 +49,17 @@ class SessionHarness:
             IDS,
         )
         ended = EndedSessions(self.access, self.log)
-        self.authenticate = Authenticate(self.access_tokens, self.access, self.clock)
+        self.outside = PlainOutsideTokens()
+        users = outside_users(self.access_tokens, stored, self.outside)
+        self.authenticate = Authenticate(self.access_tokens, users, self.access, self.clock)
         self.refresh = RefreshSession(stored.sessions, self.refresh_tokens, self.factory, ended)
         self.list_sessions = ListSessions(admin, self.clock)
         self.end_session = EndSession(admin, ended)
         self.end_sessions_of = EndSessionsOf(admin, ended)
         revoke_access_token = RevokeAccessToken(
-            self.access_tokens, stored.access_changes, self.access, self.clock
+            VerifyAccessToken(self.access_tokens, users, self.clock),
+            stored.access_changes,
+            self.access,
         )
         self.revoke = RevokeToken(admin, self.refresh_tokens, ended, revoke_access_token)
 

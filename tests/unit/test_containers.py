@@ -23,6 +23,7 @@ ONE_SHOT: Final = {"secrets", "migrate"}
 #: Either compose.yaml sets these for the roles that need them, or they are useless in a container.
 NOT_PASSED_ON: Final = {
     "JWT_SECRET_KEY",  # passed as a file
+    *("JWT_SIGNING_KEY_FILE", "JWT_PREVIOUS_PUBLIC_KEY_FILES"),  # need a mounted file
     "DATA_DIR",
     "HOST",
     "PORT",

@@ -8,6 +8,7 @@ import pytest
 from application.ports.limits import Limit
 from domain.order.policy import StatusPolicy
 from entrypoints.settings import BadSettings, Settings, load_settings
+from tests.support.key_files import key_files, other_kinds, private_pem, public_pem
 
 SECRET = "a key of thirty-two bytes or more"
 
@@ -31,6 +32,10 @@ BAD = {
     "JWT_SECRET_KEY": ["short"],
     "JWT_SECRET_KEY_FILE": ["/nowhere/at/all"],
     "JWT_PREVIOUS_SECRET_KEYS": [f"{SECRET},short"],
+    "JWT_SIGNING_KEY_FILE": ["/nowhere/at/all", "/dev/null"],
+    "JWT_PREVIOUS_PUBLIC_KEY_FILES": ["/nowhere/at/all", "/dev/null"],
+    "OIDC_ISSUER": ["login.example.com", "http://login.example.com", "https://a/?b", "https://"],
+    "OIDC_AUDIENCE": ["the orders", "x" * 256, "\u00e9"],
     "PORT": ["-1", "65536", "http", "\uff18\uff10"],
     "WORKERS": ["0", "many", "2"],
     "KEEP_ALIVE": ["0", "1.5", "-1"],
@@ -140,3 +145,42 @@ def test_description_of_the_settings_has_no_address_and_no_password() -> None:
     )
     assert "hush" not in str(settings.summary)
     assert settings.summary["redis"] == "in-process"
+
+
+def test_an_outside_issuer_needs_an_audience_and_the_reverse() -> None:
+    issuer, audience = {"OIDC_ISSUER": "https://login.example.com"}, {"OIDC_AUDIENCE": "orders"}
+    assert errors_of(**issuer) == {"OIDC_AUDIENCE": "must be set if OIDC_ISSUER is set"}
+    assert errors_of(**audience) == {"OIDC_ISSUER": "must be set if OIDC_AUDIENCE is set"}
+    settings = load_settings(issuer | audience)
+    assert (settings.oidc_issuer, settings.oidc_audience) == ("https://login.example.com", "orders")
+
+
+def test_keys_are_read_from_files(tmp_path: Path) -> None:
+    private, public = key_files(tmp_path, "first")
+    _, second = key_files(tmp_path, "second")
+    settings = load_settings(
+        {"JWT_SIGNING_KEY_FILE": private, "JWT_PREVIOUS_PUBLIC_KEY_FILES": f"{public}, {second}"}
+    )
+    assert settings.jwt_signing_key_file is not None
+    first, other = settings.jwt_previous_public_key_files
+    assert settings.jwt_signing_key_file.public == first != other
+
+
+def test_a_key_of_another_kind_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    private, public = tmp_path / "rsa.pem", tmp_path / "rsa.pub.pem"
+    key = other_kinds()["RSA"]
+    private.write_bytes(private_pem(key))
+    public.write_bytes(public_pem(key))
+    errors = errors_of(JWT_SIGNING_KEY_FILE=str(private), JWT_PREVIOUS_PUBLIC_KEY_FILES=str(public))
+    assert errors == {
+        "JWT_SIGNING_KEY_FILE": "must be a file with an Ed25519 private key in PEM (PKCS#8), not"
+        " encrypted; this is another kind of key (RSA)",
+        "JWT_PREVIOUS_PUBLIC_KEY_FILES": "must be files with one Ed25519 public key each in PEM"
+        " (SubjectPublicKeyInfo); this is another kind of key (RSA)",
+    }
+
+
+def test_a_signing_key_does_not_replace_the_secret(tmp_path: Path) -> None:
+    private, _ = key_files(tmp_path, "first")
+    errors = errors_of(DATABASE_URL="postgresql://a/b", JWT_SIGNING_KEY_FILE=private)
+    assert set(errors) == {"JWT_SECRET_KEY"}

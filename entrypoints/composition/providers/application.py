@@ -18,6 +18,7 @@ from application.accounts.list_accounts import ListAccounts
 from application.accounts.log_in import LogIn
 from application.accounts.login_attempts import LoginAttempts
 from application.accounts.login_limits import LoginLimits
+from application.accounts.outside_user import CreateOutsideUser, IdentifyOutsideUser
 from application.accounts.password_check import PasswordCheck
 from application.accounts.password_confirmation import PasswordConfirmation
 from application.accounts.read_account import ReadAccount
@@ -32,6 +33,7 @@ from application.accounts.sessions import (
     ListSessions,
 )
 from application.accounts.set_password import SetPassword
+from application.accounts.verify_access_token import VerifyAccessToken
 from application.clients.client_attempts import ClientAttempts
 from application.clients.create_client import CreateClient
 from application.clients.issue_client_token import IssueClientToken
@@ -107,6 +109,9 @@ class ApplicationProvider(Provider):
     end_session = provide(EndSession)
     end_sessions_of = provide(EndSessionsOf)
     end_sessions_by_email = provide(EndSessionsByEmail)
+    create_outside_user = provide(CreateOutsideUser)
+    identify_outside_user = provide(IdentifyOutsideUser)
+    verify_access_token = provide(VerifyAccessToken)
     authenticate = provide(Authenticate)
     read_account = provide(ReadAccount)
     password_confirmation = provide(PasswordConfirmation)

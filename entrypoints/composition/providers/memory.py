@@ -17,6 +17,7 @@ from adapters.memory.order_storage import MemoryOrderStorage
 from adapters.memory.orders import MemoryOrderReader
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.outbox_admin import MemoryOutboxAdmin
+from adapters.memory.outside_identities import MemoryOutsideIdentities
 from adapters.memory.retention import MemoryRetentionStore
 from adapters.memory.sessions import MemorySessions
 from adapters.memory.storage import MemoryStorage
@@ -33,6 +34,7 @@ from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.outside_issuer import OutsideIdentities
 from application.ports.retention import RetentionStore
 from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
@@ -91,6 +93,7 @@ class MemoryStorageProvider(Provider):
     announcements = provide(MemoryAnnouncements, provides=Announcements)
     clients = provide(MemoryClients, provides=AnyOf[MemoryClients, Clients, ClientDirectory])
     erasures = provide(MemoryErasures, provides=Erasures)
+    outside_identities = provide(MemoryOutsideIdentities, provides=OutsideIdentities)
     export = provide(MemoryExportReader, provides=ExportReader)
     accounts = provide(
         MemoryAccounts, provides=AnyOf[MemoryAccounts, Accounts, AccountDirectory, PasswordStore]

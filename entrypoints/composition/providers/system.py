@@ -7,9 +7,11 @@ from dishka import AnyOf, Provider, Scope, provide
 
 from adapters.fulfilment import SimulatedFulfilment
 from adapters.memory.access_state import FollowedAccess
+from adapters.memory.outside_tokens import NoOutsideTokens
 from adapters.security.client_secrets import RandomClientSecrets
 from adapters.security.common_passwords import PackagedCommonPasswords
 from adapters.security.cursors import SignedCursors
+from adapters.security.ed25519 import KeyPairs
 from adapters.security.email_addresses import ValidatedAddresses
 from adapters.security.keys import SigningKeys
 from adapters.security.passwords import Argon2Passwords
@@ -24,6 +26,7 @@ from application.ports.accounts import (
     Accounts,
     EmailAddresses,
     PasswordHasher,
+    PublishedKeys,
     TokenIssuer,
     TokenVerifier,
 )
@@ -32,6 +35,7 @@ from application.ports.clients import ClientSecrets
 from application.ports.erasures import PersonalDataEraser
 from application.ports.events import MessageEncoder
 from application.ports.orders import ChangeRenderer, OrderRenderer
+from application.ports.outside_issuer import OutsideTokens
 from application.ports.paging import Cursors
 from application.ports.sessions import RefreshTokens
 from application.ports.system import Clock, IdGenerator
@@ -100,11 +104,31 @@ class SecurityProvider(Provider):
         return FollowedAccess(changes, accounts, clock, monotonic)
 
     @provide
+    def pairs(self, settings: Settings) -> AnyOf[KeyPairs, PublishedKeys]:
+        """The Ed25519 keys in the settings."""
+        return KeyPairs(settings.jwt_signing_key_file, settings.jwt_previous_public_key_files)
+
+    @provide
     def tokens(
-        self, keys: SigningKeys, settings: Settings
+        self, keys: SigningKeys, pairs: KeyPairs, settings: Settings
     ) -> AnyOf[JwtTokens, TokenIssuer, TokenVerifier]:
         """The issuer and verifier of access tokens."""
-        return JwtTokens(keys, settings.access_token_ttl)
+        return JwtTokens(keys, settings.access_token_ttl, pairs=pairs)
+
+    @provide
+    async def outside_tokens(self, settings: Settings) -> AsyncIterator[OutsideTokens]:
+        """The verifier of tokens from the issuer in the settings."""
+        if settings.oidc_issuer is None or settings.oidc_audience is None:
+            yield NoOutsideTokens()
+            return
+        # Only imported when used: cryptography and httpx cost a process 15 MiB.
+        from adapters.security.issuer_client import IssuerClient  # noqa: PLC0415 - as above
+        from adapters.security.issuer_keys import IssuerKeys  # noqa: PLC0415 - as above
+        from adapters.security.outside_tokens import IssuerTokens  # noqa: PLC0415 - as above
+
+        keys = IssuerKeys(IssuerClient(settings.oidc_issuer).fetch, monotonic)
+        yield IssuerTokens(settings.oidc_issuer, settings.oidc_audience, keys)
+        await keys.close()
 
     @provide
     async def passwords(self, settings: Settings) -> AsyncIterator[PasswordHasher]:

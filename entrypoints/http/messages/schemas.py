@@ -154,6 +154,13 @@ class AccountLine(Confidential, tag_field="type", tag="account"):
     created_at: Timestamp
 
 
+class IdentityLine(Struct, tag_field="type", tag="identity"):
+    """A line of an export: the issuer of a token and its subject, which the account belongs to."""
+
+    issuer: str
+    subject: str
+
+
 class SessionLine(Struct, tag_field="type", tag="session"):
     """A session's line of an export. `address` and `user_agent` are those of its last use."""
 
@@ -271,6 +278,23 @@ class Problem(Struct, omit_defaults=True):
     error: Annotated[str, Meta(description="For OAuth clients (RFC 6749).")] | None = None
     current_status: OrderStatus | None = None
     next_statuses: list[OrderStatus] | None = None
+
+
+class PublicJwk(Struct):
+    """An Ed25519 public key (RFC 7517, RFC 8037). `kid` is its thumbprint (RFC 7638)."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    kid: str
+    use: Literal["sig"]
+    alg: Literal["EdDSA"]
+
+
+class JwkSet(Struct):
+    """A JWK set (RFC 7517)."""
+
+    keys: list[PublicJwk]
 
 
 class ProblemKind(Struct):

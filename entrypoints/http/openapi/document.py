@@ -73,7 +73,10 @@ _SCOPES: Final = {
 _SECURITY: Final = {
     "account": {
         "type": "oauth2",
-        "description": "Your e-mail address as the user name, and your password.",
+        "description": (
+            "Your e-mail address as the user name, and your password. If the operator has chosen an"
+            " outside issuer, its access tokens are accepted as well."
+        ),
         "flows": {"password": {"tokenUrl": "/token/", "scopes": {}}},
     },
     "client": {

@@ -36,9 +36,11 @@ from entrypoints.http.messages.schemas import (
     Health,
     HistoryActor,
     HistoryStep,
+    JwkSet,
     OrderItem,
     OrderSchema,
     ProblemKind,
+    PublicJwk,
     ReadinessSchema,
     SessionSchema,
     Token,
@@ -71,6 +73,22 @@ SESSION: Final = SessionSchema(
     user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     current=True,
 )
+
+JWK_SETS: Final[Mapping[str, Any]] = {
+    "ed25519": JwkSet(
+        [
+            PublicJwk(  # the key from RFC 8037, appendix A
+                kty="OKP",
+                crv="Ed25519",
+                x="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                kid="kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+                use="sig",
+                alg="EdDSA",
+            )
+        ]
+    ),
+    "hmac": JwkSet([]),
+}
 
 PROBLEM_KIND: Final = ProblemKind(
     type="/problems/not-found",

@@ -90,7 +90,8 @@ CATALOGUE: Final = (
         "token-invalid",
         "The access token is not valid",
         "The token is forged, has been altered or revoked, or belongs to a disabled account.",
-        "Get a new token from POST /token/. If that fails, ask the operator about the account.",
+        "Get a new token from POST /token/ or the outside issuer. If that fails, ask the operator"
+        " about the account.",
         headers.invalid_token,
     ),
     ProblemRow(
@@ -414,8 +415,8 @@ CATALOGUE: Final = (
         503,
         "unavailable",
         "The service is temporarily unavailable",
-        "The service is overloaded, or its database is unreachable. A change may still have been"
-        " made: see the detail.",
+        "The service is overloaded, or its database or the issuer of the token is unreachable. A"
+        " change may still have been made: see the detail.",
         "Repeat the request after the number of seconds in the response's Retry-After header. If a"
         " change may have been made, check for it first, or use the same reference.",
         headers.retry_after,

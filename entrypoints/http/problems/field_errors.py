@@ -47,7 +47,8 @@ FIELD_ERRORS: Final = (
     FieldErrorEntry(
         "closed-grant-type",
         "The operator has switched off tokens for passwords (PASSWORD_GRANT=off).",
-        "Use a refresh token, or the credentials of a machine client.",
+        "Use a refresh token, the credentials of a machine client, or a token of the outside"
+        " issuer.",
     ),
     FieldErrorEntry(
         "invalid-timestamp",

@@ -10,6 +10,7 @@ from entrypoints.http.routes import (
     operations,
     orders,
     own_account,
+    public_keys,
     sessions,
     tokens,
 )
@@ -22,6 +23,7 @@ ROUTES: Final = (
     sessions.ROUTES,
     orders.ROUTES,
     operations.ROUTES,
+    public_keys.ROUTES,
     docs.ROUTES,
     home.ROUTES,
 )

@@ -9,6 +9,7 @@ from litestar import get
 
 from application.accounts.export_account import ExportAccount, ExportEnd, ExportItem
 from application.ports.export import ExportedOrder
+from application.ports.outside_issuer import OutsideIdentity
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.order.history import Step
@@ -30,10 +31,10 @@ _ATTACHMENT = (b"content-disposition", b'attachment; filename="export.ndjson"')
 @operation(
     description=(
         "One JSON object per line (NDJSON), with its kind in `type`: `account`, then each"
-        " `session`, then each `order` as the API shows it, followed by each step of its `history`,"
-        " and finally `end` with the numbers of sessions and orders. An export without `end` is"
-        " incomplete: request it again. Each order and its history are from the same moment, but"
-        " different orders are not."
+        " `identity` at an outside issuer, then each `session`, then each `order` as the API shows"
+        " it, followed by each step of its `history`, and finally `end` with the numbers of"
+        " sessions and orders. An export without `end` is incomplete: request it again. Each order"
+        " and its history are from the same moment, but different orders are not."
     ),
     answers=(
         Answer(
@@ -82,10 +83,12 @@ def _line(item: ExportItem) -> bytes:
     return msgspec.json.encode(_shown(item)) + b"\n"
 
 
-def _shown(item: Account | Session | ExportEnd) -> msgspec.Struct:
+def _shown(item: Account | OutsideIdentity | Session | ExportEnd) -> msgspec.Struct:
     match item:
         case Account():
             return schemas.AccountLine(item.id, item.email, item.role, item.created_at)
+        case OutsideIdentity():
+            return schemas.IdentityLine(item.issuer, item.subject)
         case Session():
             return schemas.SessionLine(
                 item.id,

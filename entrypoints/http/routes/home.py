@@ -23,6 +23,7 @@ PATHS: Final = {
     "problems": "/problems/",
     "register": "/register/",
     "token": "/token/",
+    "keys": "/.well-known/jwks.json",
     "account": "/me/",
     "orders": "/orders/",
     "health": "/health/",

@@ -12,7 +12,10 @@ _OTHER: Final = "other"
 #: The route of requests that don't match one, because of an unknown path or method.
 UNMATCHED: Final = "unmatched"
 #: Routes that don't have a trailing slash in the OpenAPI document.
-_WITHOUT_SLASH: Final = ("/metrics", "/docs", "/openapi.json", "/problems/", "/favicon.ico")
+_WITHOUT_SLASH: Final = (
+    *("/metrics", "/docs", "/openapi.json", "/problems/", "/favicon.ico"),
+    "/.well-known/jwks.json",
+)
 
 #: With this, a request costs one dictionary lookup. prometheus_client's own lookup costs more than
 #: the counting. Clients can't make it grow, because routes, methods and statuses are limited.

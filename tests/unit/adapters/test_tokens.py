@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security.keys import SigningKeys
-from adapters.security.tokens import JwtTokens, TokenMemory
+from adapters.security.token_memory import TokenMemory
+from adapters.security.tokens import JwtTokens
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, ClientGrant
 from domain.ids import ClientId, UserId

@@ -105,7 +105,9 @@ class Harness:
         self.close = CloseAccount(self.confirm, self.passwords, self.erasures, self.clock)
         self.erase = EraseAccount(self.close, self.erase_data, self.access, self.clock)
         self.continue_erasures = ContinueErasures(self.erasures, self.erase_data, self.clock)
-        self.export = ExportAccount(ReadAccount(stored.accounts), stored.export)
+        self.export = ExportAccount(
+            ReadAccount(stored.accounts), stored.outside_identities, stored.export
+        )
 
     async def ada(self) -> Person:
         return await a_person(self.stored, "ada")

@@ -7,18 +7,26 @@ from application.accounts.refresh_policy import GRACE
 from application.accounts.sessions import EndSessionsByEmail
 from application.errors import (
     InvalidRefreshToken,
+    IssuerUnavailable,
     NoSuchAccount,
     NotAuthenticated,
     SessionNotFound,
     StaffOnly,
 )
+from application.ports.access_changes import AccessChangeKind
 from application.ports.authentication_log import AuthenticationEventKind
 from domain.account import Account
 from domain.actor import Role
 from domain.ids import SessionId
 from tests.support.accounts import an_address
 from tests.support.orders import IDS, a_user_id
-from tests.support.sessions import ELSEWHERE, HOME, REFRESH_TTL_SECONDS, SessionHarness
+from tests.support.sessions import (
+    ACCESS_TTL_SECONDS,
+    ELSEWHERE,
+    HOME,
+    REFRESH_TTL_SECONDS,
+    SessionHarness,
+)
 from tests.support.time import NOW
 
 LATE_SECONDS = GRACE.total_seconds() + 1
@@ -205,3 +213,44 @@ async def test_an_operator_ends_the_sessions_of_an_account(
     assert await end(an_address(alice.email)) == (alice, 0)
     with pytest.raises(NoSuchAccount):
         await end(an_address("nobody@example.com"))
+
+
+async def test_a_revoked_outside_token_ends_alone() -> None:
+    harness = SessionHarness()
+    revoked, other = harness.outside.issue(), harness.outside.issue()
+    for token in (revoked, other):
+        await harness.authenticate(token)
+    for _ in range(2):
+        await harness.revoke(revoked, "192.0.2.1")
+    page = await harness.stored.access_changes.read(0, harness.clock.now())
+    assert [(change.kind, change.subject) for _, change in page.changes] == [
+        (AccessChangeKind.TOKEN, harness.outside.claims[revoked].token_id)
+    ]
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(revoked)
+    await harness.authenticate(other)
+
+
+async def test_an_outside_token_can_be_revoked_before_its_first_use() -> None:
+    harness = SessionHarness()
+    token = harness.outside.issue()
+    await harness.revoke(token, "192.0.2.1")
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(token)
+
+
+async def test_revoking_an_expired_token_neither_fails_nor_reaches_the_issuer() -> None:
+    harness = SessionHarness()
+    account = await harness.open_account()
+    tokens = await harness.begin(account.id)
+    await harness.clock.advance(ACCESS_TTL_SECONDS)
+    await harness.revoke(tokens.access.text, "192.0.2.1")
+    page = await harness.stored.access_changes.read(0, harness.clock.now())
+    assert (page.changes, harness.outside.asked) == ([], [])
+
+
+async def test_a_revocation_is_not_confirmed_if_the_issuer_is_unreachable() -> None:
+    harness = SessionHarness()
+    harness.outside.is_reachable = False
+    with pytest.raises(IssuerUnavailable):
+        await harness.revoke(harness.outside.issue(), "192.0.2.1")

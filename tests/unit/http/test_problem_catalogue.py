@@ -8,6 +8,7 @@ import pytest
 
 import entrypoints.http.app  # noqa: F401 - defines all refusals
 from application.errors import (
+    IssuerUnavailable,
     MailServerUnavailable,
     QueueUnavailable,
     TooManyPasswords,
@@ -20,7 +21,10 @@ from entrypoints.http.problems.lookup import ROW_BY_CODE, find_row, row_of
 from entrypoints.http.problems.row import ProblemRow
 
 #: Kinds of `Unavailable` that routes never raise, and errors that look like a more general one.
-WITHOUT_ROW = {QueueUnavailable, MailServerUnavailable, TooManyPasswords, OrderHidden}
+WITHOUT_ROW = {
+    *(QueueUnavailable, MailServerUnavailable, TooManyPasswords, OrderHidden),
+    IssuerUnavailable,
+}
 #: Uses the row of `Invalid`, but with different titles.
 VARIANTS = {InvalidTokenRequest, PasswordGrantClosed}
 

@@ -16,6 +16,7 @@ from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrder
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
+from adapters.postgres.outside_identities import PostgresOutsideIdentities
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.sessions import PostgresSessions
 from adapters.postgres.unprocessed_orders import PostgresUnprocessedOrders
@@ -31,6 +32,7 @@ from application.ports.export import ExportReader
 from application.ports.leases import Leases
 from application.ports.orders import HistoryReader, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
+from application.ports.outside_issuer import OutsideIdentities
 from application.ports.retention import RetentionStore
 from application.ports.sessions import SessionAdmin, Sessions
 from application.ports.tasks import UnprocessedOrders
@@ -68,6 +70,7 @@ class PostgresProvider(Provider):
     cache_debts = provide(PostgresCacheDebts, provides=CacheDebts)
     sessions = provide(PostgresSessions, provides=AnyOf[PostgresSessions, Sessions, SessionAdmin])
     erasures = provide(PostgresErasures, provides=Erasures)
+    outside_identities = provide(PostgresOutsideIdentities, provides=OutsideIdentities)
     export = provide(PostgresExportReader, provides=ExportReader)
     access_changes = provide(PostgresAccessChanges, provides=AccessChanges)
     clients = provide(PostgresClients, provides=AnyOf[PostgresClients, Clients, ClientDirectory])
