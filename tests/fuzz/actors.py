@@ -11,6 +11,8 @@ from tests.fuzz.wire import Header
 
 #: Not the password in the document's examples, because they must not end or change an account.
 PASSWORD: Final = "staple horse correct battery"
+#: How many accounts can be closed during a run.
+_DISPOSABLE: Final = 8
 
 
 @dataclass(slots=True)
@@ -40,7 +42,8 @@ class Actor:
 class Actors:
     """The user with all the orders, another user, a member of staff, and a machine client.
 
-    The expendable user doesn't send requests, but others may delete its data.
+    The expendable user doesn't send requests, but others may delete its data. Each disposable user
+    changes its password and closes its account.
     """
 
     owner: Actor
@@ -48,6 +51,7 @@ class Actors:
     staff: Actor
     machine: Actor
     expendable: Actor
+    disposable: tuple[Actor, ...]
     anonymous: Actor
 
     @property
@@ -71,6 +75,9 @@ def actors_of(service: Service) -> Actors:
         staff=_user(service, "staff", _create_staff(service)),
         machine=_machine_client(service),
         expendable=_user(service, "expendable user", _register(service)),
+        disposable=tuple(
+            _user(service, "disposable user", _register(service)) for _ in range(_DISPOSABLE)
+        ),
         anonymous=Actor("anonymous"),
     )
 

@@ -18,7 +18,7 @@ ERROR_LOCATIONS: Final = {"pointer", "parameter", "header"}
 #: Codes of a 422 that isn't about a single value, so it doesn't have `errors`.
 _VALID: Final = ("idempotency-key-reused",)
 #: Roles that must not see the owner's data.
-_STRANGERS: Final = ("anonymous", "other user")
+_STRANGERS: Final = ("anonymous", "other user", "disposable user")
 
 
 class Judge:

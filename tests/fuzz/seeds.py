@@ -16,6 +16,8 @@ from tests.support.jws import parts_of
 #: One in this many requests hashes a password. Kept rare because it takes as long as a hundred
 #: other requests.
 _HASHING: Final = 60
+#: The share of one in `_HASHING` requests that change or close the account of their own client.
+_OWN_ACCOUNTS: Final = 0.2
 #: How many sessions are there for requests to end.
 _SESSIONS: Final = 10
 _ORDERS: Final[tuple[dict[str, Any], ...]] = (
@@ -73,10 +75,14 @@ class Seeds:
     def pick(self, chance: Random) -> Request:
         """Return a valid request. Half of the cheap ones are made from the document."""
         actor = chance.choice(self._actors.all)
-        if chance.randrange(_HASHING) == 0:
+        kind = chance.randrange(_HASHING)
+        if kind == 0:
             make = chance.choice(
                 (self._register, self._log_in, self._documented_costly, self._refresh, self._revoke)
             )
+        elif kind == 1 and chance.random() < _OWN_ACCOUNTS:
+            actor = chance.choice(self._actors.disposable)
+            make = chance.choice((*[self._change_password] * 3, self._close_account))
         elif chance.random() < 0.5:
             make = self._documented
         else:
@@ -121,6 +127,13 @@ class Seeds:
         form = actor.form or self._actors.owner.form
         wrong = {"password": "wrong", "client_secret": "wrong"}
         return _form("/token/", chance.choice((form, {**form, **wrong})))
+
+    def _change_password(self, _: Random, __: Actor) -> Request:
+        body = {"current_password": PASSWORD, "new_password": PASSWORD}
+        return _json(b"POST", "/me/password/", body)
+
+    def _close_account(self, _: Random, __: Actor) -> Request:
+        return _json(b"DELETE", "/me/", {"password": PASSWORD})
 
     def _refresh(self, chance: Random, _: Actor) -> Request:
         token = chance.choice(self._refresh_tokens)
