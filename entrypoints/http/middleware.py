@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from logging import DEBUG
 from random import getrandbits
 from time import perf_counter
@@ -28,6 +29,9 @@ from libraries.trace_context import current_traceparent
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+#: For responses that aren't pages. If a browser shows one, it loads nothing and can't be framed
+#: (OWASP ASVS 5.0.0, 3.4.3 and 3.4.6).
+_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -78,6 +82,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = int(message["status"])
             headers = [*message["headers"], _NOSNIFF, (b"x-request-id", self.request_id)]
+            if not _has_policy(headers):
+                headers.append(_POLICY)
             result = tightest(self._rate_limit_results)
             if result is not None:
                 headers += rate_limit_headers(result)
@@ -121,6 +127,11 @@ class _Exchange:
         if caller := self.scope.get("user"):
             details["client" if caller.account is None else "user"] = caller.actor.id
         return details
+
+
+def _has_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether the response has its own policy, like all pages."""
+    return any(name == _POLICY[0] for name, _ in headers)
 
 
 def _request_id(given: bytes) -> bytes:

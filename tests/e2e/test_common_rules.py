@@ -207,6 +207,12 @@ def test_every_response_has_a_request_id_and_nosniff(ada: User) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_every_response_has_one_content_security_policy(ada: User) -> None:
+    for answer in every_kind_of_response(ada):
+        [policy] = answer.headers.get_list("content-security-policy")
+        assert policy == "default-src 'none'; frame-ancestors 'none'"
+
+
 def test_two_responses_have_different_request_ids(service: Service) -> None:
     first, second = service.http.get("/health/"), service.http.get("/health/")
     assert first.headers["x-request-id"] != second.headers["x-request-id"]

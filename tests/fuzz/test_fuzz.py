@@ -14,7 +14,11 @@ from tests.fuzz.wire import Answer, Request
 
 DOCUMENT: dict[str, Any] = json.loads(committed_text())
 OWNER = "019aa1ef-2a40-7b52-8f3c-0d1e2f3a4b5c"
-GOOD = {"x-request-id": "1", "x-content-type-options": "nosniff"}
+GOOD = {
+    "x-request-id": "1",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
 PROBLEM = GOOD | {"content-type": "application/problem+json", "cache-control": "no-store"}
 JSON = GOOD | {"content-type": "application/json", "cache-control": "no-store"}
 WHOLE = b'{"type":"/p","title":"t","detail":"d","instance":"/","code":"not-found","status":404}'

@@ -36,7 +36,8 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "Which caches may store the response, and for how long.", "private, no-cache"
     ),
     "Content-Security-Policy": _header(
-        "Restricts the page to resources of this service.", "default-src 'none'; script-src 'self'"
+        "Restricts what a browser loads if it shows the response, and forbids frames.",
+        "default-src 'none'; frame-ancestors 'none'",
     ),
     "Referrer-Policy": _header("Stops links from sending a `Referer`.", "no-referrer"),
     "RateLimit-Limit": _header(
@@ -123,7 +124,7 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 #: Headers that every response has.
-COMMON: Final = ("X-Request-Id", "X-Content-Type-Options")
+COMMON: Final = ("X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy")
 #: Headers that a limited route's responses have, unless the limit is turned off.
 LIMITED: Final = (
     "RateLimit-Limit",

@@ -39,7 +39,7 @@ _OFFERED: Final = (HTML, JSON.decode())
 #: The headers of a cacheable document, of its 304 response, and of a page.
 _DOCUMENT = ("ETag.document", "Vary", "Content-Encoding", "Cache-Control")
 _NOT_MODIFIED = ("ETag.document", "Vary", "Cache-Control")
-_PAGE = ("Content-Security-Policy", "Referrer-Policy", "Cache-Control")
+_PAGE = ("Referrer-Policy", "Cache-Control")
 
 
 @get("/openapi.json", before_request=open_to_all())
