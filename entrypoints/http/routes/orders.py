@@ -1,7 +1,5 @@
 """The order routes: place, list and read orders, change their status, read their history."""
 
-from uuid import UUID
-
 import msgspec
 from dishka import FromDishka
 from litestar import get, patch, post
@@ -23,13 +21,11 @@ from application.orders.read_order import ReadOrder
 from application.ports.orders import OrderPage
 from application.ports.paging import Cursors
 from domain.errors import (
-    Invalid,
     OrderNotFound,
     ReferenceTaken,
     StatusForbidden,
     VersionConflict,
 )
-from domain.ids import OrderId, UserId
 from domain.order.history import Step
 from domain.order.lines import OrderLines
 from domain.order.order import parse_reason, parse_reference
@@ -41,11 +37,11 @@ from entrypoints.http.messages import schemas
 from entrypoints.http.messages.body import read_json
 from entrypoints.http.messages.conditional_requests import IfMatch, etag_of, is_current
 from entrypoints.http.messages.idempotency_key import bad_key, parse_key
+from entrypoints.http.messages.path_ids import order_id_of, user_id_of
 from entrypoints.http.messages.query import (
     next_page,
     parse_list_query,
     parse_status,
-    parse_uuid,
     refuse_query,
 )
 from entrypoints.http.messages.request import ApiRequest
@@ -57,7 +53,6 @@ from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.settings import Settings
 
 _PRIVATE = (b"cache-control", b"private, no-cache")
-_UNKNOWN_USER = UserId(UUID(int=0))
 
 
 @post("/orders", before_request=for_users(lambda settings: settings.rate_limit_orders))
@@ -158,7 +153,7 @@ async def list_orders_of_user(
     list_page: FromDishka[ListOrders],
 ) -> RawResponse:
     """List a user's orders."""
-    owner = _owner(user_id)
+    owner = user_id_of(user_id)
     query = parse_list_query(request, cursors, owner)
     return _page(request, f"/orders/user/{owner}/", await list_page(query), cursors)
 
@@ -191,7 +186,7 @@ async def read_order(
     """Read an order."""
     async with admission_of(request):
         refuse_query(request)
-        found = await read(_order_id(order_id), request.actor)
+        found = await read(order_id_of(order_id), request.actor)
     document = found.document
     cache = (b"x-cache", found.cache.name.encode())
     if is_current(request.list_header(b"if-none-match"), etag_of(document)):
@@ -237,7 +232,7 @@ async def change_status(
     if_match = errors.collect(IfMatch.parse, request.list_header(b"if-match"))
     wanted, if_match = errors.require(status), errors.require(if_match)
     command = ChangeStatusCommand(
-        _order_id(order_id), wanted, request.actor, reason, if_match.versions
+        order_id_of(order_id), wanted, request.actor, reason, if_match.versions
     )
     try:
         return _order(await change(command))
@@ -265,7 +260,7 @@ async def read_history(
 ) -> RawResponse:
     """Read an order's history."""
     refuse_query(request)
-    steps = await read(_order_id(order_id), request.actor)
+    steps = await read(order_id_of(order_id), request.actor)
     body = msgspec.json.encode([_shown(step) for step in steps])
     return RawResponse(body, headers=[_PRIVATE])
 
@@ -299,20 +294,6 @@ def _etag(document: OrderDocument) -> Header:
 def _shown(step: Step) -> schemas.HistoryStep:
     actor = schemas.HistoryActor(step.by.kind, step.by.id)
     return schemas.HistoryStep(step.version, step.before, step.after, actor, step.reason, step.at)
-
-
-def _order_id(text: str) -> OrderId:
-    try:
-        return OrderId(parse_uuid(text))
-    except Invalid:
-        raise OrderNotFound from None
-
-
-def _owner(text: str) -> UserId:
-    try:
-        return UserId(parse_uuid(text))
-    except Invalid:
-        return _UNKNOWN_USER  # for the same response as any unknown id
 
 
 ROUTES = Routes(

@@ -1,7 +1,6 @@
 """The session routes: list and end your sessions. Staff can end those of a user."""
 
 from http import HTTPStatus
-from uuid import UUID
 
 import msgspec
 from dishka import FromDishka
@@ -11,11 +10,11 @@ from litestar.params import FromPath
 from application.accounts.sessions import EndSession, EndSessionsOf, ListSessions
 from application.errors import SessionNotFound, StaffOnly
 from application.ports.sessions import Session
-from domain.errors import Invalid
-from domain.ids import SessionId, UserId
+from domain.ids import SessionId
 from entrypoints.http.guards import address_of, for_users
 from entrypoints.http.messages import schemas
-from entrypoints.http.messages.query import parse_uuid, refuse_query
+from entrypoints.http.messages.path_ids import session_id_of, user_id_of
+from entrypoints.http.messages.query import refuse_query
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Answer, operation
@@ -23,7 +22,6 @@ from entrypoints.http.openapi.operation import Routes
 from entrypoints.http.responses.raw_response import RawResponse
 
 _SECRET = (b"cache-control", b"no-store")
-_UNKNOWN_USER = UserId(UUID(int=0))
 
 
 @get("/me/sessions", before_request=for_users())
@@ -60,7 +58,7 @@ async def end_session(
 ) -> Response[None]:
     """End one of your sessions."""
     refuse_query(request)
-    await end(request.user.user_id, _session_id(session_id), address_of(request))
+    await end(request.user.user_id, session_id_of(session_id), address_of(request))
     return _nothing()
 
 
@@ -77,19 +75,8 @@ async def end_sessions_of_user(
 ) -> Response[None]:
     """End all sessions of a user."""
     refuse_query(request)
-    try:
-        user = UserId(parse_uuid(user_id))
-    except Invalid:
-        user = _UNKNOWN_USER  # for the same response as any unknown id
-    await end(request.user, user, address_of(request))
+    await end(request.user, user_id_of(user_id), address_of(request))
     return _nothing()
-
-
-def _session_id(text: str) -> SessionId:
-    try:
-        return SessionId(parse_uuid(text))
-    except Invalid:
-        raise SessionNotFound from None
 
 
 def _shown(session: Session, current: SessionId | None) -> schemas.SessionSchema:
