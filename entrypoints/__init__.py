@@ -2,3 +2,7 @@
 
 The entrypoints call the use cases. Only `entrypoints.composition` imports adapters.
 """
+
+from libraries.lean_imports import import_lean
+
+import_lean()  # here, because every process imports this package first

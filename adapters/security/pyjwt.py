@@ -4,10 +4,10 @@ PyJWT imports cryptography whenever it is installed, which costs a process 10 Mi
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
+
+from libraries.lean_imports import hidden
 
 _PYJWT: Final = "jwt"
 _CRYPTOGRAPHY: Final = "cryptography"
@@ -32,23 +32,10 @@ def _imported() -> Any:
 
 
 def _imported_without_cryptography() -> Any:
-    with _hidden(_CRYPTOGRAPHY):
+    with hidden(_CRYPTOGRAPHY):
         return _imported()
 
 
 def _forget() -> None:
     for name in [each for each in sys.modules if each.partition(".")[0] == _PYJWT]:
-        del sys.modules[name]
-
-
-@contextmanager
-def _hidden(name: str) -> Iterator[None]:
-    """Make importing a module fail with ModuleNotFoundError, unless it is already imported."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # see the reference of `sys.modules`
-    try:
-        yield
-    finally:
         del sys.modules[name]
