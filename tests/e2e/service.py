@@ -1,5 +1,6 @@
 """Run the real service in a separate process, and act as its users."""
 
+import atexit
 import os
 import re
 import secrets
@@ -10,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -256,7 +258,9 @@ class User:
 @contextmanager
 def running_service(**settings: str) -> Iterator[Service]:
     """Run a service with these settings and its own data, and stop it gracefully at the end."""
-    with a_data_dir() as data_dir, a_service(data_dir, **settings) as service:
+    has_other_storage = settings.keys() & {"DATABASE_URL", "ORDERS_PROVIDERS"}
+    folder = a_data_dir() if has_other_storage else a_prepared_data_dir()
+    with folder as data_dir, a_service(data_dir, **settings) as service:
         service.start()
         yield service
         service.stop()
@@ -280,6 +284,29 @@ def a_data_dir() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def a_prepared_data_dir() -> Iterator[Path]:
+    """Yield the folder of an embedded service that has no accounts yet.
+
+    Starting a service there takes half of the CPU time that an empty folder takes.
+    """
+    with a_data_dir() as folder:
+        # `cp` keeps the owners: root's embedded PostgreSQL runs as another user.
+        subprocess.run(["cp", "-a", f"{_new_data()}/.", str(folder)], check=True)
+        yield folder
+
+
+@cache
+def _new_data() -> Path:
+    """Start a service once, and return its folder. It is deleted at the end of the run."""
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
+    folder = until_exit.enter_context(a_data_dir())
+    with a_service(folder) as service:
+        service.start().stop()
+    return folder
 
 
 def an_email() -> str:

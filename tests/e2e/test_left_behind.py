@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.service import NO_LIMITS, Service, a_data_dir, a_service, eventually
+from tests.e2e.service import NO_LIMITS, Service, a_prepared_data_dir, a_service, eventually
 
 #: Longer than two requeue intervals.
 SLOW = {"PROCESSING_DELAY": "8", "SWEEP_AFTER": "1"}
@@ -26,7 +26,7 @@ def test_an_order_of_a_killed_process_is_processed_once(
     if queue == "on Redis":
         settings["REDIS_URL"] = request.getfixturevalue("redis_server").url
         settings["REDIS_PREFIX"] = f"{uuid4().hex}:"
-    with a_data_dir() as folder, a_service(folder, **settings) as service:
+    with a_prepared_data_dir() as folder, a_service(folder, **settings) as service:
         service.settings["PROCESSING_DELAY"] = "3600"
         user = service.start().register()
         left = [user.order()["id"] for _ in range(3)]

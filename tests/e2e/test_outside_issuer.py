@@ -15,6 +15,7 @@ from tests.e2e.service import (
     Service,
     User,
     a_data_dir,
+    a_prepared_data_dir,
     a_service,
     eventually,
     running_service,
@@ -72,7 +73,7 @@ def test_outside_users_in_several_processes(issuer: Issuer, processes: Sequence[
 
 def test_a_restart_during_an_outage_and_a_rotation(issuer: Issuer) -> None:
     settings = {"OIDC_ISSUER": issuer.url, "OIDC_AUDIENCE": AUDIENCE, **NO_LIMITS}
-    with a_data_dir() as data_dir, a_service(data_dir, **settings) as service:
+    with a_prepared_data_dir() as data_dir, a_service(data_dir, **settings) as service:
         service.start()
         local = service.register()
         token = issuer.token(sub="grace")
@@ -97,7 +98,7 @@ def test_a_restart_during_an_outage_and_a_rotation(issuer: Issuer) -> None:
 
 def test_our_own_tokens_change_over_to_ed25519(tmp_path: Path) -> None:
     private, public = key_files(tmp_path, "first")
-    with a_data_dir() as data_dir, a_service(data_dir, **NO_LIMITS) as service:
+    with a_prepared_data_dir() as data_dir, a_service(data_dir, **NO_LIMITS) as service:
         old = service.start().register()
         assert jwks(service) == {"keys": []}
         service.stop()

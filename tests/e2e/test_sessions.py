@@ -17,7 +17,7 @@ from tests.e2e.service import (
     PASSWORD,
     Service,
     User,
-    a_data_dir,
+    a_prepared_data_dir,
     a_service,
     eventually,
     running_service,
@@ -378,7 +378,10 @@ def test_sessions_need_a_token(service: Service, method: str, path: str) -> None
 @pytest.fixture(scope="module")
 def quiet_service() -> Iterator[Service]:
     """A service that logs everything and can be restarted."""
-    with a_data_dir() as folder, a_service(folder, **NO_LIMITS, LOG_LEVEL="DEBUG") as service:
+    with (
+        a_prepared_data_dir() as folder,
+        a_service(folder, **NO_LIMITS, LOG_LEVEL="DEBUG") as service,
+    ):
         yield service.start()
 
 

@@ -63,7 +63,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
             lines = cluster.run("dlq", "list").stdout.splitlines()
             return [line for line in lines if " topic=new_order " in line]
 
-        eventually(lambda: len(dead_letters()) == len(BAD))
+        eventually(lambda: cluster.dead_letters() == len(BAD))
         lines = dead_letters()
         for _, reason in BAD:
             assert any(re.search(f"attempts=1 reason=.{reason}", line) for line in lines), lines
@@ -85,10 +85,10 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
         assert done.stdout == f"Put back: 1.\n{unknown_id} is not a waiting dead letter.\n"
         assert done.returncode == 1
         eventually(lambda: len(cluster.messages("new_order")) == sent + 1)
-        eventually(lambda: len(dead_letters()) == len(BAD))
+        eventually(lambda: cluster.dead_letters() == len(BAD))
         assert cluster.run("dlq", "replay", "--all").stdout == f"Put back: {len(BAD)}.\n"
         eventually(lambda: len(cluster.messages("new_order")) == sent + 1 + len(BAD))
-        eventually(lambda: len(dead_letters()) == len(BAD))
+        eventually(lambda: cluster.dead_letters() == len(BAD))
         again = Counter(map(shown, cluster.messages("new_order")))
         for message, _ in BAD:
             times = 3 if message is UNKNOWN else 2
@@ -96,7 +96,7 @@ def test_invalid_messages_become_dead_letters_and_can_be_replayed(
 
         # Undecodable records are identified by their partition and offset.
         cluster.send_undecodable("new_order", 2)
-        eventually(lambda: len(dead_letters()) == len(BAD) + 2)
+        eventually(lambda: cluster.dead_letters() == len(BAD) + 2)
         offsets = [
             re.search(r"partition 0, offset \d+ cannot be decoded", line) for line in dead_letters()
         ]

@@ -41,13 +41,13 @@ def assert_no_request_failed(cluster: Cluster, journal: Journal) -> None:
 
 
 def kill_under_load(cluster: Cluster, journal: Journal) -> None:
-    """Kill and restart one process of each role in turn. Assert that no order is lost."""
+    """Kill and restart one process of each role in turn."""
     for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
         journal.wait_for_orders(5)
         process.kill()
         process.start()
-        report = cluster.audit()
-        assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
+    report = cluster.audit()
+    assert (report["lost"], report["duplicated"], report["stuck"]) == (0, 0, 0)
     assert journal.refused == []
 
 
@@ -124,7 +124,7 @@ def test_stops_and_kills_of_each_role_lose_no_order(
 
         # Customers that were interrupted may never have received the response for an order, but no
         # order is lost.
-        orders = cluster.audit()["orders"]
+        orders = cluster.orders()
         cluster.assert_drained(orders)
         created = first_deliveries("new_order", cluster.messages("new_order"))
         assert created.keys() >= stopped.placed.keys() | killed.placed.keys()

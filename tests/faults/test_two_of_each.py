@@ -1,11 +1,11 @@
-"""Two processes for each role process two thousand orders."""
+"""Two processes for each role process hundreds of orders."""
 
 from tests.faults.cluster import a_cluster
 from tests.faults.customers import TRACE, place_concurrently
 from tests.faults.events import first_deliveries, trace_of
 from tests.servers.plugin import Shared
 
-ORDERS = 2_000
+ORDERS = 800
 CHANGING_FIELDS = {"status", "next_statuses", "version", "updated_at", "processed_at"}
 
 
