@@ -11,12 +11,11 @@ import pytest
 
 from tests.e2e.service import (
     NO_LIMITS,
-    START_TIMEOUT_SECONDS,
     STOP_TIMEOUT_SECONDS,
     environment,
     long_deadlines_command,
-    orders_command,
 )
+from tests.support.postgres import beside, migrate_database
 
 #: The setting of each backing service, and the fixture of its server.
 BACKING_SERVICES: Final = {
@@ -39,8 +38,7 @@ def settings_with(
 
 def migrate(settings: Mapping[str, str]) -> None:
     """Migrate the database of these settings."""
-    with Popen([*orders_command(), "migrate"], env=environment(dict(settings))) as migrated:
-        assert migrated.wait(START_TIMEOUT_SECONDS) == 0
+    beside(migrate_database, settings["DATABASE_URL"])
 
 
 @contextmanager

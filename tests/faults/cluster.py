@@ -23,7 +23,7 @@ from tests.e2e.service import (
 )
 from tests.integration.kafka_tools import Kafka
 from tests.servers.databases import create_database, drop_database, fetch_value
-from tests.support.postgres import beside
+from tests.support.postgres import beside, migrate_database
 
 SECRET: Final = "a key of thirty-two bytes or more"
 #: Seconds until a backlog must be drained, even on a busy machine.
@@ -230,7 +230,7 @@ def a_cluster(
         for process in cluster.processes:
             stack.callback(process.close)
         try:
-            assert cluster.run("migrate").returncode == 0
+            beside(migrate_database, database)
             run_concurrently(process.start for process in cluster.processes)
             yield cluster
             run_concurrently(process.stop for process in cluster.processes)

@@ -75,9 +75,14 @@ def beside(work: Callable[..., Coroutine[None, None, T]], *values: str) -> T:
 
 async def _made(server_url: str) -> str:
     url = await create_database(server_url)
+    await migrate_database(url)
+    return url
+
+
+async def migrate_database(url: str) -> None:
+    """Bring a database to head in this process, which takes less time than `orders migrate`."""
     with generous_deadlines():
         await migrate(url)
-    return url
 
 
 class PostgresStoredFacts:
