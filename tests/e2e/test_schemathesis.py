@@ -15,7 +15,7 @@ def test_every_response_to_schemathesis_is_documented(service: Service, ada: Use
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
             *("run", f"{service.http.base_url}/openapi.json"),
             *("--header", f"Authorization: Bearer {ada.token}"),
-            *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
+            *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
             # How fast examples and responses are depends on the machine.
             *("--suppress-health-check", "all", "--request-timeout", str(ANSWER_TIMEOUT_SECONDS)),
             *("--generation-deterministic", "--continue-on-failure", "--no-shrink"),
