@@ -13,8 +13,8 @@ def test_responses_to_a_thousand_mutated_requests_of_every_role_are_valid(
     report = fuzz(service, range(1_000), seed=2)
     assert not report.complaints, str(report)
     roles = {"anonymous", "user", "other user", "staff", "machine client"}
-    assert report.statuses.keys() == roles
-    assert all(len(statuses) > 6 for statuses in report.statuses.values())
+    assert report.statuses.keys() - {"disposable user"} == roles
+    assert all(len(report.statuses[role]) > 6 for role in roles)
 
 
 def test_a_client_that_disconnects_within_its_body_is_logged_as_400(
