@@ -9,12 +9,12 @@ from tests.e2e.service import ANSWER_TIMEOUT_SECONDS, Service, User, environment
 HERE = Path(__file__).parent
 
 
-def test_every_response_to_schemathesis_is_documented(service: Service, ada: User) -> None:
+def test_every_response_to_schemathesis_is_documented(service: Service, newcomer: User) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
             *("run", f"{service.http.base_url}/openapi.json"),
-            *("--header", f"Authorization: Bearer {ada.token}"),
+            *("--header", f"Authorization: Bearer {newcomer.token}"),
             *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
             # How fast examples and responses are depends on the machine.
             *("--suppress-health-check", "all", "--request-timeout", str(ANSWER_TIMEOUT_SECONDS)),
