@@ -31,11 +31,6 @@ class ValidationErrors:
         """The number of invalid values so far."""
         return len(self._found)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further errors are kept."""
-        return len(self._found) >= MAX_ERRORS
-
     def parse(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
         """Parse a value. If that fails, add the errors under `path` and return None."""
         try:
@@ -63,7 +58,7 @@ class ValidationErrors:
     def extend(self, errors: Iterable[FieldError]) -> None:
         """Add errors found elsewhere in the same input."""
         for error in errors:
-            if self.is_full:
+            if self.count >= MAX_ERRORS:
                 return
             self._found.setdefault((type(error), error.path), error)
 

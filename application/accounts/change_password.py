@@ -1,17 +1,13 @@
 """Change the caller's password."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from application.accounts.ended_sessions import EndedSessions
-from application.accounts.password_confirmation import PasswordConfirmation
+from application.accounts.password_confirmation import CONFIRMATIONS, PasswordConfirmation
 from application.errors import ConcurrentUpdate
 from application.ports.accounts import PasswordHasher, PasswordStore
 from domain.account import Account
 from domain.ids import SessionId
-
-#: A login may strengthen the hash at the same time. This only happens when parameters have risen.
-_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +47,13 @@ class ChangePassword:
 
     async def __call__(self, change: PasswordChange) -> None:
         """Change the password. This is durable on return."""
-        login = await self._confirm(change.account, change.current, change.address)
-        new_hash = await self._passwords.hash(change.new)
-        for _ in range(_ATTEMPTS):
+        for _ in range(CONFIRMATIONS):
+            login = await self._confirm(change.account, change.current, change.address)
+            new_hash = await self._passwords.hash(change.new)
             ended = await self._store.change(
                 login.account.id, login.password_hash, new_hash, change.session_id
             )
             if ended is not None:
                 self._ended.follow_up(ended, change.address)
                 return
-            # The current password may have been replaced, so it has to be verified again.
-            login = await self._confirm(change.account, change.current, change.address)
         raise ConcurrentUpdate

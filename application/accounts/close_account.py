@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from application.accounts.password_confirmation import PasswordConfirmation
+from application.accounts.password_confirmation import CONFIRMATIONS, PasswordConfirmation
 from application.errors import ConcurrentUpdate
 from application.ports.accounts import PasswordHasher
 from application.ports.erasures import Erasure, Erasures
@@ -13,8 +13,6 @@ from domain.account import Account
 
 #: When the background continues an erasure that a request has begun.
 TAKE_OVER: Final = timedelta(seconds=5)
-#: A login may strengthen the hash at the same time. This only happens when parameters have risen.
-_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class CloseAccount:
 
     async def __call__(self, closure: AccountClosure) -> Erasure:
         """Return the erasure of the remaining data. The account is durably closed on return."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(CONFIRMATIONS):
             login = await self._confirm(closure.account, closure.password, closure.address)
             new_hash, user_id = await self._passwords.unusable(), login.account.id
             next_at = self._clock.now() + TAKE_OVER

@@ -1,9 +1,15 @@
 """Confirm a request with the caller's current password."""
 
+from typing import Final
+
 from application.accounts.login_attempts import LoginAttempts
 from application.errors import NotAuthenticated, Unavailable, WrongPassword
 from application.ports.accounts import Accounts, Login, PasswordHasher
 from domain.account import Account, normal_password
+
+#: How often a use case confirms the password if the hash keeps changing. A login may strengthen the
+#: hash at the same time, but only when parameters have risen.
+CONFIRMATIONS: Final = 3
 
 
 class PasswordConfirmation:

@@ -29,7 +29,7 @@ from tests.fuzz.wire import Answer, Connection, Request
 #: How often clients whose session has ended log in again, in requests.
 _CHECK_SESSIONS: Final = 100
 #: A run with this many requests must have a success of every operation.
-_LONG_RUN: Final = 50_000
+LONG_RUN: Final = 50_000
 _TOKEN: Final = re.compile(rb"(?<=Bearer )[\w.-]{99,}")
 
 
@@ -54,9 +54,18 @@ class Report:
             example = f"--seed {self.seed} --only {number}\n    {sent!r}\n    {received!r}"
             self.examples.setdefault(complaint, example)
 
+    @property
+    def total(self) -> int:
+        """The number of requests."""
+        return sum(each.total() for each in self.statuses.values())
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether anything is wrong. In a long run, this includes an operation without success."""
+        return bool(self.complaints or (self.total >= LONG_RUN and self.unsuccessful))
+
     def __str__(self) -> str:
-        total = sum(each.total() for each in self.statuses.values())
-        return "\n".join([f"{total} requests with the seed {self.seed}.", *self._lines()])
+        return "\n".join([f"{self.total} requests with the seed {self.seed}.", *self._lines()])
 
     def _lines(self) -> Iterator[str]:
         for role, statuses in self.statuses.items():
@@ -86,6 +95,7 @@ def fuzz(service: Service, numbers: Iterable[int], seed: int) -> Report:
     for sent, number in enumerate(numbers):
         if sent % _CHECK_SESSIONS == 0:
             actors.log_in_again(service)
+            actors.replace_closed(service)
         request = request_number(number, seed, seeds)
         answer = connection.send(request)
         report.add(number, request, answer, list(judge.complaints(request, answer)))
@@ -115,8 +125,7 @@ def main() -> int:
     sys.stdout.write(f"{report}\n")
     if options.only is not None:
         sys.stdout.write(log)
-    is_incomplete = len(numbers) >= _LONG_RUN and report.unsuccessful
-    return 1 if report.complaints or is_incomplete else 0
+    return 1 if report.is_faulty else 0
 
 
 if __name__ == "__main__":

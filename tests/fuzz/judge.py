@@ -60,6 +60,8 @@ def _check_headers(request: Request, answer: Answer) -> Iterator[str]:
         yield "no X-Request-Id"
     if answer.headers.get("x-content-type-options") != "nosniff":
         yield "no nosniff"
+    if "frame-ancestors 'none'" not in answer.headers.get("content-security-policy", ""):
+        yield "frames are allowed"
     if answer.headers.get("content-type") == "application/json" and answer.body:
         try:
             json.loads(answer.body)

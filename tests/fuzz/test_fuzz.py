@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from entrypoints.http.openapi.committed import committed_text
+from tests.fuzz.fuzz_http import LONG_RUN, Report
 from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import mutated
 from tests.fuzz.operations import FORM, operations_of
@@ -45,6 +46,8 @@ def test_the_same_seed_sends_the_same_requests() -> None:
         (None, "no answer"),
         (Answer(500, PROBLEM, WHOLE), "a 500"),
         (Answer(200), "no X-Request-Id"),
+        (Answer(200), "no nosniff"),
+        (Answer(200), "frames are allowed"),
         (Answer(200, GOOD | {"content-type": "application/json"}, b"{"), "invalid JSON"),
         (Answer(404, GOOD | {"content-type": "text/plain"}), "a 404 that is no problem"),
         (Answer(400, PROBLEM, WHOLE), "a problem of another status"),
@@ -91,10 +94,28 @@ def test_a_422_needs_errors_unless_all_values_are_valid() -> None:
         assert ("a 422 without errors" in found) == is_reported
 
 
-@pytest.mark.parametrize("role", ["anonymous", "other user"])
+@pytest.mark.parametrize("role", ["anonymous", "other user", "disposable user"])
 def test_data_of_another_user_is_reported(role: str) -> None:
     found = complaints(Answer(200, JSON, BODY), Request(b"GET", b"/me/", role=role))
     assert found == [f"data of another user in a 200 to {role}"]
+
+
+@pytest.mark.parametrize(
+    ("total", "unsuccessful", "complaints", "is_faulty"),
+    [
+        (LONG_RUN, {"erase_account"}, [], True),
+        (LONG_RUN - 1, {"erase_account"}, [], False),
+        (LONG_RUN, set(), [], False),
+        (1, set(), ["a 500"], True),
+    ],
+)
+def test_a_long_run_needs_a_success_of_every_operation(
+    total: int, unsuccessful: set[str], complaints: list[str], *, is_faulty: bool
+) -> None:
+    report = Report(1, unsuccessful=unsuccessful)
+    report.statuses["user"][200] = total
+    report.complaints.update(complaints)
+    assert report.is_faulty == is_faulty
 
 
 def test_every_operation_of_the_document_is_requested() -> None:

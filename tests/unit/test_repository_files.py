@@ -37,6 +37,15 @@ def test_ci_runs_every_supported_python() -> None:
     assert [step["run"] for step in job["steps"] if "run" in step][-1] == ".ci/run"
 
 
+def test_ci_audits_the_locked_dependencies() -> None:
+    workflow = parsed(".github/workflows/audit.yml")
+    assert {"push", "pull_request", "schedule"} <= workflow[True].keys()  # YAML 1.1 reads `on` so
+    command = workflow["jobs"]["dependencies"]["steps"][-1]["run"].split()
+    assert command[:2] == ["pipx", "run"]
+    assert "--require-hashes" in command
+    assert command[command.index("--requirement") + 1] == "requirements.lock"
+
+
 def test_every_hook_runs_a_tool_of_the_lock() -> None:
     (repository,) = parsed(".pre-commit-config.yaml")["repos"]
     assert repository["repo"] == "local"

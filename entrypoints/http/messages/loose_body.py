@@ -27,8 +27,6 @@ def _loose_object(
 ) -> Any:
     known = {field.encode_name: field for field in schema.fields}
     for name in (name for name in value if name not in known):
-        if errors.is_full:
-            break
         errors.add("unknown-field", no_such("field", name, known, errors), *path, name)
     loose = SimpleNamespace()
     for name, field in known.items():

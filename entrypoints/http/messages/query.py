@@ -50,8 +50,6 @@ def check_query(
         return
     names = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in names.items():
-        if errors.is_full:
-            return
         if name not in known:
             detail = no_such("parameter", name, known, errors)
             errors.extend([ParameterError((name,), "unknown-parameter", detail)])
