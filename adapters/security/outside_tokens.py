@@ -15,8 +15,9 @@ from application.ports.outside_issuer import OutsideClaims, OutsideIdentity
 
 T = TypeVar("T")
 
-#: The accepted types in lower case. Many issuers don't use the one from RFC 9068.
-_TYPES: Final = frozenset({"at+jwt", "application/at+jwt", "jwt"})
+#: The accepted types in lower case. Many issuers don't use the one from RFC 9068, and some write
+#: none at all, which RFC 7519 (section 5.1) allows.
+_TYPES: Final = frozenset({"at+jwt", "application/at+jwt", "jwt", None})
 #: Claims that only ID tokens and logout tokens have (OpenID Connect Core, section 2 and 3.3.2.11;
 #: Back-Channel Logout, section 2.4).
 _OF_OTHER_TOKENS: Final = frozenset({"at_hash", "c_hash", "s_hash", "events"})
@@ -83,8 +84,8 @@ class IssuerTokens:
             ValueError: it cannot be an access token from this issuer.
         """
         header = self._jwt.get_unverified_header(token)
-        kid, algorithm = header.get("kid"), header.get("alg")
-        if algorithm not in ALGORITHMS or str(header.get("typ")).lower() not in _TYPES:
+        kid, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ")
+        if algorithm not in ALGORITHMS or _lower(kind) not in _TYPES:
             raise ValueError("another algorithm or type")
         if kid is not None and not 1 <= len(kid) <= _MAX_KEY_ID:
             raise ValueError("an unsuitable key id")
@@ -122,6 +123,10 @@ def _claims(payload: Mapping[str, Any], token: str) -> OutsideClaims:
         expires_at=_moment(payload["exp"]),
         not_before=not_before,
     )
+
+
+def _lower(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def _is_of_access_token(payload: Mapping[str, Any]) -> bool:
