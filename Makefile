@@ -1,7 +1,7 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients test-security check check-code check-rest demo bench mutants pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench mutants pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
@@ -51,6 +51,9 @@ test-security: ## Send mutated requests as every role (FUZZ_REQUESTS=100000, FUZ
 check: ## Lint, format, types, import rules, unit coverage, locks, generated documents, style
 	@sh tools/environment.sh dev
 	@$(MAKE) --no-print-directory -j 2 check-code check-rest
+
+# The two parts of `check`, which run at the same time.
+.PHONY: check-code check-rest
 
 check-code:
 	$(VENV)/ruff check
