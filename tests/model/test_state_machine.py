@@ -21,7 +21,7 @@ from tests.model.order_rules import OrderRules
 from tests.servers.databases import create_database, drop_database
 from tests.servers.plugin import Shared
 from tests.support.adapters import Adapters, memory_adapters
-from tests.support.postgres import adapters_over, beside
+from tests.support.postgres import adapters_over, beside, clear_tables
 from tests.support.time import MovableClock
 
 T = TypeVar("T")
@@ -29,10 +29,6 @@ T = TypeVar("T")
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 _STEPS: Final = 50
-_TABLES: Final = """
-SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
-WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-"""
 
 
 class OrderService(AccountRules, OrderRules, RelayRules, ConsumerRules):
@@ -60,9 +56,7 @@ class OnPostgres(InMemory):
         self.database = Database(url, pool_size=4)
 
     async def new_adapters(self) -> Adapters:
-        async with self.database.connection() as connection:
-            tables = await connection.fetchval(_TABLES)
-            await connection.execute(f"TRUNCATE {tables}")
+        await clear_tables(self.database)
         return adapters_over(self.database)
 
 

@@ -52,6 +52,11 @@ UPDATE outbox SET retry_at = retry_at - $1 * interval '1 second',
     "UPDATE cache_debts SET owed_at = owed_at - $1::float8 * interval '1 second'",
 )
 
+_NAMES = """
+SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -83,6 +88,13 @@ async def migrate_database(url: str) -> None:
     """Bring a database to head in this process, which takes less time than `orders migrate`."""
     with generous_deadlines():
         await migrate(url)
+
+
+async def clear_tables(database: Database) -> None:
+    """Remove all rows, but keep the schema."""
+    async with database.connection() as connection:
+        tables = await connection.fetchval(_NAMES)
+        await connection.execute(f"TRUNCATE {tables}")
 
 
 class PostgresStoredFacts:
