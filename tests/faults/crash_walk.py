@@ -34,7 +34,7 @@ from application.ports.accounts import Accounts
 from application.ports.orders import OrderReader
 from domain.account import Account
 from domain.actor import Actor, ActorKind, Role
-from domain.ids import OrderId
+from domain.ids import OrderId, UserId
 from domain.order.status import OrderStatus
 from entrypoints.messaging.consumer import Consumer
 from entrypoints.settings import load_settings
@@ -64,8 +64,12 @@ _SETTINGS: Final = {"STUCK_AFTER": "86400"}
 class Customer:
     """The owner of the orders, and their ids."""
 
-    actor: Actor
+    id: UserId = field(default_factory=a_user_id)
     ids: dict[str, OrderId] = field(default_factory=dict)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(ActorKind.USER, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Process:
     async def place(self, name: str) -> None:
         """Place an order with its name as the idempotency key."""
         place = await self._get(PlaceOrderOnce)
-        placed = await place(PlaceOrderCommand(self.customer.actor.id, tea()), name)
+        placed = await place(PlaceOrderCommand(self.customer.id, tea()), name)
         assert self.customer.ids.setdefault(name, placed.id) == placed.id
         if name == DEAD_LETTERED:
             self.servers.shop.refused.add(placed.id)
@@ -108,7 +112,7 @@ class Process:
         consumer = Consumer(
             NEW_ORDER,
             await self._get(HandOverOrder),
-            await self._get(OrderReader),
+            await self.container.get(OrderReader),
             await self._get(DeadLetterMessage),
         )
         try:
@@ -225,7 +229,7 @@ class _Life:
         self._points = Points()
         self._processes = processes
         self._context = {**storage, Servers: self._servers, Points: self._points}
-        self._customer = Customer(Actor(ActorKind.USER, a_user_id()))
+        self._customer = Customer()
         self.killed_in: str | None = None
 
     async def live(self, kill_at: int | None) -> Counter[str]:
@@ -247,10 +251,9 @@ class _Life:
     async def _register(self) -> None:
         async with self._process() as process:
             accounts = await process.container.get(Accounts)
-            user_id, email = self._customer.actor.id, "ada@example.com"
-            await accounts.add(
-                Account(id=user_id, email=email, role=Role.USER, created_at=NOW), "a hash"
-            )
+            owner, email = self._customer.id, "ada@example.com"
+            account = Account(id=owner, email=email, role=Role.USER, created_at=NOW)
+            await accounts.add(account, "a hash")
 
     async def _run(self, process: Process, steps: list[Step], passed: Counter[str]) -> None:
         """Run steps until the process is killed. Remove each step that was completed."""
