@@ -49,5 +49,5 @@ class ChangeStatus:
             self._policy.ensure_may(command.actor, order, command.status)
             change = order.move_to(command.status, command.actor, command.reason, now)
             if change is None:
-                return self._orders.document(order)
+                return tx.keep(order)
             return await tx.commit(change)

@@ -54,6 +54,7 @@ class OrderTransaction:
     _transaction: Transaction
     _renderer: ChangeRenderer
     committed: OrderWrite | None = None
+    kept: tuple[OrderId, OrderDocument] | None = None
 
     @property
     def inbox(self) -> ProcessedMessages:
@@ -84,6 +85,16 @@ class OrderTransaction:
         await self._transaction.commit()
         self.committed = write
         return write.document
+
+    def keep(self, order: Order) -> OrderDocument:
+        """Return the document of an order that needs no change.
+
+        It is also written to the cache. If this request repeats one whose process died between its
+        commit and its cache write, the cache still has the previous revision.
+        """
+        document = self._renderer.document(order)
+        self.kept = order.id, document
+        return document
 
 
 class OrderWrites:
@@ -150,7 +161,5 @@ class OrderWrites:
         if write is not None:
             self._relay_wakeup.notify()
             await self._cache.put(write.record.id, write.document)
-
-    def document(self, order: Order) -> OrderDocument:
-        """Return the document for an order that was not changed."""
-        return self._renderer.document(order)
+        elif order_transaction.kept is not None:
+            await self._cache.put(*order_transaction.kept)

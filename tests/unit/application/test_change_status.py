@@ -72,6 +72,16 @@ async def test_an_uncached_order_is_a_miss_after_a_change(service: Service) -> N
         assert (found.document, found.cache) == (document, state)
 
 
+async def test_a_repeated_change_updates_a_cache_that_the_first_one_did_not_reach(
+    service: Service,
+) -> None:
+    order_id, owner = await an_order(service)
+    await move(service.stored, order_id, PAID)  # committed by a process that died right after
+    document = await service.change(ChangeStatusCommand(order_id, PAID, owner))
+    found = await service.read(order_id, owner)
+    assert (found.document, found.cache) == (document, CacheState.HIT)
+
+
 async def test_a_change_is_a_step_with_actor_reason_and_time(service: Service) -> None:
     order_id, owner = await an_order(service)
     await service.clock.advance(60)

@@ -1,0 +1,215 @@
+"""The servers of a simulated deployment, and the providers that connect processes to them."""
+
+import asyncio
+from collections import Counter
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final
+from uuid import UUID
+
+from dishka import AsyncContainer, Provider, Scope, from_context, provide
+
+from adapters.memory.cache import MemoryOrderCache
+from adapters.memory.leases import MemoryLeases
+from adapters.memory.outbox import MemoryRelayWakeup
+from adapters.memory.storage import MemoryStorage
+from application.documents import OrderDocument
+from application.ports.events import EventPublisher, EventSources, RelayWakeup
+from application.ports.leases import Holder, Leases
+from application.ports.orders import CacheAnswer, OrderCache
+from application.ports.system import Clock, IdGenerator
+from application.ports.tasks import Fulfilment, TaskQueue
+from domain.actor import Actor
+from domain.ids import OrderId
+from domain.order.order import Order
+from entrypoints.settings import load_settings
+from tests.faults.walked_storages import SurvivingMemoryProvider
+from tests.simulation.broker import SimulatedBroker, SimulatedSources
+from tests.simulation.choices import Choices
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.process import SimulatedProcess
+from tests.simulation.queue import SimulatedQueue
+from tests.simulation.remote import RemotePorts
+from tests.support.app import UNLIMITED
+from tests.support.faults import FlickeringCache, UnreachableCache
+from tests.support.processes import Processes
+
+_START: Final = datetime(2026, 1, 2, tzinfo=UTC)
+_CACHE_TTL_SECONDS: Final = 300
+#: One order in this number can never be fulfilled, until the shop is repaired.
+_POISON: Final = 12
+#: One order in this number fails at first.
+_FLAKY: Final = 8
+_SETTINGS: Final = {"STUCK_AFTER": "86400"}
+
+
+class VirtualClock:
+    """The time of the loop as a `Clock`."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> datetime:
+        return _START + timedelta(seconds=self._loop.time())
+
+
+class SeededIds:
+    """Ids that are the same in each run with the same seed."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+
+    def new(self, now: datetime) -> UUID:
+        return self._choices.new_id(int(now.timestamp() * 1_000))
+
+
+class Shop:
+    """A `Fulfilment` that takes time, and fails for some orders."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._failures_left: dict[OrderId, int] = {}
+        self.poison: set[OrderId] = set()
+        self.is_repaired = False
+
+    async def fulfil(self, order: Order) -> None:
+        if order.id not in self._failures_left:
+            is_flaky = self._choices.happens("flaky order", _FLAKY)
+            self._failures_left[order.id] = 2 if is_flaky else 0
+            if self._choices.happens("poison order", _POISON):
+                self.poison.add(order.id)
+        if order.id in self.poison and not self.is_repaired:
+            raise RuntimeError("out of stock")
+        if self._failures_left[order.id]:
+            self._failures_left[order.id] -= 1
+            raise RuntimeError("the shop is busy")
+
+
+class World:
+    """Everything that outlives the processes, and what has happened so far."""
+
+    sweep_after: timedelta = timedelta(seconds=20)
+
+    def __init__(self, loop: SimulatedLoop, choices: Choices) -> None:
+        self.loop, self.choices = loop, choices
+        self.clock, self.ids = VirtualClock(loop), SeededIds(choices)
+        self.storage = MemoryStorage()
+        self.leases = MemoryLeases(self.clock)
+        self.broker, self.queue, self.shop = SimulatedBroker(), SimulatedQueue(), Shop(choices)
+        self.cache = MemoryOrderCache(_CACHE_TTL_SECONDS, clock=loop.time)
+        self.wakeup = MemoryRelayWakeup()
+        self.is_storage_down = self.is_cache_down = False
+        #: How often the cache became unreachable for some process.
+        self.cache_outages = 0
+        self.cut_off: set[SimulatedProcess] = set()
+        #: Whether calls may kill their processes.
+        self.may_kill = True
+        self.faults: Counter[str] = Counter()
+        self.trace: list[str] = []
+        self.failures: list[str] = []
+        self.has_failed = asyncio.Event()
+        self._served: dict[OrderId, int] = {}
+
+    @property
+    def is_cache_away(self) -> bool:
+        """Whether some process cannot reach the cache."""
+        return self.is_cache_down or bool(self.cut_off)
+
+    def note(self, event: str) -> None:
+        """Add a line to the trace."""
+        self.trace.append(f"{self.loop.time():9.3f} {event}")
+
+    def fail(self, reason: str) -> None:
+        """Record that a promise is broken."""
+        self.note(f"FAILED: {reason}")
+        self.failures.append(reason)
+        self.has_failed.set()
+
+    def open_container(
+        self, process: SimulatedProcess
+    ) -> AbstractAsyncContextManager[AsyncContainer]:
+        """Return a container whose ports belong to this process."""
+        context = {SimulatedProcess: process, MemoryStorage: self.storage}
+        return _processes().start(context)
+
+    def served(self, order_id: OrderId, document: OrderDocument) -> None:
+        """Check that the cache did not go back to an older revision."""
+        if document.revision < self._served.get(order_id, 0):
+            self.fail(f"the cache went back to revision {document.revision} of {order_id}")
+        self._served[order_id] = document.revision
+
+
+class ProcessCache(FlickeringCache):
+    """The shared cache as one process sees it, which can be cut off from it."""
+
+    def __init__(self, process: SimulatedProcess) -> None:
+        self._process = process
+        self._world = process.world
+
+    @property
+    def _now(self) -> OrderCache:
+        is_away = self._world.is_cache_down or self._process in self._world.cut_off
+        return UnreachableCache() if is_away else self._world.cache
+
+    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
+        answer = await super().get(order_id, actor)
+        if answer.document is not None:
+            self._world.served(order_id, answer.document)
+        return answer
+
+
+class WorldProvider(Provider):
+    """Connects a process to the servers of its world."""
+
+    scope = Scope.APP
+
+    process = from_context(SimulatedProcess)
+
+    @provide
+    def publisher(self, process: SimulatedProcess) -> EventPublisher:
+        return process.world.broker
+
+    @provide
+    def sources(self, process: SimulatedProcess) -> EventSources:
+        return SimulatedSources(process)
+
+    @provide
+    def queue(self, process: SimulatedProcess) -> TaskQueue:
+        return process.world.queue
+
+    @provide
+    def cache(self, process: SimulatedProcess) -> OrderCache:
+        return ProcessCache(process)
+
+    @provide
+    def wakeup(self, process: SimulatedProcess) -> RelayWakeup:
+        return process.world.wakeup
+
+    @provide
+    def fulfilment(self, process: SimulatedProcess) -> Fulfilment:
+        return process.world.shop
+
+    @provide
+    def leases(self, process: SimulatedProcess) -> Leases:
+        return process.world.leases
+
+    @provide
+    def holder(self, process: SimulatedProcess) -> Holder:
+        return Holder(process.name)
+
+    @provide
+    def clock(self, process: SimulatedProcess) -> Clock:
+        return process.world.clock
+
+    @provide
+    def ids(self, process: SimulatedProcess) -> IdGenerator:
+        return process.world.ids
+
+
+@cache
+def _processes() -> Processes:
+    """Return the containers of all worlds, whose graph is compiled only once."""
+    overrides = [SurvivingMemoryProvider(), WorldProvider()]
+    settings = load_settings({**UNLIMITED, **_SETTINGS})
+    return Processes(settings, *overrides, RemotePorts(overrides))
