@@ -1,7 +1,7 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench mutants pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench prove mutants pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
@@ -13,6 +13,9 @@ FUZZ_ARGS ?=
 MUTANTS ?=
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
+# Used by `make prove`: the seed of all random choices, and the length of the random run.
+SEED ?= 1
+MINUTES ?= 1
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +79,10 @@ demo: ## Walk through the API against a throw-away service
 bench: ## Measure the speed against the baseline and the floor
 	@sh tools/environment.sh dev
 	@$(VENV)/python -m tools.bench
+
+prove: ## Kill the service everywhere under load and audit it (SEED=1, MINUTES=1)
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tests.prove --seed $(SEED) --minutes $(MINUTES)
 
 mutants: ## Break each guard on purpose; a test must notice (MUTANTS="name ..." chooses)
 	@sh tools/environment.sh dev

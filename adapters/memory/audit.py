@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from adapters.memory.orders_table import StoredOrder
 from adapters.memory.storage import MemoryStorage
+from application.delivery.topics import PROCESSING
 from application.ports.audit import AuditProgress, AuditReport
 from domain.ids import OrderId
 
@@ -35,7 +37,9 @@ class MemoryAuditReader:
             report.published += 1 in published[order.id]
             report.processed += order.processed_at is not None
             facts = published[order.id] + waiting[order.id]
-            if reasons := [*_contradictions(stored, facts, effects.pop(order.id, 0))]:
+            is_recorded = storage.inbox.has_recorded((PROCESSING, order.id))
+            effect_count = effects.pop(order.id, 0)
+            if reasons := [*_contradictions(stored, facts, effect_count, is_recorded)]:
                 report.lost.add(order.id, *reasons)
             if order.processed_at is None:
                 is_old = order.created_at <= now - stuck_after
@@ -47,10 +51,14 @@ class MemoryAuditReader:
                     report.pending += 1
             progress(report.orders, report.orders)
         self._add_effects(report, effects)
+        for dead_letter_id, events in storage.dead_letters.event_counts.items():
+            copies = published[dead_letter_id] + waiting[dead_letter_id]
+            if sorted(copies) != list(range(1, events + 1)):
+                report.lost.add(OrderId(dead_letter_id), "dead-letter-without-copy")
         self._add_waiting(report)
         return report
 
-    def _revisions(self) -> tuple[dict[UUID, list[int]], dict[UUID, list[int]]]:
+    def _revisions(self) -> tuple[defaultdict[UUID, list[int]], defaultdict[UUID, list[int]]]:
         """Return the revisions of all published events and of all waiting events, by subject."""
         published: defaultdict[UUID, list[int]] = defaultdict(list)
         waiting: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -72,7 +80,9 @@ class MemoryAuditReader:
         report.add_unpublished(len(waiting), min(waiting, default=None))
 
 
-def _contradictions(stored: StoredOrder, revisions: list[int], effects: int) -> Iterator[str]:
+def _contradictions(
+    stored: StoredOrder, revisions: list[int], effects: int, is_recorded: bool  # noqa: FBT001
+) -> Iterator[str]:
     """Yield the reasons why an order is lost, using the same codes as the PostgreSQL audit."""
     order = stored.record
     if sorted(revisions) != list(range(1, order.revision + 1)):
@@ -81,7 +91,15 @@ def _contradictions(stored: StoredOrder, revisions: list[int], effects: int) -> 
         yield "history-differs-from-version"
     elif stored.steps[-1].after is not order.status:
         yield "history-differs-from-status"
-    if order.processed_at is not None and not effects:
-        yield "effect-missing"
-    if order.processed_at is None and effects:
-        yield "effect-of-unprocessed-order"
+    if any(later.before is not earlier.after for earlier, later in pairwise(stored.steps)):
+        yield "history-contradicts-lifecycle"
+    if order.processed_at is not None:
+        if not effects:
+            yield "effect-missing"
+        if not is_recorded:
+            yield "inbox-row-missing"
+    else:
+        if effects:
+            yield "effect-of-unprocessed-order"
+        if is_recorded:
+            yield "inbox-row-of-unprocessed-order"

@@ -1,6 +1,6 @@
 """The dead letters table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -36,6 +36,11 @@ class DeadLettersTable:
         if dead_letter.order_id is not None:
             self._orders.discard(dead_letter.order_id)
         return self._next(dead_letter_id)
+
+    @property
+    def event_counts(self) -> Mapping[UUID, int]:
+        """How many events each dead letter has had."""
+        return self._revisions
 
     def holds(self, order_id: OrderId) -> bool:
         """Return whether the order has a waiting dead letter."""

@@ -25,6 +25,10 @@ class ProcessedMessagesTable:
         self._under_way[key] = transaction_ended
         return True
 
+    def has_recorded(self, key: Key) -> bool:
+        """Return whether a key is recorded."""
+        return key in self._recorded
+
     def commit(self, keys: Iterable[Key]) -> None:
         """Record keys."""
         self._recorded.update(keys)

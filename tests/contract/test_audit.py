@@ -5,10 +5,11 @@
 
 from datetime import datetime, timedelta
 
+from application.delivery.topics import PROCESSING
 from application.ports.audit import AuditReport
 from domain.order.events import Outcome
 from tests.support.adapters import Adapters
-from tests.support.orders import PAID
+from tests.support.orders import PAID, rendered_write
 from tests.support.storage_actions import move, place, process, publish
 from tests.support.time import NOW
 
@@ -72,3 +73,22 @@ async def test_an_effect_without_its_processing_is_a_loss(adapters: Adapters) ->
     report = await audit(adapters)
     assert report.lost.ids == [write.record.id]
     assert list(report.lost.reasons[write.record.id]) == ["effect-of-unprocessed-order"]
+
+
+async def test_an_inbox_row_without_its_processing_is_a_loss(adapters: Adapters) -> None:
+    write = await place(adapters)
+    async with adapters.begin() as tx:
+        await tx.inbox.add(PROCESSING, write.record.id, NOW)
+        await tx.commit()
+    report = await audit(adapters)
+    assert list(report.lost.reasons[write.record.id]) == ["inbox-row-of-unprocessed-order"]
+
+
+async def test_a_processed_order_without_effect_and_inbox_row_is_a_loss(adapters: Adapters) -> None:
+    write = await place(adapters)
+    async with adapters.begin() as tx:
+        order = await tx.orders.get(write.record.id)
+        await tx.orders.save(rendered_write(order.finish_processing(NOW)))
+        await tx.commit()
+    report = await audit(adapters)
+    assert list(report.lost.reasons[write.record.id]) == ["effect-missing", "inbox-row-missing"]

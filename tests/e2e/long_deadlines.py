@@ -2,8 +2,8 @@
 
 A request waits for a server for two seconds at most. On a busy test machine any process can be
 delayed that long, and this isn't a bug. If a test disturbs a server, it puts that server's setting
-into `KEEP_DEADLINES` and the deadlines stay as they are. Workers started by uvicorn run this module
-again.
+into `KEEP_DEADLINES` and the deadlines stay as they are. `ALL` keeps all of them. Workers started
+by uvicorn run this module again.
 """
 
 import os
@@ -21,10 +21,10 @@ def _lengthen(module: Any, name: str) -> None:
 
 
 # This has to happen before other modules import these values.
-if _KEEP_DEADLINES != "REDIS_URL":
+if _KEEP_DEADLINES not in {"REDIS_URL", "ALL"}:
     _lengthen(time_budget, "AUXILIARY_BUDGET_SECONDS")
     time_budget.TimeBudget.__init__.__defaults__ = (_LONG_SECONDS,)
-if _KEEP_DEADLINES != "DATABASE_URL":
+if _KEEP_DEADLINES not in {"DATABASE_URL", "ALL"}:
     _lengthen(time_budget, "STORAGE_DEADLINE_SECONDS")
 
 from entrypoints.cli.main import main  # noqa: E402 - see above

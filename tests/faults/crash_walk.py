@@ -264,9 +264,27 @@ class _Life:
                 await step(process)
             except Killed:
                 self.killed_in = name
+                self._check_committed()
+                await self._check_cache()
                 return
             passed[name] = self._points.passed - before
             steps.pop(0)
+
+    def _check_committed(self) -> None:
+        """Check that the orders of committed messages have been handed over."""
+        topic, queue = self._servers.topic, self._servers.queue
+        committed = {message.key for message in topic.log[: topic.committed]}
+        assert committed <= {str(order_id).encode() for order_id in queue.added}
+
+    async def _check_cache(self) -> None:
+        """Check that the cache only has stored revisions."""
+        cache = self._servers.cache
+        async with self._process() as process:
+            reader = await process.container.get(OrderReader)
+            stored = await reader.find_many(list(cache.keys))
+        for order_id in cache.keys:
+            cached = cache.peek(order_id)
+            assert cached is None or cached.revision <= stored[order_id].revision
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[Process]:

@@ -38,7 +38,7 @@ def brokers() -> Iterator[Brokers]:
         first = LocalServer(KafkaProgram())
     except Unavailable as missing:
         skip_or_fail(Kind.KAFKA, str(missing), os.environ)
-    second = LocalServer(SecondBroker(first._ports.numbers[1]))
+    second = LocalServer(SecondBroker(first.controller_port))
     try:
         first.start()
         second.start()

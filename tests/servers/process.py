@@ -127,6 +127,16 @@ class LocalServer:
         return self._program.url(self._ports.numbers[0])
 
     @property
+    def controller_port(self) -> int:
+        """The second port, which is that of a Kafka controller."""
+        return self._ports.numbers[1]
+
+    @property
+    def data(self) -> Path:
+        """The folder with the server's data."""
+        return self.folder / "data"
+
+    @property
     def pid(self) -> int | None:
         """The id of the listening process, or None if there isn't one."""
         return self._process.pid if self._process else None
@@ -134,7 +144,7 @@ class LocalServer:
     def start(self, *, empty: bool = False) -> None:
         if self._process:
             raise RuntimeError("the server is already running")
-        data = self.folder / "data"
+        data = self.data
         if empty:
             shutil.rmtree(data, ignore_errors=True)
         if not data.exists():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from application.documents import Event
 from application.ports.events import Delivery, Placement, PublishReport, Topic
+from domain.ids import EventId
 from libraries.asyncio_tools.heartbeat import beat
 from tests.support.messages import message_of
 
@@ -38,7 +39,8 @@ class SimulatedBroker:
         """Store events. An event whose acknowledgement is lost is stored anyway."""
         if self.is_down:
             return PublishReport.of_no_answer(events, "no broker answers")
-        acknowledged, unreached = {}, {}
+        acknowledged: dict[EventId, Placement] = {}
+        unreached: dict[EventId, str] = {}
         for event in events:
             partition = event.subject.int % PARTITIONS
             if partition in self.partitions_down:
@@ -116,7 +118,11 @@ class SimulatedSource:
         for partition in self._partitions():
             if partition in self._received:
                 key = self._group, (self._topic, partition)
-                self._broker.committed[key] = self._received[partition]
+                begin, end = self._broker.committed[key], self._received[partition]
+                self._process.world.check_committed(
+                    self._broker.logs[self._topic, partition][begin:end]
+                )
+                self._broker.committed[key] = end
 
     async def lag(self) -> Mapping[int, int]:
         return {}

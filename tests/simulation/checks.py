@@ -12,7 +12,6 @@ from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.orders import MemoryOrderReader
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.replay_dead_letters import ReplayDeadLetters
-from application.delivery.topics import NEW_ORDER, PROCESSING
 from application.ports.audit import AuditReport
 from tests.simulation.clients import Client, KnownOrder
 from tests.simulation.world import World
@@ -70,7 +69,6 @@ async def check_everything(world: World, clients: Iterable[Client]) -> None:
     for order in placed:
         await _check_history(world, order)
     _check_first_deliveries(world)
-    _check_hand_overs(world)
 
 
 async def _check_history(world: World, order: KnownOrder) -> None:
@@ -98,13 +96,3 @@ def _check_first_deliveries(world: World) -> None:
     for stored in world.storage.orders.newest_first(None, None, None):
         if last[stored.record.id] != stored.record.revision:
             world.fail(f"{stored.record.id} is published up to revision {last[stored.record.id]}")
-
-
-def _check_hand_overs(world: World) -> None:
-    """Check that orders were handed over before their offsets were committed."""
-    for (group, (topic, partition)), offset in world.broker.committed.items():
-        if (group, topic) == (PROCESSING, NEW_ORDER):
-            keys = {each.key for each in world.broker.logs[topic, partition][:offset]}
-            missing = keys - {str(order_id).encode() for order_id in world.queue.added}
-            if missing:
-                world.fail(f"committed without being handed over: {missing}")

@@ -94,13 +94,13 @@ class Client:
         """Change an order's status, and repeat this until there is a response."""
         status = status or _CHANGES[self._choices.draw("status", len(_CHANGES))]
         command = ChangeStatusCommand(order.id, status, self.actor)
-        outages = self._world.cache_outages
+        outages, was_away = self._world.cache_outages, self._world.is_cache_away
         try:
             document = await self._repeat(lambda: self._request(ChangeStatus, command))
         except IllegalTransition:
             return
         order.acknowledged[document.version] = status
-        if outages == self._world.cache_outages and not self._world.is_cache_away:
+        if outages == self._world.cache_outages and not was_away:
             order.cached_version = max(order.cached_version, document.version)
         self._world.note(f"{self._name} has changed {order.id} to {status} v{document.version}")
 

@@ -1,7 +1,7 @@
 """Two processes of each role, their clients, and the faults that hit them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final
 
 from entrypoints.composition.loops import StartLoops, start_consumers, start_relay
@@ -69,7 +69,7 @@ class Deployment:
                 chosen = choices.draw("fault", len(FAULTS) + 1)
                 if chosen:
                     fault = FAULTS[chosen - 1]
-                    self.world.faults[fault.__name__] += 1
+                    self.world.faults[fault.__name__.replace("_", " ")] += 1
                     faults.create_task(fault(self))
 
     async def end(self) -> None:
@@ -186,7 +186,7 @@ async def emptied_queue(deployment: Deployment) -> None:
     deployment.world.queue.tasks.clear()
 
 
-FAULTS: Final[Sequence[Callable[[Deployment], Awaitable[None]]]] = (
+FAULTS: Final[Sequence[Callable[[Deployment], Coroutine[None, None, None]]]] = (
     kill,
     freeze,
     stop,

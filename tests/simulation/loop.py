@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from asyncio import Handle
+from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, Protocol, TypeVar
@@ -44,12 +45,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     Callbacks of a dead process are dropped, and those of a frozen one are parked.
     """
 
+    # Attributes of the base class that typeshed does not have.
+    _ready: deque[Handle]
+    _scheduled: list[Any]
+
     def __init__(self, choices: Choices) -> None:
         super().__init__()
         self._choices = choices
         self._time = 0.0
         self._callbacks_run = 0
-        self.set_task_factory(_new_task)
+        self.set_task_factory(_new_task)  # type: ignore[arg-type]
         self.set_exception_handler(lambda *_: None)
 
     def time(self) -> float:
@@ -78,18 +83,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             ready.append(timer)
         self._run(self._next(ready))
 
-    def _next(self, ready: Any) -> Handle:
+    def _next(self, ready: deque[Handle]) -> Handle:
         at = 0
         if len(ready) > 1 and self._choices.happens("reorder", _OUT_OF_TURN):
             at = self._choices.draw("turn", min(len(ready), _AMONG))
-        handle: Handle = ready[at]
+        handle = ready[at]
         del ready[at]
         return handle
 
     def _run(self, handle: Handle) -> None:
         if handle._cancelled:
             return
-        process = handle._context.get(current_process)
+        context: Context = handle._context  # type: ignore[attr-defined]
+        process = context.get(current_process)
         if process is not None:
             if process.is_dead:
                 return

@@ -96,7 +96,8 @@ class SimulatedProcess:
 
         async def handle() -> T:
             handler = await container.get(use_case)
-            return await handler(*arguments)
+            result: T = await handler(*arguments)
+            return result
 
         task = self._create_task(handle())
         response: asyncio.Future[T] = self.world.loop.create_future()
@@ -144,7 +145,7 @@ class SimulatedProcess:
 
     async def stop(self) -> None:
         """Stop gracefully, like after SIGTERM. Running requests are finished."""
-        while self._responses and not self.is_dead:
+        while self._responses and not self.is_dead:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.1)
         self._stop.set()
 

@@ -1,16 +1,16 @@
 """A task queue with leases, and the worker that runs its tasks."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
-from contextlib import AsyncExitStack
 
 from dishka import AsyncContainer
 
 from application.delivery.dead_letter_order import DeadLetterOrder
+from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.errors import ConcurrentUpdate, ProcessingFailed, QueueUnavailable, Unavailable
 from application.orders.process_order import ProcessOrder
-from application.delivery.requeue_stalled import RequeueStalledOrders
 from domain.ids import OrderId
 from entrypoints.processes.requeuer import Requeuer
 from entrypoints.processes.supervisor import Supervisor
@@ -134,5 +134,3 @@ class _Worker:
 
     def _now(self) -> float:
         return self._process.world.loop.time()
-
-

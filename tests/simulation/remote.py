@@ -153,5 +153,3 @@ def _remote(port: type[Any]) -> Callable[[Any, SimulatedProcess], Any]:
 
     remote.__annotations__ = {"inner": port, "process": SimulatedProcess, "return": port}
     return remote
-
-

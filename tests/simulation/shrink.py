@@ -56,5 +56,3 @@ def weight(schedule: Schedule) -> int:
 def shrink(failed: Outcome) -> Outcome:
     """Return a simpler run with the same seed that fails as well."""
     return Shrinker(failed).shrink()
-
-

@@ -28,6 +28,15 @@ class Sweep:
         if outcome.failures and self.failed is None:
             self.failed = outcome.seed
 
+    def merge(self, other: "Sweep") -> None:
+        """Add the sums of another sweep."""
+        self.seeds += other.seeds
+        self.orders += other.orders
+        self.virtual_seconds += other.virtual_seconds
+        self.faults += other.faults
+        if self.failed is None:
+            self.failed = other.failed
+
 
 def sweep(seeds: Iterable[int], jobs: int = 1) -> Sweep:
     """Simulate these seeds, until one fails."""

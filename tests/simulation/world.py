@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +16,7 @@ from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.memory.storage import MemoryStorage
 from application.documents import OrderDocument
-from application.ports.events import EventPublisher, EventSources, RelayWakeup
+from application.ports.events import Delivery, EventPublisher, EventSources, RelayWakeup
 from application.ports.leases import Holder, Leases
 from application.ports.orders import CacheAnswer, OrderCache
 from application.ports.system import Clock, IdGenerator
@@ -134,10 +135,20 @@ class World:
         return _processes().start(context)
 
     def served(self, order_id: OrderId, document: OrderDocument) -> None:
-        """Check that the cache did not go back to an older revision."""
+        """Check that the cache has a stored revision, and did not go back to an older one."""
+        stored = self.storage.orders.find(order_id)
+        if stored is None or document.revision > stored.record.revision:
+            self.fail(f"the cache has revision {document.revision} of {order_id}, not yet stored")
         if document.revision < self._served.get(order_id, 0):
             self.fail(f"the cache went back to revision {document.revision} of {order_id}")
         self._served[order_id] = document.revision
+
+    def check_committed(self, deliveries: Iterable[Delivery]) -> None:
+        """Check that each order was handed over before the offset of its message is committed."""
+        added = {str(order_id).encode() for order_id in self.queue.added}
+        for delivery in deliveries:
+            if delivery.key not in added:
+                self.fail(f"{delivery.key!r} was committed without being handed over")
 
 
 class ProcessCache(FlickeringCache):

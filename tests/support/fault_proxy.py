@@ -1,7 +1,7 @@
 """A TCP proxy on loopback that injects network faults.
 
 It runs between the service and a server, and can simulate resets (RST, not FIN), half-open
-connections, a path that drops everything, latency, and refused connections.
+connections, a path that drops everything, latency, little bandwidth, and refused connections.
 """
 
 import asyncio
@@ -65,6 +65,7 @@ class FaultProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent: frozenset[Way] = frozenset()
         self._delay_seconds = 0.0
+        self._bytes_per_second: int | None = None
         self._refuses = False
         self.port = 0
         #: How many connections clients have opened.
@@ -129,6 +130,10 @@ class FaultProxy:
         """Delay every chunk of data in both directions by this many seconds until `heal`."""
         self._delay_seconds = seconds
 
+    def throttle(self, bytes_per_second: int) -> None:
+        """Limit the bandwidth of each connection, in each direction, until `heal`."""
+        self._bytes_per_second = bytes_per_second
+
     def redirect(self, url: str) -> None:
         """Simulate a failover: reset open connections, and forward new ones to another server."""
         parts = urlsplit(url)
@@ -141,9 +146,10 @@ class FaultProxy:
         self.reset()
 
     def heal(self) -> None:
-        """End `silence`, `delay` and `refuse`. Lost bytes and connections don't come back."""
+        """End `silence`, `delay`, `throttle` and `refuse`. Lost bytes don't come back."""
         self._silent = frozenset()
         self._delay_seconds = 0.0
+        self._bytes_per_second = None
         self._refuses = False
 
     @property
@@ -209,6 +215,8 @@ class FaultProxy:
         while data := await reader.read(_CHUNK_BYTES):
             if self._delay_seconds:
                 await asyncio.sleep(self._delay_seconds)
+            if self._bytes_per_second:
+                await asyncio.sleep(len(data) / self._bytes_per_second)
             if way in self._silent or way in pair.silent:
                 continue
             self._observe(pair, way, data)

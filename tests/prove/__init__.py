@@ -1,0 +1,1 @@
+"""`make prove`: kill the service everywhere under load, then audit it."""

@@ -1,0 +1,150 @@
+"""Customers who place, change and read orders at all APIs until they are told to stop."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from time import monotonic
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+
+from tests.e2e.service import TEA, User
+from tests.faults.cluster import Cluster
+from tests.prove.journal import Journal, SeenOrder
+
+_RETRY_SECONDS: Final = 0.1
+#: Longer than any deadline of the service.
+_TIMEOUT_SECONDS: Final = 20.0
+#: How long a customer tries to get a response to a request after the end of the run.
+_GRACE_SECONDS: Final = 30.0
+#: Out of how many orders one is paid, paid and shipped, or canceled.
+_FATES: Final = (("PAID",), ("PAID", "SHIPPED"), ("CANCELED",), ())
+#: A customer reads one of this many orders placed last.
+_RECENT: Final = 50
+_RETRIED: Final = {409, 429, 503}
+
+
+class GivenUp(Exception):
+    """The run has ended without a response to a request."""
+
+
+class Customer:
+    """A user with a connection to one API after the other."""
+
+    def __init__(self, cluster: Cluster, user: User, journal: Journal, random: Random) -> None:
+        self._cluster, self._user, self._journal, self._random = cluster, user, journal, random
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {user.token}"}, timeout=_TIMEOUT_SECONDS
+        )
+        self._api = random.randrange(len(cluster.apis))
+        self._recent: list[SeenOrder] = []
+        self.give_up_at = float("inf")
+
+    async def shop(self, stopped: threading.Event, seconds_per_order: float) -> None:
+        """Place an order every `seconds_per_order`, or as fast as possible if that is too fast."""
+        next_at = monotonic() + self._random.random() * seconds_per_order
+        async with self._http:
+            while not stopped.is_set():
+                try:
+                    await self._live_one_order()
+                except GivenUp:
+                    self._journal.unanswered += 1
+                    return
+                next_at = max(next_at + seconds_per_order, monotonic() - seconds_per_order)
+                await asyncio.sleep(max(0.0, next_at - monotonic()))
+
+    async def _live_one_order(self) -> None:
+        order = await self._place()
+        for status in self._random.choice(_FATES):
+            await self._change(order, status)
+        await self._read(order)
+        await self._read(self._random.choice(self._recent))
+
+    async def _place(self) -> SeenOrder:
+        key = {"Idempotency-Key": uuid4().hex}
+        answer = await self._until_answered("POST", "/orders/", {201}, json=TEA, headers=key)
+        body = answer.json()
+        order = self._journal.placed(body["id"], body["user_id"])
+        self._recent = [*self._recent[1 - _RECENT :], order]
+        return order
+
+    async def _change(self, order: SeenOrder, status: str) -> None:
+        path = f"/orders/{order.id}/"
+        answer = await self._until_answered("PATCH", path, {200}, json={"status": status})
+        body = answer.json()
+        if body["status"] != status:
+            self._journal.wrong.append(f"{order.id} was changed to {status}, but is {body}")
+        order.acknowledge(body["version"], status)
+
+    async def _read(self, order: SeenOrder) -> None:
+        version, acknowledged_at = order.version, order.acknowledged_at
+        answer = await self._until_answered("GET", f"/orders/{order.id}/", {200})
+        if answer.json()["version"] < version:
+            self._journal.stale_seconds.append(monotonic() - acknowledged_at)
+
+    async def _until_answered(
+        self, method: str, path: str, expected: set[int], **request: Any
+    ) -> httpx.Response:
+        """Repeat a request until it has succeeded.
+
+        Raises:
+            GivenUp: the run has ended before.
+        """
+        while True:
+            began = monotonic()
+            try:
+                base = self._cluster.apis[self._api].http.base_url
+                answer = await self._http.request(method, base.join(path), **request)
+            except httpx.HTTPError as error:
+                self._journal.responses[type(error).__name__] += 1
+                self._api = (self._api + 1) % len(self._cluster.apis)
+            else:
+                self._journal.responses[str(answer.status_code)] += 1
+                if answer.status_code in expected:
+                    self._journal.latencies.append(monotonic() - began)
+                    return answer
+                if answer.status_code not in _RETRIED:
+                    self._journal.wrong.append(
+                        f"{method} {path}: {answer.status_code} {answer.text}"
+                    )
+            if monotonic() > self.give_up_at:
+                raise GivenUp
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+@contextmanager
+def customers_at(
+    cluster: Cluster, journal: Journal, seed: int, customers: int, orders_per_second: float
+) -> Iterator[None]:
+    """Let customers shop in a thread until the end of the block."""
+    stopped = threading.Event()
+    users = [cluster.api.register() for _ in range(customers)]
+    random = Random(seed)
+    shoppers = [Customer(cluster, user, journal, Random(random.random())) for user in users]
+
+    async def shop() -> None:
+        pause = customers / orders_per_second
+        await asyncio.gather(*(each.shop(stopped, pause) for each in shoppers))
+
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(shop())
+        except BaseException as error:  # noqa: BLE001 - raised below, in the other thread
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        for each in shoppers:
+            each.give_up_at = monotonic() + _GRACE_SECONDS
+        stopped.set()
+        thread.join()
+    if failures:
+        raise failures[0]

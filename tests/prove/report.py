@@ -1,0 +1,112 @@
+"""The results of all parts, as a table, as Markdown and as JSON."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from tests.prove.random_run import RECOVERY_SECONDS, RandomRun
+
+_HEAD: Final = ("killed or hurt", "how", "times", "longest recovery", "broken promises")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was done to one victim, and how often."""
+
+    victim: str
+    what: str
+    times: int
+    #: The longest time until everything made progress again, in seconds, if it was measured.
+    recovery_seconds: float | None = None
+    failures: int = 0
+
+    @property
+    def cells(self) -> Sequence[str]:
+        """The row as text."""
+        recovery = "" if self.recovery_seconds is None else f"{self.recovery_seconds:.1f} s"
+        return self.victim, self.what, f"{self.times:,}", recovery, f"{self.failures:,}"
+
+
+@dataclass(slots=True)
+class Report:
+    """The rows of all parts, a summary in sentences, and every failure."""
+
+    rows: list[Row] = field(default_factory=list)
+    summary: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, row: Row, failures: Sequence[str] = ()) -> None:
+        """Add the result of a part."""
+        self.rows.append(row)
+        self.failures += failures
+
+    def add_random_run(self, run: RandomRun) -> None:
+        """Add a row for each victim and kind of fault."""
+        recoveries: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        for fault in run.faults:
+            victim, _, what = fault.name.partition(": ")
+            recoveries[victim, what].append(fault.recovery_seconds)
+        for (victim, what), seconds in sorted(recoveries.items()):
+            late = sum(each > RECOVERY_SECONDS for each in seconds)
+            self.rows.append(Row(victim, what, len(seconds), max(seconds), late))
+        self.failures += run.failures
+        self.failures += [
+            f"{each.name}: no progress for {each.recovery_seconds:.1f} s after it was healed"
+            for each in run.faults
+            if each.recovery_seconds > RECOVERY_SECONDS
+        ]
+        journal, run_seconds = run.journal, run.samples[-1].at
+        orders = journal.acknowledged_orders
+        self.summary += [
+            (
+                f"Random run with seed {run.seed}: {len(run.faults)} faults"
+                f" in {run_seconds / 60:.1f} minutes."
+            ),
+            (
+                f"{orders:,} orders were acknowledged ({orders / run_seconds:.0f} a second),"
+                f" and {run.samples[-1].processed:,} were processed, each once."
+            ),
+            f"{len(journal.stale_seconds)} reads were older than an own acknowledged write"
+            + (
+                f", by at most {max(journal.stale_seconds):.1f} s."
+                if journal.stale_seconds
+                else "."
+            ),
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """The result in one sentence."""
+        if self.failures:
+            return f"{len(self.failures)} promises were broken."
+        return "Nothing was lost, doubled, out of order or stuck."
+
+    def lines(self) -> Iterator[str]:
+        """Yield the table for a terminal."""
+        table = [_HEAD, *(row.cells for row in self.rows)]
+        widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+        for row in table:
+            yield "  ".join(
+                cell.ljust(width) if column < 2 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+        yield ""
+        yield from self.summary
+        yield self.verdict
+
+    def markdown(self) -> str:
+        """Return the table and the summary as Markdown."""
+        lines = [
+            f"| {' | '.join(_HEAD)} |",
+            "|---|---|---:|---:|---:|",
+            *(f"| {' | '.join(row.cells)} |" for row in self.rows),
+            "",
+            *(f"- {sentence}" for sentence in self.summary),
+            f"- **{self.verdict}**",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """Return everything as values for JSON."""
+        return asdict(self) | {"verdict": self.verdict}
