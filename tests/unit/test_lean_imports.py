@@ -5,7 +5,15 @@ import sys
 
 import pytest
 
-LARGE = {"aiohttp", "alembic", "cryptography.hazmat", "litestar", "rich", "sqlalchemy"}
+LARGE = {
+    "aiohttp",
+    "alembic",
+    "cryptography.hazmat",
+    "email_validator",
+    "litestar",
+    "rich",
+    "sqlalchemy",
+}
 PROVIDERS = (
     "entrypoints.composition.providers.kafka",
     "entrypoints.composition.providers.redis",
