@@ -23,7 +23,7 @@ def main() -> int:
         f" {result.faults.total()} faults, {result.virtual_seconds / 3600:.1f} virtual hours"
     )
     for name, count in sorted(result.faults.items()):
-        print(f"  {name.replace('_', ' '):24} {count:6}")
+        print(f"  {name:24} {count:6}")
     if result.failed is None:
         print("Nothing was lost, doubled, reordered or stuck.")
         return 0

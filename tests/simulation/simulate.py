@@ -15,6 +15,7 @@ from tests.simulation.checks import audit_periodically, check_everything, settle
 from tests.simulation.choices import Choices, Schedule
 from tests.simulation.clients import Client
 from tests.simulation.deployment import Deployment
+from tests.simulation.faults import hurt
 from tests.simulation.loop import EndlessRun, SimulatedLoop
 from tests.simulation.world import World
 
@@ -101,7 +102,7 @@ async def _run(world: World, deployment: Deployment) -> None:
 
 async def _use_and_hurt(deployment: Deployment, clients: Sequence[Client]) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(deployment.hurt(_BUSY_SECONDS))
+        group.create_task(hurt(deployment, _BUSY_SECONDS))
         for client in clients:
             group.create_task(client.run(_BUSY_SECONDS))
     deployment.world.may_kill = False
