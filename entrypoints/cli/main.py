@@ -46,6 +46,11 @@ COMMANDS: Final = (
     ("outbox replay", "outbox:replay", "Publish events again, or retry parked ones."),
     ("dlq list", "dlq:show", "List the dead letters with their reasons and attempts."),
     ("dlq replay", "dlq:replay", "Publish the messages of dead letters again, unchanged."),
+    (
+        "rehearse",
+        "rehearse:rehearse",
+        "Publish duplicates, replays and gaps, for testing a consumer.",
+    ),
     ("openapi", "documents:openapi", "Print the OpenAPI document of the HTTP API."),
     ("asyncapi", "documents:asyncapi", "Print the AsyncAPI document of the events on Kafka."),
     ("users create", "users:create", "Create an account; the password prompt has no echo."),

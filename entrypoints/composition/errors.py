@@ -6,4 +6,4 @@ class CannotStart(Exception):
 
 
 class Misconfigured(CannotStart):
-    """The settings do not lead to this service's data. The exit status is 78 (sysexits.h)."""
+    """The settings or options lead to wrong data, or a wrong topic. The exit status is 78."""

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
+from adapters.kafka.topic_writer import open_topic
 from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.ports.events import Delivery
@@ -165,3 +166,21 @@ async def receive_until(source: KafkaSource, expected: set[str]) -> list[Deliver
             deliveries += await source.receive()
             await source.commit()
     return deliveries
+
+
+async def test_a_topic_writer_gives_up_on_a_frozen_broker(
+    kafka: Kafka, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.kafka.topic_writer._BATCH_SECONDS", AT_MOST)
+
+    async def write_to_a_frozen_broker() -> None:
+        async with open_topic(kafka.connection, "topic", 1) as writer:
+            server.pause()
+            await writer.write([Delivery(b"key", b"value")])
+
+    try:
+        async with asyncio.timeout(LONG):
+            with pytest.raises(BrokerUnavailable, match="no answer"):
+                await write_to_a_frozen_broker()
+    finally:
+        server.resume()

@@ -27,6 +27,7 @@ COMMANDS = {
     "audit",
     "outbox",
     "dlq",
+    "rehearse",
     "users",
     "clients",
 }

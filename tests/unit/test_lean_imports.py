@@ -32,7 +32,7 @@ print(*sys.modules)
     return LARGE & set(done.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["relay", "consume", "work", "users", "clients"])
+@pytest.mark.parametrize("command", ["relay", "consume", "work", "users", "clients", "rehearse"])
 def test_a_role_or_command_imports_no_large_library(command: str) -> None:
     assert imported(f"entrypoints.cli.{command}", *PROVIDERS) == set()
 

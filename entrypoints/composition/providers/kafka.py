@@ -17,6 +17,26 @@ from entrypoints.observability.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
 
 
+def kafka_connection(settings: Settings) -> KafkaConnection:
+    """Return how to connect to Kafka, without connecting.
+
+    Raises:
+        CannotStart: the settings contradict each other, or the CA file can't be read.
+    """
+    try:
+        return KafkaConnection(
+            settings.kafka_bootstrap_servers or "",
+            settings.kafka_security_protocol or "PLAINTEXT",
+            settings.kafka_sasl_mechanism,
+            settings.kafka_sasl_username,
+            settings.kafka_sasl_password,
+            settings.kafka_ssl_cafile,
+            settings.kafka_topic_prefix,
+        )
+    except ValueError as error:
+        raise CannotStart(f"The settings of Kafka do not fit together: {error}.") from error
+
+
 class KafkaProvider(Provider):
     """Events on Kafka."""
 
@@ -25,18 +45,7 @@ class KafkaProvider(Provider):
     @provide
     async def connection(self, settings: Settings) -> KafkaConnection:
         """How to connect to Kafka. If Kafka is down, the process starts degraded."""
-        try:
-            connection = KafkaConnection(
-                settings.kafka_bootstrap_servers or "",
-                settings.kafka_security_protocol or "PLAINTEXT",
-                settings.kafka_sasl_mechanism,
-                settings.kafka_sasl_username,
-                settings.kafka_sasl_password,
-                settings.kafka_ssl_cafile,
-                settings.kafka_topic_prefix,
-            )
-        except ValueError as error:
-            raise CannotStart(f"The settings of Kafka do not fit together: {error}.") from error
+        connection = kafka_connection(settings)
         try:
             await reach(connection)
         except BrokerUnavailable as error:
