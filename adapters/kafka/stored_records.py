@@ -45,7 +45,7 @@ class KafkaStoredRecords:
         or where a topic has been compacted.
         """
         name = self._connection.name(topic)
-        async with self._connected() as consumer:
+        async with self._connected(f"{name}, partition {log}") as consumer:
             if log not in await self._partitions_of(name):
                 return _NOTHING
             partition = TopicPartition(name, log)
@@ -67,13 +67,13 @@ class KafkaStoredRecords:
             await leave(consumer)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def _connected(self, what: str) -> AsyncIterator[AIOKafkaConsumer]:
         try:
             if self._consumer is None:
                 await shielded(self._connect())
             yield self._consumer
         except (KafkaError, OSError, TimeoutError, Stalled) as error:
-            raise BrokerUnavailable(f"Reading from Kafka failed: {reason_of(error)}") from error
+            raise BrokerUnavailable(f"{what}: {reason_of(error)}") from error
 
     async def _connect(self) -> None:
         await reach(self._connection)

@@ -22,7 +22,8 @@ _PAGE_TIMEOUT_SECONDS: Final = 60.0
 _ESTIMATE: Final = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'orders'"
 
 _LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM outbox"
-_PAGE_OF_FACTS: Final = """
+#: Parameters: the positions before the first and of the last fact, and the number of facts.
+PAGE_OF_FACTS: Final = """
 SELECT id, subject, version, topic, position, broker_partition, broker_offset, original_key,
        original_headers IS NOT NULL AS is_copy
 FROM outbox WHERE position > $1 AND position <= $2
@@ -78,7 +79,7 @@ class PostgresAuditReader:
     async def facts(self, after: int, up_to: int, limit: int) -> Sequence[Fact]:
         """Return facts by position. Positions are committed in order, so none are skipped."""
         async with self._database.connection(_PAGE_TIMEOUT_SECONDS) as connection:
-            rows = await connection.fetch(_PAGE_OF_FACTS, after, up_to, limit)
+            rows = await connection.fetch(PAGE_OF_FACTS, after, up_to, limit)
         return [_fact(row) for row in rows]
 
 

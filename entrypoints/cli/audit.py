@@ -67,9 +67,7 @@ async def _compare(audit_broker: AuditBroker) -> BrokerReport:
         with _progress("broker") as progress:
             return await audit_broker(progress)
     except BrokerUnavailable as error:
-        raise CannotStart(
-            f"Kafka (KAFKA_BOOTSTRAP_SERVERS) cannot be compared with: {error}."
-        ) from error
+        raise CannotStart(f"Kafka (KAFKA_BOOTSTRAP_SERVERS) cannot be read: {error}.") from error
 
 
 @contextmanager
