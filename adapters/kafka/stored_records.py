@@ -19,6 +19,9 @@ from application.ports.stored_records import LogExcerpt, RecordDecoder, StoredRe
 
 #: How long the broker may take to respond to a request.
 _REQUEST_MS: Final = 5_000
+#: How long the broker may wait for new records at the end of a partition. The library requests them
+#: ahead, and the next partition's requests have to wait on the same connection in the meantime.
+_FETCH_WAIT_MS: Final = 10
 #: How long to wait for the next record, or for the limits of a partition.
 _PROGRESS_SECONDS: Final = 10.0
 
@@ -83,6 +86,7 @@ class KafkaStoredRecords:
             # If retention removes the next record, continue with the oldest one.
             auto_offset_reset="earliest",
             request_timeout_ms=_REQUEST_MS,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         replace_silent_connections(consumer._client, self._connection)  # noqa: SLF001 - isn't public
         try:
