@@ -106,15 +106,15 @@ class Cluster:
         """Run another command with the same settings."""
         return self.api.run(*command, **settings)
 
-    def audit(self, *options: str, **settings: str) -> dict[str, Any]:
+    def audit(self, **settings: str) -> dict[str, Any]:
         """Return the report from `orders audit`. Assert that its exit code is 1 if and only if the
         report shows a fault.
         """
-        done = self.run("audit", "--json", *options, **settings)
-        assert done.stdout, done.stderr
-        report: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == any(report.get(bad) for bad in _FAULTS)
-        return report
+        return _report_of(self.run("audit", "--json", **settings))
+
+    def audit_broker(self) -> dict[str, Any]:
+        """Return the report from `orders audit --broker`, with the same assertion."""
+        return _report_of(self.api.audit_broker("--json"))
 
     def assert_drained(self, orders: int) -> None:
         """Wait until this number of orders has been processed, each exactly once.
@@ -122,7 +122,7 @@ class Cluster:
         All events must be published and in Kafka, and there must not be any dead letters.
         """
         self.wait_until_finished()
-        report = self.audit("--broker")
+        report = self.audit_broker()
         clean = dict.fromkeys(("pending", "uncompared", *_FAULTS), 0)
         done = dict.fromkeys(("orders", "published", "processed"), orders)
         assert {name: report[name] for name in done | clean} == done | clean, report
@@ -192,6 +192,13 @@ class Cluster:
             f"--- {type(each).__name__} {getattr(each, 'name', '')}\n{each.log[-_TAIL_CHARACTERS:]}"
             for each in self.processes
         )
+
+
+def _report_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.stdout, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == any(report.get(bad) for bad in _FAULTS)
+    return report
 
 
 @contextmanager

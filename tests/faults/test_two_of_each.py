@@ -20,7 +20,7 @@ def test_two_processes_of_each_role_process_every_order_once_and_in_order(
     ):
         placing = threads.submit(place_concurrently, cluster, cluster.api.register(), ORDERS)
         while not placing.done():
-            report = cluster.audit("--broker")
+            report = cluster.audit_broker()
             # Events that are published during the audit are never missing.
             assert (report["lost"], report["missing"], report["uncompared"]) == (0, 0, 0)
         journal = placing.result()
