@@ -22,6 +22,13 @@ _MAX_POLL_INTERVAL_MS: Final = 2**31 - 1
 #: Milliseconds between two metadata requests. New partitions and recreated topics may go unnoticed
 #: for this long.
 _METADATA_AGE_MS: Final = 5_000
+#: The coordinator's tasks, with the only one that a consumer without a group has at the end.
+_COORDINATOR_TASKS: Final = (
+    "_coordination_task",
+    "_heartbeat_task",
+    "_commit_refresh_task",
+    "_reset_committed_task",
+)
 #: How long to wait for the broker's response when leaving.
 _LEAVE_SECONDS: Final = 2.0
 
@@ -80,8 +87,7 @@ async def _cancel_tasks(consumer: AIOKafkaConsumer, leaving: asyncio.Task[None])
 
 def _tasks_of(consumer: AIOKafkaConsumer) -> Iterator[asyncio.Task[Any]]:
     if (coordinator := consumer._coordinator) is not None:  # noqa: SLF001
-        names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
-        yield from filter(None, (getattr(coordinator, name) for name in names))
+        yield from filter(None, (getattr(coordinator, name, None) for name in _COORDINATOR_TASKS))
     if (fetcher := consumer._fetcher) is not None:  # noqa: SLF001
         yield fetcher._fetch_task  # noqa: SLF001
         yield from fetcher._pending_tasks  # noqa: SLF001

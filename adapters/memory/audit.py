@@ -1,15 +1,16 @@
 """Audit the in-memory storage."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
 from adapters.memory.orders_table import StoredOrder
+from adapters.memory.outbox_table import PublishedFact
 from adapters.memory.storage import MemoryStorage
 from application.delivery.topics import PROCESSING
-from application.ports.audit import AuditProgress, AuditReport
+from application.ports.audit import AuditProgress, AuditReport, Fact
 from domain.ids import OrderId
 
 
@@ -58,6 +59,15 @@ class MemoryAuditReader:
         self._add_waiting(report)
         return report
 
+    async def last_position(self) -> int:
+        """Return the highest position, or 0 if there are none."""
+        return max((fact.position for fact in self._storage.outbox.facts), default=0)
+
+    async def facts(self, after: int, up_to: int, limit: int) -> Sequence[Fact]:
+        """Return facts by position."""
+        facts = sorted(self._storage.outbox.facts, key=lambda fact: fact.position)
+        return [_fact(fact) for fact in facts if after < fact.position <= up_to][:limit]
+
     def _revisions(self) -> tuple[defaultdict[UUID, list[int]], defaultdict[UUID, list[int]]]:
         """Return the revisions of all published events and of all waiting events, by subject."""
         published: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -80,8 +90,25 @@ class MemoryAuditReader:
         report.add_unpublished(len(waiting), min(waiting, default=None))
 
 
+def _fact(fact: PublishedFact) -> Fact:
+    event, original = fact.event, fact.event.original
+    return Fact(
+        id=event.id,
+        subject=event.subject,
+        version=event.version,
+        topic=event.topic,
+        position=fact.position,
+        placement=fact.placement,
+        key=original.key if original else str(event.subject).encode(),
+        is_copy=original is not None,
+    )
+
+
 def _contradictions(
-    stored: StoredOrder, revisions: list[int], effects: int, is_recorded: bool  # noqa: FBT001
+    stored: StoredOrder,
+    revisions: list[int],
+    effects: int,
+    is_recorded: bool,  # noqa: FBT001
 ) -> Iterator[str]:
     """Yield the reasons why an order is lost, using the same codes as the PostgreSQL audit."""
     order = stored.record

@@ -1,5 +1,6 @@
 """Audit all stored orders, events and effects in one snapshot."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -8,14 +9,27 @@ import asyncpg
 from adapters.postgres.audit_query import AUDIT
 from adapters.postgres.database import Database
 from application.delivery.topics import PROCESSING, TYPES
-from application.ports.audit import AuditProgress, AuditReport
-from domain.ids import OrderId
+from application.ports.audit import AuditProgress, AuditReport, Fact
+from application.ports.events import Placement
+from domain.ids import EventId, OrderId
 from domain.order.status import TRANSITIONS
 
 _TIMEOUT_SECONDS: Final = 3600.0
 _ROWS_PER_ROUND_TRIP: Final = 5_000
+#: This is long because a page's rows can be anywhere in the table.
+_PAGE_TIMEOUT_SECONDS: Final = 60.0
 
 _ESTIMATE: Final = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'orders'"
+
+_LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM outbox"
+#: Parameters: the positions before the first and of the last fact, and the number of facts.
+PAGE_OF_FACTS: Final = """
+SELECT id, subject, version, topic, position, broker_partition, broker_offset, original_key,
+       original_headers IS NOT NULL AS is_copy
+FROM outbox WHERE position > $1 AND position <= $2
+ORDER BY position
+LIMIT $3
+"""
 
 #: The allowed transitions, and each event type with its topic, as strings for the query.
 _TRANSITIONS: Final = [f"{before} {after}" for before in TRANSITIONS for after in before.next]
@@ -56,6 +70,33 @@ class PostgresAuditReader:
                 _count(report, chunk)
                 progress(report.orders, max(estimate, report.orders))
         return report
+
+    async def last_position(self) -> int:
+        """Return the highest position, or 0 if there are none."""
+        async with self._database.connection() as connection:
+            return int(await connection.fetchval(_LAST_POSITION))
+
+    async def facts(self, after: int, up_to: int, limit: int) -> Sequence[Fact]:
+        """Return facts by position. Positions are committed in order, so none are skipped."""
+        async with self._database.connection(_PAGE_TIMEOUT_SECONDS) as connection:
+            rows = await connection.fetch(PAGE_OF_FACTS, after, up_to, limit)
+        return [_fact(row) for row in rows]
+
+
+def _fact(row: Any) -> Fact:
+    has_placement = row["broker_offset"] is not None
+    return Fact(
+        id=EventId(row["id"]),
+        subject=row["subject"],
+        version=row["version"],
+        topic=row["topic"],
+        position=row["position"],
+        placement=(
+            Placement(row["broker_partition"], row["broker_offset"]) if has_placement else None
+        ),
+        key=row["original_key"] if row["is_copy"] else str(row["subject"]).encode(),
+        is_copy=row["is_copy"],
+    )
 
 
 def _count(report: AuditReport, rows: list[asyncpg.Record]) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
-from domain.ids import OrderId
+from application.ports.events import Placement
+from domain.ids import EventId, OrderId
 
-#: How many orders with the same kind of defect are listed by id.
+#: How many orders or events with the same kind of defect are listed.
 NAMED: Final = 20
 
 
@@ -65,11 +67,58 @@ class AuditReport:
             self.oldest_unpublished = min(oldest, self.oldest_unpublished or oldest)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A published event without its payload, which may have been purged.
+
+    `key` is the key of its message. The copy of a message has the original's key and headers, so
+    its record doesn't contain the event's id. `placement` is None if the event was published before
+    placements were stored.
+    """
+
+    id: EventId
+    subject: UUID
+    version: int
+    topic: str
+    position: int
+    placement: Placement | None
+    key: bytes | None
+    is_copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MissingEvent:
+    """A published event that the broker doesn't have, and the reason."""
+
+    fact: Fact
+    placement: Placement
+    reason: str
+
+
+@dataclass(slots=True)
+class BrokerReport:
+    """The result of comparing all facts with the broker's records.
+
+    - missing: events that aren't stored at their placement, with the first ones listed
+    - uncompared: events whose placement is unknown, or has been removed by the topic's retention
+    """
+
+    missing: int = 0
+    uncompared: int = 0
+    listed: list[MissingEvent] = field(default_factory=list)
+
+    def add_missing(self, event: MissingEvent) -> None:
+        """Add one more missing event."""
+        self.missing += 1
+        if len(self.listed) < NAMED:
+            self.listed.append(event)
+
+
 class AuditProgress(Protocol):
     """Displays the progress of a running audit."""
 
-    def __call__(self, orders_seen: int, orders_in_all: int) -> None:
-        """Show the progress. `orders_in_all` is an estimate."""
+    def __call__(self, seen: int, in_all: int) -> None:
+        """Show how many orders or events have been seen. `in_all` is an estimate."""
 
 
 class AuditReader(Protocol):
@@ -84,6 +133,20 @@ class AuditReader(Protocol):
         progress: AuditProgress,
     ) -> AuditReport:
         """Check a snapshot of all data without loading all of it into memory.
+
+        Raises:
+            Unavailable: the storage is unreachable.
+        """
+
+    async def last_position(self) -> int:
+        """Return the highest position of all published events, or 0 if there are none.
+
+        Raises:
+            Unavailable: the storage is unreachable.
+        """
+
+    async def facts(self, after: int, up_to: int, limit: int) -> Sequence[Fact]:
+        """Return at most `limit` facts with `after` < position <= `up_to`, by position.
 
         Raises:
             Unavailable: the storage is unreachable.

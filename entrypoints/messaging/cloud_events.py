@@ -13,6 +13,7 @@ import msgspec
 from application.delivery.topics import NEW_ORDER, TYPES
 from application.documents import Event, Headers
 from application.ports.events import Delivery, ReceivedEvent
+from application.ports.stored_records import StoredRecord
 from domain.ids import EventId, OrderId
 from domain.order.status import OrderStatus
 
@@ -32,6 +33,14 @@ class _Order(msgspec.Struct):
 
 class _AboutOrder(msgspec.Struct):
     order: _Order
+
+
+class _OrderVersion(msgspec.Struct):
+    version: int
+
+
+class _AboutOrderVersion(msgspec.Struct):
+    order: _OrderVersion
 
 
 class CloudEventsEncoder:
@@ -54,6 +63,14 @@ class CloudEventsEncoder:
         if event.traceparent is not None:
             headers += (("traceparent", event.traceparent.encode()),)
         return Delivery(subject, event.payload, headers)
+
+
+class CloudEventsDecoder:
+    """`RecordDecoder` for CloudEvents."""
+
+    def stored_record(self, topic: str, message: Delivery) -> StoredRecord:
+        """Return the key, `ce_id`, and the version in the value."""
+        return StoredRecord(message.key, _ce_id(message), _version(topic, message.value))
 
 
 def parse_event(topic: str, delivery: Delivery) -> ReceivedEvent:
@@ -103,11 +120,27 @@ def _parse_key(delivery: Delivery) -> OrderId:
 
 def _event_id(delivery: Delivery) -> EventId:
     """Return `ce_id`, or else an id that only identical messages share."""
+    if (event_id := _ce_id(delivery)) is not None:
+        return event_id
+    parts = repr((delivery.key, delivery.value, delivery.headers))
+    return EventId(uuid5(_NAMESPACE, sha256(parts.encode()).hexdigest()))
+
+
+def _ce_id(delivery: Delivery) -> EventId | None:
     try:
         return EventId(UUID(_text(delivery.header("ce_id")) or ""))
     except ValueError:
-        parts = repr((delivery.key, delivery.value, delivery.headers))
-        return EventId(uuid5(_NAMESPACE, sha256(parts.encode()).hexdigest()))
+        return None
+
+
+def _version(topic: str, value: bytes | None) -> int | None:
+    """Return the order's version in a value. On some topics the order is the whole value."""
+    try:
+        if topic == NEW_ORDER:
+            return msgspec.json.decode(value or b"", type=_OrderVersion).version
+        return msgspec.json.decode(value or b"", type=_AboutOrderVersion).order.version
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _text(value: bytes | None) -> str | None:

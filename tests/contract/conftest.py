@@ -1,6 +1,6 @@
 """All adapters of all ports. To test a new adapter, add a line to one of these tables."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
@@ -12,11 +12,14 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.memory.outbox import MemoryRelayWakeup
-from application.ports.events import EventSource, RelayWakeup
-from tests.contract.bundles import TTL, Bus, Cache, Limiter
-from tests.contract.kafka_bundle import published_to_kafka
+from adapters.memory.stored_records import MemoryStoredRecords
+from application.documents import Event
+from application.ports.events import Delivery, EventSource, Placement, RelayWakeup
+from domain.ids import EventId
+from tests.contract.bundles import TTL, Bus, Cache, Limiter, Logs
+from tests.contract.kafka_bundle import published_to_kafka, stored_in_kafka
 from tests.support.adapters import Adapters, memory_adapters
-from tests.support.messages import ENCODER
+from tests.support.messages import DECODER, ENCODER
 from tests.support.postgres import postgres_adapters
 from tests.support.time import MovableClock
 
@@ -49,6 +52,30 @@ async def _published_in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     yield Bus(bus, listen)
 
 
+class MemoryLogs:
+    """`Logs` in memory."""
+
+    def __init__(self) -> None:
+        self.records = MemoryStoredRecords(DECODER)
+
+    async def publish(self, events: Sequence[Event]) -> Mapping[EventId, Placement]:
+        return {e.id: self.records.append(e.topic, ENCODER.message(e)) for e in events}
+
+    async def write(self, message: Delivery) -> None:
+        self.records.append("new_order", message)
+
+    async def remove_before(self, offset: int) -> None:
+        self.records.remove_before("new_order", offset)
+
+    async def empty(self) -> None:
+        self.records.delete("new_order")
+
+
+@asynccontextmanager
+async def _stored_by_memory_broker(_: pytest.FixtureRequest) -> AsyncIterator[Logs]:
+    yield MemoryLogs()
+
+
 T = TypeVar("T")
 Makers: TypeAlias = Mapping[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[T]]]
 
@@ -56,6 +83,7 @@ STORAGES: Final[Makers[Adapters]] = {"memory": _stored_in_memory, "postgres": po
 CACHES: Final[Makers[Cache]] = {"memory": _cached_in_memory}
 LIMITERS: Final[Makers[Limiter]] = {"memory": _limited_in_memory}
 BUSES: Final[Makers[Bus]] = {"memory": _published_in_memory, "kafka": published_to_kafka}
+LOGS: Final[Makers[Logs]] = {"memory": _stored_by_memory_broker, "kafka": stored_in_kafka}
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +112,12 @@ async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
 @pytest.fixture(params=BUSES)
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     async with BUSES[request.param](request) as made:
+        yield made
+
+
+@pytest.fixture(params=LOGS)
+async def logs(request: pytest.FixtureRequest) -> AsyncIterator[Logs]:
+    async with LOGS[request.param](request) as made:
         yield made
 
 

@@ -5,11 +5,14 @@
 
 from datetime import datetime, timedelta
 
+from application.delivery.dead_letters import dead_letter_copy, dead_letter_from
 from application.delivery.topics import PROCESSING
-from application.ports.audit import AuditReport
+from application.ports.audit import AuditReport, Fact
+from application.ports.events import Delivery, Placement
+from domain.ids import EventId
 from domain.order.events import Outcome
 from tests.support.adapters import Adapters
-from tests.support.orders import PAID, rendered_write
+from tests.support.orders import IDS, PAID, rendered_write
 from tests.support.storage_actions import move, place, process, publish
 from tests.support.time import NOW
 
@@ -92,3 +95,49 @@ async def test_a_processed_order_without_effect_and_inbox_row_is_a_loss(adapters
         await tx.commit()
     report = await audit(adapters)
     assert list(report.lost.reasons[write.record.id]) == ["effect-missing", "inbox-row-missing"]
+
+
+# --- Facts
+
+
+async def test_facts_are_returned_by_position_with_their_placements(adapters: Adapters) -> None:
+    placed = await place(adapters)
+    order_id = placed.record.id
+    moved = await move(adapters, order_id, PAID)
+    assert await adapters.audit.last_position() == 0
+    assert await adapters.audit.facts(0, 9, 9) == []
+    while await publish(adapters.outbox):
+        pass
+    key = str(order_id).encode()
+    facts = [
+        Fact(
+            id=event.id,
+            subject=order_id,
+            version=event.version,
+            topic=event.topic,
+            position=position,
+            placement=Placement(0, 0),
+            key=key,
+        )
+        for position, event in enumerate([placed.event, moved.event], start=1)
+    ]
+    assert await adapters.audit.last_position() == 2
+    assert await adapters.audit.facts(0, 2, 9) == facts
+    assert await adapters.audit.facts(0, 2, 1) == facts[:1]
+    assert await adapters.audit.facts(0, 1, 9) == facts[:1]
+    assert await adapters.audit.facts(1, 2, 9) == facts[1:]
+
+
+async def test_the_fact_of_a_copy_has_the_originals_key(adapters: Adapters) -> None:
+    letters = [
+        dead_letter_from(Delivery(key, b"?"), "new_order", "no JSON", 1, NOW, None)
+        for key in (b"key", None)
+    ]
+    for letter in letters:
+        copy = dead_letter_copy(letter, EventId(IDS.new(NOW)))
+        assert await adapters.dead_letters.add(letter, copy)
+    await publish(adapters.outbox)
+    facts = {fact.subject: fact for fact in await adapters.audit.facts(0, 9, 9)}
+    assert {(f.subject, f.key, f.is_copy, f.topic) for f in facts.values()} == {
+        (letter.id, letter.key, True, "new_order.dlq") for letter in letters
+    }

@@ -32,6 +32,15 @@ def test_the_audit_of_a_healthy_service_exits_with_0(
     assert (counts["orders"], counts["lost"], counts["stuck_ids"]) == (1, 0, [])
 
 
+def test_without_kafka_there_is_no_broker_to_compare_with(shop: tuple[Service, str]) -> None:
+    refused = shop[0].run("audit", "--broker")
+    assert (refused.returncode, refused.stdout) == (78, "")
+    assert refused.stderr == (
+        "orders: There is no broker to compare with: set KAFKA_BOOTSTRAP_SERVERS, or run the audit"
+        " without --broker.\n"
+    )
+
+
 def test_an_orders_events_are_published_again(shop: tuple[Service, str]) -> None:
     service, order_id = shop
     clean = "unpublished=0 oldest=0s parked=0 replays=0 last_error=-\n"

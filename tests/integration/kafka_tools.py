@@ -10,18 +10,19 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.source import KafkaSource
+from adapters.kafka.stored_records import KafkaStoredRecords
 from application.documents import Event
 from application.ports.events import Delivery
 from domain.ids import EventId
 from tests.support.deadlines import LONG
-from tests.support.messages import ENCODER
+from tests.support.messages import DECODER, ENCODER
 from tests.support.orders import IDS, a_placed_order, a_user_id, rendered_write
 from tests.support.time import NOW
 
@@ -108,16 +109,40 @@ class Kafka:
         self._stack.push_async_callback(source.close)
         return source
 
+    def records(self) -> KafkaStoredRecords:
+        records = KafkaStoredRecords(self.connection, DECODER)
+        self._stack.push_async_callback(records.close)
+        return records
+
     async def make_topic(self, name: str, partitions: int, **settings: str) -> str:
         topic = self.connection.name(name)
+        configs = {key.replace("_", "."): value for key, value in settings.items()}
+        async with self._admin() as admin:
+            await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+        return topic
+
+    async def delete_topic(self, name: str) -> None:
+        """Delete a topic and wait until the broker no longer lists it."""
+        topic = self.connection.name(name)
+        async with asyncio.timeout(LONG), self._admin() as admin:
+            await admin.delete_topics([topic])
+            while topic in await admin.list_topics():  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.05)
+
+    async def remove_before(self, offset: int, topic: str = TOPIC, partition: int = 0) -> None:
+        """Remove a partition's records below this offset."""
+        name = TopicPartition(self.connection.name(topic), partition)
+        async with self._admin() as admin:
+            await admin.delete_records({name: RecordsToDelete(before_offset=offset)})
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.connection.bootstrap_servers)
         await admin.start()
         try:
-            configs = {key.replace("_", "."): value for key, value in settings.items()}
-            await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+            yield admin
         finally:
             await admin.close()
-        return topic
 
     async def read(self, count: int, topic: str = TOPIC) -> list[Any]:
         """Read the first messages in a topic with an independent consumer."""

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryRelayWakeup
-from adapters.postgres.audit import PostgresAuditReader
+from adapters.postgres.audit import PAGE_OF_FACTS, PostgresAuditReader
 from adapters.postgres.database import Database
 from adapters.postgres.retention import PostgresRetentionStore
 from application.delivery.dead_letter_message import DeadLetterMessage
@@ -330,3 +330,31 @@ async def test_the_audit_reports_its_progress(scenario: AuditScenario) -> None:
         NOW, STUCK_AFTER, broker_reachable=True, progress=lambda *so_far: seen.append(so_far)
     )
     assert seen == [(3, 3)]
+
+
+async def test_a_fact_without_a_stored_placement_has_none(scenario: AuditScenario) -> None:
+    """Before migration 3, placements were not stored."""
+    await scenario.change(
+        "UPDATE outbox SET broker_partition = NULL, broker_offset = NULL WHERE subject = $1",
+        scenario.pending,
+    )
+    facts = await scenario.stored.audit.facts(0, 99, 99)
+    assert {fact.subject for fact in facts if fact.placement is None} == {scenario.pending}
+
+
+async def test_a_fact_stays_the_same_when_payloads_are_purged(scenario: AuditScenario) -> None:
+    facts = await scenario.stored.audit.facts(0, 99, 99)
+    assert (await scenario.purge()).payloads
+    assert await scenario.stored.audit.facts(0, 99, 99) == facts
+
+
+async def test_pages_of_facts_are_read_along_the_index_of_positions(
+    scenario: AuditScenario,
+) -> None:
+    async with scenario.database.connection() as connection:
+        await connection.execute("SET enable_seqscan = off")
+        plan = await connection.fetch(f"EXPLAIN {PAGE_OF_FACTS}", 0, 99, 99)
+        await connection.execute("RESET enable_seqscan")
+    text = "\n".join(row[0] for row in plan)
+    assert "outbox_position_unique" in text
+    assert "Sort" not in text

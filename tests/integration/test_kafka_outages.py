@@ -184,3 +184,22 @@ async def test_a_topic_writer_gives_up_on_a_frozen_broker(
                 await write_to_a_frozen_broker()
     finally:
         server.resume()
+
+
+@pytest.mark.parametrize("begin", OUTAGES)
+async def test_reading_stored_records_fails_within_a_time_limit(
+    server: Server, kafka: Kafka, begin: str
+) -> None:
+    [event] = new_orders(1)
+    await Relay(kafka.publisher())([event])
+    records = kafka.records()
+    [log] = [n for n in range(6) if (await records.read(event.topic, n, [0])).records]
+    await asyncio.to_thread(getattr(server, begin))
+    try:
+        async with asyncio.timeout(LONG):
+            with pytest.raises(BrokerUnavailable):
+                await records.read(event.topic, log, [0])
+            await records.close()
+    finally:
+        await asyncio.to_thread(getattr(server, OUTAGES[begin]))
+    assert (await records.read(event.topic, log, [0])).records

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from application.documents import Event
+from application.errors import BrokerUnavailable
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at, new_orders, publish_all
 from tests.servers.kafka import Kafka as KafkaProgram
 from tests.servers.kafka import SecondBroker
@@ -126,3 +127,18 @@ async def test_a_frozen_leader_does_not_affect_other_partitions(
     counted = await copies(kafka)
     assert {str(event.id).encode() for event in events} <= set(counted)
     assert all(counted[str(event_id).encode()] == 1 for event_id in healthy)
+
+
+async def test_records_of_a_partition_without_a_leader_are_not_taken_for_missing(
+    brokers: Brokers, kafka: Kafka
+) -> None:
+    await publish_all(kafka.publisher(), new_orders(30))
+    brokers.second.kill()
+    try:
+        records = kafka.records()
+        with pytest.raises(BrokerUnavailable):
+            await records.read(TOPIC, LAST, [0])
+        assert (await records.read(TOPIC, 0, [0])).records
+    finally:
+        brokers.second.start()
+    assert (await records.read(TOPIC, LAST, [0])).records

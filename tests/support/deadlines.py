@@ -23,6 +23,7 @@ _BOUNDS: Final = (
     "adapters.kafka.readiness._ANSWER_SECONDS",
     "adapters.kafka.silent_connections.SILENCE_SECONDS",
     "adapters.kafka.source._LAG_SECONDS",
+    "adapters.kafka.stored_records._PROGRESS_SECONDS",
     "adapters.kafka.topic_writer._TOPIC_SECONDS",
     "adapters.kafka.topics._TIMEOUT_SECONDS",
     "adapters.memory.bus._PUBLISH_SECONDS",

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from application.documents import Headers
 from application.ports.events import Delivery
-from entrypoints.messaging.cloud_events import CloudEventsEncoder
+from entrypoints.messaging.cloud_events import CloudEventsDecoder, CloudEventsEncoder
 
 ENCODER: Final = CloudEventsEncoder()
+DECODER: Final = CloudEventsDecoder()
 message_of: Final = ENCODER.message
 
 BYTES: Final = st.none() | st.binary(max_size=20)

@@ -39,6 +39,7 @@ from application.clients.create_client import CreateClient
 from application.clients.issue_client_token import IssueClientToken
 from application.clients.list_clients import ListClients
 from application.clients.revoke_client import RevokeClient
+from application.delivery.audit_broker import AuditBroker
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.dead_letter_order import DeadLetterOrder
@@ -96,6 +97,7 @@ class ApplicationProvider(Provider):
     read_outbox_state = provide(ReadOutboxState)
     replay_events = provide(ReplayEvents)
     retention = provide(PurgeExpired)
+    audit_broker = provide(AuditBroker)
     register = provide(RegisterUser)
     login_attempts = provide(LoginAttempts)
     password_check = provide(PasswordCheck)

@@ -10,12 +10,14 @@ from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.checked_cache import CheckedOrderCache
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.memory.outbox import MemoryRelayWakeup
+from adapters.memory.stored_records import MemoryStoredRecords
 from adapters.taskiq.queue import TaskiqQueue
 from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.ports.events import EventPublisher, EventSources, MessageEncoder, RelayWakeup
 from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache, OrderReader
+from application.ports.stored_records import StoredRecords
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import dead_lettering
@@ -64,6 +66,8 @@ class InProcessKafkaProvider(Provider):
     """Events without Kafka."""
 
     scope = Scope.APP
+
+    records = provide(MemoryStoredRecords, provides=StoredRecords)
 
     @provide
     def checks(self) -> BusChecks:

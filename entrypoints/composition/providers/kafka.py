@@ -7,8 +7,10 @@ from dishka import AnyOf, Provider, Scope, provide
 from adapters.kafka.connection import KafkaConnection, reach
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.kafka.sources import KafkaSources
+from adapters.kafka.stored_records import KafkaStoredRecords
 from application.errors import BrokerUnavailable
 from application.ports.events import EventPublisher, EventSources, MessageEncoder
+from application.ports.stored_records import RecordDecoder, StoredRecords
 from entrypoints.composition.checks import BusChecks
 from entrypoints.composition.errors import CannotStart
 from entrypoints.composition.remedies import naming
@@ -71,6 +73,15 @@ class KafkaProvider(Provider):
         sources = KafkaSources(connection)
         yield sources
         await sources.close()
+
+    @provide
+    async def records(
+        self, connection: KafkaConnection, decoder: RecordDecoder
+    ) -> AsyncIterator[StoredRecords]:
+        """The stored records, for the audit."""
+        records = KafkaStoredRecords(connection, decoder)
+        yield records
+        await records.close()
 
     @provide
     def gauges(self, sources: EventSources) -> BusGauges:

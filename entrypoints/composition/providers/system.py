@@ -37,9 +37,10 @@ from application.ports.orders import ChangeRenderer, OrderRenderer
 from application.ports.outside_issuer import OutsideTokens
 from application.ports.paging import Cursors
 from application.ports.sessions import RefreshTokens
+from application.ports.stored_records import RecordDecoder
 from application.ports.system import Clock, IdGenerator
 from application.ports.tasks import Fulfilment
-from entrypoints.messaging.cloud_events import CloudEventsEncoder
+from entrypoints.messaging.cloud_events import CloudEventsDecoder, CloudEventsEncoder
 from entrypoints.observability.authentication_log import StructlogAuthenticationLog
 from entrypoints.settings import Settings
 
@@ -55,6 +56,7 @@ class SystemProvider(Provider):
     changes = provide(JsonChangeRenderer, provides=ChangeRenderer)
     eraser = provide(JsonPersonalDataEraser, provides=PersonalDataEraser)
     messages = provide(CloudEventsEncoder, provides=MessageEncoder)
+    records = provide(CloudEventsDecoder, provides=RecordDecoder)
 
     @provide
     def fulfilment(self, settings: Settings) -> Fulfilment:

@@ -5,10 +5,11 @@ import pytest
 from application.delivery.topics import NEW_ORDER, STATUS_CHANGED
 from application.documents import Event, Original
 from application.ports.events import Delivery, ReceivedEvent
+from application.ports.stored_records import StoredRecord
 from domain.ids import OrderId
 from domain.order.status import OrderStatus
 from entrypoints.messaging.cloud_events import Unreadable, parse_event
-from tests.support.messages import message_of
+from tests.support.messages import DECODER, message_of
 from tests.support.orders import CANCELED, STAFF, a_placed_order, a_user_id, rendered_write
 from tests.support.time import NOW
 
@@ -115,3 +116,26 @@ def test_the_id_of_a_message_without_one_depends_on_its_content(
 def test_an_unreadable_message_is_refused_with_the_reason(what: str) -> None:
     with pytest.raises(Unreadable, match=r".+"):
         parse_event(NEW_ORDER, BAD[what])
+
+
+# --- Stored records
+
+
+def test_a_stored_record_has_the_parts_of_its_event() -> None:
+    placed = a_placed_order(a_user_id())
+    moved = placed.order.move_to(CANCELED, STAFF, None, NOW)
+    assert moved is not None
+    processed = moved.order.finish_processing(NOW)
+    assert processed is not None
+    for change in (placed, moved, processed):
+        event = rendered_write(change).event
+        assert DECODER.stored_record(event.topic, message_of(event)) == StoredRecord(
+            str(event.subject).encode(), event.id, event.version
+        )
+
+
+@pytest.mark.parametrize("value", [None, b"", b"?", b"[]", b"[" * 100_000, b'{"order": {}}'])
+@pytest.mark.parametrize("topic", [NEW_ORDER, STATUS_CHANGED, "new_order.dlq"])
+def test_a_stored_record_of_another_program_has_no_version(topic: str, value: bytes | None) -> None:
+    headers = (("ce_id", b"\xff"),)
+    assert DECODER.stored_record(topic, Delivery(b"", value, headers)) == StoredRecord(b"")
