@@ -101,7 +101,7 @@ def _deliveries(cluster: Cluster, steps: Steps) -> Iterator[str]:
 
 
 def _audit(cluster: Cluster) -> Iterator[str]:
-    report = cluster.audit()
-    for name in ("pending", "unpublished", "lost", "duplicated", "stuck"):
+    report = cluster.audit_broker()
+    for name in ("pending", "unpublished", "lost", "duplicated", "stuck", "missing", "uncompared"):
         if report[name]:
             yield f"the audit shows {name}={report[name]}"

@@ -31,9 +31,10 @@ async def audit(world: World) -> AuditReport:
 
 
 async def audit_periodically(world: World) -> None:
-    """Check during the run that nothing is lost or duplicated."""
+    """Check during the run that nothing is lost, duplicated, or cached before it is stored."""
     while True:
         await asyncio.sleep(_AUDIT_SECONDS)
+        world.check_cache()
         report = await audit(world)
         if report.lost.count or report.duplicated.count:
             world.fail(f"the audit found {report.lost.reasons} {report.duplicated.reasons}")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from application.errors import ConcurrentUpdate, IdempotencyInProgress, Unavailable
 from application.orders.change_status import ChangeStatus, ChangeStatusCommand
-from application.orders.place_order import PlaceOrderCommand
+from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.read_order import ReadOrder
 from domain.actor import Actor, ActorKind
-from domain.errors import IllegalTransition
+from domain.errors import IllegalTransition, ReferenceTaken
 from domain.ids import OrderId, UserId
 from domain.order.status import OrderStatus
 from tests.simulation.process import ConnectionLost
@@ -33,7 +33,6 @@ class KnownOrder:
 
     id: OrderId
     owner: UserId
-    key: str
     acknowledged: dict[int, OrderStatus] = field(default_factory=lambda: {1: OrderStatus.PENDING})
     #: The newest version of a write whose process could reach the cache all the time.
     cached_version: int = 1
@@ -54,7 +53,7 @@ class Client:
         self.id = UserId(self._world.ids.new(self._world.clock.now()))
         self.actor = Actor(ActorKind.USER, self.id)
         self.orders: list[KnownOrder] = []
-        self._keys = 0
+        self._names = 0
 
     async def run(self, until: float) -> None:
         """Send requests until this time."""
@@ -80,15 +79,30 @@ class Client:
         return self.orders[self._choices.draw("order", len(self.orders))]
 
     async def _place(self) -> KnownOrder:
-        """Place an order, and repeat this with its key until there is a response."""
-        self._keys += 1
-        key = f"{self._name} {self._keys}"
-        command = PlaceOrderCommand(self.id, tea())
-        placed = await self._repeat(lambda: self._request(PlaceOrderOnce, command, key))
-        order = KnownOrder(placed.id, self.id, key)
+        """Place an order with a key or a reference, and repeat this until there is a response."""
+        self._names += 1
+        name = f"{self._name} {self._names}"
+        if self._choices.draw("by reference", 2):
+            id_ = await self._place_by_reference(name)
+        else:
+            command = PlaceOrderCommand(self.id, tea())
+            placed = await self._repeat(lambda: self._request(PlaceOrderOnce, command, name))
+            id_ = placed.id
+        order = KnownOrder(id_, self.id)
         self.orders.append(order)
         self._world.note(f"{self._name} has placed {order.id}")
         return order
+
+    async def _place_by_reference(self, reference: str) -> OrderId:
+        """Place an order. If it has already been stored without a response, look it up."""
+        command = PlaceOrderCommand(self.id, tea(), reference)
+        try:
+            placed = await self._repeat(lambda: self._request(PlaceOrder, command))
+        except ReferenceTaken:
+            orders = self._world.storage.orders.newest_first(self.id, None, None)
+            [order] = [each.record for each in orders if each.record.reference == reference]
+            return order.id
+        return placed.id
 
     async def _change(self, order: KnownOrder, status: OrderStatus | None = None) -> None:
         """Change an order's status, and repeat this until there is a response."""

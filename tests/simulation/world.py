@@ -38,6 +38,8 @@ from tests.support.processes import Processes
 
 _START: Final = datetime(2026, 1, 2, tzinfo=UTC)
 _CACHE_TTL_SECONDS: Final = 300
+#: So few that orders are evicted all the time.
+_CACHED_ORDERS: Final = 6
 #: One order in this number can never be fulfilled, until the shop is repaired.
 _POISON: Final = 12
 #: One order in this number fails at first.
@@ -98,7 +100,7 @@ class World:
         self.storage = MemoryStorage()
         self.leases = MemoryLeases(self.clock)
         self.broker, self.queue, self.shop = SimulatedBroker(), SimulatedQueue(), Shop(choices)
-        self.cache = MemoryOrderCache(_CACHE_TTL_SECONDS, clock=loop.time)
+        self.cache = MemoryOrderCache(_CACHE_TTL_SECONDS, bound=_CACHED_ORDERS, clock=loop.time)
         self.wakeup = MemoryRelayWakeup()
         self.is_storage_down = self.is_cache_down = False
         #: How often the cache became unreachable for some process.
@@ -142,6 +144,13 @@ class World:
         if document.revision < self._served.get(order_id, 0):
             self.fail(f"the cache went back to revision {document.revision} of {order_id}")
         self._served[order_id] = document.revision
+
+    def check_cache(self) -> None:
+        """Check that the cache has nothing that is not stored."""
+        for order_id, entry in self.cache._entries.items():
+            stored = self.storage.orders.find(order_id)
+            if stored is None or entry.document.revision > stored.record.revision:
+                self.fail(f"the cache has an order that is not stored: {order_id}")
 
     def check_committed(self, deliveries: Iterable[Delivery]) -> None:
         """Check that each order was handed over before the offset of its message is committed."""
