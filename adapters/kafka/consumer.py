@@ -78,11 +78,13 @@ async def _cancel_tasks(consumer: AIOKafkaConsumer, leaving: asyncio.Task[None])
 
     This has to use private attributes because aiokafka doesn't have a public API for it.
     """
-    tasks = [leaving, *_tasks_of(consumer)]
+    client = consumer._client  # noqa: SLF001
+    tasks = [leaving, *_tasks_of(consumer), *filter(None, [client._sync_task])]  # noqa: SLF001
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await consumer._client.close()  # noqa: SLF001
+    client._sync_task = None  # noqa: SLF001 - closing the client would raise its failure
+    await client.close()
 
 
 def _tasks_of(consumer: AIOKafkaConsumer) -> Iterator[asyncio.Task[Any]]:

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import NodeNotReadyError, RequestTimedOutError
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, RequestTimedOutError
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from adapters.kafka.connection import KafkaConnection, greet
@@ -47,11 +47,34 @@ def replace_silent_connections(client: AIOKafkaClient, connection: KafkaConnecti
         node: Any, *, group: int = ConnectionGroup.DEFAULT, **options: Any
     ) -> AIOKafkaConnection | None:
         if await why_unreached(client, connection, node, group) is None:
-            return await connect(node, group=group, **options)
+            connected: AIOKafkaConnection | None = await connect(node, group=group, **options)
+            if connected is not None:
+                _translate_errors(connected)
+            return connected
         client.force_metadata_update()
         return None
 
     client.send, client._get_conn = send, get_connection  # noqa: SLF001
+
+
+def _translate_errors(connection: AIOKafkaConnection) -> None:
+    """Make a write to a reset connection raise `KafkaConnectionError`, like all other failures.
+
+    aiokafka does this for `OSError`, but uvloop raises `RuntimeError`. That would end the task that
+    keeps the client's metadata up to date, and fail the client when it is closed.
+    """
+    if "send" in vars(connection):
+        return  # this has already been done, because connections are used again
+    send_on_open_transport = connection.send
+
+    def send(request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - as there
+        try:
+            return send_on_open_transport(request, expect_response)
+        except RuntimeError as error:
+            connection.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"the connection was reset: {error}") from error
+
+    connection.send = send
 
 
 async def why_unreached(

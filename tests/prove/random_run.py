@@ -54,30 +54,41 @@ def run(
     seed: int, *, folder: Path, is_over: Callable[[RandomRun], bool], log: Callable[[str], object]
 ) -> RandomRun:
     """Hurt everything until `is_over`, then check every promise."""
-    result, random = RandomRun(seed), Random(seed)
-    with a_target(folder) as target:
-        journal = result.journal
-        with sampling(target.database, journal) as sampler:
-            with customers_at(target.cluster, journal, seed, CUSTOMERS, ORDERS_PER_SECOND):
-                _wait_for_progress(sampler, (0, 0, 0))
-                _hurt(target, sampler, result, random, is_over, log)
-            target.cluster.wait_until_finished()
-        result.samples = sampler.samples
-        result.failures += failures(target, journal)
-        if result.failures:
-            result.failures.append(target.cluster.tail())
+    result = RandomRun(seed)
+    try:
+        with a_target(folder) as target:
+            _run_on(target, result, is_over, log)
+    except AssertionError as error:  # a role is stuck, or has not stopped with exit code 0
+        result.failures.append("\n".join([str(error), *getattr(error, "__notes__", ())]))
     return result
+
+
+def _run_on(
+    target: Target,
+    result: RandomRun,
+    is_over: Callable[[RandomRun], bool],
+    log: Callable[[str], object],
+) -> None:
+    journal = result.journal
+    with sampling(target.database, journal) as sampler:
+        result.samples = sampler.samples
+        with customers_at(target.cluster, journal, result.seed, CUSTOMERS, ORDERS_PER_SECOND):
+            _wait_for_progress(sampler, (0, 0, 0))
+            _hurt(target, sampler, result, is_over, log)
+        target.cluster.wait_until_finished()
+    result.failures += failures(target, journal)
+    if result.failures:
+        result.failures.append(target.cluster.tail())
 
 
 def _hurt(
     target: Target,
     sampler: Sampler,
     result: RandomRun,
-    random: Random,
     is_over: Callable[[RandomRun], bool],
     log: Callable[[str], object],
 ) -> None:
-    faults = schedule(result.seed)
+    faults, random = schedule(result.seed), Random(result.seed)
     while not is_over(result):
         chosen = [next(faults) for _ in range(1 + (random.randrange(_TWICE) == 0))]
         _inject(chosen, target, sampler, result, random)
