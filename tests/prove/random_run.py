@@ -14,6 +14,8 @@ from tests.prove.faults import Fault, during, schedule
 from tests.prove.journal import Journal
 from tests.prove.sampler import Sample, Sampler, sampling
 from tests.prove.servers import Target, a_target
+from tests.servers.databases import fetch_value
+from tests.support.postgres import beside
 
 CUSTOMERS: Final = 12
 ORDERS_PER_SECOND: Final = 110.0
@@ -21,6 +23,7 @@ ORDERS_PER_SECOND: Final = 110.0
 RECOVERY_SECONDS: Final = 10.0
 #: After this time, a role is stuck for good.
 _STUCK_SECONDS: Final = 120.0
+_PROCESSED: Final = "SELECT count(DISTINCT order_id) FROM effects"
 #: Two faults at the same time, once in this number.
 _TWICE: Final = 4
 
@@ -48,6 +51,8 @@ class RandomRun:
     samples: list[Sample] = field(default_factory=list)
     journal: Journal = field(default_factory=Journal)
     failures: list[str] = field(default_factory=list)
+    #: How many orders have been processed at the end.
+    processed: int = 0
 
 
 def run(
@@ -76,6 +81,7 @@ def _run_on(
             _wait_for_progress(sampler, (0, 0, 0))
             _hurt(target, sampler, result, is_over, log)
         target.cluster.wait_until_finished()
+    result.processed = beside(fetch_value, target.database, _PROCESSED)
     result.failures += failures(target, journal)
     if result.failures:
         result.failures.append(target.cluster.tail())

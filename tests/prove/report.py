@@ -65,7 +65,7 @@ class Report:
             ),
             (
                 f"{orders:,} orders were acknowledged ({orders / run_seconds:.0f} a second),"
-                f" and {run.samples[-1].processed:,} were processed, each once."
+                f" and {run.processed:,} were processed, each once."
             ),
             f"{len(journal.stale_seconds)} reads were older than an own acknowledged write"
             + (
