@@ -107,6 +107,8 @@ class _Exchange:
     def _log(self, seconds: float) -> None:
         """Log the request. Changes and failures are logged at INFO, successful reads at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        # A line for each of them would make an overload worse.
+        quiet = quiet or self.scope.get("problem_code") == "overloaded"
         if quiet and not logger.is_enabled_for(DEBUG):
             return
         (logger.debug if quiet else logger.info)(
