@@ -14,14 +14,14 @@ from libraries.asyncio_tools.loop_lag import LoopLag
 from libraries.concurrency_limit import ConcurrencyLimit, Interval, LimitConfig
 
 LIMIT_CONFIG: Final = LimitConfig(
-    # Even a slow machine serves this many requests in time.
-    minimum=256,
+    # Twice the load of the benchmark. Even a slow machine serves this many requests in time.
+    minimum=64,
     initial=1024,
     # The HTTP server doesn't accept more connections.
     maximum=10_000,
     # Far from the storage's deadline (1.8 s), which would end requests that have done most of their
     # work.
-    target_seconds=0.5,
+    target_seconds=0.75,
     busy_lag_seconds=0.005,
     interval_seconds=0.5,
 )
