@@ -14,6 +14,8 @@ from typing import Final
 #: The range of the ratio. A limit can be halved, but it grows carefully.
 _MIN_GRADIENT: Final = 0.5
 _MAX_GRADIENT: Final = 1.25
+#: Congestion has to last for this many intervals, because a machine can stall for a moment.
+_STANDING_INTERVALS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ConcurrencyLimit:
     __slots__ = (
         "_clock",
         "_config",
+        "_congested_intervals",
         "_finished",
         "_lag_samples",
         "_lag_seconds",
@@ -84,6 +87,7 @@ class ConcurrencyLimit:
         self._clock = clock
         self.in_flight = 0
         self.limit = config.initial
+        self._congested_intervals = 0
         self._next_change = clock() + config.interval_seconds
         self._begin_interval()
 
@@ -126,9 +130,13 @@ class ConcurrencyLimit:
     def _next_limit(self, latency_seconds: float, lag_seconds: float) -> int:
         config, limit = self._config, self.limit
         if latency_seconds > config.target_seconds and lag_seconds > config.busy_lag_seconds:
+            self._congested_intervals += 1
+            if self._congested_intervals < _STANDING_INTERVALS:
+                return limit
             # If the limit is above the number in flight, lowering it a little has no effect.
             gradient = max(_MIN_GRADIENT, config.target_seconds / latency_seconds)
             return max(config.minimum, round(min(limit, self._peak) * gradient))
+        self._congested_intervals = 0
         if self._refused or limit < config.initial:
             return min(config.maximum, ceil(limit * _MAX_GRADIENT))
         # After a burst, the next one has to start again.

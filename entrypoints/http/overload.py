@@ -14,8 +14,8 @@ from libraries.asyncio_tools.loop_lag import LoopLag
 from libraries.concurrency_limit import ConcurrencyLimit, Interval, LimitConfig
 
 LIMIT_CONFIG: Final = LimitConfig(
-    # Twice the load of the benchmark. Even a slow machine serves this many requests in time.
-    minimum=64,
+    # Even a process that hardly gets any CPU time serves this many requests in time.
+    minimum=16,
     initial=1024,
     # The HTTP server doesn't accept more connections.
     maximum=10_000,

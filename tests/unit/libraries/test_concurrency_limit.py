@@ -74,17 +74,28 @@ def test_interval_has_the_means_and_counts_of_its_requests() -> None:
     assert load.end_interval(0).is_idle
 
 
+def test_limit_does_not_fall_because_of_a_single_interval() -> None:
+    load = Load()
+    for _ in range(5):
+        assert load.interval(20, SLOW, LATE).limit == CONFIG.initial
+        assert load.interval(20, FAST, LATE).limit == CONFIG.initial
+
+
 def test_limit_falls_by_the_ratio_of_the_target_to_the_latency() -> None:
     load = Load()
+    load.interval(32, SLOW, LATE)
     assert load.interval(32, CONFIG.target_seconds / 0.75, LATE).limit == 24
 
 
 def test_limit_is_at_most_halved_in_an_interval() -> None:
-    assert Load().interval(32, 1000, LATE).limit == 16
+    load = Load()
+    load.interval(32, 1000, LATE)
+    assert load.interval(32, 1000, LATE).limit == 16
 
 
 def test_limit_falls_below_the_number_in_flight() -> None:
     load = Load()
+    load.interval(20, SLOW, LATE)
     assert load.interval(20, 2 * CONFIG.target_seconds, LATE).limit == 10
 
 
