@@ -193,7 +193,7 @@ def main() -> None:
         for each in run(options):
             _console.print(each)
     except (BenchError, Unavailable, httpx.HTTPError) as error:
-        sys.exit(f"soak: {error or type(error).__name__}")
+        sys.exit(f"soak: {str(error) or type(error).__name__}")
     except KeyboardInterrupt:
         sys.exit(130)
 

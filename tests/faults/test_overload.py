@@ -46,7 +46,8 @@ class Crowd:
         self._connections = connections
         body = msgspec.json.encode(TEA)
         head = (
-            f"POST /orders/ HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer {user.token}\r\n"
+            f"POST /orders/ HTTP/1.1\r\nHost: shop.example\r\n"
+            f"Authorization: Bearer {user.token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._order = head.encode() + body
