@@ -13,7 +13,7 @@ from typing import Final
 
 #: The range of the ratio. A limit can be halved, but it grows carefully.
 _MIN_GRADIENT: Final = 0.5
-_MAX_GRADIENT: Final = 1.25
+_MAX_GRADIENT: Final = 1.15
 #: Congestion has to last for this many intervals, because a machine can stall for a moment.
 _STANDING_INTERVALS: Final = 2
 
@@ -129,7 +129,13 @@ class ConcurrencyLimit:
 
     def _next_limit(self, latency_seconds: float, lag_seconds: float) -> int:
         config, limit = self._config, self.limit
-        if latency_seconds > config.target_seconds and lag_seconds > config.busy_lag_seconds:
+        is_busy = lag_seconds > config.busy_lag_seconds
+        if self._peak == 0:  # no request, so there is no queue
+            self._congested_intervals = 0
+            return config.initial
+        if is_busy and self._finished == 0:
+            return limit  # the latency isn't known
+        if is_busy and latency_seconds > config.target_seconds:
             self._congested_intervals += 1
             if self._congested_intervals < _STANDING_INTERVALS:
                 return limit
