@@ -13,6 +13,15 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 
+def reason_of(error: BaseException) -> str:
+    """Return a line with the reason for an outage, which is the error's cause if it has one.
+
+    The text of the error itself may be meant for clients.
+    """
+    cause = error.__cause__ or error
+    return next(iter(str(cause).splitlines()), type(cause).__name__)
+
+
 class OutageLog:
     """The outages seen by all event loops and tasks of this process."""
 
@@ -28,7 +37,7 @@ class OutageLog:
         self._failures[server] += 1
         if server not in self._away:
             self._away.add(server)
-            logger.warning("%s is unreachable: %s", server, str(error) or type(error).__name__)
+            logger.warning("%s is unreachable: %s", server, reason_of(error))
 
     @contextmanager
     def noticing(self, *servers: str) -> Iterator[None]:

@@ -18,6 +18,7 @@ from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
 from entrypoints.http.middleware import RequestMiddleware
 from entrypoints.http.openapi.operation import Routes
+from entrypoints.http.overload import OverloadMiddleware
 from entrypoints.http.problems.responses import handle_exception
 from entrypoints.http.proxies.path_prefix import PathPrefixMiddleware
 from entrypoints.http.responses.options import with_options
@@ -49,7 +50,7 @@ def api(
     """Return the API. It uses the container that `service` opens when the application starts."""
     app = routing(service, routes)
     first_segments = {route.path.split("/")[1] for route in app.routes}
-    readable = CorsMiddleware(app, settings.cors_origins)
+    readable = CorsMiddleware(OverloadMiddleware(app), settings.cors_origins)
     return RequestMiddleware(
         PathPrefixMiddleware(readable, settings.root_path, settings.trusted_proxies, first_segments)
     )

@@ -85,6 +85,16 @@ class NotAlive(OrderServiceError):
     retry_after = 1
 
 
+class Overloaded(OrderServiceError):
+    """The process has too many requests in flight. The request was not started."""
+
+    #: Seconds to wait before retrying.
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are in flight. Nothing was changed.")
+
+
 class InternalError(OrderServiceError):
     """The service has a bug. The request may be correct."""
 

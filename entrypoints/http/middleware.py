@@ -107,6 +107,8 @@ class _Exchange:
     def _log(self, seconds: float) -> None:
         """Log the request. Changes and failures are logged at INFO, successful reads at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        # A line for each of them would make an overload worse.
+        quiet = quiet or self.scope.get("problem_code") == "overloaded"
         if quiet and not logger.is_enabled_for(DEBUG):
             return
         (logger.debug if quiet else logger.info)(
@@ -120,10 +122,12 @@ class _Exchange:
         )
 
     def _details(self) -> dict[str, Any]:
-        """Return the problem code and the id of the user or machine client, if any."""
+        """Return the problem's code and cause, and the user's or machine client's id, if any."""
         details = {}
         if code := self.scope.get("problem_code"):
             details["code"] = code
+        if cause := self.scope.get("problem_cause"):
+            details["cause"] = cause
         if caller := self.scope.get("user"):
             details["client" if caller.account is None else "user"] = caller.actor.id
         return details

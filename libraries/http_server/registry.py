@@ -1,14 +1,20 @@
 """Track a process's open connections, enforce their deadlines and limit their number."""
 
 import asyncio
+import logging
+import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from libraries.http_server import limits
 
 #: The share of idle connections that are closed together when there are too many. Closing them in
 #: batches keeps the cost per new connection low during a flood.
 _SHARE_PERCENT = 5
+#: How often to log that there are too many connections.
+_WARNING_SECONDS: Final = 60.0
+
+_logger = logging.getLogger(__name__)
 
 
 class Bounded(Protocol):
@@ -36,6 +42,7 @@ class Registry:
         self._connections: set[Bounded] = set()
         self._max = limits.max_connections()
         self._timer: asyncio.TimerHandle | None = None
+        self._next_warning = -math.inf
 
     def add(self, connection: Bounded) -> None:
         """Start watching a connection's deadlines. Evict others if there are too many."""
@@ -62,10 +69,16 @@ class Registry:
             connection.expire()
 
     def _evict(self) -> None:
+        self._warn()
         ranked = [(rank, id(each), each) for each in self._connections if (rank := each.rank())]
         ranked.sort()
         for _, _, connection in ranked[: max(1, len(ranked) * _SHARE_PERCENT // 100)]:
             connection.evict()
+
+    def _warn(self) -> None:
+        if self._loop.time() >= self._next_warning:
+            self._next_warning = self._loop.time() + _WARNING_SECONDS
+            _logger.warning("%d connections are open, so idle ones are closed", self._max)
 
 
 def after_poll(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

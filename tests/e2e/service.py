@@ -3,6 +3,7 @@
 import atexit
 import os
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -70,6 +71,8 @@ class OrdersProcess:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        #: Resource limits for the process, such as `{resource.RLIMIT_NOFILE: 64}`.
+        self.limits: dict[int, int] = {}
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -91,7 +94,12 @@ class OrdersProcess:
             cwd=self._folder,
             env=environment(self.settings),
             start_new_session=True,
+            preexec_fn=self._apply_limits if self.limits else None,  # noqa: PLW1509 - sets limits only
         )
+
+    def _apply_limits(self) -> None:
+        for kind, value in self.limits.items():
+            resource.setrlimit(kind, (value, value))
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop the process with a signal, and assert that its exit code is 0."""

@@ -22,8 +22,8 @@ BODY = b'{"items": [{"name": "tea"}], "total_price": 4.5}'
 
 
 def stop_under_load(cluster: Cluster, journal: Journal) -> None:
-    """Stop and restart one process of each role in turn."""
-    for process in (cluster.apis[0], cluster.relays[0], cluster.consumers[0], cluster.workers[0]):
+    """Stop and restart every process of every role in turn, like a rolling deployment."""
+    for process in cluster.processes:
         journal.wait_for_orders(5)
         process.stop()
         journal.wait_for_orders(5)

@@ -52,6 +52,15 @@ async def _execute_when_unused(server_url: str, statement: str) -> None:
         await connection.close()
 
 
+async def execute(url: str, statements: str) -> None:
+    """Run statements on a connection of their own."""
+    connection = await asyncpg.connect(_with(url), timeout=LONG)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
 async def fetch_value(url: str, statement: str, *values: object) -> Any:
     """Run a statement on a connection of its own, and return the first value of its result."""
     connection = await asyncpg.connect(_with(url), timeout=LONG)

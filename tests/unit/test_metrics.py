@@ -114,7 +114,7 @@ def test_document_explains_every_metric_and_no_other() -> None:
         name, labels, _, tells = (cell.strip() for cell in row.strip("|").split("|"))
         explained.add((name.strip("`"), tuple(re.findall(r"`(\w+)`", labels)), tells))
     assert explained == set(described())
-    assert len(explained) == 12
+    assert len(explained) == 16
 
 
 def test_alerts_use_existing_metrics_and_labels() -> None:

@@ -19,7 +19,7 @@ from application.errors import (
 )
 from domain.errors import OrderServiceError
 from domain.scope import Scope
-from entrypoints.http.errors import InternalError, RepeatedHeader
+from entrypoints.http.errors import InternalError, Overloaded, RepeatedHeader
 from entrypoints.http.guards import Guard
 from entrypoints.http.openapi import examples
 from entrypoints.http.openapi.contract import Contract, contract_of
@@ -28,6 +28,8 @@ from entrypoints.observability.metrics.requests import named
 _TRY_AGAIN: Final = RateLimited(12)
 #: Operations with these tags need PostgreSQL.
 _NEEDS_STORAGE: Final = ("Accounts", "Orders")
+#: Operations with this tag are served even if the process is overloaded.
+_NEVER_REFUSED: Final = "Operations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Operation:
             *((InsufficientScope(self.scope),) if self.needs_token else ()),
             *((examples.STRAY_PARAMETER,) if needs_storage and not self._is_list else ()),
             *(self._unavailable if needs_storage else ()),
+            *((Overloaded(),) if self.tag != _NEVER_REFUSED else ()),
             *((_TRY_AGAIN,) if self.is_limited else ()),
             *self.contract.errors,
             InternalError(),

@@ -411,6 +411,17 @@ CATALOGUE: Final = (
         headers.retry_after,
     ),
     ProblemRow(
+        errors.Overloaded,
+        503,
+        "overloaded",
+        "The service is past its capacity; nothing was changed",
+        "More requests are in flight than the service can serve in time. This request was refused"
+        " before it was started.",
+        "Repeat the request after the number of seconds in the response's Retry-After header, plus"
+        " a random time.",
+        headers.retry_after,
+    ),
+    ProblemRow(
         application.errors.Unavailable,
         503,
         "unavailable",

@@ -9,6 +9,7 @@ from litestar.connection import Request
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from application.errors import Unavailable
 from domain.errors import OrderServiceError
 from entrypoints.http.errors import (
     InternalError,
@@ -28,6 +29,7 @@ from entrypoints.http.responses.raw_response import Header, RawResponse
 from entrypoints.observability.log_secrets import keep_out_of_logs
 from entrypoints.observability.logs import logger
 from libraries.http_server.refusals import Refusal
+from libraries.outages import reason_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -38,6 +40,8 @@ def handle_exception(request: Request, exception: Exception) -> Response[bytes]:
     if isinstance(error, InternalError):
         keep_out_of_logs(*_credentials(request.scope))
         logger.error("unhandled exception", exc_info=exception)
+    if isinstance(error, Unavailable) and error.__cause__:
+        request.scope["problem_cause"] = reason_of(error)  # type: ignore[typeddict-unknown-key]
     row = row_of(error)
     note_refused_access(request.scope, error, row.status, row.code)
     return Response(

@@ -47,6 +47,29 @@ REQUEST_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=COUNTED,
 )
+REQUESTS_SHED: Final = Counter(
+    "orders_http_requests_shed_total",
+    "HTTP requests refused because the process was overloaded.",
+    registry=COUNTED,
+)
+REQUEST_LIMIT: Final = Gauge(
+    "orders_http_request_limit",
+    "Maximum number of HTTP requests in flight, which adapts to their latency.",
+    multiprocess_mode="livesum",
+    registry=COUNTED,
+)
+REQUESTS_IN_FLIGHT: Final = Gauge(
+    "orders_http_requests_in_flight",
+    "HTTP requests in flight when the limit was last adapted.",
+    multiprocess_mode="livesum",
+    registry=COUNTED,
+)
+LOOP_LAG: Final = Gauge(
+    "orders_http_event_loop_lag_seconds",
+    "How late the event loop was in the last half second with requests, on average.",
+    multiprocess_mode="livemax",
+    registry=COUNTED,
+)
 CACHE_READS: Final = Counter(
     "orders_cache_reads_total",
     "Order lookups in the cache: hit, miss, or bypass if the cache was unreachable.",

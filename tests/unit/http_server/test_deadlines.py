@@ -160,8 +160,8 @@ async def test_a_request_during_a_stall_is_answered() -> None:
         receiver.close()
 
 
-async def test_the_longest_idle_connections_are_evicted(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_the_longest_idle_connections_are_evicted_and_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(limits, "_MAX_CONNECTIONS", 50)
     async with served() as address, connected(address) as (reader, writer):
@@ -176,6 +176,8 @@ async def test_the_longest_idle_connections_are_evicted(
         assert await reader.readuntil(b"GET / ")
         for _, each in silent:
             each.close()
+    warnings = [line for line in caplog.messages if "idle ones are closed" in line]
+    assert warnings == ["50 connections are open, so idle ones are closed"]
 
 
 async def test_a_connection_with_a_running_request_is_not_evicted(

@@ -70,3 +70,13 @@ def test_an_error_other_than_unavailable_is_not_an_outage(caplog: pytest.LogCapt
 def test_a_lost_race_is_not_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     fail(OutageLog(), ConcurrentUpdate())
     assert caplog.messages == []
+
+
+def test_reason_is_the_first_line_of_the_cause(caplog: pytest.LogCaptureFixture) -> None:
+    error = Unavailable("nothing was changed")
+    error.__cause__ = OSError("No space left on device\nDETAIL:  a row")
+    OutageLog().note(error)
+    assert caplog.messages == ["the database is unreachable: No space left on device"]
+    error.__cause__ = TimeoutError()
+    OutageLog().note(error)
+    assert caplog.messages[1:] == ["the database is unreachable: TimeoutError"]
