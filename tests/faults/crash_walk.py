@@ -300,6 +300,7 @@ class _Life:
             stored = await reader.find_many(list(cache.keys))
         for order_id in cache.keys:
             cached = cache.peek(order_id)
+            assert order_id in stored, "the cache has an order that is not stored"
             assert cached is None or cached.revision <= stored[order_id].revision
 
     @asynccontextmanager
