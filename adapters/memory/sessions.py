@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.storage import MemoryStorage
+from adapters.memory.storage import MemoryStorage, StoredToken
 from application.accounts.refresh_policy import ENDING, GRACE, judge
 from application.ports.sessions import MAX_SESSIONS, RefreshToken, Renewal, Session, Verdict
 from domain.ids import SessionId, UserId
@@ -27,7 +27,7 @@ class MemorySessions:
             return False
         self._sessions[session.id] = session
         self._storage.session_ids_by_handle[token.handle_hash] = session.id
-        self._tokens[session.id] = {token.token_hash: None}
+        self._tokens[session.id] = {token.token_hash: StoredToken()}
         for oldest in self._ids_of(session.user_id)[MAX_SESSIONS:]:
             self._storage.end_session(oldest)
         return True
@@ -39,11 +39,12 @@ class MemorySessions:
         if session_id is None:
             return Verdict.UNKNOWN, None
         session, tokens = self._sessions[session_id], self._tokens[session_id]
+        stored = tokens.get(renewal.token.token_hash)
         verdict = judge(
             session,
             renewal,
-            is_live=renewal.token.token_hash in tokens,
-            spent_at=tokens.get(renewal.token.token_hash),
+            is_live=stored is not None,
+            spent_at=stored.spent_at if stored else None,
             disabled=self._storage.logins[session.user_id].account.disabled,
         )
         if verdict is Verdict.RENEWED:
@@ -53,14 +54,19 @@ class MemorySessions:
         return verdict, session
 
     def _renewed(self, session: Session, renewal: Renewal) -> Session:
-        now, tokens = renewal.now, self._tokens[session.id]
+        now, tokens, token_hash = renewal.now, self._tokens[session.id], renewal.token.token_hash
+        spent = tokens[token_hash]
+        # A token whose successor is used is forgotten at once, so using it again ends the session.
         kept = {
-            token: spent_at
-            for token, spent_at in tokens.items()
-            if spent_at is None or now - spent_at <= GRACE
+            each: token
+            for each, token in tokens.items()
+            if each != spent.predecessor
+            and (token.spent_at is None or now - token.spent_at <= GRACE)
         }
-        spent = {renewal.token.token_hash: tokens[renewal.token.token_hash] or now}
-        self._tokens[session.id] = kept | spent | {renewal.successor.token_hash: None}
+        self._tokens[session.id] = kept | {
+            token_hash: replace(spent, spent_at=spent.spent_at or now),
+            renewal.successor.token_hash: StoredToken(predecessor=token_hash),
+        }
         self._sessions[session.id] = renewed = replace(
             session,
             last_used_at=now,

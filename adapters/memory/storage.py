@@ -33,6 +33,14 @@ class Effect:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """The hash of the token that a refresh token has replaced, and when it was spent itself."""
+
+    predecessor: bytes | None = None
+    spent_at: datetime | None = None
+
+
 class MemoryStorage:
     """State shared by the adapters in this package, just like real adapters share a database.
 
@@ -59,8 +67,8 @@ class MemoryStorage:
         self.erased: set[UserId] = set()
         self.sessions: dict[SessionId, Session] = {}
         self.session_ids_by_handle: dict[bytes, SessionId] = {}
-        #: The refresh tokens of each session, and when they were spent.
-        self.refresh_tokens: dict[SessionId, dict[bytes, datetime | None]] = {}
+        #: The refresh tokens of each session.
+        self.refresh_tokens: dict[SessionId, dict[bytes, StoredToken]] = {}
         self.clients: dict[ClientId, ClientLogin] = {}
         self.outside_identities: dict[OutsideIdentity, UserId] = {}
         self.access_changes: list[AccessChange] = []

@@ -48,9 +48,16 @@ _SPEND: Final = """
 UPDATE refresh_tokens SET spent_at = coalesce(spent_at, $2) WHERE token_hash = $1
 """
 _ISSUE: Final = """
-INSERT INTO refresh_tokens (token_hash, session_id, issued_at) VALUES ($1, $2, $3)
+INSERT INTO refresh_tokens (token_hash, session_id, issued_at, predecessor_hash)
+VALUES ($1, $2, $3, $4)
 """
-_FORGET_SPENT: Final = "DELETE FROM refresh_tokens WHERE session_id = $1 AND spent_at < $2"
+# A token whose successor is used is forgotten at once, so using it again ends the session.
+_FORGET_SPENT: Final = """
+DELETE FROM refresh_tokens WHERE session_id = $1 AND (
+    spent_at < $2
+    OR token_hash = (SELECT predecessor_hash FROM refresh_tokens WHERE token_hash = $3)
+)
+"""
 
 _OF_USER: Final = """
 SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY id DESC
@@ -138,9 +145,10 @@ class PostgresSessions:
 
 async def _renew(connection: Connection, session_id: SessionId, renewal: Renewal) -> Session:
     now, device = renewal.now, renewal.device
-    await connection.execute(_FORGET_SPENT, session_id, now - GRACE)
-    await connection.execute(_SPEND, renewal.token.token_hash, now)
-    await connection.execute(_ISSUE, renewal.successor.token_hash, session_id, now)
+    spent, issued = renewal.token.token_hash, renewal.successor.token_hash
+    await connection.execute(_FORGET_SPENT, session_id, now - GRACE, spent)
+    await connection.execute(_SPEND, spent, now)
+    await connection.execute(_ISSUE, issued, session_id, now, spent)
     row = await connection.fetchrow(
         _RENEW,
         session_id,

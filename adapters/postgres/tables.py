@@ -270,6 +270,7 @@ refresh_tokens = Table(
     Column("session_id", Uuid, nullable=False),
     _timestamp("issued_at"),
     _timestamp("spent_at", nullable=True),
+    Column("predecessor_hash", LargeBinary, nullable=True),
     PrimaryKeyConstraint("token_hash", name="refresh_tokens_pkey"),
     ForeignKeyConstraint(
         ["session_id"],

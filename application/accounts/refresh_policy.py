@@ -5,7 +5,8 @@ from typing import Final
 
 from application.ports.sessions import Device, Renewal, Session, Verdict
 
-#: How long the same client may use a spent token again, because it may have lost the response.
+#: How long the same client may use a spent token again, because it may have lost the response. If
+#: a successor has been used, the response was received.
 GRACE: Final = timedelta(seconds=10)
 
 #: Verdicts that end the session.
@@ -17,8 +18,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a token of this session.
 
-    `is_live` is whether the token is stored. A spent token is stored for the duration of `GRACE`,
-    with the time of its first use.
+    `is_live` is whether the token is stored. A spent token is stored with the time of its first
+    use, for the duration of `GRACE`, but not after a successor has been used.
     """
     if session.expires_at <= renewal.now:
         return Verdict.EXPIRED

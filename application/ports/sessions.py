@@ -106,7 +106,8 @@ class Sessions(Protocol):
     async def renew(self, renewal: Renewal) -> tuple[Verdict, Session | None]:
         """Exchange a token for its successor, and return the session as it is afterwards.
 
-        `judge` decides if the token is accepted. Concurrent calls for a session run one after the
+        `judge` decides if the token is accepted. A spent token is forgotten when one of its
+        successors is used for the first time. Concurrent calls for a session run one after the
         other. After a refusal, the session is returned as it was, if it is known.
         `tokens_expire_at` never goes back, because earlier access tokens may expire later.
         """

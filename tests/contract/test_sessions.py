@@ -170,6 +170,33 @@ async def test_the_same_client_may_repeat_a_request_for_a_moment(adapters: Adapt
         assert await verdict(adapters, renewal(successor, again.now + HOUR)) is Verdict.RENEWED
 
 
+async def test_the_grace_ends_with_the_first_use_of_a_successor(adapters: Adapters) -> None:
+    account = await an_account(adapters)
+    _, first = await begun(adapters, account.id)
+    wanted = renewal(first)
+    again = renewal(first)
+    for each in (wanted, again, renewal(wanted.successor)):
+        assert await verdict(adapters, each) is Verdict.RENEWED
+    assert await verdict(adapters, renewal(first)) is Verdict.REUSED
+    assert await sessions_of(adapters, account.id) == []
+    assert await verdict(adapters, renewal(again.successor)) is Verdict.UNKNOWN
+
+
+async def test_the_grace_does_not_end_with_the_use_of_another_tokens_successor(
+    adapters: Adapters,
+) -> None:
+    account = await an_account(adapters)
+    _, first = await begun(adapters, account.id)
+    tabs = [renewal(first), renewal(first)]
+    for each in tabs:
+        assert await verdict(adapters, each) is Verdict.RENEWED
+    for each in tabs:
+        assert await verdict(adapters, renewal(each.successor)) is Verdict.RENEWED
+    # Neither has received its response, so both repeat their requests.
+    for each in tabs:
+        assert await verdict(adapters, renewal(each.successor)) is Verdict.RENEWED
+
+
 @pytest.mark.parametrize(
     "device", [replace(HOME, address="203.0.113.9"), replace(HOME, user_agent="x")]
 )

@@ -42,8 +42,9 @@ API: Final = st.integers(0, PROCESSES - 1)
 class SessionModel:
     """A session, as far as its client knows it.
 
-    `spent` has the time at which each token was first used. `ended_by` is the process in which the
-    end of the session must have an immediate effect.
+    `spent` has the time at which each token was first used, and `predecessors` has the token for
+    which a token was issued. `superseded` tokens have a successor that was used. `ended_by`
+    is the process in which the end of the session must have an immediate effect.
     """
 
     user: UserModel
@@ -53,6 +54,8 @@ class SessionModel:
     live: list[RefreshToken]
     access: list[tuple[str, datetime]]
     spent: dict[RefreshToken, datetime] = field(default_factory=dict)
+    predecessors: dict[RefreshToken, RefreshToken] = field(default_factory=dict)
+    superseded: set[RefreshToken] = field(default_factory=set)
     ended_at: datetime | None = None
     ended_by: int | None = None
 
@@ -68,7 +71,10 @@ class SessionModel:
         if self.ended_at is not None or self.expires_at <= now:
             return False
         spent_at = self.spent.get(token)
-        return spent_at is None or (device == self.device and now - spent_at <= GRACE)
+        if spent_at is None:
+            return True
+        is_same_client = device == self.device
+        return is_same_client and now - spent_at <= GRACE and token not in self.superseded
 
 
 class AccountRules(Machine):
@@ -155,10 +161,13 @@ class AccountRules(Machine):
         """Spend the token. After an interruption, its successor is unknown to the client."""
         now = self.system.clock.now()
         session.spent.setdefault(token, now)
+        if token in session.predecessors:
+            session.superseded.add(session.predecessors[token])
         session.live = [each for each in session.live if each != token]
         session.device, session.expires_at = device, now + REFRESH_TTL
         if isinstance(result, SessionTokens):
             session.live.append(result.refresh)
+            session.predecessors[result.refresh] = token
             session.access.append((result.access.text, now))
 
     @rule(session=sessions, which=st.integers(0, 3), seconds=st.sampled_from([0.0, 2.0, 11.0]))

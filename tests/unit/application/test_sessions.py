@@ -87,6 +87,20 @@ async def test_a_reused_token_ends_every_token_of_the_session_at_once(
     )
 
 
+async def test_a_spent_token_is_reuse_as_soon_as_its_successor_has_been_used(
+    harness: SessionHarness, alice: Account
+) -> None:
+    lost = await harness.begin(alice.id)
+    await harness.refresh(lost.refresh.text, HOME)
+    received = await harness.refresh(lost.refresh.text, HOME)
+    current = await harness.refresh(received.refresh.text, HOME)
+    with pytest.raises(InvalidRefreshToken):
+        await harness.refresh(lost.refresh.text, HOME)
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(current.access.text)
+    assert kinds(harness) == [AuthenticationEventKind.REFRESH_TOKEN_REUSED]
+
+
 async def test_a_refresh_token_expires_unless_it_is_used(
     harness: SessionHarness, alice: Account
 ) -> None:
