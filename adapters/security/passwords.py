@@ -20,6 +20,9 @@ MEMORY_COST: Final = 19 * 1024
 TIME_COST: Final = 2
 PARALLELISM: Final = 1
 
+#: Stored instead of a hash if no password should match.
+UNUSABLE: Final = "!"
+
 #: How many calls may run or wait. Two threads hash this many in about two seconds.
 MAX_PENDING: Final = 64
 
@@ -75,8 +78,8 @@ class Argon2Passwords:
     async def verify(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches the stored hash.
 
-        If `stored` is None, return False after the same time as for a wrong password. If it isn't
-        an argon2 hash, none of the passwords match.
+        If `stored` is None or `UNUSABLE`, return False after the same time as for a wrong password.
+        If it isn't an argon2 hash, none of the passwords match.
 
         Raises:
             TooManyPasswords: `max_pending` calls are running or waiting.
@@ -90,9 +93,9 @@ class Argon2Passwords:
         except ValueError:
             return True
 
-    async def unusable(self) -> str:
-        """Return the hash of a random password that is forgotten at once."""
-        return await self.hash(secrets.token_hex())
+    def unusable(self) -> str:
+        """Return a string that isn't a hash, which costs nothing."""
+        return UNUSABLE
 
     def close(self) -> None:
         """Wait for all running and waiting calls, then stop the threads."""
@@ -110,11 +113,12 @@ class Argon2Passwords:
     def _verify(self, stored: str | None, password: str) -> bool:
         # Create this even if it isn't needed, or the first unknown account would take longer.
         dummy_hash = self._get_dummy_hash()
+        usable = None if stored == UNUSABLE else stored
         try:
-            self._hasher.verify(dummy_hash if stored is None else stored, _bytes(password))
+            self._hasher.verify(dummy_hash if usable is None else usable, _bytes(password))
         except (Argon2Error, ValueError):
             return False
-        return stored is not None
+        return usable is not None
 
     def _get_dummy_hash(self) -> str:
         with self._making_dummy_hash:

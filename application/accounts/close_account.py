@@ -49,7 +49,7 @@ class CloseAccount:
         """Return the erasure of the remaining data. The account is durably closed on return."""
         for _ in range(CONFIRMATIONS):
             login = await self._confirm(closure.account, closure.password, closure.address)
-            new_hash, user_id = await self._passwords.unusable(), login.account.id
+            new_hash, user_id = self._passwords.unusable(), login.account.id
             next_at = self._clock.now() + TAKE_OVER
             if await self._erasures.begin(user_id, login.password_hash, new_hash, next_at):
                 return Erasure(user_id)

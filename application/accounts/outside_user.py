@@ -38,7 +38,7 @@ class CreateOutsideUser:
 
     async def __call__(self, claims: OutsideClaims, now: datetime) -> UserId:
         """Return the id of the new account, or of the one that a concurrent request created."""
-        password_hash = await self._passwords.unusable()
+        password_hash = self._passwords.unusable()
         user_id = UserId(self._ids.new(now))
         placeholder = outside_email(user_id)
         email = self._address(claims.email) or EmailAddress(placeholder, (placeholder,))
@@ -62,7 +62,7 @@ class IdentifyOutsideUser:
     Raises:
         NotAuthenticated: the token is not valid.
         TokenExpired: the token has expired.
-        Unavailable: the issuer, the storage or the password hasher is unavailable.
+        Unavailable: the issuer or the storage is unavailable.
     """
 
     def __init__(

@@ -130,8 +130,11 @@ class PasswordHasher(Protocol):
     def is_outdated(self, stored: str) -> bool:
         """Return whether the hash uses weaker parameters than the current ones."""
 
-    async def unusable(self) -> str:
-        """Return a hash that no password matches, and that takes as long to verify as any other."""
+    def unusable(self) -> str:
+        """Return a string that can be stored as a hash and that no password matches.
+
+        Verifying a password against it takes as long as for any other hash.
+        """
 
 
 class CommonPasswords(Protocol):

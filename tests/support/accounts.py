@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from application.errors import NotAuthenticated, TokenExpired, TooManyPasswords
 from application.ports.accounts import AccessClaims, AccessToken, ClientGrant, EmailAddress
@@ -14,26 +14,33 @@ def an_address(text: str) -> EmailAddress:
     return EmailAddress(text, (text,))
 
 
+UNUSABLE = "unusable"
+
+
 class PlainPasswords:
     """A `PasswordHasher` that doesn't hash. `asked` lists the hash from every `verify` call."""
 
     def __init__(self, strength: str = "strong") -> None:
         self._strength = strength
         self.asked: list[str | None] = []
-        #: If True, `verify` refuses every password.
+        #: If True, `hash` and `verify` refuse every password.
         self.is_overloaded = False
 
     async def hash(self, password: str) -> str:
+        if self.is_overloaded:
+            raise TooManyPasswords
         return f"{self._strength}:{password}"
 
     async def verify(self, stored: str | None, password: str) -> bool:
         if self.is_overloaded:
             raise TooManyPasswords
         self.asked.append(stored)
-        return stored is not None and stored.partition(":")[2] == password
+        if stored is None or stored == UNUSABLE:
+            return False
+        return stored.partition(":")[2] == password
 
-    async def unusable(self) -> str:
-        return f"{self._strength}:{uuid4()}"
+    def unusable(self) -> str:
+        return UNUSABLE
 
     def is_outdated(self, stored: str) -> bool:
         return not stored.startswith(f"{self._strength}:")

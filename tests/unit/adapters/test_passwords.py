@@ -106,14 +106,17 @@ def test_a_hash_with_lower_parameters_than_the_current_ones_is_outdated() -> Non
 
 
 def test_no_password_matches_an_unusable_hash(passwords: Argon2Passwords) -> None:
-    async def scenario() -> None:
-        unusable = await passwords.unusable()
-        assert unusable.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-        assert unusable != await passwords.unusable()
-        assert not await passwords.verify(unusable, "")
-        assert not await passwords.verify(unusable, "correct horse")
+    unusable = passwords.unusable()
+    for password in ("", "correct horse", unusable):
+        assert not asyncio.run(passwords.verify(unusable, password))
 
-    asyncio.run(scenario())
+
+def test_an_unusable_hash_is_made_without_hashing(
+    passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = hashing_is(monkeypatch, lambda: None)
+    passwords.unusable()
+    assert counts.calls == 0
 
 
 @pytest.mark.parametrize("password", ["correct horse", "\u540d" * 128, "", "\0", "a\ud800b"])
@@ -134,14 +137,14 @@ def test_two_hashes_of_one_password_differ(passwords: Argon2Passwords) -> None:
     assert first != second
 
 
-def test_an_unknown_account_costs_as_much_as_a_wrong_password(
+def test_an_unknown_or_outside_account_costs_as_much_as_a_wrong_password(
     passwords: Argon2Passwords, verified: list[argon2.Parameters]
 ) -> None:
     stored = asyncio.run(passwords.hash("correct horse"))
-    for account in (stored, None):
+    for account in (stored, None, passwords.unusable()):
         assert not asyncio.run(passwords.verify(account, "a wrong password"))
-    known, unknown = verified
-    assert known == unknown
+    known, unknown, unusable = verified
+    assert known == unknown == unusable
 
 
 @pytest.mark.parametrize("first", [WEAK, None], ids=["known", "unknown"])
