@@ -4,6 +4,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from domain.actor import Role
 from domain.ids import UserId
@@ -21,13 +22,26 @@ MAX_EMAIL: Final = 254
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account. `email` is normalised, so different spellings of an address share an account."""
+    """An account. `email` is normalised, so different spellings of an address share an account.
+
+    Tokens of the outside issuer from before `outside_tokens_ended_at` are refused, except for the
+    token `kept_outside_token`, with which the password was changed.
+    """
 
     id: UserId
     email: str = field(repr=False)
     role: Role = Role.USER
     disabled: bool = False
     created_at: datetime
+    outside_tokens_ended_at: datetime | None = None
+    kept_outside_token: UUID | None = None
+
+    def accepts_outside_token(self, token_id: UUID, issued_at: datetime) -> bool:
+        """Return whether a token of the outside issuer has not ended."""
+        ended_at = self.outside_tokens_ended_at
+        if ended_at is None or token_id == self.kept_outside_token:
+            return True
+        return is_issued_after(issued_at, ended_at)
 
     @property
     def is_erased(self) -> bool:
@@ -38,6 +52,14 @@ class Account:
     def has_address(self) -> bool:
         """Whether `email` is an address rather than a placeholder."""
         return self.email not in {erased_email(self.id), outside_email(self.id)}
+
+
+def is_issued_after(issued_at: datetime, ended_at: datetime) -> bool:
+    """Return whether a token was certainly issued after this time.
+
+    `iat` is in whole seconds, so a token of the same second may be from before it.
+    """
+    return issued_at.replace(microsecond=0) > ended_at
 
 
 def erased_email(user_id: UserId) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from adapters.memory.storage import MemoryStorage
 from application.ports.accounts import Login
@@ -9,7 +10,7 @@ from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import SessionId, UserId
+from domain.ids import UserId
 
 
 class MemoryAccounts:
@@ -62,7 +63,8 @@ class MemoryAccounts:
             self._storage.note_account_change(account.id)
         if password_hash is not None:
             self._storage.end_sessions_of(account.id)
-        return account
+            self._storage.end_outside_tokens(account.id)
+        return self._logins[account.id].account
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
         """Return at most `limit` accounts with ids after `after`, sorted by id."""
@@ -76,7 +78,7 @@ class MemoryAccounts:
             self._logins[user_id] = replace(login, password_hash=new_hash)
 
     async def change(
-        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: UUID | None
     ) -> Sequence[Session] | None:
         """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
         login = self._logins.get(user_id)
@@ -87,4 +89,5 @@ class MemoryAccounts:
         ended = [each for each in sessions if each.id != kept]
         for session in ended:
             self._storage.end_session(session.id)
+        self._storage.end_outside_tokens(user_id, kept)
         return ended

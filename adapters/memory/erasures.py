@@ -54,7 +54,7 @@ class MemoryErasures:
         account = replace(login.account, email=email, role=Role.USER, disabled=True)
         self._storage.logins[user_id] = Login(account, new_hash)
         self._storage.user_ids_by_email[email] = user_id
-        self._storage.forget_outside_identities(user_id)
+        self._storage.close_outside_identities(user_id)
         self._storage.note_account_change(user_id)
         self._storage.erased.add(user_id)
         self._states[user_id] = _State(next_at)

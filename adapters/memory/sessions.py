@@ -101,9 +101,10 @@ class MemorySessions:
         return session
 
     async def end_all(self, user_id: UserId) -> Sequence[Session]:
-        """End all sessions of a user and return them."""
+        """End all sessions and outside tokens of a user. Return the sessions."""
         ended = [self._sessions[each] for each in self._ids_of(user_id)]
         self._storage.end_sessions_of(user_id)
+        self._storage.end_outside_tokens(user_id)
         return ended
 
     def _ids_of(self, user_id: UserId) -> list[SessionId]:

@@ -1,6 +1,7 @@
 """The in-memory storage's state."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -49,6 +50,8 @@ class MemoryStorage:
     """
 
     def __init__(self) -> None:
+        #: The storage's clock.
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.orders = OrdersTable()
         self.outbox = OutboxTable()
         self.replays = ReplaysTable()
@@ -71,6 +74,8 @@ class MemoryStorage:
         self.refresh_tokens: dict[SessionId, dict[bytes, StoredToken]] = {}
         self.clients: dict[ClientId, ClientLogin] = {}
         self.outside_identities: dict[OutsideIdentity, UserId] = {}
+        #: The digests of subjects whose account was closed, and when.
+        self.closed_subjects: dict[bytes, datetime] = {}
         self.access_changes: list[AccessChange] = []
 
     def publish(self, event: Event, placement: Placement, now: datetime) -> None:
@@ -97,11 +102,22 @@ class MemoryStorage:
         for session in [each for each in self.sessions.values() if each.user_id == user_id]:
             self.end_session(session.id)
 
-    def forget_outside_identities(self, user_id: UserId) -> None:
-        """Forget the subjects that an account belongs to."""
+    def close_outside_identities(self, user_id: UserId) -> None:
+        """Forget the subjects that an account belongs to, except for their digests."""
         owners = self.outside_identities.items()
         for identity in [each for each, owner in owners if owner == user_id]:
             del self.outside_identities[identity]
+            self.closed_subjects[identity.digest] = self.now()
+
+    def end_outside_tokens(self, user_id: UserId, kept: UUID | None = None) -> None:
+        """End all outside tokens of a user except `kept`, and add this to the feed."""
+        if user_id in self.outside_identities.values():
+            login = self.logins[user_id]
+            account = replace(
+                login.account, outside_tokens_ended_at=self.now(), kept_outside_token=kept
+            )
+            self.logins[user_id] = replace(login, account=account)
+            self.note_account_change(user_id)
 
     def note_account_change(self, user_id: UserId) -> None:
         """Add an account change to the feed."""

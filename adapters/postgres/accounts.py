@@ -5,19 +5,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.postgres.sessions import END_ALL, session_of
+from adapters.postgres.sessions import END_ALL, END_OUTSIDE_TOKENS, session_of
 from application.ports.accounts import Login
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
 from domain.errors import EmailTaken
-from domain.ids import SessionId, UserId
+from domain.ids import UserId
 
 _BEFORE_ALL: Final = UUID(int=0)
 
 ADD: Final = """
-INSERT INTO users (id, email, password_hash, role, disabled, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO users (id, email, password_hash, role, disabled, created_at, outside_tokens_ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 #: Finds the account for several spellings of an address. The first spelling has priority.
 _FOUND: Final = """
@@ -91,6 +91,7 @@ class PostgresAccounts:
             row = await connection.fetchrow(_UPDATE, *values)
             if row and password_hash is not None:
                 await connection.execute(END_ALL, row["id"])
+                row = await connection.fetchrow(END_OUTSIDE_TOKENS, row["id"], None) or row
         return _account(row) if row else None
 
     async def page(self, limit: int, after: UserId | None = None) -> Sequence[Account]:
@@ -104,13 +105,14 @@ class PostgresAccounts:
         await self._one(_REHASH, user_id, old_hash, new_hash)
 
     async def change(
-        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: UUID | None
     ) -> Sequence[Session] | None:
         """Replace `old_hash`, end all sessions of the account except `kept`, and return them."""
         async with self._database.connection() as connection, connection.transaction():
             if not await connection.fetchval(_CHANGE, user_id, old_hash, new_hash):
                 return None
             rows = await connection.fetch(_END_SESSIONS, user_id, kept)
+            await connection.execute(END_OUTSIDE_TOKENS, user_id, kept)
         return [session_of(row) for row in rows]
 
     async def _one(self, statement: str, *values: object) -> Any:
@@ -127,6 +129,7 @@ def values_of(account: Account, password_hash: str) -> tuple[object, ...]:
         account.role,
         account.disabled,
         account.created_at,
+        account.outside_tokens_ended_at,
     )
 
 
@@ -137,4 +140,6 @@ def _account(row: Any) -> Account:
         role=Role(row["role"]),
         disabled=row["disabled"],
         created_at=row["created_at"],
+        outside_tokens_ended_at=row["outside_tokens_ended_at"],
+        kept_outside_token=row["kept_outside_token"],
     )

@@ -13,7 +13,13 @@ WHERE id = $1 AND password_hash = $2 AND NOT disabled
 RETURNING true
 """
 BEGIN: Final = "INSERT INTO erasures (user_id, requested_at, due_at) VALUES ($1, now(), $2)"
-FORGET_IDENTITIES: Final = "DELETE FROM outside_identities WHERE user_id = $1"
+FORGET_IDENTITIES: Final = """
+DELETE FROM outside_identities WHERE user_id = $1 RETURNING issuer, subject
+"""
+CLOSE_SUBJECT: Final = """
+INSERT INTO closed_subjects (digest, closed_at) VALUES ($1, clock_timestamp())
+ON CONFLICT (digest) DO UPDATE SET closed_at = excluded.closed_at
+"""
 DUE: Final = """
 SELECT user_id, passes FROM erasures WHERE due_at <= $1 ORDER BY due_at LIMIT $2
 """

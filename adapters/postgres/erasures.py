@@ -13,6 +13,7 @@ from adapters.postgres.row_mapping import headers_of, stored_headers
 from application.delivery.dead_letters import ERASED_REASON, without_reason
 from application.ports.cache_debts import CacheDebt
 from application.ports.erasures import ErasedPart, Erasure, PersonalDataEraser
+from application.ports.outside_issuer import OutsideIdentity
 from domain.account import erased_email
 from domain.ids import OrderId, UserId
 
@@ -35,7 +36,9 @@ class PostgresErasures:
                 sql.CLOSE, user_id, old_hash, erased_email(user_id), new_hash
             )
             if closed:
-                await connection.execute(sql.FORGET_IDENTITIES, user_id)
+                for row in await connection.fetch(sql.FORGET_IDENTITIES, user_id):
+                    subject = OutsideIdentity(row["issuer"], row["subject"])
+                    await connection.execute(sql.CLOSE_SUBJECT, subject.digest)
                 await connection.execute(sql.BEGIN, user_id, next_at)
         return bool(closed)
 

@@ -14,6 +14,7 @@ TABLES: Final = (
     "access_changes",
     "cache_debts",
     "clients",
+    "closed_subjects",
     "dead_letters",
     "effects",
     "erasures",

@@ -65,6 +65,12 @@ SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY id DESC
 _END: Final = "DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING *"
 _END_BY_HANDLE: Final = "DELETE FROM sessions WHERE handle_hash = $1 RETURNING *"
 END_ALL: Final = "DELETE FROM sessions WHERE user_id = $1 RETURNING *"
+# The transaction may have waited for a lock, so its own time may be too early.
+END_OUTSIDE_TOKENS: Final = """
+UPDATE users SET outside_tokens_ended_at = clock_timestamp(), kept_outside_token = $2
+WHERE id = $1 AND EXISTS (SELECT FROM outside_identities WHERE user_id = $1)
+RETURNING *
+"""
 
 
 class PostgresSessions:
@@ -135,8 +141,10 @@ class PostgresSessions:
         return ended[0] if ended else None
 
     async def end_all(self, user_id: UserId) -> Sequence[Session]:
-        """End all sessions of a user and return them."""
-        return await self._fetch(END_ALL, user_id)
+        """End all sessions and outside tokens of a user. Return the sessions."""
+        async with self._database.connection() as connection, connection.transaction():
+            await connection.execute(END_OUTSIDE_TOKENS, user_id, None)
+            return [session_of(row) for row in await connection.fetch(END_ALL, user_id)]
 
     async def _fetch(self, statement: str, *values: object) -> Sequence[Session]:
         async with self._database.connection() as connection:

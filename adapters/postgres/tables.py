@@ -38,6 +38,8 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("disabled", Boolean, nullable=False),
     _timestamp("created_at"),
+    _timestamp("outside_tokens_ended_at", nullable=True),
+    Column("kept_outside_token", Uuid, nullable=True),
     PrimaryKeyConstraint("id", name="users_pkey"),
     UniqueConstraint("email", name="users_email_unique"),
 )
@@ -243,6 +245,14 @@ outside_identities = Table(
     ),
 )
 Index("outside_identities_of_user", outside_identities.c.user_id)
+
+closed_subjects = Table(
+    "closed_subjects",
+    metadata,
+    Column("digest", LargeBinary, nullable=False),
+    _timestamp("closed_at"),
+    PrimaryKeyConstraint("digest", name="closed_subjects_pkey"),
+)
 
 sessions = Table(
     "sessions",

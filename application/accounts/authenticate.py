@@ -43,8 +43,11 @@ class Authenticate:
         account = await self._access.account_of(claims)
         if account is None or account.disabled:
             raise NotAuthenticated
-        session_id = None if claims.is_outside else SessionId(claims.family)
-        return Caller.of_account(account, session_id)
+        if not claims.is_outside:
+            return Caller.of_account(account, SessionId(claims.family))
+        if not account.accepts_outside_token(claims.token_id, claims.issued_at):
+            raise NotAuthenticated
+        return Caller.of_account(account, None, claims.token_id)
 
     async def _client(self, claims: AccessClaims, client: ClientGrant) -> Caller:
         if await self._access.is_revoked(claims):

@@ -1,6 +1,7 @@
 """The caller of an authenticated request."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from application.errors import InsufficientScope
 from application.ports.accounts import ClientGrant
@@ -16,18 +17,22 @@ class Caller:
 
     `account` and `session_id` are None for a machine client, and `scopes` is None for an account,
     because its role alone determines what it may do. Tokens from an outside issuer do not have a
-    session here.
+    session here, but `outside_token_id`.
     """
 
     actor: Actor
     account: Account | None = None
     session_id: SessionId | None = None
     scopes: frozenset[Scope] | None = None
+    outside_token_id: UUID | None = None
 
     @classmethod
-    def of_account(cls, account: Account, session_id: SessionId | None) -> "Caller":
+    def of_account(
+        cls, account: Account, session_id: SessionId | None, outside_token_id: UUID | None = None
+    ) -> "Caller":
         """Return the caller for an account."""
-        return cls(Actor.of_role(account.id, account.role), account, session_id)
+        actor = Actor.of_role(account.id, account.role)
+        return cls(actor, account, session_id, outside_token_id=outside_token_id)
 
     @classmethod
     def of_client(cls, client: ClientGrant) -> "Caller":

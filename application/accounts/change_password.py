@@ -1,31 +1,32 @@
 """Change the caller's password."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from application.accounts.ended_sessions import EndedSessions
 from application.accounts.password_confirmation import CONFIRMATIONS, PasswordConfirmation
 from application.errors import ConcurrentUpdate
 from application.ports.accounts import PasswordHasher, PasswordStore
 from domain.account import Account
-from domain.ids import SessionId
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
     """A caller's current password, as it was sent, and a new one that the policy accepts.
 
-    `address` is the client's IP address.
+    `kept` is the id of the session or outside token that doesn't end. `address` is the client's IP
+    address.
     """
 
     account: Account
-    session_id: SessionId | None
+    kept: UUID | None
     current: str = field(repr=False)
     new: str = field(repr=False)
     address: str
 
 
 class ChangePassword:
-    """Replace the caller's password, and end all other sessions of the account.
+    """Replace the caller's password, and end all other sessions and outside tokens of the account.
 
     Raises:
         WrongPassword, NotAuthenticated, RateLimited: see `PasswordConfirmation`.
@@ -51,9 +52,9 @@ class ChangePassword:
             login = await self._confirm(change.account, change.current, change.address)
             new_hash = await self._passwords.hash(change.new)
             ended = await self._store.change(
-                login.account.id, login.password_hash, new_hash, change.session_id
+                login.account.id, login.password_hash, new_hash, change.kept
             )
             if ended is not None:
-                self._ended.follow_up(ended, change.address)
+                self._ended.follow_up_all(login.account.id, ended, change.address)
                 return
         raise ConcurrentUpdate

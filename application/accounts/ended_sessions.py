@@ -1,6 +1,8 @@
 """Follow up on sessions that have ended."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
 
 from application.ports.access_changes import AccessChange, AccessChangeKind, AccessState
 from application.ports.authentication_log import (
@@ -9,6 +11,9 @@ from application.ports.authentication_log import (
     AuthenticationLog,
 )
 from application.ports.sessions import Session
+from domain.ids import UserId
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class EndedSessions:
@@ -35,3 +40,8 @@ class EndedSessions:
                 kind=kind, address=address, user_id=session.user_id, session_id=session.id
             )
             self._log.record(event)
+
+    def follow_up_all(self, user_id: UserId, sessions: Iterable[Session], address: str) -> None:
+        """Follow up on the end of all sessions and outside tokens of an account."""
+        self._access.apply(AccessChange(AccessChangeKind.ACCOUNT, user_id, _NEVER))
+        self.follow_up(sessions, address)

@@ -37,17 +37,26 @@ class CreateOutsideUser:
         self._ids = ids
 
     async def __call__(self, claims: OutsideClaims, now: datetime) -> UserId:
-        """Return the id of the new account, or of the one that a concurrent request created."""
+        """Return the id of the new account, or of the one that a concurrent request created.
+
+        Raises:
+            NotAuthenticated: the subject has closed an account since the token was issued.
+        """
         password_hash = self._passwords.unusable()
         user_id = UserId(self._ids.new(now))
         placeholder = outside_email(user_id)
         email = self._address(claims.email) or EmailAddress(placeholder, (placeholder,))
         account = Account(id=user_id, email=email.stored, created_at=now)
+        issued_at = claims.issued_at
         try:
-            return await self._identities.add(claims.identity, account, password_hash, *email.older)
+            return await self._identities.add(
+                claims.identity, account, password_hash, *email.older, issued_at=issued_at
+            )
         except EmailTaken:
             account = Account(id=user_id, email=placeholder, created_at=now)
-            return await self._identities.add(claims.identity, account, password_hash)
+            return await self._identities.add(
+                claims.identity, account, password_hash, issued_at=issued_at
+            )
 
     def _address(self, email: str | None) -> EmailAddress | None:
         try:
@@ -60,7 +69,7 @@ class IdentifyOutsideUser:
     """Verify a token from the outside issuer, and find the account of its subject.
 
     Raises:
-        NotAuthenticated: the token is not valid.
+        NotAuthenticated: the token is not valid, or older than a closed account of its subject.
         TokenExpired: the token has expired.
         Unavailable: the issuer or the storage is unavailable.
     """

@@ -45,7 +45,7 @@ class EndSession:
 
 
 class EndSessionsOf:
-    """Let staff end all sessions of a user.
+    """Let staff end all sessions and outside tokens of a user.
 
     Raises:
         StaffOnly: the caller is not staff.
@@ -59,11 +59,12 @@ class EndSessionsOf:
         """End the sessions, if there are any."""
         if caller.actor.kind is not ActorKind.STAFF:
             raise StaffOnly
-        self._ended.follow_up(await self._sessions.end_all(user_id), address)
+        ended = await self._sessions.end_all(user_id)
+        self._ended.follow_up_all(user_id, ended, address)
 
 
 class EndSessionsByEmail:
-    """Let an operator end all sessions of an account.
+    """Let an operator end all sessions and outside tokens of an account.
 
     Raises:
         NoSuchAccount: there is no account with this address.

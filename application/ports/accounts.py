@@ -9,7 +9,7 @@ from uuid import UUID
 from application.ports.sessions import Session
 from domain.account import Account
 from domain.actor import Role
-from domain.ids import ClientId, SessionId, UserId
+from domain.ids import ClientId, UserId
 from domain.scope import Scope
 
 
@@ -80,7 +80,7 @@ class Accounts(Protocol):
     ) -> Account | None:
         """Change the given values. Return the updated account, or None if it doesn't exist.
 
-        A new password ends all sessions of the account, in the same transaction.
+        A new password ends all sessions and outside tokens of the account, in the same transaction.
         """
 
 
@@ -98,9 +98,12 @@ class PasswordStore(Protocol):
         """Replace `old_hash`, unless another hash has already replaced it."""
 
     async def change(
-        self, user_id: UserId, old_hash: str, new_hash: str, kept: SessionId | None
+        self, user_id: UserId, old_hash: str, new_hash: str, kept: UUID | None
     ) -> Sequence[Session] | None:
         """Replace `old_hash`, end all sessions of the account except `kept`, and return them.
+
+        All outside tokens of the account end too. `kept` is the id of a session or of an outside
+        token, which does not end.
 
         Return None without changing anything if another hash has already replaced it, or if the
         account is disabled. A session that a concurrent login begins with the old password either

@@ -44,7 +44,8 @@ class Erasures(Protocol):
         """Close an account, and erase its address, unless its hash isn't `old_hash` any more.
 
         The address is free again on return, logins fail and tokens end. Subjects of the outside
-        issuer no longer belong to the account. If the process ends before the rest is done, the
+        issuer no longer belong to the account. Only their digests and the time are kept, so that no
+        token from before then opens a new account. If the process ends before the rest is done, the
         erasure is due at `next_at`. Return False without changing anything if another request was
         faster.
         """

@@ -1,5 +1,6 @@
 """Tokens from an outside issuer, and the accounts of their subjects."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,11 @@ class OutsideIdentity:
 
     issuer: str
     subject: str = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """The hash that stays after the account has been closed. Issuers contain no line breaks."""
+        return hashlib.sha256(f"{self.issuer}\n{self.subject}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +74,21 @@ class OutsideIdentities(Protocol):
         """Return the id of the subject's account, or None if it doesn't have one."""
 
     async def add(
-        self, identity: OutsideIdentity, account: Account, password_hash: str, *older_spellings: str
+        self,
+        identity: OutsideIdentity,
+        account: Account,
+        password_hash: str,
+        *older_spellings: str,
+        issued_at: datetime,
     ) -> UserId:
         """Store a new account for a subject, and return its id. Both are durable on return.
 
         If a concurrent call was faster, return the id of the account that it has stored instead.
+        If an earlier account of the subject was closed, tokens from before that stay refused.
+        `issued_at` is the time of the token.
 
         Raises:
+            NotAuthenticated: an account of the subject was closed after the token was issued.
             EmailTaken: there is already an account with this address or one of its older spellings.
         """
 

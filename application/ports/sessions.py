@@ -129,4 +129,4 @@ class SessionAdmin(Protocol):
         """End the session of a token, even if it was spent. Return it, or None if it's unknown."""
 
     async def end_all(self, user_id: UserId) -> Sequence[Session]:
-        """End all sessions of a user and return them."""
+        """End all sessions and outside tokens of a user. Return the sessions."""

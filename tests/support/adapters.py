@@ -136,6 +136,7 @@ class MemoryStoredFacts:
 def memory_adapters(clock: MovableClock) -> Adapters:
     """Return all ports on a new, empty in-memory storage."""
     storage = MemoryStorage()
+    storage.now = clock.now
     reader = MemoryOrderReader(storage)
     accounts = MemoryAccounts(storage)
     sessions = MemorySessions(storage)

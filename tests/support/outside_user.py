@@ -17,14 +17,16 @@ from tests.support.time import NOW
 ISSUER: Final = "https://login.example.com/realms/shop"
 
 
-def some_claims(subject: str = "ada", email: str | None = "ada@example.com") -> OutsideClaims:
+def some_claims(
+    subject: str = "ada", email: str | None = "ada@example.com", issued_at: datetime = NOW
+) -> OutsideClaims:
     """Return the claims of a token that expires in five minutes."""
     return OutsideClaims(
         identity=OutsideIdentity(ISSUER, subject),
         email=email,
         token_id=uuid4(),
-        issued_at=NOW,
-        expires_at=NOW + timedelta(minutes=5),
+        issued_at=issued_at,
+        expires_at=issued_at + timedelta(minutes=5),
         not_before=None,
     )
 
@@ -37,10 +39,15 @@ class PlainOutsideTokens:
         self.asked: list[str] = []
         self.is_reachable = True
 
-    def issue(self, subject: str = "ada", email: str | None = "ada@example.com") -> str:
+    def issue(
+        self,
+        subject: str = "ada",
+        email: str | None = "ada@example.com",
+        issued_at: datetime = NOW,
+    ) -> str:
         """Return a new token."""
         token = f"outside token {uuid4()}"
-        self.claims[token] = some_claims(subject, email)
+        self.claims[token] = some_claims(subject, email, issued_at)
         return token
 
     async def verify(self, token: str, now: datetime) -> OutsideClaims:  # noqa: ARG002 - from the port

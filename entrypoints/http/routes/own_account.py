@@ -81,7 +81,7 @@ async def change_password(
     await change(
         PasswordChange(
             account,
-            request.user.session_id,
+            request.user.session_id or request.user.outside_token_id,
             errors.require(current),
             errors.require(new),
             address_of(request),

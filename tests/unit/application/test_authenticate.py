@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -91,10 +92,11 @@ async def test_the_first_token_of_a_subject_creates_an_account_without_a_session
 
 async def test_later_tokens_of_a_subject_return_the_same_account() -> None:
     harness = Harness()
-    first = await harness.authenticate(harness.outside.issue("ada"))
-    second = await harness.authenticate(harness.outside.issue("ada", "new@example.com"))
+    tokens = harness.outside.issue("ada"), harness.outside.issue("ada", "new@example.com")
+    first, second = [await harness.authenticate(token) for token in tokens]
     other = await harness.authenticate(harness.outside.issue("bob", "bob@example.com"))
-    assert first == second
+    assert first.account == second.account
+    assert first.outside_token_id != second.outside_token_id
     assert other.user_id != first.user_id
 
 
@@ -148,6 +150,40 @@ async def test_an_outside_token_of_a_disabled_account_is_refused() -> None:
         with pytest.raises(NotAuthenticated):
             await harness.authenticate(token)
     assert caller.account is not None
+
+
+async def test_outside_tokens_from_before_a_new_password_are_refused_within_two_seconds() -> None:
+    harness = Harness()
+    known, unknown = harness.outside.issue(), harness.outside.issue()
+    await harness.authenticate(known)
+    await harness.clock.advance(1.5)
+    await harness.stored.accounts.update("ada@example.com", password_hash="new")
+    second = harness.clock.now().replace(microsecond=0)
+    same_second = harness.outside.issue(issued_at=second)
+    await harness.clock.advance(2)
+    for token in (known, unknown, same_second):
+        with pytest.raises(NotAuthenticated):
+            await harness.authenticate(token)
+    later = harness.outside.issue(issued_at=second + timedelta(seconds=1))
+    assert (await harness.authenticate(later)).session_id is None
+
+
+async def test_a_token_from_before_the_closing_opens_no_account() -> None:
+    harness = Harness()
+    used, unused = harness.outside.issue(), harness.outside.issue()
+    caller = await harness.authenticate(used)
+    login = await harness.stored.accounts.login("ada@example.com")
+    assert login is not None
+    await harness.stored.erasures.begin(caller.user_id, login.password_hash, "gone", NOW)
+    await harness.clock.advance(2)
+    for token in (used, unused):
+        with pytest.raises(NotAuthenticated):
+            await harness.authenticate(token)
+    assert len(await harness.stored.directory.page(10)) == 1
+    later = harness.outside.issue(issued_at=NOW + timedelta(seconds=1))
+    assert (await harness.authenticate(later)).user_id != caller.user_id
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(unused)
 
 
 async def test_the_role_of_an_outside_account_is_the_stored_one() -> None:

@@ -218,6 +218,16 @@ async def test_only_staff_end_the_sessions_of_others(
         await harness.authenticate(tokens.access.text)
 
 
+async def test_ending_all_sessions_ends_outside_tokens_at_once(harness: SessionHarness) -> None:
+    token = harness.outside.issue()
+    caller = await harness.authenticate(token)
+    assert caller.account is not None
+    staff = Caller.of_account(replace(caller.account, id=a_user_id(), role=Role.STAFF), None)
+    await harness.end_sessions_of(staff, caller.user_id, HOME.address)
+    with pytest.raises(NotAuthenticated):
+        await harness.authenticate(token)
+
+
 async def test_an_operator_ends_the_sessions_of_an_account(
     harness: SessionHarness, alice: Account
 ) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,9 +15,10 @@ from adapters.security.issuer_client import MAX_BYTES, IssuerClient
 from adapters.security.issuer_keys import IssuerKeys
 from adapters.security.outside_tokens import IssuerTokens
 from application.accounts.change_account import DisableAccount, GrantRole
-from application.ports.accounts import EmailAddresses, PasswordHasher
+from application.ports.accounts import EmailAddresses, PasswordHasher, PasswordStore
 from application.ports.outside_issuer import OutsideTokens
 from domain.actor import Role
+from domain.ids import UserId
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from entrypoints.settings import Settings
 from tests.support.accounts import PlainPasswords
@@ -176,6 +179,33 @@ async def test_an_operator_grants_roles_and_disables_the_account(harness: Harnes
     await eventually_refused(harness, token)
     assert await harness.status(token) == (401, "token-invalid")
     assert await harness.status(again) == (401, "token-invalid")
+
+
+async def test_a_changed_password_ends_every_outside_token_but_the_callers(
+    harness: Harness,
+) -> None:
+    own, other = (harness.issuer.token(sub="grace") for _ in range(2))
+    for token in (own, other):
+        assert await harness.status(token) == (200, "")
+    container, client = harness.app.container, harness.app.client
+    headers = {"Authorization": f"Bearer {own}"}
+    user_id = UserId(UUID((await harness.get(own)).json()["id"]))
+    hasher, store = await container.get(PasswordHasher), await container.get(PasswordStore)
+    new_hash = await hasher.hash(ACCOUNT["password"])
+    await store.rehash(user_id, hasher.unusable(), new_hash)  # it doesn't end any tokens
+    change = {"current_password": ACCOUNT["password"], "new_password": "battery staple horse"}
+    answer = await client.post("/me/password/", json=change, headers=headers)
+    assert answer.status_code == 204
+    assert await harness.status(own) == (200, "")
+    assert await harness.status(other) == (401, "token-invalid")
+    closure = {"password": change["new_password"]}
+    answer = await client.request("DELETE", "/me/", json=closure, headers=headers)
+    assert answer.status_code == 204
+    for token in (own, other, harness.issuer.token(sub="grace", iat=int(time.time()) - 60)):
+        assert await harness.status(token) == (401, "token-invalid")
+    later = await harness.get(harness.issuer.token(sub="grace", iat=int(time.time()) + 30))
+    assert later.status_code == 200
+    assert later.json()["id"] != str(user_id)
 
 
 async def test_a_revoked_outside_token_ends_alone(harness: Harness) -> None:
