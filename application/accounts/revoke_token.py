@@ -15,7 +15,11 @@ from application.ports.sessions import RefreshTokens, SessionAdmin
 class RevokeAccessToken:
     """Revoke a single access token. Texts that are not valid tokens are ignored.
 
-    A token from the outside issuer ends here only. The issuer does not learn of it.
+    A token from the outside issuer ends here only. The issuer does not learn of it. If its keys are
+    unknown, nothing is revoked, because anyone could otherwise fill the feed with forged tokens.
+
+    Raises:
+        IssuerUnavailable: the outside issuer's keys are unknown, and it is unreachable.
     """
 
     def __init__(

@@ -1,21 +1,30 @@
 """Verify an access token of this service or of the outside issuer."""
 
-from application.accounts.outside_user import IdentifyOutsideUser
+from typing import Final
+from uuid import UUID
+
 from application.errors import NotAuthenticated, TokenExpired
 from application.ports.accounts import AccessClaims, TokenVerifier
+from application.ports.outside_issuer import OutsideTokens
 from application.ports.system import Clock
+from domain.ids import UserId
+
+#: The user of an outside token. Finding the real one could create an account.
+_NO_USER: Final = UserId(UUID(int=0))
 
 
 class VerifyAccessToken:
     """Return the claims of an access token, without checking if it has been revoked.
 
+    If a token from the outside issuer is unknown, its claims don't have the id of its user.
+
     Raises:
         NotAuthenticated: the token is not valid.
         TokenExpired: the token has expired.
-        Unavailable: only for tokens from the outside issuer (see `IdentifyOutsideUser`).
+        IssuerUnavailable: the outside issuer's keys are unknown, and it is unreachable.
     """
 
-    def __init__(self, tokens: TokenVerifier, outside: IdentifyOutsideUser, clock: Clock) -> None:
+    def __init__(self, tokens: TokenVerifier, outside: OutsideTokens, clock: Clock) -> None:
         self._tokens = tokens
         self._outside = outside
         self._clock = clock
@@ -28,4 +37,4 @@ class VerifyAccessToken:
         except TokenExpired:
             raise
         except NotAuthenticated:
-            return await self._outside(token, now)
+            return (await self._outside.verify(token, now)).of(_NO_USER)

@@ -57,7 +57,7 @@ class SessionHarness:
         self.end_session = EndSession(admin, ended)
         self.end_sessions_of = EndSessionsOf(admin, ended)
         revoke_access_token = RevokeAccessToken(
-            VerifyAccessToken(self.access_tokens, users, self.clock),
+            VerifyAccessToken(self.access_tokens, self.outside, self.clock),
             stored.access_changes,
             self.access,
         )

@@ -259,6 +259,7 @@ async def test_an_outside_token_can_be_revoked_before_its_first_use() -> None:
     harness = SessionHarness()
     token = harness.outside.issue()
     await harness.revoke(token, "192.0.2.1")
+    assert await harness.stored.directory.page(10) == []  # revoking it opens no account
     with pytest.raises(NotAuthenticated):
         await harness.authenticate(token)
 
