@@ -280,7 +280,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             values[each.name] = each.metadata["parse"](text)
         except ValueError as error:
             errors[name] = str(error)
-    errors |= _contradictions(values, errors)
+    errors = {**_contradictions(values, errors), **errors}
     if errors:
         raise BadSettings(errors)
     return Settings(**values)
@@ -297,13 +297,16 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
     """Return errors about combinations of settings. An invalid setting is treated as set."""
 
     def is_missing(name: str) -> bool:
-        return not values.get(name) and name.upper() not in wrong
+        return not is_set(name)
+
+    def is_set(name: str) -> bool:
+        return bool(values.get(name)) or name.upper() in wrong
 
     found: dict[str, str] = {}
     has_no_secret = is_missing("jwt_secret_key") and is_missing("jwt_secret_key_file")
-    if values.get("database_url") and has_no_secret:
+    if is_set("database_url") and has_no_secret:
         found["JWT_SECRET_KEY"] = "must be set if DATABASE_URL is set"
-    if values.get("jwt_secret_key") and values.get("jwt_secret_key_file"):
+    if is_set("jwt_secret_key") and is_set("jwt_secret_key_file"):
         found["JWT_SECRET_KEY_FILE"] = "must not be set if JWT_SECRET_KEY is set"
     missing = [name.upper() for name in _BACKING_SERVICES if is_missing(name)]
     if missing and values.get("workers", 1) > 1:
@@ -311,9 +314,9 @@ def _contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> dict[s
     if (values.get("kafka_security_protocol") or "").startswith("SASL"):
         login = filter(is_missing, ("kafka_sasl_username", "kafka_sasl_password"))
         found |= {name.upper(): "must be set with SASL" for name in login}
-    if values.get("smtp_url") and is_missing("smtp_from"):
+    if is_set("smtp_url") and is_missing("smtp_from"):
         found["SMTP_FROM"] = "must be set if SMTP_URL is set"
     for name, other in (("oidc_issuer", "oidc_audience"), ("oidc_audience", "oidc_issuer")):
-        if values.get(other) and is_missing(name):
+        if is_set(other) and is_missing(name):
             found[name.upper()] = f"must be set if {other.upper()} is set"
     return found

@@ -155,6 +155,25 @@ def test_an_outside_issuer_needs_an_audience_and_the_reverse() -> None:
     assert (settings.oidc_issuer, settings.oidc_audience) == ("https://login.example.com", "orders")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "missing"),
+    [
+        ({"DATABASE_URL": "mysql://a/b"}, "JWT_SECRET_KEY"),
+        ({"OIDC_ISSUER": "ftp://login.example.com"}, "OIDC_AUDIENCE"),
+        ({"SMTP_URL": "http://mail"}, "SMTP_FROM"),
+    ],
+)
+def test_a_setting_is_missing_even_if_the_one_that_needs_it_is_wrong(
+    wrong: dict[str, str], missing: str
+) -> None:
+    assert set(errors_of(**wrong)) == {*wrong, missing}
+
+
+def test_a_wrong_setting_keeps_its_own_error() -> None:
+    errors = errors_of(JWT_SECRET_KEY=SECRET, JWT_SECRET_KEY_FILE="/no/such/file")
+    assert errors == errors_of(JWT_SECRET_KEY_FILE="/no/such/file")
+
+
 def test_keys_are_read_from_files(tmp_path: Path) -> None:
     private, public = key_files(tmp_path, "first")
     _, second = key_files(tmp_path, "second")
