@@ -77,6 +77,10 @@ class NoSuchAccount(OrderServiceError):
     """There is no account with this address."""
 
 
+class AccountClosed(OrderServiceError):
+    """The account was closed by its user, and its personal data is erased."""
+
+
 class NoSuchClient(OrderServiceError):
     """There is no machine client with this id or name."""
 

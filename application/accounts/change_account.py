@@ -1,6 +1,6 @@
 """Let an operator change accounts."""
 
-from application.errors import NoSuchAccount
+from application.errors import AccountClosed, NoSuchAccount
 from application.ports.accounts import Accounts, EmailAddress
 from domain.account import Account
 from domain.actor import Role
@@ -10,6 +10,7 @@ class GrantRole:
     """Change an account's role.
 
     Raises:
+        AccountClosed: the account is closed for good.
         NoSuchAccount: there is no account with this address.
     """
 
@@ -18,6 +19,7 @@ class GrantRole:
 
     async def __call__(self, email: EmailAddress, role: Role) -> Account:
         """Set the role and return the account."""
+        await refuse_closed(self._accounts, email)
         return _existing(await self._accounts.update(*email.spellings, role=role))
 
 
@@ -40,6 +42,7 @@ class EnableAccount:
     """Enable a disabled account.
 
     Raises:
+        AccountClosed: the account is closed for good.
         NoSuchAccount: there is no account with this address.
     """
 
@@ -48,7 +51,19 @@ class EnableAccount:
 
     async def __call__(self, email: EmailAddress) -> Account:
         """Enable the account and return it."""
+        await refuse_closed(self._accounts, email)
         return _existing(await self._accounts.update(*email.spellings, disabled=False))
+
+
+async def refuse_closed(accounts: Accounts, email: EmailAddress) -> None:
+    """Check that the account wasn't closed. Closing replaces its address, so this can't race.
+
+    Raises:
+        AccountClosed: it was closed.
+    """
+    login = await accounts.login(*email.spellings)
+    if login is not None and login.account.is_erased:
+        raise AccountClosed
 
 
 def _existing(account: Account | None) -> Account:

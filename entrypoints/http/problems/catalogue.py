@@ -235,6 +235,15 @@ CATALOGUE: Final = (
         "Send the request again on a new connection, without pauses.",
     ),
     ProblemRow(
+        application.errors.AccountClosed,
+        409,
+        "account-closed",
+        "The account is closed",
+        "The user has closed the account given to an operator's command, so it can't be enabled, or"
+        " get a password or a role.",
+        "Let the user register again.",
+    ),
+    ProblemRow(
         domain.errors.EmailTaken,
         409,
         "email-taken",

@@ -5,9 +5,9 @@ import pytest
 from application.accounts.change_account import DisableAccount, EnableAccount, GrantRole
 from application.accounts.list_accounts import ListAccounts
 from application.accounts.set_password import SetPassword
-from application.errors import NoSuchAccount
-from application.ports.accounts import Login
-from domain.account import Account
+from application.errors import AccountClosed, NoSuchAccount
+from application.ports.accounts import EmailAddress, Login
+from domain.account import Account, erased_email
 from domain.actor import Role
 from tests.support.accounts import PlainPasswords, an_address
 from tests.support.adapters import Adapters, memory_adapters
@@ -52,6 +52,27 @@ async def test_a_password_is_replaced_by_its_hash(stored: Adapters, alice: Accou
     changed = await SetPassword(stored.accounts, PlainPasswords())(an_address(EMAIL), "another one")
     assert changed == alice
     assert await stored.accounts.login(EMAIL) == Login(alice, "strong:another one")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda stored, email: GrantRole(stored.accounts)(email, Role.STAFF),
+        lambda stored, email: EnableAccount(stored.accounts)(email),
+        lambda stored, email: SetPassword(stored.accounts, PlainPasswords())(email, "another one"),
+    ],
+    ids=["role", "enable", "password"],
+)
+async def test_a_closed_account_stays_closed(
+    stored: Adapters,
+    alice: Account,
+    act: Callable[[Adapters, EmailAddress], Awaitable[Account]],
+) -> None:
+    await stored.erasures.begin(alice.id, "hash", "gone", NOW)
+    closed = await stored.accounts.login(erased_email(alice.id))
+    with pytest.raises(AccountClosed):
+        await act(stored, an_address(erased_email(alice.id)))
+    assert await stored.accounts.login(erased_email(alice.id)) == closed
 
 
 async def test_accounts_are_listed_in_pages(stored: Adapters, alice: Account) -> None:

@@ -13,7 +13,7 @@ from dishka import AsyncContainer
 from jsonschema_rs import Draft202012Validator
 from litestar.routes import HTTPRoute
 
-from application.errors import OUTCOME_UNKNOWN, NoSuchAccount, NoSuchClient
+from application.errors import OUTCOME_UNKNOWN, AccountClosed, NoSuchAccount, NoSuchClient
 from domain.errors import ClientNameTaken
 from domain.scope import Scope
 from entrypoints.http.about import VERSION
@@ -37,7 +37,7 @@ DOCUMENT: Final[dict[str, Any]] = json.loads(TEXT)
 OPERATIONS: Final = tuple(operations_of(ROUTES))
 
 #: Errors that only occur on the command line, never in a request.
-COMMAND_LINE_ERRORS: Final = {NoSuchAccount, NoSuchClient, ClientNameTaken}
+COMMAND_LINE_ERRORS: Final = {AccountClosed, NoSuchAccount, NoSuchClient, ClientNameTaken}
 
 
 def contents() -> list[dict[str, Any]]:
