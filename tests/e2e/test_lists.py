@@ -136,6 +136,8 @@ def test_a_timestamp_may_have_any_offset_even_unescaped(
         ("nonsense=1&nonsense=2", ("nonsense", "unknown-parameter")),
         ("limit=1&limit=1", ("limit", "repeated-parameter")),
         ("reference=a&reference=b", ("reference", "repeated-parameter")),
+        ("reference=%ff", ("reference", "invalid-encoding")),
+        ("%ff=a", ("\ufffd", "unknown-parameter")),
         ("cursor=a&cursor=b", ("cursor", "repeated-parameter")),
     ],
     ids=lambda value: str(value)[:40],

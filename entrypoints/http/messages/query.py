@@ -1,10 +1,10 @@
 """Parse query strings. Unknown parameters are errors, so filters are never silently ignored."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, unquote_to_bytes, urlencode
 from uuid import UUID
 
 import msgspec
@@ -45,7 +45,10 @@ class QueryErrors(ValidationErrors):
 def check_query(
     request: ApiRequest, errors: ValidationErrors, known: Collection[str] = (), repeatable: str = ""
 ) -> None:
-    """Add an error for each parameter that is unknown or repeated (except `repeatable`)."""
+    """Add an error for each parameter that is unknown, repeated (except `repeatable`) or not UTF-8.
+
+    A value that isn't UTF-8 would be read with replacement characters, and find nothing.
+    """
     if not request.scope["query_string"]:  # the usual case
         return
     names = Counter(name for name, _ in request.query_params.multi_items())
@@ -55,6 +58,18 @@ def check_query(
             errors.extend([ParameterError((name,), "unknown-parameter", detail)])
         elif times > 1 and name != repeatable:
             errors.extend([ParameterError((name,), "repeated-parameter", "Must not be repeated.")])
+    for name in _not_utf_8(request.scope["query_string"]):
+        errors.extend([ParameterError((name,), "invalid-encoding", "Must be well-formed UTF-8.")])
+
+
+def _not_utf_8(query: bytes) -> Iterator[str]:
+    """Yield the names of parameters whose values aren't well-formed UTF-8."""
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        try:
+            unquote_to_bytes(value).decode()
+        except UnicodeDecodeError:
+            yield unquote_plus(name.decode("latin-1"))
 
 
 def refuse_query(request: ApiRequest) -> None:

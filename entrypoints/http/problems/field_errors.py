@@ -51,6 +51,11 @@ FIELD_ERRORS: Final = (
         " issuer.",
     ),
     FieldErrorEntry(
+        "invalid-encoding",
+        "The bytes of a query parameter are not UTF-8.",
+        "Encode the value as UTF-8 before you percent-encode it.",
+    ),
+    FieldErrorEntry(
         "invalid-timestamp",
         "The value is not an RFC 3339 timestamp.",
         "Write the date, the time and the offset: 2026-01-31T12:00:00Z.",
