@@ -6,12 +6,14 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Final, TypeVar
 
 import argon2
 from argon2.exceptions import Argon2Error
 
 from application.errors import NOTHING_CHANGED, TooManyPasswords
+from libraries.asyncio_tools.time_budget import without_storage
 
 T = TypeVar("T")
 
@@ -25,6 +27,8 @@ UNUSABLE: Final = "!"
 
 #: How many calls may run or wait. Two threads hash this many in about two seconds.
 MAX_PENDING: Final = 64
+#: How long a call may wait before it runs.
+MAX_WAIT_SECONDS: Final = 5.0
 
 #: The option for mallopt(3), and the minimum size for blocks to be mapped separately, in bytes.
 _M_MMAP_THRESHOLD: Final = -3
@@ -46,8 +50,11 @@ class Argon2Passwords:
     """A `PasswordHasher` that runs argon2id in `at_once` dedicated threads.
 
     Each running call takes `memory_cost` KiB, and all other calls have to wait. If `max_pending`
-    calls are running or waiting, further calls are refused. If a waiting call is canceled, it never
-    runs. Passwords can contain any code points, including lone surrogates.
+    calls are running or waiting, further calls are refused, and so is a call that had to wait for
+    longer than `MAX_WAIT_SECONDS`. If a waiting call is canceled, it never runs. None of this uses
+    up the time that a request may wait for the storage.
+
+    Passwords can contain any code points, including lone surrogates.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class Argon2Passwords:
         """Return a hash that can be stored. It includes the parameters and the salt.
 
         Raises:
-            TooManyPasswords: `max_pending` calls are running or waiting.
+            TooManyPasswords: too many calls are running or waiting.
         """
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
@@ -82,7 +89,7 @@ class Argon2Passwords:
         If it isn't an argon2 hash, none of the passwords match.
 
         Raises:
-            TooManyPasswords: `max_pending` calls are running or waiting.
+            TooManyPasswords: too many calls are running or waiting.
         """
         return await self._run(lambda: self._verify(stored, password))
 
@@ -104,9 +111,17 @@ class Argon2Passwords:
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._max_pending:
             raise TooManyPasswords(NOTHING_CHANGED)
+        until = monotonic() + MAX_WAIT_SECONDS
+
+        def run() -> T:
+            if monotonic() > until:
+                raise TooManyPasswords(NOTHING_CHANGED)
+            return work()
+
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            with without_storage():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         finally:
             self._pending -= 1
 

@@ -1,5 +1,8 @@
 """How long a request may wait for auxiliary servers and for the storage."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -32,3 +35,19 @@ STORAGE_DEADLINE_SECONDS: Final = 1.7
 #: When the current request stops waiting for the storage, as event loop time. None outside of a
 #: request.
 storage_deadline: Final[ContextVar[float | None]] = ContextVar("storage_deadline", default=None)
+
+
+@contextmanager
+def without_storage() -> Iterator[None]:
+    """Extend the current request's storage deadline by the duration of the block.
+
+    The block must not wait for the storage.
+    """
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    try:
+        yield
+    finally:
+        deadline = storage_deadline.get()
+        if deadline is not None:
+            storage_deadline.set(deadline + loop.time() - began_at)

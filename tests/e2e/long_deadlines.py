@@ -14,6 +14,7 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
+from adapters.security import passwords
 from libraries.asyncio_tools import cancellation, time_budget
 
 _LONG_SECONDS: Final = 120.0
@@ -31,6 +32,7 @@ if _KEEP_DEADLINES not in {"REDIS_URL", "ALL"}:
     time_budget.TimeBudget.__init__.__defaults__ = (_LONG_SECONDS,)
 if _KEEP_DEADLINES not in {"DATABASE_URL", "ALL"}:
     _lengthen(time_budget, "STORAGE_DEADLINE_SECONDS")
+_lengthen(passwords, "MAX_WAIT_SECONDS")
 
 if "NAMES_GONE_FILE" in os.environ:
     _names_gone = Path(os.environ["NAMES_GONE_FILE"])

@@ -30,6 +30,7 @@ _BOUNDS: Final = (
     "adapters.postgres.connector._CONNECT_TIMEOUT_SECONDS",
     "adapters.postgres.connection._CLOSE_TIMEOUT_SECONDS",
     "adapters.postgres.pool._PING_TIMEOUT_SECONDS",
+    "adapters.security.passwords.MAX_WAIT_SECONDS",
     "adapters.redis.relay_wakeup._ANSWER_SECONDS",
     "adapters.redis.cache._LEASE_SECONDS",
     "adapters.redis.cache._OFFER_SECONDS",

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from adapters.security.passwords import Argon2Passwords
 from application.errors import TooManyPasswords
+from libraries.asyncio_tools.time_budget import storage_deadline
+
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
 
 WEAK = argon2.PasswordHasher(1, 8 * 1024, 1).hash("correct horse")
 
@@ -261,6 +264,46 @@ def test_calls_beyond_the_bound_are_refused_until_others_end(
     asyncio.run(scenario())
     passwords.close()
     assert counts.calls == 4
+
+
+def test_a_call_that_has_waited_too_long_is_refused_without_hashing(
+    passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = hashing_is(monkeypatch, lambda: None)
+    monkeypatch.setattr("adapters.security.passwords.MAX_WAIT_SECONDS", -1.0)
+    with pytest.raises(TooManyPasswords):
+        asyncio.run(passwords.hash("correct horse"))
+    assert counts.calls == 0
+
+
+def test_hashing_does_not_use_up_the_time_for_the_storage(
+    passwords: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, ended = [], []
+
+    def work() -> None:
+        began.append(time.monotonic())
+        while time.monotonic() == began[0]:
+            pass
+        ended.append(time.monotonic())
+
+    async def scenario() -> None:
+        storage_deadline.set(1_000.0)
+        await passwords.hash("correct horse")
+        deadline = storage_deadline.get()
+        assert deadline is not None
+        assert deadline >= 1_000.0 + ended[0] - began[0] > 1_000.0
+
+    hashing_is(monkeypatch, work)
+    asyncio.run(scenario())
+
+
+def test_hashing_outside_a_request_has_no_storage_deadline(passwords: Argon2Passwords) -> None:
+    async def scenario() -> None:
+        await passwords.hash("correct horse")
+        assert storage_deadline.get() is None
+
+    asyncio.run(scenario())
 
 
 def test_a_canceled_call_makes_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from application.ports.accounts import PasswordHasher
 from entrypoints.composition.providers.memory import MemoryStorageProvider
 from tests.support.app import running_app
 
+pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
+
 PENDING = 4
 
 
