@@ -60,8 +60,7 @@ class Customer:
         order = await self._place()
         for status in self._random.choice(_FATES):
             await self._change(order, status)
-        await self._read(order)
-        await self._read(self._random.choice(self._recent))
+        await self._read(self._random.choice((order, self._random.choice(self._recent))))
 
     async def _place(self) -> SeenOrder:
         key = {"Idempotency-Key": uuid4().hex}

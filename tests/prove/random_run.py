@@ -17,8 +17,8 @@ from tests.prove.servers import Target, a_target
 from tests.servers.databases import fetch_value
 from tests.support.postgres import beside
 
-CUSTOMERS: Final = 12
-ORDERS_PER_SECOND: Final = 110.0
+CUSTOMERS: Final = 24
+ORDERS_PER_SECOND: Final = 170.0
 #: How long accepting, publishing and processing may take to go on after a fault.
 RECOVERY_SECONDS: Final = 10.0
 #: After this time, a role is stuck for good.
