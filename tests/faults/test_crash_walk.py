@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from tests.faults.crash_walk import LIFE, walk
+from tests.faults.crash_walk import walk
+from tests.faults.walked_life import LIFE
 from tests.faults.walked_storages import InMemory, OnPostgres
 from tests.servers.plugin import Shared
 from tests.support.postgres import new_database
