@@ -1,5 +1,6 @@
 """Reading records by their offsets from partitions with gaps, and while records are removed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from application.ports.stored_records import LogExcerpt, StoredRecord
 from tests.integration.kafka_tools import TOPIC, Kafka, kafka_at
 from tests.servers.plugin import Shared
 from tests.servers.ports import HOST
+from tests.support.deadlines import LONG
 from tests.support.messages import DECODER
 
 pytestmark = pytest.mark.usefixtures("with_generous_deadlines")
@@ -26,8 +28,11 @@ async def kafka(kafka_server: Shared) -> AsyncIterator[Kafka]:
         yield kafka
 
 
-async def write_in_transaction(kafka: Kafka, count: int) -> None:
-    """Write some messages, and after them the record that ends their transaction."""
+async def write_in_transaction(kafka: Kafka, count: int, *, end: int) -> None:
+    """Write some messages, and after them the record that ends their transaction.
+
+    The broker writes that record in the background, so wait until the log reaches `end`.
+    """
     name = kafka.connection.name(TOPIC)
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka.connection.bootstrap_servers, transactional_id=name
@@ -35,12 +40,16 @@ async def write_in_transaction(kafka: Kafka, count: int) -> None:
     async with producer, producer.transaction():
         for number in range(count):
             await producer.send_and_wait(name, value=b"", key=b"%d" % number)
+    records = kafka.records()
+    async with asyncio.timeout(LONG):
+        while (await records.read(TOPIC, 0, [0])).end < end:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.05)
 
 
 async def test_offsets_without_a_record_are_left_out(kafka: Kafka) -> None:
-    await write_in_transaction(kafka, 2)
+    await write_in_transaction(kafka, 2, end=3)
     await kafka.write({"key": b"after", "value": b""})
-    await write_in_transaction(kafka, 1)
+    await write_in_transaction(kafka, 1, end=6)
     records = kafka.records()
     assert await records.read(TOPIC, 0, list(range(7))) == LogExcerpt(
         0,
