@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 from time import monotonic
 from typing import Any, Final
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.e2e.service import TEA, User
+from tests.e2e.service import TEA, User, eventually
 from tests.faults.cluster import Cluster
 from tests.prove.journal import Journal, SeenOrder
 
@@ -114,13 +114,26 @@ class Customer:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
+def _registered(cluster: Cluster) -> User:
+    """Register a user. On a busy machine, a request may reach a deadline of the service."""
+    users: list[User] = []
+
+    def is_registered() -> bool:
+        with suppress(AssertionError):
+            users.append(cluster.api.register())
+        return bool(users)
+
+    eventually(is_registered)
+    return users[0]
+
+
 @contextmanager
 def customers_at(
     cluster: Cluster, journal: Journal, seed: int, customers: int, orders_per_second: float
 ) -> Iterator[None]:
     """Let customers shop in a thread until the end of the block."""
     stopped = threading.Event()
-    users = [cluster.api.register() for _ in range(customers)]
+    users = [_registered(cluster) for _ in range(customers)]
     random = Random(seed)
     shoppers = [Customer(cluster, user, journal, Random(random.random())) for user in users]
 
