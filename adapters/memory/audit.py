@@ -40,7 +40,7 @@ class MemoryAuditReader:
             facts = published[order.id] + waiting[order.id]
             is_recorded = storage.inbox.has_recorded((PROCESSING, order.id))
             effect_count = effects.pop(order.id, 0)
-            if reasons := [*_contradictions(stored, facts, effect_count, is_recorded)]:
+            if reasons := [*_contradictions(stored, facts, effect_count, is_recorded=is_recorded)]:
                 report.lost.add(order.id, *reasons)
             if order.processed_at is None:
                 is_old = order.created_at <= now - stuck_after
@@ -108,7 +108,8 @@ def _contradictions(
     stored: StoredOrder,
     revisions: list[int],
     effects: int,
-    is_recorded: bool,  # noqa: FBT001
+    *,
+    is_recorded: bool,
 ) -> Iterator[str]:
     """Yield the reasons why an order is lost, using the same codes as the PostgreSQL audit."""
     order = stored.record

@@ -65,7 +65,7 @@ def _acknowledged(journal: Journal, steps: Steps) -> Iterator[str]:
         yield "two idempotency keys were answered with one order"
     additional = len(steps) - len(journal.orders)
     if not 0 <= additional <= journal.unanswered:
-        yield f"{additional} orders are stored that nobody was told about"
+        yield f"{additional} orders are stored without an answer to a customer"
 
 
 def _illegal(steps: Steps) -> Iterator[str]:

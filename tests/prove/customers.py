@@ -1,4 +1,4 @@
-"""Customers who place, change and read orders at all APIs until they are told to stop."""
+"""Customers place, change and read orders at all APIs until the end of the run."""
 
 import asyncio
 import threading

@@ -44,7 +44,7 @@ class KnownOrder:
 
 
 class Client:
-    """A user who sends one request after the other."""
+    """A user with one request at a time."""
 
     def __init__(self, deployment: "Deployment", number: int) -> None:
         self._deployment, self._world = deployment, deployment.world
