@@ -53,14 +53,23 @@ async def join(
         metadata_max_age_ms=_METADATA_AGE_MS,
         max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
     )
+    consumer.subscribe([topic], listener=listener)
+    await start(consumer, connection)
+    return consumer
+
+
+async def start(consumer: AIOKafkaConsumer, connection: KafkaConnection) -> None:
+    """Connect a new consumer, with silent connections replaced. Close it if this fails.
+
+    Raises:
+        KafkaError: connecting or joining failed.
+    """
     replace_silent_connections(consumer._client, connection)  # noqa: SLF001 - isn't public
     try:
-        consumer.subscribe([topic], listener=listener)
         await consumer.start()
     except BaseException:
         await leave(consumer)
         raise
-    return consumer
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:

@@ -9,9 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
 
 from adapters.kafka.connection import KafkaConnection, reach, reason_of, shielded
-from adapters.kafka.consumer import leave
+from adapters.kafka.consumer import leave, start
 from adapters.kafka.record_reader import RecordReader, Stalled
-from adapters.kafka.silent_connections import replace_silent_connections
 from adapters.kafka.uncommitted import Uncommitted
 from application.errors import BrokerUnavailable
 from application.ports.events import Delivery
@@ -88,12 +87,7 @@ class KafkaStoredRecords:
             request_timeout_ms=_REQUEST_MS,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
-        replace_silent_connections(consumer._client, self._connection)  # noqa: SLF001 - isn't public
-        try:
-            await consumer.start()
-        except BaseException:
-            await leave(consumer)
-            raise
+        await start(consumer, self._connection)
         self._consumer = consumer
 
     async def _partitions_of(self, topic: str) -> set[int]:

@@ -1,11 +1,11 @@
 """Ports that count their calls, and the servers that survive the processes."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dishka import Provider, Scope, from_context, provide
 from dishka.provider import BaseProvider
@@ -21,6 +21,8 @@ from entrypoints.settings import load_settings
 from tests.model.interruptions import Points, interruptible
 from tests.model.surroundings import Queue, SharedCache, Shop, Topic
 from tests.support.time import MovableClock
+
+T = TypeVar("T")
 
 
 class Servers:
@@ -70,17 +72,26 @@ class WalkedPorts(Provider):
 
     def __init__(self, overrides: Iterable[BaseProvider]) -> None:
         super().__init__()
-        provided = provided_types([*default_providers(load_settings({})), *overrides])
-        for port in PORTS & provided:
-            self.decorate(_walked(port))
+        for port in io_ports(overrides):
+            self.decorate(decorator_of(port, Points, interruptible))
 
 
-def _walked(port: type[Any]) -> Callable[[Any, Points], Any]:
-    def walked(inner: Any, points: Points) -> Any:
-        return interruptible(inner, points)
+def io_ports(overrides: Iterable[BaseProvider]) -> Sequence[type[Any]]:
+    """Return all ports that do I/O and are provided by default or by `overrides`, by name."""
+    provided = provided_types([*default_providers(load_settings({})), *overrides])
+    return sorted(_PORTS & provided, key=lambda port: port.__name__)
 
-    walked.__annotations__ = {"inner": port, "points": Points, "return": port}
-    return walked
+
+def decorator_of(
+    port: type[Any], context: type[T], wrap: Callable[[Any, T], Any]
+) -> Callable[[Any, T], Any]:
+    """Return `wrap` with the annotations by which dishka decorates this port."""
+
+    def decorator(inner: Any, value: T) -> Any:
+        return wrap(inner, value)
+
+    decorator.__annotations__ = {"inner": port, "value": context, "return": port}
+    return decorator
 
 
 def _ports() -> Iterator[type[Any]]:
@@ -95,4 +106,4 @@ def _does_io(port: type[Any]) -> bool:
     return any(inspect.iscoroutinefunction(getattr(port, name)) for name in dir(port))
 
 
-PORTS: Final = frozenset(_ports())
+_PORTS: Final = frozenset(_ports())

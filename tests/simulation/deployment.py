@@ -33,11 +33,6 @@ class Deployment:
         """The current API processes."""
         return [process for (role, _), process in self._places.items() if role == "api"]
 
-    @property
-    def processes(self) -> Sequence[SimulatedProcess]:
-        """The current processes."""
-        return list(self._places.values())
-
     def _start(self, role: str, number: int) -> None:
         self._numbers += 1
         process = SimulatedProcess(f"{role} {self._numbers}", self.world, *_ROLES[role])
@@ -66,4 +61,5 @@ class Deployment:
 
     def choose(self) -> SimulatedProcess:
         """Return a process."""
-        return self.processes[self.world.choices.draw("process", len(self._places))]
+        processes = list(self._places.values())
+        return processes[self.world.choices.draw("process", len(processes))]

@@ -5,8 +5,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
-from functools import cache
-from typing import Any, Final, cast
+from functools import cache, partial
+from typing import Any, Final
 
 from dishka import Provider, Scope, from_context
 from dishka.provider import BaseProvider
@@ -15,10 +15,7 @@ from application.errors import Unavailable
 from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment, TaskQueue
-from entrypoints.composition.container import default_providers
-from entrypoints.composition.overrides import provided_types
-from entrypoints.settings import load_settings
-from tests.faults.walked_ports import PORTS
+from tests.faults.walked_ports import decorator_of, io_ports
 from tests.simulation.process import Killed, SimulatedProcess
 
 #: The ports of servers other than the storage.
@@ -140,16 +137,6 @@ class RemotePorts(Provider):
 
     def __init__(self, overrides: Iterable[BaseProvider]) -> None:
         super().__init__()
-        provided = provided_types([*default_providers(load_settings({})), *overrides])
-        for port in sorted(PORTS & provided, key=lambda port: port.__name__):
-            self.decorate(_remote(port))
-
-
-def _remote(port: type[Any]) -> Callable[[Any, SimulatedProcess], Any]:
-    is_storage = port not in _OTHER_SERVERS
-
-    def remote(inner: Any, process: SimulatedProcess) -> Any:
-        return cast(Any, RemotePort(inner, process, port.__name__, is_storage=is_storage))
-
-    remote.__annotations__ = {"inner": port, "process": SimulatedProcess, "return": port}
-    return remote
+        for port in io_ports(overrides):
+            remote = partial(RemotePort, name=port.__name__, is_storage=port not in _OTHER_SERVERS)
+            self.decorate(decorator_of(port, SimulatedProcess, remote))
