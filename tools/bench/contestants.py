@@ -177,14 +177,16 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
 
 
 @contextmanager
-def roles(settings: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Run the relay, the consumer and the worker."""
+def roles(settings: Mapping[str, str], folder: Path) -> Iterator[Mapping[str, Running]]:
+    """Run the relay, the consumer and the worker, and yield them by name."""
+    role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
     with ExitStack() as stack:
-        for role in ("relay", "consume", "work"):
-            role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
-            running = serving((_ORDERS, role), folder, folder / f"{role}.log", role_settings)
-            stack.enter_context(running)
-        yield
+        yield {
+            name: stack.enter_context(
+                serving((_ORDERS, role), folder, folder / f"{role}.log", role_settings)
+            )
+            for name, role in (("relay", "relay"), ("consumer", "consume"), ("worker", "work"))
+        }
 
 
 @contextmanager

@@ -117,6 +117,23 @@ async def _drain(database: str) -> Backlog:
     return Backlog(at_first, time.monotonic() - begun)
 
 
+def processed_orders(database: str) -> int:
+    """Return how many orders have been processed since the database was created.
+
+    Orders aren't counted but numbered, so this takes no longer if there are many.
+    """
+    return asyncio.run(_processed_orders(database))
+
+
+async def _processed_orders(database: str) -> int:
+    connection = await asyncpg.connect(database)
+    try:
+        last: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM effects")
+    finally:
+        await connection.close()
+    return last
+
+
 @dataclass(frozen=True, slots=True)
 class Processing:
     """How many milliseconds it took from the orders' creation to their effect."""

@@ -1,0 +1,1 @@
+"""Load the service past its capacity for minutes."""
