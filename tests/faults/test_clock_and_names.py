@@ -123,12 +123,25 @@ def test_names_that_cannot_be_resolved_are_an_outage_that_heals(
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert user.service.http.get("/health/").status_code == 200
         eventually(lambda: "the host localhost: Name or service not known" in cluster.api.log)
+        restart_roles(cluster)
         gone.unlink()
         eventually(lambda: is_ready(user, "ok"))
         user.processed_order()
         cluster.assert_drained(2)
         for process in cluster.processes:
             assert "Traceback" not in process.log
+
+
+def restart_roles(cluster: Cluster) -> None:
+    """Kill the relay, the consumer and the worker, and start them while nothing has a name.
+
+    Kafka's clients only resolve the name of the first broker when a process starts.
+    """
+    for role in (*cluster.relays, *cluster.consumers, *cluster.workers):
+        log_length = len(role.log)
+        role.kill()
+        role.spawn()
+        eventually(lambda role=role, at=log_length: "localhost" in role.log[at:])
 
 
 def is_unresolved(user: User) -> bool:
