@@ -1,11 +1,12 @@
 """Clocks that jump by an hour, and host names that cannot be resolved for a while."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from tests.e2e.service import User, eventually
-from tests.faults.cluster import Cluster, a_cluster
+from tests.faults.cluster import Cluster, Role, a_cluster
 from tests.faults.test_backing_services import is_ready
 from tests.faults.test_network_faults import Proxied
 from tests.servers.plugin import Shared
@@ -141,7 +142,11 @@ def restart_roles(cluster: Cluster) -> None:
         log_length = len(role.log)
         role.kill()
         role.spawn()
-        eventually(lambda role=role, at=log_length: "localhost" in role.log[at:])
+        eventually(partial(_names_the_host, role, log_length))
+
+
+def _names_the_host(role: Role, log_length: int) -> bool:
+    return "localhost" in role.log[log_length:]
 
 
 def is_unresolved(user: User) -> bool:
