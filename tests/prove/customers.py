@@ -18,6 +18,8 @@ from tests.prove.http_client import HttpClient
 from tests.prove.journal import Journal, SeenOrder
 
 _RETRY_SECONDS: Final = 0.1
+#: After an outage, customers order faster until they have made up for this time.
+_CATCH_UP_SECONDS: Final = 2.0
 #: How long a customer tries to get a response to a request after the end of the run.
 _GRACE_SECONDS: Final = 30.0
 #: Out of how many orders one is paid, paid and shipped, or canceled.
@@ -47,7 +49,7 @@ class Customer:
         try:
             while not stopped.is_set():
                 await self._live_one_order()
-                next_at = max(next_at + seconds_per_order, monotonic() - seconds_per_order)
+                next_at = max(next_at + seconds_per_order, monotonic() - _CATCH_UP_SECONDS)
                 await asyncio.sleep(max(0.0, next_at - monotonic()))
         except GivenUp:
             self._journal.unanswered += 1
