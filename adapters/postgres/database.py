@@ -88,8 +88,8 @@ class Database:
 
 
 @asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """Limit the duration of statements that don't make permanent changes.
+async def within(seconds: float, *, commits: bool = False) -> AsyncIterator[None]:
+    """Limit the duration of statements. They don't make permanent changes unless one `commits`.
 
     Raises:
         Unavailable: the statements took longer.
@@ -101,7 +101,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not timeout.expired():
             raise
-        raise unavailable(may_have_changed=False) from error
+        raise unavailable(may_have_changed=commits) from error
 
 
 def _timeout(seconds: float) -> asyncio.Timeout:

@@ -19,7 +19,7 @@ class PostgresOutbox:
 
     If a relay freezes, PostgreSQL ends its session after `IDLE_IN_TRANSACTION_SECONDS`, which
     releases all locks. Its events may then be published twice, but none are skipped. Publishing a
-    batch takes at most 5 s, well within that timeout.
+    batch takes at most 5 s, well within that timeout. So does each statement, including the commit.
     """
 
     def __init__(self, database: Database) -> None:
@@ -51,6 +51,9 @@ async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
             await stack.enter_async_context(connection.transaction())
             await connection.execute(sql.WALK_ALONG_INDEXES)
         yield
+        # Without a limit, a relay would wait for a lost response until the whole batch is late.
+        async with within(USE_TIMEOUT_SECONDS, commits=True):
+            await stack.aclose()
 
 
 async def _locked(connection: asyncpg.Connection, size: int) -> PostgresOutboxBatch:

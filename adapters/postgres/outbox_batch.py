@@ -54,12 +54,12 @@ class PostgresOutboxBatch:
         }
         replayed: Marks = {event_id: () for event_id in placements if event_id not in first}
         if first:
-            await self._connection.execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
+            await self._execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
         failed = await self._mark(sql.MARK_PUBLISHED, first)
         failed |= await self._mark(sql.MARK_REPLAYED, replayed)
         await self.rejected({i: f"published, but not marked: {why}" for i, why in failed.items()})
         if not_cached:
-            await self._connection.execute(sql.ADD_CACHE_DEBTS, [*not_cached])
+            await self._execute(sql.ADD_CACHE_DEBTS, [*not_cached])
 
     async def rejected(self, reasons: Mapping[EventId, str]) -> None:
         """Record why the broker rejected events. They are retried later and eventually parked."""
@@ -89,6 +89,10 @@ class PostgresOutboxBatch:
 
     def _pause_seconds(self, event_id: EventId) -> float:
         return seconds_of_pause(self._rows[event_id]["waited_seconds"])
+
+    async def _execute(self, statement: str, *values: Any) -> None:
+        async with within(USE_TIMEOUT_SECONDS):
+            await self._connection.execute(statement, *values)
 
     async def _mark(self, statement: str, marks: Marks) -> dict[EventId, str]:
         """Mark events, one by one if necessary. Return the reasons for those that failed."""

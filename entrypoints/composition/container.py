@@ -14,10 +14,6 @@ from entrypoints.composition.checks import BusChecks, CacheChecks, StorageChecks
 from entrypoints.composition.overrides import provided_types
 from entrypoints.composition.providers.application import ApplicationProvider
 from entrypoints.composition.providers.consumers import ConsumersProvider
-from entrypoints.composition.providers.in_process import (
-    InProcessKafkaProvider,
-    InProcessRedisProvider,
-)
 from entrypoints.composition.providers.mail import MailProvider
 from entrypoints.composition.providers.metrics import MetricsProvider
 from entrypoints.composition.providers.postgres.provider import PostgresProvider
@@ -107,11 +103,15 @@ def _is_storage(provider: BaseProvider) -> bool:
 
 
 # These are only imported when they are used. Redis costs a process 8 MiB and 100 ms of CPU time,
-# and Kafka 7 MiB and 50 ms.
+# Kafka 7 MiB and 50 ms, and taskiq, for tasks in this process, 100 ms.
 
 
 def _redis(settings: Settings) -> Provider:
     if settings.redis_url is None:
+        from entrypoints.composition.providers.in_process import (  # noqa: PLC0415 - as above
+            InProcessRedisProvider,
+        )
+
         return InProcessRedisProvider()
     from entrypoints.composition.providers.redis import RedisProvider  # noqa: PLC0415 - as above
 
@@ -120,6 +120,10 @@ def _redis(settings: Settings) -> Provider:
 
 def _kafka(settings: Settings) -> Provider:
     if settings.kafka_bootstrap_servers is None:
+        from entrypoints.composition.providers.in_process import (  # noqa: PLC0415 - as above
+            InProcessKafkaProvider,
+        )
+
         return InProcessKafkaProvider()
     from entrypoints.composition.providers.kafka import KafkaProvider  # noqa: PLC0415 - as above
 

@@ -15,7 +15,6 @@ from entrypoints.composition.loops import (
     start_watchdog,
 )
 from entrypoints.composition.startup import build_container, opened
-from entrypoints.composition.worker import start_worker
 from entrypoints.messaging.subscriptions import subscriptions_on
 from entrypoints.settings import Settings
 
@@ -43,6 +42,9 @@ async def running_service(container: AsyncContainer) -> AsyncIterator[AsyncConta
     is_alone = bool(settings.missing_services)
     starts: list[StartLoops] = [start_metrics]
     if is_alone:
+        # Only imported when used, see entrypoints/composition/task_broker.py.
+        from entrypoints.composition.worker import start_worker  # noqa: PLC0415 - as above
+
         consumers = start_consumers(*subscriptions_on(settings))
         starts += [start_watchdog, start_worker, consumers, start_relay]
     async with opened(container, owns_storage=is_alone), running(container, *starts):

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from dishka import AsyncContainer
 from taskiq import AsyncBroker
@@ -12,6 +12,7 @@ from application.delivery.purge import PurgeExpired
 from application.delivery.requeue_stalled import RequeueStalledOrders
 from application.orders.process_order import ProcessOrder
 from entrypoints.composition.storage import StorageLifecycle
+from entrypoints.composition.task_broker import TaskBroker
 from entrypoints.messaging.tasks import register_tasks
 from entrypoints.processes.eraser import erase_periodically
 from entrypoints.processes.purger import purge_periodically
@@ -31,7 +32,7 @@ async def start_worker(
     container: AsyncContainer, supervisor: Supervisor, stack: AsyncExitStack
 ) -> None:
     """Start `process_order_task`, the requeuer, retention and the eraser."""
-    broker = await container.get(AsyncBroker)
+    broker = cast("AsyncBroker", await container.get(TaskBroker))
     retention = await container.get(PurgeExpired)
     erase = await container.get(ContinueErasures)
     register_tasks(broker, await container.get(ProcessOrder))

@@ -83,7 +83,15 @@ class OrdersProcess:
     @property
     def log(self) -> str:
         """The complete log."""
-        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
+        return self._log_after(0)
+
+    def _log_after(self, offset_bytes: int) -> str:
+        """Return the log from an offset. Reading it all takes long after minutes under load."""
+        return os.pread(self._log.fileno(), 1 << 24, offset_bytes).decode()
+
+    @property
+    def _log_bytes(self) -> int:
+        return os.fstat(self._log.fileno()).st_size
 
     def spawn(self) -> None:
         """Start the process without waiting for it to be ready."""
@@ -129,18 +137,18 @@ class Service(OrdersProcess):
 
     def start(self) -> Self:
         """Start the service and wait until it has logged its address."""
-        log_length = len(self.log)
+        log_bytes = self._log_bytes
         self.spawn()
-        url = self._announced_url(log_length)
+        url = self._announced_url(log_bytes)
         self.http.close()
         self.http = httpx.Client(
             base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, limits=SHORT_KEEPALIVE
         )
         return self
 
-    def _announced_url(self, log_length: int) -> str:
+    def _announced_url(self, log_bytes: int) -> str:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while not (found := _READY.search(self.log[log_length:])):
+        while not (found := _READY.search(self._log_after(log_bytes))):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)

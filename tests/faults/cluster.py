@@ -59,10 +59,10 @@ class Role(OrdersProcess):
 
     def start(self) -> Self:
         """Start the process and wait until it is ready."""
-        log_length = len(self.log)
+        log_bytes = self._log_bytes
         self.spawn()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while f'"orders {self.name} is ready."' not in self.log[log_length:]:
+        while f'"orders {self.name} is ready."' not in self._log_after(log_bytes):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)

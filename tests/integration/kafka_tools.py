@@ -160,9 +160,9 @@ class Kafka:
 
     async def read_all(self, topic: str = TOPIC) -> list[Any]:
         """Read all messages in a topic with an independent consumer."""
-        name = self.connection.name(topic)
+        name, loop = self.connection.name(topic), asyncio.get_running_loop()
         async with (
-            asyncio.timeout(LONG),
+            asyncio.timeout(LONG) as without_progress,
             AIOKafkaConsumer(
                 name,
                 bootstrap_servers=self.connection.bootstrap_servers,
@@ -171,7 +171,12 @@ class Kafka:
         ):
             partitions = [TopicPartition(name, n) for n in consumer.partitions_for_topic(name)]
             count = sum((await consumer.end_offsets(partitions)).values())
-            return [await consumer.getone() for _ in range(count)]
+            messages: list[Any] = []
+            while len(messages) < count:
+                for batch in (await consumer.getmany(timeout_ms=1_000)).values():
+                    messages += batch
+                    without_progress.reschedule(loop.time() + LONG)
+            return messages
 
     async def write(
         self, *messages: dict[str, Any], topic: str = TOPIC, compression_type: str | None = None

@@ -9,7 +9,9 @@ import pytest
 
 from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, USE_TIMEOUT_SECONDS, Database
 from adapters.postgres.migrations import migrate
+from adapters.postgres.outbox import PostgresOutbox
 from application.errors import NOTHING_CHANGED, Unavailable
+from application.ports.events import Placement
 from domain.errors import OrderNotFound
 from tests.servers.databases import fetch_value, fresh_database
 from tests.servers.plugin import Shared
@@ -277,3 +279,25 @@ async def test_idle_transaction_loses_its_locks(url: str) -> None:
                 await frozen.execute("COMMIT")
         assert isinstance(refusal.value.__cause__, Exception)
         assert (await order_in(adapters, order)).id == order
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+async def test_a_relay_does_not_wait_for_lost_responses_until_its_batch_is_late(
+    database: Database, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, *, is_marked: bool
+) -> None:
+    await place(adapters_over(database))
+    shorten_one_timeout(monkeypatch, seconds=0)
+
+    async def lose_the_responses() -> None:
+        async with PostgresOutbox(database).batch(10) as batch:
+            placements = {each.id: Placement(0, 0) for each in batch.events}
+            assert placements
+            shorten_one_timeout(monkeypatch, USE_TIMEOUT_SECONDS)
+            proxy.silence()
+            if is_marked:
+                await batch.published(placements)
+
+    async with asyncio.timeout(LONG):
+        with pytest.raises(Unavailable) as failure:
+            await lose_the_responses()
+    assert (str(failure.value) == NOTHING_CHANGED) == is_marked  # otherwise it was the commit

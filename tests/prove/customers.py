@@ -1,23 +1,25 @@
 """Customers place, change and read orders at all APIs until the end of the run."""
 
 import asyncio
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from random import Random
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
 
-import httpx
+import uvloop
 
 from tests.e2e.service import TEA, User, eventually
 from tests.faults.cluster import Cluster
+from tests.prove.http_client import HttpClient
 from tests.prove.journal import Journal, SeenOrder
 
 _RETRY_SECONDS: Final = 0.1
-#: Longer than any deadline of the service.
-_TIMEOUT_SECONDS: Final = 20.0
+#: After an outage, customers order faster until they have made up for this time.
+_CATCH_UP_SECONDS: Final = 2.0
 #: How long a customer tries to get a response to a request after the end of the run.
 _GRACE_SECONDS: Final = 30.0
 #: Out of how many orders one is paid, paid and shipped, or canceled.
@@ -36,9 +38,7 @@ class Customer:
 
     def __init__(self, cluster: Cluster, user: User, journal: Journal, random: Random) -> None:
         self._cluster, self._user, self._journal, self._random = cluster, user, journal, random
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {user.token}"}, timeout=_TIMEOUT_SECONDS
-        )
+        self._http = HttpClient({"Authorization": f"Bearer {user.token}"})
         self._api = random.randrange(len(cluster.apis))
         self._recent: list[SeenOrder] = []
         self.give_up_at = float("inf")
@@ -46,15 +46,15 @@ class Customer:
     async def shop(self, stopped: threading.Event, seconds_per_order: float) -> None:
         """Place an order every `seconds_per_order`, or as fast as possible if that is too fast."""
         next_at = monotonic() + self._random.random() * seconds_per_order
-        async with self._http:
+        try:
             while not stopped.is_set():
-                try:
-                    await self._live_one_order()
-                except GivenUp:
-                    self._journal.unanswered += 1
-                    return
-                next_at = max(next_at + seconds_per_order, monotonic() - seconds_per_order)
+                await self._live_one_order()
+                next_at = max(next_at + seconds_per_order, monotonic() - _CATCH_UP_SECONDS)
                 await asyncio.sleep(max(0.0, next_at - monotonic()))
+        except GivenUp:
+            self._journal.unanswered += 1
+        finally:
+            self._http.close()
 
     async def _live_one_order(self) -> None:
         order = await self._place()
@@ -64,51 +64,53 @@ class Customer:
 
     async def _place(self) -> SeenOrder:
         key = {"Idempotency-Key": uuid4().hex}
-        answer = await self._until_answered("POST", "/orders/", {201}, json=TEA, headers=key)
-        body = answer.json()
+        body = await self._until_answered("POST", "/orders/", 201, TEA, key)
         order = self._journal.placed(body["id"], body["user_id"])
         self._recent = [*self._recent[1 - _RECENT :], order]
         return order
 
     async def _change(self, order: SeenOrder, status: str) -> None:
         path = f"/orders/{order.id}/"
-        answer = await self._until_answered("PATCH", path, {200}, json={"status": status})
-        body = answer.json()
+        body = await self._until_answered("PATCH", path, 200, {"status": status})
         if body["status"] != status:
             self._journal.wrong.append(f"{order.id} was changed to {status}, but is {body}")
         order.acknowledge(body["version"], status)
 
     async def _read(self, order: SeenOrder) -> None:
         version, acknowledged_at = order.version, order.acknowledged_at
-        answer = await self._until_answered("GET", f"/orders/{order.id}/", {200})
-        if answer.json()["version"] < version:
+        body = await self._until_answered("GET", f"/orders/{order.id}/", 200)
+        if body["version"] < version:
             self._journal.stale_seconds.append(monotonic() - acknowledged_at)
 
     async def _until_answered(
-        self, method: str, path: str, expected: set[int], **request: Any
-    ) -> httpx.Response:
-        """Repeat a request until it has succeeded.
+        self,
+        method: str,
+        path: str,
+        expected: int,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Repeat a request until it has succeeded, and return the response's body.
 
         Raises:
             GivenUp: the run has ended before.
         """
+        sent = b"" if body is None else json.dumps(body).encode()
         while True:
             began = monotonic()
             try:
-                base = self._cluster.apis[self._api].http.base_url
-                answer = await self._http.request(method, base.join(path), **request)
-            except httpx.HTTPError as error:
+                base_url = str(self._cluster.apis[self._api].http.base_url)
+                answer = await self._http.request(base_url, method, path, sent, headers)
+            except OSError as error:
                 self._journal.responses[type(error).__name__] += 1
                 self._api = (self._api + 1) % len(self._cluster.apis)
             else:
-                self._journal.responses[str(answer.status_code)] += 1
-                if answer.status_code in expected:
+                self._journal.responses[str(answer.status)] += 1
+                if answer.status == expected:
                     self._journal.latencies.append(monotonic() - began)
-                    return answer
-                if answer.status_code not in _RETRIED:
-                    self._journal.wrong.append(
-                        f"{method} {path}: {answer.status_code} {answer.text}"
-                    )
+                    return answer.json()
+                if answer.status not in _RETRIED:
+                    self._journal.wrong.append(f"{method} {path}: {answer.status} {answer.body!r}")
             if monotonic() > self.give_up_at:
                 raise GivenUp
             await asyncio.sleep(_RETRY_SECONDS)
@@ -145,7 +147,8 @@ def customers_at(
 
     def run() -> None:
         try:
-            asyncio.run(shop())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(shop())
         except BaseException as error:  # noqa: BLE001 - raised below, in the other thread
             failures.append(error)
 

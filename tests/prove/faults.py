@@ -199,12 +199,10 @@ FAULTS: Final[Sequence[Fault]] = (
 )
 
 
-@contextmanager
-def during(fault: Fault, target: Target, random: Random) -> Iterator[None]:
-    """Hurt the target for a while. The block runs before it is healed."""
+def hurt(fault: Fault, target: Target, random: Random) -> None:
+    """Hurt the target for a while, and heal it."""
     with fault.hurt(target, random):
         _last(random)
-        yield
 
 
 def schedule(seed: int) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from tests.prove.random_run import RECOVERY_SECONDS, RandomRun
+from tests.prove.random_run import RECOVERY_SECONDS, Injected, RandomRun
 
 _HEAD: Final = ("killed or hurt", "how", "times", "longest recovery", "broken promises")
 
@@ -35,6 +35,8 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    #: Each fault of the random run with its times, in seconds since the beginning.
+    faults: list[Injected] = field(default_factory=list)
 
     def add(self, row: Row, failures: Sequence[str] = ()) -> None:
         """Add the result of a part."""
@@ -50,6 +52,7 @@ class Report:
         for (victim, what), seconds in sorted(recoveries.items()):
             late = sum(each > RECOVERY_SECONDS for each in seconds)
             self.rows.append(Row(victim, what, len(seconds), max(seconds), late))
+        self.faults += run.faults
         self.failures += run.failures
         self.failures += [
             f"{each.name}: no progress for {each.recovery_seconds:.1f} s after it was healed"

@@ -13,6 +13,8 @@ import asyncpg
 from tests.prove.journal import Journal
 
 _PERIOD_SECONDS: Final = 0.5
+#: How often to look at the progress. After each fault, the run waits until it has changed.
+_LOOK_SECONDS: Final = 0.1
 _PROGRESS: Final = """
 SELECT (SELECT last_value FROM outbox_position), (SELECT coalesce(max(id), 0) FROM effects)
 """
@@ -36,6 +38,8 @@ class Sampler:
     def __init__(self, database: str, journal: Journal) -> None:
         self.began_at = monotonic()
         self.samples: list[Sample] = []
+        #: When PostgreSQL last returned its totals.
+        self.looked_at = self.began_at
         self._database, self._journal = database, journal
         self._published = self._processed = 0
 
@@ -46,16 +50,20 @@ class Sampler:
                 connection = await asyncpg.connect(self._database, timeout=1.0)
                 try:
                     while not stopped.is_set():
+                        began_at = monotonic()
                         row = await connection.fetchrow(_PROGRESS, timeout=1.0)
                         self._published, self._processed = row
+                        self.looked_at = began_at
                         self._take()
-                        await asyncio.sleep(_PERIOD_SECONDS)
+                        await asyncio.sleep(_LOOK_SECONDS)
                 finally:
                     connection.terminate()
             self._take()
-            await asyncio.sleep(_PERIOD_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _take(self) -> None:
+        if self.samples and monotonic() - self.began_at < self.samples[-1].at + _PERIOD_SECONDS:
+            return
         latencies, self._journal.latencies = sorted(self._journal.latencies), []
         p50, p99 = (
             latencies[int(len(latencies) * part)] if latencies else None for part in (0.5, 0.99)

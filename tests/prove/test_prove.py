@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -45,6 +46,26 @@ def test_a_seed_gives_every_fault_once_before_any_twice() -> None:
     assert first != second
     again = schedule(3)
     assert [next(again) for _ in FAULTS] == first
+
+
+class _Totals:
+    """A sampler whose totals are those from before the fault until the test changes them."""
+
+    began_at = looked_at = 0.0
+    progress = (5, 5, 5)
+
+
+def test_progress_from_before_the_healing_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals: Any = _Totals()
+    seen = iter([(1.0, (9, 9, 9)), (3.0, (9, 9, 9)), (4.0, (10, 9, 10)), (5.0, (10, 10, 10))])
+
+    def look(_: float) -> None:
+        totals.looked_at, totals.progress = next(seen)
+
+    monkeypatch.setattr(random_run, "sleep", look)
+    monkeypatch.setattr(random_run, "monotonic", lambda: 2.0)
+    assert random_run._wait_for_progress(totals, 2.0) == "published"
+    assert next(seen, None) is None
 
 
 def _a_run(recovery_seconds: float = 0.5) -> RandomRun:

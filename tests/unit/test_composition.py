@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 from dishka import AsyncContainer
-from taskiq import AsyncBroker
 
 from adapters.kafka.publisher import KafkaPublisher
 from adapters.memory.bus import MemoryBus
@@ -22,6 +21,7 @@ from application.ports.events import EventPublisher, EventSources, RelayWakeup
 from application.ports.orders import OrderCache
 from entrypoints.composition.container import make_container
 from entrypoints.composition.providers.memory import MemoryStorageProvider
+from entrypoints.composition.task_broker import TaskBroker
 from entrypoints.observability.metrics.cache import CountedOrderCache
 from entrypoints.settings import load_settings
 from libraries.task_stream.broker import RedisStreamBroker
@@ -40,7 +40,7 @@ ROLES = {
     "relay": (RelayOutbox, RelayWakeup),
     "consume": (EventSources, HandOverOrder),
     "work": (
-        AsyncBroker,
+        TaskBroker,
         ProcessOrder,
         RequeueStalledOrders,
         PurgeExpired,
@@ -71,7 +71,7 @@ async def test_the_graph_of_every_role_resolves(given: list[str]) -> None:
     await opened_api(container)
     publisher = await container.get(EventPublisher)
     assert isinstance(publisher, KafkaPublisher if SERVICES[2] in given else MemoryBus)
-    broker = await container.get(AsyncBroker)
+    broker: object = await container.get(TaskBroker)
     assert isinstance(broker, RedisStreamBroker if SERVICES[1] in given else InProcessBroker)
     cache = await container.get(OrderCache)
     assert isinstance(cache, CountedOrderCache)

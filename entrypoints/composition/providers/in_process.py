@@ -1,6 +1,7 @@
 """In-process adapters that take the place of Redis and Kafka."""
 
 from collections.abc import AsyncIterator
+from typing import cast
 
 from dishka import AnyOf, Provider, Scope, provide
 from taskiq import AsyncBroker
@@ -21,6 +22,7 @@ from application.ports.stored_records import StoredRecords
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import BusChecks, CacheChecks
 from entrypoints.composition.dead_tasks import dead_lettering
+from entrypoints.composition.task_broker import TaskBroker
 from entrypoints.composition.worker import TASKS_AT_ONCE
 from entrypoints.observability.metrics.scrape import BusGauges
 from entrypoints.settings import Settings
@@ -39,7 +41,11 @@ class InProcessRedisProvider(Provider):
         return MemoryRateLimiter()
 
     relay_wakeup = provide(MemoryRelayWakeup, provides=RelayWakeup)
-    tasks = provide(TaskiqQueue, provides=TaskQueue)
+
+    @provide
+    def tasks(self, broker: TaskBroker) -> TaskQueue:
+        """The queue to which a consumer hands orders over."""
+        return TaskiqQueue(cast("AsyncBroker", broker))
 
     @provide
     def checks(self) -> CacheChecks:
@@ -52,12 +58,12 @@ class InProcessRedisProvider(Provider):
         return CheckedOrderCache(MemoryOrderCache(settings.cache_ttl), reader)
 
     @provide
-    async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[AsyncBroker]:
+    async def broker(self, dead_letter_order: DeadLetterOrder) -> AsyncIterator[TaskBroker]:
         """The task broker."""
         policy = ProcessingRetryPolicy(dead_lettering(dead_letter_order))
         broker = InProcessBroker(TASKS_AT_ONCE, policy).with_middlewares(TraceMiddleware())
         await broker.startup()
-        yield broker
+        yield TaskBroker(broker)
         await broker.drain(0)
         await broker.shutdown()
 

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 from dishka import Provider, Scope, provide
-from taskiq import AsyncBroker
 
 from adapters.memory.limits import MemoryRateLimiter
 from adapters.redis.cache import RedisOrderCache
@@ -14,9 +14,7 @@ from adapters.redis.limits import RedisRateLimiter
 from adapters.redis.readiness import ensure_ready
 from adapters.redis.relay_wakeup import RedisRelayWakeup
 from adapters.taskiq.errors import logged_outages
-from adapters.taskiq.queue import TaskiqQueue
 from adapters.taskiq.readiness import QueueCheck
-from adapters.taskiq.retry_policy import ProcessingRetryPolicy
 from application.delivery.dead_letter_order import DeadLetterOrder
 from application.errors import QueueUnavailable
 from application.ports.events import RelayWakeup
@@ -24,13 +22,14 @@ from application.ports.limits import RateLimiter
 from application.ports.orders import OrderCache
 from application.ports.tasks import TaskQueue
 from entrypoints.composition.checks import CacheChecks
-from entrypoints.composition.dead_tasks import dead_lettering
 from entrypoints.composition.remedies import with_remedy_of_redis
+from entrypoints.composition.task_broker import TaskBroker
 from entrypoints.observability.logs import logger
 from entrypoints.settings import BadSettings, Settings
 from libraries.redis_client.client import RedisClient
-from libraries.task_stream.broker import RedisStreamBroker
-from libraries.task_stream.trace_middleware import TraceMiddleware
+
+if TYPE_CHECKING:
+    from taskiq import AsyncBroker
 
 
 class RedisProvider(Provider):
@@ -39,7 +38,6 @@ class RedisProvider(Provider):
     scope = Scope.APP
 
     relay_wakeup = provide(RedisRelayWakeup, provides=RelayWakeup)
-    tasks = provide(TaskiqQueue, provides=TaskQueue)
 
     @provide
     def cache_generation(self, settings: Settings) -> CacheGeneration:
@@ -82,14 +80,30 @@ class RedisProvider(Provider):
         return RedisRateLimiter(client, MemoryRateLimiter())
 
     @provide
-    def broker(self, settings: Settings, dead_letter_order: DeadLetterOrder) -> AsyncBroker:
+    def tasks(self, broker: TaskBroker) -> TaskQueue:
+        """The queue to which a consumer hands orders over."""
+        from adapters.taskiq.queue import TaskiqQueue  # noqa: PLC0415 - as below
+
+        return TaskiqQueue(cast("AsyncBroker", broker))
+
+    @provide
+    def broker(self, settings: Settings, dead_letter_order: DeadLetterOrder) -> TaskBroker:
         """The task broker, which the worker role starts and stops."""
-        return RedisStreamBroker(
+        # Only imported when used, see entrypoints/composition/task_broker.py.
+        from adapters.taskiq.retry_policy import ProcessingRetryPolicy  # noqa: PLC0415 - as above
+        from entrypoints.composition.dead_tasks import dead_lettering  # noqa: PLC0415 - as above
+        from libraries.task_stream.broker import RedisStreamBroker  # noqa: PLC0415 - as above
+        from libraries.task_stream.trace_middleware import (  # noqa: PLC0415 - as above
+            TraceMiddleware,
+        )
+
+        broker = RedisStreamBroker(
             settings.redis_url or "",
             settings.redis_prefix,
             ProcessingRetryPolicy(dead_lettering(dead_letter_order)),
             watch_read=logged_outages,
-        ).with_middlewares(TraceMiddleware())
+        )
+        return TaskBroker(broker.with_middlewares(TraceMiddleware()))
 
     @provide
     async def checks(self, client: RedisClient, settings: Settings) -> AsyncIterator[CacheChecks]:
