@@ -27,7 +27,7 @@ FEW_FILES: Final = 64
 #: Less than the first file of the write-ahead log.
 SMALL_FILE_BYTES: Final = 1_000_000
 
-#: PostgreSQL's error on a full disk. Filling a real one needs root.
+#: PostgreSQL's error on a full disk. Filling a real one needs root, so only `make prove` does it.
 DISK_FULL: Final = """
 CREATE FUNCTION fail_on_full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

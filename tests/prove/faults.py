@@ -154,6 +154,19 @@ def _read_only(target: Target, _: Random) -> Iterator[None]:
     beside(fetch_value, target.postgres.url, setting.format("RESET"))
 
 
+@contextmanager
+def _disk_full(target: Target, _: Random) -> Iterator[None]:
+    """Let writes fail with ENOSPC. PostgreSQL ends if it can't write its log of changes."""
+    disk = target.disk
+    assert disk is not None
+    disk.fill()
+    yield
+    disk.free()
+    if not target.postgres.is_running:
+        target.postgres.kill()
+        target.postgres.start()
+
+
 # --- The network
 
 
@@ -181,6 +194,9 @@ _NETWORK: Final[Mapping[str, Callable[[FaultProxy], object]]] = {
     "connections refused": lambda proxy: proxy.refuse(),
 }
 
+#: The only fault that needs the right to mount a file system.
+DISK_FULL: Final = Fault("PostgreSQL", "disk full", _disk_full)
+
 FAULTS: Final[Sequence[Fault]] = (
     *(Fault(role, "kill -9", partial(_killed, role)) for role in _ROLES),
     *(Fault(role, "all killed", partial(_all_killed, role)) for role in _ROLES),
@@ -190,6 +206,7 @@ FAULTS: Final[Sequence[Fault]] = (
     *(Fault(name, "frozen", partial(_server_frozen, name)) for name in _SERVERS),
     Fault("Redis", "emptied", _emptied),
     Fault("Redis", "older snapshot restored", _restored),
+    DISK_FULL,
     Fault("PostgreSQL", "read-only after a failover", _read_only),
     *(
         Fault(server, f"network: {what}", partial(_network, server, disturb))
@@ -205,8 +222,10 @@ def hurt(fault: Fault, target: Target, random: Random) -> None:
         _last(random)
 
 
-def schedule(seed: int) -> Iterator[Fault]:
-    """Yield every fault once in a random sequence, and then in another one, forever."""
+def schedule(seed: int, *, can_fill_disk: bool = True) -> Iterator[Fault]:
+    """Yield every possible fault once in a random sequence, and then in another one, forever."""
     random = Random(seed)
     while True:
-        yield from random.sample(FAULTS, len(FAULTS))
+        for fault in random.sample(FAULTS, len(FAULTS)):
+            if can_fill_disk or fault is not DISK_FULL:
+                yield fault

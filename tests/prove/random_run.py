@@ -12,7 +12,7 @@ from typing import Final
 from tests.faults.cluster import run_concurrently
 from tests.prove.checks import failures
 from tests.prove.customers import customers_at
-from tests.prove.faults import Fault, hurt, schedule
+from tests.prove.faults import DISK_FULL, Fault, hurt, schedule
 from tests.prove.journal import Journal
 from tests.prove.sampler import Sample, Sampler, sampling
 from tests.prove.servers import Target, a_target
@@ -99,7 +99,10 @@ def _hurt(
     is_over: Callable[[RandomRun], bool],
     log: Callable[[str], object],
 ) -> None:
-    faults, random = schedule(result.seed), Random(result.seed)
+    faults = schedule(result.seed, can_fill_disk=target.disk is not None)
+    random = Random(result.seed)
+    if target.disk is None:
+        log(f"Left out, because this user can't mount a file system: {DISK_FULL.name}")
     while not is_over(result):
         chosen = [next(faults) for _ in range(random.choice(_AT_ONCE))]
         _inject(chosen, target, sampler, result, random)

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from adapters.kafka.partitions import PARTITIONS
 from tests.faults.cluster import Cluster, a_cluster
+from tests.prove.small_disk import SmallDisk, small_disk
 from tests.servers.kafka import Kafka, SecondBroker
 from tests.servers.postgres import Postgres
 from tests.servers.process import LocalServer
@@ -34,6 +35,8 @@ class Target:
     second_broker: LocalServer
     proxies: dict[str, FaultProxy]
     cluster: Cluster
+    #: PostgreSQL's disk, or None if this user isn't allowed to mount one.
+    disk: SmallDisk | None
     #: A folder for snapshots.
     folder: Path
     notes: list[str] = field(default_factory=list)
@@ -59,10 +62,10 @@ class _Proxied:
 def a_target(folder: Path) -> Iterator[Target]:
     """Start all servers and processes, and stop them at the end."""
     with ExitStack() as stack:
-        postgres, redis = (
-            _started(LocalServer(Postgres()), stack),
-            _started(LocalServer(Valkey()), stack),
-        )
+        postgres = LocalServer(Postgres())
+        disk = stack.enter_context(small_disk(postgres.folder))
+        _started(postgres, stack)
+        redis = _started(LocalServer(Valkey()), stack)
         # The brokers tell clients the address of the proxy, so that all traffic passes it.
         to_kafka = stack.enter_context(FaultProxy(HOST, 0))
         broker = LocalServer(Kafka(advertised_port=to_kafka.port))
@@ -85,7 +88,7 @@ def a_target(folder: Path) -> Iterator[Target]:
             )
         )
         proxies = {"PostgreSQL": to_postgres, "Redis": to_redis, "Kafka": to_kafka}
-        yield Target(postgres, redis, broker, second, proxies, cluster, folder)
+        yield Target(postgres, redis, broker, second, proxies, cluster, disk, folder)
 
 
 def _started(server: LocalServer, stack: ExitStack) -> LocalServer:

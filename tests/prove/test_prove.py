@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.prove import random_run
-from tests.prove.faults import FAULTS, schedule
+from tests.prove.faults import DISK_FULL, FAULTS, schedule
 from tests.prove.journal import Journal
 from tests.prove.random_run import Injected, RandomRun
 from tests.prove.report import Report, Row
@@ -66,6 +66,13 @@ def test_progress_from_before_the_healing_does_not_count(monkeypatch: pytest.Mon
     monkeypatch.setattr(random_run, "monotonic", lambda: 2.0)
     assert random_run._wait_for_progress(totals, 2.0) == "published"
     assert next(seen, None) is None
+
+
+def test_without_a_disk_to_fill_all_other_faults_keep_their_sequence() -> None:
+    everything, possible = schedule(3), schedule(3, can_fill_disk=False)
+    first = [next(everything) for _ in FAULTS]
+    rest = [next(possible) for _ in range(len(FAULTS) - 1)]
+    assert rest == [fault for fault in first if fault is not DISK_FULL]
 
 
 def _a_run(recovery_seconds: float = 0.5) -> RandomRun:

@@ -141,6 +141,11 @@ class LocalServer:
         """The id of the listening process, or None if there isn't one."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process that hasn't ended."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, empty: bool = False) -> None:
         if self._process:
             raise RuntimeError("the server is already running")
