@@ -13,7 +13,7 @@ PAGE: Final = ROOT / "docs/reliability.md"
 _BEGIN: Final = "<!-- mutants: written by `make mutants` -->\n"
 _END: Final = "<!-- end of mutants -->\n"
 _HEAD: Final = ("| mutation | in | harm | caught by |", "|---|---|---|---|")
-_ROW: Final = re.compile(r"^\| `([a-z0-9-]+)` \|.*\| (.*) \|$", re.MULTILINE)
+_ROW: Final = re.compile(r"^\| `([a-z0-9-]+)` \|.*(?<!\\)\| (.*) \|$", re.MULTILINE)
 _LABELS: Final = {label: suite for suite, label in SUITES.items()}
 #: The test or the suite at the beginning of what has caught a mutation.
 _KEY: Final = re.compile(rf"`(tests/[^`]+)`|({'|'.join(_LABELS)}),")
