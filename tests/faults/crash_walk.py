@@ -61,19 +61,40 @@ class Storage(Protocol):
         """Return an empty storage, as values for the context of the providers."""
 
 
-async def walk(storage: Storage, *, every: int = 1) -> Walk:
-    """Live once without a kill, and then once for every `every`-th point, with a kill there."""
+class WalkFailed(AssertionError):
+    """A promise was broken after a kill at point `at`, or without a kill if that is -1."""
+
+    def __init__(self, at: int, step: str | None, error: Exception) -> None:
+        where = "without a kill" if at < 0 else f"killed at point {at}, in the step {step!r}"
+        super().__init__(f"{where}: {type(error).__name__}: {error}")
+        self.at = at
+
+
+async def walk(storage: Storage, *, every: int = 1, points: Sequence[int] | None = None) -> Walk:
+    """Live once without a kill, and then once for each of the points, with a kill there.
+
+    Without `points`, that is every `every`-th point.
+
+    Raises:
+        WalkFailed: a promise was broken.
+    """
     overrides = [*storage.providers(), ServersProvider()]
     settings = load_settings({**UNLIMITED, **_SETTINGS, **storage.settings})
     processes = Processes(settings, *overrides, WalkedPorts(overrides))
-    report = Walk(await _Life(processes, await storage.empty()).live(None))
-    for at in range(0, report.points.total(), every):
+    life = _Life(processes, await storage.empty())
+    try:
+        report = Walk(await life.live(None))
+    except Exception as error:
+        raise WalkFailed(-1, None, error) from error
+    total = report.points.total()
+    for at in range(0, total, every) if points is None else points:
+        if at not in range(total):
+            continue
         life = _Life(processes, await storage.empty())
         try:
             await life.live(at)
-        except BaseException as error:
-            error.add_note(f"killed at point {at}, in the step {life.killed_in!r}")
-            raise
+        except Exception as error:
+            raise WalkFailed(at, life.killed_in, error) from error
         assert life.killed_in is not None
         report.kills += 1
     return report
@@ -132,7 +153,8 @@ class _Life:
         """Check that the orders of committed messages have been handed over."""
         topic, queue = self._servers.topic, self._servers.queue
         committed = {message.key for message in topic.log[: topic.committed]}
-        assert committed <= {str(order_id).encode() for order_id in queue.added}
+        handed_over = {str(order_id).encode() for order_id in queue.added}
+        assert committed <= handed_over, "a committed message was not handed over"
 
     async def _check_cache(self) -> None:
         """Check that the cache only has stored revisions."""
@@ -143,7 +165,8 @@ class _Life:
         for order_id in cache.keys:
             cached = cache.peek(order_id)
             assert order_id in stored, "the cache has an order that is not stored"
-            assert cached is None or cached.revision <= stored[order_id].revision
+            is_stored = cached is None or cached.revision <= stored[order_id].revision
+            assert is_stored, "the cache has a revision that is not stored"
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[Process]:
@@ -167,12 +190,13 @@ async def check(process: Process) -> None:
     """Check the orders, their events and the audit."""
     audit = await process.container.get(AuditOrders)
     report, _ = await audit(True, lambda *_: None)  # noqa: FBT003 - its only form
-    assert report.is_clean, report
-    assert (report.orders, report.processed, report.unpublished) == (3, 3, 0), report
+    assert report.is_clean, f"the audit found {report.lost.reasons} {report.duplicated.reasons}"
+    counts = report.orders, report.processed, report.unpublished
+    assert counts == (3, 3, 0), f"{counts} orders, processed and unpublished, not (3, 3, 0)"
     reader = await process.container.get(OrderReader)
     documents = await reader.find_many(list(process.customer.ids.values()))
     versions = {name: documents[process.customer.ids[name]].version for name in ORDERS}
-    assert versions == {FULFILLED: 3, CANCELED_EARLY: 2, DEAD_LETTERED: 1}
+    assert versions == {FULFILLED: 3, CANCELED_EARLY: 2, DEAD_LETTERED: 1}, versions
     _check_events(process)
 
 
@@ -187,4 +211,4 @@ def _check_events(process: Process) -> None:
     expected = {FULFILLED: 4, CANCELED_EARLY: 3, DEAD_LETTERED: 2}
     assert revisions == {
         process.customer.ids[name]: list(range(1, last + 1)) for name, last in expected.items()
-    }
+    }, f"revisions were published as {list(revisions.values())}"

@@ -12,9 +12,14 @@ from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.orders import MemoryOrderReader
 from application.delivery.audit_orders import AuditOrders
 from application.delivery.replay_dead_letters import ReplayDeadLetters
+from application.delivery.topics import STATUS_CHANGED
 from application.ports.audit import AuditReport
+from domain.order.status import OrderStatus
+from entrypoints.messaging.cloud_events import parse_event
+from entrypoints.messaging.subscriptions import SUBSCRIPTIONS
 from tests.simulation.clients import Client, KnownOrder
 from tests.simulation.world import World
+from tests.support.messages import message_of
 
 #: How long it may take until all work is done, in virtual seconds after the last fault.
 _SETTLE_SECONDS: Final = 600.0
@@ -34,7 +39,7 @@ async def audit_periodically(world: World) -> None:
     """Check during the run that nothing is lost, duplicated, or cached before it is stored."""
     while True:
         await asyncio.sleep(_AUDIT_SECONDS)
-        world.check_cache()
+        world.cache_checks.check_all()
         report = await audit(world)
         if report.lost.count or report.duplicated.count:
             world.fail(f"the audit found {report.lost.reasons} {report.duplicated.reasons}")
@@ -52,10 +57,11 @@ async def settle(world: World) -> None:
                 world.fail(f"{dead_letter.order_id} is a dead letter: {dead_letter.reason}")
         await replay.all()
         report = await audit(world)
-        if not (report.pending or report.unpublished or report.stuck.count):
+        lag = sum(world.broker.lag(each.topic, each.group) for each in SUBSCRIPTIONS)
+        if not (report.pending or report.unpublished or report.stuck.count or lag):
             return
         await asyncio.sleep(_POLL_SECONDS)
-    world.fail(f"work is left after {_SETTLE_SECONDS:.0f} s: {report}")
+    world.fail(f"work is left after {_SETTLE_SECONDS:.0f} s: {report}, lag {lag}")
 
 
 async def check_everything(world: World, clients: Iterable[Client]) -> None:
@@ -70,6 +76,8 @@ async def check_everything(world: World, clients: Iterable[Client]) -> None:
     for order in placed:
         await _check_history(world, order)
     _check_first_deliveries(world)
+    _check_mails(world)
+    world.cache_checks.check_all()
 
 
 async def _check_history(world: World, order: KnownOrder) -> None:
@@ -97,3 +105,12 @@ def _check_first_deliveries(world: World) -> None:
     for stored in world.storage.orders.newest_first(None, None, None):
         if last[stored.record.id] != stored.record.revision:
             world.fail(f"{stored.record.id} is published up to revision {last[stored.record.id]}")
+
+
+def _check_mails(world: World) -> None:
+    """Check that a mail was sent for each shipped order."""
+    for event in world.broker.events:
+        if event.topic == STATUS_CHANGED and event.original is None:
+            is_shipped = parse_event(event.topic, message_of(event)).status is OrderStatus.SHIPPED
+            if is_shipped and event.id not in world.mail.sent:
+                world.fail(f"{event.subject} was shipped, but no mail was sent")

@@ -14,7 +14,7 @@ _EACH: Final = 2
 _ROLES: Final[Mapping[str, Sequence[StartLoops]]] = {
     "api": (),
     "relay": (start_relay,),
-    "consumer": (start_consumers(SUBSCRIPTIONS[0]),),
+    "consumer": (start_consumers(*SUBSCRIPTIONS),),
     "worker": (start_worker,),
 }
 _RESTART_SECONDS: Final = (0.1, 1.0, 5.0)
@@ -63,3 +63,8 @@ class Deployment:
         """Return a process."""
         processes = list(self._places.values())
         return processes[self.world.choices.draw("process", len(processes))]
+
+    def choose_host(self) -> Sequence[SimulatedProcess]:
+        """Return one process of each role."""
+        host = self.world.choices.draw("host", _EACH)
+        return [process for (_, number), process in self._places.items() if number == host]

@@ -88,6 +88,17 @@ async def _cut_off_from_the_cache(deployment: Deployment) -> None:
     world.note(f"{process} reaches the cache again")
 
 
+async def _host_cut_off_from_the_cache(deployment: Deployment) -> None:
+    """Cut off one process of each role."""
+    world, processes = deployment.world, deployment.choose_host()
+    world.note(f"{', '.join(map(str, processes))} are cut off from the cache")
+    world.cut_off.update(processes)
+    world.cache_outages += 1
+    await _last(world)
+    world.cut_off.difference_update(processes)
+    world.note("the host reaches the cache again")
+
+
 async def _emptied_cache(deployment: Deployment) -> None:
     deployment.world.note("the cache is emptied")
     await deployment.world.cache.invalidate_all()
@@ -96,6 +107,12 @@ async def _emptied_cache(deployment: Deployment) -> None:
 async def _emptied_queue(deployment: Deployment) -> None:
     deployment.world.note("the queue is emptied")
     deployment.world.queue.tasks.clear()
+
+
+async def _repeated_tasks(deployment: Deployment) -> None:
+    """Let the leases of running tasks expire, so that other workers run the same tasks."""
+    deployment.world.note("running tasks are given to other workers, too")
+    deployment.world.queue.expire_leases()
 
 
 # --- The broker
@@ -133,11 +150,14 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "storage outage": partial(_outage, "the storage", lambda world: world, "is_storage_down"),
     "cache outage": _cache_outage,
     "cut off from the cache": _cut_off_from_the_cache,
+    "host cut off from the cache": _host_cut_off_from_the_cache,
     "emptied cache": _emptied_cache,
     "broker outage": partial(_outage, "the broker", lambda world: world.broker, "is_down"),
     "partition outage": _partition_outage,
     "lost acknowledgements": _lost_acknowledgements,
     "duplicate deliveries": _duplicate_deliveries,
+    "mail outage": partial(_outage, "the mail server", lambda world: world.mail, "is_down"),
     "queue outage": partial(_outage, "the queue", lambda world: world.queue, "is_down"),
     "emptied queue": _emptied_queue,
+    "repeated tasks": _repeated_tasks,
 }

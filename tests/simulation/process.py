@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dishka import AsyncContainer
 
+from domain.ids import OrderId
 from entrypoints.composition.loops import StartLoops, running
 from tests.simulation.loop import current_process
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: How long a client waits for a response.
-_RESPONSE_SECONDS: Final = 20.0
+RESPONSE_SECONDS: Final = 20.0
 
 
 class Killed(BaseException):
@@ -37,6 +38,8 @@ class SimulatedProcess:
         self.world = world
         self.is_dead = self.is_frozen = False
         self.parked: list[Handle] = []
+        #: The orders that it has handed to the queue since it recorded this.
+        self.handed_over: set[OrderId] = set()
         self._starts = starts
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
         self._responses: set[asyncio.Future[Any]] = set()
@@ -84,8 +87,13 @@ class SimulatedProcess:
         if len(self._tasks) > 1_000:
             self._tasks = [each for each in self._tasks if not each[0].done()]
 
-    async def respond(self, use_case: type[Callable[..., Awaitable[T]]], *arguments: Any) -> T:
-        """Run a use case in this process for a client.
+    async def respond(
+        self,
+        use_case: type[Callable[..., Awaitable[T]]],
+        *arguments: Any,
+        seconds: float = RESPONSE_SECONDS,
+    ) -> T:
+        """Run a use case in this process for a client, which waits at most for `seconds`.
 
         Raises:
             ConnectionLost: there is no response.
@@ -104,7 +112,7 @@ class SimulatedProcess:
         self._responses.add(response)
         task.add_done_callback(lambda done: self._forward(done, response))
         try:
-            async with asyncio.timeout(_RESPONSE_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await response
         except TimeoutError as error:
             raise ConnectionLost from error

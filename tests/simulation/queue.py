@@ -59,6 +59,11 @@ class SimulatedQueue:
                 return task, task.claims
         return None
 
+    def expire_leases(self) -> None:
+        """Make all tasks due, as if their workers had been frozen for too long."""
+        for task in self.tasks.values():
+            task.due_at = 0.0
+
     def finish(self, task: _Task, claim: int, retry_at: float | None) -> None:
         """Remove a task or postpone it, unless another worker has claimed it meanwhile."""
         self._require_up()
@@ -114,6 +119,7 @@ class _Worker:
 
     async def _attempt(self, task: _Task) -> float | None:
         """Return in how many seconds to run the task again, or None if it is finished."""
+        self._process.world.shop.begin_attempt(task.order_id)
         try:
             await self._run(task.order_id)
         except (Unavailable, ConcurrentUpdate):

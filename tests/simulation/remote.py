@@ -13,6 +13,7 @@ from dishka.provider import BaseProvider
 
 from application.errors import Unavailable
 from application.ports.events import EventPublisher, EventSources, RelayWakeup
+from application.ports.mail import Mailer
 from application.ports.orders import OrderCache
 from application.ports.tasks import Fulfilment, TaskQueue
 from tests.faults.walked_ports import decorator_of, io_ports
@@ -20,12 +21,12 @@ from tests.simulation.process import Killed, SimulatedProcess
 
 #: The ports of servers other than the storage.
 _OTHER_SERVERS: Final = frozenset(
-    {EventPublisher, EventSources, RelayWakeup, OrderCache, TaskQueue, Fulfilment}
+    {EventPublisher, EventSources, RelayWakeup, OrderCache, TaskQueue, Fulfilment, Mailer}
 )
 #: One call in this number is delayed on its way to the server, or on its way back.
 _DELAYED: Final = 4
 #: Possible delays, in seconds. The last ones are longer than some of the service's patience.
-DELAYS_SECONDS: Final = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
+DELAYS_SECONDS: Final = (0.0, 0.001, 0.005, 0.02, 0.05, 0.1, 0.3, 0.6, 1.0, 2.0)
 #: One call in this number kills its process, before or after the server has received it.
 _KILLS: Final = 600
 

@@ -15,35 +15,30 @@ from adapters.memory.cache import MemoryOrderCache
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.outbox import MemoryRelayWakeup
 from adapters.memory.storage import MemoryStorage
-from application.documents import OrderDocument
 from application.ports.events import Delivery, EventPublisher, EventSources, RelayWakeup
 from application.ports.leases import Holder, Leases
-from application.ports.orders import CacheAnswer, OrderCache
+from application.ports.mail import Mailer
+from application.ports.orders import OrderCache
 from application.ports.system import Clock, IdGenerator
-from application.ports.tasks import Fulfilment, TaskQueue
-from domain.actor import Actor
-from domain.ids import OrderId
-from domain.order.order import Order
+from application.ports.tasks import Fulfilment, TaskQueue, UnprocessedOrders
 from entrypoints.settings import load_settings
 from tests.faults.walked_storages import SurvivingMemoryProvider
 from tests.simulation.broker import SimulatedBroker, SimulatedSources
+from tests.simulation.cache import CacheChecks, ProcessCache
 from tests.simulation.choices import Choices
 from tests.simulation.loop import SimulatedLoop
+from tests.simulation.outside import MailServer, Shop
 from tests.simulation.process import SimulatedProcess
 from tests.simulation.queue import SimulatedQueue
 from tests.simulation.remote import RemotePorts
+from tests.simulation.storage import ProcessQueue, WatchedStorage, WatchedUnprocessedOrders
 from tests.support.app import UNLIMITED
-from tests.support.faults import FlickeringCache, UnreachableCache
 from tests.support.processes import Processes
 
 _START: Final = datetime(2026, 1, 2, tzinfo=UTC)
 _CACHE_TTL_SECONDS: Final = 300
 #: So few that orders are evicted all the time.
 _CACHED_ORDERS: Final = 6
-#: One order in this number can never be fulfilled, until the shop is repaired.
-_POISON: Final = 12
-#: One order in this number fails at first.
-_FLAKY: Final = 8
 _SETTINGS: Final = {"STUCK_AFTER": "86400"}
 
 
@@ -67,28 +62,6 @@ class SeededIds:
         return self._choices.new_id(int(now.timestamp() * 1_000))
 
 
-class Shop:
-    """A `Fulfilment` that takes time, and fails for some orders."""
-
-    def __init__(self, choices: Choices) -> None:
-        self._choices = choices
-        self._failures_left: dict[OrderId, int] = {}
-        self.poison: set[OrderId] = set()
-        self.is_repaired = False
-
-    async def fulfil(self, order: Order) -> None:
-        if order.id not in self._failures_left:
-            is_flaky = self._choices.happens("flaky order", _FLAKY)
-            self._failures_left[order.id] = 2 if is_flaky else 0
-            if self._choices.happens("poison order", _POISON):
-                self.poison.add(order.id)
-        if order.id in self.poison and not self.is_repaired:
-            raise RuntimeError("out of stock")
-        if self._failures_left[order.id]:
-            self._failures_left[order.id] -= 1
-            raise RuntimeError("the shop is busy")
-
-
 class World:
     """Everything that outlives the processes, and what has happened so far."""
 
@@ -97,10 +70,12 @@ class World:
     def __init__(self, loop: SimulatedLoop, choices: Choices) -> None:
         self.loop, self.choices = loop, choices
         self.clock, self.ids = VirtualClock(loop), SeededIds(choices)
-        self.storage = MemoryStorage()
+        self.storage = WatchedStorage()
         self.leases = MemoryLeases(self.clock)
-        self.broker, self.queue, self.shop = SimulatedBroker(), SimulatedQueue(), Shop(choices)
+        self.broker, self.queue = SimulatedBroker(), SimulatedQueue()
+        self.shop, self.mail = Shop(choices, self.fail), MailServer()
         self.cache = MemoryOrderCache(_CACHE_TTL_SECONDS, bound=_CACHED_ORDERS, clock=loop.time)
+        self.cache_checks = CacheChecks(self)
         self.wakeup = MemoryRelayWakeup()
         self.is_storage_down = self.is_cache_down = False
         #: How often the cache became unreachable for some process.
@@ -112,7 +87,6 @@ class World:
         self.trace: list[str] = []
         self.failures: list[str] = []
         self.has_failed = asyncio.Event()
-        self._served: dict[OrderId, int] = {}
 
     @property
     def is_cache_away(self) -> bool:
@@ -136,47 +110,12 @@ class World:
         context = {SimulatedProcess: process, MemoryStorage: self.storage}
         return _processes().start(context)
 
-    def served(self, order_id: OrderId, document: OrderDocument) -> None:
-        """Check that the cache has a stored revision, and did not go back to an older one."""
-        stored = self.storage.orders.find(order_id)
-        if stored is None or document.revision > stored.record.revision:
-            self.fail(f"the cache has revision {document.revision} of {order_id}, not yet stored")
-        if document.revision < self._served.get(order_id, 0):
-            self.fail(f"the cache went back to revision {document.revision} of {order_id}")
-        self._served[order_id] = document.revision
-
-    def check_cache(self) -> None:
-        """Check that the cache has nothing that is not stored."""
-        for order_id, entry in self.cache._entries.items():
-            stored = self.storage.orders.find(order_id)
-            if stored is None or entry.document.revision > stored.record.revision:
-                self.fail(f"the cache has an order that is not stored: {order_id}")
-
     def check_committed(self, deliveries: Iterable[Delivery]) -> None:
         """Check that each order was handed over before the offset of its message is committed."""
         added = {str(order_id).encode() for order_id in self.queue.added}
         for delivery in deliveries:
             if delivery.key not in added:
                 self.fail(f"{delivery.key!r} was committed without being handed over")
-
-
-class ProcessCache(FlickeringCache):
-    """The shared cache as one process sees it, which can be cut off from it."""
-
-    def __init__(self, process: SimulatedProcess) -> None:
-        self._process = process
-        self._world = process.world
-
-    @property
-    def _now(self) -> OrderCache:
-        is_away = self._world.is_cache_down or self._process in self._world.cut_off
-        return UnreachableCache() if is_away else self._world.cache
-
-    async def get(self, order_id: OrderId, actor: Actor | None = None) -> CacheAnswer:
-        answer = await super().get(order_id, actor)
-        if answer.document is not None:
-            self._world.served(order_id, answer.document)
-        return answer
 
 
 class WorldProvider(Provider):
@@ -196,7 +135,11 @@ class WorldProvider(Provider):
 
     @provide
     def queue(self, process: SimulatedProcess) -> TaskQueue:
-        return process.world.queue
+        return ProcessQueue(process)
+
+    @provide
+    def unprocessed(self, process: SimulatedProcess) -> UnprocessedOrders:
+        return WatchedUnprocessedOrders(process)
 
     @provide
     def cache(self, process: SimulatedProcess) -> OrderCache:
@@ -209,6 +152,10 @@ class WorldProvider(Provider):
     @provide
     def fulfilment(self, process: SimulatedProcess) -> Fulfilment:
         return process.world.shop
+
+    @provide
+    def mailer(self, process: SimulatedProcess) -> Mailer:
+        return process.world.mail
 
     @provide
     def leases(self, process: SimulatedProcess) -> Leases:

@@ -1,6 +1,7 @@
 """`make mutants`: replay mutations. The exit code is 0 if all of them were caught.
 
-With names, only these mutations are replayed. The page's rows of caught mutations are rewritten.
+With names, only these mutations are replayed. The page's rows of caught mutations and the seeds in
+the table are rewritten.
 """
 
 import os
@@ -11,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.table import Table
 
-from tools.mutants.mutation import ROOT, Mutation, load_mutations
-from tools.mutants.page import write_rows
-from tools.mutants.replay import Verdict, copied_project, replay, run_tests
+from tools.mutants.finds import false_alarms, place_of, seeds_of
+from tools.mutants.mutation import ROOT, Mutation, load_mutations, write_seeds
+from tools.mutants.page import write_verdicts
+from tools.mutants.project import copied_project
+from tools.mutants.replay import Verdict, replay, run_tests
 
 console = Console(highlight=False, markup=False)
 
@@ -25,7 +28,10 @@ def main(names: Sequence[str]) -> None:
     verdicts = list(_replayed(mutations))
     console.print(_table(verdicts))
     caught = [verdict for verdict in verdicts if verdict.is_caught]
-    write_rows(caught, [mutation.name for mutation in load_mutations()])
+    if alarms := false_alarms(verdict.finds for verdict in caught):
+        sys.exit("\n".join(["Found without a mutation:", *alarms]))
+    write_seeds({verdict.mutation.name: seeds_of(verdict.finds) for verdict in caught})
+    write_verdicts(caught)
     if len(caught) < len(verdicts):
         sys.exit(f"{len(verdicts) - len(caught)} of {len(verdicts)} mutations were not caught.")
 
@@ -69,8 +75,10 @@ def _reason(verdict: Verdict) -> str:
 def _table(verdicts: Sequence[Verdict]) -> Table:
     table = Table("mutation", "verdict", "failures", show_lines=True)
     for verdict in verdicts:
-        caught = verdict.caught.items()
-        failures = "\n".join(f"{test.rpartition('::')[2]}: {how}" for test, how in caught)
+        lines = [f"{test.rpartition('::')[2]}: {how}" for test, how in verdict.caught.items()]
+        finds = ((place_of(suite, find.at), find) for suite, find in verdict.finds.items() if find)
+        lines += [f"{place}: {find.failure}" for place, find in finds]
+        failures = "\n".join(lines)
         table.add_row(verdict.mutation.name, _word(verdict), failures)
     return table
 

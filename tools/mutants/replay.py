@@ -1,22 +1,18 @@
 """Run tests on a copy of the project, with or without a mutation."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from tools.mutants.mutation import ROOT, Mutation
+from tools.mutants.finds import SUITES, Finds, find_seeds
+from tools.mutants.mutation import Mutation
+from tools.mutants.project import TIMEOUT_SECONDS, copied_project, environment_of
 
-#: Longer than the slowest tests in the table take on a busy machine.
-_TIMEOUT_SECONDS: Final = 600
 _MAX_MESSAGE_CHARACTERS: Final = 90
 #: Parts of a message that differ between two runs: ids, addresses in memory, and escape codes.
 _VARYING: Final = re.compile(
@@ -35,21 +31,28 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of a mutation. It was caught if `missed` and `error` are empty."""
+    """The outcome of a mutation. It was caught if `missed` and `error` are empty.
+
+    `caught` has the failures of tests, and `finds` those of the simulation and the crash walks.
+    """
 
     mutation: Mutation
     caught: Mapping[str, str] = field(default_factory=dict)
     missed: Sequence[str] = ()
     error: str = ""
+    finds: Finds = field(default_factory=dict)
 
     @property
     def is_caught(self) -> bool:
-        """Whether every named test has failed."""
+        """Whether every named test and every suite with a seed has failed."""
         return not (self.missed or self.error)
 
 
 def replay(mutation: Mutation) -> Verdict:
-    """Apply a mutation to a new copy of the project, and run the tests that must fail."""
+    """Apply a mutation to a new copy of the project, and run what must fail because of it.
+
+    If a seed does not fail any more, because another change has shifted it, all seeds are tried.
+    """
     with copied_project() as root:
         try:
             mutation.apply(root)
@@ -58,22 +61,13 @@ def replay(mutation: Mutation) -> Verdict:
         outcome = run_tests(root, mutation.tests)
     if not outcome.is_complete:
         return Verdict(mutation, error=f"the tests did not run:\n{outcome.output}")
+    try:
+        finds = find_seeds(mutation, list(mutation.seeds))
+    except ValueError as error:
+        return Verdict(mutation, error=str(error))
     missed = [test for test in mutation.tests if test not in outcome.failures]
-    return Verdict(mutation, outcome.failures, missed)
-
-
-@contextmanager
-def copied_project() -> Iterator[Path]:
-    """Copy all files that Git tracks or would track to a temporary folder."""
-    command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - fixed
-    with TemporaryDirectory(prefix="mutant-") as folder:
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                target = Path(folder, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, target)
-        yield Path(folder)
+    missed += [SUITES[suite] for suite, find in finds.items() if find is None]
+    return Verdict(mutation, outcome.failures, missed, finds=finds)
 
 
 def run_tests(root: Path, tests: Sequence[str]) -> Outcome:
@@ -81,20 +75,18 @@ def run_tests(root: Path, tests: Sequence[str]) -> Outcome:
     report = root / "mutants.xml"
     options = ("-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}")
     command = (sys.executable, "-m", "pytest", *options, *tests)
-    # PYTHONPATH comes before the editable installation, which is the unchanged project.
-    environment = os.environ | {"PYTHONPATH": str(root), "CI": "true"}
     try:
         done = subprocess.run(  # noqa: S603 - only contains our own constants
             command,
             cwd=root,
-            env=environment,
+            env=environment_of(root),
             capture_output=True,
             text=True,
             check=False,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return Outcome({}, f"They took longer than {_TIMEOUT_SECONDS} s.", is_complete=False)
+        return Outcome({}, f"They took longer than {TIMEOUT_SECONDS} s.", is_complete=False)
     failures, has_errors = _read_report(report, tests)
     # pytest exits with 0 if all tests passed, and with 1 if some failed.
     is_complete = done.returncode in {0, 1} and not has_errors
@@ -112,7 +104,7 @@ def _read_report(report: Path, tests: Sequence[str]) -> tuple[Mapping[str, str],
         name = f"{case.get('classname')}.{case.get('name', '').partition('[')[0]}"
         failure = case.find("failure")
         if failure is not None and name in names:
-            failures.setdefault(names[name], _message(failure.get("message", "")))
+            failures.setdefault(names[name], first_line(failure.get("message", "")))
     return failures, root.find(".//error") is not None
 
 
@@ -121,7 +113,7 @@ def _name_in_report(test: str) -> str:
     return ".".join((*Path(path).with_suffix("").parts, *names))
 
 
-def _message(text: str) -> str:
+def first_line(text: str) -> str:
     """Return the first line of a failure, without parts that differ between two runs."""
     line = _VARYING.sub("…", text.strip()).partition("\n")[0]
     if len(line) <= _MAX_MESSAGE_CHARACTERS:
