@@ -1,6 +1,6 @@
 """Ports for rendering, storing, reading and caching orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -94,6 +94,17 @@ class OrderReader(Protocol):
         """Return at most `limit` orders after `after`, newest first.
 
         The cost doesn't depend on the number of orders or on the page's position.
+        """
+
+
+class KnownOrders(Protocol):
+    """Checks which orders exist, without reading them."""
+
+    async def existing(self, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
+        """Return those of the ids that belong to an order.
+
+        Raises:
+            Unavailable: the storage is unreachable.
         """
 
 
