@@ -188,6 +188,12 @@ class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
         """Like `put`, but for several orders concurrently. Return those that failed."""
 
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        """Drop each order's entry if it is older than this revision, and end the order's lease.
+
+        Return those that failed because the cache is unreachable. Never raises.
+        """
+
     async def invalidate_all(self) -> bool:
         """Make all entries inaccessible to all processes.
 

@@ -156,7 +156,7 @@ class System:
         refresh = RefreshCache(self._ports.reader, cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
         settle = SettleCacheDebts(self._ports.cache_debts, cache, refresh, lifetime)
-        return RelayOutbox(self._ports.outbox, self._interruptible(self.topic), refresh, settle)
+        return RelayOutbox(self._ports.outbox, self._interruptible(self.topic), cache, settle)
 
     def new_requeuer(self) -> RequeueStalledOrders:
         """Return a requeuer in a new process."""
