@@ -15,7 +15,7 @@ from adapters.kafka.readiness import ensure_ready
 from adapters.kafka.topics import ensure_topics
 from application.documents import Event
 from application.errors import BrokerUnavailable
-from application.ports.events import MessageEncoder, PublishReport
+from application.ports.events import Delivery, MessageEncoder, PublishReport
 
 #: The default time limit for `publish`, and for `close`.
 PUBLISH_SECONDS: Final = 5.0
@@ -122,14 +122,19 @@ class KafkaPublisher:
     ) -> None:
         """Send events and wait for the outcome of each one."""
         missing = await self._missing(producer, {self._topic(event) for event in events})
-        partitions: defaultdict[Partition, list[Event]] = defaultdict(list)
+        partitions: defaultdict[Partition, list[tuple[Event, Delivery]]] = defaultdict(list)
         for event in events:
             topic = self._topic(event)
             if topic in missing:
                 outcomes.unreached[event.id] = missing[topic]
+                continue
+            try:
+                message = self._encoder.message(event)
+            except Exception as error:  # noqa: BLE001 - only this event fails
+                outcomes.fail(event, error)
             else:
-                key = self._encoder.message(event).key
-                partitions[topic, producer.partition_of(topic, key)].append(event)
+                partition = topic, producer.partition_of(topic, message.key)
+                partitions[partition].append((event, message))
         await asyncio.gather(
             *(
                 self._send_to(partition, producer, some, outcomes)
@@ -138,23 +143,26 @@ class KafkaPublisher:
         )
 
     async def _send_to(
-        self, partition: Partition, producer: Producer, events: Sequence[Event], outcomes: Outcomes
+        self,
+        partition: Partition,
+        producer: Producer,
+        messages: Sequence[tuple[Event, Delivery]],
+        outcomes: Outcomes,
     ) -> None:
-        """Send a partition's events and wait for them, unless the leader is unavailable."""
+        """Send a partition's messages and wait for them, unless the leader is unavailable."""
         if obstacle := await producer.obstacle(*partition):
-            outcomes.unreached |= dict.fromkeys((event.id for event in events), obstacle)
+            outcomes.unreached |= dict.fromkeys((event.id for event, _ in messages), obstacle)
             return
-        for event in events:
+        for event, message in messages:
             try:
-                message = self._encoder.message(event)
                 outcomes.sent[event.id] = await producer.send(*partition, message)
             except Exception as error:  # noqa: BLE001 - only this event fails
                 outcomes.fail(event, error)
-        pending = {outcomes.sent[event.id] for event in events if event.id in outcomes.sent}
+        pending = {outcomes.sent[event.id] for event, _ in messages if event.id in outcomes.sent}
         while pending:
             _, pending = await asyncio.wait(pending, timeout=_LEADER_CHECK_SECONDS)
             if pending and (obstacle := await producer.obstacle(*partition)):
-                late = (event.id for event in events if outcomes.sent.get(event.id) in pending)
+                late = (event.id for event, _ in messages if outcomes.sent.get(event.id) in pending)
                 outcomes.unreached |= dict.fromkeys(late, obstacle)
                 return
 

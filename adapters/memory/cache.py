@@ -106,6 +106,15 @@ class MemoryOrderCache:
             await self.put(order_id, document)
         return frozenset()
 
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        """Drop older entries and end the leases. Return an empty set because this can't fail."""
+        for order_id, revision in revisions.items():
+            self._leases.pop(order_id, None)
+            entry = self._living(order_id)
+            if entry is not None and entry.document.revision < revision:
+                self._drop(order_id)
+        return frozenset()
+
     async def invalidate_all(self) -> bool:
         """Drop all entries and end all leases."""
         self._entries.clear()

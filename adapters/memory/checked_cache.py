@@ -47,6 +47,10 @@ class CheckedOrderCache:
         """Like `put`, but for several orders. Return those that could not be written."""
         return await self._cache.put_many(documents)
 
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        """Drop entries that are older than these revisions."""
+        return await self._cache.drop_older(revisions)
+
     def reserve(self, order_id: OrderId) -> str | None:
         """Return a lease for a new order."""
         return self._cache.reserve(order_id)

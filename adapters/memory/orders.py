@@ -1,7 +1,7 @@
 """Query orders and their history."""
 
 from asyncio import sleep
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from adapters.memory.orders_table import StoredOrder
@@ -13,7 +13,7 @@ from domain.order.history import Step
 
 
 class MemoryOrderReader:
-    """`OrderReader` and `HistoryReader` in memory."""
+    """`OrderReader`, `KnownOrders` and `HistoryReader` in memory."""
 
     def __init__(self, storage: MemoryStorage) -> None:
         self._storage = storage
@@ -30,6 +30,11 @@ class MemoryOrderReader:
         await sleep(0)
         found = {order_id: self._orders.find(order_id) for order_id in order_ids}
         return {order_id: stored.document for order_id, stored in found.items() if stored}
+
+    async def existing(self, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
+        """Return those of the ids that belong to an order."""
+        await sleep(0)
+        return frozenset(order_id for order_id in order_ids if self._orders.find(order_id))
 
     async def revision(self, order_id: OrderId) -> int | None:
         """Return the order's current revision, or None if it does not exist."""

@@ -1,6 +1,6 @@
 """Query orders and their history with one indexed query each and without an ORM."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -34,6 +34,7 @@ _REVISION: Final = """
 SELECT revision FROM orders
 WHERE id = $1 AND NOT EXISTS (SELECT FROM erasures WHERE erasures.user_id = orders.user_id)
 """
+_EXISTING: Final = "SELECT id FROM orders WHERE id = ANY($1)"
 #: Sorts after all orders.
 _END: Final = OrderId(UUID(int=2**128 - 1))
 #: The position of the milliseconds since 1970 in a version 7 UUID (RFC 9562, section 5.7).
@@ -173,6 +174,19 @@ def _conditions(
 def _least_id(time: datetime, later_ms: int = 0) -> UUID:
     """Return the smallest version 7 UUID for a time plus `later_ms` milliseconds."""
     return UUID(int=max(0, (time - _EPOCH) // _MILLISECOND + later_ms) << _TIMESTAMP_SHIFT)
+
+
+class PostgresKnownOrders:
+    """`KnownOrders` for PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def existing(self, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
+        """Return those of the ids that belong to an order."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_EXISTING, list(order_ids))
+        return frozenset(OrderId(row[0]) for row in rows)
 
 
 class PostgresHistoryReader:

@@ -59,11 +59,11 @@ async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
 async def _locked(connection: asyncpg.Connection, size: int) -> PostgresOutboxBatch:
     """Lock at most `size` events: first new ones, then retries, then replays of other orders."""
     rows = await connection.fetch(sql.SELECT_NEW, size)
-    if len(rows) < size:
-        rows += await connection.fetch(sql.SELECT_RETRIES, size - len(rows))
     if len(rows) == size:
         return PostgresOutboxBatch(connection, rows)
+    found = await connection.fetch(sql.SELECT_OTHERS, size - len(rows))
+    rows += [row for row in found if row["published_at"] is None]
     subjects = {row["subject"] for row in rows}
-    found = await connection.fetch(sql.SELECT_REPLAYS, size - len(rows))
-    replays = [row for row in found if row["subject"] not in subjects]
-    return PostgresOutboxBatch(connection, [*rows, *replays])
+    replays = [row for row in found if row["published_at"] and row["subject"] not in subjects]
+    # If there are retries, there may be too many replays. Their locks end with the batch.
+    return PostgresOutboxBatch(connection, [*rows, *replays][:size])

@@ -53,9 +53,7 @@ class PostgresOutboxBatch:
             if self._rows[event_id]["published_at"] is None
         }
         replayed: Marks = {event_id: () for event_id in placements if event_id not in first}
-        if first:
-            await self._execute("SELECT pg_advisory_xact_lock($1)", sql.POSITIONS_LOCK)
-        failed = await self._mark(sql.MARK_PUBLISHED, first)
+        failed = await self._mark(sql.MARK_PUBLISHED, first, sql.LOCK_POSITIONS)
         failed |= await self._mark(sql.MARK_REPLAYED, replayed)
         await self.rejected({i: f"published, but not marked: {why}" for i, why in failed.items()})
         if not_cached:
@@ -94,9 +92,12 @@ class PostgresOutboxBatch:
         async with within(USE_TIMEOUT_SECONDS):
             await self._connection.execute(statement, *values)
 
-    async def _mark(self, statement: str, marks: Marks) -> dict[EventId, str]:
-        """Mark events, one by one if necessary. Return the reasons for those that failed."""
-        if not marks or await self._failure(statement, marks) is None:
+    async def _mark(self, statement: str, marks: Marks, *before: str) -> dict[EventId, str]:
+        """Mark events, one by one if necessary. Return the reasons for those that failed.
+
+        The statements in `before` take effect even if the events can't be marked.
+        """
+        if not marks or await self._failure(statement, marks, *before) is None:
             return {}
         failed = {}
         for event_id, values in marks.items():
@@ -105,16 +106,23 @@ class PostgresOutboxBatch:
                 failed[event_id] = reason
         return failed
 
-    async def _failure(self, statement: str, marks: Marks) -> str | None:
-        """Mark events in a savepoint. Return PostgreSQL's error if this fails, or None."""
+    async def _failure(self, statement: str, marks: Marks, *before: str) -> str | None:
+        """Mark events in a savepoint. Return PostgreSQL's error if this fails, or None.
+
+        The savepoint isn't released, because this would be another round trip. It ends with the
+        transaction.
+        """
         keys = [(self._rows[i]["subject"], self._rows[i]["revision"]) for i in marks]
         lines = [(*key, *values) for key, values in zip(keys, marks.values(), strict=True)]
         try:
-            async with within(USE_TIMEOUT_SECONDS), self._connection.transaction():
+            async with within(USE_TIMEOUT_SECONDS):
+                await self._connection.execute("; ".join((*before, sql.BEGIN_MARKING)))
                 await self._connection.execute(statement, *map(list, zip(*lines, strict=True)))
         except Exception as error:
             if self._connection.is_broken or self._connection.is_closed():
                 raise
+            async with within(USE_TIMEOUT_SECONDS):
+                await self._connection.execute(sql.UNDO_MARKING)
             return str(error) or type(error).__name__
         return None
 

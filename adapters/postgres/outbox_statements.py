@@ -8,6 +8,11 @@ POSITIONS_LOCK: Final = 0x6F7574626F78
 
 _WAITED_SECONDS: Final = "extract(epoch FROM now() - coalesce(replay_requested_at, at))::float8"
 
+#: This has to be executed before `BEGIN_MARKING`, or undoing the marks would release the lock.
+LOCK_POSITIONS: Final = f"SELECT pg_advisory_xact_lock({POSITIONS_LOCK})"
+BEGIN_MARKING: Final = "SAVEPOINT marking"
+UNDO_MARKING: Final = "ROLLBACK TO SAVEPOINT marking"
+
 #: PostgreSQL's statistics don't immediately reflect that many events are waiting during an outage,
 #: so it would sort all of them in each round. The indexes are already sorted.
 WALK_ALONG_INDEXES: Final = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
@@ -53,6 +58,12 @@ WHERE replay_requested_at IS NOT NULL AND parked_at IS NULL
 ORDER BY replay_requested_at, subject, revision
 LIMIT $1
 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - see above
+
+# One round trip for both, because there are rarely any. The rows keep the order of their scans.
+SELECT_OTHERS: Final = f"""
+WITH retries AS MATERIALIZED ({SELECT_RETRIES}), replays AS MATERIALIZED ({SELECT_REPLAYS})
+SELECT * FROM retries UNION ALL SELECT * FROM replays
 """  # noqa: S608 - see above
 
 # The sort order matches the indexes. Without it, PostgreSQL might scan the whole table if there are

@@ -89,6 +89,32 @@ end
 """
 )
 
+#: KEYS: the generation, the recent revisions, and for each order its lease and its entry. ARGV: for
+#: how many milliseconds to remember the revisions, and for each order its id and its revision.
+DROP_OLDER: Final = (
+    _ENTRY
+    + """
+local name, now, gone, notes = generation(), now_ms(), {}, {}
+for index = 2, #ARGV, 2 do
+  local lease, entry = KEYS[index + 1], KEYS[index + 2]
+  local begun, known = string.match(redis.call('GETRANGE', entry, 0, 63), '^(%S+) (%d+) ')
+  gone[#gone + 1] = lease
+  if begun ~= name or not known or tonumber(known) < tonumber(ARGV[index + 1]) then
+    gone[#gone + 1] = entry
+  end
+  if tonumber(ARGV[index + 1]) > 1 then
+    notes[#notes + 1] = string.format('%.0f', now)
+    notes[#notes + 1] = ARGV[index]
+  end
+end
+redis.call('DEL', unpack(gone))
+if #notes > 0 then
+  redis.call('ZADD', RECENT, unpack(notes))
+  redis.call('ZREMRANGEBYSCORE', RECENT, '-inf', string.format('%.0f', now - ARGV[1]))
+end
+"""
+)
+
 #: ARGV: the generation and the offer's deadline in milliseconds (both determined before the order
 #: was stored), the order, the document, and its time to live in milliseconds.
 OFFER: Final = (

@@ -1,6 +1,6 @@
 """Ports for rendering, storing, reading and caching orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -97,6 +97,17 @@ class OrderReader(Protocol):
         """
 
 
+class KnownOrders(Protocol):
+    """Checks which orders exist, without reading them."""
+
+    async def existing(self, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
+        """Return those of the ids that belong to an order.
+
+        Raises:
+            Unavailable: the storage is unreachable.
+        """
+
+
 class HistoryReader(Protocol):
     """Reads order histories."""
 
@@ -176,6 +187,12 @@ class OrderCache(ReadThroughCache, NewOrderCache, Protocol):
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
         """Like `put`, but for several orders concurrently. Return those that failed."""
+
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        """Drop each order's entry if it is older than this revision, and end the order's lease.
+
+        Return those that failed because the cache is unreachable. Never raises.
+        """
 
     async def invalidate_all(self) -> bool:
         """Make all entries inaccessible to all processes.

@@ -10,7 +10,7 @@ from dishka import AsyncContainer
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.relay_outbox import RelayOutbox
 from application.ports.events import EventSources, RelayWakeup
-from application.ports.orders import OrderReader
+from application.ports.orders import KnownOrders
 from entrypoints.composition.storage import StorageLifecycle
 from entrypoints.messaging.consumer import Consumer
 from entrypoints.messaging.subscriptions import Subscription
@@ -56,8 +56,9 @@ def start_consumers(*subscriptions: Subscription) -> StartLoops:
             consumer = Consumer(
                 each.topic,
                 await container.get(each.handler),
-                await container.get(OrderReader),
+                await container.get(KnownOrders),
                 await container.get(DeadLetterMessage),
+                each.concurrency,
             )
             source = sources.subscribe(each.topic, each.group)
             supervisor.start(f"consumer {each.group}", partial(consumer.run, source))

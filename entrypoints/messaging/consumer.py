@@ -1,17 +1,19 @@
 """A consumer's loop, which passes messages from a topic to a use case."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.errors import Unavailable
 from application.ports.events import Delivery, EventHandler, EventSource, ReceivedEvent
-from application.ports.orders import OrderReader
+from application.ports.orders import KnownOrders
 from domain.ids import OrderId
 from entrypoints.messaging.cloud_events import Unreadable, parse_event, traceparent_of
 from entrypoints.observability.logs import logger
 from entrypoints.processes.backoff import Backoff
+from libraries.asyncio_tools.concurrency import for_each
 from libraries.asyncio_tools.heartbeat import beat, between_rounds, round_done
 from libraries.outages import outages
 from libraries.trace_context import current_traceparent
@@ -20,6 +22,7 @@ from libraries.trace_context import current_traceparent
 ATTEMPTS: Final = 5
 
 T = TypeVar("T")
+_Message: TypeAlias = tuple[Delivery, ReceivedEvent | Unreadable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class Consumer:
     - The use case raises any other error. It is retried with backoff, up to `ATTEMPTS` attempts in
       total, and then the message becomes a dead letter.
 
-    Messages are processed one at a time, which means that messages with the same key stay in order.
+    Up to `concurrency` messages are processed at the same time. Messages with the same key are
+    processed one after another, which means that they stay in order.
     """
 
     topic: str
     handle: EventHandler
-    orders: OrderReader
+    orders: KnownOrders
     dead_letter_message: DeadLetterMessage
+    concurrency: int = 1
 
     async def run(self, source: EventSource) -> None:
         """Consume forever. A batch is committed once every message is processed or dead-lettered.
@@ -57,12 +62,24 @@ class Consumer:
     async def _process_all(self, deliveries: Sequence[Delivery]) -> None:
         parsed = [_parse(self.topic, delivery) for delivery in deliveries]
         order_ids = [each.order_id for each in parsed if isinstance(each, ReceivedEvent)]
-        known: Mapping[OrderId, object] = {}
+        known: Collection[OrderId] = ()
         if order_ids:
             known = await _wait_for_servers(
-                lambda: self.orders.find_many(order_ids), Unavailable.server
+                lambda: self.orders.existing(order_ids), Unavailable.server
             )
+        by_key: defaultdict[bytes | None, list[_Message]] = defaultdict(list)
         for delivery, event in zip(deliveries, parsed, strict=True):
+            by_key[delivery.key].append((delivery, event))
+        await for_each(
+            by_key.values(),
+            lambda messages: self._process_in_order(messages, known),
+            self.concurrency,
+        )
+
+    async def _process_in_order(
+        self, messages: Iterable[_Message], known: Collection[OrderId]
+    ) -> None:
+        for delivery, event in messages:
             if isinstance(event, Unreadable):
                 await self._give_up(delivery, str(event))
             elif event.order_id not in known:

@@ -17,7 +17,8 @@ class Subscription:
     """A consumer with its topic, its group, and the use case that it runs for each event.
 
     The consumer is turned off if `required_setting` is not set. Processes with the same group share
-    the topic's messages. The group is also the consumer's name in the inbox and for
+    the topic's messages. `concurrency` is how many events of a batch are handled at the same time,
+    each of another order. The group is also the consumer's name in the inbox and for
     `orders consume`.
     """
 
@@ -25,6 +26,7 @@ class Subscription:
     group: str
     handler: type[EventHandler]
     required_setting: str | None = None
+    concurrency: int = 1
 
     def is_on(self, settings: Settings) -> bool:
         """Return whether the consumer is turned on."""
@@ -32,8 +34,12 @@ class Subscription:
         return name is None or getattr(settings, name.lower()) is not None
 
 
+#: Hand over a whole batch at the same time, because the task queue's adapter sends all of it
+#: together.
+_WHOLE_BATCH: Final = 200
+
 SUBSCRIPTIONS: Final = (
-    Subscription(NEW_ORDER, PROCESSING, HandOverOrder),
+    Subscription(NEW_ORDER, PROCESSING, HandOverOrder, concurrency=_WHOLE_BATCH),
     Subscription(STATUS_CHANGED, mail_shipped_order.CONSUMER, MailShippedOrder, "SMTP_URL"),
 )
 

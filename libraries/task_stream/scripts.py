@@ -55,17 +55,25 @@ local function put(id, payload, delay)
 end
 """
 
-#: ARGV: max tasks, id, payload, delay. Returns an `Added`.
+#: ARGV: max tasks, then an id, a payload and a delay for each task. Returns an `Added` for each.
 ADD: Final = (
     _KEYS
     + """
-if is_queued(ARGV[2]) then
-  return 2
-elseif redis.call('XLEN', stream) + redis.call('ZCARD', delayed) >= tonumber(ARGV[1]) then
-  return 0
+local room = ARGV[1] - redis.call('XLEN', stream) - redis.call('ZCARD', delayed)
+local added = {}
+for index = 2, #ARGV, 3 do
+  local result = 1
+  if is_queued(ARGV[index]) then
+    result = 2
+  elseif room <= 0 then
+    result = 0
+  else
+    put(ARGV[index], ARGV[index + 1], tonumber(ARGV[index + 2]))
+    room = room - 1
+  end
+  added[#added + 1] = result
 end
-put(ARGV[2], ARGV[3], tonumber(ARGV[4]))
-return 1
+return added
 """
 )
 

@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from libraries.redis_client.errors import translated_errors
 from libraries.task_stream import connections
+from libraries.task_stream.additions import Addition, Additions
 from libraries.task_stream.connections import QueueConnections
 from libraries.task_stream.scripts import ADD, HEARTBEAT, LEAVE, SETTLE, Added
 
@@ -68,6 +69,7 @@ class TaskStream:
         self._max_tasks = max_tasks
         self._dead_after_ms = _ms(dead_after_seconds)
         self._scripts: dict[str, AsyncScript] = {}
+        self._additions = Additions(self._add_all)
         #: The next read starts after this entry. None if this worker has not joined yet.
         self._next: str | None = None
 
@@ -78,9 +80,15 @@ class TaskStream:
             await self._connections.close()
 
     async def add(self, task_id: str, payload: bytes, delay_seconds: float = 0) -> Added:
-        """Add a task that is due after `delay_seconds`, unless it is already in the queue."""
-        arguments = self._max_tasks, task_id, payload, _ms(delay_seconds)
-        return Added(await self._run(ADD, *arguments))
+        """Add a task that is due after `delay_seconds`, unless it is already in the queue.
+
+        Concurrent calls share a round trip.
+        """
+        return await self._additions(Addition(task_id, payload, _ms(delay_seconds)))
+
+    async def _add_all(self, additions: Sequence[Addition]) -> Sequence[Added]:
+        arguments = [value for addition in additions for value in addition]
+        return [Added(each) for each in await self._run(ADD, self._max_tasks, *arguments)]
 
     async def read(self, *, is_idle: bool = False) -> Sequence[Entry]:
         """Return the next tasks, or none after a timeout, which is longer if `is_idle`.

@@ -180,6 +180,51 @@ class TestWriting:
         assert await cache.orders.get(order_id) == hit(newer)
 
 
+class TestDropping:
+    async def test_only_older_revisions_are_dropped(self, cache: Cache) -> None:
+        documents = [a_document(revision) for revision in (9, 10, 11)]
+        older, same, newer = [await cached(cache, each) for each in documents]
+        other = await cached(cache, a_document(1))
+        missing = an_order_id()
+        revisions = dict.fromkeys((older, same, newer, missing), 10)
+        assert await cache.orders.drop_older(revisions) == frozenset()
+        assert await cache.orders.get(older) == MISS
+        assert await cache.orders.get(same) == hit(documents[1])
+        assert await cache.orders.get(newer) == hit(documents[2])
+        assert (await cache.orders.get(other)).document is not None
+        assert await cache.orders.get(missing) == MISS
+
+    async def test_nothing_to_drop_is_no_failure(self, cache: Cache) -> None:
+        assert await cache.orders.drop_older({}) == frozenset()
+
+    @pytest.mark.parametrize("revision", [1, 2])
+    async def test_a_reader_from_before_a_drop_cannot_fill_the_cache(
+        self, cache: Cache, revision: int
+    ) -> None:
+        order_id = an_order_id()
+        lease = await missed(cache, order_id)
+        await cache.orders.drop_older({order_id: revision})
+        await cache.orders.fill(order_id, a_document(1), lease)
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_an_offer_after_a_drop_is_ignored(self, cache: Cache) -> None:
+        order_id = an_order_id()
+        lease = cache.orders.reserve(order_id)
+        assert lease is not None
+        await cache.orders.drop_older({order_id: 2})
+        cache.orders.offer(order_id, a_document(1), lease)
+        assert await cache.orders.get(order_id) == MISS
+
+    async def test_more_orders_than_one_script_takes_are_dropped(self, cache: Cache) -> None:
+        orders = [await cached(cache, a_document(1)) for _ in range(3)]
+        others = [an_order_id() for _ in range(250)]
+        revisions = dict.fromkeys(
+            (orders[0], *others[:120], orders[1], *others[120:], orders[2]), 2
+        )
+        assert await cache.orders.drop_older(revisions) == frozenset()
+        assert [await cache.orders.get(each) for each in orders] == [MISS] * 3
+
+
 class TestOffering:
     async def test_a_new_order_is_a_hit_for_the_next_reader(self, cache: Cache) -> None:
         for _ in range(2):  # the first call loads the script into Redis

@@ -41,6 +41,12 @@ async def test_a_lookup_of_no_ids_returns_nothing(adapters: Adapters) -> None:
     assert await adapters.reader.find_many([]) == {}
 
 
+async def test_existing_orders_are_told_from_unknown_ones(adapters: Adapters) -> None:
+    one, other, _ = [(await place(adapters)).record.id for _ in range(3)]
+    assert await adapters.known.existing([one, an_order_id(), other, one]) == {one, other}
+    assert await adapters.known.existing([]) == frozenset()
+
+
 async def test_every_write_raises_the_revision(adapters: Adapters) -> None:
     order_id = (await place(adapters)).record.id
     assert await adapters.reader.revision(order_id) == 1

@@ -55,6 +55,23 @@ async def test_a_batch_is_limited_and_starts_with_the_oldest_event(
     assert await publish(adapters.outbox, 3) == []
 
 
+async def test_a_batch_of_new_events_retries_and_replays_is_limited(adapters: Adapters) -> None:
+    replays = [(await place(adapters)).event for _ in range(3)]
+    await publish(adapters.outbox)
+    for event in replays:
+        await adapters.outbox_admin.replay_order(OrderId(event.subject))
+    retries = [(await place(adapters)).event for _ in range(2)]
+    async with adapters.outbox.batch(2) as batch:
+        await batch.rejected({event.id: "too large" for event in batch.events})
+    await adapters.pass_time(LONGEST_WAIT)
+    new = [(await place(adapters)).event for _ in range(2)]
+    for size in range(8):
+        batch_events = await waiting(adapters.outbox, size)
+        assert len(batch_events) == min(size, 7)
+        assert batch_events[:4] == [*new, *retries][:size]
+        assert all(event in replays for event in batch_events[4:])
+
+
 async def test_events_of_an_order_are_published_by_revision(
     adapters: Adapters,
 ) -> None:

@@ -24,7 +24,7 @@ from application.orders.place_order import PlaceOrder, PlaceOrderCommand
 from application.orders.place_order_once import PlaceOrderOnce
 from application.orders.process_order import ProcessOrder
 from application.orders.read_order import ReadOrder
-from application.ports.orders import OrderFilter, OrderReader
+from application.ports.orders import KnownOrders, OrderFilter, OrderReader
 from domain.actor import Actor, ActorKind
 from domain.errors import ReferenceTaken
 from domain.ids import OrderId, UserId
@@ -111,8 +111,9 @@ class Process:
         consumer = Consumer(
             NEW_ORDER,
             await self._get(HandOverOrder),
-            await self.container.get(OrderReader),
+            await self.container.get(KnownOrders),
             await self._get(DeadLetterMessage),
+            200,
         )
         try:
             await consumer.run(interruptible(self.servers.topic, self.points))

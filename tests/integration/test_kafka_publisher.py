@@ -6,7 +6,10 @@ import pytest
 
 from adapters.kafka.connection import KafkaConnection, reach
 from adapters.kafka.publisher import KafkaPublisher
+from application.documents import Event
 from application.errors import BrokerUnavailable
+from application.ports.events import Delivery
+from domain.ids import EventId
 from tests.integration.kafka_tools import (
     TOPIC,
     Kafka,
@@ -47,6 +50,33 @@ async def test_a_large_event_is_rejected_without_stopping_others(kafka: Kafka) -
     refused = (await kafka.publisher().publish([before, large, after])).rejected
     assert list(refused) == [large.id]
     assert "larger than the maximum" in refused[large.id]
+    assert {m.value for m in await kafka.read(2)} == {before.payload, after.payload}
+
+
+class Encoder:
+    """Encodes events, and counts how often. The event `bad` can't be encoded."""
+
+    def __init__(self, bad: EventId) -> None:
+        self.bad = bad
+        self.encoded: list[EventId] = []
+
+    def message(self, event: Event) -> Delivery:
+        self.encoded.append(event.id)
+        if event.id == self.bad:
+            raise ValueError("no such header")
+        return ENCODER.message(event)
+
+
+async def test_each_event_is_encoded_once_and_a_bad_one_does_not_stop_others(kafka: Kafka) -> None:
+    before, bad, after = events = new_orders(3)
+    encoder = Encoder(bad.id)
+    publisher = KafkaPublisher(kafka.connection, encoder)
+    try:
+        report = await publisher.publish(events)
+    finally:
+        await publisher.close()
+    assert report.rejected == {bad.id: "no such header"}
+    assert encoder.encoded == [event.id for event in events]
     assert {m.value for m in await kafka.read(2)} == {before.payload, after.payload}
 
 

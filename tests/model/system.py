@@ -143,7 +143,7 @@ class System:
         self.replay_dead_letters = ReplayDeadLetters(dead_letters, self._wakeup, self.clock, IDS)
         self.replay_events = ReplayEvents(self._ports.outbox_admin, self._wakeup)
         hand_over = HandOverOrder(self._interruptible(self.queue))
-        self._consumer = Consumer(NEW_ORDER, hand_over, self._ports.reader, dead_letter)
+        self._consumer = Consumer(NEW_ORDER, hand_over, self._ports.known, dead_letter, 200)
         self.audit = AuditOrders(self.stored.audit, self.clock, _STUCK_AFTER)
 
     async def consume(self) -> None:
@@ -156,7 +156,7 @@ class System:
         refresh = RefreshCache(self._ports.reader, cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
         settle = SettleCacheDebts(self._ports.cache_debts, cache, refresh, lifetime)
-        return RelayOutbox(self._ports.outbox, self._interruptible(self.topic), refresh, settle)
+        return RelayOutbox(self._ports.outbox, self._interruptible(self.topic), cache, settle)
 
     def new_requeuer(self) -> RequeueStalledOrders:
         """Return a requeuer in a new process."""

@@ -34,7 +34,7 @@ from application.ports.erasures import Erasures
 from application.ports.events import Outbox, Placement
 from application.ports.export import ExportReader
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, OrderReader
+from application.ports.orders import HistoryReader, KnownOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.outside_issuer import OutsideIdentities
 from application.ports.sessions import SessionAdmin, Sessions
@@ -71,6 +71,7 @@ class Adapters:
 
     storage: OrderStorage
     reader: OrderReader
+    known: KnownOrders
     history: HistoryReader
     outbox: Outbox
     unprocessed: UnprocessedOrders
@@ -143,6 +144,7 @@ def memory_adapters(clock: MovableClock) -> Adapters:
     return Adapters(
         storage=MemoryOrderStorage(storage, RENDERER, clock),
         reader=reader,
+        known=reader,
         history=reader,
         outbox=MemoryOutbox(storage, clock),
         unprocessed=MemoryUnprocessedOrders(storage, clock),

@@ -38,6 +38,10 @@ class UnreachableCache:
         self.tried += len(documents)
         return frozenset(documents)
 
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        self.tried += len(revisions)
+        return frozenset(revisions)
+
     def reserve(self, _order_id: OrderId) -> str | None:
         return None
 
@@ -71,6 +75,9 @@ class FlickeringCache:
 
     async def put_many(self, documents: Mapping[OrderId, OrderDocument]) -> frozenset[OrderId]:
         return await self._now.put_many(documents)
+
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
+        return await self._now.drop_older(revisions)
 
     def reserve(self, order_id: OrderId) -> str | None:
         return self._now.reserve(order_id)

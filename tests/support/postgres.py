@@ -20,7 +20,11 @@ from adapters.postgres.erasures import PostgresErasures
 from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrations import migrate
-from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_queries import (
+    PostgresHistoryReader,
+    PostgresKnownOrders,
+    PostgresOrderReader,
+)
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
@@ -198,6 +202,7 @@ def adapters_over(database: Database) -> Adapters:
     return Adapters(
         storage=PostgresOrderStorage(database, RENDERER),
         reader=PostgresOrderReader(database, RENDERER),
+        known=PostgresKnownOrders(database),
         history=PostgresHistoryReader(database),
         outbox=PostgresOutbox(database),
         unprocessed=PostgresUnprocessedOrders(database),

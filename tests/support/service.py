@@ -74,7 +74,7 @@ class Service:
         update_cache = RefreshCache(stored.reader, self.cache)
         lifetime = timedelta(seconds=CACHE_TTL_SECONDS)
         pay_debts = SettleCacheDebts(stored.cache_debts, self.cache, update_cache, lifetime)
-        return RelayOutbox(stored.outbox, self.broker, update_cache, pay_debts)
+        return RelayOutbox(stored.outbox, self.broker, self.cache, pay_debts)
 
     def writes(self, storage: OrderStorage) -> OrderWrites:
         """Return `OrderWrites` on `storage`."""

@@ -39,7 +39,7 @@ async def test_the_consumer_of_the_page_receives_each_event_once(names: dict[str
     dead_letter_message = DeadLetterMessage(
         stored.dead_letters, service.relay_wakeup, service.clock, IDS
     )
-    consumer = Consumer(subscription.topic, handler, stored.reader, dead_letter_message)
+    consumer = Consumer(subscription.topic, handler, stored.known, dead_letter_message)
     source = bus.subscribe(subscription.topic, subscription.group)
 
     placed = await place(stored)

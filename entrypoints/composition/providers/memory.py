@@ -32,7 +32,7 @@ from application.ports.erasures import Erasures
 from application.ports.events import Outbox
 from application.ports.export import ExportReader
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, OrderReader
+from application.ports.orders import HistoryReader, KnownOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.outside_issuer import OutsideIdentities
 from application.ports.retention import RetentionStore
@@ -76,7 +76,8 @@ class MemoryStorageProvider(Provider):
     storage = provide(MemoryStorage)
     orders = provide(MemoryOrderStorage, provides=OrderStorage)
     reader = provide(
-        MemoryOrderReader, provides=AnyOf[MemoryOrderReader, OrderReader, HistoryReader]
+        MemoryOrderReader,
+        provides=AnyOf[MemoryOrderReader, OrderReader, KnownOrders, HistoryReader],
     )
     outbox = provide(MemoryOutbox, provides=Outbox)
     unprocessed = provide(MemoryUnprocessedOrders, provides=UnprocessedOrders)

@@ -18,6 +18,7 @@ class CountedOrderCache:
         self.fill = cache.fill
         self.put = cache.put
         self.put_many = cache.put_many
+        self.drop_older = cache.drop_older
         self.reserve = cache.reserve
         self.offer = cache.offer
         self.invalidate_all = cache.invalidate_all

@@ -1,10 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from adapters.memory.cache import MemoryOrderCache
 from application.delivery.relay_outbox import BATCH
-from application.documents import Event, OrderDocument
+from application.documents import Event
 from application.errors import BrokerUnavailable
 from application.ports.events import PublishReport
 from domain.ids import OrderId
@@ -122,12 +122,20 @@ async def test_an_interrupted_batch_is_published_again_in_order(
         assert first == sorted(first)
 
 
-async def test_a_stale_cache_entry_is_replaced(service: Service) -> None:
+async def test_a_stale_cache_entry_is_dropped(service: Service) -> None:
     placed = await service.placed()
     # It looks like the process died after its commit and before its cache update.
-    paid = await move(service.stored, placed.id, PAID)
+    await move(service.stored, placed.id, PAID)
     assert await service.cached(placed.id) == placed.document
-    await service.relay()
+    await relay_everything(service)
+    assert await service.cached(placed.id) is None
+
+
+async def test_a_current_cache_entry_is_kept(service: Service) -> None:
+    placed = await service.placed()
+    paid = await move(service.stored, placed.id, PAID)
+    await service.cache.put(placed.id, paid.document)
+    await relay_everything(service)
     assert await service.cached(placed.id) == paid.document
 
 
@@ -158,9 +166,9 @@ class RecordedCache(MemoryOrderCache):
         super().__init__(300)
         self._journal = journal
 
-    async def put(self, order_id: OrderId, document: OrderDocument) -> bool:
+    async def drop_older(self, revisions: Mapping[OrderId, int]) -> frozenset[OrderId]:
         await self._journal.record("cached")
-        return await super().put(order_id, document)
+        return await super().drop_older(revisions)
 
 
 async def test_the_cache_is_updated_between_publishing_and_marking() -> None:
@@ -214,13 +222,14 @@ async def test_a_replay_does_not_update_the_cache() -> None:
     cache = UnreachableCache()
     service = Service(cache=cache)
     order_id = (await service.placed()).id
+    await move(service.stored, order_id, PAID)
     await relay_everything(service)
     tried = cache.tried
     [debt] = await service.stored.cache_debts.oldest(10)
     await service.stored.cache_debts.settle([debt])
     await service.stored.outbox_admin.replay_order(order_id)
-    assert await relay_everything(service) == 1
-    assert [event.subject for event in service.broker.arrived] == [order_id] * 2
+    assert await relay_everything(service) == 2
+    assert [event.subject for event in service.broker.arrived] == [order_id] * 4
     assert cache.tried == tried
     assert await debts(service) == []
 

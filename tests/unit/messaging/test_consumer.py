@@ -1,7 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -9,11 +11,11 @@ from adapters.memory.bus import MemoryBus
 from adapters.memory.outbox import MemoryRelayWakeup
 from application.delivery.dead_letter_message import DeadLetterMessage
 from application.delivery.topics import NEW_ORDER
-from application.documents import OrderDocument
+from application.documents import Headers
 from application.errors import QueueUnavailable, Unavailable
 from application.ports.dead_letters import DeadLetter
 from application.ports.events import Delivery, EventSource, ReceivedEvent
-from domain.ids import OrderId
+from domain.ids import EventId, OrderId
 from entrypoints.messaging.consumer import ATTEMPTS, Consumer
 from entrypoints.processes.backoff import Backoff
 from libraries.outages import OutageLog
@@ -72,7 +74,7 @@ class House:
         self.consumer = Consumer(
             NEW_ORDER,
             self.handler,
-            self.stored.reader,
+            self.stored.known,
             DeadLetterMessage(self.stored.dead_letters, MemoryRelayWakeup(), MovableClock(), IDS),
         )
 
@@ -129,20 +131,83 @@ async def test_events_are_handled_in_their_order_and_again_if_they_are_repeated(
     assert keys == [one.key, two.key, one.key]
 
 
+async def test_messages_with_different_keys_are_handled_at_the_same_time(house: House) -> None:
+    events = [(await place(house.stored)).event for _ in range(3)]
+    together, running = asyncio.Event(), 0
+
+    async def handle(event: ReceivedEvent) -> None:
+        nonlocal running
+        running += 1
+        if running == len(events):
+            together.set()
+        await together.wait()
+        house.handler.orders.append(event.order_id)
+
+    house.consumer = replace(house.consumer, handle=handle, concurrency=len(events))
+    await house.receives([message_of(event) for event in events])
+    assert set(house.handler.orders) == {event.subject for event in events}
+
+
+async def test_messages_with_the_same_key_are_handled_one_after_another(house: House) -> None:
+    one, two = [message_of((await place(house.stored)).event) for _ in range(2)]
+    running: Counter[OrderId] = Counter()
+    seen: list[tuple[OrderId, EventId]] = []
+
+    async def handle(event: ReceivedEvent) -> None:
+        running[event.order_id] += 1
+        assert running[event.order_id] == 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+        running[event.order_id] -= 1
+        seen.append((event.order_id, event.id))
+
+    house.consumer = replace(house.consumer, handle=handle, concurrency=10)
+    repeated = [replace(each, headers=_with_id(each, n)) for n in range(4) for each in (one, two)]
+    await house.receives(repeated)
+    assert len(seen) == len(repeated)
+    for key in (one.key, two.key):
+        of_one = [event_id.int for order_id, event_id in seen if str(order_id).encode() == key]
+        assert of_one == [0, 1, 2, 3]
+
+
+def _with_id(message: Delivery, number: int) -> Headers:
+    others = [header for header in message.headers if header[0] != "ce_id"]
+    return (*others, ("ce_id", str(UUID(int=number)).encode()))
+
+
+async def test_a_message_that_fails_too_often_does_not_stop_concurrent_ones(house: House) -> None:
+    bad, *good = [(await place(house.stored)).event for _ in range(3)]
+    attempts = 0
+
+    async def handle(event: ReceivedEvent) -> None:
+        nonlocal attempts
+        if event.order_id == bad.subject:
+            attempts += 1
+            raise RuntimeError("no tea")
+        await house.handler(event)
+
+    house.consumer = replace(house.consumer, handle=handle, concurrency=3)
+    await house.receives([message_of(event) for event in (bad, *good)])
+    assert set(house.handler.orders) == {event.subject for event in good}
+    assert attempts == ATTEMPTS
+    [dead_letter] = await house.dead_letters()
+    assert (dead_letter.key, dead_letter.attempts) == (message_of(bad).key, ATTEMPTS)
+
+
 async def test_a_wait_for_an_unavailable_server_does_not_count_as_an_attempt(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = (await place(house.stored)).event
-    find_many, reads = house.stored.reader.find_many, 0
+    existing, reads = house.stored.known.existing, 0
 
-    async def fail_once(order_ids: Sequence[OrderId]) -> dict[OrderId, OrderDocument]:
+    async def fail_once(order_ids: Collection[OrderId]) -> frozenset[OrderId]:
         nonlocal reads
         reads += 1
         if reads == 1:
             raise Unavailable
-        return await find_many(order_ids)
+        return await existing(order_ids)
 
-    monkeypatch.setattr(house.stored.reader, "find_many", fail_once)
+    monkeypatch.setattr(house.stored.known, "existing", fail_once)
     house.handler.failures = [Unavailable() for _ in range(2 * ATTEMPTS)]
     await house.receives([message_of(good)])
     assert house.handler.orders == [good.subject]

@@ -12,7 +12,11 @@ from adapters.postgres.dead_letters import PostgresAnnouncements, PostgresDeadLe
 from adapters.postgres.erasures import PostgresErasures
 from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.leases import PostgresLeases
-from adapters.postgres.order_queries import PostgresHistoryReader, PostgresOrderReader
+from adapters.postgres.order_queries import (
+    PostgresHistoryReader,
+    PostgresKnownOrders,
+    PostgresOrderReader,
+)
 from adapters.postgres.order_storage import PostgresOrderStorage
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.outbox_admin import PostgresOutboxAdmin
@@ -30,7 +34,7 @@ from application.ports.erasures import Erasures
 from application.ports.events import Outbox
 from application.ports.export import ExportReader
 from application.ports.leases import Leases
-from application.ports.orders import HistoryReader, OrderReader
+from application.ports.orders import HistoryReader, KnownOrders, OrderReader
 from application.ports.outbox_admin import OutboxAdmin
 from application.ports.outside_issuer import OutsideIdentities
 from application.ports.retention import RetentionStore
@@ -56,6 +60,7 @@ class PostgresProvider(Provider):
 
     orders = provide(PostgresOrderStorage, provides=OrderStorage)
     reader = provide(PostgresOrderReader, provides=OrderReader)
+    known = provide(PostgresKnownOrders, provides=KnownOrders)
     history = provide(PostgresHistoryReader, provides=HistoryReader)
     outbox = provide(PostgresOutbox, provides=Outbox)
     unprocessed = provide(PostgresUnprocessedOrders, provides=UnprocessedOrders)
