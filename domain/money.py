@@ -1,7 +1,7 @@
 """Money in ISO 4217 currencies. Amounts are exact decimals and never binary floats."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final, Self
 
@@ -30,6 +30,12 @@ class Currency:
 
     code: str
     digits: int
+    #: The smallest amount, for example 0.01. It is computed once because every price needs it.
+    minor_unit: Decimal = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compute the smallest amount."""
+        object.__setattr__(self, "minor_unit", Decimal((0, (1,), -self.digits)))
 
     @staticmethod
     def parse(value: object) -> "Currency":
@@ -52,6 +58,7 @@ CURRENCIES: Final = {
 }
 
 
+_ZERO: Final = Decimal()
 MAX_AMOUNT: Final = Decimal("999999999.99")
 
 #: A JSON number (RFC 8259, section 6), which is ASCII without `+`, `_`, spaces or NaN.
@@ -69,7 +76,7 @@ def parse_amount(value: object) -> Decimal:
         Invalid: the value is not a number, not finite, negative or greater than `MAX_AMOUNT`.
     """
     amount = _number(value)
-    if not 0 <= amount <= MAX_AMOUNT:
+    if not _ZERO <= amount <= MAX_AMOUNT:
         raise Invalid.value("out-of-range", f"Must be between 0 and {MAX_AMOUNT}.")
     return amount
 
@@ -79,7 +86,7 @@ def _number(value: object) -> Decimal:
         value = _decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Invalid.value("wrong-type", "Must be a number, or a string that contains one.")
-    amount: Decimal = Decimal(value)
+    amount: Decimal = value if isinstance(value, Decimal) else Decimal(value)
     if not amount.is_finite():
         raise Invalid.value("not-a-number", "Must be a finite number.")
     return amount
@@ -109,7 +116,7 @@ class Money:
             Invalid: the amount has more digits than the currency.
         """
         try:
-            exact = amount.quantize(Decimal((0, (1,), -currency.digits)), context=_EXACT)
+            exact = amount.quantize(currency.minor_unit, None, _EXACT)
         except (Inexact, InvalidOperation):
             raise Invalid.value(
                 "too-many-digits",

@@ -1,5 +1,6 @@
 """New orders as parameters of a statement."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from application.documents import OrderWrite
@@ -32,3 +33,46 @@ def parameters_of(write: OrderWrite) -> tuple[Any, ...]:
         event.payload,
         event.traceparent,
     )
+
+
+def row_of(write: OrderWrite) -> tuple[Any, ...]:
+    """Return the values that differ between new orders.
+
+    Raises:
+        ValueError: the write is not a new order, placed by its owner.
+    """
+    record, step, event = write.record, write.step, write.event
+    if step is None or step.by.id != record.owner:
+        raise ValueError("a new order has a first step, by its owner")
+    if record.processed_at is not None or record.updated_at != record.created_at:
+        raise ValueError("a new order has not been changed or processed")
+    return (
+        record.id,
+        record.owner,
+        record.reference,
+        record.items,
+        record.total,
+        record.currency,
+        record.created_at,
+        event.id,
+        event.payload,
+        event.traceparent,
+    )
+
+
+def shared_by(writes: Iterable[OrderWrite]) -> tuple[Any, ...]:
+    """Return the values that all new orders have in common.
+
+    Raises:
+        ValueError: they differ.
+    """
+    values, *others = {_constants_of(write) for write in writes}
+    if others:
+        raise ValueError("new orders differ in a value that they should have in common")
+    return values
+
+
+def _constants_of(write: OrderWrite) -> tuple[Any, ...]:
+    record, step, event = write.record, write.step, write.event
+    kind = step and step.by.kind.value
+    return record.status, record.version, record.revision, kind, event.topic, event.type

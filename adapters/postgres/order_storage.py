@@ -9,7 +9,7 @@ from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.idempotency import KeyedOrders
-from adapters.postgres.new_orders import parameters_of, unique_key
+from adapters.postgres.new_orders import row_of, shared_by, unique_key
 from adapters.postgres.transaction import PostgresTransaction, roll_back
 from application.documents import OrderWrite
 from application.ports.idempotency import IdempotencyRecord
@@ -17,22 +17,26 @@ from application.ports.orders import OrderRenderer
 
 _MAX_BATCH_SIZE: Final = 64
 
-# A single statement only needs one transaction and one round trip for any number of orders.
+# A single statement only needs one transaction and one round trip for any number of orders. Arrays
+# are expensive to encode, so there is only one for each value that differs between new orders.
 _INSERT: Final = """
 WITH placed AS (
     INSERT INTO orders (id, user_id, reference, items, total_price, currency, status, version,
-                        revision, created_at, updated_at, processed_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[], $5::numeric[],
-                         $6::text[], $7::text[], $8::int[], $9::int[], $10::timestamptz[],
-                         $11::timestamptz[], $12::timestamptz[])
+                        revision, created_at, updated_at)
+    SELECT id, user_id, reference, items, total_price, currency, $11::text, $12::int, $13::int, at,
+           at
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[], $5::numeric[], $6::text[],
+                $7::timestamptz[])
+        AS new (id, user_id, reference, items, total_price, currency, at)
 ), begun AS (
     INSERT INTO order_history (order_id, version, to_status, actor_kind, actor_id, at)
-    SELECT * FROM unnest($1::uuid[], $8::int[], $7::text[], $13::text[], $14::uuid[],
-                         $10::timestamptz[])
+    SELECT id, $12::int, $11::text, $14::text, user_id, at
+    FROM unnest($1::uuid[], $2::uuid[], $7::timestamptz[]) AS new (id, user_id, at)
 )
 INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, traceparent)
-SELECT * FROM unnest($1::uuid[], $9::int[], $8::int[], $15::uuid[], $16::text[], $17::text[],
-                     $18::bytea[], $10::timestamptz[], $19::text[])
+SELECT id, $13::int, $12::int, event_id, $15::text, $16::text, payload, at, traceparent
+FROM unnest($1::uuid[], $8::uuid[], $9::bytea[], $7::timestamptz[], $10::text[])
+    AS new (id, event_id, payload, at, traceparent)
 """
 
 
@@ -78,6 +82,6 @@ class PostgresOrderStorage:
 async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
     if not writes:
         return []
-    columns = zip(*map(parameters_of, sorted(writes, key=unique_key)), strict=True)
-    await connection.execute(_INSERT, *map(list, columns))
+    columns = zip(*map(row_of, sorted(writes, key=unique_key)), strict=True)
+    await connection.execute(_INSERT, *map(list, columns), *shared_by(writes))
     return [None] * len(writes)

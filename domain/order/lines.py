@@ -135,7 +135,7 @@ def _parse_line(
         errors.optional(money, requested.price, *at, "price"),
         errors.optional(parse_attributes, requested.attributes, *at, "attributes") or NO_ATTRIBUTES,
     )
-    if line.price and line.price.times(line.quantity).amount > MAX_AMOUNT:
+    if line.price and line.price.amount * line.quantity > MAX_AMOUNT:
         errors.add("out-of-range", f"The line costs more than {MAX_AMOUNT}.", *at)
     return line
 

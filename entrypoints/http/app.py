@@ -13,6 +13,7 @@ from application.ports.authentication_log import AuthenticationLog
 from application.ports.limits import RateLimiter
 from entrypoints.composition.service import service_of
 from entrypoints.http.cors import CorsMiddleware
+from entrypoints.http.dispatch import Dispatch
 from entrypoints.http.guards import GuardDependencies
 from entrypoints.http.injection import Injection
 from entrypoints.http.messages.request import ApiRequest
@@ -50,7 +51,9 @@ def api(
     """Return the API. It uses the container that `service` opens when the application starts."""
     app = routing(service, routes)
     first_segments = {route.path.split("/")[1] for route in app.routes}
-    readable = CorsMiddleware(OverloadMiddleware(app), settings.cors_origins)
+    readable = CorsMiddleware(
+        OverloadMiddleware(Dispatch(app, app.state.endpoints)), settings.cors_origins
+    )
     return RequestMiddleware(
         PathPrefixMiddleware(readable, settings.root_path, settings.trusted_proxies, first_segments)
     )
@@ -69,7 +72,7 @@ def routing(
             app.state.guard_dependencies = await _guard_dependencies(container)
             yield
 
-    return Litestar(
+    app = Litestar(
         [_router(group, injection) for group in routes],
         lifespan=[lifespan],
         request_class=ApiRequest,
@@ -78,6 +81,8 @@ def routing(
         # Litestar does not need to log anything, because our middleware does.
         logging_config=None,
     )
+    app.state.endpoints = injection.endpoints
+    return app
 
 
 def _router(group: Routes, injection: Injection) -> Router:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from libraries.http_server.head import Headers
 
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: RFC 9110, section 5.5. CR and LF are missing here because they are counted instead.
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: RFC 9110, section 5.5. Removing these bytes takes a quarter of the time of searching for them.
+_CONTROL: Final = bytes({*range(0x20), 0x7F} - {ord("\t")})
 #: Headers that the connection sets itself, and the body's length.
 _WATCHED: Final = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
@@ -43,7 +43,8 @@ class ResponseHead:
             parts += (known, b": ", value, b"\r\n")
             lines += 1
         self.head = head = b"".join(parts)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines or _CONTROL.search(head):
+        # Each line ends with a CR and an LF.
+        if len(head) - len(head.translate(None, _CONTROL)) != 2 * lines:
             raise RuntimeError("A header's value has a line break or a control character.")
 
     def _keeps(self, name: bytes, value: bytes) -> bool:

@@ -7,6 +7,8 @@ from collections import Counter
 from typing import Any, Final
 
 from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.connection.base import empty_receive, empty_send
 from litestar.datastructures import State
 
 from application.accounts.caller import Caller
@@ -14,6 +16,7 @@ from domain.actor import Actor
 from entrypoints.http.errors import RepeatedHeader
 
 _SEPARATOR: Final = b", "
+_FILLED_LATER: Final = {*ASGIConnection.__slots__, *Request.__slots__}
 
 
 def peer_of(scope: Any) -> str:
@@ -23,7 +26,27 @@ def peer_of(scope: Any) -> str:
 
 
 class ApiRequest(Request[Caller, Any, State]):
-    """A request. Its `user` is the caller, once it has passed its route's guard."""
+    """A request. Its `user` is the caller, once it has passed its route's guard.
+
+    Litestar fills some twenty attributes of each request, which takes as long as authenticating its
+    caller. Most requests don't use them, so they are filled when one of them is first read.
+    """
+
+    def __init__(self, scope: Any, receive: Any = empty_receive, send: Any = empty_send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute that hasn't been filled yet.
+
+        Raises:
+            AttributeError: there is no such attribute.
+        """
+        if name not in _FILLED_LATER:
+            raise AttributeError(name, name=name, obj=self)
+        super().__init__(self.scope, self.receive, self.send)
+        return object.__getattribute__(self, name)
 
     def header(self, name: bytes) -> str | None:
         """Return the value of a header that is not a list, or None. `name` is in lower case.
