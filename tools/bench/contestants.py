@@ -180,11 +180,17 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
 def roles(settings: Mapping[str, str], folder: Path) -> Iterator[None]:
     """Run the relay, the consumer and the worker."""
     with ExitStack() as stack:
-        for role in ("relay", "consume", "work"):
-            role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
-            running = serving((_ORDERS, role), folder, folder / f"{role}.log", role_settings)
-            stack.enter_context(running)
+        for name in ("relay", "consume", "work"):
+            stack.enter_context(role(name, settings, folder))
         yield
+
+
+@contextmanager
+def role(name: str, settings: Mapping[str, str], folder: Path) -> Iterator[Running]:
+    """Run one of the roles in its own process."""
+    role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
+    with serving((_ORDERS, name), folder, folder / f"{name}.log", role_settings) as running:
+        yield running
 
 
 @contextmanager
