@@ -10,6 +10,7 @@ from application.documents import OrderWrite
 from application.ports.idempotency import KEY_LIFETIME, IdempotencyRecord
 from application.ports.orders import OrderRenderer
 from application.ports.system import Clock
+from application.ports.transaction import Completion
 
 
 class MemoryOrderStorage:
@@ -43,6 +44,22 @@ class MemoryOrderStorage:
         self._insert(write)
         self._storage.idempotency_keys[key] = (record, now)
         return record
+
+    async def complete(self, completion: Completion) -> bool:
+        """Store a processed order with its inbox row, its effect and its event, or nothing.
+
+        Raises:
+            ConcurrentUpdate: the write isn't based on the order's current revision, or the order
+                doesn't exist.
+        """
+        write, now = completion.write, completion.write.event.at
+        async with self.begin() as tx:
+            if not await tx.inbox.add(completion.consumer, write.record.id, now):
+                return False
+            await tx.effects.record(write.record.id, completion.outcome, now)
+            await tx.orders.save(write)
+            await tx.commit()
+        return True
 
     def _insert(self, write: OrderWrite) -> None:
         self._storage.orders.insert(write)

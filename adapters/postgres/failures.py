@@ -46,6 +46,8 @@ _CONSTRAINTS: Final[dict[str, type[OrderServiceError]]] = {
     "users_email_unique": EmailTaken,
     "clients_name_unique": ClientNameTaken,
     "orders_reference_unique": ReferenceTaken,
+    # Another transaction has added the same message after the statement's snapshot.
+    "inbox_pkey": ConcurrentUpdate,
 }
 
 

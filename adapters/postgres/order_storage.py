@@ -1,19 +1,24 @@
-"""Store new orders with group commit (ADR 5), and changes to orders in transactions."""
+"""Store new and processed orders with group commit (ADR 5, 39), and others in transactions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from adapters.postgres.batching import Batcher
+from adapters.postgres.completions import complete_batch
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.idempotency import KeyedOrders
 from adapters.postgres.new_orders import row_of, shared_by, unique_key
-from adapters.postgres.transaction import PostgresTransaction, roll_back
-from application.documents import OrderWrite
+from adapters.postgres.row_mapping import SELECT, record_of
+from adapters.postgres.transaction import PostgresTransaction, Session
+from application.documents import OrderRecord, OrderWrite
+from application.errors import ConcurrentUpdate
 from application.ports.idempotency import IdempotencyRecord
 from application.ports.orders import OrderRenderer
+from application.ports.transaction import Completion
+from domain.ids import OrderId
 
 _MAX_BATCH_SIZE: Final = 64
 
@@ -50,6 +55,8 @@ class PostgresOrderStorage:
         self._database = database
         self._renderer = renderer
         self._insert = Batcher(database, _insert_batch, _MAX_BATCH_SIZE, changes=True)
+        self._complete = Batcher(database, complete_batch, _MAX_BATCH_SIZE, changes=True)
+        self._find = Batcher(database, _find_batch, _MAX_BATCH_SIZE)
         self._keyed_orders = KeyedOrders(database)
 
     async def add(self, write: OrderWrite) -> None:
@@ -65,18 +72,29 @@ class PostgresOrderStorage:
         """Like `add`, but store the order together with its record unless the key is taken."""
         return await self._keyed_orders.add(write, record)
 
+    async def complete(self, completion: Completion) -> bool:
+        """Store a processed order with its inbox row, its effect and its event, or nothing."""
+        is_new = await self._complete(completion)
+        if is_new is None:
+            raise ConcurrentUpdate
+        return is_new
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresTransaction]:
-        """Begin a transaction. Leaving it without calling `commit` rolls it back."""
-        async with self._database.connection() as connection:
+        """Begin a transaction. Leaving it without calling `commit` rolls it back.
+
+        Before its first write, the transaction doesn't need a connection of its own.
+        """
+        async with AsyncExitStack() as stack:
+            session = Session(self._database, stack)
             try:
-                yield PostgresTransaction(connection, self._renderer)
+                yield PostgresTransaction(session, self._renderer, self._find)
             except asyncio.CancelledError:
                 raise  # the transaction ends when the pool closes the connection
             except BaseException:
-                await roll_back(connection)
+                await session.roll_back()
                 raise
-            await roll_back(connection)
+            await session.roll_back()
 
 
 async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) -> Sequence[None]:
@@ -85,3 +103,11 @@ async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) ->
     columns = zip(*map(row_of, sorted(writes, key=unique_key)), strict=True)
     await connection.execute(_INSERT, *map(list, columns), *shared_by(writes))
     return [None] * len(writes)
+
+
+async def _find_batch(
+    connection: Connection, order_ids: Sequence[OrderId]
+) -> Sequence[OrderRecord | None]:
+    rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
+    found = {row["id"]: record_of(row) for row in rows}
+    return [found.get(order_id) for order_id in order_ids]

@@ -1,13 +1,15 @@
 """Transactions that read and change an order."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, within
+from adapters.postgres.database import BEGIN_TIMEOUT_SECONDS, Database, within
 from adapters.postgres.row_mapping import SELECT, record_of
-from application.documents import OrderWrite
+from application.documents import OrderRecord, OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.orders import OrderRenderer
 from domain.errors import OrderNotFound
@@ -47,25 +49,68 @@ _RECORD: Final = "INSERT INTO effects (order_id, outcome, at) VALUES ($1, $2, $3
 _NO_STEP: Final = (None,) * 5
 
 
+#: Returns an order's record, or None if it does not exist. Concurrent calls share a statement.
+FindRecord: TypeAlias = Callable[[OrderId], Awaitable[OrderRecord | None]]
+
+
+class Session:
+    """Borrows a connection at the first write, and begins a transaction on it.
+
+    This saves a BEGIN and a COMMIT if a transaction only reads. With READ COMMITTED, it doesn't
+    make a difference whether a read happens before or after BEGIN.
+    """
+
+    def __init__(self, database: Database, stack: AsyncExitStack) -> None:
+        self._database = database
+        self._stack = stack
+        #: The borrowed connection, which the stack returns.
+        self.connection: Connection | None = None
+
+    async def begun(self) -> Connection:
+        """Return the connection, in a transaction."""
+        if self.connection is None:
+            self.connection = await self._stack.enter_async_context(self._database.connection())
+        if not self.connection.is_in_transaction():
+            async with within(BEGIN_TIMEOUT_SECONDS):
+                await self.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        return self.connection
+
+    async def commit(self) -> None:
+        """Commit the transaction if it has begun."""
+        if self.connection is not None:
+            await self.connection.execute("COMMIT")
+
+    async def roll_back(self) -> None:
+        """Roll back the transaction unless it was committed or hasn't begun."""
+        if self.connection is not None and self.connection.is_in_transaction():
+            await self.connection.execute("ROLLBACK")
+
+
 class PostgresOrderRepository:
     """`OrderRepository` within a PostgreSQL transaction."""
 
-    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, renderer: OrderRenderer, find: FindRecord) -> None:
+        self._session = session
         self._renderer = renderer
+        self._find = find
 
     async def get(self, order_id: OrderId) -> Order:
         """Return the order, including the last committed write."""
-        async with within(BEGIN_TIMEOUT_SECONDS):
-            row = await self._connection.fetchrow(f"{SELECT} WHERE id = $1", order_id)
-        if row is None:
+        connection = self._session.connection
+        if connection is None:
+            record = await self._find(order_id)
+        else:
+            async with within(BEGIN_TIMEOUT_SECONDS):
+                row = await connection.fetchrow(f"{SELECT} WHERE id = $1", order_id)
+            record = row and record_of(row)
+        if record is None:
             raise OrderNotFound
-        return self._renderer.restore(record_of(row))
+        return self._renderer.restore(record)
 
     async def save(self, write: OrderWrite) -> None:
         """Store the write with its step and its event when the transaction commits."""
-        await _ensure_begun(self._connection)
-        if not await self._connection.fetchval(_SAVE, *_values(write)):
+        connection = await self._session.begun()
+        if not await connection.fetchval(_SAVE, *_values(write)):
             raise ConcurrentUpdate
 
 
@@ -96,54 +141,36 @@ def _values(write: OrderWrite) -> tuple[Any, ...]:
 class PostgresProcessedMessages:
     """`ProcessedMessages` within a PostgreSQL transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, consumer: str, message_id: UUID, now: datetime) -> bool:
         """Add a message, or return False if another transaction has committed it already."""
-        await _ensure_begun(self._connection)
-        return bool(await self._connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
+        connection = await self._session.begun()
+        return bool(await connection.fetchval(_ADD_MESSAGE, consumer, message_id, now))
 
 
 class PostgresEffects:
     """`Effects` within a PostgreSQL transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def record(self, order_id: OrderId, outcome: Outcome, now: datetime) -> None:
         """Record an effect."""
-        await _ensure_begun(self._connection)
-        await self._connection.execute(_RECORD, order_id, outcome, now)
+        connection = await self._session.begun()
+        await connection.execute(_RECORD, order_id, outcome, now)
 
 
 class PostgresTransaction:
-    """`Transaction` on a PostgreSQL connection.
+    """`Transaction` in a PostgreSQL session."""
 
-    BEGIN isn't sent until the first write, which saves a BEGIN and a COMMIT if a transaction only
-    reads. With READ COMMITTED, it doesn't make a difference whether a read happens before or after
-    BEGIN.
-    """
-
-    def __init__(self, connection: Connection, renderer: OrderRenderer) -> None:
-        self._connection = connection
-        self.orders = PostgresOrderRepository(connection, renderer)
-        self.inbox = PostgresProcessedMessages(connection)
-        self.effects = PostgresEffects(connection)
+    def __init__(self, session: Session, renderer: OrderRenderer, find: FindRecord) -> None:
+        self._session = session
+        self.orders = PostgresOrderRepository(session, renderer, find)
+        self.inbox = PostgresProcessedMessages(session)
+        self.effects = PostgresEffects(session)
 
     async def commit(self) -> None:
         """Commit the transaction. All writes are durable on return."""
-        await self._connection.execute("COMMIT")
-
-
-async def _ensure_begun(connection: Connection) -> None:
-    """Begin the transaction unless it has already begun."""
-    if not connection.is_in_transaction():
-        async with within(BEGIN_TIMEOUT_SECONDS):
-            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-
-
-async def roll_back(connection: Connection) -> None:
-    """Roll back the transaction unless it was committed."""
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+        await self._session.commit()

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
+from application.delivery.topics import PROCESSING
 from application.documents import OrderDocument, OrderWrite
 from application.errors import ConcurrentUpdate
 from application.ports.events import RelayWakeup
 from application.ports.idempotency import IdempotencyKey, IdempotencyRecord
 from application.ports.orders import ChangeRenderer, OrderCache
-from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
+from application.ports.transaction import Completion, OrderStorage, Transaction
 from domain.ids import OrderId
+from domain.order.events import Outcome
 from domain.order.order import Order, OrderChange
 from domain.order.status import MAX_STEPS
 
@@ -55,16 +57,6 @@ class OrderTransaction:
     _renderer: ChangeRenderer
     committed: OrderWrite | None = None
     kept: tuple[OrderId, OrderDocument] | None = None
-
-    @property
-    def inbox(self) -> ProcessedMessages:
-        """The inbox within this transaction."""
-        return self._transaction.inbox
-
-    @property
-    def effects(self) -> Effects:
-        """The recorded effects of processing within this transaction."""
-        return self._transaction.effects
 
     async def get(self, order_id: OrderId) -> Order:
         """Return the order, including the last committed write.
@@ -146,6 +138,29 @@ class OrderWrites:
             self._follow_up(write, lease)
         return found
 
+    async def get(self, order_id: OrderId) -> Order:
+        """Return the order, including the last committed write.
+
+        Raises:
+            OrderNotFound: the order does not exist.
+            Unavailable: the storage is unreachable.
+        """
+        async with self._storage.begin() as transaction:
+            return await transaction.orders.get(order_id)
+
+    async def complete(self, change: OrderChange, outcome: Outcome) -> bool:
+        """Store a processed order with its effect. Return False if this was done before.
+
+        Raises:
+            ConcurrentUpdate: another write was faster, and nothing has been stored.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
+        """
+        write = self._renderer.render(change)
+        is_new = await self._storage.complete(Completion(PROCESSING, write, outcome))
+        if is_new:
+            await self._refresh(write)
+        return is_new
+
     def _follow_up(self, write: OrderWrite, lease: str | None) -> None:
         self._relay_wakeup.notify()
         if lease is not None:
@@ -159,7 +174,10 @@ class OrderWrites:
             yield order_transaction
         write = order_transaction.committed
         if write is not None:
-            self._relay_wakeup.notify()
-            await self._cache.put(write.record.id, write.document)
+            await self._refresh(write)
         elif order_transaction.kept is not None:
             await self._cache.put(*order_transaction.kept)
+
+    async def _refresh(self, write: OrderWrite) -> None:
+        self._relay_wakeup.notify()
+        await self._cache.put(write.record.id, write.document)

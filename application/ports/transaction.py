@@ -1,6 +1,7 @@
 """Storing orders, including transactions that read an order before changing it."""
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -56,8 +57,20 @@ class Transaction(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The end of an order's processing: the write, and what is recorded together with it.
+
+    The consumer's message has the same id as the order.
+    """
+
+    consumer: str
+    write: OrderWrite
+    outcome: Outcome
+
+
 class OrderStorage(Protocol):
-    """Stores new orders with a single call, and changes to orders in a transaction."""
+    """Stores new and processed orders with a single call, and other changes in a transaction."""
 
     async def add(self, write: OrderWrite) -> None:
         """Store a new order with its first step and its event. All are durable on return.
@@ -83,8 +96,21 @@ class OrderStorage(Protocol):
             Unavailable: the storage is unreachable. The order may or may not have been stored.
         """
 
+    async def complete(self, completion: Completion) -> bool:
+        """Store a processed order with its inbox row, its effect and its event, or nothing.
+
+        All are durable on return. Return False if the consumer's inbox already has the order.
+        Concurrent calls may share a transaction, but if one of them is rejected, this doesn't
+        affect the others.
+
+        Raises:
+            ConcurrentUpdate: the write isn't based on the order's current revision, or the order
+                doesn't exist. Nothing has been stored.
+            Unavailable: the storage is unreachable. The order may or may not have been stored.
+        """
+
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """Begin a transaction.
+        """Begin a transaction. Concurrent transactions may share their first read.
 
         Raises:
             Unavailable: the storage is unreachable. This can be raised when entering the context or

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from os import getpid
@@ -20,6 +20,7 @@ from libraries.redis_client.errors import RedisUnavailable
 from libraries.task_stream.errors import QueueFull, TaskAlreadyQueued
 from libraries.task_stream.retries import DeadTask, Retry, RetryPolicy, requested_retry
 from libraries.task_stream.scripts import Added
+from libraries.task_stream.settlements import Settlement, Settlements
 from libraries.task_stream.stream import Entry, TaskStream
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ _HEARTBEAT_SECONDS: Final = 0.5
 _IDLE_LOOK_SECONDS: Final = 5.0
 #: The shortest and longest pause between attempts to read.
 _MIN_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 2.0
+#: The most tasks to read together.
+_MAX_READ: Final = 64
 #: How long it takes until a task that this worker can't run is offered to other workers.
 _FOR_OTHERS_SECONDS: Final = 2.0
 #: If a worker with room for another task hasn't read for this long, it stops sending heartbeats.
@@ -84,7 +87,7 @@ class RedisStreamBroker(AsyncBroker):
         self._held: dict[str, str] = {}
         #: The held entries that the receiver has not started.
         self._offered: set[str] = set()
-        self._unsettled: dict[str, Retry | None] = {}
+        self._settlements = Settlements(self._report)
         #: How many tasks the receiver runs concurrently, and when it last read.
         self._slots, self._read_at = 1, 0.0
         #: Whether the queue was empty when it was last checked.
@@ -121,17 +124,28 @@ class RedisStreamBroker(AsyncBroker):
         return added
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yield tasks as they arrive. taskiq requests the next one when it has room for it."""
+        """Yield tasks one by one as they arrive."""
+        async for tasks in self.reads():
+            for task in tasks:
+                yield task
+
+    async def reads(self) -> AsyncGenerator[Sequence[HeldTask], None]:
+        """Yield the tasks of each read together. The caller needs room before the next read."""
         self._forget_offered()
         while True:
-            for entry in await self._next():
-                if (task := await self._accept(entry)) is not None:
-                    yield task
-                    self._read_at = _now()
+            accepted = [await self._accept(entry) for entry in await self._next()]
+            if tasks := [task for task in accepted if task is not None]:
+                yield tasks
+                self._read_at = _now()
 
     def is_reading(self) -> bool:
         """Return whether the receiver keeps reading or has a good reason (it is full) not to."""
         return len(self._held) >= self._slots or _now() - self._read_at < _READS_WITHIN_SECONDS
+
+    @property
+    def _room(self) -> int:
+        """How many tasks to read. More would wait here even if another worker is idle."""
+        return max(1, min(_MAX_READ, self._slots - len(self._held)))
 
     def expect_reads(self, slots: int) -> None:
         """Expect reads from now on, by a receiver that runs up to `slots` tasks concurrently."""
@@ -149,7 +163,7 @@ class RedisStreamBroker(AsyncBroker):
                 beat()
                 try:
                     await self._heartbeat(reclaim=_now() >= calm_at)
-                    await self._settle_the_rest()
+                    await self._settlements.report()
                 except RedisUnavailable as error:
                     logger.debug("cannot send a heartbeat: %s", error)
                     self._is_empty = False
@@ -180,7 +194,7 @@ class RedisStreamBroker(AsyncBroker):
         await super().shutdown()
         try:
             if self.is_worker_process:
-                await self._settle_the_rest()
+                await self._settlements.report()
                 await self._stream.leave()
         except RedisUnavailable as error:
             logger.warning(
@@ -205,7 +219,7 @@ class RedisStreamBroker(AsyncBroker):
             self._read_at = _now()
             try:
                 with self._watch_read():
-                    entries = await self._stream.read(is_idle=self._is_empty)
+                    entries = await self._stream.read(self._room, is_idle=self._is_empty)
             except RedisUnavailable:
                 await asyncio.sleep(backoff * uniform(0.75, 1.25))  # noqa: S311 - no secret
                 backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
@@ -259,25 +273,17 @@ class RedisStreamBroker(AsyncBroker):
         """Report a task's outcome to Redis now, or as soon as Redis is available again."""
         if self._has_left:
             return  # it has been put back
-        self._unsettled[entry_id] = retry
+        if (task_id := self._held.get(entry_id)) is None:
+            return  # it has been reported in the meantime
         try:
-            await self._report(entry_id, retry)
+            await self._settlements.add(Settlement(entry_id, task_id, retry))
         except RedisUnavailable as error:
             logger.debug("cannot report the outcome of %s yet: %s", entry_id, error)
 
-    async def _report(self, entry_id: str, retry: Retry | None) -> None:
-        if (task_id := self._held.get(entry_id)) is None:
-            return  # it has been reported in the meantime
-        if retry is None:
-            await self._stream.settle(entry_id, task_id)
-        else:
-            await self._stream.settle(entry_id, task_id, retry.payload, retry.delay_seconds)
-        self._unsettled.pop(entry_id, None)
-        self._held.pop(entry_id, None)
-
-    async def _settle_the_rest(self) -> None:
-        for entry_id, retry in list(self._unsettled.items()):
-            await self._report(entry_id, retry)
+    async def _report(self, settlements: Sequence[Settlement]) -> None:
+        await self._stream.settle(settlements)
+        for settlement in settlements:
+            self._held.pop(settlement.entry_id, None)
 
 
 def _now() -> float:

@@ -77,21 +77,22 @@ return added
 """
 )
 
-#: ARGV: group, entry, id, payload or an empty string, delay.
+#: ARGV: group, then an entry, an id, a payload or an empty string, and a delay for each task.
 SETTLE: Final = (
     _KEYS
     + """
-if redis.call('XACK', stream, ARGV[1], ARGV[2]) == 0 then
-  return 0
+for index = 2, #ARGV, 4 do
+  local entry, id, payload = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+  if redis.call('XACK', stream, ARGV[1], entry) == 1 then
+    redis.call('XDEL', stream, entry)
+    if redis.call('HGET', known, id) == 's' .. entry then
+      redis.call('HDEL', known, id)
+    end
+    if payload ~= '' and not is_queued(id) then
+      put(id, payload, tonumber(ARGV[index + 3]))
+    end
+  end
 end
-redis.call('XDEL', stream, ARGV[2])
-if redis.call('HGET', known, ARGV[3]) == 's' .. ARGV[2] then
-  redis.call('HDEL', known, ARGV[3])
-end
-if ARGV[4] ~= '' and not is_queued(ARGV[3]) then
-  put(ARGV[3], ARGV[4], tonumber(ARGV[5]))
-end
-return 1
 """
 )
 

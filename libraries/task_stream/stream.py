@@ -13,6 +13,7 @@ from libraries.task_stream import connections
 from libraries.task_stream.additions import Addition, Additions
 from libraries.task_stream.connections import QueueConnections
 from libraries.task_stream.scripts import ADD, HEARTBEAT, LEAVE, SETTLE, Added
+from libraries.task_stream.settlements import Settlement
 
 #: The consumer group that all workers belong to.
 _GROUP: Final = "workers"
@@ -24,8 +25,6 @@ _IDLE_BLOCK_SECONDS: Final = 5.0
 #: The suffixes of the other keys, in the same order as in the scripts.
 _KINDS: Final = ("delayed", "known", "workers")
 _KNOWN: Final = 2
-#: The most tasks to read together. Kept small because they have to wait if the worker is full.
-_READ_COUNT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,8 @@ class TaskStream:
         arguments = [value for addition in additions for value in addition]
         return [Added(each) for each in await self._run(ADD, self._max_tasks, *arguments)]
 
-    async def read(self, *, is_idle: bool = False) -> Sequence[Entry]:
-        """Return the next tasks, or none after a timeout, which is longer if `is_idle`.
+    async def read(self, count: int, *, is_idle: bool = False) -> Sequence[Entry]:
+        """Return up to `count` tasks, or none after a timeout, which is longer if `is_idle`.
 
         After an error, this worker joins again because Redis may have been flushed, and then the
         group is gone. Tasks that have been delivered to it but not settled are returned again.
@@ -100,7 +99,8 @@ class TaskStream:
             if self._next is None:
                 await self._join()
                 self._next = "0"
-            return await self._read(self._next, _IDLE_BLOCK_SECONDS if is_idle else _BLOCK_SECONDS)
+            block_seconds = _IDLE_BLOCK_SECONDS if is_idle else _BLOCK_SECONDS
+            return await self._read(self._next, count, block_seconds)
         except BaseException:
             self.reread()
             raise
@@ -120,7 +120,7 @@ class TaskStream:
                 if not str(refusal).startswith("BUSYGROUP"):
                     raise
 
-    async def _read(self, start: str, block_seconds: float) -> Sequence[Entry]:
+    async def _read(self, start: str, count: int, block_seconds: float) -> Sequence[Entry]:
         is_new = start == ">"
         with translated_errors():
             async with asyncio.timeout(block_seconds + connections.ANSWER_SECONDS):
@@ -129,7 +129,7 @@ class TaskStream:
                     _GROUP,
                     self._worker,
                     {self._stream: start},
-                    count=_READ_COUNT,
+                    count=count,
                     block=_ms(block_seconds) if is_new else None,
                 )
             entries = [_entry(*each) for _, found in answer or () for each in found]
@@ -137,14 +137,16 @@ class TaskStream:
             self._next = entries[-1].id if entries else ">"
         return entries
 
-    async def settle(
-        self, entry_id: str, task_id: str, payload: bytes = b"", delay_seconds: float = 0
-    ) -> None:
-        """Delete a task. If there is a payload, replace it with that, due after `delay_seconds`.
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Delete tasks, or replace them with their retries.
 
-        Does nothing if this worker no longer holds the task.
+        Does nothing to tasks that this worker no longer holds.
         """
-        await self._run(SETTLE, _GROUP, entry_id, task_id, payload, _ms(delay_seconds))
+        arguments: list[str | int | bytes] = []
+        for entry_id, task_id, retry in settlements:
+            payload, delay_seconds = (retry.payload, retry.delay_seconds) if retry else (b"", 0)
+            arguments += (entry_id, task_id, payload, _ms(delay_seconds))
+        await self._run(SETTLE, _GROUP, *arguments)
 
     async def heartbeat(self, *, reclaim: bool) -> int:
         """Record that this worker is alive, and move due tasks to the stream.

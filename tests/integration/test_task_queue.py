@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,8 @@ from libraries.task_stream import broker as broker_module
 from libraries.task_stream import connections, in_process
 from libraries.task_stream.broker import RedisStreamBroker
 from libraries.task_stream.in_process import InProcessBroker
-from libraries.task_stream.retries import DeadTask
+from libraries.task_stream.retries import DeadTask, Retry
+from libraries.task_stream.settlements import Settlement
 from libraries.task_stream.stream import Entry, TaskStream
 from libraries.task_stream.trace_middleware import TraceMiddleware
 from libraries.task_stream.worker import Worker
@@ -537,11 +538,13 @@ async def test_a_lost_task_is_added_again_despite_the_index(
     async with shared_queue.queue() as queue:
         assert await queue.process_order(order_id)
         if kind:
-            while not await broker._stream.read():
+            while not await broker._stream.read(1):
                 pass
             entries: Any = await shared_queue.redis.xrange(shared_queue.stream)
             [[entry, _]] = entries
-            await broker._stream.settle(entry.decode(), str(order_id), b"a task", LONG)
+            await broker._stream.settle(
+                [Settlement(entry.decode(), str(order_id), Retry(b"a task", LONG))]
+            )
         assert not await queue.process_order(order_id)
         await shared_queue.redis.delete(f"{shared_queue.stream}{kind}")
         assert await shared_queue.redis.hlen(f"{shared_queue.stream}:known") == 1
@@ -631,8 +634,8 @@ async def test_the_tasks_of_a_worker_that_does_not_read_are_reclaimed(
     not_reading, other, blocked, order_id = RunLog(), RunLog(), Blocked(), an_order_id()
     worker, read = shared_queue.worker(not_reading, blocked), TaskStream.read
 
-    async def once(stream: TaskStream, **options: bool) -> Any:
-        entries = await read(stream, **options)
+    async def once(stream: TaskStream, count: int, **options: bool) -> Any:
+        entries = await read(stream, count, **options)
         if not_reading.runs and stream is worker._stream:
             await asyncio.Event().wait()
         return entries
@@ -925,14 +928,51 @@ async def test_a_disconnected_worker_starts_no_task_twice(own_queue: StreamQueue
     assert len(log.runs) == 4
 
 
+async def test_waiting_tasks_start_and_end_together(
+    shared_queue: StreamQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked, log, settle = Blocked(), RunLog(), TaskStream.settle
+    reports: list[int] = []
+
+    async def counted(stream: TaskStream, settlements: Sequence[Settlement]) -> None:
+        reports.append(len(settlements))
+        await settle(stream, settlements)
+
+    monkeypatch.setattr(TaskStream, "settle", counted)
+    async with shared_queue.queue() as queue:
+        for _ in range(10):
+            await queue.process_order(an_order_id())
+    async with running(shared_queue.worker(log, blocked)):
+        await until(log.has_started(10))
+        blocked.release()
+        await shared_queue.wait_empty()
+    assert reports == [10]
+
+
+async def test_a_worker_does_not_read_more_tasks_than_it_has_room_for(
+    shared_queue: StreamQueue,
+) -> None:
+    blocked, log = Blocked(), RunLog()
+    async with shared_queue.queue() as queue:
+        for _ in range(15):
+            await queue.process_order(an_order_id())
+    async with running(shared_queue.worker(log, blocked)):
+        await until(log.has_started(10))
+        pending = await shared_queue.redis.xpending(shared_queue.stream, "workers")
+        assert pending["pending"] == 10
+        blocked.release()
+        await until(log.has_done(15))
+        await shared_queue.wait_empty()
+
+
 async def test_only_the_holder_of_a_task_can_retry_it(shared_queue: StreamQueue) -> None:
     stream = TaskStream(
         shared_queue.url, shared_queue.prefix, "unknown", max_tasks=9, dead_after_seconds=9
     )
     try:
-        await stream.read()
-        await stream.settle("1-1", "id", b"a task", 0)
-        await stream.settle("1-1", "id", b"a task", 9)
+        await stream.read(1)
+        await stream.settle([Settlement("1-1", "id", Retry(b"a task", 0))])
+        await stream.settle([Settlement("1-1", "id", Retry(b"a task", 9))])
     finally:
         await stream.close()
     assert await shared_queue.remaining() == 0

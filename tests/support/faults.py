@@ -11,7 +11,13 @@ from application.documents import Event, OrderDocument, OrderWrite
 from application.errors import Unavailable
 from application.ports.events import Placement, PublishReport
 from application.ports.orders import CacheAnswer, CacheState, OrderCache, OrderRepository
-from application.ports.transaction import Effects, OrderStorage, ProcessedMessages, Transaction
+from application.ports.transaction import (
+    Completion,
+    Effects,
+    OrderStorage,
+    ProcessedMessages,
+    Transaction,
+)
 from domain.account import Account
 from domain.actor import Actor
 from domain.ids import EventId, OrderId, UserId
@@ -153,13 +159,17 @@ class _InterruptedTransaction:
 
 
 class Interrupted:
-    """An `OrderStorage` that runs an action between each transaction's read and write."""
+    """An `OrderStorage` that runs an action between each read and the write that follows it."""
 
     def __init__(self, storage: OrderStorage, meanwhile: Callable[[], Awaitable[object]]) -> None:
         self._storage = storage
         self._meanwhile = meanwhile
         self.add = storage.add
         self.add_once = storage.add_once
+
+    async def complete(self, completion: Completion) -> bool:
+        await self._meanwhile()
+        return await self._storage.complete(completion)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from tools.bench.__main__ import options_of
+from tools.bench.background import RoleCost, Usage, background_table
 from tools.bench.contestants import BASELINE, CREATE, FLOOR, SERVICE
 from tools.bench.errors import BenchError
 from tools.bench.figures import (
@@ -168,3 +169,12 @@ def test_zero_seconds_or_rounds_are_rejected(
 def test_the_cost_of_keys_is_a_ratio() -> None:
     figure = keys_figure([Measured(2000, 1, 2)], [Measured(1900, 1, 2)])
     assert (figure.value, figure.target) == ("1,900/s (± ?), 0.95x the 2,000/s without", "≥ 0.9x")
+
+
+def test_the_costs_of_a_role_are_shown_per_order() -> None:
+    begin, end = Usage(1, 2, 3, 4, 5, 6), Usage(1.25, 2.5, 3.125, 1004, 2_000_005, 3006)
+    console = Console(file=StringIO(), width=120)
+    console.print(background_table([RoleCost("work", 1000, 2.0, begin, end)]))
+    assert isinstance(console.file, StringIO)
+    row = [each.strip() for each in console.file.getvalue().splitlines()[-2].split("\u2502")]
+    assert row[1:-1] == ["work", "1,000", "500", "250", "500", "125", "1.000", "2,000", "3.00"]

@@ -62,5 +62,4 @@ def test_both_storages_are_checked() -> None:
         "MemoryRetentionStore",
         "PostgresRetentionStore",
         "RedisRelayWakeup",
-        "TaskiqQueue",
     }

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.status import Status
 
 from tests.servers.server import Unavailable
+from tools.bench.background import background, background_table
 from tools.bench.contestants import (
     CREATE,
     CREATE_WITH_KEY,
@@ -66,6 +67,15 @@ class Bench:
             figure = self._keys(contestant)
         self._status.stop()
         self._console.print(figures_table([figure]))
+
+    def run_background(self) -> None:
+        """Only measure what an order costs behind the API, and print it."""
+        with service(self._settings, self._folder) as contestant:
+            self._show_status("one role at a time")
+            costs = background(self._settings, contestant, self._folder, self._options.seconds)
+        self._status.stop()
+        self._console.print(background_table(costs))
+        self._console.print(orders("audit", self._folder, self._settings))
 
     def run(self) -> None:
         """Measure everything and print the tables."""
@@ -165,6 +175,7 @@ def options_of(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of two seconds")
     parser.add_argument("--large", action="store_true", help="growth up to 1,000,000 orders")
     parser.add_argument("--keys", action="store_true", help="only the cost of idempotency keys")
+    parser.add_argument("--background", action="store_true", help="only the cost behind the API")
     options = parser.parse_args(arguments)
     if options.quick:
         options.seconds, options.rounds = 2, 1
@@ -187,7 +198,12 @@ def main() -> None:
             folder = Path(name)
             folder.chmod(0o755)  # the embedded database's user needs access to its subfolder
             bench = Bench(options, storage, folder, status)
-            bench.run_keys() if options.keys else bench.run()
+            if options.keys:
+                bench.run_keys()
+            elif options.background:
+                bench.run_background()
+            else:
+                bench.run()
     except (BenchError, Unavailable) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:

@@ -179,14 +179,19 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
 @contextmanager
 def roles(settings: Mapping[str, str], folder: Path) -> Iterator[Mapping[str, Running]]:
     """Run the relay, the consumer and the worker, and yield them by name."""
-    role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(
-                serving((_ORDERS, role), folder, folder / f"{role}.log", role_settings)
-            )
-            for name, role in (("relay", "relay"), ("consumer", "consume"), ("worker", "work"))
+            name: stack.enter_context(role(command, settings, folder))
+            for name, command in (("relay", "relay"), ("consumer", "consume"), ("worker", "work"))
         }
+
+
+@contextmanager
+def role(name: str, settings: Mapping[str, str], folder: Path) -> Iterator[Running]:
+    """Run one of the roles in its own process."""
+    role_settings = {**_COMMON, **settings, "ADMIN_PORT": "{port}"}
+    with serving((_ORDERS, name), folder, folder / f"{name}.log", role_settings) as running:
+        yield running
 
 
 @contextmanager

@@ -226,3 +226,12 @@ async def test_the_second_of_two_changes_of_one_version_is_refused(
     )
     assert sum(isinstance(answer, OrderDocument) for answer in answers) == 1
     assert sum(isinstance(answer, VersionConflict) for answer in answers) == 1
+
+
+async def test_a_transaction_without_a_change_has_no_consequences(service: Service) -> None:
+    placed = await service.placed()
+    await service.cache.invalidate_all()
+    async with service.writes(service.stored.storage).begin() as tx:
+        await tx.get(placed.id)
+    assert await service.cached(placed.id) is None
+    assert not service.relay_was_notified

@@ -53,6 +53,7 @@ async def test_a_change_between_the_commit_and_the_offer_is_not_hidden(service: 
 
         begin = service.stored.storage.begin
         add_once = service.stored.storage.add_once
+        complete = service.stored.storage.complete
 
         async def add(self, write: OrderWrite) -> None:
             await service.stored.storage.add(write)

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from application.delivery.topics import PROCESSING
 from application.errors import ConcurrentUpdate, ProcessingFailed, Unavailable
 from domain.errors import OrderNotFound
 from domain.order.events import Outcome
@@ -9,6 +10,7 @@ from tests.support.faults import Interrupted, UnreachableCache
 from tests.support.orders import CANCELED, PAID, SHIPPED, an_order_id
 from tests.support.service import Service, nothing
 from tests.support.storage_actions import move, order_in, publish, waiting
+from tests.support.time import NOW
 
 
 async def test_fulfilment_is_recorded(service: Service) -> None:
@@ -54,6 +56,36 @@ async def test_ten_concurrent_runs_have_one_effect(
     assert await service.stored.stored_facts.effects(placed.id) == [Outcome.FULFILLED]
     assert [event.type for event in await publish(service.stored.outbox)] == ["order.processed"]
     assert await waiting(service.stored.outbox) == []
+
+
+async def test_an_order_in_the_inbox_is_not_recorded_again(service: Service) -> None:
+    placed = await service.placed()
+    await publish(service.stored.outbox)
+    async with service.stored.begin() as tx:
+        assert await tx.inbox.add(PROCESSING, placed.id, NOW)
+        await tx.commit()
+    assert await service.process(placed.id) is None
+    assert await waiting(service.stored.outbox) == []
+    assert not service.relay_was_notified
+
+
+@pytest.mark.parametrize("seconds", [11, -3_600])
+async def test_an_order_is_read_again_after_a_slow_fulfilment(
+    service: Service, seconds: float
+) -> None:
+    placed = await service.placed(reference="a name")
+    owner = placed.document.owner
+
+    async def erase_slowly() -> None:
+        await service.clock.advance(seconds)
+        await service.stored.erasures.begin(owner, "hash", "new hash", service.clock.now())
+        await service.stored.erasures.erase_some(owner, 1)
+
+    service.shop.meanwhile = erase_slowly
+    assert await service.process(placed.id) is Outcome.FULFILLED
+    document = await service.cached(placed.id)
+    assert document is not None
+    assert b"a name" not in document.body
 
 
 async def test_a_canceled_order_is_skipped(
