@@ -13,8 +13,8 @@ from libraries.asyncio_tools.time_budget import storage_deadline
 
 #: The default timeout for using a connection outside a request.
 USE_TIMEOUT_SECONDS: Final = 5.0
-#: The timeout for the first statement in a transaction, or for reading an order before it. If this
-#: takes longer, the connection is considered silent.
+#: The timeout for the first statement in a transaction, or for reading an order in it. If it takes
+#: longer, the connection is considered silent.
 BEGIN_TIMEOUT_SECONDS: Final = 1.5
 
 
