@@ -21,8 +21,9 @@ from tests.prove.random_run import RandomRun
 from tests.prove.report import Report
 from tests.prove.timeline import timeline
 
-#: Simulated seeds for each minute of the random run.
-_SEEDS_PER_MINUTE: Final = 250
+#: Simulated seeds, and as many more for each minute of the random run.
+_SEEDS: Final = 150
+_SEEDS_PER_MINUTE: Final = 100
 
 
 def main() -> int:
@@ -33,7 +34,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("prove-results"), metavar="FOLDER")
     arguments = parser.parse_args()
     report = Report()
-    _run_without_processes(report, arguments.seed, round(_SEEDS_PER_MINUTE * arguments.minutes))
+    _run_without_processes(report, arguments.seed, _seeds(arguments.minutes))
     run = _run_random(arguments.seed, arguments.minutes)
     report.add_random_run(run)
     _save(report, run, arguments.results)
@@ -43,6 +44,10 @@ def main() -> int:
     if report.failures:
         print(f"\nRepeat it: make prove SEED={arguments.seed} MINUTES={arguments.minutes:g}")
     return bool(report.failures)
+
+
+def _seeds(minutes: float) -> int:
+    return _SEEDS + round(_SEEDS_PER_MINUTE * minutes)
 
 
 def _run_without_processes(report: Report, seed: int, seeds: int) -> None:
