@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tests.prove.random_run import RECOVERY_SECONDS, Injected, RandomRun
 
-_HEAD: Final = ("killed or hurt", "how", "times", "longest recovery", "broken promises")
+HEAD: Final = ("killed or hurt", "how", "times", "longest recovery", "broken promises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,53 @@ class Row:
         return self.victim, self.what, f"{self.times:,}", recovery, f"{self.failures:,}"
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of a random run."""
+
+    seed: int
+    minutes: float
+    faults: int
+    #: Orders that were acknowledged, and orders that were processed.
+    orders: int
+    processed: int
+    longest_recovery_seconds: float
+    #: Reads that were older than an own acknowledged write, and the oldest one's age.
+    stale_reads: int
+    stalest_seconds: float
+
+    @classmethod
+    def of(cls, run: RandomRun) -> Self:
+        """Return the figures of a finished run."""
+        stale = run.journal.stale_seconds
+        return cls(
+            run.seed,
+            run.samples[-1].at / 60,
+            len(run.faults),
+            run.journal.acknowledged_orders,
+            run.processed,
+            max((fault.recovery_seconds for fault in run.faults), default=0.0),
+            len(stale),
+            max(stale, default=0.0),
+        )
+
+    def sentences(self) -> Sequence[str]:
+        """Return the figures in sentences."""
+        age = f", by at most {self.stalest_seconds:.1f} s" if self.stale_reads else ""
+        return [
+            (
+                f"Random run with seed {self.seed}: {self.faults} faults"
+                f" in {self.minutes:.1f} minutes."
+            ),
+            (
+                f"{self.orders:,} orders were acknowledged"
+                f" ({self.orders / (60 * self.minutes):.0f} a second),"
+                f" and {self.processed:,} were processed, each once."
+            ),
+            f"{self.stale_reads} reads were older than an own acknowledged write{age}.",
+        ]
+
+
 @dataclass(slots=True)
 class Report:
     """The rows of all parts, a summary in sentences, and every failure."""
@@ -37,6 +84,7 @@ class Report:
     failures: list[str] = field(default_factory=list)
     #: Each fault of the random run with its times, in seconds since the beginning.
     faults: list[Injected] = field(default_factory=list)
+    figures: Figures | None = None
 
     def add(self, row: Row, failures: Sequence[str] = ()) -> None:
         """Add the result of a part."""
@@ -59,24 +107,8 @@ class Report:
             for each in run.faults
             if each.recovery_seconds > RECOVERY_SECONDS
         ]
-        journal, run_seconds = run.journal, run.samples[-1].at
-        orders = journal.acknowledged_orders
-        self.summary += [
-            (
-                f"Random run with seed {run.seed}: {len(run.faults)} faults"
-                f" in {run_seconds / 60:.1f} minutes."
-            ),
-            (
-                f"{orders:,} orders were acknowledged ({orders / run_seconds:.0f} a second),"
-                f" and {run.processed:,} were processed, each once."
-            ),
-            f"{len(journal.stale_seconds)} reads were older than an own acknowledged write"
-            + (
-                f", by at most {max(journal.stale_seconds):.1f} s."
-                if journal.stale_seconds
-                else "."
-            ),
-        ]
+        self.figures = Figures.of(run)
+        self.summary += self.figures.sentences()
 
     @property
     def verdict(self) -> str:
@@ -87,8 +119,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield the table for a terminal."""
-        table = [_HEAD, *(row.cells for row in self.rows)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+        table = [HEAD, *(row.cells for row in self.rows)]
+        widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
         for row in table:
             yield "  ".join(
                 cell.ljust(width) if column < 2 else cell.rjust(width)
@@ -101,7 +133,7 @@ class Report:
     def markdown(self) -> str:
         """Return the table and the summary as Markdown."""
         lines = [
-            f"| {' | '.join(_HEAD)} |",
+            f"| {' | '.join(HEAD)} |",
             "|---|---|---:|---:|---:|",
             *(f"| {' | '.join(row.cells)} |" for row in self.rows),
             "",

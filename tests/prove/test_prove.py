@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.prove import random_run
+from tests.prove.combine import by_fault, by_seed
 from tests.prove.faults import DISK_FULL, FAULTS, schedule
 from tests.prove.journal import Journal
 from tests.prove.random_run import Injected, RandomRun
@@ -99,6 +100,21 @@ def test_the_table_has_a_row_for_each_victim_and_fault() -> None:
     assert "| API | kill -9 | 2 | 0.5 s | 0 |" in report.markdown()
     assert json.loads(json.dumps(report.json()))["verdict"] == report.verdict
     assert list(report.lines())[-1] == "Nothing was lost, doubled, out of order or stuck."
+
+
+def test_several_runs_are_combined_in_two_tables() -> None:
+    results = []
+    for seed in (1, 2):
+        run = _a_run()
+        run.seed, run.processed = seed, 20
+        report = Report()
+        report.add_random_run(run)
+        results.append(json.loads(json.dumps(report.json())))
+    assert [*by_seed(results)][2:] == [
+        "| 1 | 0.2 | 3 | 20 | 20 | 0.5 s | 0 | 0 |",
+        "| 2 | 0.2 | 3 | 20 | 20 | 0.5 s | 0 | 0 |",
+    ]
+    assert [*by_fault(results)][2] == "| API | kill -9 | 4 | 0.5 s | 0 |"
 
 
 def test_a_late_recovery_is_a_failure() -> None:
