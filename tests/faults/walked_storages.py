@@ -1,7 +1,8 @@
 """The storages on which the crash walk runs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from dishka import Provider, Scope, from_context
 from dishka.provider import BaseProvider
@@ -9,8 +10,12 @@ from dishka.provider import BaseProvider
 from adapters.memory.storage import MemoryStorage
 from adapters.postgres.database import Database
 from entrypoints.composition.providers.memory import MemoryStorageProvider
-from tests.support.postgres import clear_tables
+from tests.servers.postgres import Postgres
+from tests.servers.process import LocalServer
+from tests.support.deadlines import generous_deadlines
+from tests.support.postgres import clear_tables, migrate_database, opened_database
 
+Result = TypeVar("Result")
 _SECRET: Final = {"JWT_SECRET_KEY": "a key of thirty-two bytes or more"}
 
 
@@ -35,6 +40,23 @@ class OnPostgres:
 
     def providers(self) -> Sequence[BaseProvider]:
         return [_SharedConnectionsProvider()]
+
+    @classmethod
+    def use(cls, call: Callable[["OnPostgres"], Awaitable[Result]]) -> Result:
+        """Call a function with a PostgreSQL server of its own."""
+
+        async def call_with(url: str) -> Result:
+            await migrate_database(url)
+            async with opened_database(url) as database:
+                return await call(cls(database))
+
+        server = LocalServer(Postgres())
+        try:
+            server.start()
+            with generous_deadlines():
+                return asyncio.run(call_with(server.url))
+        finally:
+            server.close()
 
     async def empty(self) -> Mapping[Any, Any]:
         await clear_tables(self._database)

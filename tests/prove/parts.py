@@ -5,11 +5,7 @@ import asyncio
 from tests.faults.crash_walk import Walk, walk
 from tests.faults.walked_storages import InMemory, OnPostgres
 from tests.prove.report import Report, Row
-from tests.servers.postgres import Postgres
-from tests.servers.process import LocalServer
 from tests.simulation.sweep import Sweep, explain, sweep
-from tests.support.deadlines import generous_deadlines
-from tests.support.postgres import migrate_database, opened_database
 
 
 def walk_in_memory() -> Walk:
@@ -20,18 +16,7 @@ def walk_in_memory() -> Walk:
 def walk_on_postgresql() -> Walk:
     """Kill at each point, on a PostgreSQL of its own."""
 
-    async def walk_on(url: str) -> Walk:
-        await migrate_database(url)
-        async with opened_database(url) as database:
-            return await walk(OnPostgres(database))
-
-    server = LocalServer(Postgres())
-    try:
-        server.start()
-        with generous_deadlines():
-            return asyncio.run(walk_on(server.url))
-    finally:
-        server.close()
+    return OnPostgres.use(walk)
 
 
 def add_walk(report: Report, storage: str, result: Walk) -> None:

@@ -1,8 +1,6 @@
 """Find out where the simulation and the crash walks notice a mutation."""
 
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.mutants.mutation import ROOT, Mutation, load_mutations
-from tools.mutants.project import TIMEOUT_SECONDS, copied_project, environment_of
+from tools.mutants.project import copied_project, run_python
 
 SUITES: Final[Mapping[str, str]] = {
     "simulation": "simulation",
@@ -79,16 +77,7 @@ def hunt(root: Path, suite: str, seeds: Sequence[int]) -> Find | None:
     Raises:
         ValueError: the suite did not run.
     """
-    command = (sys.executable, "-m", "tools.mutants.hunt", suite, *map(str, seeds))
-    done = subprocess.run(  # noqa: S603 - only contains our own constants
-        command,
-        cwd=root,
-        env=environment_of(root),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-    )
+    done = run_python(root, "-m", "tools.mutants.hunt", suite, *map(str, seeds))
     if done.returncode:
         raise ValueError(f"{suite} did not run:\n{done.stderr}")
     found = json.loads(done.stdout.splitlines()[-1])

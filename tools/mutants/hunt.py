@@ -14,11 +14,8 @@ from typing import Final
 
 from tests.faults.crash_walk import Storage, WalkFailed, walk
 from tests.faults.walked_storages import InMemory, OnPostgres
-from tests.servers.postgres import Postgres
-from tests.servers.process import LocalServer
 from tests.simulation.simulate import simulate
 from tests.support.deadlines import generous_deadlines
-from tests.support.postgres import migrate_database, opened_database
 from tools.mutants.finds import Find
 
 #: How many seeds are tried. A guard whose loss is not noticed within these is not caught.
@@ -39,18 +36,7 @@ def _walk_in_memory(named: Sequence[int]) -> Find | None:
 
 
 def _walk_on_postgresql(named: Sequence[int]) -> Find | None:
-    async def walk_on(url: str) -> Find | None:
-        await migrate_database(url)
-        async with opened_database(url) as database:
-            return await _walk(OnPostgres(database), named)
-
-    server = LocalServer(Postgres())
-    try:
-        server.start()
-        with generous_deadlines():
-            return asyncio.run(walk_on(server.url))
-    finally:
-        server.close()
+    return OnPostgres.use(lambda storage: _walk(storage, named))
 
 
 async def _walk(storage: Storage, named: Sequence[int]) -> Find | None:

@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +30,19 @@ def copied_project() -> Iterator[Path]:
         yield Path(folder)
 
 
-def environment_of(root: Path) -> Mapping[str, str]:
-    """Return the variables of a program that imports the sources below `root`."""
-    # PYTHONPATH comes before the editable installation, which is the unchanged project.
-    return os.environ | {"PYTHONPATH": str(root), "CI": "true"}
+def run_python(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python with the sources below `root`, and return its output.
+
+    Raises:
+        TimeoutExpired: it took longer than `TIMEOUT_SECONDS`.
+    """
+    return subprocess.run(  # noqa: S603 - only contains our own constants
+        [sys.executable, *words],
+        cwd=root,
+        # PYTHONPATH comes before the editable installation, which is the unchanged project.
+        env=os.environ | {"PYTHONPATH": str(root), "CI": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )

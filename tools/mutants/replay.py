@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from tools.mutants.finds import SUITES, Finds, find_seeds
 from tools.mutants.mutation import Mutation
-from tools.mutants.project import TIMEOUT_SECONDS, copied_project, environment_of
+from tools.mutants.project import TIMEOUT_SECONDS, copied_project, run_python
 
 _MAX_MESSAGE_CHARACTERS: Final = 90
 #: Parts of a message that differ between two runs: ids, addresses in memory, and escape codes.
@@ -74,17 +73,8 @@ def run_tests(root: Path, tests: Sequence[str]) -> Outcome:
     """Run these tests on the sources below `root`. A missing server counts as a failure to run."""
     report = root / "mutants.xml"
     options = ("-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}")
-    command = (sys.executable, "-m", "pytest", *options, *tests)
     try:
-        done = subprocess.run(  # noqa: S603 - only contains our own constants
-            command,
-            cwd=root,
-            env=environment_of(root),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_SECONDS,
-        )
+        done = run_python(root, "-m", "pytest", *options, *tests)
     except subprocess.TimeoutExpired:
         return Outcome({}, f"They took longer than {TIMEOUT_SECONDS} s.", is_complete=False)
     failures, has_errors = _read_report(report, tests)
