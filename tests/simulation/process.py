@@ -42,7 +42,8 @@ class SimulatedProcess:
         self.handed_over: set[OrderId] = set()
         self._starts = starts
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
-        self._responses: set[asyncio.Future[Any]] = set()
+        #: In the order of their requests. A set would have a different order in each run.
+        self._responses: dict[asyncio.Future[Any], None] = {}
         self._container: AsyncContainer | None = None
         self._stop = asyncio.Event()
 
@@ -109,7 +110,7 @@ class SimulatedProcess:
 
         task = self._create_task(handle())
         response: asyncio.Future[T] = self.world.loop.create_future()
-        self._responses.add(response)
+        self._responses[response] = None
         task.add_done_callback(lambda done: self._forward(done, response))
         try:
             async with asyncio.timeout(seconds):
@@ -117,7 +118,7 @@ class SimulatedProcess:
         except TimeoutError as error:
             raise ConnectionLost from error
         finally:
-            self._responses.discard(response)
+            self._responses.pop(response, None)
 
     def _forward(self, done: "asyncio.Task[T]", response: "asyncio.Future[T]") -> None:
         if response.done():

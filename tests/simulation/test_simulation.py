@@ -30,10 +30,13 @@ def test_all_promises_are_kept_in_simulated_runs() -> None:
 
 
 def test_a_seed_and_its_schedule_repeat_a_run_exactly() -> None:
-    first = simulate(7)
-    assert simulate(7).trace == first.trace
-    assert simulate(7, first.schedule).trace == first.trace
-    assert simulate(8).trace != first.trace
+    traces = set[tuple[str, ...]]()
+    for seed in range(7, 17):
+        first = simulate(seed)
+        assert simulate(seed).trace == first.trace
+        assert simulate(seed, first.schedule).trace == first.trace
+        traces.add(tuple(first.trace))
+    assert len(traces) == 10
 
 
 def test_a_broken_guard_is_found_and_its_schedule_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
