@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.postgres.batching import Batcher
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
-from adapters.postgres.row_mapping import SELECT, record_of
+from adapters.postgres.row_mapping import SELECT, find_records, record_of
 from application.documents import OrderDocument, OrderRecord
 from application.ports.orders import OrderFilter, OrderPage, OrderRenderer
 from application.ports.system import MAX_ID_LEAD_MS
@@ -97,8 +97,8 @@ class PostgresOrderReader:
     async def _find_on(
         self, connection: Connection, order_ids: Sequence[OrderId]
     ) -> dict[OrderId, OrderDocument]:
-        rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
-        return {row["id"]: self._renderer.document(record_of(row)) for row in rows}
+        records = await find_records(connection, order_ids)
+        return {order_id: self._renderer.document(each) for order_id, each in records.items()}
 
     async def _page(self, sql: str, parameters: Sequence[Any]) -> Sequence[OrderRecord]:
         async with self._database.connection() as connection:

@@ -11,7 +11,7 @@ from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.idempotency import KeyedOrders
 from adapters.postgres.new_orders import row_of, shared_by, unique_key
-from adapters.postgres.row_mapping import SELECT, record_of
+from adapters.postgres.row_mapping import find_records
 from adapters.postgres.transaction import PostgresTransaction, Session
 from application.documents import OrderRecord, OrderWrite
 from application.errors import ConcurrentUpdate
@@ -108,6 +108,5 @@ async def _insert_batch(connection: Connection, writes: Sequence[OrderWrite]) ->
 async def _find_batch(
     connection: Connection, order_ids: Sequence[OrderId]
 ) -> Sequence[OrderRecord | None]:
-    rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
-    found = {row["id"]: record_of(row) for row in rows}
+    found = await find_records(connection, order_ids)
     return [found.get(order_id) for order_id in order_ids]

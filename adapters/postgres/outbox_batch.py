@@ -121,8 +121,7 @@ class PostgresOutboxBatch:
         except Exception as error:
             if self._connection.is_broken or self._connection.is_closed():
                 raise
-            async with within(USE_TIMEOUT_SECONDS):
-                await self._connection.execute(sql.UNDO_MARKING)
+            await self._execute(sql.UNDO_MARKING)
             return str(error) or type(error).__name__
         return None
 

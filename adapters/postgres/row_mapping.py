@@ -1,12 +1,13 @@
-"""Map rows in `orders` and the outbox to values and back."""
+"""Map rows in `orders` and the outbox to values and back, and read orders by id."""
 
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from adapters.postgres.connection import Connection
 from application.documents import Event, Headers, OrderRecord, Original
-from domain.ids import EventId
+from domain.ids import EventId, OrderId
 from domain.order.status import OrderStatus
 
 #: The columns of `orders`, in the same order as the fields of `OrderRecord`.
@@ -33,6 +34,14 @@ def record_of(row: Sequence[Any]) -> OrderRecord:
     """Return the record in a row of `orders` with its values in the order of `COLUMNS`."""
     order_id, owner, reference, items, total, currency, status, *rest = row
     return OrderRecord(order_id, owner, reference, items, total, currency, _STATUS[status], *rest)
+
+
+async def find_records(
+    connection: Connection, order_ids: Sequence[OrderId]
+) -> dict[OrderId, OrderRecord]:
+    """Read orders in one statement. Ids of orders that don't exist are left out."""
+    rows = await connection.fetch(f"{SELECT} WHERE id = ANY($1)", list(order_ids))
+    return {row["id"]: record_of(row) for row in rows}
 
 
 def event_of(row: Mapping[Any, Any]) -> Event:
