@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -18,6 +19,15 @@ _LOOK_SECONDS: Final = 0.1
 _PROGRESS: Final = """
 SELECT (SELECT last_value FROM outbox_position), (SELECT coalesce(max(id), 0) FROM effects)
 """
+#: What a query can raise if PostgreSQL is being hurt. The driver raises its internal error if a
+#: session ends in the middle of an operation (https://github.com/MagicStack/asyncpg/issues/1069).
+_FAILURES: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class Sampler:
     async def run(self, stopped: threading.Event) -> None:
         """Sample until stopped. While PostgreSQL is away, its totals stay the same."""
         while not stopped.is_set():
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*_FAILURES):
                 connection = await asyncpg.connect(self._database, timeout=1.0)
                 try:
                     while not stopped.is_set():
@@ -87,12 +97,12 @@ class Sampler:
 
 @contextmanager
 def sampling(database: str, journal: Journal) -> Iterator[Sampler]:
-    """Sample in a thread until the end of the block."""
+    """Sample in a thread until the end of the block. Raise an error of the thread there."""
     sampler, stopped = Sampler(database, journal), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(sampler.run(stopped)))
-    thread.start()
-    try:
-        yield sampler
-    finally:
-        stopped.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(lambda: asyncio.run(sampler.run(stopped)))
+        try:
+            yield sampler
+        finally:
+            stopped.set()
+        done.result()
