@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tools.soak.__main__ import options_of, summary
+from tools.soak.__main__ import connections_for, options_of, summary
 from tools.soak.picture import picture
 from tools.soak.samples import Sample, line, p99_bound
 
@@ -55,10 +55,15 @@ def test_line_has_rates_for_the_time_between_two_samples() -> None:
         assert figure in shown
 
 
+def test_accepted_requests_take_longer_than_refused_ones() -> None:
+    """1,000 requests per second are refused. The others wait for 0.75 s, then pause for 1 s."""
+    assert connections_for(rate=2000, capacity=1000) == 2750
+
+
 def test_summary_compares_memory_with_that_under_full_load() -> None:
     end = replace(LATER, at=120, mib={"API": 92, "worker": 61})
     shown = summary([BEGIN, LATER, end])
-    for figure in ("accepted 1000", "refused 400", "processed 500", "API 91 -> 92"):
+    for figure in ("sent 70/s", "accepted 1000", "refused 400", "processed 500", "API 91 -> 92"):
         assert figure in shown
 
 

@@ -19,6 +19,7 @@ from typing import Final
 import httpx
 from rich.console import Console
 
+from entrypoints.http.overload import LIMIT_CONFIG
 from tests.servers.server import Unavailable
 from tools.bench.contestants import CREATE, orders, orders_serve, production, roles, works_of
 from tools.bench.errors import BenchError
@@ -42,8 +43,7 @@ def soak(sampler: Sampler, create: Work, folder: Path, options: Namespace) -> Se
     """Measure the capacity, load the service past it, and print figures. Return the samples."""
     capacity = measure(create, folder, _CAPACITY_SECONDS, _CAPACITY_CONNECTIONS).per_second
     rate = capacity * options.times
-    # Refused requests take almost no time, so each connection sends one request per pause.
-    connections = math.ceil(rate * _PAUSE_MS / 1000)
+    connections = connections_for(rate, capacity)
     _console.print(
         f"capacity {capacity:.0f} orders/s with {_CAPACITY_CONNECTIONS} connections; load"
         f" {rate:.0f}/s over {connections} connections for {options.minutes:g} min"
@@ -57,14 +57,25 @@ def soak(sampler: Sampler, create: Work, folder: Path, options: Namespace) -> Se
     return samples
 
 
+def connections_for(rate: float, capacity: float) -> int:
+    """Return how many connections send `rate` requests per second to an overloaded service.
+
+    Each connection sends a request, waits for the response, and pauses. Refused requests take almost
+    no time. The accepted ones, of which there are `capacity` per second, take the latency that the
+    service keeps to.
+    """
+    return math.ceil(rate * _PAUSE_MS / 1000 + capacity * LIMIT_CONFIG.target_seconds)
+
+
 def summary(samples: Sequence[Sample]) -> str:
     """Return the totals. Memory is compared with that of the second sample, under full load."""
     begin, settled, end = samples[0], samples[1], samples[-1]
     memory = ", ".join(
         f"{name} {settled.mib[name]:.0f} -> {mib:.0f}" for name, mib in end.mib.items()
     )
+    sent = sum(getattr(end, name) - getattr(begin, name) for name in ("accepted", "shed", "failed"))
     return (
-        f"total: accepted {end.accepted - begin.accepted:.0f},"
+        f"total: sent {sent / (end.at - begin.at):.0f}/s, accepted {end.accepted - begin.accepted:.0f},"
         f" refused {end.shed - begin.shed:.0f}, failed {end.failed - begin.failed:.0f},"
         f" processed {end.processed - begin.processed}; MiB: {memory}"
     )
