@@ -60,9 +60,9 @@ def soak(sampler: Sampler, create: Work, folder: Path, options: Namespace) -> Se
 def connections_for(rate: float, capacity: float) -> int:
     """Return how many connections send `rate` requests per second to an overloaded service.
 
-    Each connection sends a request, waits for the response, and pauses. Refused requests take almost
-    no time. The accepted ones, of which there are `capacity` per second, take the latency that the
-    service keeps to.
+    Each connection sends a request, waits for the response, and pauses. Refused requests take
+    almost no time. The accepted ones, of which there are `capacity` per second, take the latency
+    that the service keeps to.
     """
     return math.ceil(rate * _PAUSE_MS / 1000 + capacity * LIMIT_CONFIG.target_seconds)
 
@@ -73,11 +73,12 @@ def summary(samples: Sequence[Sample]) -> str:
     memory = ", ".join(
         f"{name} {settled.mib[name]:.0f} -> {mib:.0f}" for name, mib in end.mib.items()
     )
-    sent = sum(getattr(end, name) - getattr(begin, name) for name in ("accepted", "shed", "failed"))
+    accepted, refused = end.accepted - begin.accepted, end.shed - begin.shed
+    failed = end.failed - begin.failed
+    sent = (accepted + refused + failed) / (end.at - begin.at)
     return (
-        f"total: sent {sent / (end.at - begin.at):.0f}/s, accepted {end.accepted - begin.accepted:.0f},"
-        f" refused {end.shed - begin.shed:.0f}, failed {end.failed - begin.failed:.0f},"
-        f" processed {end.processed - begin.processed}; MiB: {memory}"
+        f"total: sent {sent:.0f}/s, accepted {accepted:.0f}, refused {refused:.0f},"
+        f" failed {failed:.0f}, processed {end.processed - begin.processed}; MiB: {memory}"
     )
 
 
