@@ -5,10 +5,9 @@ import sys
 from collections.abc import Coroutine
 from typing import NoReturn
 
-import uvloop
-
 from entrypoints.observability.logs import configure_logs, log_crashes
 from entrypoints.settings import Settings, load_settings
+from libraries.http_server.accept_queue import ServerLoop
 
 
 def configured() -> Settings:
@@ -25,5 +24,5 @@ def configured() -> Settings:
 
 def run(command: Coroutine[None, None, int]) -> NoReturn:
     """Run a command until it is done, and exit with the status it returns."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=ServerLoop) as runner:
         sys.exit(runner.run(command))

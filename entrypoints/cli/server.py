@@ -15,6 +15,7 @@ from litestar.types import ASGIApp
 from entrypoints.composition.errors import CannotStart
 from entrypoints.http.problems.responses import refusal_app
 from entrypoints.observability.logs import announce_ready
+from libraries.http_server.accept_queue import ServerLoop
 from libraries.http_server.connection import HttpConnection
 from libraries.http_server.limits import raise_file_limit
 from libraries.http_server.refusals import App, Refusal
@@ -44,7 +45,7 @@ def options(keep_alive_seconds: int) -> dict[str, Any]:
         "http": ApiConnection,
         "ws": "none",
         "timeout_keep_alive": keep_alive_seconds,
-        "loop": "uvloop",
+        "loop": f"{ServerLoop.__module__}:{ServerLoop.__qualname__}",
         "lifespan": "on",
         "log_config": None,
         "access_log": False,
