@@ -56,8 +56,8 @@ def test_line_has_rates_for_the_time_between_two_samples() -> None:
 
 
 def test_accepted_requests_take_longer_than_refused_ones() -> None:
-    """1,000 requests per second are refused. The others wait for 0.75 s, then pause for 1 s."""
-    assert connections_for(rate=2000, capacity=1000) == 2750
+    """1,000 requests per second are refused. The others wait for 0.75 s, and all pause for 3 s."""
+    assert connections_for(rate=2000, capacity=1000) == 6750
 
 
 def test_summary_compares_memory_with_that_under_full_load() -> None:

@@ -23,6 +23,7 @@ from entrypoints.http.overload import LIMIT_CONFIG
 from tests.servers.server import Unavailable
 from tools.bench.contestants import CREATE, orders, orders_serve, production, roles, works_of
 from tools.bench.errors import BenchError
+from tools.bench.processes import exit_on_sigterm
 from tools.bench.storage import drain, private_storage
 from tools.bench.wrk import Work, ensure_wrk, measure, script_of
 from tools.soak.picture import picture
@@ -31,10 +32,11 @@ from tools.soak.samples import API, Sample, Sampler, line
 _console = Console(highlight=False, soft_wrap=True, markup=False)
 
 #: Seconds of the measurement of the capacity, and its connections.
-_CAPACITY_SECONDS: Final = 5
+_CAPACITY_SECONDS: Final = 10
 _CAPACITY_CONNECTIONS: Final = 32
-#: Milliseconds that a connection waits between two requests, on average.
-_PAUSE_MS: Final = 1000
+#: Milliseconds that a connection waits between two requests, on average. This is longer than the
+#: latencies, so the load doesn't decrease much if they become longer.
+_PAUSE_MS: Final = 3000
 #: An overloaded process may take this long to respond to a scrape.
 _SCRAPE_TIMEOUT_SECONDS: Final = 60.0
 
@@ -147,6 +149,7 @@ def options_of(arguments: Sequence[str]) -> Namespace:
 def main() -> None:
     """Run the soak. If it fails, exit with a message."""
     options = options_of(sys.argv[1:])
+    exit_on_sigterm()
     try:
         ensure_wrk()
         for each in run(options):
