@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,11 @@ def serving(
     finally:
         _stop(process)
         ports.release()
+
+
+def exit_on_sigterm() -> None:
+    """Turn SIGTERM into an exit that stops the servers first, like Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def program_environment() -> dict[str, str]:
