@@ -1,7 +1,7 @@
 # This only needs GNU make 3.81 (macOS) and a plain sh. Paths are relative because the path of the
 # checkout may contain spaces.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench prove mutants pictures lock clean
+.PHONY: help run dev test test-containers test-compose test-clients test-security check demo bench bench-check prove mutants pictures lock clean
 
 VENV := .venv/bin
 # With worksteal, idle workers take tests from busy ones, so a run keeps all cores busy.
@@ -13,6 +13,9 @@ FUZZ_ARGS ?=
 MUTANTS ?=
 # Used by `make lock`. Use --upgrade for the newest versions that pyproject.toml allows.
 LOCK_ARGS ?=
+# Used by `make bench`: what to measure (`python -m tools.bench --help`); --record saves the ratios
+# for `make bench-check`.
+BENCH_ARGS ?=
 # Used by `make prove`: the seed of all random choices, and the length of the random run.
 SEED ?= 1
 MINUTES ?= 1
@@ -76,9 +79,13 @@ demo: ## Walk through the API against a throw-away service
 	@sh tools/environment.sh runtime
 	@$(VENV)/python -m tools.demo
 
-bench: ## Measure the speed against the baseline and the floor
+bench: ## Measure the speed against the baseline and the floor (BENCH_ARGS=scale chooses a part)
 	@sh tools/environment.sh dev
-	@$(VENV)/python -m tools.bench
+	@$(VENV)/python -m tools.bench $(BENCH_ARGS)
+
+bench-check: ## Fail if the service has become slower, compared with baseline and floor
+	@sh tools/environment.sh dev
+	@$(VENV)/python -m tools.bench check
 
 prove: ## Kill the service everywhere under load and audit it (SEED=1, MINUTES=1)
 	@sh tools/environment.sh dev

@@ -138,7 +138,7 @@ class _Chart:
                 yield self._line(number, panel, line)
         for part in range(_TIMES):
             at = part / (_TIMES - 1)
-            yield _text(_x(at), self._height - 10, f"{self._end * at:.0f} s", "middle")
+            yield text(_x(at), self._height - 10, f"{self._end * at:.0f} s", "middle")
         yield "</svg>"
 
     def _band(self, band: Band) -> str:
@@ -162,12 +162,12 @@ def _legend(lines: Sequence[Line], band_kinds: Sequence[tuple[str, str]]) -> Ite
     x = float(_LEFT_PX)
     for line in lines:
         yield f'<path d="M{x} 16h18" stroke="{line.color}" stroke-width="2"/>'
-        yield _text(x + 22, 20, line.name)
+        yield text(x + 22, 20, line.name)
         x += 40 + _CHARACTER_PX * len(line.name)
     x += 20
     for name, color in band_kinds:
         yield f'<rect x="{x}" y="10" width="12" height="12" fill="{color}" fill-opacity="0.35"/>'
-        yield _text(x + 16, 20, name)
+        yield text(x + 16, 20, name)
         x += 28 + _CHARACTER_PX * len(name)
 
 
@@ -177,11 +177,12 @@ def _panel(number: int, panel: Panel) -> Iterator[str]:
     for height, label in panel.ticks():
         y = _y(height, number)
         yield f'<path d="M{_LEFT_PX} {y:.1f}H{_WIDTH_PX - _RIGHT_PX}" stroke="#dddddd"/>'
-        yield _text(_LEFT_PX - 6, y + 4, label, "end")
+        yield text(_LEFT_PX - 6, y + 4, label, "end")
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, content: str, anchor: str = "start") -> str:
+    """Return an element with text at a position in pixels."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
 def _x(part: float) -> float:

@@ -10,9 +10,10 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from tests.servers.locks import FileLock
@@ -48,13 +49,17 @@ SETTINGS = {
 
 
 class Postgres:
-    """A PostgreSQL run by the current user, or by `nobody` if the tests run as root."""
+    """A PostgreSQL run by the current user, or by `nobody` if the tests run as root.
+
+    `settings` are used in addition to `SETTINGS`.
+    """
 
     name = "postgres"
     ports = 1
     stop_signal = signal.SIGINT  # "fast" shutdown: it ends the sessions and loses no data
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = SETTINGS | dict(settings or {})
         self.account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._programs = _programs(for_other_users=self.account is not None)
 
@@ -74,8 +79,9 @@ class Postgres:
         )
 
     def command(self, folder: Path, ports: Sequence[int]) -> list[str]:
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        return [str(self._programs / "postgres"), "-D", str(folder), "-p", str(ports[0]), *settings]
+        settings = (("-c", f"{name}={value}") for name, value in self._settings.items())
+        program = str(self._programs / "postgres")
+        return [program, "-D", str(folder), "-p", str(ports[0]), *chain.from_iterable(settings)]
 
     def is_ready(self, port: int) -> bool:
         return postgres_is_ready(port)

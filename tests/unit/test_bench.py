@@ -1,36 +1,82 @@
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from tools.bench.__main__ import options_of
-from tools.bench.background import RoleCost, Usage, background_table
-from tools.bench.contestants import BASELINE, CREATE, FLOOR, SERVICE
+from tools.bench.background import RoleCost, background_table
+from tools.bench.contestants import (
+    BASELINE,
+    CREATE,
+    CREATE_WITH_KEY,
+    FLOOR,
+    LIST,
+    READ,
+    SERVICE,
+)
+from tools.bench.copies import copy_moment
+from tools.bench.crud import crud_table, script_of_mix
 from tools.bench.errors import BenchError
 from tools.bench.figures import (
     alone_figures,
     backlog_figure,
+    costs_table,
     growth_figure,
     keys_figure,
     median_of,
     memory_figure,
     processing_figure,
-    ratio,
     spread,
     throughput_rows,
     throughput_table,
+    times,
 )
+from tools.bench.picture import picture
+from tools.bench.record import compare, save
+from tools.bench.round_trips import RoundTrips
+from tools.bench.rounds import Ratio, Sample, middle_half, ratios
+from tools.bench.scale import WORKS as SCALE_WORKS
+from tools.bench.scale import Costs, scale_table
 from tools.bench.storage import Backlog, Processing
+from tools.bench.usage import Usage
 from tools.bench.wrk import Measured, Work, figures_of, script_of
 
+#: A thousand requests took 0.25 s of CPU time in the process, 0.5 s in PostgreSQL, 0.125 in Redis.
+USAGE = Usage(0.25, 0.5, 0.125, 1000, 2_000_000, 3000)
+
+
+def measured(per_second: float, p50: float = 1, p99: float = 1) -> Measured:
+    return Measured(per_second, p50, p99, requests=1000)
+
+
+def samples(*each: Measured) -> list[Sample]:
+    return [Sample(one, USAGE) for one in each]
+
+
+MINE = samples(measured(2600, 12, 30), measured(2880, 10, 20), measured(2400, 14, 90))
 ROUNDS = {
     CREATE: {
-        BASELINE: [Measured(200, 150, 300)],
-        FLOOR: [Measured(2000, 15, 40)],
-        SERVICE: [Measured(2600, 12, 30), Measured(3000, 10, 20), Measured(2400, 14, 90)],
+        BASELINE: samples(*[measured(200, 150, 300)] * 3),
+        FLOOR: samples(*[measured(2000, 15, 40)] * 3),
+        SERVICE: MINE,
     }
 }
+
+
+def rendered(table: Table) -> str:
+    console = Console(file=StringIO(), width=120)
+    console.print(table)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def cells(line: str) -> list[str]:
+    return [each.strip() for each in line.split("\u2502")][1:-1]
 
 
 def wrk_output(**changes: int) -> str:
@@ -41,7 +87,8 @@ def wrk_output(**changes: int) -> str:
 
 
 def test_wrk_output_is_parsed() -> None:
-    assert figures_of(wrk_output()) == Measured(per_second=3000, p50=1.5, p99=20.25)
+    seen = Measured(per_second=3000, p50=1.5, p99=20.25, requests=9000)
+    assert figures_of(wrk_output()) == seen
 
 
 @pytest.mark.parametrize(
@@ -96,34 +143,98 @@ def test_only_a_workload_with_pauses_has_a_delay() -> None:
 
 
 def test_each_measure_has_its_own_median() -> None:
-    assert median_of(ROUNDS[CREATE][SERVICE]) == Measured(2600, 12, 30)
+    assert median_of([each.measured for each in MINE]) == Measured(2600, 12, 30, requests=3000)
 
 
 def test_the_spread_is_half_the_range() -> None:
-    assert spread(ROUNDS[CREATE][SERVICE]) == "12%"
-    assert spread(ROUNDS[CREATE][FLOOR]) == "?"
+    assert spread([each.measured for each in MINE]) == "9%"
+    assert spread([measured(1)]) == "?"
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "shown"), [(26, 20, "1.30x"), (1, 4, "0.25x"), (2600, 200, "13.0x")]
+    ("value", "shown"), [(1.3, "1.30x"), (0.25, "0.25x"), (9.999, "10.00x"), (13, "13.0x")]
 )
-def test_a_ratio_is_shown_with_its_precision(mine: float, theirs: float, shown: str) -> None:
-    assert ratio(mine, theirs) == shown
+def test_a_ratio_is_shown_with_its_precision(value: float, shown: str) -> None:
+    assert times(value) == shown
 
 
 def test_the_service_is_shown_beside_its_targets() -> None:
     assert throughput_rows(ROUNDS) == [
-        (CREATE, BASELINE, "200", "?", "150.0", "300.0", "", ""),
-        ("", FLOOR, "2,000", "?", "15.0", "40.0", "", ""),
-        ("", SERVICE, "2,600", "12%", "12.0", "30.0", "13.0x (≥ 12)", "1.30x (≥ 1.3)"),
+        (CREATE, BASELINE, "200", "0%", "150.0", "300.0", "", ""),
+        ("", FLOOR, "2,000", "0%", "15.0", "40.0", "", ""),
+        ("", SERVICE, "2,600", "9%", "12.0", "30.0", "13.0x (≥ 12)", "1.30x (≥ 1.3)"),
     ]
 
 
-def test_the_table_fits_a_terminal() -> None:
+def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
+    """If a whole round is slow, the ratio stays the same."""
+    rounds = {
+        CREATE: {
+            BASELINE: samples(measured(100), measured(50), measured(100)),
+            FLOOR: samples(measured(1000), measured(400), measured(1000)),
+            SERVICE: samples(measured(1200), measured(600), measured(1300)),
+        }
+    }
+    assert ratios(rounds)[CREATE][BASELINE] == Ratio([12, 12, 13])
+    assert ratios(rounds)[CREATE][FLOOR].median == 1.3
+
+
+def test_the_middle_half_has_no_outliers() -> None:
+    assert middle_half([5, 1, 4, 2, 3]) == [2, 3, 4]
+    assert middle_half([3, 1, 2]) == [1, 2, 3]
+    assert Ratio([1.0, 9.0, 1.1, 1.2, 0.1]).agrees
+
+
+def test_a_ratio_whose_rounds_disagree_is_refused() -> None:
+    mine = samples(measured(2600), measured(3400), measured(2600))
+    row = throughput_rows({CREATE: {**ROUNDS[CREATE], SERVICE: mine}})[-1]
+    assert row[-2:] == ("refused 13.00-17.00", "refused 1.30-1.70")
+
+
+def test_the_costs_of_a_request_are_shown() -> None:
+    trips = {CREATE: dict.fromkeys(ROUNDS[CREATE], RoundTrips(postgres=0.0834, redis=1.5))}
+    text = rendered(costs_table(ROUNDS, trips))
+    row = next(line for line in text.splitlines() if SERVICE in line)
+    assert cells(row) == ["", SERVICE, "250", "500", "125", "0.08", "1.50"]
+
+
+def test_the_tables_fit_a_terminal() -> None:
+    trips = {CREATE: dict.fromkeys(ROUNDS[CREATE], RoundTrips(postgres=0.0834, redis=1.5))}
     text = StringIO()
-    Console(file=text, width=116).print(throughput_table(ROUNDS, "title"))
+    console = Console(file=text, width=116)
+    console.print(throughput_table(ROUNDS, "title"))
+    console.print(costs_table(ROUNDS, trips))
     assert "13.0x (≥ 12)" in text.getvalue()
     assert "…" not in text.getvalue()
+
+
+def test_a_loss_is_below_the_recorded_rounds(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    save({CREATE: {FLOOR: Ratio([1.2, 1.0, 1.1])}}, file)
+    slower, similar = Ratio([0.94, 0.9, 0.85]), Ratio([0.96, 0.8, 0.8])
+    assert [
+        each.is_loss
+        for now in (slower, similar, Ratio([2.0, 2.1, 2.2]))
+        for each in compare({CREATE: {FLOOR: now}}, file)
+    ] == [True, False, False]
+
+
+def test_a_record_without_a_ratio_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    save({}, file)
+    with pytest.raises(BenchError, match=re.escape(f"no ratio for {CREATE} / {FLOOR}")):
+        list(compare({CREATE: {FLOOR: Ratio([1.0])}}, file))
+
+
+def test_a_missing_record_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="make bench BENCH_ARGS='all --record'"):
+        list(compare({}, tmp_path / "record.json"))
+
+
+def test_the_picture_has_a_bar_for_each_contestant() -> None:
+    image = picture(ROUNDS, ROUNDS)
+    assert image.count("<title>") == 1 + 2 * 3
+    assert f"{CREATE}, fsync=on, {SERVICE}" in image
 
 
 def test_latency_on_one_connection_is_compared_with_the_floor() -> None:
@@ -132,7 +243,7 @@ def test_latency_on_one_connection_is_compared_with_the_floor() -> None:
 
 
 def test_growth_compares_costs() -> None:
-    figure = growth_figure("read", (1000, Measured(1100, 1, 1)), (100_000, Measured(1000, 1, 1)))
+    figure = growth_figure("read", (1000, measured(1100)), (100_000, measured(1000)))
     assert figure.name == "read among 100,000 orders"
     assert (figure.value, figure.target) == ("1.10x the cost among 1,000", "0.8-1.2x")
 
@@ -154,7 +265,7 @@ def test_memory_is_unknown_without_proc() -> None:
 
 def test_quick_is_one_round() -> None:
     options = options_of(["--quick", "--rounds", "7"])
-    assert (options.seconds, options.rounds, options.large) == (2, 1, False)
+    assert (options.seconds, options.rounds, options.part) == (2, 1, "all")
 
 
 @pytest.mark.parametrize("option", ["--seconds", "--rounds"])
@@ -167,14 +278,68 @@ def test_zero_seconds_or_rounds_are_rejected(
 
 
 def test_the_cost_of_keys_is_a_ratio() -> None:
-    figure = keys_figure([Measured(2000, 1, 2)], [Measured(1900, 1, 2)])
+    rounds = {
+        CREATE: {SERVICE: samples(measured(2000))},
+        CREATE_WITH_KEY: {SERVICE: samples(measured(1900))},
+    }
+    figure = keys_figure(rounds)
     assert (figure.value, figure.target) == ("1,900/s (± ?), 0.95x the 2,000/s without", "≥ 0.9x")
 
 
 def test_the_costs_of_a_role_are_shown_per_order() -> None:
     begin, end = Usage(1, 2, 3, 4, 5, 6), Usage(1.25, 2.5, 3.125, 1004, 2_000_005, 3006)
-    console = Console(file=StringIO(), width=120)
-    console.print(background_table([RoleCost("work", 1000, 2.0, begin, end)]))
-    assert isinstance(console.file, StringIO)
-    row = [each.strip() for each in console.file.getvalue().splitlines()[-2].split("\u2502")]
-    assert row[1:-1] == ["work", "1,000", "500", "250", "500", "125", "1.000", "2,000", "3.00"]
+    text = rendered(background_table([RoleCost("work", 1000, 2.0, end.since(begin))]))
+    row = cells(text.splitlines()[-2])
+    assert row == ["work", "1,000", "500", "250", "500", "125", "1.000", "2,000", "3.00"]
+
+
+def test_the_mix_has_the_shares_of_httparena() -> None:
+    """A Lua interpreter isn't needed, because the order of the kinds is a literal."""
+    works = {
+        CREATE: Work("http://127.0.0.1:1", ["/orders/"], "POST", {"A": "user"}, "{}"),
+        READ: Work("http://127.0.0.1:1", ["/orders/1/", "/orders/2/"], "GET", {"A": "user"}),
+        LIST: Work("http://127.0.0.1:1", ["/orders/user/3/"], "GET", {"A": "lister"}),
+    }
+    script = script_of_mix(works, ["4", "5"])
+    order = re.search(r"local order = \{([\d, ]+)\}", script)
+    assert order is not None
+    kinds = [int(each) for each in order[1].split(", ")]
+    assert [kinds.count(kind) for kind in (1, 2, 3, 4)] == [15, 3, 1, 1]
+    assert '{method="GET",headers={["A"]="user"},requests={{"/orders/1/",nil}' in script
+    assert '{method="GET",headers={["A"]="lister"},requests={{"/orders/user/3/",nil}}}' in script
+    assert '{method="POST",headers={["A"]="user"},requests={{"/orders/","{}"}}}' in script
+    # An order is paid long before it is shipped.
+    updates = re.findall(r'\{"(/orders/\d/)","\{\\034status\\034:\\034(\w+)', script)
+    assert updates == [
+        ("/orders/4/", "PAID"),
+        ("/orders/5/", "PAID"),
+        ("/orders/4/", "SHIPPED"),
+        ("/orders/5/", "SHIPPED"),
+    ]
+
+
+def test_the_mix_is_shown_per_busy_core() -> None:
+    text = rendered(crud_table({SERVICE: MINE}))
+    assert cells(text.splitlines()[-2]) == [
+        SERVICE,
+        *("2,600", "9%", "30.0", "250", "500", "125", "4,000"),
+    ]
+
+
+def test_costs_with_more_orders_are_compared_with_the_first() -> None:
+    def costs(orders: int, per_second: float) -> Costs:
+        works = dict.fromkeys(SCALE_WORKS, samples(measured(per_second)))
+        return Costs(orders, works, 0.0015, 0.025, 1.25, 0.5, 1200.4)
+
+    table = scale_table([costs(1000, 3000), costs(100_000, 2000)])
+    rows = {row[0]: row[1:] for line in rendered(table).splitlines() if (row := cells(line))}
+    assert rows["read, requests/s"] == ["3,000", "2,000"]
+    assert rows["cost compared with the first"] == ["1.00x", "1.50x"]
+    assert rows["requeue: ms for a page of 100"] == ["1.5", "1.5"]
+    assert rows["bytes an order"] == ["1,200", "1,200"]
+    assert rows["WAL bytes a new order"] == ["2,000", "2,000"]
+
+
+def test_copies_are_a_millisecond_apart() -> None:
+    assert copy_moment(0) == datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)
+    assert copy_moment(1500) - copy_moment(0) == timedelta(seconds=1.5)

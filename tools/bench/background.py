@@ -1,7 +1,6 @@
 """Measure what an order costs each role and each server behind the API, one role at a time."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,29 +13,13 @@ from rich.table import Table
 
 from tools.bench.contestants import CREATE, Contestant, role
 from tools.bench.errors import BenchError
+from tools.bench.usage import Meter, Usage
 from tools.bench.wrk import measure
 
 _STALL_TIMEOUT_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
 _UNPUBLISHED: Final = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND revision = 1"
 _UNPROCESSED: Final = "SELECT count(*) FROM orders WHERE processed_at IS NULL"
-#: A statement outside a transaction is a transaction, so this counts round trips that commit.
-_COUNTS: Final = """
-SELECT xact_commit, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8
-FROM pg_stat_database WHERE datname = current_database()
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Seconds of CPU time, transactions, bytes of WAL and Redis commands since the start."""
-
-    role: float
-    postgres: float
-    redis: float
-    transactions: int
-    wal_bytes: float
-    redis_calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +29,11 @@ class RoleCost:
     role: str
     orders: int
     seconds: float
-    begin: Usage
-    end: Usage
+    usage: Usage
 
     def per_order(self, name: str) -> float:
         """Return a field of `Usage` per order."""
-        spent: float = getattr(self.end, name) - getattr(self.begin, name)
+        spent: float = getattr(self.usage, name)
         return spent / self.orders
 
 
@@ -81,10 +63,7 @@ async def _each_role(settings: Mapping[str, str], folder: Path) -> list[RoleCost
         "work": lambda: connection.fetchval(_UNPROCESSED),
     }
     try:
-        return [
-            await _cost_of(name, each, orders, _Meter(connection, redis), settings, folder)
-            for name, each in left.items()
-        ]
+        return [await _cost_of(name, each, orders, settings, folder) for name, each in left.items()]
     finally:
         redis.close()
         await connection.close()
@@ -94,13 +73,13 @@ async def _cost_of(
     name: str,
     left: Callable[[], Awaitable[int]],
     orders: int,
-    meter: "_Meter",
     settings: Mapping[str, str],
     folder: Path,
 ) -> RoleCost:
     with role(name, settings, folder) as running:
         at_first = before = await left()
-        begin, begun_at = await meter.read(running.pid), time.monotonic()
+        meter = Meter(running.pid, settings["DATABASE_URL"], settings["REDIS_URL"])
+        begin, begun_at = await asyncio.to_thread(meter.read), time.monotonic()
         moved_at = begun_at
         while now := await left():
             if now != before:
@@ -109,60 +88,10 @@ async def _cost_of(
                 raise BenchError(f"orders {name} has stalled with {now} orders left")
             await asyncio.sleep(_POLL_SECONDS)
         elapsed = time.monotonic() - begun_at
-        end = await meter.read(running.pid)
+        end = await asyncio.to_thread(meter.read)
     # PostgreSQL's counters are late while the connections are open.
-    end = replace(end, transactions=(await meter.counts())[0])
-    return RoleCost(name, at_first or orders, elapsed, begin, end)
-
-
-class _Meter:
-    def __init__(self, connection: Any, redis: Any) -> None:
-        self._connection = connection
-        self._redis = redis
-
-    async def read(self, pid: int) -> Usage:
-        """Return the usage of a process and of the servers."""
-        postmaster = _parent_of(await self._connection.fetchval("SELECT pg_backend_pid()"))
-        transactions, wal_bytes = await self.counts()
-        info = self._redis.info("everything")
-        return Usage(
-            cpu_seconds(pid),
-            cpu_seconds(postmaster, with_children=True),
-            cpu_seconds(info["process_id"]),
-            transactions,
-            wal_bytes,
-            info["total_commands_processed"],
-        )
-
-    async def counts(self) -> tuple[int, float]:
-        """Return the number of transactions and the bytes of WAL since the start."""
-        transactions, wal_bytes = await self._connection.fetchrow(_COUNTS)
-        return transactions, wal_bytes
-
-
-def cpu_seconds(pid: int, *, with_children: bool = False) -> float:
-    """Return how much CPU time a process has used, also in children that have ended.
-
-    `with_children` adds its running children.
-    """
-    seconds = sum(map(int, _stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
-    if with_children:
-        seconds += sum(cpu_seconds(child) for child in _children_of(pid))
-    return seconds
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of `/proc/PID/stat` after the program's name. The first is the state."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _parent_of(pid: int) -> int:
-    return int(_stat(pid)[1])
-
-
-def _children_of(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in listed.split()]
+    end = replace(end, transactions=await asyncio.to_thread(meter.transactions))
+    return RoleCost(name, at_first or orders, elapsed, end.since(begin))
 
 
 def background_table(costs: list[RoleCost]) -> Table:

@@ -4,7 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from tools.bench.errors import BenchError
 from tools.bench.floor import ORDER, USER
 from tools.bench.processes import Running, program_environment, serving
 from tools.bench.storage import Storage
+from tools.bench.usage import Meter
 from tools.bench.wrk import Work
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -32,6 +33,8 @@ _COMMON: Final = {
     "LOG_FORMAT": "json",
 }
 
+#: The commands of the roles behind the API.
+ROLES: Final = {"relay": "relay", "consumer": "consume", "worker": "work"}
 #: How many orders to read in turn, and how many the list contains.
 _READ: Final = 100
 _LISTED: Final = 20
@@ -58,6 +61,7 @@ class Contestant:
 
     name: str
     works: Mapping[str, Work]
+    meter: Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,12 @@ def work_of(account: Account, *paths: str) -> Work:
     return Work(str(account.client.base_url), paths, headers=headers)
 
 
+def create_work(account: Account) -> Work:
+    """Return a workload that creates orders with the account's token."""
+    headers = {"Authorization": account.client.headers["Authorization"], **_JSON}
+    return Work(str(account.client.base_url), ["/orders/"], "POST", headers, _BODY)
+
+
 def works_of(url: str) -> dict[str, Work]:
     """Return the three workloads for a server that has accounts.
 
@@ -100,7 +110,7 @@ def works_of(url: str) -> dict[str, Work]:
     with closing(user.client), closing(lister.client):
         lister.place(_LISTED)
         read = work_of(user, *(f"/orders/{order}/" for order in user.place(_READ)))
-    create = Work(url, ["/orders/"], "POST", {**read.headers, **_JSON}, _BODY)
+        create = create_work(user)
     return {CREATE: create, READ: read, LIST: work_of(lister, f"/orders/user/{lister.id}/")}
 
 
@@ -125,23 +135,21 @@ def make_baseline_environment(folder: Path) -> Path:
 @contextmanager
 def baseline(storage: Storage, folder: Path, python: Path) -> Iterator[Contestant]:
     """Run the original design."""
-    url = storage.database(BASELINE).replace("postgresql://", "postgresql+asyncpg://")
+    url, redis_url = storage.database(BASELINE), storage.redis_number(1)
     settings = {
-        "BASELINE_DATABASE_URL": url,
-        "BASELINE_REDIS_URL": storage.redis_number(1),
+        "BASELINE_DATABASE_URL": url.replace("postgresql://", "postgresql+asyncpg://"),
+        "BASELINE_REDIS_URL": redis_url,
     }
     command = (python, *_UVICORN, *_QUIET, "tools.bench.baseline:app")
     with serving(command, _ROOT, folder / "baseline.log", settings) as running:
-        yield Contestant(BASELINE, works_of(running.url))
+        yield Contestant(BASELINE, works_of(running.url), Meter(running.pid, url, redis_url))
 
 
 @contextmanager
 def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
     """Run the bare framework on the same database servers."""
-    settings = {
-        "FLOOR_DATABASE_URL": storage.database(FLOOR),
-        "FLOOR_REDIS_URL": storage.redis_number(2),
-    }
+    url, redis_url = storage.database(FLOOR), storage.redis_number(2)
+    settings = {"FLOOR_DATABASE_URL": url, "FLOOR_REDIS_URL": redis_url}
     command = (sys.executable, *_UVICORN, *_QUIET, "tools.bench.floor:app")
     with serving(command, _ROOT, folder / "floor.log", settings) as running:
         works = {
@@ -149,7 +157,7 @@ def floor(storage: Storage, folder: Path) -> Iterator[Contestant]:
             READ: Work(running.url, [f"/orders/{ORDER}/"]),
             LIST: Work(running.url, [f"/orders/user/{USER}/"]),
         }
-        yield Contestant(FLOOR, works)
+        yield Contestant(FLOOR, works, Meter(running.pid, url, redis_url))
 
 
 def production(storage: Storage) -> dict[str, str]:
@@ -173,7 +181,25 @@ def service(settings: Mapping[str, str], folder: Path) -> Iterator[Contestant]:
     with orders_serve(folder, SERVICE, settings) as running:
         works = works_of(running.url)
         with_key = replace(works[CREATE], has_keys=True)
-        yield Contestant(SERVICE, {**works, CREATE_WITH_KEY: with_key})
+        meter = Meter(running.pid, settings["DATABASE_URL"], settings["REDIS_URL"])
+        yield Contestant(SERVICE, {**works, CREATE_WITH_KEY: with_key}, meter)
+
+
+@contextmanager
+def contestants(
+    storage: Storage, settings: Mapping[str, str], folder: Path, python: Path
+) -> Iterator[Sequence[Contestant]]:
+    """Run all three on the same storage, with their logs in a new folder.
+
+    `settings` are the service's, and `python` is the baseline's.
+    """
+    folder.mkdir()
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(baseline(storage, folder, python)),
+            stack.enter_context(floor(storage, folder)),
+            stack.enter_context(service(settings, folder)),
+        )
 
 
 @contextmanager
@@ -182,7 +208,7 @@ def roles(settings: Mapping[str, str], folder: Path) -> Iterator[Mapping[str, Ru
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(role(command, settings, folder))
-            for name, command in (("relay", "relay"), ("consumer", "consume"), ("worker", "work"))
+            for name, command in ROLES.items()
         }
 
 

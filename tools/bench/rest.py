@@ -14,9 +14,10 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
+from tools.bench.copies import grow
 from tools.bench.figures import Figure, growth_figure, memory_figure, processing_figure
 from tools.bench.processes import resident_mib
-from tools.bench.storage import drain, grow, processing_since, some_orders
+from tools.bench.storage import drain, processing_since, some_orders
 from tools.bench.wrk import Measured, Work, measure
 
 _FEW: Final = 1000

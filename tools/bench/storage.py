@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,32 +12,17 @@ from urllib.parse import urlsplit
 import asyncpg
 from redis import Redis
 
-from tests.servers.local import launch
+from tests.servers.local import PROGRAMS
+from tests.servers.postgres import Postgres
+from tests.servers.process import LocalServer
 from tests.servers.server import Kind
 from tools.bench.errors import BenchError
 
+_DURABLE: Final = {"fsync": "on", "full_page_writes": "on"}
+#: How many numbered Redis databases the contestants use.
+_REDIS_DATABASES: Final = 4
 #: The benchmark fails if there is no progress for this long.
 _STALL_TIMEOUT_SECONDS: Final = 30.0
-
-# Copy a processed order together with its history. The copies' ids are UUIDv7, like the service's,
-# so new rows are at the end of each index. Triggers are disabled because they only allow new orders
-# that are PENDING.
-_COPIES: Final = """
-WITH made AS (
-    SELECT (lpad(to_hex(1600000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
-            || '8' || substr(md5(n::text), 4, 15))::uuid AS id
-    FROM generate_series($2::bigint, $3::bigint) AS n
-), placed AS (
-    INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
-                        created_at, updated_at, processed_at)
-    SELECT made.id, o.user_id, o.items, o.total_price, o.currency, o.status, o.version,
-           o.revision, o.created_at, o.updated_at, o.processed_at
-    FROM made, orders AS o WHERE o.id = $1
-)
-INSERT INTO order_history (order_id, version, to_status, actor_kind, actor_id, at)
-SELECT made.id, h.version, h.to_status, h.actor_kind, h.actor_id, h.at
-FROM made, order_history AS h WHERE h.order_id = $1
-"""
 
 _PROCESSING: Final = """
 SELECT count(*) AS orders,
@@ -49,32 +34,54 @@ FROM orders WHERE created_at >= $1
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The servers used by a run."""
+    """The servers used by a run.
+
+    `suffix` is appended to the names of databases. `redis_offset` is added to the numbers of Redis
+    databases.
+    """
 
     postgres: str
     redis: str
     kafka: str
+    suffix: str = ""
+    redis_offset: int = 0
+
+    def separate(self) -> "Storage":
+        """Return the same servers with other databases."""
+        return replace(self, suffix="_other", redis_offset=_REDIS_DATABASES)
 
     def database(self, name: str) -> str:
         """Create an empty database and return its URL."""
+        name += self.suffix
         asyncio.run(_execute(self.postgres, f"CREATE DATABASE {name}"))
         return urlsplit(self.postgres)._replace(path=f"/{name}").geturl()
 
     def redis_number(self, number: int) -> str:
         """Return the URL of a numbered Redis database."""
-        return urlsplit(self.redis)._replace(path=f"/{number}").geturl()
+        path = f"/{number + self.redis_offset}"
+        return urlsplit(self.redis)._replace(path=path).geturl()
 
 
 @contextmanager
-def private_storage() -> Iterator[Storage]:
-    """Start PostgreSQL, Redis and Kafka for this run."""
+def private_storage(*, durable: bool = False) -> Iterator[Storage]:
+    """Start PostgreSQL, Redis and Kafka for this run.
+
+    If `durable` is set, PostgreSQL waits for the disk at each commit.
+    """
     with ExitStack() as stack:
-        servers = {kind: launch(kind) for kind in Kind}
+        programs = dict(PROGRAMS)
+        if durable:
+            programs[Kind.POSTGRES] = lambda: Postgres(_DURABLE)
+        servers = {kind: LocalServer(program()) for kind, program in programs.items()}
         for server in servers.values():
             stack.callback(server.close)
         for server in servers.values():
             server.start()
-        yield Storage(*(servers[kind].url for kind in (Kind.POSTGRES, Kind.REDIS, Kind.KAFKA)))
+        yield Storage(
+            postgres=servers[Kind.POSTGRES].url,
+            redis=servers[Kind.REDIS].url,
+            kafka=servers[Kind.KAFKA].url,
+        )
 
 
 def has_keys(redis_url: str) -> bool:
@@ -160,22 +167,6 @@ async def _processing_since(database: str, moment: datetime) -> Processing:
 async def _unprocessed(connection: Any) -> int:
     count: int = await connection.fetchval("SELECT count(*) FROM orders WHERE processed_at IS NULL")
     return count
-
-
-def grow(database: str, template: str, first: int, last: int) -> None:
-    """Insert copies of the order `template`, numbered from `first` to `last`."""
-    asyncio.run(_grow(database, template, first, last))
-
-
-async def _grow(database: str, template: str, first: int, last: int) -> None:
-    connection = await asyncpg.connect(database)
-    try:
-        await connection.execute("SET session_replication_role = replica")
-        await connection.execute(_COPIES, template, first, last, timeout=1800)
-        await connection.execute("VACUUM (ANALYZE) orders", timeout=1800)
-        await connection.execute("CHECKPOINT", timeout=600)
-    finally:
-        await connection.close()
 
 
 def some_orders(database: str, count: int) -> list[str]:

@@ -16,8 +16,9 @@ _INSTALL: Final = (
     "The benchmark needs wrk: install it (Debian: apt-get install wrk; macOS: brew install wrk)."
 )
 _MARK: Final = "figures "
+WARM_UP_SECONDS: Final = 1
 
-# Send prepared requests in turn, and print a line of figures at the end.
+# Send prepared requests in turn.
 _SCRIPT: Final = """
 local paths = {%(paths)s}
 local ready = {}
@@ -34,10 +35,14 @@ function request()
   return ready[turn]
 end
 %(delay)s
+"""
+
+#: Ends each script: print a line of figures.
+DONE: Final = """
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    '\\n%(mark)s{"requests":%%d,"us":%%d,"p50":%%d,"p99":%%d,"refused":%%d,"broken":%%d}\\n',
+    '\\nfigures {"requests":%d,"us":%d,"p50":%d,"p99":%d,"refused":%d,"broken":%d}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     e.status, e.connect + e.read + e.write + e.timeout))
 end
@@ -97,6 +102,7 @@ class Measured:
     per_second: float
     p50: float
     p99: float
+    requests: int
 
 
 def ensure_wrk() -> None:
@@ -116,15 +122,35 @@ def ensure_wrk() -> None:
 
 
 def measure(work: Work, folder: Path, seconds: int, connections: int = 32) -> Measured:
-    """Warm up the server for one second, then measure for `seconds`.
+    """Warm up the server for one second, then send requests for `seconds`.
 
     Raises:
         BenchError: the server has rejected requests or closed connections.
     """
-    script = folder / "work.lua"
-    script.write_text(script_of(work), encoding="utf-8")
-    _run(script, work.url, 1, connections)
-    return figures_of(_run(script, work.url, seconds, connections))
+    send(work, folder, WARM_UP_SECONDS, connections)
+    return send(work, folder, seconds, connections)
+
+
+def send(work: Work, folder: Path, seconds: int, connections: int = 32) -> Measured:
+    """Send requests for `seconds`.
+
+    Raises:
+        BenchError: the server has rejected requests or closed connections.
+    """
+    return run_script(script_of(work), work.url, folder, seconds, connections)
+
+
+def run_script(
+    script: str, url: str, folder: Path, seconds: int, connections: int = 32
+) -> Measured:
+    """Send the requests of a Lua script for `seconds`.
+
+    Raises:
+        BenchError: the server has rejected requests or closed connections.
+    """
+    file = folder / "work.lua"
+    file.write_text(script, encoding="utf-8")
+    return figures_of(_run(file, url, seconds, connections))
 
 
 def _run(script: Path, url: str, seconds: int, connections: int) -> str:
@@ -149,19 +175,18 @@ def _run(script: Path, url: str, seconds: int, connections: int) -> str:
 
 def script_of(work: Work) -> str:
     """Return the Lua script for a workload."""
-    headers = (f"[{_lua(name)}]={_lua(value)}" for name, value in work.headers.items())
+    headers = (f"[{lua_string(name)}]={lua_string(value)}" for name, value in work.headers.items())
     values = {
-        "paths": ",".join(map(_lua, work.paths)),
-        "method": _lua(work.method),
+        "paths": ",".join(map(lua_string, work.paths)),
+        "method": lua_string(work.method),
         "headers": ",".join(headers),
-        "body": _lua(work.body) if work.body else "nil",
+        "body": lua_string(work.body) if work.body else "nil",
         "delay": _DELAY % work.pause if work.pause else "",
-        "mark": _MARK,
     }
-    return _SCRIPT % values + (_KEYS % values if work.has_keys else "")
+    return _SCRIPT % values + (_KEYS % values if work.has_keys else "") + DONE
 
 
-def _lua(text: str) -> str:
+def lua_string(text: str) -> str:
     """Return `text` as a Lua string literal."""
     return (
         '"'
@@ -191,5 +216,8 @@ def figures_of(output: str) -> Measured:
             f" and {seen['broken']} connections broke"
         )
     return Measured(
-        seen["requests"] * 1_000_000 / seen["us"], seen["p50"] / 1000, seen["p99"] / 1000
+        per_second=seen["requests"] * 1_000_000 / seen["us"],
+        p50=seen["p50"] / 1000,
+        p99=seen["p99"] / 1000,
+        requests=seen["requests"],
     )

@@ -1,0 +1,91 @@
+"""Fill a database with copies of a processed order, faster than through the service."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from tools.bench.errors import BenchError
+
+#: The tables with rows of an order.
+TABLES: Final = ("orders", "order_history", "outbox", "inbox", "effects")
+_ROWS_PER_STATEMENT: Final = 100_000
+_STATEMENT_TIMEOUT_SECONDS: Final = 600
+_PUBLISH_TIMEOUT_SECONDS: Final = 30
+#: The first copy's creation, in milliseconds since 1970.
+_FIRST_MS: Final = 1_600_000_000_000
+
+# The copies' ids are UUIDv7, like the service's, so new rows are at the end of each index. There is
+# a copy for each millisecond. Triggers are disabled because they only allow new orders that are
+# PENDING.
+_COPY: Final = f"""
+WITH made AS MATERIALIZED (
+    SELECT (lpad(to_hex({_FIRST_MS} + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+            || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
+           to_timestamp(({_FIRST_MS} + n) / 1000.0) AS at
+    FROM generate_series($2::bigint, $3::bigint) AS n
+), placed AS (
+    INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
+                        created_at, updated_at, processed_at)
+    SELECT made.id, o.user_id, o.items, o.total_price, o.currency, o.status, o.version,
+           o.revision, made.at, made.at, o.processed_at
+    FROM made, orders AS o WHERE o.id = $1
+), steps AS (
+    INSERT INTO order_history (order_id, version, to_status, actor_kind, actor_id, at)
+    SELECT made.id, h.version, h.to_status, h.actor_kind, h.actor_id, made.at
+    FROM made, order_history AS h WHERE h.order_id = $1
+), facts AS (
+    INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, position,
+                        published_at, handed_over_at)
+    SELECT made.id, e.revision, e.version, md5(made.id::text || e.revision)::uuid, e.topic, e.type,
+           e.payload, e.at, nextval('outbox_position'), e.published_at, e.handed_over_at
+    FROM made, outbox AS e WHERE e.subject = $1
+), admitted AS (
+    INSERT INTO inbox (order_id, admitted_at, consumer)
+    SELECT made.id, i.admitted_at, i.consumer FROM made, inbox AS i WHERE i.order_id = $1
+)
+INSERT INTO effects (order_id, outcome, at)
+SELECT made.id, e.outcome, e.at FROM made, effects AS e WHERE e.order_id = $1
+"""  # noqa: S608 - a constant
+_WAITING: Final = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+
+
+def copy_moment(number: int) -> datetime:
+    """Return when the copy with this number was created."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_FIRST_MS + number)
+
+
+def grow(database: str, template: str, first: int, last: int) -> None:
+    """Insert copies of the processed order `template`, numbered from `first` to `last`.
+
+    Raises:
+        BenchError: the order's events are not being published.
+    """
+    asyncio.run(_grow(database, template, first, last))
+
+
+async def _grow(database: str, template: str, first: int, last: int) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await _wait_until_published(connection)
+        await connection.execute("SET session_replication_role = replica")
+        for begin in range(first, last + 1, _ROWS_PER_STATEMENT):
+            end = min(begin + _ROWS_PER_STATEMENT - 1, last)
+            await connection.execute(
+                _COPY, template, begin, end, timeout=_STATEMENT_TIMEOUT_SECONDS
+            )
+        for table in TABLES:
+            await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=1800)
+        await connection.execute("CHECKPOINT", timeout=_STATEMENT_TIMEOUT_SECONDS)
+    finally:
+        await connection.close()
+
+
+async def _wait_until_published(connection: Any) -> None:
+    deadline = time.monotonic() + _PUBLISH_TIMEOUT_SECONDS
+    while await connection.fetchval(_WAITING):
+        if time.monotonic() > deadline:
+            raise BenchError("the order to copy has unpublished events")
+        await asyncio.sleep(0.1)

@@ -1,0 +1,100 @@
+"""Measure several processes of the same kind: `python -m tools.bench replicas`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from rich.table import Table
+
+from tools.bench.contestants import (
+    ROLES,
+    SERVICE,
+    WORKS,
+    Contestant,
+    orders,
+    orders_serve,
+    production,
+    role,
+    works_of,
+)
+from tools.bench.rounds import Plan, Rounds, measure_rounds
+from tools.bench.storage import Backlog, drain, private_storage
+from tools.bench.usage import Meter
+
+NUMBERS: Final = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The results with a number of web workers, and as many processes of each role."""
+
+    number: int
+    rounds: Rounds
+    backlog: Backlog
+
+
+def measure_replicas(folder: Path, plan: Plan, show: Callable[[str], None]) -> Sequence[Replicas]:
+    """Measure the API with several web workers, then processing by several of each role.
+
+    Raises:
+        BenchError: a process fails.
+    """
+    results = []
+    for number in NUMBERS:
+        subfolder = folder / f"replicas-{number}"
+        subfolder.mkdir()
+        with private_storage() as storage:
+            settings = {**production(storage), "WORKERS": str(number)}
+            rounds = _api(number, settings, subfolder, plan, show)
+            show(f"{number} processes of each role")
+            with _roles(number, settings, subfolder):
+                results.append(Replicas(number, rounds, drain(settings["DATABASE_URL"])))
+    return results
+
+
+def _api(
+    number: int,
+    settings: Mapping[str, str],
+    folder: Path,
+    plan: Plan,
+    show: Callable[[str], None],
+) -> Rounds:
+    orders("migrate", folder, settings)
+    with orders_serve(folder, SERVICE, settings) as running:
+        meter = Meter(running.pid, settings["DATABASE_URL"], settings["REDIS_URL"])
+        contestant = Contestant(SERVICE, works_of(running.url), meter)
+        return measure_rounds(
+            [contestant], WORKS, plan, folder, lambda text: show(f"{number} web workers, {text}")
+        )
+
+
+@contextmanager
+def _roles(number: int, settings: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """Run this many processes of each role."""
+    with ExitStack() as stack:
+        for each in range(number):
+            subfolder = folder / f"roles-{each}"
+            subfolder.mkdir()
+            for command in ROLES.values():
+                stack.enter_context(role(command, settings, subfolder))
+        yield
+
+
+def replicas_table(results: Sequence[Replicas]) -> Table:
+    """Return a table with a column for each number."""
+    table = Table(title="processes of the same kind: requests or orders per second")
+    table.add_column("work")
+    for each in results:
+        table.add_column(f"{each.number}", justify="right")
+    for work in WORKS:
+        rates = [
+            median(sample.measured.per_second for sample in each.rounds[work][SERVICE])
+            for each in results
+        ]
+        table.add_row(work, *(f"{rate:,.0f}" for rate in rates))
+    backlogs = (f"{each.backlog.orders / each.backlog.seconds:,.0f}" for each in results)
+    table.add_row("orders processed", *backlogs)
+    return table
