@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -57,11 +57,19 @@ def copy_moment(number: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_FIRST_MS + number)
 
 
-def grow(database: str, template: str, first: int, last: int) -> None:
-    """Insert copies of the processed order `template`, numbered from `first` to `last`.
+def wait_until_published(database: str) -> None:
+    """Wait until all events have been published.
 
     Raises:
-        BenchError: the order's events are not being published.
+        BenchError: they are not being published.
+    """
+    asyncio.run(_wait_until_published(database))
+
+
+def grow(database: str, template: str, first: int, last: int) -> None:
+    """Insert copies of the order `template`, numbered from `first` to `last`.
+
+    It must have been processed, and its events published.
     """
     asyncio.run(_grow(database, template, first, last))
 
@@ -69,7 +77,6 @@ def grow(database: str, template: str, first: int, last: int) -> None:
 async def _grow(database: str, template: str, first: int, last: int) -> None:
     connection = await asyncpg.connect(database)
     try:
-        await _wait_until_published(connection)
         await connection.execute("SET session_replication_role = replica")
         for begin in range(first, last + 1, _ROWS_PER_STATEMENT):
             end = min(begin + _ROWS_PER_STATEMENT - 1, last)
@@ -83,9 +90,13 @@ async def _grow(database: str, template: str, first: int, last: int) -> None:
         await connection.close()
 
 
-async def _wait_until_published(connection: Any) -> None:
+async def _wait_until_published(database: str) -> None:
     deadline = time.monotonic() + _PUBLISH_TIMEOUT_SECONDS
-    while await connection.fetchval(_WAITING):
-        if time.monotonic() > deadline:
-            raise BenchError("the order to copy has unpublished events")
-        await asyncio.sleep(0.1)
+    connection = await asyncpg.connect(database)
+    try:
+        while await connection.fetchval(_WAITING):
+            if time.monotonic() > deadline:
+                raise BenchError("events are not being published")
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()

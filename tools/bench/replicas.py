@@ -73,12 +73,12 @@ def _api(
 
 @contextmanager
 def _roles(number: int, settings: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Run this many processes of each role."""
+    """Run this many processes of each role. The relays start last, because they begin the work."""
     with ExitStack() as stack:
-        for each in range(number):
-            subfolder = folder / f"roles-{each}"
-            subfolder.mkdir()
-            for command in ROLES.values():
+        for command in reversed(ROLES.values()):
+            for each in range(number):
+                subfolder = folder / f"{command}-{each}"
+                subfolder.mkdir()
                 stack.enter_context(role(command, settings, subfolder))
         yield
 

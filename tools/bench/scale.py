@@ -33,7 +33,7 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
-from tools.bench.copies import TABLES, copy_moment, grow
+from tools.bench.copies import TABLES, copy_moment, grow, wait_until_published
 from tools.bench.figures import times
 from tools.bench.rounds import Plan, Sample, sample
 from tools.bench.storage import Storage, drain, some_orders
@@ -117,6 +117,7 @@ class Scale:
             account = open_account(running.url)
             template = account.place(1)[0]
             drain(self._database)
+            wait_until_published(self._database)
         return account, template
 
     def _costs(self, size: int, account: Account) -> Costs:
