@@ -18,13 +18,12 @@ _PUBLISH_TIMEOUT_SECONDS: Final = 30
 _FIRST_MS: Final = 1_600_000_000_000
 
 # The copies' ids are UUIDv7, like the service's, so new rows are at the end of each index. There is
-# a copy for each millisecond. Triggers are disabled because they only allow new orders that are
-# PENDING.
+# a copy for each second. Triggers are disabled because they only allow new orders that are PENDING.
 _COPY: Final = f"""
 WITH made AS MATERIALIZED (
-    SELECT (lpad(to_hex({_FIRST_MS} + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+    SELECT (lpad(to_hex({_FIRST_MS} + 1000 * n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
             || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
-           to_timestamp(({_FIRST_MS} + n) / 1000.0) AS at
+           to_timestamp({_FIRST_MS} / 1000 + n) AS at
     FROM generate_series($2::bigint, $3::bigint) AS n
 ), placed AS (
     INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
@@ -54,7 +53,7 @@ _WAITING: Final = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 
 def copy_moment(number: int) -> datetime:
     """Return when the copy with this number was created."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_FIRST_MS + number)
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_FIRST_MS, seconds=number)
 
 
 def wait_until_published(database: str) -> None:
