@@ -37,7 +37,7 @@ from tools.bench.figures import (
     times,
 )
 from tools.bench.picture import picture
-from tools.bench.record import compare, save
+from tools.bench.record import compare, load, save
 from tools.bench.round_trips import RoundTrips
 from tools.bench.rounds import Ratio, Sample, middle_half, ratios
 from tools.bench.scale import WORKS as SCALE_WORKS
@@ -215,7 +215,7 @@ def test_a_loss_is_below_the_recorded_rounds(tmp_path: Path) -> None:
     assert [
         each.is_loss
         for now in (slower, similar, Ratio([2.0, 2.1, 2.2]))
-        for each in compare({CREATE: {FLOOR: now}}, file)
+        for each in compare(load(file), {CREATE: {FLOOR: now}})
     ] == [True, False, False]
 
 
@@ -223,12 +223,12 @@ def test_a_record_without_a_ratio_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     save({}, file)
     with pytest.raises(BenchError, match=re.escape(f"no ratio for {CREATE} / {FLOOR}")):
-        list(compare({CREATE: {FLOOR: Ratio([1.0])}}, file))
+        list(compare(load(file), {CREATE: {FLOOR: Ratio([1.0])}}))
 
 
 def test_a_missing_record_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="make bench BENCH_ARGS='all --record'"):
-        list(compare({}, tmp_path / "record.json"))
+        load(tmp_path / "record.json")
 
 
 def test_the_picture_has_a_bar_for_each_contestant() -> None:

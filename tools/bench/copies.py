@@ -5,9 +5,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import asyncpg
-
 from tools.bench.errors import BenchError
+from tools.bench.storage import connected
 
 #: The tables with rows of an order.
 TABLES: Final = ("orders", "order_history", "outbox", "inbox", "effects")
@@ -74,8 +73,7 @@ def grow(database: str, template: str, first: int, last: int) -> None:
 
 
 async def _grow(database: str, template: str, first: int, last: int) -> None:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         await connection.execute("SET session_replication_role = replica")
         for begin in range(first, last + 1, _ROWS_PER_STATEMENT):
             end = min(begin + _ROWS_PER_STATEMENT - 1, last)
@@ -85,17 +83,12 @@ async def _grow(database: str, template: str, first: int, last: int) -> None:
         for table in TABLES:
             await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=1800)
         await connection.execute("CHECKPOINT", timeout=_STATEMENT_TIMEOUT_SECONDS)
-    finally:
-        await connection.close()
 
 
 async def _wait_until_published(database: str) -> None:
     deadline = time.monotonic() + _PUBLISH_TIMEOUT_SECONDS
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         while await connection.fetchval(_WAITING):
             if time.monotonic() > deadline:
                 raise BenchError("events are not being published")
             await asyncio.sleep(0.1)
-    finally:
-        await connection.close()

@@ -10,14 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-import asyncpg
 from rich.table import Table
 
 from tools.bench.contestants import BASELINE, CREATE, LIST, READ, SERVICE, Contestant
 from tools.bench.errors import BenchError
 from tools.bench.figures import median_of, microseconds, spread
 from tools.bench.rounds import Sample, metered
-from tools.bench.wrk import DONE, Work, lua_string, run_script, send
+from tools.bench.storage import connected
+from tools.bench.wrk import DONE, Work, lua_headers, lua_string, run_script, send
 
 #: Each contestant's table of orders.
 _TABLES: Final = {BASELINE: "baseline_orders", SERVICE: "orders"}
@@ -68,13 +68,10 @@ def measure_crud(contestant: Contestant, folder: Path, seconds: int) -> Sample:
 
 
 async def _newest(contestant: Contestant, count: int) -> Sequence[str]:
-    connection = await asyncpg.connect(contestant.meter.database_url)
-    try:
+    async with connected(contestant.meter.database_url) as connection:
         table = _TABLES[contestant.name]
         newest = f"SELECT id FROM {table} ORDER BY created_at DESC LIMIT $1"  # noqa: S608 - a constant
         return [str(row["id"]) for row in await connection.fetch(newest, count)]
-    finally:
-        await connection.close()
 
 
 def script_of_mix(works: Mapping[str, Work], ids: Sequence[str]) -> str:
@@ -91,14 +88,11 @@ def script_of_mix(works: Mapping[str, Work], ids: Sequence[str]) -> str:
 
 
 def _kind(work: Work, requests: Sequence[tuple[str, str]], method: str | None = None) -> str:
-    headers = ",".join(
-        f"[{lua_string(name)}]={lua_string(value)}" for name, value in work.headers.items()
-    )
     lines = ",".join(
         f"{{{lua_string(path)},{lua_string(body) if body else 'nil'}}}" for path, body in requests
     )
     method = lua_string(method or work.method)
-    return f"{{method={method},headers={{{headers}}},requests={{{lines}}}}}"
+    return f"{{method={method},headers={{{lua_headers(work)}}},requests={{{lines}}}}}"
 
 
 def crud_table(rounds: Mapping[str, Sequence[Sample]]) -> Table:

@@ -61,22 +61,34 @@ def _rounded(ratio: Ratio) -> list[float]:
     return [round(each, 3) for each in ratio.by_round]
 
 
-def compare(seen: Ratios, file: Path = RECORD) -> Iterator[Comparison]:
-    """Compare each ratio with the record.
+def load(file: Path = RECORD) -> Ratios:
+    """Return the record.
 
     Raises:
-        BenchError: there is no record, or it lacks one of the ratios.
+        BenchError: there is none.
     """
     if not file.exists():
         raise BenchError(f"there is no {file.name}: run `make bench BENCH_ARGS='all --record'`")
     recorded = json.loads(file.read_text(encoding="utf-8"))["ratios"]
+    return {
+        work: {rival: Ratio(rounds) for rival, rounds in rivals.items()}
+        for work, rivals in recorded.items()
+    }
+
+
+def compare(recorded: Ratios, seen: Ratios) -> Iterator[Comparison]:
+    """Compare each ratio with the record.
+
+    Raises:
+        BenchError: the record lacks one of the ratios.
+    """
     for work, rivals in seen.items():
         for rival, ratio in rivals.items():
             try:
-                rounds = recorded[work][rival]
+                before = recorded[work][rival]
             except KeyError:
-                raise BenchError(f"{file.name} has no ratio for {work} / {rival}") from None
-            yield Comparison(work, rival, Ratio(rounds), ratio)
+                raise BenchError(f"the record has no ratio for {work} / {rival}") from None
+            yield Comparison(work, rival, before, ratio)
 
 
 def comparison_table(comparisons: list[Comparison]) -> Table:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-import asyncpg
 from alembic import command
 from rich.table import Table
 from sqlalchemy import Connection
@@ -35,8 +34,8 @@ from tools.bench.contestants import (
 )
 from tools.bench.copies import TABLES, copy_moment, grow, wait_until_published
 from tools.bench.figures import times
-from tools.bench.rounds import Plan, Sample, sample
-from tools.bench.storage import Storage, drain, some_orders
+from tools.bench.rounds import Plan, Sample, measure_rounds
+from tools.bench.storage import Storage, connected, drain, some_orders
 from tools.bench.usage import Meter
 
 SIZES: Final = (1_000, 100_000, 1_000_000, 10_000_000)
@@ -139,12 +138,14 @@ class Scale:
             account.client.base_url = running.url
             meter = Meter(running.pid, self._database, self._storage.redis)
             contestant = Contestant(SERVICE, self._works(size, account), meter)
-            samples: dict[str, list[Sample]] = {work: [] for work in WORKS}
-            for number in range(self._plan.rounds):
-                for work in WORKS:
-                    self._show(f"{size:,} orders, round {number + 1}/{self._plan.rounds}: {work}")
-                    samples[work].append(sample(contestant, work, self._plan, self._folder))
-            return samples
+            rounds = measure_rounds(
+                [contestant],
+                WORKS,
+                self._plan,
+                self._folder,
+                lambda text: self._show(f"{size:,} orders, {text}"),
+            )
+        return {work: by_name[SERVICE] for work, by_name in rounds.items()}
 
     def _works(self, size: int, account: Account) -> Mapping[str, Any]:
         read = [f"/orders/{each}/" for each in some_orders(self._database, _READ_ORDERS)]
@@ -166,25 +167,19 @@ def _duration(action: Callable[[], object]) -> float:
 
 
 async def _value(database: str, query: str, *parameters: object) -> float:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         return float(await connection.fetchval(query, *parameters))
-    finally:
-        await connection.close()
 
 
 async def _time(database: str, statement: str, *parameters: object) -> float:
     """Return the median time of a statement."""
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         seconds = []
         for _ in range(_REPETITIONS):
             begun = time.monotonic()
             await connection.fetch(statement, *parameters, timeout=_STATEMENT_TIMEOUT_SECONDS)
             seconds.append(time.monotonic() - begun)
         return median(seconds)
-    finally:
-        await connection.close()
 
 
 async def _downgrade(database: str) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -62,6 +62,16 @@ class Storage:
         return urlsplit(self.redis)._replace(path=path).geturl()
 
 
+@asynccontextmanager
+async def connected(database: str) -> AsyncIterator[Any]:
+    """Open a connection of asyncpg until the end of the block."""
+    connection = await asyncpg.connect(database)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def private_storage(*, durable: bool = False) -> Iterator[Storage]:
     """Start PostgreSQL, Redis and Kafka for this run.
@@ -108,8 +118,7 @@ def drain(database: str) -> Backlog:
 
 
 async def _drain(database: str) -> Backlog:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         left = at_first = await _unprocessed(connection)
         begun = moved = time.monotonic()
         while left:
@@ -119,8 +128,6 @@ async def _drain(database: str) -> Backlog:
                 moved = time.monotonic()
             elif time.monotonic() - moved > _STALL_TIMEOUT_SECONDS:
                 raise BenchError(f"processing has stalled with {left} unprocessed orders")
-    finally:
-        await connection.close()
     return Backlog(at_first, time.monotonic() - begun)
 
 
@@ -133,11 +140,8 @@ def processed_orders(database: str) -> int:
 
 
 async def _processed_orders(database: str) -> int:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         last: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM effects")
-    finally:
-        await connection.close()
     return last
 
 
@@ -156,11 +160,8 @@ def processing_since(database: str, moment: datetime) -> Processing:
 
 
 async def _processing_since(database: str, moment: datetime) -> Processing:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         row = await connection.fetchrow(_PROCESSING, moment)
-    finally:
-        await connection.close()
     return Processing(row["orders"], *(1000 * float(each) for each in row["seconds"]))
 
 
@@ -175,19 +176,13 @@ def some_orders(database: str, count: int) -> list[str]:
 
 
 async def _some_orders(database: str, count: int) -> list[str]:
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         rows = await connection.fetch(
             "SELECT id FROM orders ORDER BY md5(id::text) LIMIT $1", count
         )
-    finally:
-        await connection.close()
     return [str(row["id"]) for row in rows]
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await connection.execute(statement)
-    finally:
-        await connection.close()

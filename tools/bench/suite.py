@@ -38,7 +38,7 @@ from tools.bench.figures import (
 )
 from tools.bench.picture import picture
 from tools.bench.progress import Steps
-from tools.bench.record import compare, comparison_table, machine, save
+from tools.bench.record import compare, comparison_table, load, machine, save
 from tools.bench.replicas import NUMBERS, measure_replicas, replicas_table
 from tools.bench.rest import growth, memory, processing
 from tools.bench.round_trips import RoundTrips, counted
@@ -50,9 +50,8 @@ from tools.bench.storage import Storage, drain, has_keys, private_storage
 _MANY: Final = 100_000
 _WIDTH: Final = 118
 _DURABLE_ROUNDS: Final = 5
-#: The steps of a whole run besides its rounds: preparation, round trips, one connection, and each
-#: figure of `rest`.
-_OTHER_STEPS: Final = 24
+#: The steps of a whole run besides its rounds.
+_OTHER_STEPS: Final = 13
 _PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "throughput.svg"
 
 
@@ -85,7 +84,8 @@ class Bench:
         Raises:
             BenchError: a server fails, or rounds disagree. The latter is known after the tables.
         """
-        self._steps.expect(len(WORKS) * 3 * (self._plan.rounds + _DURABLE_ROUNDS) + _OTHER_STEPS)
+        rounds = len(WORKS) * 3 * (self._plan.rounds + _DURABLE_ROUNDS) + 2 * self._plan.rounds
+        self._steps.expect(rounds + _OTHER_STEPS)
         report = self._report()
         self._console.print(throughput_table(report.rounds, self._title()))
         self._console.print(costs_table(report.rounds, report.trips))
@@ -106,15 +106,16 @@ class Bench:
             BenchError: the service is slower than in the record.
         """
         self._steps.expect(len(WORKS) * 3 * self._plan.rounds + 2)
-        list(compare({}))  # fail early if there is no record
+        recorded = load()
         rounds = self._throughput(self._baseline_python(), "check", self._plan)
-        comparisons = list(compare(ratios(rounds)))
+        comparisons = list(compare(recorded, ratios(rounds)))
         self._console.print(comparison_table(comparisons))
         if lost := [f"{each.work} / {each.rival}" for each in comparisons if each.is_loss]:
             raise BenchError(f"slower than recorded: {', '.join(lost)}")
 
     def run_crud(self) -> None:
         """Only measure the mix of another benchmark, and print it."""
+        self._steps.expect(1 + 2 * self._plan.rounds)
         python = self._baseline_python()
         rounds: dict[str, list[Sample]] = {BASELINE: [], SERVICE: []}
         with private_storage() as storage:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-import asyncpg
 from redis import Redis
+
+from tools.bench.storage import connected
 
 #: Counts of PostgreSQL. The first two are late while connections are open: each backend adds its
 #: own counts at most once per second.
@@ -65,12 +66,9 @@ class Meter:
         return asyncio.run(self._counts())[0]
 
     async def _counts(self) -> tuple[int, float, int]:
-        connection = await asyncpg.connect(self.database_url)
-        try:
+        async with connected(self.database_url) as connection:
             transactions, wal_bytes, backend = await connection.fetchrow(_COUNTS)
             return transactions, wal_bytes, int(_stat(backend)[1])
-        finally:
-            await connection.close()
 
 
 def _cpu_seconds(pid: int, *, with_children: bool = False) -> float:

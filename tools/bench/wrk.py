@@ -42,11 +42,11 @@ DONE: Final = """
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    '\\nfigures {"requests":%d,"us":%d,"p50":%d,"p99":%d,"refused":%d,"broken":%d}\\n',
+    '\\nMARK{"requests":%d,"us":%d,"p50":%d,"p99":%d,"refused":%d,"broken":%d}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     e.status, e.connect + e.read + e.write + e.timeout))
 end
-"""
+""".replace("MARK", _MARK)
 
 
 # Pauses of equal length would synchronize the connections.
@@ -175,15 +175,21 @@ def _run(script: Path, url: str, seconds: int, connections: int) -> str:
 
 def script_of(work: Work) -> str:
     """Return the Lua script for a workload."""
-    headers = (f"[{lua_string(name)}]={lua_string(value)}" for name, value in work.headers.items())
     values = {
         "paths": ",".join(map(lua_string, work.paths)),
         "method": lua_string(work.method),
-        "headers": ",".join(headers),
+        "headers": lua_headers(work),
         "body": lua_string(work.body) if work.body else "nil",
         "delay": _DELAY % work.pause if work.pause else "",
     }
     return _SCRIPT % values + (_KEYS % values if work.has_keys else "") + DONE
+
+
+def lua_headers(work: Work) -> str:
+    """Return the fields of a Lua table with the workload's headers."""
+    return ",".join(
+        f"[{lua_string(name)}]={lua_string(value)}" for name, value in work.headers.items()
+    )
 
 
 def lua_string(text: str) -> str:

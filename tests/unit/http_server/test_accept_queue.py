@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import pytest
@@ -108,8 +108,8 @@ class Listener:
 async def calls_after(seconds: float, listener: Any) -> int:
     """Return how often connections are accepted after an iteration that took `seconds`."""
     times = iter([100.0, 100.0 + seconds])
-    clock: Callable[[], float] = lambda: next(times)  # noqa: E731 - one line is enough
-    queue = AcceptQueue(asyncio.get_running_loop(), listener, asyncio.Protocol, clock)
+    loop = asyncio.get_running_loop()
+    queue = AcceptQueue(loop, listener, asyncio.Protocol, lambda: next(times))
     queue.new_protocol()
     queue.new_protocol()  # only the first in an iteration counts
     for _ in range(5):
