@@ -79,7 +79,7 @@ def _cpu_seconds(pid: int, *, with_children: bool = False) -> float:
     seconds = sum(map(int, _stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
     if with_children:
         for child in _children_of(pid):
-            with suppress(FileNotFoundError):  # it has just ended
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 seconds += _cpu_seconds(child)
     return seconds
 
