@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 from litestar.utils import normalize_path
 
-from entrypoints.http.messages.request import ApiRequest
+from entrypoints.http.messages.request import ApiRequest, given_once, has_repeated
 from entrypoints.http.problems.responses import handle_exception
 from entrypoints.http.responses.raw_response import RawResponse
 
@@ -91,7 +91,7 @@ class Dispatch:
 
     def _route(self, scope: Any) -> Endpoint | None:
         """Return the request's endpoint, and add the same entries to its scope as Litestar."""
-        if scope.get("root_path") or not _is_usual(scope["headers"]):
+        if scope.get("root_path") or not _is_usual(scope):
             return None
         try:
             _, route, path, parameters, template = self._find_route(
@@ -107,12 +107,10 @@ class Dispatch:
         return endpoint
 
 
-def _is_usual(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Return whether the first Host header is valid, or there is none."""
-    for name, value in headers:
-        if name == b"host":
-            return _is_usual_host(value)
-    return True
+def _is_usual(scope: Any) -> bool:
+    """Return whether the Host header is valid and not repeated, or there is none."""
+    host = given_once(scope).get(b"host")
+    return not has_repeated(scope) if host is None else _is_usual_host(host)
 
 
 @lru_cache(256)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from logging import DEBUG
 from random import getrandbits
 from time import perf_counter
@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from application.ports.limits import RateLimitResult
 from entrypoints.http.messages.request import given_once
 from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
 from entrypoints.http.refused_access import record_refused_access
 from entrypoints.observability.log_secrets import without_secrets
-from entrypoints.observability.logs import logger
+from entrypoints.observability.logs import current_request_id, logger
 from entrypoints.observability.metrics.requests import count_request
+from libraries.asyncio_tools.per_iteration import PerIteration
 from libraries.asyncio_tools.time_budget import (
     STORAGE_DEADLINE_SECONDS,
     TimeBudget,
@@ -43,32 +43,36 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Log after the last byte, so the client gets its response even if logging fails.
+        self._ended = PerIteration[_Exchange](_log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._ended)
         time_budget.set(TimeBudget())
         storage_deadline.set(asyncio.get_running_loop().time() + STORAGE_DEADLINE_SECONDS)
         current_traceparent.set(exchange.trace)
         # We don't have to reset context variables: servers run each request in its own context.
-        bind_contextvars(request_id=exchange.request_id.decode())
+        current_request_id.set(exchange.request_id.decode())
         await self._app(exchange.scope, receive, exchange.send)
 
 
 class _Exchange:
-    """One request and its response."""
+    """One request and its response. It is added to `ended` after the last byte."""
 
-    def __init__(self, scope: Any, send: Send) -> None:
+    def __init__(self, scope: Any, send: Send, ended: PerIteration["_Exchange"]) -> None:
         self._method = scope["method"]
         self._is_head = self._method == "HEAD"
         # This is a copy because the server must still see HEAD, or else it would send a body.
         self.scope: Any = {**scope, "method": "GET"} if self._is_head else scope
         self._path = scope["path"]
         self._send = send
+        self._ended = ended
         self._started = perf_counter()
+        self._seconds = 0.0
         self._status = 0
         self._rate_limit_results: list[RateLimitResult] = []
         rate_limit_results.set(self._rate_limit_results)
@@ -96,15 +100,14 @@ class _Exchange:
         await self._send(message)
 
     async def _end(self, message: Message) -> None:
-        seconds = perf_counter() - self._started
+        self._seconds = seconds = perf_counter() - self._started
         # Count it before the last byte, so a client that has its response finds it in the metrics.
         count_request(self._method, self.scope.get("path_template"), self._status, seconds)
         await self._send(message)
-        # Log after the last byte, so the client gets its response even if logging fails.
+        self._ended.add(self)
         record_refused_access(self.scope)
-        self._log(seconds)
 
-    def _log(self, seconds: float) -> None:
+    def log(self) -> None:
         """Log the request. Changes and failures are logged at INFO, successful reads at DEBUG."""
         quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
         # A line for each of them would make an overload worse.
@@ -117,7 +120,8 @@ class _Exchange:
             # Clients sometimes put a token or an address into the path by mistake.
             path=self._path if self._status < 400 else without_secrets(self._path),
             status=self._status,
-            ms=round(seconds * 1000, 1),
+            ms=round(self._seconds * 1000, 1),
+            request_id=self.request_id.decode(),
             **self._details(),
         )
 
@@ -131,6 +135,11 @@ class _Exchange:
         if caller := self.scope.get("user"):
             details["client" if caller.account is None else "user"] = caller.actor.id
         return details
+
+
+def _log(ended: Sequence[_Exchange]) -> None:
+    for exchange in ended:
+        exchange.log()
 
 
 def _has_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:

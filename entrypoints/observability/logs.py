@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ import structlog
 from entrypoints.observability import log_lines
 
 logger: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger()
+
+#: The id of the request that is being served. None outside of a request.
+current_request_id: Final[ContextVar[str | None]] = ContextVar("current_request_id", default=None)
 
 #: Libraries whose INFO messages are only useful to their own developers.
 _CHATTY: Final = ("alembic", "asyncio", "dishka", "taskiq", "httpx", "uvicorn", "watchfiles")
@@ -31,7 +35,7 @@ def configure_logs(level: str, style: str) -> None:
     global _style  # noqa: PLW0603 - a process has one standard error
     _style = style
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.ExceptionRenderer(log_lines.traceback_text),
         log_lines.hide_secrets,
@@ -99,6 +103,15 @@ def write_line(descriptor: int, line: bytes) -> None:
             unwritten = unwritten[os.write(descriptor, unwritten) :]
     except OSError:
         pass
+
+
+def _add_request_id(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    request_id = current_request_id.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 class _LineLogger:

@@ -29,6 +29,7 @@ from entrypoints.http.messages.request import ApiRequest
 MAX_BODY_BYTES: Final = 256 * 1024
 _TOO_LARGE: Final = f"A body may have at most {MAX_BODY_BYTES} bytes."
 _CHARSETS: Final = {"utf-8", "utf8", "us-ascii"}
+_NO_CODING: Final = {"", "identity"}
 
 _TOO_DEEP: Final = "The JSON is nested too deeply."
 
@@ -95,9 +96,9 @@ async def receive_body(request: ApiRequest, media_type: str) -> bytes:
 
 
 def _ensure_no_coding(request: ApiRequest) -> None:
-    for name, value in request.scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise UnsupportedContentCoding("Send the body without a Content-Encoding.")
+    codings = request.list_header(b"content-encoding")
+    if codings and any(each.strip().lower() not in _NO_CODING for each in codings.split(",")):
+        raise UnsupportedContentCoding("Send the body without a Content-Encoding.")
 
 
 def _ensure_content_type(request: ApiRequest, media_type: str) -> None:
@@ -128,7 +129,7 @@ def parse_json(
     except msgspec.ValidationError:
         value = _decode_any(raw)
     else:
-        if may_have_duplicate_keys(raw, fitting):
+        if may_have_duplicate_keys(raw):
             _add_duplicate_keys(raw, errors)
         return ParsedBody(fitting, errors)
     _add_duplicate_keys(raw, errors)

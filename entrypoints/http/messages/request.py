@@ -4,6 +4,7 @@ Headers may be spread over several lines (RFC 9110, section 5.3).
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import Request
@@ -16,6 +17,8 @@ from domain.actor import Actor
 from entrypoints.http.errors import RepeatedHeader
 
 _SEPARATOR: Final = b", "
+#: The key in an ASGI scope for the headers on a single line. Most requests look up several of them.
+_GIVEN_ONCE: Final = "orders.headers_given_once"
 _FILLED_LATER: Final = {*ASGIConnection.__slots__, *Request.__slots__}
 
 
@@ -73,8 +76,10 @@ def values_of(scope: Any, name: bytes) -> list[bytes]:
 
 def joined(scope: Any, name: bytes) -> str | None:
     """Return the value of a header that is a list, with all its lines joined, or None."""
-    values = values_of(scope, name)
-    return _SEPARATOR.join(values).decode("latin-1") if values else None
+    value = given_once(scope).get(name)
+    if value is None and has_repeated(scope):
+        value = _SEPARATOR.join(values_of(scope, name)) or None
+    return None if value is None else value.decode("latin-1")
 
 
 def single(scope: Any, name: bytes) -> str | None:
@@ -83,17 +88,30 @@ def single(scope: Any, name: bytes) -> str | None:
     Raises:
         RepeatedHeader: it is on several lines. Two parsers might choose different ones.
     """
-    values = values_of(scope, name)
-    if len(values) > 1:
+    value = given_once(scope).get(name)
+    if value is not None:
+        return value.decode("latin-1")
+    if has_repeated(scope) and values_of(scope, name):
         raise RepeatedHeader(name.decode("latin-1").title())
-    return values[0].decode("latin-1") if values else None
+    return None
 
 
 def given_once(scope: Any) -> dict[bytes, bytes]:
     """Return the headers that are on a single line. The others are ignored like invalid ones."""
-    lines = scope["headers"]
+    headers: dict[bytes, bytes] | None = scope.get(_GIVEN_ONCE)
+    if headers is None:
+        headers = scope[_GIVEN_ONCE] = _given_once(scope["headers"])
+    return headers
+
+
+def _given_once(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     headers = dict(lines)
     if len(headers) < len(lines):
         times = Counter(name for name, _ in lines)
         return {name: value for name, value in headers.items() if times[name] == 1}
     return headers
+
+
+def has_repeated(scope: Any) -> bool:
+    """Return whether a header is spread over several lines."""
+    return len(given_once(scope)) < len(scope["headers"])

@@ -1,5 +1,6 @@
 """The client credentials grant, and how routes and logs treat machine clients."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -256,6 +257,7 @@ async def test_log_lines_have_the_client_and_no_secret(harness: Harness) -> None
         headers = {"Authorization": f"Bearer {token}"}
         path = f"/orders/{uuid4()}/"
         await harness.http.patch(path, json={"status": "PAID"}, headers=headers)
+        await asyncio.sleep(0)  # requests are logged in the next iteration of the event loop
         await harness.post(client_id=harness.id, client_secret="not-the-secret")
     of_client = [line["event"] for line in lines if str(line.get("client")) == harness.id]
     assert of_client == ["login succeeded", "request", "login failed"]

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.errors import FieldError, Invalid
 from entrypoints.http.messages.body import ParsedBody, parse_json
+from entrypoints.http.messages.duplicate_keys import duplicate_keys, may_have_duplicate_keys
 from entrypoints.http.messages.schemas import NewOrder, StatusChange
 
 
@@ -59,3 +63,32 @@ def test_a_key_may_be_in_several_objects(raw: bytes) -> None:
 def test_a_duplicate_key_is_found_in_a_body_without_lists() -> None:
     raw = b'{"status": "PAID", "status": "CANCELED"}'
     assert [each.path for each in errors_of(parse_json(raw, StatusChange))] == [("status",)]
+
+
+def written(value: object) -> bytes:
+    """Return JSON in which an object is a list of pairs, whose names can be repeated."""
+    if isinstance(value, tuple):
+        return b"{%b}" % b",".join(b'"%b":%b' % (name, written(each)) for name, each in value)
+    if isinstance(value, list):
+        return b"[%b]" % b",".join(map(written, value))
+    return msgspec.json.encode(value)
+
+
+NAMES = st.sampled_from([b"a", b"b", b"{", b"}", b":", "é".encode()])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+PAIRS = st.recursive(
+    st.lists(st.tuples(NAMES, SCALARS), max_size=3).map(tuple),
+    lambda objects: st.lists(
+        st.tuples(NAMES, SCALARS | objects | st.lists(SCALARS | objects, max_size=3)), max_size=3
+    ).map(tuple),
+)
+
+
+@given(PAIRS)
+def test_no_duplicate_key_is_missed(pairs: object) -> None:
+    raw = written(pairs)
+    assert may_have_duplicate_keys(raw) or not duplicate_keys(raw)
+
+
+def test_a_usual_body_is_not_parsed_twice() -> None:
+    assert not may_have_duplicate_keys(order('{"name": "tea", "price": 1.50, "quantity": 1}'))
