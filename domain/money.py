@@ -82,14 +82,18 @@ def parse_amount(value: object) -> Decimal:
 
 
 def _number(value: object) -> Decimal:
-    if isinstance(value, str):
-        value = _decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Invalid.value("wrong-type", "Must be a number, or a string that contains one.")
-    amount: Decimal = value if isinstance(value, Decimal) else Decimal(value)
+    amount = value if isinstance(value, Decimal) else _other_number(value)
     if not amount.is_finite():
         raise Invalid.value("not-a-number", "Must be a finite number.")
     return amount
+
+
+def _other_number(value: object) -> Decimal:
+    if isinstance(value, str):
+        return _decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Invalid.value("wrong-type", "Must be a number, or a string that contains one.")
+    return Decimal(value)
 
 
 def _decimal(text: str) -> Decimal:

@@ -15,6 +15,7 @@ MAX_LINES: Final = 100
 MAX_QUANTITY: Final = 10_000
 MAX_PRODUCT_ID: Final = 64
 MAX_NAME: Final = 200
+_TOO_LONG_NUMBER: Final = 10**MAX_PRODUCT_ID
 
 
 class RequestedLine(Protocol):
@@ -182,7 +183,7 @@ def _whole_number(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value if abs(value) < 10**MAX_PRODUCT_ID else None
+        return value if abs(value) < _TOO_LONG_NUMBER else None
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < MAX_PRODUCT_ID:
         return int(value) if value == int(value) else None
     return None

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from logging import DEBUG
+from operator import itemgetter
 from random import getrandbits
 from time import perf_counter
 from typing import Any, Final
@@ -16,7 +17,7 @@ from entrypoints.http.messages.request import given_once
 from entrypoints.http.rate_limits import rate_limit_headers, rate_limit_results, tightest
 from entrypoints.http.refused_access import record_refused_access
 from entrypoints.observability.log_secrets import without_secrets
-from entrypoints.observability.logs import current_request_id, logger
+from entrypoints.observability.logs import current_request_id, log_requests, logger
 from entrypoints.observability.metrics.requests import count_request
 from libraries.asyncio_tools.per_iteration import PerIteration
 from libraries.asyncio_tools.time_budget import (
@@ -32,6 +33,7 @@ _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 #: For responses that aren't pages. If a browser shows one, it loads nothing and can't be framed
 #: (OWASP ASVS 5.0.0, 3.4.3 and 3.4.6).
 _POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_first: Final = itemgetter(0)
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -107,23 +109,25 @@ class _Exchange:
         self._ended.add(self)
         record_refused_access(self.scope)
 
-    def log(self) -> None:
-        """Log the request. Changes and failures are logged at INFO, successful reads at DEBUG."""
-        quiet = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
-        # A line for each of them would make an overload worse.
-        quiet = quiet or self.scope.get("problem_code") == "overloaded"
-        if quiet and not logger.is_enabled_for(DEBUG):
-            return
-        (logger.debug if quiet else logger.info)(
-            "request",
-            method=self._method,
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the request is only logged at DEBUG: successful reads, and refused overloads."""
+        # A line for each request that is refused would make an overload worse.
+        is_read = self._status < 400 and self._method in {"GET", "HEAD", "OPTIONS"}
+        return is_read or self.scope.get("problem_code") == "overloaded"
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The request's log event."""
+        return {
+            "request_id": self.request_id.decode(),
+            "method": self._method,
             # Clients sometimes put a token or an address into the path by mistake.
-            path=self._path if self._status < 400 else without_secrets(self._path),
-            status=self._status,
-            ms=round(self._seconds * 1000, 1),
-            request_id=self.request_id.decode(),
+            "path": self._path if self._status < 400 else without_secrets(self._path),
+            "status": self._status,
+            "ms": round(self._seconds * 1000, 1),
             **self._details(),
-        )
+        }
 
     def _details(self) -> dict[str, Any]:
         """Return the problem's code and cause, and the user's or machine client's id, if any."""
@@ -138,13 +142,17 @@ class _Exchange:
 
 
 def _log(ended: Sequence[_Exchange]) -> None:
-    for exchange in ended:
-        exchange.log()
+    """Log changes and failures at INFO, and the other requests at DEBUG."""
+    log_requests([exchange.event for exchange in ended if not exchange.is_quiet])
+    if logger.is_enabled_for(DEBUG):
+        for exchange in ended:
+            if exchange.is_quiet:
+                logger.debug("request", **exchange.event)
 
 
 def _has_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Return whether the response has its own policy, like all pages."""
-    return any(name == _POLICY[0] for name, _ in headers)
+    return _POLICY[0] in map(_first, headers)
 
 
 def _request_id(given: bytes) -> bytes:

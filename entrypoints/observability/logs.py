@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,6 +26,8 @@ _STDERR: Final = 2
 
 #: The format of all output from this process, `json` or `console`.
 _style = "console"
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
 
 
 def configure_logs(level: str, style: str) -> None:
@@ -79,20 +82,37 @@ def log_crashes() -> None:
     )
 
 
+def log_requests(requests: Sequence[dict[str, Any]]) -> None:
+    """Log several requests at INFO. Their events must not have texts from elsewhere in them.
+
+    As JSON, all of them together cost little more than a single event that is logged by `logger`.
+    """
+    if _style != "json":
+        for request in requests:
+            logger.info("request", **request)
+    elif logger.is_enabled_for(logging.INFO):
+        common = {"event": "request", "level": "info", "timestamp": _timestamp()}
+        lines = _encoder.encode_lines([request | common for request in requests])
+        write_line(_STDERR, lines.removesuffix(b"\n"))
+
+
 def announce_ready(sentence: str, **facts: str) -> None:
     """Announce on standard output that the process is ready, with `facts` about it by name.
 
     If standard output is closed, that is ignored, because the process can serve without it.
     """
     if _style == "json":
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         named = {name.lower(): fact for name, fact in facts.items()}
-        line = {"event": sentence, **named, "level": "info", "timestamp": now}
+        line = {"event": sentence, **named, "level": "info", "timestamp": _timestamp()}
         write_line(_STDOUT, msgspec.json.encode(line))
         return
     width = max(map(len, facts), default=0)
     lines = [sentence, *(f"  {name:<{width}}  {fact}" for name, fact in facts.items())]
     write_line(_STDOUT, "\n".join(lines).encode())
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def write_line(descriptor: int, line: bytes) -> None:
