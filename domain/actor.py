@@ -24,6 +24,10 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
+#: Looking a kind up is faster than converting the role.
+_KINDS: Final = {role: ActorKind(role) for role in Role}
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A user, a member of staff, a machine client, or the service itself.
@@ -37,7 +41,7 @@ class Actor:
     @classmethod
     def of_role(cls, user_id: UserId, role: Role) -> "Actor":
         """Return the actor for an account with this role."""
-        return cls(ActorKind(role), user_id)
+        return cls(_KINDS[role], user_id)
 
     @property
     def user_id(self) -> UserId | None:

@@ -36,12 +36,16 @@ class ValidationErrors:
         try:
             return parser(value)
         except Invalid as invalid:
-            self.extend(error.under(*path) for error in invalid.errors)
+            self._add_under(path, invalid)
             return None
 
     def optional(self, parser: Callable[[object], T], value: object, *path: str | int) -> T | None:
         """Like `parse`, but allow None."""
-        return None if value is None else self.parse(parser, value, *path)
+        try:
+            return None if value is None else parser(value)
+        except Invalid as invalid:
+            self._add_under(path, invalid)
+            return None
 
     def collect(self, parser: Callable[..., T], *values: object) -> T | None:
         """Like `parse`, but for a parser that takes several values and sets the paths itself."""
@@ -50,6 +54,9 @@ class ValidationErrors:
         except Invalid as invalid:
             self.extend(invalid.errors)
             return None
+
+    def _add_under(self, path: Path, invalid: Invalid) -> None:
+        self.extend(error.under(*path) for error in invalid.errors)
 
     def add(self, code: str, detail: str, *path: str | int) -> None:
         """Add an error that involves more than a single value."""

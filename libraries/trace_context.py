@@ -20,6 +20,7 @@ def traceparent_of(event_id: UUID) -> str:
 
     Event ids are unique, so the span id, and the trace id if it is new, are derived from them.
     """
-    known = _TRACEPARENT.fullmatch(current_traceparent.get() or "")
+    current = current_traceparent.get()
+    known = _TRACEPARENT.fullmatch(current) if current else None
     trace, flags = (known["trace"], known["flags"]) if known else (event_id.hex, "00")
     return f"00-{trace}-{event_id.hex[16:]}-{flags}"

@@ -5,6 +5,8 @@ from secrets import token_bytes
 from typing import Final
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
+
 from application.ports.system import MAX_ID_LEAD_MS
 
 
@@ -84,4 +86,7 @@ def _milliseconds(now: datetime) -> int:
 def _uuid(number: int) -> UUID:
     time = number >> _RANDOM_BITS << _TIME_AT
     high = (number >> _LOW_BITS & 0xFFF) << _HIGH_AT
-    return UUID(int=time | _VERSION | high | _VARIANT | number & _LOW)
+    value = time | _VERSION | high | _VARIANT | number & _LOW
+    # asyncpg's subclass of UUID is created in a quarter of the time, and is text in a tenth.
+    uuid: UUID = pgproto.UUID(value.to_bytes(16))
+    return uuid

@@ -66,14 +66,15 @@ class Guard:
             InsufficientScope: the route is not for this machine client.
             RepeatedHeader: there is more than one Authorization header.
         """
+        dependencies = dependencies_of(request.scope)
         if self.needs_token:
-            request.scope["user"] = caller = await _authenticated(request)
-            admission = _hit(request, self.which, str(caller.actor.id))
+            request.scope["user"] = caller = await _authenticated(request, dependencies)
+            admission = _hit(dependencies, self.which, str(caller.actor.id))
             if not caller.may_use(self.scope):
                 await admission.require()
                 raise InsufficientScope(self.scope)
         else:
-            admission = _hit(request, self.which, address_of(request))
+            admission = _hit(dependencies, self.which, address_of(request))
         if self.reads_beside:
             request.scope[_ADMISSION] = admission
         else:
@@ -125,16 +126,15 @@ def dependencies_of(scope: Any) -> GuardDependencies:
     return dependencies
 
 
-async def _authenticated(request: ApiRequest) -> Caller:
+async def _authenticated(request: ApiRequest, dependencies: GuardDependencies) -> Caller:
     try:
-        return await dependencies_of(request.scope).authenticate(_bearer_token(request))
+        return await dependencies.authenticate(_bearer_token(request))
     except (NotAuthenticated, RepeatedHeader):
-        await _hit(request, default_limit, address_of(request)).require()
+        await _hit(dependencies, default_limit, address_of(request)).require()
         raise
 
 
-def _hit(request: ApiRequest, which: WhichLimit, key: str) -> Admission:
-    dependencies = dependencies_of(request.scope)
+def _hit(dependencies: GuardDependencies, which: WhichLimit, key: str) -> Admission:
     limit = which(dependencies.settings)
     return Admission(dependencies.limiter.hit(limit, key) if limit else None)
 

@@ -5,6 +5,7 @@ two slashes, or with a slash and a backslash, it leads to another host, and the 
 token there.
 """
 
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,9 +17,15 @@ PATH_PREFIX: Final = "orders.path_prefix"
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"
 
 
+#: A path without characters to escape. This is a fast test, so it doesn't have to know all of them.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/_-]+")
+
+
 def link(scope: Any, path: str | bytes, query: str = "") -> str:
     """Return a relative reference to a path of this service. This is safe for any path."""
-    relative = quote(path, safe=_PATH_CHARACTERS).lstrip("/")
+    if not isinstance(path, str) or not _PLAIN.fullmatch(path):
+        path = quote(path, safe=_PATH_CHARACTERS)
+    relative = path.lstrip("/")
     reference = f"{prefix_of(scope)}/{relative}"
     return f"{reference}?{query}" if query else reference
 

@@ -126,7 +126,7 @@ def parse_json(
         raise MalformedBody("The body is empty: send a JSON object.")
     try:
         fitting = _decode(_decoder(schema), raw)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, InvalidOperation):
         value = _decode_any(raw)
     else:
         if may_have_duplicate_keys(raw):
@@ -165,6 +165,7 @@ def _decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
     Raises:
         MalformedBody: the part that the decoder has read is not well-formed JSON.
         msgspec.ValidationError: it does not have the decoder's type.
+        InvalidOperation: a number's exponent is too large even for Decimal.
     """
     try:
         return decoder.decode(raw)
@@ -187,7 +188,7 @@ def _parse_number(text: str) -> Decimal:
 
 @cache
 def _decoder(schema: type[Schema]) -> "msgspec.json.Decoder[Schema]":
-    return msgspec.json.Decoder(schema, float_hook=_parse_number)
+    return msgspec.json.Decoder(schema, float_hook=Decimal)
 
 
 @cache
