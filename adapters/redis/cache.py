@@ -13,6 +13,7 @@ from application.documents import OrderDocument
 from application.ports.orders import CacheAnswer, CacheState
 from domain.actor import Actor
 from domain.ids import OrderId, UserId
+from libraries.redis_client.batched_script import BatchedScript
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from libraries.redis_client.script import Script
@@ -49,7 +50,12 @@ class RedisOrderCache:
         self._fill = Script(client, FILL)
         self._put = Script(client, PUT)
         self._drop_older = Script(client, DROP_OLDER)
-        self._offer = Script(client, OFFER)
+        self._offer = BatchedScript(
+            client,
+            OFFER,
+            shared_keys=[self._keys.generation, self._keys.recent],
+            shared_args=[self._ttl_ms],
+        )
         self._check_generation = Script(client, CHECK_GENERATION)
         self._name = token_hex(8)
         self._leases = count()
@@ -126,15 +132,14 @@ class RedisOrderCache:
         return f"{generation.name}.{round((now + _OFFER_SECONDS) * 1000)}"
 
     def offer(self, order_id: OrderId, document: OrderDocument, lease: str) -> None:
-        """Cache the new order. Later commands from this client are executed after it."""
+        """Cache the new order. Later commands from this client are executed after it.
+
+        Offers of the same event loop iteration share a call of the script.
+        """
         generation, deadline_ms = lease.split(".")
+        text = str(order_id)
         self._offer.send(
-            self._keys_of(order_id),
-            generation,
-            deadline_ms,
-            str(order_id),
-            _entry_of(document),
-            self._ttl_ms,
+            [f"{self._entry}{text}"], [generation, deadline_ms, text, _entry_of(document)]
         )
 
     async def invalidate_all(self) -> bool:

@@ -26,15 +26,15 @@ local function note(order, revision, keep_ms)
 end
 
 -- The revision of the entry; nil if there is none of this generation.
-local function cached(name)
-  local begun, revision = string.match(redis.call('GETRANGE', ENTRY, 0, 63), '^(%S+) (%d+) ')
+local function cached(entry, name)
+  local begun, revision = string.match(redis.call('GETRANGE', entry, 0, 63), '^(%S+) (%d+) ')
   if begun == name then
     return tonumber(revision)
   end
 end
 
-local function store(name, document, ttl_ms)
-  redis.call('SET', ENTRY, name .. ' ' .. document, 'PX', ttl_ms)
+local function store(entry, name, document, ttl_ms)
+  redis.call('SET', entry, name .. ' ' .. document, 'PX', ttl_ms)
 end
 """
 )
@@ -66,9 +66,9 @@ if redis.call('GET', LEASE) ~= ARGV[1] or string.match(ARGV[1], '^[^.]+') ~= nam
 end
 redis.call('DEL', LEASE)
 note(ARGV[2], revision, tonumber(ARGV[6]))
-local known = cached(name)
+local known = cached(ENTRY, name)
 if not known or known <= revision then
-  store(name, ARGV[4], ARGV[5])
+  store(ENTRY, name, ARGV[4], ARGV[5])
 end
 """
 )
@@ -80,11 +80,11 @@ PUT: Final = (
 local name, revision = generation(), tonumber(ARGV[2])
 redis.call('DEL', LEASE)
 note(ARGV[1], revision, tonumber(ARGV[5]))
-local known = name and cached(name)
+local known = name and cached(ENTRY, name)
 if not known then
   redis.call('DEL', ENTRY)
 elseif known <= revision then
-  store(name, ARGV[3], ARGV[4])
+  store(ENTRY, name, ARGV[3], ARGV[4])
 end
 """
 )
@@ -97,9 +97,9 @@ DROP_OLDER: Final = (
 local name, now, gone, notes = generation(), now_ms(), {}, {}
 for index = 2, #ARGV, 2 do
   local lease, entry = KEYS[index + 1], KEYS[index + 2]
-  local begun, known = string.match(redis.call('GETRANGE', entry, 0, 63), '^(%S+) (%d+) ')
+  local known = cached(entry, name)
   gone[#gone + 1] = lease
-  if begun ~= name or not known or tonumber(known) < tonumber(ARGV[index + 1]) then
+  if not known or known < tonumber(ARGV[index + 1]) then
     gone[#gone + 1] = entry
   end
   if tonumber(ARGV[index + 1]) > 1 then
@@ -115,19 +115,28 @@ end
 """
 )
 
-#: ARGV: the generation and the offer's deadline in milliseconds (both determined before the order
-#: was stored), the order, the document, and its time to live in milliseconds.
+#: KEYS: the generation, the recent revisions, and the entry of each order. ARGV: the time to live
+#: in milliseconds, and for each order the generation and the offer's deadline in milliseconds (both
+#: determined before the order was stored), its id and its document.
 OFFER: Final = (
     _ENTRY
     + """
-local name = generation()
-if name ~= ARGV[1] or now_ms() > tonumber(ARGV[2]) then
-  return
+local name, now = generation(), now_ms()
+local remembers = name and redis.call('ZSCORE', RECENT, name)
+
+local function accept(entry, begun, deadline, order, document)
+  if begun ~= name or now > tonumber(deadline) then
+    return
+  end
+  if not remembers then
+    redis.call('DEL', GENERATION) -- the notes were evicted: what they knew is not known any more
+  elseif not redis.call('ZSCORE', RECENT, order) and not cached(entry, name) then
+    store(entry, name, document, ARGV[1])
+  end
 end
-if not redis.call('ZSCORE', RECENT, name) then
-  redis.call('DEL', GENERATION) -- the notes were evicted: what they knew is not known any more
-elseif not redis.call('ZSCORE', RECENT, ARGV[3]) and not cached(name) then
-  store(name, ARGV[4], ARGV[5])
+
+for number = 1, #KEYS - 2 do
+  accept(KEYS[number + 2], unpack(ARGV, 4 * number - 2, 4 * number + 1))
 end
 """
 )

@@ -1,16 +1,19 @@
 """The process-wide Redis client and circuit breaker."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from libraries.asyncio_tools.time_budget import AUXILIARY_BUDGET_SECONDS, TimeBudget, time_budget
 from libraries.redis_client.connection import DedicatedConnection
 from libraries.redis_client.errors import RedisUnavailable
 from libraries.redis_client.handshake import HandshakeHook, no_hook
-from libraries.redis_client.multiplexed_connection import Arg
+from libraries.redis_client.multiplexed_connection import Arg, MultiplexedConnection
 from libraries.redis_client.reconnector import CONNECT_TIMEOUT_SECONDS, Reconnector
+
+#: Sends a command with a timeout in seconds, and returns a future for its reply.
+Send: TypeAlias = Callable[[MultiplexedConnection, float], "asyncio.Future[Any]"]
 
 
 class RedisClient:
@@ -41,14 +44,19 @@ class RedisClient:
         on_handshake: HandshakeHook = no_hook,
     ) -> None:
         self.key_prefix = key_prefix
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._reconnector = Reconnector(url, key_prefix, timeout_seconds, on_handshake)
 
     @property
     def is_available(self) -> bool:
         """Whether the circuit is closed, which means that calls are sent to Redis."""
+        return self.connection is not None
+
+    @property
+    def connection(self) -> MultiplexedConnection | None:
+        """The open connection. None while Redis is unavailable."""
         connection = self._reconnector.connection
-        return connection is not None and not connection.is_closed
+        return None if connection is None or connection.is_closed else connection
 
     @property
     def unavailable_reason(self) -> str | None:
@@ -83,17 +91,26 @@ class RedisClient:
 
         The awaitable raises the same errors as `execute`.
         """
+        return self.submit_with(lambda connection, seconds: connection.submit(args, seconds))
+
+    def submit_with(self, send: Send) -> Awaitable[Any]:
+        """Like `submit`, but `send` sends the command and returns a future for its reply.
+
+        If the client has to connect or to check the server first, `send` is called later.
+        """
         budget = time_budget.get()
-        timeout_seconds = self._timeout_seconds if budget is None else budget.left
+        timeout_seconds = self.timeout_seconds if budget is None else budget.left
         started_at = _now()
         reply = None
         if not self._reconnector.must_wait_for_handshake():
-            reply = self.try_submit(*args, timeout_seconds=timeout_seconds)
-        return self._wait_for_reply(args, reply, timeout_seconds, budget, started_at)
+            connection = self.connection
+            if connection is not None:
+                reply = send(connection, timeout_seconds)
+        return self._wait_for_reply(send, reply, timeout_seconds, budget, started_at)
 
     async def _wait_for_reply(
         self,
-        args: tuple[Arg, ...],
+        send: Send,
         reply: asyncio.Future[Any] | None,
         timeout_seconds: float,
         budget: TimeBudget | None,
@@ -102,27 +119,13 @@ class RedisClient:
         try:
             if reply is None:
                 connection = await self._reconnector.wait_for_connection(timeout_seconds)
-                reply = connection.submit(args, timeout_seconds)
+                reply = send(connection, timeout_seconds)
             return await reply
         finally:
             if budget is not None:
                 # Another wait of the same request may already have spent some of this time.
                 elapsed = _now() - started_at
                 budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
-
-    def try_submit(
-        self, *args: Arg, timeout_seconds: float | None = None
-    ) -> asyncio.Future[Any] | None:
-        """Send a command immediately and return a future for its reply.
-
-        Returns None if Redis is unavailable.
-        """
-        connection = self._reconnector.connection
-        if connection is None or connection.is_closed:
-            return None
-        if timeout_seconds is None:
-            timeout_seconds = self._timeout_seconds
-        return connection.submit(args, timeout_seconds)
 
     def send(self, *args: Arg) -> None:
         """Send a command and ignore its reply. Does nothing if Redis is unavailable."""

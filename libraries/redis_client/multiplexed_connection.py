@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from hiredis import Reader, ReplyError, pack_command
 from redis.exceptions import NoScriptError
@@ -39,14 +39,31 @@ _WRONG_SERVER: Final = frozenset(
 )
 
 
+class Batch(Protocol):
+    """A command that is completed when it is sent. It receives its reply like a future."""
+
+    def command(self) -> tuple[Arg, ...]:
+        """Return the complete command. It is sent right afterwards."""
+
+    def done(self) -> bool:
+        """Whether the reply or an error has arrived."""
+
+    def set_result(self, reply: Any) -> None:
+        """Receive the reply."""
+
+    def set_exception(self, error: Exception) -> None:
+        """Receive an error."""
+
+
+#: Receives a reply. None if it is ignored.
+_Receiver: TypeAlias = "asyncio.Future[Any] | Batch | None"
+
+
 @dataclass(slots=True)
 class _PendingCommand:
-    """A command that is waiting for its reply. Times are event loop times.
+    """A command that is waiting for its reply. Times are event loop times."""
 
-    `reply` is None if the caller ignores it.
-    """
-
-    reply: "asyncio.Future[Any] | None"
+    reply: _Receiver
     sent_at: float
     due_at: float
 
@@ -65,7 +82,7 @@ class MultiplexedConnection(asyncio.Protocol):
         self._timeout_seconds = timeout_seconds
         self._loop = asyncio.get_running_loop()
         self._reader = Reader()
-        self._unsent: list[bytes] = []
+        self._unsent: list[bytes | Batch] = []
         self._pending: deque[_PendingCommand] = deque()
         self._timer_due_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -101,9 +118,20 @@ class MultiplexedConnection(asyncio.Protocol):
         """
         reply = self._loop.create_future()
         due_at = self._loop.time() + timeout_seconds
-        self._write(args, reply, due_at)
+        self._write(_pack(args), reply, due_at)
         self._set_timer(due_at)
         return reply
+
+    def submit_batch(self, batch: Batch, due_at: float) -> None:
+        """Send a batch, which may still grow until the end of this event loop iteration.
+
+        It receives its reply or an error by `due_at`, an event loop time.
+
+        Raises:
+            RedisUnavailable: the connection is closed.
+        """
+        self._write(batch, batch, due_at)
+        self._set_timer(due_at)
 
     def send(self, args: tuple[Arg, ...]) -> None:
         """Send a command and ignore its reply.
@@ -111,7 +139,7 @@ class MultiplexedConnection(asyncio.Protocol):
         Raises:
             RedisUnavailable: the connection is closed.
         """
-        self._write(args, None, 0.0)
+        self._write(_pack(args), None, 0.0)
 
     def close(self, reason: str) -> None:
         """Close the connection. All pending commands fail immediately."""
@@ -128,14 +156,12 @@ class MultiplexedConnection(asyncio.Protocol):
 
     # --- Writing
 
-    def _write(
-        self, args: tuple[Arg, ...], reply: "asyncio.Future[Any] | None", due_at: float
-    ) -> None:
+    def _write(self, command: bytes | Batch, reply: _Receiver, due_at: float) -> None:
         if self.is_closed:
             raise RedisUnavailable(self._closed.result())
         if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._unsent.append(_pack(args))
+        self._unsent.append(command)
         self._pending.append(_PendingCommand(reply, self._loop.time(), due_at))
 
     def _flush(self) -> None:
@@ -143,7 +169,7 @@ class MultiplexedConnection(asyncio.Protocol):
         if self.is_closed:
             return
         try:
-            self._transport.write(b"".join(unsent))
+            self._transport.write(b"".join(map(_packed, unsent)))
         except Exception as error:  # noqa: BLE001 - uvloop raises RuntimeError if it's closed
             self.close(str(error) or type(error).__name__)
 
@@ -231,10 +257,14 @@ class MultiplexedConnection(asyncio.Protocol):
         return waited > self._timeout_seconds - _LATE_SECONDS
 
 
-def _is_awaited(reply: "asyncio.Future[Any] | None") -> bool:
+def _packed(command: bytes | Batch) -> bytes:
+    return command if isinstance(command, bytes) else _pack(command.command())
+
+
+def _is_awaited(reply: _Receiver) -> bool:
     return reply is not None and not reply.done()
 
 
-def _fail(reply: "asyncio.Future[Any] | None", error: Exception) -> None:
+def _fail(reply: _Receiver, error: Exception) -> None:
     if reply is not None and not reply.done():
         reply.set_exception(error)

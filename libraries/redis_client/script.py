@@ -1,6 +1,5 @@
 """Run Lua scripts in Redis."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from hashlib import sha1
 from typing import Any
@@ -17,7 +16,7 @@ class Script:
     def __init__(self, client: RedisClient, source: str) -> None:
         self._client = client
         self._source = source
-        self._digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._digest = digest_of(source)
 
     async def __call__(self, keys: Sequence[Arg], *args: Arg) -> Any:
         """Run the script and return its result.
@@ -38,13 +37,7 @@ class Script:
         except NoScriptError:
             return await self._client.execute("EVAL", self._source, len(keys), *keys, *args)
 
-    def send(self, keys: Sequence[Arg], *args: Arg) -> None:
-        """Send the script and ignore its result. Does nothing if Redis is unavailable."""
 
-        def send_source(reply: asyncio.Future[Any]) -> None:
-            if isinstance(reply.exception(), NoScriptError):
-                self._client.send("EVAL", self._source, len(keys), *keys, *args)
-
-        reply = self._client.try_submit("EVALSHA", self._digest, len(keys), *keys, *args)
-        if reply is not None:
-            reply.add_done_callback(send_source)
+def digest_of(source: str) -> str:
+    """Return the name by which Redis calls a loaded script."""
+    return sha1(source.encode(), usedforsecurity=False).hexdigest()

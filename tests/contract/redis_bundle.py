@@ -68,8 +68,7 @@ async def limited_in_redis(request: pytest.FixtureRequest) -> AsyncIterator[Limi
                 assert source.count(_SERVERS_CLOCK) == 1
                 ours = f"redis.call('MGET', '{clock_key}:s', '{clock_key}:us')"
                 patch.setattr(limits, name, source.replace(_SERVERS_CLOCK, ours))
-            limiter = RedisRateLimiter(client, fallback=Unused())
-        yield Limiter(limiter, pass_time)
+            yield Limiter(RedisRateLimiter(client, fallback=Unused()), pass_time)
 
 
 class Unused:

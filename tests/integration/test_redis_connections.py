@@ -180,8 +180,8 @@ class TestForgottenByNat:
         with monkeypatch.context() as patch:
             for age in ("_REFRESH_AFTER_SECONDS", "_EXPIRES_AFTER_SECONDS"):
                 patch.setattr(f"libraries.redis_client.reconnector.{age}", 0.0)
-            for each in (client, client._reconnector):
-                patch.setattr(each, "_timeout_seconds", 0.5)
+            patch.setattr(client, "timeout_seconds", 0.5)
+            patch.setattr(client._reconnector, "_timeout_seconds", 0.5)
             with pytest.raises(RedisUnavailable):
                 await client.execute("PING")
         await has_accepted(proxy, opened + 1)  # without making another call
