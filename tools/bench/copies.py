@@ -17,14 +17,18 @@ _PUBLISH_TIMEOUT_SECONDS: Final = 30
 _FIRST_MS: Final = 1_600_000_000_000
 
 # The copies' ids are UUIDv7, like the service's, so new rows are at the end of each index. There is
-# a copy for each second. Triggers are disabled because they only allow new orders that are PENDING.
-_COPY: Final = f"""
-WITH made AS MATERIALIZED (
+# a copy for each second.
+_MADE: Final = f"""
+made AS MATERIALIZED (
     SELECT (lpad(to_hex({_FIRST_MS} + 1000 * n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
             || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
            to_timestamp({_FIRST_MS} / 1000 + n) AS at
     FROM generate_series($2::bigint, $3::bigint) AS n
-), placed AS (
+)"""  # noqa: S608 - a constant
+
+# Triggers are disabled because they only allow new orders that are PENDING.
+_COPY: Final = f"""
+WITH {_MADE}, placed AS (
     INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
                         created_at, updated_at, processed_at)
     SELECT made.id, o.user_id, o.items, o.total_price, o.currency, o.status, o.version,
@@ -46,6 +50,23 @@ WITH made AS MATERIALIZED (
 )
 INSERT INTO effects (order_id, outcome, at)
 SELECT made.id, e.outcome, e.at FROM made, effects AS e WHERE e.order_id = $1
+"""  # noqa: S608 - a constant
+# The copies are new, whatever happened to the template. Their payloads have their own ids.
+_COPY_NEW: Final = f"""
+WITH {_MADE}, placed AS (
+    INSERT INTO orders (id, user_id, items, total_price, currency, status, version, revision,
+                        created_at, updated_at)
+    SELECT made.id, o.user_id, o.items, o.total_price, o.currency, 'PENDING', 1, 1, made.at, made.at
+    FROM made, orders AS o WHERE o.id = $1
+), steps AS (
+    INSERT INTO order_history (order_id, version, to_status, actor_kind, actor_id, at)
+    SELECT made.id, h.version, h.to_status, h.actor_kind, h.actor_id, made.at
+    FROM made, order_history AS h WHERE h.order_id = $1 AND h.version = 1
+)
+INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at)
+SELECT made.id, e.revision, e.version, md5(made.id::text)::uuid, e.topic, e.type,
+       replace(encode(e.payload, 'escape'), $1::uuid::text, made.id::text)::bytea, made.at
+FROM made, outbox AS e WHERE e.subject = $1 AND e.revision = 1
 """  # noqa: S608 - a constant
 _WAITING: Final = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 
@@ -70,6 +91,21 @@ def grow(database: str, template: str, first: int, last: int) -> None:
     It must have been processed, and its events published.
     """
     asyncio.run(_grow(database, template, first, last))
+
+
+def place_copies(database: str, template: str, first: int, last: int) -> None:
+    """Insert unprocessed copies of the order `template`, numbered from `first` to `last`.
+
+    Their events haven't been published. All of them become visible at the same time.
+    """
+    asyncio.run(_place_copies(database, template, first, last))
+
+
+async def _place_copies(database: str, template: str, first: int, last: int) -> None:
+    async with connected(database) as connection:
+        await connection.execute(
+            _COPY_NEW, template, first, last, timeout=_STATEMENT_TIMEOUT_SECONDS
+        )
 
 
 async def _grow(database: str, template: str, first: int, last: int) -> None:
