@@ -18,11 +18,13 @@ _FIRST_MS: Final = 1_600_000_000_000
 
 # The copies' ids are UUIDv7, like the service's, so new rows are at the end of each index. There is
 # a copy for each second.
+#: The id of the copy with the number `n`.
+COPY_ID: Final = f"""
+(lpad(to_hex({_FIRST_MS} + 1000 * n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+ || '8' || substr(md5(n::text), 4, 15))::uuid"""
 _MADE: Final = f"""
 made AS MATERIALIZED (
-    SELECT (lpad(to_hex({_FIRST_MS} + 1000 * n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
-            || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
-           to_timestamp({_FIRST_MS} / 1000 + n) AS at
+    SELECT {COPY_ID} AS id, to_timestamp({_FIRST_MS} / 1000 + n) AS at
     FROM generate_series($2::bigint, $3::bigint) AS n
 )"""  # noqa: S608 - a constant
 

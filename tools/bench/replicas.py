@@ -23,7 +23,7 @@ from tools.bench.contestants import (
     works_of,
 )
 from tools.bench.copies import place_copies
-from tools.bench.rounds import Plan, Rounds, measure_rounds
+from tools.bench.rounds import Plan, Rounds, Sample, measure_rounds
 from tools.bench.storage import Backlog, drain, private_storage, processed_since
 from tools.bench.usage import Meter
 
@@ -121,6 +121,25 @@ def replicas_table(results: Sequence[Replicas]) -> Table:
             for each in results
         ]
         table.add_row(work, *(f"{rate:,.0f}" for rate in rates))
+        table.add_row(
+            "  busy cores: API, PostgreSQL, Redis",
+            *(_busy_cores(each.rounds[work][SERVICE]) for each in results),
+        )
     backlogs = (f"{each.backlog.orders / each.backlog.seconds:,.0f}" for each in results)
     table.add_row("orders processed", *backlogs)
     return table
+
+
+def _busy_cores(samples: Sequence[Sample]) -> str:
+    """Return the CPU seconds per second of each server, or a question mark without `/proc`."""
+    cores = []
+    for name in ("process", "postgres", "redis"):
+        each = [
+            cost * sample.measured.per_second
+            for sample in samples
+            if (cost := sample.per_request(name)) is not None
+        ]
+        if not each:
+            return "?"
+        cores.append(f"{median(each):.2f}")
+    return ", ".join(cores)

@@ -70,6 +70,17 @@ class Costs:
         """Return the median of requests per second."""
         return median(each.measured.per_second for each in self.samples[work])
 
+    def cpu_microseconds(self, work: str) -> float | None:
+        """Return the CPU time of a request in API and PostgreSQL, or None without `/proc`."""
+        usages = [each.usage for each in self.samples[work]]
+        requests = [each.measured.requests for each in self.samples[work]]
+        costs = [
+            1e6 * (usage.process + usage.postgres) / count
+            for usage, count in zip(usages, requests, strict=True)
+            if usage is not None
+        ]
+        return median(costs) if costs else None
+
     def wal_bytes_per_create(self) -> float | None:
         """Return how many bytes of WAL a new order needs, or None without `/proc`."""
         costs = [each.per_request("wal_bytes") for each in self.samples[CREATE]]
@@ -202,6 +213,8 @@ def scale_table(results: Sequence[Costs]) -> Table:
         rates = [each.rate(work) for each in results]
         table.add_row(f"{work}, requests/s", *(f"{rate:,.0f}" for rate in rates))
         table.add_row("  cost compared with the first", *(times(rates[0] / rate) for rate in rates))
+        cpu = (_or_unknown(each.cpu_microseconds(work)) for each in results)
+        table.add_row("  CPU of API and PostgreSQL, µs", *cpu)
     for name, value in _ROWS.items():
         table.add_row(name, *(value(each) for each in results))
     return table
