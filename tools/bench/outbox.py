@@ -31,18 +31,21 @@ _PURGE_LIMIT: Final = 1000
 #: The day is compressed into minutes, so autovacuum looks for work more often than once a minute,
 #: and is not slowed down.
 _COMPRESSED_DAY: Final = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "0"}
-_STATEMENT_TIMEOUT_SECONDS: Final = 600
 #: Sessions report their dead rows at most once a second.
 _STATISTICS_SECONDS: Final = 2.0
 
+#: The events that are copied. Their own payloads will be purged.
+_KEEP_TEMPLATE: Final = """
+CREATE TEMPORARY TABLE template AS SELECT * FROM outbox WHERE subject = '{template}'
+"""
 # The second events belong to the orders of the previous batch.
 _ADD: Final = f"""
 INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at)
 SELECT {COPY_ID}, e.revision, e.version, gen_random_uuid(), e.topic, e.type, e.payload,
        clock_timestamp()
-FROM outbox AS e, generate_series($2::bigint, $3::bigint) AS number,
+FROM template AS e, generate_series($1::bigint, $2::bigint) AS number,
      LATERAL (SELECT number - CASE e.revision WHEN 1 THEN 0 ELSE {_BATCH_ORDERS} END) AS its (n)
-WHERE e.subject = $1 AND (e.revision = 1 OR number - {_BATCH_ORDERS} >= $4)
+WHERE e.revision = 1 OR number - {_BATCH_ORDERS} >= $3
 """  # noqa: S608 - constants
 _SIZES: Final = """
 SELECT pg_table_size('outbox')::float8, pg_indexes_size('outbox')::float8,
@@ -51,10 +54,7 @@ FROM pg_stat_user_tables WHERE relname = 'outbox'
 """
 #: Remove the storage parameters that migrations have set.
 _RESET: Final = """
-ALTER TABLE outbox RESET (
-    autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold,
-    autovacuum_analyze_scale_factor, autovacuum_analyze_threshold
-)
+ALTER TABLE outbox RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)
 """
 
 
@@ -113,7 +113,8 @@ class OutboxDay:
         async with connected(database) as connection:
             if setup is not None:
                 await connection.execute(setup)
-            day = _Day(connection, template, datetime.now(UTC))
+            await connection.execute(_KEEP_TEMPLATE.format(template=template))
+            day = _Day(connection, datetime.now(UTC))
             hours = [await day.state([0.0], [0.0])]
             for number in range(HOURS):
                 self._show(f"{name}: hour {number + 1}")
@@ -122,9 +123,8 @@ class OutboxDay:
 
 
 class _Day:
-    def __init__(self, connection: Any, template: str, begin: datetime) -> None:
+    def __init__(self, connection: Any, begin: datetime) -> None:
         self._connection = connection
-        self._template = template
         self._begin = begin
 
     async def hour(self, number: int) -> Hour:
@@ -135,7 +135,7 @@ class _Day:
         last = first_of_day + (number + 1) * DAY_ORDERS // HOURS - 1
         for begin in range(first, last + 1, _BATCH_ORDERS):
             end = min(begin + _BATCH_ORDERS - 1, last)
-            await self._connection.execute(_ADD, self._template, begin, end, first_of_day)
+            await self._connection.execute(_ADD, begin, end, first_of_day)
             read, mark = await self._publish()
             reads.append(read)
             marks.append(mark)
