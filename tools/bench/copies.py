@@ -70,6 +70,12 @@ SELECT made.id, e.revision, e.version, md5(made.id::text)::uuid, e.topic, e.type
        replace(encode(e.payload, 'escape'), $1::uuid::text, made.id::text)::bytea, made.at
 FROM made, outbox AS e WHERE e.subject = $1 AND e.revision = 1
 """  # noqa: S608 - a constant
+_REMOVE: Final = """
+WITH new AS (SELECT id FROM orders WHERE processed_at IS NULL),
+     facts AS (DELETE FROM outbox USING new WHERE subject = new.id),
+     steps AS (DELETE FROM order_history USING new WHERE order_id = new.id)
+DELETE FROM orders USING new WHERE orders.id = new.id
+"""
 _WAITING: Final = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 
 
@@ -108,6 +114,17 @@ async def _place_copies(database: str, template: str, first: int, last: int) -> 
         await connection.execute(
             _COPY_NEW, template, first, last, timeout=_STATEMENT_TIMEOUT_SECONDS
         )
+
+
+def remove_unprocessed(database: str) -> None:
+    """Delete all unprocessed orders with their history and events."""
+    asyncio.run(_remove_unprocessed(database))
+
+
+async def _remove_unprocessed(database: str) -> None:
+    async with connected(database) as connection:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(_REMOVE, timeout=_STATEMENT_TIMEOUT_SECONDS)
 
 
 async def _grow(database: str, template: str, first: int, last: int) -> None:

@@ -32,7 +32,13 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
-from tools.bench.copies import TABLES, copy_moment, grow, wait_until_published
+from tools.bench.copies import (
+    TABLES,
+    copy_moment,
+    grow,
+    remove_unprocessed,
+    wait_until_published,
+)
 from tools.bench.figures import times
 from tools.bench.rounds import Plan, Sample, measure_rounds
 from tools.bench.storage import Storage, connected, drain, some_orders
@@ -40,7 +46,8 @@ from tools.bench.usage import Meter
 
 SIZES: Final = (1_000, 100_000, 1_000_000, 10_000_000)
 READ, LIST, FILTERED = "read", "list of 20", "list of 20, by status and date"
-WORKS: Final = (READ, LIST, FILTERED, CREATE)
+READS: Final = (READ, LIST, FILTERED)
+WORKS: Final = (*READS, CREATE)
 #: How many random orders are read in turn.
 _READ_ORDERS: Final = 1000
 #: The migrations after this revision rebuild the indexes of the outbox and of the inbox.
@@ -91,7 +98,8 @@ class Costs:
 class Scale:
     """Fills a database step by step, and measures each size.
 
-    The API doesn't use Redis, so each read reaches PostgreSQL.
+    Reads are measured without Redis, so each of them reaches PostgreSQL. New orders are removed
+    after each size, because they would be processed during the reads of the next one.
     """
 
     def __init__(
@@ -140,18 +148,29 @@ class Scale:
         audit = _duration(lambda: orders("audit", self._folder, self._settings))
         asyncio.run(_downgrade(self._database))
         migration = _duration(lambda: orders("migrate", self._folder, self._settings))
+        remove_unprocessed(self._database)
         return Costs(size, samples, requeue, purge, audit, migration, size_bytes / size)
 
     def _samples(self, size: int, account: Account) -> Mapping[str, Sequence[Sample]]:
-        # With Kafka, the relay and the other roles have processes of their own. None is running.
-        settings = {**self._settings, "KAFKA_BOOTSTRAP_SERVERS": self._storage.kafka}
+        # Without Redis, every role is in this process, but there is nothing to process yet.
+        samples = self._rounds(size, account, READS, self._settings)
+        # With Redis and Kafka, the other roles have processes of their own. None is running.
+        production = {
+            "REDIS_URL": self._storage.redis,
+            "KAFKA_BOOTSTRAP_SERVERS": self._storage.kafka,
+        }
+        return samples | self._rounds(size, account, (CREATE,), self._settings | production)
+
+    def _rounds(
+        self, size: int, account: Account, names: Sequence[str], settings: Mapping[str, str]
+    ) -> dict[str, Sequence[Sample]]:
         with orders_serve(self._folder, "scale", settings) as running:
             account.client.base_url = running.url
             meter = Meter(running.pid, self._database, self._storage.redis)
             contestant = Contestant(SERVICE, self._works(size, account), meter)
             rounds = measure_rounds(
                 [contestant],
-                WORKS,
+                names,
                 self._plan,
                 self._folder,
                 lambda text: self._show(f"{size:,} orders, {text}"),
