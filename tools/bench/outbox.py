@@ -60,10 +60,10 @@ ALTER TABLE outbox RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_thre
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """The outbox at the end of an hour, and the hour's mean times."""
+    """The outbox at the end of an hour, and the hour's mean times (None before the first one)."""
 
-    read_seconds: float
-    mark_seconds: float
+    read_seconds: float | None
+    mark_seconds: float | None
     table_bytes: float
     index_bytes: float
     unpublished_index_bytes: float
@@ -115,7 +115,7 @@ class OutboxDay:
                 await connection.execute(setup)
             await connection.execute(_KEEP_TEMPLATE.format(template=template))
             day = _Day(connection, datetime.now(UTC))
-            hours = [await day.state([0.0], [0.0])]
+            hours = [await day.state()]
             for number in range(HOURS):
                 self._show(f"{name}: hour {number + 1}")
                 hours.append(await day.hour(number))
@@ -141,13 +141,13 @@ class _Day:
             marks.append(mark)
         for _ in range(2 * (last - first + 1) // _PURGE_LIMIT):
             await self._connection.fetch(PURGE_PAYLOADS, self._begin, _PURGE_LIMIT)
-        return await self.state(reads, marks)
+        return await self.state(mean(reads), mean(marks))
 
-    async def state(self, reads: Sequence[float], marks: Sequence[float]) -> Hour:
+    async def state(self, read: float | None = None, mark: float | None = None) -> Hour:
         """Return the outbox's state."""
         await asyncio.sleep(_STATISTICS_SECONDS)
         row = await self._connection.fetchrow(_SIZES)
-        return Hour(mean(reads), mean(marks), *row)
+        return Hour(read, mark, *row)
 
     async def _publish(self) -> tuple[float, float]:
         """Read and mark a batch like a relay. Return the seconds for both."""
@@ -183,6 +183,10 @@ _ROWS: Final[dict[str, Callable[[Hour], str]]] = {
     "index of unpublished events, MiB": lambda hour: f"{hour.unpublished_index_bytes / _MIB:,.1f}",
     "dead rows": lambda hour: f"{hour.dead_rows:,}",
     "autovacuum runs": lambda hour: f"{hour.vacuums}",
-    "relay's read of 200 events, ms": lambda hour: f"{hour.read_seconds * 1000:.2f}",
-    "marking them as published, ms": lambda hour: f"{hour.mark_seconds * 1000:.2f}",
+    "relay's read of 200 events, ms": lambda hour: _milliseconds(hour.read_seconds),
+    "marking them as published, ms": lambda hour: _milliseconds(hour.mark_seconds),
 }
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.2f}"
