@@ -44,7 +44,8 @@ WITH {_MADE}, placed AS (
     INSERT INTO outbox (subject, revision, version, id, topic, type, payload, at, position,
                         published_at, handed_over_at)
     SELECT made.id, e.revision, e.version, md5(made.id::text || e.revision)::uuid, e.topic, e.type,
-           e.payload, e.at, nextval('outbox_position'), e.published_at, e.handed_over_at
+           CASE WHEN $4 THEN e.payload END, e.at, nextval('outbox_position'), e.published_at,
+           e.handed_over_at
     FROM made, outbox AS e WHERE e.subject = $1
 ), admitted AS (
     INSERT INTO inbox (order_id, admitted_at, consumer)
@@ -93,12 +94,13 @@ def wait_until_published(database: str) -> None:
     asyncio.run(_wait_until_published(database))
 
 
-def grow(database: str, template: str, first: int, last: int) -> None:
+def grow(database: str, template: str, first: int, last: int, *, has_payloads: bool = True) -> None:
     """Insert copies of the order `template`, numbered from `first` to `last`.
 
-    It must have been processed, and its events published.
+    It must have been processed, and its events published. Without `has_payloads`, the copies'
+    payloads have been purged.
     """
-    asyncio.run(_grow(database, template, first, last))
+    asyncio.run(_grow(database, template, first, last, has_payloads))
 
 
 def place_copies(database: str, template: str, first: int, last: int) -> None:
@@ -127,13 +129,19 @@ async def _remove_unprocessed(database: str) -> None:
         await connection.execute(_REMOVE, timeout=_STATEMENT_TIMEOUT_SECONDS)
 
 
-async def _grow(database: str, template: str, first: int, last: int) -> None:
+async def _grow(
+    database: str,
+    template: str,
+    first: int,
+    last: int,
+    has_payloads: bool,  # noqa: FBT001 - as above
+) -> None:
     async with connected(database) as connection:
         await connection.execute("SET session_replication_role = replica")
         for begin in range(first, last + 1, _ROWS_PER_STATEMENT):
             end = min(begin + _ROWS_PER_STATEMENT - 1, last)
             await connection.execute(
-                _COPY, template, begin, end, timeout=_STATEMENT_TIMEOUT_SECONDS
+                _COPY, template, begin, end, has_payloads, timeout=_STATEMENT_TIMEOUT_SECONDS
             )
         for table in TABLES:
             await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=1800)

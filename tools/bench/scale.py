@@ -52,6 +52,8 @@ WORKS: Final = (*READS, CREATE)
 _READ_ORDERS: Final = 1000
 #: The migrations after this revision rebuild the indexes of the outbox and of the inbox.
 _BEFORE_REBUILDS: Final = "0002"
+#: Larger sizes are reached with orders whose payloads have been purged, like after a week.
+_PAYLOADS: Final = 1_000_000
 _REQUEUE_PAGE: Final = 100
 _PURGE_LIMIT: Final = 1000
 _REPETITIONS: Final = 9
@@ -124,7 +126,8 @@ class Scale:
         with closing(account.client):
             for size in sizes:
                 self._show(f"copying up to {size:,} orders")
-                grow(self._database, template, copied + 1, size)
+                has_payloads = size <= _PAYLOADS
+                grow(self._database, template, copied + 1, size, has_payloads=has_payloads)
                 copied = size
                 results.append(self._costs(size, account))
         return results
@@ -202,13 +205,16 @@ async def _value(database: str, query: str, *parameters: object) -> float:
 
 
 async def _time(database: str, statement: str, *parameters: object) -> float:
-    """Return the median time of a statement."""
+    """Return the median time of a statement, without its changes."""
     async with connected(database) as connection:
         seconds = []
         for _ in range(_REPETITIONS):
+            transaction = connection.transaction()
+            await transaction.start()
             begun = time.monotonic()
             await connection.fetch(statement, *parameters, timeout=_STATEMENT_TIMEOUT_SECONDS)
             seconds.append(time.monotonic() - begun)
+            await transaction.rollback()
         return median(seconds)
 
 
