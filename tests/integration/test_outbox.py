@@ -224,6 +224,15 @@ async def test_new_events_are_selected_by_index(db: OutboxDatabase, *, are_count
     assert "Sort" not in plan, plan
 
 
+async def test_vacuum_does_not_wait_for_a_share_of_the_table(db: OutboxDatabase) -> None:
+    """Until then, each read passes the index entries of events that have been published."""
+    (row,) = await db.fetch("SELECT reloptions FROM pg_class WHERE relname = 'outbox'")
+    assert set(row["reloptions"]) == {
+        "autovacuum_vacuum_scale_factor=0",
+        "autovacuum_vacuum_threshold=50000",
+    }
+
+
 async def test_retries_and_replays_are_selected_by_index(db: OutboxDatabase) -> None:
     await many_events(db, MANY, are_published=True)
     await db.execute("UPDATE outbox SET replay_requested_at = now()")

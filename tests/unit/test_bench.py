@@ -18,6 +18,7 @@ from tools.bench.contestants import (
     LIST,
     READ,
     SERVICE,
+    WORKS,
 )
 from tools.bench.copies import copy_moment
 from tools.bench.crud import crud_table, script_of_mix
@@ -36,8 +37,10 @@ from tools.bench.figures import (
     throughput_table,
     times,
 )
+from tools.bench.outbox import HOURS, Hour, outbox_table
 from tools.bench.picture import picture
 from tools.bench.record import compare, load, save
+from tools.bench.replicas import Replicas, replicas_table
 from tools.bench.round_trips import RoundTrips
 from tools.bench.rounds import Ratio, Sample, middle_half, ratios
 from tools.bench.scale import WORKS as SCALE_WORKS
@@ -335,9 +338,30 @@ def test_costs_with_more_orders_are_compared_with_the_first() -> None:
     rows = {row[0]: row[1:] for line in rendered(table).splitlines() if (row := cells(line))}
     assert rows["read, requests/s"] == ["3,000", "2,000"]
     assert rows["cost compared with the first"] == ["1.00x", "1.50x"]
+    assert rows["CPU of API and PostgreSQL, µs"] == ["750", "750"]
     assert rows["requeue: ms for a page of 100"] == ["1.5", "1.5"]
     assert rows["bytes an order"] == ["1,200", "1,200"]
     assert rows["WAL bytes a new order"] == ["2,000", "2,000"]
+
+
+def test_replicas_are_shown_with_the_cores_that_they_keep_busy() -> None:
+    rounds = {work: {SERVICE: samples(measured(2000))} for work in WORKS}
+    table = replicas_table([Replicas(1, rounds, Backlog(20_000, 10.0))])
+    rows = {row[0]: row[1:] for line in rendered(table).splitlines() if (row := cells(line))}
+    assert rows[CREATE] == ["2,000"]
+    assert rows["busy cores: API, PostgreSQL, Redis"] == ["0.50, 1.00, 0.25"]
+    assert rows["orders processed"] == ["2,000"]
+
+
+def test_some_hours_of_the_outbox_are_shown() -> None:
+    hours = [
+        Hour(0.001, 0.002, 2**30, 2**29, 2**20, 1000 * each, each) for each in range(HOURS + 1)
+    ]
+    table = outbox_table({"our settings": hours})
+    rows = {row[0]: row[1:] for line in rendered(table).splitlines() if (row := cells(line))}
+    assert rows["table, MiB"] == ["1,024"] * 5
+    assert rows["dead rows"] == ["0", "1,000", "6,000", "12,000", "24,000"]
+    assert rows["relay's read of 200 events, ms"] == ["1.00"] * 5
 
 
 def test_copies_are_a_second_apart() -> None:

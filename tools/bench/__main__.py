@@ -19,6 +19,7 @@ _PARTS: Final[Mapping[str, Callable[[Bench], None]]] = {
     "all": Bench.run,
     "check": Bench.run_check,
     "scale": Bench.run_scale,
+    "outbox": Bench.run_outbox,
     "replicas": Bench.run_replicas,
     "crud": Bench.run_crud,
     "keys": Bench.run_keys,
@@ -35,8 +36,8 @@ def options_of(arguments: Sequence[str]) -> Namespace:
         default="all",
         choices=_PARTS,
         help="all (the default), check (compare with the record), scale (growing numbers of"
-        " orders), replicas (several processes), crud (HttpArena's mix), keys (idempotency keys),"
-        " or background (one role at a time)",
+        " orders), outbox (a day of the outbox), replicas (several processes), crud (HttpArena's"
+        " mix), keys (idempotency keys), or background (one role at a time)",
     )
     parser.add_argument("--seconds", type=int, default=2, help="length of a measurement")
     parser.add_argument("--rounds", type=int, default=9, help="how often each is measured")

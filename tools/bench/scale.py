@@ -32,7 +32,13 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
-from tools.bench.copies import TABLES, copy_moment, grow, wait_until_published
+from tools.bench.copies import (
+    TABLES,
+    copy_moment,
+    grow,
+    remove_unprocessed,
+    wait_until_published,
+)
 from tools.bench.figures import times
 from tools.bench.rounds import Plan, Sample, measure_rounds
 from tools.bench.storage import Storage, connected, drain, some_orders
@@ -40,11 +46,14 @@ from tools.bench.usage import Meter
 
 SIZES: Final = (1_000, 100_000, 1_000_000, 10_000_000)
 READ, LIST, FILTERED = "read", "list of 20", "list of 20, by status and date"
-WORKS: Final = (READ, LIST, FILTERED, CREATE)
+READS: Final = (READ, LIST, FILTERED)
+WORKS: Final = (*READS, CREATE)
 #: How many random orders are read in turn.
 _READ_ORDERS: Final = 1000
 #: The migrations after this revision rebuild the indexes of the outbox and of the inbox.
 _BEFORE_REBUILDS: Final = "0002"
+#: Larger sizes are reached with orders whose payloads have been purged, like after a week.
+_PAYLOADS: Final = 1_000_000
 _REQUEUE_PAGE: Final = 100
 _PURGE_LIMIT: Final = 1000
 _REPETITIONS: Final = 9
@@ -70,6 +79,17 @@ class Costs:
         """Return the median of requests per second."""
         return median(each.measured.per_second for each in self.samples[work])
 
+    def cpu_microseconds(self, work: str) -> float | None:
+        """Return the CPU time of a request in API and PostgreSQL, or None without `/proc`."""
+        usages = [each.usage for each in self.samples[work]]
+        requests = [each.measured.requests for each in self.samples[work]]
+        costs = [
+            1e6 * (usage.process + usage.postgres) / count
+            for usage, count in zip(usages, requests, strict=True)
+            if usage is not None
+        ]
+        return median(costs) if costs else None
+
     def wal_bytes_per_create(self) -> float | None:
         """Return how many bytes of WAL a new order needs, or None without `/proc`."""
         costs = [each.per_request("wal_bytes") for each in self.samples[CREATE]]
@@ -80,7 +100,8 @@ class Costs:
 class Scale:
     """Fills a database step by step, and measures each size.
 
-    The API doesn't use Redis, so each read reaches PostgreSQL.
+    Reads are measured without Redis, so each of them reaches PostgreSQL. New orders are removed
+    after each size, because they would be processed during the reads of the next one.
     """
 
     def __init__(
@@ -105,7 +126,8 @@ class Scale:
         with closing(account.client):
             for size in sizes:
                 self._show(f"copying up to {size:,} orders")
-                grow(self._database, template, copied + 1, size)
+                has_payloads = size <= _PAYLOADS
+                grow(self._database, template, copied + 1, size, has_payloads=has_payloads)
                 copied = size
                 results.append(self._costs(size, account))
         return results
@@ -129,18 +151,29 @@ class Scale:
         audit = _duration(lambda: orders("audit", self._folder, self._settings))
         asyncio.run(_downgrade(self._database))
         migration = _duration(lambda: orders("migrate", self._folder, self._settings))
+        remove_unprocessed(self._database)
         return Costs(size, samples, requeue, purge, audit, migration, size_bytes / size)
 
     def _samples(self, size: int, account: Account) -> Mapping[str, Sequence[Sample]]:
-        # With Kafka, the relay and the other roles have processes of their own. None is running.
-        settings = {**self._settings, "KAFKA_BOOTSTRAP_SERVERS": self._storage.kafka}
+        # Without Redis, every role is in this process, but there is nothing to process yet.
+        samples = self._rounds(size, account, READS, self._settings)
+        # With Redis and Kafka, the other roles have processes of their own. None is running.
+        production = {
+            "REDIS_URL": self._storage.redis,
+            "KAFKA_BOOTSTRAP_SERVERS": self._storage.kafka,
+        }
+        return samples | self._rounds(size, account, (CREATE,), self._settings | production)
+
+    def _rounds(
+        self, size: int, account: Account, names: Sequence[str], settings: Mapping[str, str]
+    ) -> dict[str, Sequence[Sample]]:
         with orders_serve(self._folder, "scale", settings) as running:
             account.client.base_url = running.url
             meter = Meter(running.pid, self._database, self._storage.redis)
             contestant = Contestant(SERVICE, self._works(size, account), meter)
             rounds = measure_rounds(
                 [contestant],
-                WORKS,
+                names,
                 self._plan,
                 self._folder,
                 lambda text: self._show(f"{size:,} orders, {text}"),
@@ -172,13 +205,16 @@ async def _value(database: str, query: str, *parameters: object) -> float:
 
 
 async def _time(database: str, statement: str, *parameters: object) -> float:
-    """Return the median time of a statement."""
+    """Return the median time of a statement, without its changes."""
     async with connected(database) as connection:
         seconds = []
         for _ in range(_REPETITIONS):
+            transaction = connection.transaction()
+            await transaction.start()
             begun = time.monotonic()
             await connection.fetch(statement, *parameters, timeout=_STATEMENT_TIMEOUT_SECONDS)
             seconds.append(time.monotonic() - begun)
+            await transaction.rollback()
         return median(seconds)
 
 
@@ -202,6 +238,8 @@ def scale_table(results: Sequence[Costs]) -> Table:
         rates = [each.rate(work) for each in results]
         table.add_row(f"{work}, requests/s", *(f"{rate:,.0f}" for rate in rates))
         table.add_row("  cost compared with the first", *(times(rates[0] / rate) for rate in rates))
+        cpu = (_or_unknown(each.cpu_microseconds(work)) for each in results)
+        table.add_row("  CPU of API and PostgreSQL, µs", *cpu)
     for name, value in _ROWS.items():
         table.add_row(name, *(value(each) for each in results))
     return table

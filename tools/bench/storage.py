@@ -30,6 +30,10 @@ SELECT count(*) AS orders,
            WITHIN GROUP (ORDER BY extract(epoch FROM processed_at - created_at)) AS seconds
 FROM orders WHERE created_at >= $1
 """
+_SPAN: Final = """
+SELECT count(*), extract(epoch FROM max(processed_at) - min(processed_at))::float8
+FROM orders WHERE processed_at > $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,16 @@ async def _drain(database: str) -> Backlog:
             elif time.monotonic() - moved > _STALL_TIMEOUT_SECONDS:
                 raise BenchError(f"processing has stalled with {left} unprocessed orders")
     return Backlog(at_first, time.monotonic() - begun)
+
+
+def processed_since(database: str, moment: datetime) -> Backlog:
+    """Return how many orders were processed after `moment`, and the seconds from first to last."""
+    return asyncio.run(_processed_since(database, moment))
+
+
+async def _processed_since(database: str, moment: datetime) -> Backlog:
+    async with connected(database) as connection:
+        return Backlog(*await connection.fetchrow(_SPAN, moment))
 
 
 def processed_orders(database: str) -> int:

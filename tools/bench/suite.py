@@ -36,6 +36,7 @@ from tools.bench.figures import (
     keys_figure,
     throughput_table,
 )
+from tools.bench.outbox import HOURS, OutboxDay, outbox_table
 from tools.bench.picture import picture
 from tools.bench.progress import Steps
 from tools.bench.record import compare, comparison_table, load, machine, save
@@ -137,6 +138,19 @@ class Bench:
             scale = Scale(storage, self._folder, self._plan, self._steps.show)
             results = scale.run(sizes)
         self._console.print(scale_table(results))
+
+    def run_outbox(self) -> None:
+        """Only measure a day of the outbox, with PostgreSQL's settings and with ours."""
+        self._steps.expect(2 * (1 + HOURS))
+        day = OutboxDay(self._folder, self._steps.show)
+        self._console.print(
+            outbox_table(
+                {
+                    "default settings": day.run("default settings", has_our_settings=False),
+                    "our settings": day.run("our settings", has_our_settings=True),
+                }
+            )
+        )
 
     def run_replicas(self) -> None:
         """Only measure several processes of the same kind, and print the rates."""
