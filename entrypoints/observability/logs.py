@@ -90,7 +90,7 @@ def log_requests(requests: Sequence[dict[str, Any]]) -> None:
     if _style != "json":
         for request in requests:
             logger.info("request", **request)
-    elif logger.is_enabled_for(logging.INFO):
+    elif requests and logger.is_enabled_for(logging.INFO):
         common = {"event": "request", "level": "info", "timestamp": _timestamp()}
         lines = _encoder.encode_lines([request | common for request in requests])
         write_line(_STDERR, lines.removesuffix(b"\n"))

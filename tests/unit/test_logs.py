@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from entrypoints.observability import logs
 from entrypoints.observability.log_lines import console_line, traceback_text
 from entrypoints.observability.log_secrets import HIDDEN, without_secrets
 from entrypoints.observability.logs import write_line
@@ -57,6 +58,33 @@ def test_only_terminals_get_colors() -> None:
     event = {"event": "x", "level": "error"}
     assert "\x1b[31mERROR\x1b[0m" in console_line(colors=True)(None, "", dict(event))
     assert "\x1b" not in console_line(colors=False)(None, "", dict(event))
+
+
+def test_requests_are_written_together_with_a_line_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[bytes] = []
+    monkeypatch.setattr(logs, "_style", "json")
+    monkeypatch.setattr(logs, "write_line", lambda _, line: written.append(line))
+    logs.log_requests([{"path": "/orders/"}, {"path": "/me/"}])
+    logs.log_requests([])
+    [lines] = written
+    read = [json.loads(line) for line in lines.split(b"\n")]
+    assert [each["path"] for each in read] == ["/orders/", "/me/"]
+    assert {(each["event"], each["level"]) for each in read} == {("request", "info")}
+
+
+@pytest.mark.parametrize("request_id", ["r-1", None])
+def test_lines_during_a_request_have_its_id(request_id: str | None) -> None:
+    code = (
+        "from entrypoints.observability.logs import configure_logs, current_request_id, logger\n"
+        "configure_logs('INFO', 'json')\n"
+        f"current_request_id.set({request_id!r})\n"
+        "logger.warning('a')"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stderr).get("request_id") == request_id
 
 
 # --- Secrets
@@ -112,6 +140,8 @@ log_crashes()
 """
 ACTS: Final = {
     "ours": "logger.info('a', text='b\\nc')",
+    "requests": "from entrypoints.observability.logs import log_requests\n"
+    "log_requests([{'path': '/a\\nb', 'id': object()}])",
     "a library's": "logging.getLogger('x').error('a\\nb', exc_info=ValueError('c'))",
     "a warning": "warnings.warn('a')",
     "the banner": "announce_ready('It is ready.', API='http://x')",
