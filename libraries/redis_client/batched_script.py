@@ -129,10 +129,13 @@ class _Batch:
         """Whether the reply or an error has arrived."""
         return self._is_done
 
-    def set_result(self, reply: Sequence[Any]) -> None:
+    def set_result(self, reply: Any) -> None:
         """Give each caller its part of the reply, unless it has given up."""
-        self._is_done = True
         size = self._script.results_per_call
+        if self._results and not _is_list(reply, size * len(self._results)):
+            self.set_exception(RedisUnavailable("the script returned an invalid result"))
+            return
+        self._is_done = True
         for number, result in enumerate(self._results):
             if not result.done():
                 result.set_result(reply[number * size : (number + 1) * size])
@@ -151,3 +154,7 @@ class _Batch:
         for result in self._results:
             if not result.done():
                 result.set_exception(RedisUnavailable(str(error)))
+
+
+def _is_list(reply: Any, length: int) -> bool:
+    return isinstance(reply, list) and len(reply) == length
