@@ -25,6 +25,13 @@ class TimeBudget:
         """Subtract the duration of a wait."""
         self._left = max(0.0, self._left - seconds)
 
+    def spend_concurrently(self, seconds: float, left_before: float) -> None:
+        """Subtract a wait that began with `left_before` seconds left.
+
+        Another wait of the same request may already have spent some of this time.
+        """
+        self._left = max(0.0, min(self._left, left_before - seconds))
+
 
 #: The current request's budget, or None outside of a request.
 time_budget: Final[ContextVar[TimeBudget | None]] = ContextVar("time_budget", default=None)

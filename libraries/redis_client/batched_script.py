@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
+from libraries.asyncio_tools.time_budget import TimeBudget, time_budget
 from libraries.redis_client.client import RedisClient
 from libraries.redis_client.errors import RedisUnavailable
 from libraries.redis_client.multiplexed_connection import Arg, MultiplexedConnection
@@ -49,13 +50,14 @@ class BatchedScript:
         The awaitable raises:
             RedisUnavailable: there was no reply in time, or it was an error.
         """
-
-        def add(
-            connection: MultiplexedConnection, timeout_seconds: float
-        ) -> "asyncio.Future[Sequence[Any]]":
-            return self._batch_on(connection, timeout_seconds).submit(keys, args)
-
-        return self._client.submit_with(add)
+        budget = time_budget.get()
+        timeout_seconds = self._client.timeout_seconds if budget is None else budget.left
+        batch = self._batch
+        if batch is not None and batch.accepts(timeout_seconds):
+            return batch.submit(keys, args, budget)
+        return self._client.submit_with(
+            lambda connection, seconds: self._batch_on(connection, seconds).submit(keys, args)
+        )
 
     def send(self, keys: Sequence[Arg], args: Sequence[Arg] = ()) -> None:
         """Add a call to the batch and ignore its results. Does nothing if Redis is unavailable."""
@@ -64,13 +66,13 @@ class BatchedScript:
             self._batch_on(connection, self._client.timeout_seconds).add(keys, args)
 
     def _batch_on(self, connection: MultiplexedConnection, timeout_seconds: float) -> "_Batch":
-        """Return the open batch. Calls only share a batch if they have the same timeout.
+        """Return the open batch, or open one on this connection.
 
         Raises:
             RedisUnavailable: the connection is closed.
         """
         batch = self._batch
-        if batch is None or not batch.accepts(connection, timeout_seconds):
+        if batch is None or not batch.accepts(timeout_seconds):
             batch = self._batch = _Batch(self, connection, timeout_seconds)
         return batch
 
@@ -78,30 +80,41 @@ class BatchedScript:
 class _Batch:
     """Collects calls until it is sent. It receives the script's reply like a future."""
 
+    __slots__ = (
+        "_args",
+        "_connection",
+        "_is_done",
+        "_is_open",
+        "_keys",
+        "_loop",
+        "_must_send_source",
+        "_results",
+        "_script",
+        "_size",
+        "_started_at",
+        "_timeout_seconds",
+    )
+
     def __init__(
         self, script: BatchedScript, connection: MultiplexedConnection, timeout_seconds: float
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._script = script
         self._connection = connection
+        self._started_at = self._loop.time()
         self._timeout_seconds = timeout_seconds
-        self._due_at = asyncio.get_running_loop().time() + timeout_seconds
         self._keys: list[Arg] = [*script.shared_keys]
         self._args: list[Arg] = [*script.shared_args]
         self._size = 0
-        self._is_complete = False
+        self._is_open = True
         self._is_done = False
         self._must_send_source = False
-        self._results: list[asyncio.Future[Sequence[Any]]] = []
-        connection.submit_batch(self, self._due_at)
+        self._results: list[tuple[asyncio.Future[Sequence[Any]], TimeBudget | None]] = []
+        connection.submit_batch(self, self._started_at + timeout_seconds)
 
-    def accepts(self, connection: MultiplexedConnection, timeout_seconds: float) -> bool:
-        """Whether another call on this connection with this timeout can be added."""
-        return (
-            not self._is_complete
-            and self._size < MAX_CALLS
-            and self._timeout_seconds == timeout_seconds
-            and self._connection is connection
-        )
+    def accepts(self, timeout_seconds: float) -> bool:
+        """Whether another call can be added. All calls of a batch have the same timeout."""
+        return self._is_open and self._timeout_seconds == timeout_seconds and self._size < MAX_CALLS
 
     def add(self, keys: Sequence[Arg], args: Sequence[Arg]) -> None:
         """Add a call."""
@@ -109,18 +122,20 @@ class _Batch:
         self._keys += keys
         self._args += args
 
-    def submit(self, keys: Sequence[Arg], args: Sequence[Arg]) -> "asyncio.Future[Sequence[Any]]":
-        """Add a call and return a future for its results."""
+    def submit(
+        self, keys: Sequence[Arg], args: Sequence[Arg], budget: TimeBudget | None = None
+    ) -> "asyncio.Future[Sequence[Any]]":
+        """Add a call and return a future for its results. The wait is spent from `budget`."""
         self.add(keys, args)
-        result: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
-        self._results.append(result)
+        result: asyncio.Future[Sequence[Any]] = self._loop.create_future()
+        self._results.append((result, budget))
         return result
 
     # --- Called by the connection
 
     def command(self) -> tuple[Arg, ...]:
-        """Return the command with all calls. No more calls are accepted from now on."""
-        self._is_complete = True
+        """Return the command with all calls, and accept no more."""
+        self._is_open = False
         script = self._script
         head = ("EVAL", script.source) if self._must_send_source else ("EVALSHA", script.digest)
         return (*head, len(self._keys), *self._keys, *self._args)
@@ -129,11 +144,14 @@ class _Batch:
         """Whether the reply or an error has arrived."""
         return self._is_done
 
-    def set_result(self, reply: Sequence[Any]) -> None:
+    def set_result(self, reply: Any) -> None:
         """Give each caller its part of the reply, unless it has given up."""
-        self._is_done = True
         size = self._script.results_per_call
-        for number, result in enumerate(self._results):
+        if self._results and not _is_list(reply, size * len(self._results)):
+            self.set_exception(RedisUnavailable("the script returned an invalid result"))
+            return
+        self._finish()
+        for number, (result, _) in enumerate(self._results):
             if not result.done():
                 result.set_result(reply[number * size : (number + 1) * size])
 
@@ -142,12 +160,25 @@ class _Batch:
         if isinstance(error, NoScriptError) and not self._must_send_source:
             self._must_send_source = True
             try:
-                self._connection.submit_batch(self, self._due_at)
+                self._connection.submit_batch(self, self._started_at + self._timeout_seconds)
             except RedisUnavailable as closed:
                 error = closed
             else:
                 return
-        self._is_done = True
-        for result in self._results:
+        self._finish()
+        for result, _ in self._results:
             if not result.done():
                 result.set_exception(RedisUnavailable(str(error)))
+
+    def _finish(self) -> None:
+        """Accept no more calls, and spend the wait from the budgets of the callers."""
+        self._is_open = False
+        self._is_done = True
+        waited = self._loop.time() - self._started_at
+        for _, budget in self._results:
+            if budget is not None:
+                budget.spend_concurrently(waited, self._timeout_seconds)
+
+
+def _is_list(reply: Any, length: int) -> bool:
+    return isinstance(reply, list) and len(reply) == length

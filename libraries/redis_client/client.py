@@ -123,9 +123,7 @@ class RedisClient:
             return await reply
         finally:
             if budget is not None:
-                # Another wait of the same request may already have spent some of this time.
-                elapsed = _now() - started_at
-                budget.spend(max(0.0, elapsed - (timeout_seconds - budget.left)))
+                budget.spend_concurrently(_now() - started_at, timeout_seconds)
 
     def send(self, *args: Arg) -> None:
         """Send a command and ignore its reply. Does nothing if Redis is unavailable."""

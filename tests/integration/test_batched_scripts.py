@@ -143,6 +143,18 @@ class TestCalls:
         assert [type(each) for each in results] == [RedisUnavailable] * 2
         assert results[0] is not results[1]
 
+    @pytest.mark.parametrize("result", ["1", "{1, 2}", "'text'", "nil"])
+    async def test_an_invalid_result_is_an_error_for_each_caller(
+        self, client: ServiceClient, result: str
+    ) -> None:
+        script = await loaded(client, f"return {result}")
+        async with asyncio.timeout(LONG):
+            results = await asyncio.gather(
+                *(script.submit([each]) for each in "ab"), return_exceptions=True
+            )
+        assert [type(each) for each in results] == [RedisUnavailable] * 2
+        assert client.is_available
+
     async def test_a_lost_connection_fails_all_calls_and_the_next_batch_is_new(
         self, client: ServiceClient
     ) -> None:
