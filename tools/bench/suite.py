@@ -49,7 +49,7 @@ from tools.bench.scale import WORKS as SCALE_WORKS
 from tools.bench.storage import Storage, drain, has_keys, private_storage
 
 _MANY: Final = 100_000
-_WIDTH: Final = 118
+_WIDTH: Final = 130
 _DURABLE_ROUNDS: Final = 5
 #: The steps of a whole run besides its rounds.
 _OTHER_STEPS: Final = 13
