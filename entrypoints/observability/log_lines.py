@@ -23,6 +23,9 @@ _LEVELS: Final = {"warning": "WARN", "exception": "ERROR", "critical": "CRIT"}
 _COLORS: Final = {"WARN": "33", "ERROR": "31", "CRIT": "31;1", "DEBUG": "2"}
 _FAILURES: Final = frozenset({"warning", "error", "exception", "critical"})
 
+#: Values that JSON doesn't have are shown by their `repr`.
+json_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 Event = structlog.typing.EventDict
 
@@ -47,12 +50,12 @@ def hide_secrets(_: Any, level: str, event: Event) -> Event:
 
 def json_bytes(_: Any, __: str, event: Event) -> bytes:
     """Render an event as a JSON object."""
-    return msgspec.json.encode(event, enc_hook=repr)
+    return json_encoder.encode(event)
 
 
 def json_text(_: Any, __: str, event: Event) -> str:
     """Render an event as a JSON object."""
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+    return json_encoder.encode(event).decode()
 
 
 def console_line(*, colors: bool) -> Callable[[Any, str, Event], str]:

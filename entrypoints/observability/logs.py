@@ -27,8 +27,6 @@ _STDERR: Final = 2
 #: The format of all output from this process, `json` or `console`.
 _style = "console"
 
-_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
-
 
 def configure_logs(level: str, style: str) -> None:
     """Send all log lines to standard error, including those from libraries.
@@ -92,7 +90,7 @@ def log_requests(requests: Sequence[dict[str, Any]]) -> None:
             logger.info("request", **request)
     elif requests and logger.is_enabled_for(logging.INFO):
         common = {"event": "request", "level": "info", "timestamp": _timestamp()}
-        lines = _encoder.encode_lines([request | common for request in requests])
+        lines = log_lines.json_encoder.encode_lines([request | common for request in requests])
         write_line(_STDERR, lines.removesuffix(b"\n"))
 
 

@@ -5,8 +5,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tools.bench.contestants import Account
 from tools.bench.errors import BenchError
-from tools.bench.storage import connected
+from tools.bench.storage import connected, drain
 
 #: The tables with rows of an order.
 TABLES: Final = ("orders", "order_history", "outbox", "inbox", "effects")
@@ -85,13 +86,16 @@ def copy_moment(number: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_FIRST_MS, seconds=number)
 
 
-def wait_until_published(database: str) -> None:
-    """Wait until all events have been published.
+def place_template(account: Account, database: str) -> str:
+    """Place an order. Return its id when it has been processed and its events are published.
 
     Raises:
-        BenchError: they are not being published.
+        BenchError: this doesn't happen.
     """
+    template = account.place(1)[0]
+    drain(database)
     asyncio.run(_wait_until_published(database))
+    return template
 
 
 def grow(database: str, template: str, first: int, last: int, *, has_payloads: bool = True) -> None:

@@ -17,8 +17,8 @@ from adapters.postgres.retention import PURGE_PAYLOADS
 from tests.servers.postgres import Postgres
 from tests.servers.process import LocalServer
 from tools.bench.contestants import external, open_account, orders_serve
-from tools.bench.copies import COPY_ID, grow, wait_until_published
-from tools.bench.storage import connected, drain
+from tools.bench.copies import COPY_ID, grow, place_template
+from tools.bench.storage import connected
 
 #: Orders that were placed and processed more than a week ago. Their payloads are purged.
 HISTORY_ORDERS: Final = 1_000_000
@@ -101,9 +101,7 @@ class OutboxDay:
         with orders_serve(folder, "template", external(database)) as running:
             account = open_account(running.url)
             with closing(account.client):
-                template = account.place(1)[0]
-            drain(database)
-            wait_until_published(database)
+                template = place_template(account, database)
         grow(database, template, 1, HISTORY_ORDERS)
         return template
 

@@ -14,7 +14,7 @@ from tools.bench.contestants import (
     orders_serve,
     work_of,
 )
-from tools.bench.copies import grow, wait_until_published
+from tools.bench.copies import grow, place_template
 from tools.bench.figures import Figure, growth_figure, memory_figure, processing_figure
 from tools.bench.processes import resident_mib
 from tools.bench.storage import drain, processing_since, some_orders
@@ -46,9 +46,7 @@ def growth(database: str, folder: Path, many: int, seconds: int) -> list[Figure]
     with orders_serve(folder, "growth", external(database)) as running:
         account = open_account(running.url)
         with closing(account.client):
-            template = account.place(1)[0]
-            drain(database)
-            wait_until_published(database)
+            template = place_template(account, database)
             seen = []
             for first, last in ((2, _FEW), (_FEW + 1, many)):
                 grow(database, template, first, last)

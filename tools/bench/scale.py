@@ -36,12 +36,12 @@ from tools.bench.copies import (
     TABLES,
     copy_moment,
     grow,
+    place_template,
     remove_unprocessed,
-    wait_until_published,
 )
 from tools.bench.figures import times
 from tools.bench.rounds import Plan, Sample, measure_rounds
-from tools.bench.storage import Storage, connected, drain, some_orders
+from tools.bench.storage import Storage, connected, some_orders
 from tools.bench.usage import Meter
 
 SIZES: Final = (1_000, 100_000, 1_000_000, 10_000_000)
@@ -136,9 +136,7 @@ class Scale:
         """Create an account with a processed order."""
         with orders_serve(self._folder, "template", self._settings) as running:
             account = open_account(running.url)
-            template = account.place(1)[0]
-            drain(self._database)
-            wait_until_published(self._database)
+            template = place_template(account, self._database)
         return account, template
 
     def _costs(self, size: int, account: Account) -> Costs:
